@@ -1,0 +1,74 @@
+"""TLS for both ends, read from PEM files; a server's pair is read again when it changes on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import grpc
+
+
+class ClientFiles(Protocol):
+    """The PEM files of a dialling end; empty names are not used."""
+
+    @property
+    def ca_file(self) -> str: ...
+    @property
+    def cert_file(self) -> str: ...
+    @property
+    def key_file(self) -> str: ...
+
+
+def read_pem(name: str, path: str) -> bytes:
+    """Reads a PEM file; raises ValueError naming the setting `name` if it cannot be read or holds no PEM."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise ValueError(f"{name}: cannot read {path} ({error.strerror})") from error
+    if b"-----BEGIN " not in data:
+        raise ValueError(f"{name}: {path} holds no PEM block (-----BEGIN …)")
+    return data
+
+
+def channel_credentials(files: ClientFiles) -> grpc.ChannelCredentials:
+    """Makes the credentials of a dialling end; raises ValueError naming the bad setting."""
+    return grpc.ssl_channel_credentials(
+        root_certificates=read_pem("SERVER_B_CA_FILE", files.ca_file) if files.ca_file else None,
+        private_key=read_pem("SERVER_B_CLIENT_KEY_FILE", files.key_file) if files.key_file else None,
+        certificate_chain=read_pem("SERVER_B_CLIENT_CERT_FILE", files.cert_file) if files.cert_file else None,
+    )
+
+
+class ServerCertificates:
+    """Server B's certificates; with a client CA, clients must present a certificate of it (mutual TLS)."""
+
+    def __init__(self, cert_file: str, key_file: str, client_ca_file: str = "") -> None:
+        self._names = {"TLS_CERT_FILE": cert_file, "TLS_KEY_FILE": key_file}
+        if client_ca_file:
+            self._names["TLS_CLIENT_CA_FILE"] = client_ca_file
+        self._loaded = self._read()
+
+    def credentials(self) -> grpc.ServerCredentials:
+        """Makes credentials that follow the files: each handshake uses what lies on disk then."""
+        return grpc.dynamic_ssl_server_credentials(
+            self._configuration(), self._fetch, require_client_authentication="TLS_CLIENT_CA_FILE" in self._names
+        )
+
+    def _read(self) -> dict[str, bytes]:
+        return {name: read_pem(name, path) for name, path in self._names.items()}
+
+    def _configuration(self) -> grpc.ServerCertificateConfiguration:
+        pair = (self._loaded["TLS_KEY_FILE"], self._loaded["TLS_CERT_FILE"])
+        return grpc.ssl_server_certificate_configuration(
+            [pair], root_certificates=self._loaded.get("TLS_CLIENT_CA_FILE")
+        )
+
+    def _fetch(self) -> grpc.ServerCertificateConfiguration | None:
+        try:
+            found = self._read()
+        except ValueError:  # half-renewed: the pair in use goes on until the new one is whole
+            return None
+        if found == self._loaded:
+            return None
+        self._loaded = found
+        return self._configuration()

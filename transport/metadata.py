@@ -1,0 +1,25 @@
+"""Names of the metadata that travels with a call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+AUTHORIZATION = "authorization"
+"""`Bearer TOKEN`, from the caller."""
+ON_BEHALF_OF = "relay-on-behalf-of"
+"""The name of the caller's own caller; heeded from RELAY_DELEGATES only."""
+REQUEST_ID = "relay-request-id"
+"""In initial metadata, before the provider is called: the id by which the call can be cancelled."""
+
+Metadata = tuple[tuple[str, str], ...]
+
+
+def call_metadata(token: str, on_behalf_of: str = "") -> Metadata:
+    """Makes what a caller sends; empty values are left out."""
+    pairs = ((AUTHORIZATION, f"Bearer {token}" if token else ""), (ON_BEHALF_OF, on_behalf_of))
+    return tuple((key, value) for key, value in pairs if value)
+
+
+def first_value(metadata: Iterable[tuple[str, str | bytes]] | None, key: str) -> str | None:
+    """Returns the first text value of `key`, or None."""
+    return next((value for name, value in metadata or () if name == key and isinstance(value, str)), None)
