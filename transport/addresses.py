@@ -18,12 +18,12 @@ def is_loopback_host(host: str) -> bool:
 
 def is_loopback_target(target: str) -> bool:
     """Tells whether a gRPC target (https://grpc.github.io/grpc/core/md_doc_naming.html) stays on this machine."""
-    scheme, _, rest = target.rpartition(":///") if ":///" in target else ("", "", target)
     if target.startswith(("unix:", "unix-abstract:")):
         return True
     for prefix in ("ipv4:", "ipv6:", "dns:"):
-        rest = rest.removeprefix(prefix)
-    return all(is_loopback_host(_host(address)) for address in rest.split(","))
+        target = target.removeprefix(prefix)
+    addresses = target.rpartition("/")[2]
+    return all(is_loopback_host(_host(address)) for address in addresses.split(","))
 
 
 def _host(address: str) -> str:

@@ -55,7 +55,7 @@ _ACCURACIES_FROM_WIRE = {
 }
 _ACCURACIES_TO_WIRE = {accuracy: value for value, accuracy in _ACCURACIES_FROM_WIRE.items()}
 
-_FINISH_REASONS_FROM_WIRE: dict[pb.FinishReason, FinishReason | None] = {
+_FINISH_REASONS_FROM_WIRE: dict[pb.FinishReason.ValueType, FinishReason | None] = {
     pb.FINISH_REASON_UNSPECIFIED: None,
     pb.FINISH_REASON_STOP: FinishReason.STOP,
     pb.FINISH_REASON_LENGTH: FinishReason.LENGTH,

@@ -51,7 +51,9 @@ class ServerCertificates:
     def credentials(self) -> grpc.ServerCredentials:
         """Makes credentials that follow the files: each handshake uses what lies on disk then."""
         return grpc.dynamic_ssl_server_credentials(
-            self._configuration(), self._fetch, require_client_authentication="TLS_CLIENT_CA_FILE" in self._names
+            self._configuration(),
+            self._fetch,  # type: ignore[arg-type]  # the stub forgets None: unchanged
+            require_client_authentication="TLS_CLIENT_CA_FILE" in self._names,
         )
 
     def _read(self) -> dict[str, bytes]:

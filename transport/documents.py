@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal, cast
+from typing import Any, Literal, NotRequired, cast
 
 # pydantic needs this one to read a TypedDict before Python 3.12.
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from transport.errors import InvalidRequest, RelayError, Violation
 from transport.messages import Answer, Finished, Models, Prompt, Role, Status, Turn, Usage
@@ -210,12 +210,11 @@ def prompt_from_document(document: object) -> Prompt:
     if unknown:
         raise InvalidRequest.of(*unknown)
     given = {name: value for name, value in document.items() if value is not None}
-    history, violations = given.pop("history", []), []
-    turns: list[Turn] = []
-    for turn in _turns(history):
-        (violations if isinstance(turn, Violation) else turns).append(turn)  # type: ignore[arg-type]
+    read = list(_turns(given.pop("history", ())))
+    violations = [turn for turn in read if isinstance(turn, Violation)]
+    turns = tuple(turn for turn in read if isinstance(turn, Turn))
     try:
-        prompt = Prompt(**{"message": "", **given, "history": tuple(turns)})
+        prompt = Prompt(**{"message": "", **given, "history": turns})
     except InvalidRequest as error:
         raise InvalidRequest.of(*error.violations, *violations) from error
     if violations:
@@ -233,7 +232,9 @@ def _turns(history: object) -> Iterator[Turn | Violation]:
             continue
         role = turn["role"]
         # A role that is not known is left for Prompt to refuse, with the turn's place.
-        yield Turn(role=cast("Role", _ROLES.get(role) if isinstance(role, str) else None), text=cast("Any", turn["text"]))
+        yield Turn(
+            role=cast("Role", _ROLES.get(role) if isinstance(role, str) else None), text=cast("Any", turn["text"])
+        )
 
 
 def _shown(name: object) -> str:

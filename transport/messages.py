@@ -29,6 +29,9 @@ class Role(enum.Enum):
     ASSISTANT = "assistant"
 
 
+_ROLES = frozenset(Role)
+
+
 class FinishReason(enum.Enum):
     """Why an answer ended."""
 
@@ -111,22 +114,25 @@ class Prompt:
     """The caller's idempotency key; empty: the server makes one."""
 
     def __post_init__(self) -> None:
-        violations = tuple(self._violations())
+        violations = (*self._text_violations(), *self._other_violations())
         if violations:
             raise InvalidRequest.of(*violations)
 
-    def _violations(self) -> Iterator[Violation]:
+    def _text_violations(self) -> Iterator[Violation]:
         if fault := text_fault(self.message):
             yield Violation("message", fault)
         if self.context is not None and (fault := text_fault(self.context, blank_allowed=True)):
             yield Violation("context", fault)
-        for index, turn in enumerate(self.history):
-            if not isinstance(turn.role, Role):
-                yield Violation(f"history[{index}].role", "must be user or assistant")
-            if fault := text_fault(turn.text):
-                yield Violation(f"history[{index}].text", fault)
         if self.model is not None and (fault := text_fault(self.model, blank_allowed=True)):
             yield Violation("model", fault)
+        for index, turn in enumerate(self.history):
+            if fault := text_fault(turn.text):
+                yield Violation(f"history[{index}].text", fault)
+
+    def _other_violations(self) -> Iterator[Violation]:
+        for index, turn in enumerate(self.history):
+            if turn.role not in _ROLES:
+                yield Violation(f"history[{index}].role", "must be user or assistant")
         if not _is_temperature(self.temperature):
             yield Violation("temperature", "must be a number from 0 to 2")
         if not _is_max_tokens(self.max_tokens):

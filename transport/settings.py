@@ -5,7 +5,6 @@ The groups that several programs share stand here; each program adds its own in 
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -88,7 +87,7 @@ class DialSettings(ProgramSettings):
     server_b_target: str = Field(
         DEFAULT_TARGET,
         min_length=1,
-        description="Where Server B listens, any gRPC name: host:port, dns:///host:port, unix:/path, ipv4:a:port,b:port",
+        description="Where Server B listens: host:port, dns:///host:port, unix:/path, ipv4:a:port,b:port",
     )
     server_b_url: str = Field("", description="Gone: SERVER_B_TARGET took its place", exclude=True)
     relay_token: SecretStr = Field(SecretStr(""), description="The bearer token that is presented to Server B")
@@ -99,7 +98,7 @@ class DialSettings(ProgramSettings):
 
     @field_validator("server_b_url")
     @classmethod
-    def _old_name(cls, value: str) -> str:
+    def _old_name(cls, _: str) -> str:
         raise ValueError("is gone: set SERVER_B_TARGET=host:port instead (Server B speaks gRPC now, no URL)")
 
     @field_validator("server_b_target")
@@ -173,7 +172,7 @@ def read_or_exit(settings_type: type[S], program: str, **given: Any) -> S:
 def exit_for_bad_settings(program: str, error: Exception) -> NoReturn:
     """Ends the program with one line for each bad setting."""
     for line in str(error).splitlines():
-        print(f"{program}: {line}", file=sys.stderr)
+        sys.stderr.write(f"{program}: {line}\n")
     sys.exit(EXIT_BAD_SETTINGS)
 
 
@@ -189,8 +188,3 @@ def _mend(detail: Mapping[str, Any], settings_type: type[ProgramSettings]) -> st
     field = settings_type.model_fields.get(name)
     meaning = f" ({field.description})" if field and field.description and "Value error" not in detail["msg"] else ""
     return f"{name.upper()}: {text}{meaning}"
-
-
-def is_set(name: str) -> bool:
-    """Tells whether the environment has a value for this variable."""
-    return bool(os.environ.get(name))

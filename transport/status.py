@@ -145,7 +145,7 @@ async def aborting(
         raise
     except RelayError as error:
         await context.abort_with_status(rpc_status.to_status(status_from_error(error)))
-    except Exception as error:  # the outer door of the servicer: nothing of it may reach the caller
+    except Exception as error:  # noqa: BLE001 - the servicer's outer door: nothing of it may reach the caller
         await context.abort_with_status(rpc_status.to_status(status_from_error(report(error))))
 
 
