@@ -1,0 +1,1 @@
+"""Server B: holds the keys, asks the provider, counts the cost."""

@@ -1,0 +1,94 @@
+"""python -m server_b [grpc|stdio|sse|http]: settings to objects, run, drain."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import sys
+from collections.abc import Coroutine
+from signal import Signals
+from typing import Any
+
+from server_b.opening import open_relay
+from server_b.settings import ServerBSettings
+from transport.credentials import ServerCertificates
+from transport.event_loop import run, stopping_signals
+from transport.logs import configure_logging
+from transport.settings import SettingsError, check_exposure, exit_for_bad_settings, read_or_exit
+
+PROGRAM = "server_b"
+EXIT_CANNOT_LISTEN = 1
+
+logger = logging.getLogger("relay")
+
+
+def main() -> None:
+    """Runs Server B until it is told to stop."""
+    parser = argparse.ArgumentParser(prog=f"python -m {PROGRAM}", description="Server B of the relay")
+    parser.add_argument("mode", nargs="?", default="grpc", choices=("grpc", "stdio", "sse", "http"))
+    mode = parser.parse_args().mode
+    settings = read_or_exit(ServerBSettings, PROGRAM)
+    configure_logging(settings.log_format)
+    try:
+        sys.exit(run(serve_grpc(settings) if mode == "grpc" else _serve_mcp(settings, mode)))
+    except (SettingsError, ValueError) as error:
+        exit_for_bad_settings(PROGRAM, error)
+
+
+async def serve_grpc(settings: ServerBSettings) -> int:
+    """Serves gRPC until SIGINT or SIGTERM, then drains; a second signal ends the drain. Returns the exit code."""
+    from server_b.server import Server
+
+    certificates = _certificates(settings)
+    tokens = settings.tokens
+    check_exposure(
+        settings.grpc_host, "GRPC_HOST", tokens=bool(tokens), tls=bool(certificates), insecure=settings.relay_insecure
+    )
+    signals = await stopping_signals()
+    async with open_relay(settings) as relay:
+        server = Server(
+            relay,
+            tokens=tokens,
+            certificates=certificates,
+            max_message_bytes=settings.max_message_bytes,
+            stall_s=settings.stall_seconds,
+        )
+        try:
+            port = await server.start(settings.grpc_host, settings.grpc_port)
+        except OSError as error:
+            logger.error("GRPC_PORT: %s: is it in use? Stop the other program or set another port", error)  # noqa: TRY400
+            return EXIT_CANNOT_LISTEN
+        logger.info(
+            "Starting Server B (gRPC) on %s:%d with provider %s", settings.grpc_host, port, settings.ai_provider
+        )
+        await signals.get()
+        logger.info("Stopping Server B: running calls have %g s to end", settings.drain_seconds)
+        await _until_second_signal(server.drain(settings.drain_seconds), signals)
+    return 0
+
+
+async def _until_second_signal(drain: Coroutine[Any, Any, None], signals: asyncio.Queue[Signals]) -> None:
+    draining, impatient = asyncio.create_task(drain), asyncio.create_task(signals.get())
+    await asyncio.wait([draining, impatient], return_when=asyncio.FIRST_COMPLETED)
+    impatient.cancel()
+    draining.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await draining
+
+
+def _certificates(settings: ServerBSettings) -> ServerCertificates | None:
+    if not settings.tls_cert_file:
+        return None
+    return ServerCertificates(settings.tls_cert_file, settings.tls_key_file, settings.tls_client_ca_file)
+
+
+async def _serve_mcp(settings: ServerBSettings, mode: str) -> int:
+    from server_b.tools import serve_mcp
+
+    return await serve_mcp(settings, mode)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""Asking the provider: within the deadline, with patience for silence, and again where that can help."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from dataclasses import dataclass
+
+from server_b.call import Call, Kind
+from server_b.providers.base import Ending, Opening, Provider, Text
+from transport.errors import DeadlineExceeded, ProviderProtocol, ProviderRateLimited, ProviderUnavailable
+from transport.messages import FinishReason, Usage
+
+RETRYABLE = (ProviderRateLimited, ProviderUnavailable)
+FIRST_BACKOFF_S = 0.2
+MAX_BACKOFF_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How often the provider is asked and how long it may be silent; times in seconds."""
+
+    attempts: int = 3
+    """Tries before the first delta."""
+    first_token_s: float = 60.0
+    """Before a stream's first event."""
+    token_gap_s: float = 60.0
+    """Between two events."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the provider ended an answer."""
+
+    finish_reason: FinishReason
+    usage: Usage | None = None
+    """None: the provider gave no count."""
+
+
+async def ask(call: Call, provider: Provider, patience: Patience) -> Outcome:
+    """Asks the provider and writes what comes into the call, until its end, Cancel or the deadline.
+
+    Raises the provider's RelayError, ProviderUnavailable for too long a silence, or DeadlineExceeded.
+    """
+    scope = call.patience()
+    try:
+        async with scope:
+            return await _ask_until_answered(call, provider, patience)
+    except TimeoutError as error:
+        if not scope.expired():
+            raise
+        if call.cancelled_softly:
+            return Outcome(FinishReason.CANCELLED)
+        if asyncio.get_running_loop().time() >= call.deadline:
+            raise DeadlineExceeded from error
+        raise ProviderUnavailable("the provider kept silent for too long") from error
+
+
+async def _ask_until_answered(call: Call, provider: Provider, patience: Patience) -> Outcome:
+    ask_once = _stream if call.key.kind is Kind.STREAM else _complete
+    while True:
+        call.attempts += 1
+        try:
+            return await ask_once(call, provider, patience)
+        except RETRYABLE as error:
+            pause_s = _pause_s(call.attempts, error.retry_after_s)
+            if call.started or call.attempts >= patience.attempts or not _fits(pause_s, call):
+                raise
+            call.expect_word_within(pause_s + patience.first_token_s)
+            await asyncio.sleep(pause_s)
+
+
+def _pause_s(attempt: int, retry_after_s: float | None) -> float:
+    if retry_after_s is not None:
+        return retry_after_s
+    backoff_s: float = min(MAX_BACKOFF_S, FIRST_BACKOFF_S * 2 ** (attempt - 1))
+    return backoff_s * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+
+
+def _fits(pause_s: float, call: Call) -> bool:
+    """Tells whether there is time left after the pause; where there is not, the caller had better hear at once."""
+    return asyncio.get_running_loop().time() + pause_s < call.deadline
+
+
+async def _complete(call: Call, provider: Provider, _: Patience) -> Outcome:
+    completion = await provider.complete(call.prompt)
+    call.start(completion.model)
+    if completion.text:
+        call.add(completion.text)
+    return Outcome(completion.finish_reason, completion.usage)
+
+
+async def _stream(call: Call, provider: Provider, patience: Patience) -> Outcome:
+    call.expect_word_within(patience.first_token_s)
+    async with contextlib.aclosing(provider.stream(call.prompt)) as pieces:
+        async for piece in pieces:
+            match piece:
+                case Text():
+                    call.add(piece.text, piece.count)
+                    await call.room()
+                case Opening():
+                    call.start(piece.model)
+                case Ending():
+                    return Outcome(piece.finish_reason, piece.usage)
+            call.expect_word_within(patience.token_gap_s)
+    raise ProviderProtocol("the provider's stream ended before its own end mark")

@@ -1,0 +1,202 @@
+"""One call to a provider, and its readers.
+
+The call runs in a task of its own and writes down what comes; each reader follows from the beginning, so
+that a second request with the same key joins the call instead of paying for another one. When the last
+reader leaves before the end, the provider call is aborted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import math
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from transport.errors import RelayError
+from transport.messages import Answer, Delta, Event, Finished, Prompt, Started
+
+Result = TypeVar("Result")
+
+READ_AHEAD_CHARS = 256 * 1024
+"""How much text a call may hold that no reader has taken yet, before the provider is made to wait."""
+
+
+class Kind(enum.Enum):
+    """How the caller asked; a part of the idempotency key."""
+
+    WHOLE = "Process"
+    STREAM = "StreamProcess"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What makes two requests the same one."""
+
+    caller: str
+    request_id: str
+    kind: Kind
+
+
+class Call:
+    """What is known of a call so far. The Relay writes it, readers follow it."""
+
+    def __init__(self, key: Key, prompt: Prompt, provider: str) -> None:
+        self.key = key
+        self.prompt = prompt
+        self.provider = provider
+        self.started: Started | None = None
+        self.finished: Finished | None = None
+        self.error: RelayError | None = None
+        self.delta_count = 0
+        self.text_chars = 0
+        self.cancelled_softly = False
+        self._texts: list[tuple[str, int]] = []
+        self._changed = asyncio.Event()
+        self._taken = asyncio.Event()
+        self._most_taken = 0
+        self._readers = 0
+        self._task: asyncio.Task[Any] | None = None
+        self._scope: asyncio.Timeout | None = None
+        self._silence_ends = math.inf
+        self.began_at = asyncio.get_running_loop().time()
+        self.first_piece_at: float | None = None
+        self.attempts = 0
+        self.deadline = 0.0
+        """In the event loop's time, as the others here; the latest of its readers'."""
+
+    # The Relay's side.
+
+    def begin(
+        self, ask: Callable[[], Coroutine[Any, Any, Result]], settle: Callable[[asyncio.Task[Result]], None]
+    ) -> None:
+        """Starts the task that asks the provider, once; `settle` hears of its end, whatever it is."""
+        if self._task is None and not self.ended:
+            task = asyncio.create_task(ask())
+            task.add_done_callback(settle)
+            self._task = task
+
+    def patience(self) -> asyncio.Timeout:
+        """Makes the time limit under which the provider is asked; Cancel and a later deadline move it."""
+        self._scope = asyncio.timeout_at(self.deadline)
+        return self._scope
+
+    def expect_word_within(self, seconds: float) -> None:
+        """Moves the time limit to `seconds` from now, or the deadline if that comes first."""
+        self._silence_ends = asyncio.get_running_loop().time() + seconds
+        self._reschedule()
+
+    def _reschedule(self) -> None:
+        if self._scope is not None and not self._scope.expired():
+            now = asyncio.get_running_loop().time()
+            self._scope.reschedule(now if self.cancelled_softly else min(self._silence_ends, self.deadline))
+
+    def start(self, model: str) -> None:
+        """The provider's first event has come."""
+        self.first_piece_at = asyncio.get_running_loop().time()
+        self.started = Started(request_id=self.key.request_id, model=model, provider=self.provider)
+        self._wake()
+
+    def add(self, text: str, count: int = 1) -> None:
+        """More text has come, made of `count` provider deltas."""
+        self.delta_count += count
+        self.text_chars += len(text)
+        self._texts.append((text, self.delta_count))
+        self._wake()
+
+    async def room(self) -> None:
+        """Waits until a reader has taken enough of what was added."""
+        while self.text_chars - self._most_taken > READ_AHEAD_CHARS:
+            self._taken.clear()
+            await self._taken.wait()
+
+    def finish(self, finished: Finished) -> None:
+        """The answer is complete."""
+        self.finished = finished
+        self._wake()
+
+    def fail(self, error: RelayError) -> None:
+        """The call has failed."""
+        self.error = error
+        self._wake()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed.clear()
+
+    # Everybody's.
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come."""
+        return self.finished is not None or self.error is not None
+
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        return "".join(text for text, _ in self._texts)
+
+    def cancel_softly(self) -> bool:
+        """Makes the provider stop; the call ends OK with what it has. Returns whether it was running."""
+        if self.ended:
+            return False
+        self.cancelled_softly = True
+        self._reschedule()
+        return True
+
+    def abort(self) -> bool:
+        """Closes the provider's connection; the call fails as CANCELLED. Returns whether it had begun."""
+        return self._task is not None and self._task.cancel()
+
+    # The readers' side.
+
+    def join(self, deadline: float) -> None:
+        """Counts one more reader; the call may last until the latest reader's deadline."""
+        self._readers += 1
+        if deadline > self.deadline:
+            self.deadline = deadline
+            self._reschedule()
+
+    def leave(self) -> bool:
+        """Counts one reader less; without readers a running call is aborted. Returns whether it was never begun."""
+        self._readers -= 1
+        return self._readers == 0 and not self.ended and not self.abort()
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Yields the events from the first one on; what has gathered since the last look is one Delta.
+
+        Raises the RelayError that the call ends with.
+        """
+        seen, taken = 0, 0
+        told_start = False
+        while True:
+            if self.started is not None and not told_start:
+                told_start = True
+                yield self.started
+            while seen < len(self._texts):
+                fresh, seen = self._texts[seen:], len(self._texts)
+                text = fresh[0][0] if len(fresh) == 1 else "".join(text for text, _ in fresh)
+                taken += len(text)
+                self._take(taken)
+                yield Delta(text=text, sequence=1 + fresh[-1][1])
+            if self.error is not None:
+                raise self.error
+            if self.finished is not None:
+                yield self.finished
+                return
+            await self._changed.wait()
+
+    def _take(self, taken: int) -> None:
+        if taken > self._most_taken:
+            self._most_taken = taken
+            self._taken.set()
+
+    async def answer(self) -> Answer:
+        """Waits for the whole answer; raises the RelayError that the call ends with."""
+        while self.finished is None:
+            if self.error is not None:
+                raise self.error
+            self._take(self.text_chars)
+            await self._changed.wait()
+        return Answer(request_id=self.key.request_id, text=self.text, provider=self.provider, finished=self.finished)

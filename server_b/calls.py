@@ -1,0 +1,75 @@
+"""The calls that are running, and the answers that are kept for a caller who asks again."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+
+from server_b.call import Call, Key, Kind
+from transport.errors import InvalidRequest, Violation
+from transport.messages import Prompt
+
+MAX_KEPT_CHARS = 32 * 1024 * 1024
+"""How much text of answers is kept in all; the oldest go first."""
+CALL_OVERHEAD_CHARS = 2_000
+"""What an answer is reckoned to take beside its text."""
+
+
+class Calls:
+    """Calls by key: one that runs can be joined, one that ended well is kept for `keep_s` seconds."""
+
+    def __init__(self, keep_s: float, clock: Callable[[], float]) -> None:
+        self._keep_s = keep_s
+        self._clock = clock
+        self._running: dict[Key, Call] = {}
+        self._kept: OrderedDict[Key, tuple[float, Call]] = OrderedDict()
+        self._kept_chars = 0
+
+    def __len__(self) -> int:
+        """How many are running."""
+        return len(self._running)
+
+    def __iter__(self) -> Iterator[Call]:
+        return iter(tuple(self._running.values()))
+
+    def find(self, key: Key, prompt: Prompt) -> Call | None:
+        """Returns the call with this key that runs or is kept; raises InvalidRequest if it asked something else."""
+        self._forget_old()
+        call = self._running.get(key)
+        if call is None and key in self._kept:
+            call = self._kept[key][1]
+        if call is not None and call.prompt != prompt:
+            mend = "was used for another request; use a new one, or repeat the same parameters"
+            raise InvalidRequest.of(Violation("request_id", mend))
+        return call
+
+    def find_running(self, caller: str, request_id: str) -> list[Call]:
+        """Returns this caller's running calls with that id."""
+        keys = (Key(caller, request_id, kind) for kind in Kind)
+        return [self._running[key] for key in keys if key in self._running]
+
+    def add(self, call: Call) -> None:
+        """Counts a call as running."""
+        self._running[call.key] = call
+
+    def end(self, call: Call, *, keep: bool) -> None:
+        """Counts a call as ended; with `keep` its answer is given to whoever repeats the request."""
+        if self._running.get(call.key) is call:
+            del self._running[call.key]
+        if keep and self._keep_s > 0:
+            self._kept[call.key] = (self._clock() + self._keep_s, call)
+            self._kept_chars += _size(call)
+            self._forget_old()
+
+    def _forget_old(self) -> None:
+        now = self._clock()
+        while self._kept:
+            key, (expires_at, call) = next(iter(self._kept.items()))
+            if expires_at > now and self._kept_chars <= MAX_KEPT_CHARS:
+                return
+            del self._kept[key]
+            self._kept_chars -= _size(call)
+
+
+def _size(call: Call) -> int:
+    return call.text_chars + CALL_OVERHEAD_CHARS

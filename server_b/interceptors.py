@@ -1,0 +1,44 @@
+"""What every method passes before its handler, whichever service it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+import grpc
+from grpc_status import rpc_status
+
+from transport.errors import RelayError
+from transport.metadata import AUTHORIZATION, first_value
+from transport.status import status_from_error
+from transport.tokens import Tokens
+
+HEALTH_PREFIX = "/grpc.health.v1.Health/"
+
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+
+
+class RequireToken(grpc.aio.ServerInterceptor):
+    """Refuses every method but health checks, unknown ones and reflection too, to callers without a valid token."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        self._tokens = tokens
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler | None:
+        if not handler_call_details.method.startswith(HEALTH_PREFIX):
+            try:
+                self._tokens.caller(first_value(handler_call_details.invocation_metadata, AUTHORIZATION))
+            except RelayError as error:
+                return _refusing(error)
+        return await continuation(handler_call_details)
+
+
+def _refusing(error: RelayError) -> Handler:
+    async def refuse(_: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        await context.abort_with_status(rpc_status.to_status(status_from_error(error)))
+
+    return grpc.unary_unary_rpc_method_handler(refuse)

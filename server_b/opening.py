@@ -1,0 +1,22 @@
+"""From settings to a Relay: the composition that the gRPC server, the MCP doors and the coroutines share."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from server_b.pricing import price
+from server_b.providers import create_provider
+from server_b.relay import Relay
+from server_b.settings import ServerBSettings
+from transport import VERSION
+
+
+@contextlib.asynccontextmanager
+async def open_relay(settings: ServerBSettings) -> AsyncIterator[Relay]:
+    """Opens the provider that the settings name, and a Relay on it. Raises ValueError naming a bad setting."""
+    provider = create_provider(settings)
+    try:
+        yield Relay(provider, price=price, defaults=settings.defaults, limits=settings.limits, version=VERSION)
+    finally:
+        await provider.close()

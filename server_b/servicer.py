@@ -1,0 +1,106 @@
+"""The gRPC face of the Relay: decode, relay, encode; nothing else.
+
+Requests come as raw bytes: gRPC would report a message that cannot be parsed as UNKNOWN, with the
+parser's own text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import grpc
+
+from generated.relay.v1 import relay_pb2 as pb
+from server_b.call import Kind
+from server_b.relay import Relay
+from transport import codec
+from transport.errors import InvalidRequest, Violation
+from transport.messages import request_id_fault
+from transport.metadata import AUTHORIZATION, ON_BEHALF_OF, REQUEST_ID, first_value
+from transport.status import aborting
+from transport.tokens import Tokens
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+DEFAULT_STALL_S = 30.0
+
+
+class RelayServicer:
+    """Serves relay.v1.RelayService from one Relay."""
+
+    def __init__(self, relay: Relay, tokens: Tokens, *, stall_s: float = DEFAULT_STALL_S) -> None:
+        """`stall_s`: how long, in seconds, a caller may take no data before its call is dropped."""
+        self._relay = relay
+        self._tokens = tokens
+        self._stall_s = stall_s
+
+    async def process(self, data: bytes, context: Context) -> pb.ProcessResponse:
+        async with self._aborting(context):
+            prompt = codec.prompt_from_wire(codec.parse(pb.ProcessRequest, data))
+            caller, timeout_s = self._caller(context), context.time_remaining()
+            with self._relay.admit(prompt, caller=caller, kind=Kind.WHOLE, timeout_s=timeout_s) as call:
+                await context.send_initial_metadata(((REQUEST_ID, call.key.request_id),))
+                return codec.answer_to_wire(await self._relay.answer(call))
+
+    async def stream_process(self, data: bytes, context: Context) -> None:
+        async with self._aborting(context):
+            prompt = codec.prompt_from_wire(codec.parse(pb.StreamProcessRequest, data))
+            caller, timeout_s = self._caller(context), context.time_remaining()
+            with self._relay.admit(prompt, caller=caller, kind=Kind.STREAM, timeout_s=timeout_s) as call:
+                await context.send_initial_metadata(((REQUEST_ID, call.key.request_id),))
+                async for event in self._relay.events(call):
+                    await self._write(context, codec.event_to_wire(event))
+
+    async def cancel(self, data: bytes, context: Context) -> pb.CancelResponse:
+        async with self._aborting(context):
+            request_id = codec.parse(pb.CancelRequest, data).request_id
+            if fault := request_id_fault(request_id):
+                raise InvalidRequest.of(Violation("request_id", fault))
+            return pb.CancelResponse(found=self._relay.cancel(request_id, caller=self._caller(context)))
+
+    async def list_models(self, data: bytes, context: Context) -> pb.ListModelsResponse:
+        async with self._aborting(context):
+            codec.parse(pb.ListModelsRequest, data)
+            self._caller(context)
+            return codec.models_to_wire(await self._relay.list_models())
+
+    async def get_status(self, data: bytes, context: Context) -> pb.GetStatusResponse:
+        async with self._aborting(context):
+            codec.parse(pb.GetStatusRequest, data)
+            self._caller(context)
+            return codec.status_to_wire(self._relay.status())
+
+    def _aborting(self, context: Context) -> AbstractAsyncContextManager[None]:
+        return aborting(context, self._relay.report)
+
+    def _caller(self, context: Context) -> str:
+        metadata = context.invocation_metadata()
+        return self._tokens.caller(first_value(metadata, AUTHORIZATION), first_value(metadata, ON_BEHALF_OF))
+
+    async def _write(self, context: Context, response: pb.StreamProcessResponse) -> None:
+        async with asyncio.timeout(self._stall_s):
+            await context.write(response)
+
+
+def method_handlers(servicer: RelayServicer) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
+    """Returns the servicer's methods by their name in the contract."""
+    return {
+        "Process": _unary(servicer.process),
+        "StreamProcess": grpc.unary_stream_rpc_method_handler(
+            servicer.stream_process, response_serializer=pb.StreamProcessResponse.SerializeToString
+        ),
+        "Cancel": _unary(servicer.cancel),
+        "ListModels": _unary(servicer.list_models),
+        "GetStatus": _unary(servicer.get_status),
+    }
+
+
+def _unary(method: Any) -> grpc.RpcMethodHandler[Any, Any]:
+    return grpc.unary_unary_rpc_method_handler(method, response_serializer=_serialize)
+
+
+def _serialize(response: Any) -> bytes:
+    serialized: bytes = response.SerializeToString()
+    return serialized

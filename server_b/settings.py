@@ -1,0 +1,102 @@
+"""Server B's settings: the only reader of the environment in this program."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from server_b.asking import Patience
+from server_b.providers.base import Defaults
+from server_b.relay import Limits
+from transport.settings import McpServingSettings
+
+
+class ServerBSettings(McpServingSettings):
+    """Everything that can be set for Server B."""
+
+    ai_provider: Literal["mock", "openai", "bedrock"] = Field("mock", description="mock, openai or bedrock")
+    ai_temperature: float = Field(
+        0.7, ge=0, le=2, allow_inf_nan=False, description="Temperature where a call names none, 0 to 2"
+    )
+    ai_max_tokens: int = Field(
+        1000, ge=1, le=2**31 - 1, description="The most output tokens where a call names no number"
+    )
+
+    openai_api_key: SecretStr = Field(SecretStr(""), description="Key for AI_PROVIDER=openai")
+    openai_base_url: str = Field("", description="Any OpenAI-compatible server, such as http://127.0.0.1:8080/v1")
+    openai_default_model: str = Field("gpt-4o", min_length=1, description="Model where a call names none")
+
+    aws_access_key_id: SecretStr = Field(SecretStr(""), description="Key pair for AI_PROVIDER=bedrock")
+    aws_secret_access_key: SecretStr = Field(SecretStr(""), description="Its secret half")
+    aws_session_token: SecretStr = Field(SecretStr(""), description="Of temporary credentials")
+    aws_profile: str = Field("", description="A profile of ~/.aws instead of a key pair")
+    aws_region: str = Field("us-east-1", min_length=1, description="Region of Bedrock")
+    aws_endpoint_url_bedrock_runtime: str = Field("", description="Another endpoint of the Bedrock runtime")
+    bedrock_default_model: str = Field(
+        "anthropic.claude-3-5-sonnet-20241022-v2:0",
+        min_length=1,
+        description="Model where a call names none; short names such as sonnet-v2 are accepted",
+    )
+
+    mock_delay_seconds: float = Field(
+        0.1, ge=0, le=3600, allow_inf_nan=False, description="Before the mock's answer, seconds"
+    )
+    mock_word_delay_seconds: float = Field(
+        0.05, ge=0, le=3600, allow_inf_nan=False, description="Between the mock's words, seconds"
+    )
+    mock_faults: bool = Field(False, description="Let callers ask the mock for faults: mock-model?fault=cut&after=3")
+
+    grpc_host: str = Field("127.0.0.1", min_length=1, description="Address that Server B listens on")
+    grpc_port: int = Field(50051, ge=0, le=65535, description="Its port; 0: any free one")
+    mcp_port_b: int = Field(8002, ge=0, le=65535, description="Port of Server B's own MCP doors")
+    tls_cert_file: str = Field("", description="PEM certificate of the gRPC port; empty: no TLS")
+    tls_key_file: str = Field("", description="Its PEM key")
+    tls_client_ca_file: str = Field("", description="PEM file of authorities whose certificates clients must present")
+
+    retry_attempts: int = Field(3, ge=1, le=10, description="Tries of the provider before the first delta")
+    max_concurrent_calls: int = Field(1000, ge=1, le=1_000_000, description="Calls at once; more are OVERLOADED")
+    drain_seconds: float = Field(
+        30, ge=0, le=3600, allow_inf_nan=False, description="How long running calls may take after SIGTERM"
+    )
+    stall_seconds: float = Field(
+        30, gt=0, le=3600, allow_inf_nan=False, description="How long a caller may take no data before it is dropped"
+    )
+    first_token_seconds: float = Field(
+        60, gt=0, le=86_400, allow_inf_nan=False, description="A stream's provider may be silent so long at first"
+    )
+    token_gap_seconds: float = Field(
+        60, gt=0, le=86_400, allow_inf_nan=False, description="And so long between two tokens"
+    )
+    answer_keep_seconds: float = Field(
+        300, ge=0, le=86_400, allow_inf_nan=False, description="How long an answer is kept for a repeated request_id"
+    )
+
+    @model_validator(mode="after")
+    def _pairs(self) -> Self:
+        if bool(self.tls_cert_file) != bool(self.tls_key_file):
+            raise ValueError("TLS_CERT_FILE and TLS_KEY_FILE: set both or neither")
+        if self.tls_client_ca_file and not self.tls_cert_file:
+            raise ValueError("TLS_CLIENT_CA_FILE: needs TLS_CERT_FILE and TLS_KEY_FILE too")
+        if bool(self.aws_access_key_id.get_secret_value()) != bool(self.aws_secret_access_key.get_secret_value()):
+            raise ValueError("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: set both or neither")
+        return self
+
+    @property
+    def defaults(self) -> Defaults:
+        """What is used where a prompt names nothing."""
+        return Defaults(temperature=self.ai_temperature, max_tokens=self.ai_max_tokens)
+
+    @property
+    def limits(self) -> Limits:
+        """How much and how long."""
+        return Limits(
+            timeout_s=self.timeout_seconds,
+            concurrent_calls=self.max_concurrent_calls,
+            answer_keep_s=self.answer_keep_seconds,
+            patience=Patience(
+                attempts=self.retry_attempts,
+                first_token_s=self.first_token_seconds,
+                token_gap_s=self.token_gap_seconds,
+            ),
+        )
