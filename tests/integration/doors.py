@@ -1,0 +1,219 @@
+"""Every door of the relay behind one face, so that one behaviour can be asked of all of them."""
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx2
+from mcp import Client, StdioServerParameters
+from mcp.client.sse import sse_client
+
+from tests.programs import environment
+from transport.channel import Dial
+from transport.client import RelayClient
+from transport.documents import answer_document, finish_document, prompt_from_document
+from transport.errors import RelayError
+from transport.messages import Delta, Finished, Started
+
+Document = dict[str, Any]
+OnText = Callable[[str], None]
+
+
+class Refusal(Exception):
+    """What a door said instead of an answer."""
+
+    def __init__(self, reason: str, text: str, request_id: str) -> None:
+        super().__init__(f"{reason}: {text}")
+        self.reason = reason
+        self.text = text
+        self.request_id = request_id
+
+
+class Door(Protocol):
+    """A way in. Both calls raise Refusal; cancelling their task is the caller going away."""
+
+    async def whole(self, **fields: Any) -> Document:
+        """Returns the answer document."""
+        ...
+
+    async def stream(self, on_text: OnText, **fields: Any) -> Document:
+        """Tells of each text as it comes, then returns the finish document."""
+        ...
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the programs listen."""
+
+    server_b: str
+    gateway: str
+    mcp_http: str
+    mcp_sse: str
+    folder: Path
+
+
+class GrpcDoor:
+    """Server B itself."""
+
+    def __init__(self, client: RelayClient) -> None:
+        self._client = client
+
+    async def whole(self, **fields: Any) -> Document:
+        with refusing():
+            return dict(answer_document(await self._client.process(prompt_from_document(fields))))
+
+    async def stream(self, on_text: OnText, **fields: Any) -> Document:
+        started, finished = None, None
+        with refusing():
+            async with contextlib.aclosing(self._client.stream_process(prompt_from_document(fields))) as events:
+                async for event in events:
+                    match event:
+                        case Started():
+                            started = event
+                        case Delta():
+                            on_text(event.text)
+                        case Finished():
+                            assert finished is None, "a second finish"
+                            finished = event
+        assert started is not None
+        assert finished is not None
+        return dict(finish_document(started.request_id, started.provider, finished))
+
+
+@contextlib.contextmanager
+def refusing():
+    """Turns a RelayError into a Refusal."""
+    try:
+        yield
+    except RelayError as error:
+        raise Refusal(error.reason, error.message, error.request_id) from error
+
+
+class HttpDoor:
+    """The gateway."""
+
+    def __init__(self, client: httpx2.AsyncClient) -> None:
+        self._client = client
+
+    async def whole(self, **fields: Any) -> Document:
+        response = await self._client.post("/process", json=fields)
+        if response.status_code != 200:
+            raise _problem(response.json())
+        return response.json()
+
+    async def stream(self, on_text: OnText, **fields: Any) -> Document:
+        finish = None
+        async with self._client.stream("POST", "/stream", json=fields) as response:
+            if response.status_code != 200:
+                await response.aread()
+                raise _problem(response.json())
+            kind = ""
+            async for line in response.aiter_lines():
+                name, _, value = line.partition(": ")
+                if not line:
+                    kind = ""
+                elif name == "event":
+                    kind = value
+                elif line == "data: [DONE]":
+                    assert finish is not None, "[DONE] without a finish"
+                    return finish
+                elif name == "data" and kind == "finish":
+                    assert finish is None, "a second finish"
+                    finish = json.loads(value)
+                elif name == "data":
+                    document = json.loads(value)
+                    if "error" in document:
+                        raise Refusal(document["reason"], document["error"], document["requestId"])
+                    on_text(document["content"])
+        raise AssertionError("the stream just ended")
+
+
+def _problem(document: Document) -> Refusal:
+    return Refusal(document["reason"], document["detail"], document["requestId"])
+
+
+class McpDoor:
+    """Server A, over one of its transports and in one of its eras."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def whole(self, **fields: Any) -> Document:
+        return await self._call("send_message", None, fields)
+
+    async def stream(self, on_text: OnText, **fields: Any) -> Document:
+        told: list[str] = []
+
+        async def on_progress(_progress: float, _total: float | None, message: str | None) -> None:
+            if message:
+                told.append(message)
+                on_text(message)
+
+        finish = await self._call("send_message_stream", on_progress, fields)
+        text, seen = finish.pop("text"), "".join(told)
+        assert text.startswith(seen), "progress told something else than the answer"
+        on_text(text.removeprefix(seen))
+        return finish
+
+    async def _call(self, tool: str, on_progress: Any, fields: Document) -> Document:
+        result = await self._client.call_tool(tool, fields, progress_callback=on_progress)
+        if result.is_error:
+            meta = result.meta or {}
+            raise Refusal(meta["reason"], result.content[0].text, meta.get("requestId", ""))  # type: ignore[union-attr]
+        assert result.structured_content is not None
+        return dict(result.structured_content)
+
+
+@contextlib.asynccontextmanager
+async def open_door(name: str, at: Addresses) -> AsyncIterator[Door]:
+    """Opens the door of that name, one of DOORS."""
+    async with contextlib.AsyncExitStack() as stack:
+        match name.split("-"):
+            case ["grpc"]:
+                yield GrpcDoor(await stack.enter_async_context(RelayClient(Dial(target=at.server_b))))
+            case ["http"]:
+                client = httpx2.AsyncClient(base_url=f"http://{at.gateway}", timeout=30, trust_env=False)
+                yield HttpDoor(await stack.enter_async_context(client))
+            case ["mcp", transport, era]:
+                client = Client(_mcp_transport(transport, at), mode="legacy" if era == "legacy" else "2026-07-28")
+                yield McpDoor(await stack.enter_async_context(client))
+
+
+def _mcp_transport(transport: str, at: Addresses) -> Any:
+    match transport:
+        case "http":
+            return f"http://{at.mcp_http}/mcp"
+        case "sse":
+            return sse_client(f"http://{at.mcp_sse}/sse")
+        case _:
+            return StdioServerParameters(
+                command=sys.executable,
+                args=["-m", "server_a", "stdio"],
+                cwd=at.folder,
+                env=environment({"SERVER_B_TARGET": at.server_b}),
+            )
+
+
+DOORS = ("grpc", "http", "mcp-stdio-legacy", "mcp-sse-legacy", "mcp-http-legacy", "mcp-http-modern", "mcp-stdio-modern")
+
+
+async def texts(door: Door, **fields: Any) -> tuple[list[str], Document]:
+    """Streams to the end; returns the texts and the finish document."""
+    seen: list[str] = []
+    finish = await door.stream(seen.append, **fields)
+    return seen, finish
+
+
+async def until_first_text(door: Door, **fields: Any) -> asyncio.Task[Document]:
+    """Starts a stream and returns its task once the first text has come."""
+    came = asyncio.Event()
+    task = asyncio.create_task(door.stream(lambda _: came.set(), **fields))
+    async with asyncio.timeout(10):
+        await asyncio.wait([task, waiting := asyncio.create_task(came.wait())], return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    return task

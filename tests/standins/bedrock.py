@@ -1,0 +1,181 @@
+"""Bedrock's Converse and ConverseStream, and its list of foundation models, on one port."""
+
+import re
+from collections.abc import Iterator, Mapping
+from urllib.parse import unquote
+
+from tests.standins import eventstream
+from tests.standins.answer import Answer, Event, streamed, to_json, whole
+from tests.standins.exchange import Received
+from tests.standins.script import Fault, FaultKind, Script, Usage
+from tests.standins.server import StandIn
+
+MODELS = (
+    "anthropic.claude-3-5-sonnet-20241022-v2:0",
+    "anthropic.claude-3-haiku-20240307-v1:0",
+    "amazon.nova-lite-v1:0",
+)
+WRONG_KEY_ID = "AKIAWRONG"
+"""The access key id that is refused with UnrecognizedClientException."""
+EXPIRED_TOKEN = "expired"
+"""The session token that is refused with ExpiredTokenException."""
+
+HEADERS = {"x-amzn-requestid": "3f1c2a5e-0000-4000-8000-000000000000"}
+CONVERSE = re.compile(r"/model/(?P<model>[^/]+)/converse(?P<stream>-stream)?")
+
+STATUS = {
+    "ThrottlingException": 429,
+    "AccessDeniedException": 403,
+    "ValidationException": 400,
+    "ResourceNotFoundException": 404,
+    "ServiceUnavailableException": 503,
+    "InternalServerException": 500,
+    "ModelTimeoutException": 408,
+    "ModelNotReadyException": 429,
+    "ModelErrorException": 424,
+    "ModelStreamErrorException": 424,
+    "UnrecognizedClientException": 403,
+    "ExpiredTokenException": 403,
+    "MissingAuthenticationTokenException": 403,
+    "UnknownOperationException": 404,
+}
+"""The service's exceptions and their statuses; the first of several is what a bare status stands for."""
+
+REFUSED_MODELS = {
+    "no-such-model": ("ValidationException", "The provided model identifier is invalid."),
+    "gone-model": ("ResourceNotFoundException", "This model version has reached the end of its life."),
+    "no-access": ("AccessDeniedException", "You don't have access to the model with the specified model ID."),
+    "short-context": ("ValidationException", "Input is too long for requested model."),
+}
+"""Models that are refused whatever the script says."""
+
+
+class BedrockStandIn(StandIn):
+    """Refuses some credentials and models as Bedrock does; all else is answered by the script."""
+
+    def answer(self, received: Received) -> Answer:
+        """Check the credentials, then answer by method and path."""
+        refused = _wrong_credentials(received.headers)
+        if refused is not None:
+            return refused
+        path = received.path.partition("?")[0]
+        converse = CONVERSE.fullmatch(path)
+        if received.method == "POST" and converse:
+            return self._converse(unquote(converse["model"]), stream=bool(converse["stream"]))
+        if received.method == "GET" and path == "/foundation-models":
+            return _whole(self.next_script(), {"modelSummaries": [_summary(model) for model in MODELS]})
+        return _error("UnknownOperationException", "The operation is not known.")
+
+    def _converse(self, model: str, *, stream: bool) -> Answer:
+        if model in REFUSED_MODELS:
+            return _error(*REFUSED_MODELS[model])
+        script = self.next_script(model)
+        if not stream or script.fails(FaultKind.STATUS):
+            return _whole(script, _message(script), words=len(script.spoken))
+        return _streamed(script)
+
+
+def _wrong_credentials(headers: Mapping[str, str]) -> Answer | None:
+    authorization = headers.get("authorization", "")
+    if "Credential=" not in authorization:
+        return _error("MissingAuthenticationTokenException", "Missing Authentication Token")
+    if f"Credential={WRONG_KEY_ID}/" in authorization:
+        message = "The security token included in the request is invalid."
+        return _error("UnrecognizedClientException", message)
+    if headers.get("x-amz-security-token") == EXPIRED_TOKEN:
+        return _error("ExpiredTokenException", "The security token included in the request is expired")
+    return None
+
+
+def _error(name: str, message: str, *, script: Script | None = None) -> Answer:
+    """One of the service's exceptions; a scripted fault adds its own status and headers."""
+    fault = script.fault if script else None
+    status = (fault.status if fault else None) or STATUS.get(name, 400)
+    headers = {**HEADERS, "x-amzn-ErrorType": name, **(fault.headers if fault else {})}
+    return whole(script or Script(), {"message": message}, status=status, headers=headers)
+
+
+def _whole(script: Script, document: object, *, words: int = 0) -> Answer:
+    fault = script.fault
+    if fault is None or not script.fails(FaultKind.STATUS, FaultKind.ERROR_EVENT):
+        return whole(script, document, words=words, headers=HEADERS)
+    usual = next((name for name, status in STATUS.items() if status == fault.status), "InternalServerException")
+    name = fault.code or usual
+    return _error(name[0].upper() + name[1:], fault.message or "The request could not be served.", script=script)
+
+
+def _message(script: Script) -> dict[str, object]:
+    content = [{"text": "".join(script.spoken)}]
+    stop = {} if _unended(script) else {"stopReason": _stop_reason(script)}
+    return {"output": {"message": {"role": "assistant", "content": content}}, **stop, **_metadata(script.usage)}
+
+
+def _streamed(script: Script) -> Answer:
+    events = tuple(_events(script))
+    content_type = eventstream.CONTENT_TYPE
+    return streamed(script, events, _frame, error=_exception(script.fault), content_type=content_type, headers=HEADERS)
+
+
+def _events(script: Script) -> Iterator[Event]:
+    """The start, the words, the block's stop; then the message's stop and the metadata, if it ends at all."""
+    yield Event({"role": "assistant", "p": "abcd"}, name="messageStart")
+    for word in script.spoken:
+        yield Event({"contentBlockIndex": 0, "delta": {"text": word}, "p": "abcd"}, 1, "contentBlockDelta")
+    yield Event({"contentBlockIndex": 0, "p": "abcd"}, name="contentBlockStop")
+    if _unended(script):
+        return
+    yield Event({"stopReason": _stop_reason(script), "p": "abcd"}, name="messageStop")
+    if script.usage is not None:
+        yield Event({**_metadata(script.usage), "p": "abcd"}, name="metadata")
+
+
+def _exception(fault: Fault | None) -> Event:
+    """The exception that ends a stream; a model's own error tells what the model said."""
+    name = (fault and fault.code) or "modelStreamErrorException"
+    message = (fault and fault.message) or "The model could not go on."
+    original = {"originalStatusCode": 500, "originalMessage": message} if name == "modelStreamErrorException" else {}
+    return Event({"message": message, **original}, name=name)
+
+
+def _unended(script: Script) -> bool:
+    return script.fails(FaultKind.NO_END, FaultKind.DONE_WITHOUT_FINISH)
+
+
+def _stop_reason(script: Script) -> str:
+    return script.finish or "end_turn"
+
+
+def _metadata(usage: Usage | None) -> dict[str, object]:
+    metrics = {"metrics": {"latencyMs": 1}}
+    if usage is None:
+        return {**metrics}
+    cache = {"cacheReadInputTokens": usage.cache_read_tokens, "cacheWriteInputTokens": usage.cache_write_tokens}
+    known = {name: tokens for name, tokens in cache.items() if tokens is not None}
+    counts = {"inputTokens": usage.input_tokens, "outputTokens": usage.output_tokens, **known}
+    return {"usage": {**counts, "totalTokens": sum(counts.values())}, **metrics}
+
+
+def _summary(model: str) -> dict[str, object]:
+    return {
+        "modelArn": f"arn:aws:bedrock:us-east-1::foundation-model/{model}",
+        "modelId": model,
+        "modelName": model.partition(".")[2],
+        "providerName": model.partition(".")[0],
+        "inputModalities": ["TEXT"],
+        "outputModalities": ["TEXT"],
+        "responseStreamingSupported": True,
+        "customizationsSupported": [],
+        "inferenceTypesSupported": ["ON_DEMAND"],
+        "modelLifecycle": {"status": "ACTIVE"},
+    }
+
+
+def _frame(event: Event, spoiled: FaultKind | None) -> bytes:
+    kind = "exception" if event.name.endswith("Exception") else "event"
+    headers = {f":{kind}-type": event.name, ":content-type": "application/json", ":message-type": kind}
+    frame = eventstream.message(headers, to_json(event.document, malformed=spoiled is FaultKind.MALFORMED_JSON))
+    if spoiled is FaultKind.MALFORMED:
+        return eventstream.spoiled(frame, eventstream.MESSAGE_CRC_AT)
+    if spoiled is FaultKind.MALFORMED_FRAME:
+        return eventstream.spoiled(frame, eventstream.PRELUDE_CRC_AT)
+    return frame

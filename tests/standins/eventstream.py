@@ -1,0 +1,36 @@
+"""AWS's event-stream framing (application/vnd.amazon.eventstream).
+
+A message is: total length, headers' length, CRC-32 of these eight bytes; the headers; the document; CRC-32 of all that.
+Numbers are big-endian, 4 bytes. https://smithy.io/2.0/aws/amazon-eventstream.html
+"""
+
+import struct
+import zlib
+from collections.abc import Mapping
+
+CONTENT_TYPE = "application/vnd.amazon.eventstream"
+PRELUDE_CRC_AT = 8
+MESSAGE_CRC_AT = -4
+OVERHEAD = 16
+STRING = 7
+
+
+def message(headers: Mapping[str, str], document: bytes) -> bytes:
+    """Frame one message, with both of its CRCs."""
+    head = b"".join(_header(name, value) for name, value in headers.items())
+    lengths = struct.pack(">II", OVERHEAD + len(head) + len(document), len(head))
+    checked = lengths + struct.pack(">I", zlib.crc32(lengths)) + head + document
+    return checked + struct.pack(">I", zlib.crc32(checked))
+
+
+def spoiled(frame: bytes, at: int) -> bytes:
+    """The same frame with the byte at this index flipped: PRELUDE_CRC_AT, MESSAGE_CRC_AT."""
+    bytes_ = bytearray(frame)
+    bytes_[at] ^= 0xFF
+    return bytes(bytes_)
+
+
+def _header(name: str, value: str) -> bytes:
+    """A header of type string: 1 byte of length and the name; the type; 2 bytes of length and the value."""
+    name_bytes, value_bytes = name.encode(), value.encode()
+    return struct.pack(">B", len(name_bytes)) + name_bytes + struct.pack(">BH", STRING, len(value_bytes)) + value_bytes

@@ -1,0 +1,109 @@
+"""One request and its answer: what was asked, how the answer is played, and how it ended."""
+
+import asyncio
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from tests.standins.answer import Answer
+from tests.standins.connection import Connection
+from tests.standins.script import FaultKind, Script
+
+
+class Outcome(StrEnum):
+    """How an exchange ended, from the stand-in's side."""
+
+    RUNNING = "running"
+    """Not ended yet, or ended by the stand-in's own stop."""
+    DONE = "done"
+    """The answer was written to its end, an error or a malformed one too."""
+    DISCONNECTED = "disconnected"
+    """The client closed its connection before that."""
+    FAULT = "fault"
+    """The stand-in broke it off: CUT_BEFORE, CUT or RESET."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Received:
+    """One request, and what became of it."""
+
+    method: str
+    path: str
+    """As on the wire, with its escapes and its query."""
+    headers: dict[str, str]
+    """Names in lower case."""
+    body: Any
+    """Parsed from JSON; None when empty."""
+    words_sent: int = 0
+    """Words written to the socket so far."""
+    outcome: Outcome = Outcome.RUNNING
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the exchange has ended in whatever way; `outcome` says how."""
+
+    def end(self, outcome: Outcome) -> None:
+        """Note the end of the exchange."""
+        self.outcome = outcome
+        self.closed.set()
+
+    async def ended(self, within_s: float = 5.0) -> Outcome:
+        """Wait for the end and say how it was; raise TimeoutError after `within_s` seconds."""
+        async with asyncio.timeout(within_s):
+            await self.closed.wait()
+        return self.outcome
+
+
+async def play(connection: Connection, answer: Answer, received: Received) -> None:
+    """Write the answer at its script's pace, with its fault, and note its end before the client can see it."""
+    script = answer.script
+    if script.fails(FaultKind.CUT_BEFORE):
+        received.end(Outcome.FAULT)
+        connection.cut()
+        return
+    if script.fails(FaultKind.HANG):
+        await _silence()
+    await asyncio.sleep(script.first_delay_s)
+    connection.begin(answer.status, _head(answer))
+    if script.fails(FaultKind.HANG_HEADERS):
+        await _silence()
+    await _write(connection, answer, received)
+    if script.fails(FaultKind.HANG_AMID):
+        await _silence()
+    _finish(connection, answer, received)
+
+
+def _head(answer: Answer) -> dict[str, str]:
+    length = {"transfer-encoding": "chunked"} if answer.length is None else {"content-length": str(answer.length)}
+    return {"content-type": answer.content_type, **length, **answer.headers}
+
+
+async def _write(connection: Connection, answer: Answer, received: Received) -> None:
+    script, in_chunks = answer.script, answer.length is None
+    for start in range(0, len(answer.pieces), script.per_write):
+        # even a pause of 0 lets the client read, and leave, between two writes
+        await asyncio.sleep(script.gap_s if start else 0)
+        pieces = answer.pieces[start : start + script.per_write]
+        received.words_sent += sum(piece.words for piece in pieces)
+        for data in _parts(script, b"".join(piece.data for piece in pieces)):
+            await connection.send(data, in_chunks=in_chunks)
+
+
+def _parts(script: Script, data: bytes) -> list[bytes]:
+    """What is written at once; SPLIT_UTF8 splits before each byte that could continue a character."""
+    return re.split(rb"(?=[\x80-\xbf])", data) if script.fails(FaultKind.SPLIT_UTF8) else [data]
+
+
+def _finish(connection: Connection, answer: Answer, received: Received) -> None:
+    broken = answer.script.fails(FaultKind.CUT, FaultKind.RESET)
+    received.end(Outcome.FAULT if broken else Outcome.DONE)
+    if answer.script.fails(FaultKind.CUT):
+        connection.cut()
+    elif answer.script.fails(FaultKind.RESET):
+        connection.reset()
+    elif answer.length is None:
+        connection.end()
+
+
+async def _silence() -> None:
+    """Never return: only the client's leaving, or the stand-in's stop, ends it."""
+    await asyncio.Event().wait()

@@ -1,0 +1,110 @@
+"""The part that every stand-in shares: the listening socket, the connections, and the record of requests."""
+
+import asyncio
+import json
+from abc import ABC, abstractmethod
+from collections import Counter
+from dataclasses import replace
+from typing import Self
+
+from tests.standins.answer import Answer
+from tests.standins.connection import Connection, Request
+from tests.standins.exchange import Outcome, Received, play
+from tests.standins.script import Fault, Script
+
+
+class StandIn(ABC):
+    """A provider on a port of its own, from `async with` to its end; there it raises whatever went wrong inside it."""
+
+    def __init__(self, script: Script | None = None) -> None:
+        """Answer by `script`, by default an ordinary one."""
+        self.script = script or Script()
+        """What is said by default; may be set at any time, for the requests to come."""
+        self.scripts: dict[str, Script] = {}
+        """What is said in place of that when the request names this model."""
+        self.listing = Script()
+        """The pace and the fault of the list of models."""
+        self.url = ""
+        """Where it listens, without a path; kept when it has stopped."""
+        self.requests: list[Received] = []
+        """All requests so far, oldest first."""
+        self._arrivals: asyncio.Queue[Received] = asyncio.Queue()
+        self._strikes: Counter[Fault] = Counter()
+        self._connections: set[asyncio.Task[None]] = set()
+        self._errors: list[BaseException] = []
+
+    @abstractmethod
+    def answer(self, received: Received) -> Answer:
+        """Say what is answered to this request."""
+
+    @property
+    def open_connections(self) -> int:
+        """How many clients' connections are open now, idle ones too."""
+        return len(self._connections)
+
+    async def next_request(self, within_s: float = 5.0) -> Received:
+        """Wait for the oldest request not yet taken; raise TimeoutError after `within_s` seconds."""
+        async with asyncio.timeout(within_s):
+            return await self._arrivals.get()
+
+    async def all_closed(self, within_s: float = 5.0) -> None:
+        """Wait until no connection is open; raise TimeoutError after `within_s` seconds."""
+        async with asyncio.timeout(within_s):
+            while self._connections:
+                await asyncio.wait(self._connections)
+
+    async def __aenter__(self) -> Self:
+        """Listen on a free port of the loopback interface."""
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        host, port = self._server.sockets[0].getsockname()
+        self.url = f"http://{host}:{port}"
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        """Close everything; raise ExceptionGroup when the stand-in itself failed."""
+        self._server.close()
+        for task in self._connections:
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+        await self._server.wait_closed()
+        if self._errors:
+            raise BaseExceptionGroup(f"{type(self).__name__} failed", self._errors)
+
+    def next_script(self, model: str | None = None) -> Script:
+        """Take the script for the next answer by this model, or the next list, without a fault that had its `times`."""
+        script = self.listing if model is None else self.scripts.get(model, self.script)
+        fault = script.fault
+        if fault is None:
+            return script
+        self._strikes[fault] += 1
+        spent = fault.times is not None and self._strikes[fault] > fault.times
+        return replace(script, fault=None) if spent else script
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(Connection(reader, writer)))
+        self._connections.add(task)
+        task.add_done_callback(self._forget)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._connections.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._errors.append(error)
+
+    async def _serve(self, connection: Connection) -> None:
+        try:
+            while (request := await connection.next_request()) is not None:
+                await self._exchange(connection, request)
+        finally:
+            connection.abort()
+
+    async def _exchange(self, connection: Connection, request: Request) -> None:
+        method, path, headers, body = request
+        received = Received(method=method, path=path, headers=headers, body=json.loads(body) if body else None)
+        self.requests.append(received)
+        self._arrivals.put_nowait(received)
+        try:
+            if not await connection.unless_gone(play(connection, self.answer(received), received)):
+                received.end(Outcome.DISCONNECTED)
+        finally:
+            received.closed.set()
