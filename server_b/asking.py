@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import random
 from dataclasses import dataclass
 
 from server_b.call import Call, Kind
 from server_b.providers.base import Ending, Opening, Provider, Text
+from server_b.settlement import NOTHING_USED
 from transport.errors import DeadlineExceeded, ProviderProtocol, ProviderRateLimited, ProviderUnavailable
 from transport.messages import FinishReason, Usage
 
@@ -43,21 +45,23 @@ async def ask(call: Call, provider: Provider, patience: Patience) -> Outcome:
 
     Raises the provider's RelayError, ProviderUnavailable for too long a silence, or DeadlineExceeded.
     """
-    scope = call.patience()
+    limit = call.patience()
     try:
-        async with scope:
+        async with limit:
             return await _ask_until_answered(call, provider, patience)
     except TimeoutError as error:
-        if not scope.expired():
+        if not limit.expired():
             raise
         if call.cancelled_softly:
             return Outcome(FinishReason.CANCELLED)
-        if asyncio.get_running_loop().time() >= call.deadline:
+        if call.out_of_time:
             raise DeadlineExceeded from error
         raise ProviderUnavailable("the provider kept silent for too long") from error
 
 
 async def _ask_until_answered(call: Call, provider: Provider, patience: Patience) -> Outcome:
+    if call.cancelled_softly:  # while the caller was being told its request_id
+        return Outcome(FinishReason.CANCELLED, NOTHING_USED)
     ask_once = _stream if call.key.kind is Kind.STREAM else _complete
     while True:
         call.attempts += 1
@@ -84,6 +88,7 @@ def _fits(pause_s: float, call: Call) -> bool:
 
 
 async def _complete(call: Call, provider: Provider, _: Patience) -> Outcome:
+    call.expect_word_within(math.inf)  # a whole answer is silent until it is there
     completion = await provider.complete(call.prompt)
     call.start(completion.model)
     if completion.text:

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from transport.errors import RelayError
+from transport.errors import Cancelled, RelayError
 from transport.messages import Answer, Delta, Event, Finished, Prompt, Started
 
 Result = TypeVar("Result")
@@ -52,6 +52,8 @@ class Call:
         self.delta_count = 0
         self.text_chars = 0
         self.cancelled_softly = False
+        self.aborted: RelayError | None = None
+        """Why the provider's connection was closed before the end, if it was."""
         self._texts: list[tuple[str, int]] = []
         self._changed = asyncio.Event()
         self._taken = asyncio.Event()
@@ -82,21 +84,29 @@ class Call:
         self._scope = asyncio.timeout_at(self.deadline)
         return self._scope
 
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the limit in force is the deadline, not the provider's silence."""
+        return self.deadline <= self._silence_ends
+
     def expect_word_within(self, seconds: float) -> None:
         """Moves the time limit to `seconds` from now, or the deadline if that comes first."""
         self._silence_ends = asyncio.get_running_loop().time() + seconds
         self._reschedule()
 
     def _reschedule(self) -> None:
-        if self._scope is not None and not self._scope.expired():
+        if self._scope is not None and self._is_asking and not self._scope.expired():
             now = asyncio.get_running_loop().time()
             self._scope.reschedule(now if self.cancelled_softly else min(self._silence_ends, self.deadline))
 
     def start(self, model: str) -> None:
         """The provider's first event has come."""
         self.first_piece_at = asyncio.get_running_loop().time()
-        self.started = Started(request_id=self.key.request_id, model=model, provider=self.provider)
+        self.started = self._started(model)
         self._wake()
+
+    def _started(self, model: str) -> Started:
+        return Started(request_id=self.key.request_id, model=model, provider=self.provider)
 
     def add(self, text: str, count: int = 1) -> None:
         """More text has come, made of `count` provider deltas."""
@@ -106,13 +116,15 @@ class Call:
         self._wake()
 
     async def room(self) -> None:
-        """Waits until a reader has taken enough of what was added."""
+        """Waits until a reader has taken enough of what was added; the provider's silence meanwhile is no fault."""
         while self.text_chars - self._most_taken > READ_AHEAD_CHARS:
+            self.expect_word_within(math.inf)
             self._taken.clear()
             await self._taken.wait()
 
     def finish(self, finished: Finished) -> None:
-        """The answer is complete."""
+        """The answer is complete; a stream has its start even where Cancel came before the provider's first event."""
+        self.started = self.started or self._started(finished.model)
         self.finished = finished
         self._wake()
 
@@ -128,6 +140,10 @@ class Call:
     # Everybody's.
 
     @property
+    def _is_asking(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    @property
     def ended(self) -> bool:
         """Whether nothing more will come."""
         return self.finished is not None or self.error is not None
@@ -137,6 +153,14 @@ class Call:
         """The text so far."""
         return "".join(text for text, _ in self._texts)
 
+    def kept(self) -> Call:
+        """Returns the same call without its pieces: what is kept of one that has ended."""
+        call = Call(self.key, self.prompt, self.provider)
+        call.started, call.finished, call.error = self.started, self.finished, self.error
+        call.delta_count, call.text_chars = self.delta_count, self.text_chars
+        call._texts = [(self.text, self.delta_count)] if self._texts else []
+        return call
+
     def cancel_softly(self) -> bool:
         """Makes the provider stop; the call ends OK with what it has. Returns whether it was running."""
         if self.ended:
@@ -145,9 +169,12 @@ class Call:
         self._reschedule()
         return True
 
-    def abort(self) -> bool:
-        """Closes the provider's connection; the call fails as CANCELLED. Returns whether it had begun."""
-        return self._task is not None and self._task.cancel()
+    def abort(self, error: RelayError) -> bool:
+        """Closes the provider's connection; the call fails with `error`. Returns whether it had begun."""
+        self.aborted = error
+        if self._task is not None:
+            self._task.cancel()
+        return self._task is not None
 
     # The readers' side.
 
@@ -161,7 +188,7 @@ class Call:
     def leave(self) -> bool:
         """Counts one reader less; without readers a running call is aborted. Returns whether it was never begun."""
         self._readers -= 1
-        return self._readers == 0 and not self.ended and not self.abort()
+        return self._readers == 0 and not self.ended and not self.abort(Cancelled())
 
     async def events(self) -> AsyncIterator[Event]:
         """Yields the events from the first one on; what has gathered since the last look is one Delta.

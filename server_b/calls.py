@@ -10,7 +10,7 @@ from transport.errors import InvalidRequest, Violation
 from transport.messages import Prompt
 
 MAX_KEPT_CHARS = 32 * 1024 * 1024
-"""How much text of answers is kept in all; the oldest go first."""
+"""How much text of prompts and answers is kept in all; the oldest go first."""
 CALL_OVERHEAD_CHARS = 2_000
 """What an answer is reckoned to take beside its text."""
 
@@ -36,11 +36,15 @@ class Calls:
         """Returns the call with this key that runs or is kept; raises InvalidRequest if it asked something else."""
         self._forget_old()
         call = self._running.get(key)
+        if call is not None and call.aborted:  # its readers left: whoever asks again asks anew
+            call = None
         if call is None and key in self._kept:
             call = self._kept[key][1]
         if call is not None and call.prompt != prompt:
             mend = "was used for another request; use a new one, or repeat the same parameters"
-            raise InvalidRequest.of(Violation("request_id", mend))
+            error = InvalidRequest.of(Violation("request_id", mend))
+            error.request_id = key.request_id
+            raise error
         return call
 
     def find_running(self, caller: str, request_id: str) -> list[Call]:
@@ -54,10 +58,11 @@ class Calls:
 
     def end(self, call: Call, *, keep: bool) -> None:
         """Counts a call as ended; with `keep` its answer is given to whoever repeats the request."""
-        if self._running.get(call.key) is call:
-            del self._running[call.key]
+        if self._running.get(call.key) is not call:
+            return
+        del self._running[call.key]
         if keep and self._keep_s > 0:
-            self._kept[call.key] = (self._clock() + self._keep_s, call)
+            self._kept[call.key] = (self._clock() + self._keep_s, call.kept())
             self._kept_chars += _size(call)
             self._forget_old()
 
@@ -72,4 +77,6 @@ class Calls:
 
 
 def _size(call: Call) -> int:
-    return call.text_chars + CALL_OVERHEAD_CHARS
+    prompt = call.prompt
+    asked = len(prompt.message) + len(prompt.context or "") + sum(len(turn.text) for turn in prompt.history)
+    return asked + call.text_chars + CALL_OVERHEAD_CHARS

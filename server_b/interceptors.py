@@ -38,7 +38,8 @@ class RequireToken(grpc.aio.ServerInterceptor):
 
 
 def _refusing(error: RelayError) -> Handler:
-    async def refuse(_: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+    async def refuse(_: object, context: grpc.aio.ServicerContext[Any, Any]) -> None:
         await context.abort_with_status(rpc_status.to_status(status_from_error(error)))
 
-    return grpc.unary_unary_rpc_method_handler(refuse)
+    # Whatever the method is: a handler of a stream answers without waiting for a message to read.
+    return grpc.stream_stream_rpc_method_handler(refuse)

@@ -10,12 +10,15 @@ from server_b.providers import create_provider
 from server_b.relay import Relay
 from server_b.settings import ServerBSettings
 from transport import VERSION
+from transport.messages import Usage
 
 
 @contextlib.asynccontextmanager
 async def open_relay(settings: ServerBSettings) -> AsyncIterator[Relay]:
     """Opens the provider that the settings name, and a Relay on it. Raises ValueError naming a bad setting."""
     provider = create_provider(settings)
+    # The price list takes half a second to load: better now than amid somebody's stream.
+    price(provider.name, provider.default_model, Usage(input_tokens=1, output_tokens=1))
     try:
         yield Relay(provider, price=price, defaults=settings.defaults, limits=settings.limits, version=VERSION)
     finally:

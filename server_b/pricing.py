@@ -23,7 +23,7 @@ def price(provider: str, model: str, usage: Usage) -> Cost:
 
 
 def _list_price(price_list: str, model: str, usage: Usage) -> Cost:
-    # Imported at the first call that costs money: the prices take 30 ms to load.
+    # Imported where money can be spent only: the prices take half a second to load.
     import genai_prices
 
     counts = genai_prices.Usage(

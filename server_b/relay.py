@@ -73,11 +73,12 @@ class Relay:
         self._version = version
         self._now = asyncio.get_running_loop().time
         self._calls = Calls(self._limits.answer_keep_s, self._now)
+        self._readers = 0
         self._draining = False
         self._idle = asyncio.Event()
         self._idle.set()
         self._processed = 0
-        self._provider_error: RelayError | None = None
+        self._provider_error = ""
         self._provider_answered = False
 
     # Calls.
@@ -104,11 +105,16 @@ class Relay:
         key = Key(caller, prompt.request_id or str(uuid.uuid4()), kind)
         call = self._calls.find(key, prompt) or self._new_call(key, prompt)
         call.join(self._deadline(timeout_s))
+        self._readers += 1
+        self._idle.clear()
         try:
             yield call
         finally:
+            self._readers -= 1
             if call.leave():
-                self._end(call, keep=False)
+                self._processed += 1
+                self._calls.end(call, keep=False)
+            self._notice_idle()
 
     async def answer(self, call: Call) -> Answer:
         """Asks the provider, unless that has begun, and waits for the whole answer."""
@@ -132,7 +138,6 @@ class Relay:
             raise Overloaded(request_id=key.request_id, retry_after_s=OVERLOADED_RETRY_AFTER_S)
         call = Call(key, prompt, self._provider.name)
         self._calls.add(call)
-        self._idle.clear()
         return call
 
     def _deadline(self, timeout_s: float | None) -> float:
@@ -150,7 +155,7 @@ class Relay:
     def _settle(self, call: Call, task: asyncio.Task[Outcome]) -> None:
         error = None if task.cancelled() else task.exception()
         if task.cancelled():
-            failure: RelayError | None = Cancelled()
+            failure: RelayError | None = call.aborted or Cancelled()
         elif error is None or isinstance(error, RelayError):
             failure = error
         else:
@@ -158,14 +163,16 @@ class Relay:
         outcome = None if failure else task.result()
         finished = self._finished(call, outcome, failure)
         if failure is None:
-            self._provider_answered, self._provider_error = True, None
+            self._provider_answered, self._provider_error = True, ""
             call.finish(finished)
         else:
             if isinstance(failure, PROVIDER_FAULTS):
-                self._provider_error = failure
+                self._provider_error = failure.reason
             failure.request_id, failure.spent = call.key.request_id, finished
             call.fail(failure)
-        self._end(call, keep=failure is None and not call.cancelled_softly)
+        self._processed += 1
+        self._calls.end(call, keep=failure is None and not call.cancelled_softly)
+        self._notice_idle()
         log_call(call, finished, failure, now=self._now())
 
     def _finished(self, call: Call, outcome: Outcome | None, failure: RelayError | None) -> Finished:
@@ -175,16 +182,22 @@ class Relay:
             finish_reason=outcome.finish_reason if outcome else None,
             model=model,
             usage=usage,
-            cost=self._price(self._provider.name, model, usage),
+            cost=self._cost(model, usage, call.key.request_id),
             completed_at=datetime.now(UTC),
             duration_s=self._now() - call.began_at,
             sequence=call.delta_count + 2,
         )
 
-    def _end(self, call: Call, *, keep: bool) -> None:
-        self._calls.end(call, keep=keep)
-        self._processed += 1
-        if not len(self._calls):
+    def _cost(self, model: str, usage: Usage, request_id: str) -> Cost:
+        try:
+            return self._price(self._provider.name, model, usage)
+        except Exception as error:  # noqa: BLE001 - a call without an end would keep its readers waiting for ever
+            self.report(error, request_id=request_id)
+            return Cost()
+
+    def _notice_idle(self) -> None:
+        # A caller may still be reading the answer of a call that has ended.
+        if not self._readers and not len(self._calls):
             self._idle.set()
 
     def report(self, error: BaseException, *, request_id: str = "") -> RelayError:
@@ -206,7 +219,7 @@ class Relay:
 
     def status(self) -> Status:
         """Tells health and the configuration in force."""
-        degraded = self._draining or self._provider_error is not None
+        degraded = self._draining or self._provider_error
         return Status(
             server=SERVER_NAME,
             version=self._version,
@@ -214,7 +227,7 @@ class Relay:
             provider=self._provider.name,
             provider_configured=True,
             provider_state=self._provider_state(),
-            provider_error=self._provider_error.reason if self._provider_error else "",
+            provider_error=self._provider_error,
             calls_processed=self._processed,
             default_model=self._provider.default_model,
             default_temperature=self._defaults.temperature,
@@ -232,12 +245,12 @@ class Relay:
         self._draining = True
 
     async def wait_idle(self, grace_s: float) -> bool:
-        """Waits until no call runs, `grace_s` seconds at most, then aborts those left; returns whether none was."""
+        """Waits until no call runs or is read, `grace_s` seconds at most, then aborts; returns whether none was."""
         try:
             async with asyncio.timeout(grace_s):
                 await self._idle.wait()
         except TimeoutError:
             for call in self._calls:
-                call.abort()
+                call.abort(Draining())
             return False
         return True

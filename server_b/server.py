@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import grpc
@@ -22,6 +23,8 @@ from transport.tokens import Tokens
 REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
 DEFAULT_NOTICE_S = 1.0
 """How long load balancers get to see NOT_SERVING before the port closes."""
+
+HEALTH_PATIENCE_S = 1.0
 
 
 class Server:
@@ -72,13 +75,19 @@ class Server:
 
         `grace_s` and `notice_s` are seconds; cancelling the task ends the grace at once.
         """
-        await self._health.enter_graceful_shutdown()
         self._relay.drain()
         try:
+            await self._show_not_serving()
             await asyncio.gather(asyncio.sleep(min(notice_s, grace_s)), self._relay.wait_idle(grace_s))
         finally:
             # Calls that were aborted still have their status to send.
             await self._grpc.stop(min(1.0, grace_s))
+
+    async def _show_not_serving(self) -> None:
+        # A watcher that takes no data holds the health servicer's lock.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(HEALTH_PATIENCE_S):
+                await self._health.enter_graceful_shutdown()
 
 
 def _options(max_message_bytes: int) -> list[tuple[str, Any]]:

@@ -16,7 +16,7 @@ from generated.relay.v1 import relay_pb2 as pb
 from server_b.call import Kind
 from server_b.relay import Relay
 from transport import codec
-from transport.errors import InvalidRequest, Violation
+from transport.errors import Cancelled, InvalidRequest, Violation
 from transport.messages import request_id_fault
 from transport.metadata import AUTHORIZATION, ON_BEHALF_OF, REQUEST_ID, first_value
 from transport.status import aborting
@@ -80,8 +80,11 @@ class RelayServicer:
         return self._tokens.caller(first_value(metadata, AUTHORIZATION), first_value(metadata, ON_BEHALF_OF))
 
     async def _write(self, context: Context, response: pb.StreamProcessResponse) -> None:
-        async with asyncio.timeout(self._stall_s):
-            await context.write(response)
+        try:
+            async with asyncio.timeout(self._stall_s):
+                await context.write(response)
+        except TimeoutError as error:
+            raise Cancelled(f"the caller took no data for {self._stall_s:g} s (STALL_SECONDS)") from error
 
 
 def method_handlers(servicer: RelayServicer) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:

@@ -13,6 +13,8 @@ CHARS_PER_TOKEN = 4
 TOKENS_PER_TURN = 4
 """What the chat format adds to each turn."""
 
+NOTHING_USED = Usage(input_tokens=0, output_tokens=0, accuracy=Accuracy.EXACT)
+
 # The provider said no before it worked: nothing was spent, and that is known.
 _REFUSALS = (ProviderRateLimited, ProviderAuth, ProviderRejected, UnknownModel)
 
@@ -24,7 +26,7 @@ def settled_usage(call: Call, counted: Usage | None, error: RelayError | None = 
     if call.delta_count:
         return _estimate(call)
     if isinstance(error, _REFUSALS):
-        return Usage(input_tokens=0, output_tokens=0, accuracy=Accuracy.EXACT)
+        return NOTHING_USED
     return Usage(accuracy=Accuracy.UNKNOWN)
 
 

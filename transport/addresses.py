@@ -22,6 +22,8 @@ def is_loopback_target(target: str) -> bool:
         return True
     for prefix in ("ipv4:", "ipv6:", "dns:"):
         target = target.removeprefix(prefix)
+    if "://" in target:  # a scheme that may look the name up anywhere: xds, passthrough
+        return False
     addresses = target.rpartition("/")[2]
     return all(is_loopback_host(_host(address)) for address in addresses.split(","))
 

@@ -9,6 +9,7 @@ import grpc
 
 from transport import credentials
 from transport.addresses import is_loopback_target
+from transport.tokens import TOKEN, TOKEN_RULE
 
 DEFAULT_TARGET = "127.0.0.1:50051"
 DEFAULT_MAX_MESSAGE_BYTES = 4 * 1024 * 1024
@@ -55,7 +56,9 @@ class Dial:
 
 
 def check_dial(dial: Dial) -> None:
-    """Raises ValueError if dialling like this would send the token in plaintext beyond this machine."""
+    """Raises ValueError if the token cannot be sent, or would be sent in plaintext beyond this machine."""
+    if dial.token and not TOKEN.fullmatch(dial.token):
+        raise ValueError(f"RELAY_TOKEN: {TOKEN_RULE}")
     if dial.token and not dial.tls and not dial.insecure and not is_loopback_target(dial.target):
         raise ValueError(
             "RELAY_TOKEN would be sent in plaintext beyond this machine: set SERVER_B_TLS=true,"
@@ -81,6 +84,8 @@ def open_channel(dial: Dial) -> grpc.aio.Channel:
         ("grpc.max_reconnect_backoff_ms", 5_000),
         # With bandwidth probing a stream that nobody reads would gather 4 MiB here before it is slowed.
         ("grpc.http2.bdp_probe", 0),
+        # gRPC heeds http_proxy for loopback too, where no proxy can help.
+        ("grpc.enable_http_proxy", 0 if is_loopback_target(dial.target) else 1),
     ]
     if not dial.tls:
         return grpc.aio.insecure_channel(dial.target, options=options)

@@ -25,10 +25,13 @@ from transport import codec
 from transport.channel import Dial, open_channel
 from transport.errors import InvalidRequest, RelayError, ServerBUnavailable, Violation
 from transport.messages import Answer, Event, Finished, Models, Prompt, Status, request_id_fault
-from transport.metadata import Metadata, call_metadata
+from transport.metadata import ON_BEHALF_OF, Metadata, call_metadata
 from transport.status import error_from_call
+from transport.tokens import CALLER_NAME, NAME_RULE
 
 DEFAULT_TIMEOUT_S = 120.0
+LONGEST_TIMEOUT_S = 365 * 86_400.0
+"""gRPC takes a deadline beyond its clock's range for one that has passed."""
 CONTROL_TIMEOUT_S = 10.0
 """Deadline of the calls that ask no model: cancel, list_models, get_status."""
 
@@ -69,7 +72,7 @@ class RelayClient:
         with self._raising(prompt.request_id):
             response = await self._stub.Process(
                 codec.prompt_to_wire(prompt, pb.ProcessRequest),
-                timeout=self._timeout_s if timeout_s is None else timeout_s,
+                timeout=self._timeout(timeout_s),
                 metadata=self._metadata(on_behalf_of),
             )
         return codec.answer_from_wire(response)
@@ -84,7 +87,7 @@ class RelayClient:
         prompt = _identified(prompt)
         call = self._stub.StreamProcess(
             codec.prompt_to_wire(prompt, pb.StreamProcessRequest),
-            timeout=self._timeout_s if timeout_s is None else timeout_s,
+            timeout=self._timeout(timeout_s),
             metadata=self._metadata(on_behalf_of),
         )
         finished = False
@@ -131,7 +134,12 @@ class RelayClient:
             )
         return codec.status_from_wire(response)
 
+    def _timeout(self, timeout_s: float | None) -> float:
+        return min(self._timeout_s if timeout_s is None else timeout_s, LONGEST_TIMEOUT_S)
+
     def _metadata(self, on_behalf_of: str) -> Metadata:
+        if on_behalf_of and not CALLER_NAME.fullmatch(on_behalf_of):
+            raise InvalidRequest.of(Violation(ON_BEHALF_OF, NAME_RULE))
         return call_metadata(self._dial.token, on_behalf_of)
 
     @contextlib.contextmanager

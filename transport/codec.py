@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from generated.relay.v1 import relay_pb2 as pb
-from transport.errors import InvalidRequest, Unsupported, Violation
+from transport.errors import InvalidRequest, RelayError, Unsupported, Violation
 from transport.messages import (
     Accuracy,
     Answer,
@@ -32,11 +32,13 @@ from transport.messages import (
     Status,
     Turn,
     Usage,
+    request_id_fault,
 )
 
 M = TypeVar("M", bound=Message)
 
 NANO_USD_PER_USD = 1_000_000_000
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 _ROLES_FROM_WIRE = {pb.ROLE_USER: Role.USER, pb.ROLE_ASSISTANT: Role.ASSISTANT}
 _ROLES_TO_WIRE = {role: value for value, role in _ROLES_FROM_WIRE.items()}
@@ -76,9 +78,18 @@ def parse(message_type: type[M], data: bytes) -> M:
 
 
 def prompt_from_wire(request: pb.ProcessRequest | pb.StreamProcessRequest) -> Prompt:
-    """Raises InvalidRequest for bad fields, Unsupported for a resume."""
-    if isinstance(request, pb.StreamProcessRequest):
-        _refuse_resume(request)
+    """Raises InvalidRequest for bad fields, Unsupported for a resume, with the request_id if that is good."""
+    try:
+        if isinstance(request, pb.StreamProcessRequest):
+            _refuse_resume(request)
+        return _prompt(request)
+    except RelayError as error:
+        if request_id_fault(request.request_id) is None:
+            error.request_id = request.request_id
+        raise
+
+
+def _prompt(request: pb.ProcessRequest | pb.StreamProcessRequest) -> Prompt:
     return Prompt(
         message=request.message,
         context=request.context if request.HasField("context") else None,
@@ -287,7 +298,10 @@ def _time_to_wire(time: datetime) -> Timestamp:
 
 
 def _time_from_wire(time: Timestamp) -> datetime:
-    return datetime.fromtimestamp(time.seconds, UTC).replace(microsecond=time.nanos // 1000)
+    try:
+        return datetime.fromtimestamp(time.seconds, UTC).replace(microsecond=time.nanos // 1000)
+    except (OverflowError, ValueError, OSError):  # no time that the calendar knows
+        return _EPOCH
 
 
 def _duration_to_wire(seconds: float) -> Duration:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 from typing import Protocol
 
@@ -30,8 +31,33 @@ def read_pem(name: str, path: str) -> bytes:
     return data
 
 
+def check_pair(cert_name: str, cert_file: str, key_name: str, key_file: str) -> None:
+    """Raises ValueError naming both settings unless the files are a certificate and its own key, unencrypted."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert_file, key_file, password="")
+    except OSError as error:  # ssl.SSLError too
+        raise ValueError(f"{cert_name} and {key_name}: are not a certificate and its own key, unencrypted") from error
+
+
+def check_authorities(name: str, path: str) -> None:
+    """Raises ValueError naming the setting unless the file holds certificates."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except OSError as error:
+        raise ValueError(f"{name}: {path} holds no certificate that can be read") from error
+
+
 def channel_credentials(files: ClientFiles) -> grpc.ChannelCredentials:
     """Makes the credentials of a dialling end; raises ValueError naming the bad setting."""
+    credentials = _channel_credentials(files)
+    if files.ca_file:
+        check_authorities("SERVER_B_CA_FILE", files.ca_file)
+    if files.cert_file or files.key_file:
+        check_pair("SERVER_B_CLIENT_CERT_FILE", files.cert_file, "SERVER_B_CLIENT_KEY_FILE", files.key_file)
+    return credentials
+
+
+def _channel_credentials(files: ClientFiles) -> grpc.ChannelCredentials:
     return grpc.ssl_channel_credentials(
         root_certificates=read_pem("SERVER_B_CA_FILE", files.ca_file) if files.ca_file else None,
         private_key=read_pem("SERVER_B_CLIENT_KEY_FILE", files.key_file) if files.key_file else None,
@@ -47,6 +73,7 @@ class ServerCertificates:
         if client_ca_file:
             self._names["TLS_CLIENT_CA_FILE"] = client_ca_file
         self._loaded = self._read()
+        self._check()
 
     def credentials(self) -> grpc.ServerCredentials:
         """Makes credentials that follow the files: each handshake uses what lies on disk then."""
@@ -59,6 +86,11 @@ class ServerCertificates:
     def _read(self) -> dict[str, bytes]:
         return {name: read_pem(name, path) for name, path in self._names.items()}
 
+    def _check(self) -> None:
+        check_pair("TLS_CERT_FILE", self._names["TLS_CERT_FILE"], "TLS_KEY_FILE", self._names["TLS_KEY_FILE"])
+        if client_ca_file := self._names.get("TLS_CLIENT_CA_FILE"):
+            check_authorities("TLS_CLIENT_CA_FILE", client_ca_file)
+
     def _configuration(self) -> grpc.ServerCertificateConfiguration:
         pair = (self._loaded["TLS_KEY_FILE"], self._loaded["TLS_CERT_FILE"])
         return grpc.ssl_server_certificate_configuration(
@@ -68,9 +100,10 @@ class ServerCertificates:
     def _fetch(self) -> grpc.ServerCertificateConfiguration | None:
         try:
             found = self._read()
+            if found == self._loaded:
+                return None
+            self._check()
         except ValueError:  # half-renewed: the pair in use goes on until the new one is whole
-            return None
-        if found == self._loaded:
             return None
         self._loaded = found
         return self._configuration()

@@ -199,6 +199,9 @@ _ROLES = {role.value: role for role in Role} | {f"ROLE_{role.name}": role for ro
 _FIELDS = frozenset(("message", "context", "history", "model", "temperature", "max_tokens", "request_id"))
 
 
+_UNREAD_TURN = Turn(role=Role.USER, text="-")
+
+
 def prompt_from_document(document: object) -> Prompt:
     """Reads a prompt from JSON values; null is the same as absent.
 
@@ -212,7 +215,8 @@ def prompt_from_document(document: object) -> Prompt:
     given = {name: value for name, value in document.items() if value is not None}
     read = list(_turns(given.pop("history", ())))
     violations = [turn for turn in read if isinstance(turn, Violation)]
-    turns = tuple(turn for turn in read if isinstance(turn, Turn))
+    # A turn that cannot be read keeps its place, so that the others are named by theirs.
+    turns = tuple(turn if isinstance(turn, Turn) else _UNREAD_TURN for turn in read)
     try:
         prompt = Prompt(**{"message": "", **given, "history": turns})
     except InvalidRequest as error:

@@ -30,6 +30,10 @@ class Violation:
     description: str
 
 
+MAX_VIOLATIONS = 20
+"""How many violations one error names: gRPC carries no more than 8 KiB of status."""
+
+
 class RelayError(Exception):
     """A call failed for a reason that the contract names.
 
@@ -69,8 +73,10 @@ class InvalidRequest(RelayError):
 
     @classmethod
     def of(cls, *violations: Violation) -> InvalidRequest:
-        """Makes the error of these violations; its text names each field and the mend."""
-        return cls("; ".join(f"{v.field}: {v.description}" for v in violations), violations=violations)
+        """Makes the error of these violations; its text names each field and the mend, MAX_VIOLATIONS at most."""
+        named = violations[:MAX_VIOLATIONS]
+        text = "; ".join(f"{v.field}: {v.description}" for v in named)
+        return cls(f"{text}; and more" if len(named) < len(violations) else text, violations=named)
 
 
 class TooLarge(RelayError):

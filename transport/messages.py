@@ -7,7 +7,6 @@ door has the same checks. Text is refused where UTF-8 cannot carry it (lone surr
 from __future__ import annotations
 
 import enum
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from decimal import Decimal
 from transport.errors import InvalidRequest, Violation
 
 MAX_TEMPERATURE = 2.0
+MAX_MODEL_CHARS = 512
 MAX_TOKENS_LIMIT = 2**31 - 1
 REQUEST_ID_PATTERN = r"[A-Za-z0-9._:\-]{1,128}"
 _REQUEST_ID = re.compile(REQUEST_ID_PATTERN)
@@ -105,7 +105,7 @@ class Prompt:
     history: tuple[Turn, ...] = ()
     """Earlier turns, oldest first."""
     model: str | None = None
-    """The provider's model or a short name that it lists; None or blank: the server's default."""
+    """The provider's model or a short name that it lists, 512 characters at most; None or blank: the default."""
     temperature: float | None = None
     """0 to 2; None: the server's default."""
     max_tokens: int | None = None
@@ -123,7 +123,7 @@ class Prompt:
             yield Violation("message", fault)
         if self.context is not None and (fault := text_fault(self.context, blank_allowed=True)):
             yield Violation("context", fault)
-        if self.model is not None and (fault := text_fault(self.model, blank_allowed=True)):
+        if self.model is not None and (fault := _model_fault(self.model)):
             yield Violation("model", fault)
         for index, turn in enumerate(self.history):
             if fault := text_fault(turn.text):
@@ -141,11 +141,17 @@ class Prompt:
             yield Violation("request_id", fault)
 
 
+def _model_fault(model: str) -> str | None:
+    fault = text_fault(model, blank_allowed=True)
+    if fault is None and len(model) > MAX_MODEL_CHARS:
+        return f"must be {MAX_MODEL_CHARS} characters at most"
+    return fault
+
+
 def _is_temperature(value: object) -> bool:
-    if value is None:
-        return True
+    # NaN and the infinities lie in no range.
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and math.isfinite(value) and 0 <= value <= MAX_TEMPERATURE  # type: ignore[arg-type,operator]
+    return value is None or (number and 0 <= value <= MAX_TEMPERATURE)  # type: ignore[operator]
 
 
 def _is_max_tokens(value: object) -> bool:

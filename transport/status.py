@@ -49,6 +49,10 @@ _BARE_CODES: dict[grpc.StatusCode, type[RelayError]] = {
     grpc.StatusCode.UNIMPLEMENTED: errors.Unsupported,
 }
 
+LONGEST_TEXT_BYTES = 1_500
+"""Of an error's text: gRPC refuses statuses over 8 KiB, and writes each byte that is not ASCII as three, twice."""
+LONGEST_RETRY_AFTER_S = 86_400.0
+
 D = TypeVar("D", bound=Message)
 
 
@@ -58,19 +62,21 @@ def status_from_error(error: RelayError) -> status_pb2.Status:
     if error.request_id:
         info.metadata["request_id"] = error.request_id
     details: list[Message] = [info]
-    if error.retry_after_s is not None:
+    if error.retry_after_s is not None and error.retry_after_s >= 0:
         details.append(error_details_pb2.RetryInfo(retry_delay=_duration(error.retry_after_s)))
     if error.violations:
         details.append(_bad_request(error.violations))
     if error.spent is not None:
         details.append(codec.finished_to_wire(error.spent))
     return status_pb2.Status(
-        code=CODES[type(error)].value[0], message=error.message, details=[_packed(detail) for detail in details]
+        code=CODES[type(error)].value[0],
+        message=error.message.encode(errors="replace")[:LONGEST_TEXT_BYTES].decode(errors="ignore"),
+        details=[_packed(detail) for detail in details],
     )
 
 
 def _duration(seconds: float) -> Duration:
-    nanos = math.ceil(seconds * 1e9)
+    nanos = math.ceil(min(seconds, LONGEST_RETRY_AFTER_S) * 1e9)
     return Duration(seconds=nanos // 1_000_000_000, nanos=nanos % 1_000_000_000)
 
 
@@ -124,9 +130,8 @@ def _with_details(
 def _detail(status: status_pb2.Status, detail_type: type[D]) -> D | None:
     for detail in status.details:
         if detail.Is(detail_type.DESCRIPTOR):
-            found = detail_type()
-            detail.Unpack(found)
-            return found
+            with contextlib.suppress(DecodeError):
+                return detail_type.FromString(detail.value)
     return None
 
 

@@ -14,8 +14,10 @@ from transport.metadata import ON_BEHALF_OF
 ANONYMOUS = "anonymous"
 """The caller's name where no tokens are set."""
 
-_NAME = re.compile(r"[A-Za-z0-9._@\-]{1,64}")
+CALLER_NAME = re.compile(r"[A-Za-z0-9._@\-]{1,64}")
 NAME_RULE = "a name is 1 to 64 of A-Z a-z 0-9 . _ @ -"
+TOKEN = re.compile(r"[!-~]+")
+TOKEN_RULE = "a token is printable ASCII without spaces"  # noqa: S105 - of what a token is made
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +31,13 @@ class Tokens:
     def parse(cls, text: str, delegates: Iterable[str] = ()) -> Tokens:
         """Reads `name:token,name:token`; one name may have several tokens, for rotation.
 
-        Raises ValueError, without the token, if an entry has no colon, a bad name or an empty token.
+        Raises ValueError, without the token, if an entry has no colon, a bad name or a bad token.
         """
         names_by_digest: dict[bytes, str] = {}
         for place, entry in enumerate((entry.strip() for entry in text.split(",") if entry.strip()), start=1):
-            name, colon, token = entry.partition(":")
-            if not colon or not token or not _NAME.fullmatch(name):
-                raise ValueError(f"entry {place} is not name:token ({NAME_RULE})")
+            name, _, token = (part.strip() for part in entry.partition(":"))
+            if not TOKEN.fullmatch(token) or not CALLER_NAME.fullmatch(name):
+                raise ValueError(f"entry {place} is not name:token ({NAME_RULE}; {TOKEN_RULE})")
             names_by_digest[_digest(token)] = name
         return cls(names_by_digest, frozenset(delegates))
 
@@ -52,7 +54,7 @@ class Tokens:
         name = self._name(authorization or "")
         if on_behalf_of is None or name not in self.delegates:
             return name
-        if not _NAME.fullmatch(on_behalf_of):
+        if not CALLER_NAME.fullmatch(on_behalf_of):
             raise InvalidRequest.of(Violation(ON_BEHALF_OF, NAME_RULE))
         return f"{name}/{on_behalf_of}"
 

@@ -129,16 +129,23 @@ def _asked(query: str, usual: Behaviour) -> Behaviour:
     given = dict(parse_qsl(query))
     try:
         return Behaviour(
-            delay_s=float(given.get("delay", usual.delay_s)),
-            word_delay_s=float(given.get("word_delay", usual.word_delay_s)),
+            delay_s=_number(given.get("delay", usual.delay_s)),
+            word_delay_s=_number(given.get("word_delay", usual.word_delay_s)),
             fault=Fault(given["fault"]) if "fault" in given else None,
             after=int(given.get("after", 3)),
-            times=float(given.get("times", math.inf)),
-            retry_after_s=float(given["retry_after"]) if "retry_after" in given else None,
+            times=_number(given["times"]) if "times" in given else math.inf,
+            retry_after_s=_number(given["retry_after"]) if "retry_after" in given else None,
         )
     except ValueError as error:
         faults = ", ".join(fault.value for fault in Fault)
         raise ProviderRejected(f"model: the mock knows fault={faults}, and numbers for the rest") from error
+
+
+def _number(text: str | float) -> float:
+    number = float(text)
+    if not 0 <= number < math.inf:
+        raise ValueError(text)
+    return number
 
 
 async def _fail_before(behaviour: Behaviour) -> None:

@@ -1,0 +1,65 @@
+"""What both MCP programs do with their settings: announce themselves, check the exposure, serve."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from typing import Literal
+
+from transport.mcp_serving import serve_http, serve_stdio
+from transport.mcp_tools import ToolServer
+from transport.settings import McpServingSettings, SettingsError, check_exposure
+
+McpTransport = Literal["stdio", "sse", "http"]
+
+logger = logging.getLogger("relay")
+
+
+async def serve(
+    tools: ToolServer, transport: McpTransport, settings: McpServingSettings, *, name: str, port: int, port_name: str
+) -> int:
+    """Serves the tools until told to stop; returns the exit code.
+
+    `name` is announced on stderr, `port_name` is the setting of `port`. Raises SettingsError or ValueError, naming
+    the setting, for what must not or cannot be served.
+    """
+    announce = _announcing(settings, f"Starting {name} (MCP) with {transport.upper()} transport")
+    if transport == "stdio":
+        announce("")
+        await serve_stdio(tools)
+        return 0
+    from transport.mcp_http import Door
+
+    tls = bool(settings.http_tls_cert_file)
+    if tls != bool(settings.http_tls_key_file):
+        raise SettingsError("HTTP_TLS_CERT_FILE and HTTP_TLS_KEY_FILE: set both or neither")
+    check_exposure(
+        settings.mcp_host, "MCP_HOST", tokens=bool(settings.tokens), tls=tls, insecure=settings.relay_insecure
+    )
+    door = Door(
+        host=settings.mcp_host,
+        port=port,
+        port_name=port_name,
+        allowed_hosts=_listed(settings.mcp_allowed_hosts),
+        allowed_origins=_listed(settings.mcp_allowed_origins),
+        tokens=settings.tokens,
+        tls_cert_file=settings.http_tls_cert_file,
+        tls_key_file=settings.http_tls_key_file,
+        max_message_bytes=settings.max_message_bytes,
+    )
+    return await serve_http(tools, transport, door, lambda host, port: announce(f" on {host}:{port}"))
+
+
+def _announcing(settings: McpServingSettings, text: str) -> Callable[[str], None]:
+    def announce(where: str) -> None:
+        if settings.log_format == "json":
+            logger.info("%s%s", text, where)
+        else:
+            sys.stderr.write(f"{text}{where}\n")
+
+    return announce
+
+
+def _listed(names: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in names.split(",") if name.strip())
