@@ -7,12 +7,11 @@ import contextlib
 from typing import Any
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 from grpc_reflection.v1alpha.reflection import aio as reflection_aio
 
-from generated.relay.v1 import relay_pb2 as pb
 from server_b.interceptors import RequireToken
 from server_b.relay import Relay
 from server_b.servicer import DEFAULT_STALL_S, RelayServicer, method_handlers
@@ -108,11 +107,7 @@ def _options(max_message_bytes: int) -> list[tuple[str, Any]]:
 
 
 def _add_reflection(server: grpc.aio.Server) -> None:
-    names = (
-        service.full_name
-        for service in (*pb.DESCRIPTOR.services_by_name.values(), *health_pb2.DESCRIPTOR.services_by_name.values())
-    )
-    servicer = reflection_aio.ReflectionServicer([*names, reflection.SERVICE_NAME])
+    servicer = reflection_aio.ReflectionServicer([SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME])
     request, response = reflection_pb2.ServerReflectionRequest, reflection_pb2.ServerReflectionResponse
     handler = grpc.stream_stream_rpc_method_handler(
         servicer.ServerReflectionInfo,

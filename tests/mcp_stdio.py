@@ -97,8 +97,13 @@ class StdioServer:
 
 
 @contextlib.asynccontextmanager
-async def stdio_server(folder: Path, name: str, *arguments: str, **settings: str) -> AsyncIterator[StdioServer]:
-    """Runs `python -m name arguments` from `folder` with pipes for its standard streams; kills it at the end."""
+async def stdio_server(
+    folder: Path, name: str, *arguments: str, stdout: int = asyncio.subprocess.PIPE, **settings: str
+) -> AsyncIterator[StdioServer]:
+    """Runs `python -m name arguments` from `folder` with pipes for its standard streams; kills it at the end.
+
+    `stdout` may be another descriptor, that nobody reads.
+    """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -107,7 +112,7 @@ async def stdio_server(folder: Path, name: str, *arguments: str, **settings: str
         cwd=folder,
         env=environment(settings),
         stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
+        stdout=stdout,
         stderr=asyncio.subprocess.PIPE,
         limit=2**24,
     )

@@ -39,7 +39,7 @@ class Serving:
 
     def client(self, *, timeout_s: float = CLIENT_TIMEOUT_S, **dial: Any) -> RelayClient:
         """Makes a client of this server; `dial` are fields of Dial. Use it with `async with`."""
-        return RelayClient(Dial(**{"target": self.target, **dial}), timeout_s=timeout_s)
+        return RelayClient(Dial(**({"target": self.target} | dial)), timeout_s=timeout_s)
 
 
 @contextlib.asynccontextmanager

@@ -52,6 +52,8 @@ class ProgramSettings(BaseSettings):
             return cls(_env_file=env_file(), **given)  # type: ignore[call-arg]
         except ValidationError as error:
             raise SettingsError(_mends(error, cls)) from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{env_file()}: cannot be read as UTF-8 text ({type(error).__name__})") from error
 
 
 class SettingsError(Exception):
@@ -98,13 +100,15 @@ class DialSettings(ProgramSettings):
 
     @field_validator("server_b_url")
     @classmethod
-    def _old_name(cls, _: str) -> str:
-        raise ValueError("is gone: set SERVER_B_TARGET=host:port instead (Server B speaks gRPC now, no URL)")
+    def _old_name(cls, value: str) -> str:
+        if value:  # the default is validated too
+            raise ValueError("is gone: set SERVER_B_TARGET=host:port instead (Server B speaks gRPC now, no URL)")
+        return value
 
     @field_validator("server_b_target")
     @classmethod
     def _no_url(cls, value: str) -> str:
-        if value.startswith(("http://", "https://", "grpc://", "grpcs://")):
+        if value.lower().startswith(("http://", "https://", "grpc://", "grpcs://")):
             raise ValueError("is a gRPC target, not a URL: write host:port, and SERVER_B_TLS=true for TLS")
         return value
 

@@ -41,11 +41,6 @@ def create_client(api_key: str, base_url: str) -> AsyncOpenAI:
         max_retries=0,
         timeout=http_client.timeout,
         http_client=http_client,
-        # Empty ones are not looked for in the environment.
-        admin_api_key="",
-        organization="",
-        project="",
-        webhook_secret="",
     )
 
 

@@ -170,12 +170,12 @@ class McpDoor:
 
 
 @contextlib.asynccontextmanager
-async def open_door(name: str, at: Addresses) -> AsyncIterator[Door]:
-    """Opens the door of that name, one of DOORS."""
+async def open_door(name: str, at: Addresses, *, timeout_s: float = 30) -> AsyncIterator[Door]:
+    """Opens the door of that name, one of DOORS; over gRPC it is the caller who sets the deadline."""
     async with contextlib.AsyncExitStack() as stack:
         match name.split("-"):
             case ["grpc"]:
-                yield GrpcDoor(await stack.enter_async_context(RelayClient(Dial(target=at.server_b))))
+                yield GrpcDoor(await stack.enter_async_context(RelayClient(Dial(target=at.server_b), timeout_s=timeout_s)))
             case ["http"]:
                 client = httpx2.AsyncClient(base_url=f"http://{at.gateway}", timeout=30, trust_env=False)
                 yield HttpDoor(await stack.enter_async_context(client))

@@ -113,29 +113,36 @@ async def test_closing_the_provider_ends_its_calls_its_connections_and_its_threa
 
 
 async def test_a_thread_runs_ahead_of_a_slow_reader_by_little() -> None:
-    made = 0
+    leads, taken = [], 0
 
     def source() -> Generator[int, None, None]:
-        nonlocal made
-        for made in range(1, 1001):  # noqa: B007 - read outside
+        for made in range(1, 1001):
             yield MAX_AHEAD
+            leads.append(made - taken)
 
-    threads, taken = Threads(1), 0
+    threads = Threads(1)
     async for items in threads.pour(source, size=lambda item: item):
         taken += len(items)
-        assert made <= taken + 2  # one that waits to be taken, one that waits for room
-    assert taken == 1000
+        await asyncio.sleep(0)
     await threads.close()
+    assert taken == 1000
+    assert max(leads) <= 2  # one that waits to be taken, one that is taken and not yet counted
 
 
 async def test_closing_ends_a_thread_that_waits_for_a_reader() -> None:
+    is_ahead = threading.Event()
+
     def source() -> Generator[int, None, None]:
+        yield MAX_AHEAD
+        yield MAX_AHEAD
+        is_ahead.set()
         while True:
             yield MAX_AHEAD
 
     threads = Threads(1)
     items = threads.pour(source, size=lambda item: item)
     await anext(items)
+    assert await asyncio.to_thread(is_ahead.wait, TIME_LIMIT_S)
     await threads.close()
     assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("bedrock")]
     with pytest.raises(ProviderUnavailable):

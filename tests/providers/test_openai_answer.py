@@ -91,6 +91,10 @@ def test_an_empty_finish_reason_is_none(finish_reason: str | None) -> None:
     assert read(event({"content": "a"}, finish_reason))[1] is None
 
 
+def test_a_finish_reason_is_kept_when_later_events_have_none() -> None:
+    assert read(event({}, "length"), event({}))[1] == Ending(FinishReason.LENGTH, None)
+
+
 def test_usage_may_come_with_the_finish_reason_after_it_or_with_every_event() -> None:
     counts = {"prompt_tokens": 3, "completion_tokens": 2}
     expected = Ending(FinishReason.STOP, Usage(input_tokens=3, output_tokens=2, accuracy=Accuracy.EXACT))

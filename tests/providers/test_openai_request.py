@@ -134,11 +134,14 @@ async def test_the_callers_own_limit_is_renamed_where_a_model_wants_that(
     assert bodies(standin)[-1] == {"max_completion_tokens": 5}
 
 
-async def test_the_callers_own_temperature_is_never_left_out(standin: OpenAIStandIn, provider: OpenAIProvider) -> None:
-    for model in (REFUSING_MODEL, "o3-mini"):
-        error = await failure(provider, Prompt(message="Hi", model=model, temperature=0.1))
-        assert isinstance(error, ProviderRejected)
-        assert bodies(standin)[-1] == {"temperature": 0.1, "max_completion_tokens": 1000}
+@pytest.mark.parametrize(("model", "requests"), [(REFUSING_MODEL, 2), ("o3-mini", 1)])
+async def test_the_callers_own_temperature_is_never_left_out(
+    standin: OpenAIStandIn, provider: OpenAIProvider, model: str, requests: int
+) -> None:
+    error = await failure(provider, Prompt(message="Hi", model=model, temperature=0.1))
+    assert isinstance(error, ProviderRejected)
+    assert len(standin.requests) == requests
+    assert bodies(standin)[-1] == {"temperature": 0.1, "max_completion_tokens": 1000}
 
 
 async def test_a_failed_repeat_is_not_remembered(standin: OpenAIStandIn, provider: OpenAIProvider) -> None:

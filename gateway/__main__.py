@@ -1,0 +1,57 @@
+"""python -m gateway: settings to application, serve, drain."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+
+from gateway.application import create_app
+from gateway.serving import create_server, listen, serve_until_signal
+from gateway.settings import PROGRAM, GatewaySettings
+from transport.event_loop import run, stopping_signals
+from transport.logs import configure_logging
+from transport.settings import SettingsError, check_exposure, exit_for_bad_settings, read_or_exit
+
+EXIT_CANNOT_LISTEN = 1
+
+logger = logging.getLogger("gateway")
+
+
+def main() -> None:
+    """Runs the gateway until it is told to stop."""
+    argparse.ArgumentParser(prog=f"python -m {PROGRAM}", description="HTTP in front of Server B").parse_args()
+    settings = read_or_exit(GatewaySettings, PROGRAM)
+    configure_logging(settings.log_format)
+    try:
+        sys.exit(run(serve(settings)))
+    except SettingsError as error:
+        exit_for_bad_settings(PROGRAM, error)
+
+
+async def serve(settings: GatewaySettings) -> int:
+    """Serves HTTP until SIGINT or SIGTERM, then drains; a second signal ends the drain. Returns the exit code."""
+    host, tls = settings.http_host, settings.serves_tls
+    check_exposure(host, "HTTP_HOST", tokens=bool(settings.tokens), tls=tls, insecure=settings.relay_insecure)
+    signals = await stopping_signals()
+    try:
+        listener = listen(host, settings.http_port)
+    except OSError as error:
+        logger.error(  # noqa: TRY400
+            "HTTP_PORT: cannot listen on %s:%d (%s): is it in use? Stop the other program, or set another port"
+            " or another HTTP_HOST",
+            host,
+            settings.http_port,
+            error.strerror,
+        )
+        return EXIT_CANNOT_LISTEN
+    with listener:
+        server = create_server(create_app(settings), settings)
+        address = f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+        logger.info("Starting the gateway (HTTP) on %s, Server B expected at %s", address, settings.server_b_target)
+        await serve_until_signal(server, listener, signals)
+    return 0
+
+
+if __name__ == "__main__":
+    main()

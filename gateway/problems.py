@@ -1,0 +1,94 @@
+"""Errors to HTTP: one status for each class, told as application/problem+json (RFC 9457)."""
+
+from __future__ import annotations
+
+import math
+from http import HTTPStatus
+from typing import NotRequired
+
+import orjson
+from starlette.responses import Response
+
+# pydantic needs this one to read a TypedDict before Python 3.12.
+from typing_extensions import TypedDict
+
+from transport import errors
+from transport.errors import RelayError
+
+PROBLEM_JSON = "application/problem+json"
+CLIENT_CLOSED_REQUEST = 499
+"""Of nginx, not registered: nobody is left to read it, but the log bears it."""
+
+HTTP_STATUSES: dict[type[RelayError], int] = {
+    errors.InvalidRequest: 422,
+    errors.TooLarge: 413,
+    errors.Unsupported: 501,
+    errors.UnknownModel: 404,
+    errors.Unauthenticated: 401,
+    errors.PermissionDenied: 403,
+    errors.RateLimited: 429,
+    errors.ProviderRateLimited: 429,
+    errors.ProviderUnavailable: 503,
+    errors.ProviderAuth: 502,
+    errors.ProviderRejected: 422,
+    errors.ProviderProtocol: 502,
+    errors.DeadlineExceeded: 504,
+    errors.Cancelled: CLIENT_CLOSED_REQUEST,
+    errors.Overloaded: 503,
+    errors.Draining: 503,
+    errors.ServerBUnavailable: 503,
+    errors.Internal: 500,
+}
+
+
+class FieldProblemDocument(TypedDict):
+    """What is wrong with one field, and the mend."""
+
+    field: str
+    detail: str
+
+
+class ProblemDocument(TypedDict):
+    """What went wrong (RFC 9457): `reason` is for programs, `detail` for people."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    reason: str
+    requestId: str
+    errors: NotRequired[list[FieldProblemDocument]]
+    retryAfter: NotRequired[int]
+
+
+def problem_document(error: RelayError, request_id: str, *, status: int | None = None) -> ProblemDocument:
+    """Makes the body; `status` None: the one of the error's class. `retryAfter` is in whole seconds, rounded up."""
+    status = status or HTTP_STATUSES[type(error)]
+    document: ProblemDocument = {
+        "type": "about:blank",
+        "title": _title(status),
+        "status": status,
+        "detail": error.message,
+        "reason": error.reason,
+        "requestId": error.request_id or request_id,
+    }
+    if error.violations:
+        document["errors"] = [{"field": one.field, "detail": one.description} for one in error.violations]
+    if error.retry_after_s is not None:
+        document["retryAfter"] = math.ceil(error.retry_after_s)
+    return document
+
+
+def problem_response(error: RelayError, request_id: str, *, status: int | None = None) -> Response:
+    """Makes the answer that tells of the error, with the headers that belong to its status."""
+    document = problem_document(error, request_id, status=status)
+    headers = {"Cache-Control": "no-store"}
+    if "retryAfter" in document:
+        headers["Retry-After"] = str(document["retryAfter"])
+    if document["status"] == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(orjson.dumps(document), document["status"], headers, PROBLEM_JSON)
+
+
+def _title(status: int) -> str:
+    return "Client Closed Request" if status == CLIENT_CLOSED_REQUEST else HTTPStatus(status).phrase

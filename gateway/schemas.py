@@ -1,0 +1,216 @@
+"""What /docs and /openapi.json say of the routes. Nothing here runs when a request is served."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic.json_schema import JsonSchemaMode
+from typing_extensions import TypedDict
+
+from gateway.problems import HTTP_STATUSES, PROBLEM_JSON, ProblemDocument
+from gateway.reading import MAX_TIMEOUT_S, REQUEST_ID_HEADER, TIMEOUT_HEADER
+from gateway.streaming import EVENT_STREAM
+from transport import errors
+from transport.documents import (
+    AnswerDocument,
+    ConfigDocument,
+    FinishDocument,
+    HealthDocument,
+    ModelsDocument,
+    StreamErrorDocument,
+    TurnDocument,
+)
+from transport.errors import RelayError
+from transport.messages import MAX_MODEL_CHARS, MAX_TEMPERATURE, MAX_TOKENS_LIMIT, REQUEST_ID_PATTERN
+
+REF = "#/components/schemas/{model}"
+
+
+class PromptDocument(BaseModel):
+    """A question to a model. Null is the same as absent."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"message": "Hello!"}]})
+
+    message: Annotated[str, Field(pattern=r"\S", description="What the user says now; not blank, no NUL")]
+    context: Annotated[str | None, Field(description="System prompt")] = None
+    history: Annotated[list[TurnDocument] | None, Field(description="Earlier turns, oldest first")] = None
+    model: Annotated[
+        str | None, Field(max_length=MAX_MODEL_CHARS, description="One of /models; absent: the server's default")
+    ] = None
+    temperature: Annotated[
+        float | None, Field(ge=0, le=MAX_TEMPERATURE, description="Absent: the server's default")
+    ] = None
+    max_tokens: Annotated[int | None, Field(ge=1, le=MAX_TOKENS_LIMIT, description="Absent: the server's default")] = (
+        None
+    )
+    request_id: Annotated[
+        str | None,
+        Field(
+            pattern=f"^(?:{REQUEST_ID_PATTERN})?$",
+            description=f"Idempotency key; absent: that of {REQUEST_ID_HEADER}, else the gateway makes one",
+        ),
+    ] = None
+
+
+class FoundDocument(TypedDict):
+    """Whether a call of this caller with that id was running."""
+
+    found: bool
+
+
+class DeltaDocument(TypedDict):
+    """More text of the answer."""
+
+    content: str
+
+
+_DOCUMENTS: tuple[type[Any], ...] = (
+    PromptDocument,
+    AnswerDocument,
+    DeltaDocument,
+    FinishDocument,
+    StreamErrorDocument,
+    FoundDocument,
+    HealthDocument,
+    ModelsDocument,
+    ConfigDocument,
+    ProblemDocument,
+)
+
+# Any route may answer these.
+_ALWAYS = (errors.InvalidRequest, errors.PermissionDenied, errors.Internal)
+_SERVER_B = (errors.DeadlineExceeded, errors.Draining, errors.ServerBUnavailable, errors.Unsupported)
+_PROVIDER = (
+    errors.ProviderRateLimited,
+    errors.ProviderUnavailable,
+    errors.ProviderAuth,
+    errors.ProviderRejected,
+    errors.ProviderProtocol,
+    errors.UnknownModel,
+)
+_CALL = (*_SERVER_B, *_PROVIDER, errors.TooLarge, errors.RateLimited, errors.Overloaded)
+_TOKEN = (errors.Unauthenticated,)
+
+
+def add_components(document: dict[str, Any]) -> None:
+    """Adds the shapes and the security scheme that the routes refer to."""
+    shapes: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = [
+        (shape.__name__, "validation", TypeAdapter(shape)) for shape in _DOCUMENTS
+    ]
+    _, definitions = TypeAdapter.json_schemas(shapes, ref_template=REF)
+    components = document.setdefault("components", {})
+    components["schemas"] = definitions["$defs"]
+    components["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer", "description": "Needed where RELAY_TOKENS is set"}
+    }
+
+
+def _ref(document: type[Any]) -> dict[str, str]:
+    return {"$ref": REF.format(model=document.__name__)}
+
+
+def _json(document: type[Any]) -> dict[str, Any]:
+    return {"application/json": {"schema": _ref(document)}}
+
+
+def _header(description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": description, "schema": schema}
+
+
+_ID_HEADER = {REQUEST_ID_HEADER: _header("The request's id", {"type": "string", "pattern": f"^{REQUEST_ID_PATTERN}$"})}
+_RETRY_HEADER = {"Retry-After": _header("When to try again, if that is known", {"type": "integer"})}
+_PARAMETERS = [
+    {
+        "name": TIMEOUT_HEADER,
+        "in": "header",
+        **_header(
+            "Deadline in seconds; absent: TIMEOUT_SECONDS",
+            {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_TIMEOUT_S},
+        ),
+    },
+    {
+        "name": REQUEST_ID_HEADER,
+        "in": "header",
+        **_header("The request's id, if it is a valid one", {"type": "string"}),
+    },
+]
+
+
+def _problems(error_types: tuple[type[RelayError], ...]) -> dict[int | str, dict[str, Any]]:
+    """Describes the failures, those of one status together."""
+    by_status: dict[int, list[type[RelayError]]] = {}
+    for error_type in error_types:
+        by_status.setdefault(HTTP_STATUSES[error_type], []).append(error_type)
+    return {status: _problem(by_status[status]) for status in sorted(by_status)}
+
+
+def _problem(error_types: list[type[RelayError]]) -> dict[str, Any]:
+    lines = (f"`{one.reason}`: {one.default_message}" for one in error_types)
+    return {
+        "description": "\n\n".join(lines),
+        "headers": {**_ID_HEADER, **_RETRY_HEADER},
+        "content": {PROBLEM_JSON: {"schema": _ref(ProblemDocument)}},
+    }
+
+
+def _operation(
+    summary: str,
+    answer: dict[str, Any],
+    error_types: tuple[type[RelayError], ...],
+    *,
+    description: str = "",
+    body: bool = False,
+    parameters: tuple[dict[str, Any], ...] = (),
+    needs_token: bool = True,
+) -> dict[str, Any]:
+    """Returns what FastAPI's route decorators are to be told."""
+    extra: dict[str, Any] = {"parameters": [*parameters, *_PARAMETERS]}
+    if needs_token:
+        extra["security"] = [{"bearer": []}, {}]
+    if body:
+        extra["requestBody"] = {"required": True, "content": _json(PromptDocument)}
+    success = {"description": "The answer", "headers": _ID_HEADER, "content": answer}
+    return {
+        "summary": summary,
+        "description": description,
+        "response_model": None,
+        "responses": {200: success, **_problems((*_ALWAYS, *(_TOKEN if needs_token else ()), *error_types))},
+        "openapi_extra": extra,
+    }
+
+
+PROCESS = _operation("Answer a prompt whole", _json(AnswerDocument), _CALL, body=True)
+STREAM = _operation(
+    "Answer a prompt as server-sent events",
+    {EVENT_STREAM: {"schema": {"type": "string"}}},
+    _CALL,
+    body=True,
+    description=(
+        "`data:` with a DeltaDocument for each piece of text, `id:` its sequence number; then one `event: finish` with"
+        " a FinishDocument, then `data: [DONE]`. A failure before the first piece is an HTTP status; one after it is"
+        " `data:` with a StreamErrorDocument, and no `[DONE]`. `: ping` each 15 s of silence."
+    ),
+)
+CANCEL = _operation(
+    "Stop a running call softly",
+    _json(FoundDocument),
+    _SERVER_B,
+    description="The call ends with what it has, finish reason `cancelled`, and what it cost.",
+    parameters=(
+        {
+            "name": "request_id",
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", "pattern": f"^{REQUEST_ID_PATTERN}$"},
+        },
+    ),
+)
+MODELS = _operation("List the models that can be asked for", _json(ModelsDocument), (*_SERVER_B, *_PROVIDER))
+CONFIG = _operation("Tell what is used where a call names nothing", _json(ConfigDocument), _SERVER_B)
+HEALTH = _operation("Tell how Server B is", _json(HealthDocument), (), needs_token=False)
+HEALTH["responses"][503] = {
+    "description": "Server B cannot be reached",
+    "headers": _ID_HEADER,
+    "content": _json(HealthDocument),
+}

@@ -1,0 +1,28 @@
+"""Server A: an MCP server beside the user. Its tools are coroutines too: `await send_message("Hi")`."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from server_a.tools import (
+        check_server_b_health,
+        get_server_b_config,
+        list_available_models,
+        send_message,
+        send_message_stream,
+    )
+
+__all__ = [
+    "check_server_b_health",
+    "get_server_b_config",
+    "list_available_models",
+    "send_message",
+    "send_message_stream",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from server_a import tools
+
+    return getattr(tools, name)

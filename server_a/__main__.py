@@ -1,0 +1,46 @@
+"""python -m server_a [stdio|sse|http]: serves Server A's tools until told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from server_a.settings import ServerASettings
+from transport.event_loop import run
+from transport.logs import configure_logging
+from transport.settings import SettingsError, exit_for_bad_settings, read_or_exit
+
+PROGRAM = "server_a"
+
+
+def main() -> None:
+    """Runs Server A until its client is gone or it is told to stop."""
+    parser = argparse.ArgumentParser(prog=f"python -m {PROGRAM}", description="Server A of the relay")
+    parser.add_argument("transport", nargs="?", choices=("stdio", "sse", "http"), help="default: MCP_TRANSPORT")
+    transport = parser.parse_args().transport
+    settings = read_or_exit(ServerASettings, PROGRAM)
+    configure_logging(settings.log_format)
+    try:
+        sys.exit(run(_serve(settings.model_copy(update={"mcp_transport": transport or settings.mcp_transport}))))
+    except (SettingsError, ValueError) as error:
+        exit_for_bad_settings(PROGRAM, error)
+
+
+async def _serve(settings: ServerASettings) -> int:
+    from server_a import tools
+    from transport.mcp_program import serve
+
+    if settings.server_b_tls:
+        await tools.connect()  # certificates that cannot be read stop the start, not the first call
+    return await serve(
+        tools.create_server(),
+        settings.mcp_transport,
+        settings,
+        name="Server A",
+        port=settings.mcp_port_a,
+        port_name="MCP_PORT_A",
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,18 @@
+"""Server A's settings: the only reader of the environment in this program."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from transport.settings import DialSettings, McpServingSettings
+
+
+class ServerASettings(DialSettings, McpServingSettings):
+    """Everything that can be set for Server A."""
+
+    mcp_transport: Literal["stdio", "sse", "http"] = Field(
+        "stdio", description="How Server A speaks MCP where its command line does not say: stdio, sse or http"
+    )
+    mcp_port_a: int = Field(8001, ge=0, le=65535, description="Port of Server A's MCP doors; 0: any free one")

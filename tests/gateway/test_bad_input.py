@@ -1,0 +1,226 @@
+"""Bad input is refused by name, at once, and the gateway goes on."""
+
+import asyncio
+import json
+from typing import Any
+
+import httpx2
+import pytest
+
+from gateway.reading import parse_json
+from tests.gateway.gateways import gateway, post, socket_to
+from tests.scripted import ScriptedProvider
+from tests.serving import serving
+from transport.errors import InvalidRequest
+
+pytestmark = pytest.mark.anyio
+
+MANY = 100_000
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b"", "(body)"),
+        (b"{", "(body)"),
+        (b"[]", "(body)"),
+        (b'"Hi"', "(body)"),
+        (b"null", "(body)"),
+        (b"NaN", "(body)"),
+        (b'{"message": "Hi"} {}', "(body)"),
+        (b'{"message": "\xff"}', "(body)"),
+        (b'\xef\xbb\xbf{"message": "Hi"}', "(body)"),
+        ('{"message": "Hi"}'.encode("utf-16"), "(body)"),
+        (b'{"message": "a\nb"}', "(body)"),
+        (b"{'message': 'Hi'}", "(body)"),
+        (b"[" * MANY, "(body)"),
+        (b'{"a":' * MANY, "(body)"),
+        (b'{"message": ' + b"[" * 500 + b"]" * 500 + b"}", "message"),
+        (b"{}", "message"),
+        (b'{"message": ""}', "message"),
+        (b'{"message": " \\n\\u2003"}', "message"),
+        (b'{"message": null}', "message"),
+        (b'{"message": 1}', "message"),
+        (b'{"message": NaN}', "message"),
+        (b'{"message": ["Hi"]}', "message"),
+        (b'{"message": "\\u0000"}', "message"),
+        (b'{"message": "\\ud800"}', "message"),
+        (b'{"message": "\\udc00\\ud800"}', "message"),
+        (b'{"message": "Hi", "message": "Ho"}', "message"),
+        (b'{"message": "Hi", "mess\\u0061ge": "Ho"}', "message"),
+        (b'{"message": "Hi", "context": "\\ud83d"}', "context"),
+        (b'{"message": "Hi", "context": {}}', "context"),
+        (b'{"message": "Hi", "model": 4}', "model"),
+        (b'{"message": "Hi", "temperature": NaN}', "temperature"),
+        (b'{"message": "Hi", "temperature": Infinity}', "temperature"),
+        (b'{"message": "Hi", "temperature": -Infinity}', "temperature"),
+        (b'{"message": "Hi", "temperature": 1e400}', "temperature"),
+        (b'{"message": "Hi", "temperature": 2.1}', "temperature"),
+        (b'{"message": "Hi", "temperature": "1"}', "temperature"),
+        (b'{"message": "Hi", "temperature": true}', "temperature"),
+        (b'{"message": "Hi", "max_tokens": 0}', "max_tokens"),
+        (b'{"message": "Hi", "max_tokens": 1.5}', "max_tokens"),
+        (b'{"message": "Hi", "max_tokens": 1e400}', "max_tokens"),
+        (b'{"message": "Hi", "max_tokens": ' + b"9" * MANY + b"}", "max_tokens"),
+        (b'{"message": "Hi", "request_id": "no id"}', "request_id"),
+        (b'{"message": "Hi", "request_id": 7}', "request_id"),
+        (b'{"message": "Hi", "history": "no"}', "history"),
+        (b'{"message": "Hi", "history": [NaN]}', "history[0]"),
+        (b'{"message": "Hi", "history": [{"role": "user"}]}', "history[0]"),
+        (b'{"message": "Hi", "history": [{"role": "user", "text": "a", "text": "b"}]}', "text"),
+        (b'{"message": "Hi", "history": [{"role": "cat", "text": "a"}]}', "history[0].role"),
+        (b'{"message": "Hi", "history": [{"role": "user", "text": "\\ud800"}]}', "history[0].text"),
+        (b'{"message": "Hi", "stream": true}', "stream"),
+        (b'{"message": "Hi", "maxTokens": 1}', "maxTokens"),
+        (b'{"message": "Hi", "__proto__": {}}', "__proto__"),
+    ],
+    ids=lambda value: value[:40].decode("latin-1") if isinstance(value, bytes) else value,
+)
+async def test_a_bad_body_is_refused_by_the_name_of_its_field(
+    alone: httpx2.AsyncClient, body: bytes, field: str
+) -> None:
+    async with socket_to(alone) as socket:
+        await socket.send(post("/process", body))
+        reply = await socket.reply()
+    assert reply.status == 422
+    assert reply.headers["content-type"] == "application/problem+json"
+    assert reply.document["reason"] == "INVALID_REQUEST"
+    assert field in [one["field"] for one in reply.document["errors"]]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps({f"field{number}": number for number in range(MANY)}),
+        json.dumps({"message": "Hi", "history": list(range(MANY))}),
+        json.dumps({"message": "Hi", "history": [{"role": "cat", "text": ""}] * MANY}),
+        '{"message": "Hi", ' + ", ".join(f'"field{number}": 1' for number in range(MANY)) + ', "field1": 1}',
+    ],
+    ids=["unknown names", "wrong types", "wrong turns", "one name twice among many"],
+)
+async def test_very_many_faults_give_a_short_answer(alone: httpx2.AsyncClient, body: str) -> None:
+    response = await alone.post("/process", content=body)
+    assert response.status_code == 422
+    assert len(response.json()["errors"]) <= 20
+    assert len(response.content) < 10_000
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"a": 1, "b": {"c": 1, "c": 2}}', b'{"\\u0061": 1, "a": 2}', b'[{"x": 1}, {"y": 1, "y": 1}]']
+)
+def test_a_name_given_twice_is_refused_at_any_depth(body: bytes) -> None:
+    with pytest.raises(InvalidRequest, match="must not be given twice"):
+        parse_json(body)
+
+
+@pytest.mark.parametrize("value", [{"a": [1, 2.5, None, True, "ä€😀"]}, "x", 12345678901234567890, {"": {"": {}}}])
+def test_good_json_is_read_as_it_is(value: Any) -> None:
+    assert parse_json(json.dumps(value).encode()) == value
+    assert parse_json(json.dumps(value, ensure_ascii=False).encode()) == value
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "nonsense", ""])
+async def test_json_is_accepted_under_any_content_type(content_type: str) -> None:
+    async with serving(ScriptedProvider()) as server_b, gateway(server_b.target) as client:
+        response = await client.post("/process", content=b'{"message": "Hi"}', headers={"Content-Type": content_type})
+    assert response.json()["aiResponse"] == "Hello"
+
+
+FIFTY_MB = 50 * 1024 * 1024
+LIMIT = 4 * 1024 * 1024
+PART = b"x" * 65_536
+CHUNK = b"10000\r\n" + PART + b"\r\n"
+
+
+@pytest.mark.parametrize("route", ["/process", "/stream"])
+async def test_a_body_announced_too_large_is_refused_before_it_comes(alone: httpx2.AsyncClient, route: str) -> None:
+    async with socket_to(alone) as socket:
+        await socket.send(f"POST {route} HTTP/1.1\r\nHost: g\r\nContent-Length: {FIFTY_MB}\r\n\r\n".encode())
+        reply = await socket.reply()
+    assert (reply.status, reply.document["reason"]) == (413, "TOO_LARGE")
+    assert str(LIMIT) in reply.document["detail"]
+
+
+async def test_who_sends_all_of_a_body_too_large_gets_the_answer_and_can_ask_again(alone: httpx2.AsyncClient) -> None:
+    async with socket_to(alone) as socket:
+        await socket.send(f"POST /process HTTP/1.1\r\nHost: g\r\nContent-Length: {FIFTY_MB}\r\n\r\n".encode())
+        for _ in range(FIFTY_MB // len(PART)):
+            await socket.send(PART)
+        assert (await socket.reply()).status == 413
+        await socket.send(post("/process", b"{}"))
+        assert (await socket.reply()).status == 422
+
+
+async def test_a_chunked_body_is_refused_as_soon_as_it_is_too_large(alone: httpx2.AsyncClient) -> None:
+    async with socket_to(alone) as socket:
+        await socket.send(b"POST /process HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(LIMIT // len(PART) + 1):
+            await socket.send(CHUNK)
+        reply = await socket.reply()  # although the body goes on
+        assert (reply.status, reply.document["reason"]) == (413, "TOO_LARGE")
+        for _ in range(FIFTY_MB // len(PART)):
+            await socket.send(CHUNK)
+        await socket.send(b"0\r\n\r\n" + post("/process", b"{}"))
+        assert (await socket.reply()).status == 422
+
+
+async def test_who_waits_for_100_continue_is_told_no_instead(alone: httpx2.AsyncClient) -> None:
+    head = f"POST /process HTTP/1.1\r\nHost: g\r\nContent-Length: {FIFTY_MB}\r\nExpect: 100-continue\r\n\r\n"
+    async with socket_to(alone) as socket:
+        await socket.send(head.encode())
+        assert (await socket.reply()).status == 413
+
+
+async def test_max_message_bytes_is_the_limit_of_a_body() -> None:
+    body = b'{"message": "' + b"x" * 1500 + b'"}'
+    async with (
+        serving(ScriptedProvider()) as server_b,
+        gateway(server_b.target, max_message_bytes=2048) as client,
+    ):
+        assert (await client.post("/process", content=body.ljust(2048))).status_code == 200
+        assert (await client.post("/process", content=body.ljust(2049))).status_code == 413
+
+
+async def test_a_message_over_server_bs_own_limit_is_too_large() -> None:
+    async with serving(ScriptedProvider(), max_message_bytes=2048) as server_b, gateway(server_b.target) as client:
+        response = await client.post("/process", json={"message": "x" * 4096})
+    assert (response.status_code, response.json()["reason"]) == (413, "TOO_LARGE")
+
+
+async def test_a_body_that_dawdles_meets_the_deadline(alone: httpx2.AsyncClient) -> None:
+    async with socket_to(alone) as socket:
+        await socket.send(
+            b"POST /process HTTP/1.1\r\nHost: g\r\nContent-Length: 100\r\nX-Request-Timeout: 0.1\r\n\r\n{"
+        )
+        reply = await socket.reply()
+    assert (reply.status, reply.document["reason"]) == (504, "DEADLINE_EXCEEDED")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x00\x01\x02 nonsense\r\n\r\n",
+        b"POST /process HTTP/1.1\r\nHost: g\r\nContent-Length: -1\r\n\r\n",
+        b"POST /process HTTP/1.1\r\nHost: g\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
+    ],
+    ids=["no HTTP", "negative length", "endless length"],
+)
+async def test_what_is_not_http_is_refused_and_closed(alone: httpx2.AsyncClient, data: bytes) -> None:
+    async with socket_to(alone) as socket:
+        await socket.send(data)
+        assert (await socket.head()).status == 400
+        await socket.closed()
+    assert (await alone.post("/process", content=b"{}")).status_code == 422
+
+
+async def test_a_head_without_end_is_cut_off(alone: httpx2.AsyncClient) -> None:
+    async with socket_to(alone) as socket:
+        with pytest.raises(ConnectionError):
+            while True:
+                await socket.send(PART)
+    assert (await alone.post("/process", content=b"{}")).status_code == 422
+
+
+async def test_many_bad_requests_at_once_leave_the_gateway_alive(alone: httpx2.AsyncClient) -> None:
+    responses = await asyncio.gather(*(alone.post("/process", content=b"[" * MANY) for _ in range(20)))
+    assert [response.status_code for response in responses] == [422] * 20

@@ -1,0 +1,160 @@
+"""A client that goes away, at any moment and from any route, ends the call down to the provider."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import grpc
+import pytest
+
+from server_b.providers.base import Text
+from tests.gateway.gateways import PATIENCE_S, Socket, gateway, get, post, socket_to
+from tests.scripted import ENDING, OPENING, End, ScriptedProvider, Step
+from tests.serving import serving
+
+pytestmark = pytest.mark.anyio
+
+HI = b'{"message": "Hi"}'
+
+
+@contextlib.asynccontextmanager
+async def asked(route: str, *script: Step) -> AsyncIterator[tuple[Socket, ScriptedProvider]]:
+    """Sends a prompt over a socket, to a provider that follows `script`."""
+    provider = ScriptedProvider(script)
+    async with (
+        serving(provider) as server_b,
+        gateway(server_b.target) as client,
+        socket_to(client) as socket,
+    ):
+        await socket.send(post(route, HI))
+        yield socket, provider
+
+
+async def test_leaving_a_whole_answer_ends_the_call() -> None:
+    async with asked("/process", asyncio.Event()) as (socket, provider):
+        await provider.until_waiting()
+        socket.writer.close()
+        assert await provider.until_ended() is End.ABORTED
+
+
+async def test_leaving_a_stream_before_its_head_ends_the_call() -> None:
+    async with asked("/stream", OPENING, asyncio.Event()) as (socket, provider):
+        await provider.until_waiting()
+        socket.writer.close()
+        assert await provider.until_ended() is End.ABORTED
+
+
+async def test_leaving_amid_a_stream_ends_the_call() -> None:
+    async with asked("/stream", OPENING, Text("Hel"), asyncio.Event()) as (socket, provider):
+        await socket.until(b'{"content": "Hel"}')
+        socket.writer.close()
+        assert await provider.until_ended() is End.ABORTED
+
+
+async def test_leaving_a_stream_that_never_pauses_ends_the_call() -> None:
+    endless = [Text("more text, " * 100)] * 100_000
+    async with asked("/stream", OPENING, *endless, ENDING) as (socket, provider):
+        await socket.until(b"more text, ")
+        socket.writer.close()
+        assert await provider.until_ended() is End.ABORTED
+
+
+@pytest.mark.parametrize("route", ["/process", "/stream"])
+async def test_a_connection_that_is_reset_ends_the_call(route: str) -> None:
+    async with asked(route, asyncio.Event()) as (socket, provider):
+        await provider.until_waiting()
+        socket.writer.transport.abort()
+        assert await provider.until_ended() is End.ABORTED
+
+
+@pytest.mark.parametrize("route", ["/process", "/stream"])
+async def test_a_client_that_closes_its_half_of_the_connection_has_left(route: str) -> None:
+    async with asked(route, asyncio.Event()) as (socket, provider):
+        await provider.until_waiting()
+        socket.writer.write_eof()
+        assert await provider.until_ended() is End.ABORTED
+        assert await socket.closed() == b""
+
+
+async def test_leaving_amid_the_body_asks_nobody() -> None:
+    provider = ScriptedProvider()
+    async with serving(provider) as server_b, gateway(server_b.target) as client:
+        async with socket_to(client) as socket:
+            await socket.send(b"POST /process HTTP/1.1\r\nHost: g\r\nContent-Length: 1000\r\n\r\n{")
+        assert (await client.post("/process", content=HI)).status_code == 200
+    assert len(provider.tries) == 1
+
+
+async def test_one_of_two_clients_that_leaves_does_not_end_the_other_s_call() -> None:
+    go_on = asyncio.Event()
+    body = b'{"message": "Hi", "request_id": "shared"}'
+    provider = ScriptedProvider((OPENING, Text("Hel"), go_on, Text("lo"), ENDING))
+    async with (
+        serving(provider) as server_b,
+        gateway(server_b.target) as client,
+        socket_to(client) as leaving,
+        client.stream("POST", "/stream", content=body) as staying,
+    ):
+        lines = staying.aiter_lines()
+        await anext(lines)
+        await leaving.send(post("/stream", body))
+        await leaving.until(b'{"content": "Hel"}')
+        leaving.writer.close()
+        go_on.set()
+        assert "data: [DONE]" in [line async for line in lines]
+    assert len(provider.tries) == 1
+
+
+class SilentServerB:
+    """A server that answers no call, and knows when a call is given up."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.given_up = asyncio.Event()
+
+    async def answer(self, _request: bytes, _context: object) -> bytes:
+        self.asked.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.given_up.set()
+        return b""
+
+
+@contextlib.asynccontextmanager
+async def silent_server_b() -> AsyncIterator[tuple[SilentServerB, str]]:
+    silent, server = SilentServerB(), grpc.aio.server()
+    handler = grpc.unary_unary_rpc_method_handler(silent.answer)
+    methods = dict.fromkeys(("GetStatus", "ListModels", "Cancel"), handler)
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("relay.v1.RelayService", methods)])
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        yield silent, f"127.0.0.1:{port}"
+    finally:
+        await server.stop(0)
+
+
+@pytest.mark.parametrize(
+    "request_bytes", [get("/health"), get("/models"), get("/config"), post("/cancel/r-1", b"")], ids=lambda it: it[:12]
+)
+async def test_leaving_any_other_route_ends_its_call(request_bytes: bytes) -> None:
+    async with (
+        silent_server_b() as (silent, target),
+        gateway(target) as client,
+        socket_to(client) as socket,
+        asyncio.timeout(PATIENCE_S),
+    ):
+        await socket.send(request_bytes)
+        await silent.asked.wait()
+        socket.writer.close()
+        await silent.given_up.wait()
+
+
+async def test_the_deadline_bounds_the_other_routes_too() -> None:
+    async with silent_server_b() as (silent, target), gateway(target) as client:
+        models = await client.get("/models", headers={"X-Request-Timeout": "0.1"})
+        health = await client.get("/health", headers={"X-Request-Timeout": "0.1"})
+    assert (models.status_code, models.json()["reason"]) == (504, "DEADLINE_EXCEEDED")
+    assert (health.status_code, health.json()["status"]) == (503, "unhealthy")
+    assert silent.given_up.is_set()

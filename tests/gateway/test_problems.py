@@ -1,0 +1,69 @@
+"""Each error has its HTTP status, and is told whole."""
+
+import orjson
+import pytest
+
+from gateway.problems import HTTP_STATUSES, problem_response
+from transport import errors
+from transport.errors import InvalidRequest, Overloaded, RelayError, Unauthenticated, Violation
+
+
+def test_every_error_has_a_status() -> None:
+    assert set(HTTP_STATUSES) == set(RelayError.__subclasses__())
+
+
+@pytest.mark.parametrize(
+    ("error_type", "status"),
+    [
+        (errors.InvalidRequest, 422),
+        (errors.TooLarge, 413),
+        (errors.Unsupported, 501),
+        (errors.UnknownModel, 404),
+        (errors.Unauthenticated, 401),
+        (errors.PermissionDenied, 403),
+        (errors.RateLimited, 429),
+        (errors.ProviderRateLimited, 429),
+        (errors.ProviderUnavailable, 503),
+        (errors.ProviderAuth, 502),
+        (errors.ProviderRejected, 422),
+        (errors.ProviderProtocol, 502),
+        (errors.DeadlineExceeded, 504),
+        (errors.Cancelled, 499),
+        (errors.Overloaded, 503),
+        (errors.Draining, 503),
+        (errors.ServerBUnavailable, 503),
+        (errors.Internal, 500),
+    ],
+)
+def test_a_problem_tells_the_error(error_type: type[RelayError], status: int) -> None:
+    response = problem_response(error_type(request_id="r-1"), "another")
+    document = orjson.loads(response.body)
+    assert response.status_code == document["status"] == status
+    assert response.headers["content-type"] == "application/problem+json"
+    assert document["title"]
+    assert document["type"] == "about:blank"
+    assert document["detail"] == error_type.default_message
+    assert document["reason"] == error_type.reason
+    assert document["requestId"] == "r-1"
+
+
+def test_each_violation_is_told_with_its_field() -> None:
+    response = problem_response(InvalidRequest.of(Violation("message", "must not be blank")), "r-1")
+    assert orjson.loads(response.body)["errors"] == [{"field": "message", "detail": "must not be blank"}]
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(0.0, "0"), (0.1, "1"), (2.0, "2"), (2.001, "3")])
+def test_retry_after_is_in_whole_seconds_rounded_up(seconds: float, told: str) -> None:
+    response = problem_response(Overloaded(retry_after_s=seconds), "r-1")
+    assert response.headers["retry-after"] == told
+    assert orjson.loads(response.body)["retryAfter"] == int(told)
+
+
+def test_nothing_is_said_of_a_retry_that_nobody_knows() -> None:
+    response = problem_response(Overloaded(), "r-1")
+    assert "retry-after" not in response.headers
+    assert "retryAfter" not in orjson.loads(response.body)
+
+
+def test_who_is_unknown_is_told_how_to_make_himself_known() -> None:
+    assert problem_response(Unauthenticated(), "r-1").headers["www-authenticate"] == "Bearer"

@@ -1,0 +1,44 @@
+// Calls Server B with nothing but the plain .proto:  node grpc_client.js TARGET PROTO_FOLDER
+// Prints what it saw as one JSON document.
+import grpc from "@grpc/grpc-js";
+import protoLoader from "@grpc/proto-loader";
+
+const [target, protoFolder] = process.argv.slice(2);
+const options = {includeDirs: [protoFolder], keepCase: true, longs: Number, enums: String, defaults: true, oneofs: true};
+const {relay} = grpc.loadPackageDefinition(protoLoader.loadSync("relay/v1/relay.proto", options));
+const client = new relay.v1.RelayService(target, grpc.credentials.createInsecure());
+const within = (seconds) => ({deadline: Date.now() + seconds * 1000});
+
+const unary = (method, request) =>
+  new Promise((resolve) =>
+    client[method](request, within(10), (error, response) =>
+      resolve(error ? {code: error.code, details: error.details} : response),
+    ),
+  );
+
+const stream = (request, onEvent = () => {}) =>
+  new Promise((resolve) => {
+    const seen = {events: [], status: null};
+    const call = client.StreamProcess(request, within(10));
+    call.on("metadata", (metadata) => (seen.requestId = metadata.get("relay-request-id")[0]));
+    call.on("data", (response) => {
+      seen.events.push(response);
+      onEvent(response);
+    });
+    call.on("error", () => {});
+    call.on("status", (status) => {
+      seen.status = status.code;
+      resolve(seen);
+    });
+  });
+
+const answer = await unary("Process", {message: "Hello from Node", request_id: "node-1"});
+const whole = await stream({message: "Hello from Node"});
+const refused = await unary("Process", {message: " "});
+const cut = await stream({message: "Hello", model: "mock-model?fault=cut&after=2"});
+let cancelled;
+const soft = await stream({message: "Hello", model: "mock-model?fault=hang_amid&after=2", request_id: "node-2"}, (response) => {
+  if (response.sequence === 3) cancelled = unary("Cancel", {request_id: "node-2"});
+});
+console.log(JSON.stringify({answer, whole, refused, cut, soft, cancel: await cancelled}));
+client.close();

@@ -1,0 +1,103 @@
+"""Clients that share none of our code: grpc-js with the plain .proto, and the MCP TypeScript SDK."""
+
+import asyncio
+import json
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.programs import PROJECT, Program, environment, running
+
+NODE = shutil.which("node")
+NPM = shutil.which("npm")
+FOLDER = Path(__file__).parent / "node"
+MOCK = {"MOCK_DELAY_SECONDS": "0", "MOCK_WORD_DELAY_SECONDS": "0.01", "MOCK_FAULTS": "true", "GRPC_PORT": "0"}
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.node,
+    pytest.mark.skipif(not (NODE and NPM), reason="needs Node.js and npm on the PATH"),
+]
+
+
+@pytest.fixture(scope="module")
+async def server_b(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Program]:
+    await _install()
+    async with running(tmp_path_factory.mktemp("node"), "server_b", **MOCK) as program:
+        yield program
+
+
+async def _install() -> None:
+    """Installs the packages once, beside package.json."""
+    wanted, installed = FOLDER / "package.json", FOLDER / "node_modules" / ".installed"
+    if installed.exists() and installed.read_text() == wanted.read_text():
+        return
+    arguments = ("install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error")
+    process = await asyncio.create_subprocess_exec(str(NPM), *arguments, cwd=FOLDER)
+    async with asyncio.timeout(180):
+        assert await process.wait() == 0, "npm install failed"
+    installed.write_text(wanted.read_text())
+
+
+async def node(script: str, *arguments: str, **settings: str) -> Any:
+    """Runs one of the scripts and returns the document that it printed."""
+    process = await asyncio.create_subprocess_exec(
+        str(NODE), script, *arguments, cwd=FOLDER, env=environment(settings), stdout=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(60):
+        printed, _ = await process.communicate()
+    assert process.returncode == 0
+    return json.loads(printed)
+
+
+async def test_grpc_js_sees_the_contract_with_nothing_but_the_proto(server_b: Program) -> None:
+    seen = await node("grpc_client.js", server_b.address, str(PROJECT / "proto"))
+    assert seen["answer"]["text"].endswith("You said: 'Hello from Node'. " + MOCK_WHOLE_END)
+    assert seen["answer"]["request_id"] == "node-1"
+    assert seen["answer"]["cost"]["nano_usd"] == 0
+
+    events = seen["whole"]["events"]
+    assert [event["event"] for event in events] == ["started", *["delta"] * (len(events) - 2), "finished"]
+    assert [event["sequence"] for event in events] == sorted({event["sequence"] for event in events})
+    assert "".join(event["delta"]["text"] for event in events[1:-1]).endswith("This is a streaming test response.")
+    assert events[0]["started"]["request_id"] == seen["whole"]["requestId"]
+    assert seen["whole"]["status"] == 0
+
+    assert seen["refused"] == {"code": 3, "details": "message: must not be blank"}
+    assert seen["cut"]["status"] == 13
+    assert seen["cut"]["events"][-1]["event"] == "delta"
+    assert seen["cancel"] == {"found": True}
+    assert seen["soft"]["status"] == 0
+    assert seen["soft"]["events"][-1]["finished"]["finish_reason"] == "FINISH_REASON_CANCELLED"
+
+
+MOCK_WHOLE_END = "This is a test response without calling any external API."
+
+
+@pytest.mark.parametrize("transport", ["http", "sse", "stdio"])
+async def test_the_typescript_sdk_uses_every_tool_of_server_a(
+    server_b: Program, transport: str, tmp_path: Path
+) -> None:
+    settings = {"SERVER_B_TARGET": server_b.address, "MCP_PORT_A": "0"}
+    if transport == "stdio":
+        arguments = (sys.executable, "-m", "server_a", "stdio")
+        seen = await node("mcp_client.js", transport, *arguments, **settings)
+    else:
+        path = {"http": "mcp", "sse": "sse"}[transport]
+        async with running(tmp_path, "server_a", transport, **settings) as server_a:
+            seen = await node("mcp_client.js", transport, f"http://{server_a.address}/{path}")
+
+    assert seen["errors"] == []
+    assert {"send_message", "send_message_stream", "check_server_b_health"} <= set(seen["tools"])
+    assert seen["answer"]["structuredContent"]["aiResponse"] == seen["answer"]["content"][0]["text"]
+    text = seen["stream"]["content"][0]["text"]
+    assert text.endswith("This is a streaming test response.")
+    assert text.startswith("".join(note.get("message", "") for note in seen["progress"]))
+    assert seen["progress"]
+    assert seen["refused"]["isError"]
+    assert "message: must not be blank" in seen["refused"]["content"][0]["text"]
+    assert "abort" in seen["left"].lower()

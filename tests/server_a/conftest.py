@@ -1,0 +1,37 @@
+"""A Server B in the test's process, behind a provider that the test watches."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.scripted import ScriptedProvider, Step
+from tests.serving import serving
+
+
+@dataclass(frozen=True)
+class Behind:
+    """What is behind Server A."""
+
+    provider: ScriptedProvider
+    target: str
+    folder: Path
+
+
+OpenBehind = Callable[..., AbstractAsyncContextManager[Behind]]
+
+
+@pytest.fixture(scope="module")
+def behind(tmp_path_factory: pytest.TempPathFactory) -> OpenBehind:
+    """Opens a Server B whose provider plays the script that is given (none: says Hello)."""
+
+    @contextlib.asynccontextmanager
+    async def open_behind(*script: Step, tokens: str = "", delegates: tuple[str, ...] = ()) -> AsyncIterator[Behind]:
+        provider = ScriptedProvider(script) if script else ScriptedProvider()
+        async with serving(provider, tokens=tokens, delegates=delegates) as server_b:
+            yield Behind(provider, server_b.target, tmp_path_factory.mktemp("server_a"))
+
+    return open_behind

@@ -1,0 +1,180 @@
+"""A client that gives a call up, in whatever way its transport has, ends the call down to the provider."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+import pytest
+
+from server_b.providers.base import Text
+from tests.mcp_stdio import MODERN_META
+from tests.programs import running
+from tests.scripted import OPENING, End, Step
+from tests.server_a.conftest import Behind, OpenBehind
+
+pytestmark = pytest.mark.anyio
+
+LIMIT_S = 20.0
+ACCEPT = {"Accept": "application/json, text/event-stream"}
+MODERN = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call"}
+CLIENT = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "0"}}
+
+MOMENTS = [
+    pytest.param("send_message", (), id="whole answer"),
+    pytest.param("send_message_stream", (), id="before the first word"),
+    pytest.param("send_message_stream", (OPENING, Text("Hel")), id="amid the stream"),
+]
+
+
+def request(number: int, method: str, params: dict[str, Any]) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+
+
+def call(number: int, tool: str, **meta: Any) -> dict[str, Any]:
+    params = {"name": tool, "arguments": {"message": "Hi"}, "_meta": {"progressToken": number, **meta}}
+    return request(number, "tools/call", params)
+
+
+def notification(method: str, **params: Any) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "method": method, "params": params}
+
+
+@dataclass
+class Session:
+    """A session of the legacy era over streamable HTTP."""
+
+    http: httpx2.AsyncClient
+
+    async def post(self, message: dict[str, Any]) -> httpx2.Response:
+        return await self.http.post("/mcp", json=message)
+
+    @contextlib.asynccontextmanager
+    async def posting(self, message: dict[str, Any]) -> AsyncIterator[None]:
+        """Sends a request, and drops its connection at the end of the block."""
+        async with self.http.stream("POST", "/mcp", json=message) as response:
+            assert response.status_code == 200
+            yield
+
+
+@contextlib.asynccontextmanager
+async def served(behind: OpenBehind, transport: str, *script: Step) -> AsyncIterator[tuple[Behind, httpx2.AsyncClient]]:
+    """Serves over HTTP in front of a provider that plays the script; yields it, and a client."""
+    async with (
+        behind(*script) as b,
+        running(b.folder, "server_a", transport, SERVER_B_TARGET=b.target, MCP_PORT_A="0") as program,
+        httpx2.AsyncClient(
+            base_url=f"http://{program.address}", headers=ACCEPT, timeout=LIMIT_S, trust_env=False
+        ) as http,
+    ):
+        yield b, http
+
+
+async def open_session(http: httpx2.AsyncClient) -> Session:
+    response = await http.post("/mcp", json=request(0, "initialize", CLIENT))
+    http.headers["Mcp-Session-Id"] = response.headers["mcp-session-id"]
+    assert (await http.post("/mcp", json=notification("notifications/initialized"))).status_code == 202
+    return Session(http)
+
+
+@pytest.mark.parametrize(("tool", "said"), MOMENTS)
+async def test_a_legacy_request_that_is_dropped(behind: OpenBehind, tool: str, said: tuple[Step, ...]) -> None:
+    async with served(behind, "http", *said, asyncio.Event()) as (b, http):
+        session = await open_session(http)
+        async with session.posting(call(1, tool)):
+            await b.provider.until_waiting()
+        assert await b.provider.until_ended() is End.ABORTED
+        assert (await session.post(request(2, "ping", {}))).status_code == 200
+
+
+async def test_a_legacy_request_that_is_cancelled(behind: OpenBehind) -> None:
+    async with served(behind, "http", asyncio.Event()) as (b, http):
+        session = await open_session(http)
+        async with session.posting(call(1, "send_message")):
+            await b.provider.until_waiting()
+            await session.post(notification("notifications/cancelled", requestId=1))
+            assert await b.provider.until_ended() is End.ABORTED
+
+
+async def test_a_legacy_session_that_is_deleted(behind: OpenBehind) -> None:
+    async with served(behind, "http", asyncio.Event()) as (b, http):
+        session = await open_session(http)
+        async with session.posting(call(1, "send_message")):
+            await b.provider.until_waiting()
+            assert (await http.delete("/mcp")).status_code == 200
+            assert await b.provider.until_ended() is End.ABORTED
+
+
+@pytest.mark.parametrize(("tool", "said"), MOMENTS)
+async def test_a_modern_request_whose_stream_is_closed(
+    behind: OpenBehind, tool: str, said: tuple[Step, ...]
+) -> None:
+    async with served(behind, "http", *said, asyncio.Event()) as (b, http):
+        # Nothing is answered before the first notification, so the request is a task of its own.
+        headers = {**MODERN, "Mcp-Name": tool}
+        posting = asyncio.create_task(http.post("/mcp", json=call(1, tool, **MODERN_META), headers=headers))
+        await b.provider.until_waiting()
+        posting.cancel()
+        assert await b.provider.until_ended() is End.ABORTED
+
+
+@dataclass
+class EventStream:
+    """A connection over HTTP+SSE."""
+
+    http: httpx2.AsyncClient
+    lines: AsyncIterator[str]
+    path: str = ""
+
+    async def open(self) -> None:
+        self.path = await self.data()
+        await self.post(request(0, "initialize", CLIENT))
+        assert json.loads(await self.data())["id"] == 0
+        await self.post(notification("notifications/initialized"))
+
+    async def data(self) -> str:
+        async with asyncio.timeout(LIMIT_S):
+            async for line in self.lines:
+                if line.startswith("data: "):
+                    return line.removeprefix("data: ")
+        raise AssertionError("the stream has ended")
+
+    async def post(self, message: dict[str, Any]) -> None:
+        assert (await self.http.post(self.path, json=message)).status_code == 202
+
+
+@contextlib.asynccontextmanager
+async def event_stream(http: httpx2.AsyncClient) -> AsyncIterator[EventStream]:
+    async with http.stream("GET", "/sse") as response:
+        stream = EventStream(http, response.aiter_lines())
+        await stream.open()
+        yield stream
+
+
+@pytest.mark.parametrize(("tool", "said"), MOMENTS)
+async def test_an_event_stream_that_is_closed(behind: OpenBehind, tool: str, said: tuple[Step, ...]) -> None:
+    async with served(behind, "sse", *said, asyncio.Event()) as (b, http):
+        async with event_stream(http) as stream:
+            await stream.post(call(1, tool))
+            await b.provider.until_waiting()
+        assert await b.provider.until_ended() is End.ABORTED
+
+
+async def test_a_request_over_an_event_stream_that_is_cancelled(behind: OpenBehind) -> None:
+    async with served(behind, "sse", asyncio.Event()) as (b, http), event_stream(http) as stream:
+        await stream.post(call(1, "send_message"))
+        await b.provider.until_waiting()
+        await stream.post(notification("notifications/cancelled", requestId=1))
+        assert await b.provider.until_ended() is End.ABORTED
+
+
+async def test_the_channel_outlives_its_clients(behind: OpenBehind) -> None:
+    async with served(behind, "sse") as (_, http):
+        for _ in range(2):
+            async with event_stream(http) as stream:
+                await stream.post(call(1, "send_message"))
+                answer = json.loads(await stream.data())
+                assert answer["result"]["structuredContent"]["aiResponse"] == "Hello"
