@@ -9,7 +9,7 @@ import logging
 import sys
 from collections.abc import Coroutine
 from signal import Signals
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from server_b.opening import open_relay
 from server_b.settings import ServerBSettings
@@ -17,6 +17,9 @@ from transport.credentials import ServerCertificates
 from transport.event_loop import run, stopping_signals
 from transport.logs import configure_logging
 from transport.settings import SettingsError, check_exposure, exit_for_bad_settings, read_or_exit
+
+if TYPE_CHECKING:
+    from transport.mcp_program import McpTransport
 
 PROGRAM = "server_b"
 EXIT_CANNOT_LISTEN = 1
@@ -84,7 +87,7 @@ def _certificates(settings: ServerBSettings) -> ServerCertificates | None:
     return ServerCertificates(settings.tls_cert_file, settings.tls_key_file, settings.tls_client_ca_file)
 
 
-async def _serve_mcp(settings: ServerBSettings, mode: str) -> int:
+async def _serve_mcp(settings: ServerBSettings, mode: McpTransport) -> int:
     from server_b.tools import serve_mcp
 
     return await serve_mcp(settings, mode)

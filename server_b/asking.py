@@ -9,7 +9,7 @@ import random
 from dataclasses import dataclass
 
 from server_b.call import Call, Kind
-from server_b.providers.base import Ending, Opening, Provider, Text
+from server_b.providers.base import Ending, Opening, Provider, Text, Working
 from server_b.settlement import NOTHING_USED
 from transport.errors import DeadlineExceeded, ProviderProtocol, ProviderRateLimited, ProviderUnavailable
 from transport.messages import FinishReason, Usage
@@ -108,5 +108,7 @@ async def _stream(call: Call, provider: Provider, patience: Patience) -> Outcome
                     call.start(piece.model)
                 case Ending():
                     return Outcome(piece.finish_reason, piece.usage)
+                case Working():
+                    pass  # nothing to show, but a sign of life
             call.expect_word_within(patience.token_gap_s)
     raise ProviderProtocol("the provider's stream ended before its own end mark")

@@ -26,13 +26,13 @@ def _list_price(price_list: str, model: str, usage: Usage) -> Cost:
     # Imported where money can be spent only: the prices take half a second to load.
     import genai_prices
 
-    counts = genai_prices.Usage(
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        cache_read_tokens=usage.cache_read_tokens,
-        cache_write_tokens=usage.cache_write_tokens,
-    )
     try:
+        counts = genai_prices.Usage(
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cache_read_tokens=usage.cache_read_tokens,
+            cache_write_tokens=usage.cache_write_tokens,
+        )
         found = genai_prices.calc_price(counts, model, provider_id=price_list)
     except (LookupError, ValueError):  # no such model, or counts that do not add up
         return Cost()

@@ -11,7 +11,7 @@ import contextlib
 import functools
 import logging
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -90,7 +90,7 @@ class Relay:
 
     async def stream_process(
         self, prompt: Prompt, *, caller: str, timeout_s: float | None = None
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         """Yields one Started, Deltas and one Finished, or raises a RelayError; closing it leaves the call."""
         with self.admit(prompt, caller=caller, kind=Kind.STREAM, timeout_s=timeout_s) as call:
             async for event in self.events(call):

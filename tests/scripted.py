@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from server_b.providers.base import Completion, Ending, Opening, Piece, Text
+from server_b.providers.base import Completion, Ending, Opening, Piece, Text, Working
 from transport.errors import ProviderProtocol
 from transport.messages import Accuracy, FinishReason, Models, Prompt, Usage
 
@@ -86,7 +86,7 @@ class ScriptedProvider:
         end = End.ABORTED
         try:
             for step in script:
-                if not isinstance(step, Opening | Text | Ending):
+                if not isinstance(step, Opening | Text | Working | Ending):
                     await self._pass(one, step)
                     continue
                 end = End.WHOLE if isinstance(step, Ending) else end

@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from types import TracebackType
 from typing import Self
 
@@ -79,7 +79,7 @@ class RelayClient:
 
     async def stream_process(
         self, prompt: Prompt, *, timeout_s: float | None = None, on_behalf_of: str = ""
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         """Yields one Started, Deltas and one Finished, or raises; leaving the loop cancels the provider's call.
 
         Whoever may leave early should hold the iterator in `contextlib.aclosing`, so that it stops at once.

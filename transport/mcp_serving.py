@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from signal import Signals
 from typing import TYPE_CHECKING
@@ -17,8 +18,8 @@ from transport.mcp_stdio import open_stdio
 from transport.mcp_tools import ToolServer
 
 if TYPE_CHECKING:
+    import uvicorn
     from starlette.types import ASGIApp
-    from uvicorn import Server
 
     from transport.mcp_http import Door
 
@@ -53,21 +54,18 @@ async def serve_http(tools: ToolServer, transport: str, door: Door, announce: Ca
     from transport.mcp_http import open_sse, open_streamable
 
     signals = await stopping_signals()
+    tls = _tls_context(door)
     try:
         listener = _listen(door)
     except OSError as error:
-        where = f"{door.host}:{door.port}"
-        logger.error(  # noqa: TRY400 - one line says it all
-            "%s: cannot listen on %s (%s): stop the program that does, or set another port",
-            door.port_name,
-            where,
-            error.strerror,
-        )
+        where, why = f"{door.host}:{door.port}", error.strerror
+        mend = "stop the program that does, or set another port"
+        logger.error("%s: cannot listen on %s (%s): %s", door.port_name, where, why, mend)  # noqa: TRY400
         return EXIT_CANNOT_LISTEN
     # The application is left first: it ends its streams, so that the server has no connection to wait for.
     open_app = open_sse if transport == "sse" else open_streamable
     async with anyio.create_task_group() as tasks, open_app(tools, door) as app:
-        server = _create_server(app, door)
+        server = _create_server(app, tls)
         tasks.start_soon(server.serve, [listener])
         announce(door.host, listener.getsockname()[1])
         await signals.get()
@@ -76,12 +74,23 @@ async def serve_http(tools: ToolServer, transport: str, door: Door, announce: Ca
     return 0
 
 
+def _tls_context(door: Door) -> ssl.SSLContext | None:
+    if not door.tls_cert_file:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(door.tls_cert_file, door.tls_key_file)
+    except OSError as error:  # SSLError too
+        raise ValueError(f"HTTP_TLS_CERT_FILE, HTTP_TLS_KEY_FILE: cannot be used: {error}") from error
+    return context
+
+
 def _listen(door: Door) -> socket.socket:
     family = socket.AF_INET6 if ":" in door.host else socket.AF_INET
     return socket.create_server((door.host.strip("[]"), door.port), family=family, backlog=BACKLOG)
 
 
-def _create_server(app: ASGIApp, door: Door) -> Server:
+def _create_server(app: ASGIApp, tls: ssl.SSLContext | None) -> uvicorn.Server:
     import uvicorn
 
     class Server(uvicorn.Server):
@@ -98,12 +107,7 @@ def _create_server(app: ASGIApp, door: Door) -> Server:
         access_log=False,
         lifespan="off",
         ws="none",
-        ssl_certfile=door.tls_cert_file or None,
-        ssl_keyfile=door.tls_key_file or None,
+        ssl_context_factory=(lambda _, __: tls) if tls else None,
         timeout_graceful_shutdown=1,
     )
-    try:
-        config.load()
-    except OSError as error:
-        raise ValueError(f"HTTP_TLS_CERT_FILE, HTTP_TLS_KEY_FILE: cannot be used: {error}") from error
     return Server(config)

@@ -45,7 +45,12 @@ class Ending:
     """None: the provider gave no count."""
 
 
-Piece = Opening | Text | Ending
+@dataclass(frozen=True, slots=True)
+class Working:
+    """The provider is at work and has nothing to show: it reasons, or says that it is still there."""
+
+
+Piece = Opening | Text | Working | Ending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +88,7 @@ class Provider(Protocol):
         ...
 
     def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
-        """Yields one Opening, Texts and one Ending; ends without an Ending if the provider's stream was cut."""
+        """Yields one Opening, Texts and one Ending, Working in between; without an Ending the stream was cut."""
         ...
 
     async def list_models(self) -> Models:

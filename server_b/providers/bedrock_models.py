@@ -34,6 +34,13 @@ SHORT_NAMES: Mapping[str, str] = {
     "mistral-small": "mistral.mistral-small-2402-v1:0",
     "mixtral": "mistral.mixtral-8x7b-instruct-v0:1",
     "deepseek-r1": "{area}.deepseek.r1-v1:0",
+    # As the HTTP version named them.
+    "claude-3.5-sonnet-v2": "anthropic.claude-3-5-sonnet-20241022-v2:0",
+    "claude-3.5-sonnet": "anthropic.claude-3-5-sonnet-20240620-v1:0",
+    "claude-3.5-haiku": "{area}.anthropic.claude-3-5-haiku-20241022-v1:0",
+    "claude-3-sonnet": "anthropic.claude-3-sonnet-20240229-v1:0",
+    "claude-3-haiku": "anthropic.claude-3-haiku-20240307-v1:0",
+    "claude-3-opus": "anthropic.claude-3-opus-20240229-v1:0",
 }
 """`{area}` stands where a model is served through an inference profile of the region's area only.
 

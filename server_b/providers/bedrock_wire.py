@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
-from server_b.providers.base import Completion, Defaults, Ending, Opening, Piece, Text
+from server_b.providers.base import Completion, Defaults, Ending, Opening, Piece, Text, Working
 from transport.errors import ProviderProtocol
 from transport.messages import Accuracy, FinishReason, Prompt, Role, Turn, Usage
 
@@ -75,8 +75,8 @@ def pieces_from_wire(events: Iterable[Mapping[str, Any]], model: str) -> Iterato
             raise ProviderProtocol
         match event:
             case {"contentBlockDelta": {"delta": delta}}:
-                if text := delta.get("text"):
-                    yield Text(text)
+                text = delta.get("text")
+                yield Text(text) if text else Working()
             case {"messageStart": _}:
                 yield Opening(model)
             case {"messageStop": {"stopReason": reason}}:

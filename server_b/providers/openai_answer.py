@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from server_b.providers.base import Completion, Ending, Opening, Piece, Text
+from server_b.providers.base import Completion, Ending, Opening, Piece, Text, Working
 from server_b.providers.openai_errors import error_from_wire
 from transport.errors import ProviderProtocol, RelayError
 from transport.messages import Accuracy, FinishReason, Usage
@@ -87,6 +87,8 @@ class StreamReader:
             yield Opening(self._model)
         if texts:
             yield Text("".join(texts), len(texts))
+        elif self._opened == opened and self._finish_reason is None and not self.complete:
+            yield Working()
         if failure is not None:
             raise failure
 

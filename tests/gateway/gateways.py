@@ -12,7 +12,7 @@ import httpx2
 import orjson
 
 from gateway.application import create_app
-from gateway.serving import create_server, listen
+from gateway.serving import HEAD_TIMEOUT_S, PunctualProtocol, create_server, listen
 from gateway.settings import GatewaySettings
 from gateway.streaming import PING_S
 
@@ -29,11 +29,17 @@ def gateway_settings(**given: Any) -> GatewaySettings:
 
 @contextlib.asynccontextmanager
 async def gateway(
-    target: str = NOBODY, *, ping_s: float = PING_S, **settings: Any
+    target: str = NOBODY, *, ping_s: float = PING_S, head_timeout_s: float = HEAD_TIMEOUT_S, **settings: Any
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """Serves a gateway in front of `target` until the block ends; yields a client of it."""
+
+    class Protocol(PunctualProtocol):
+        pass
+
+    Protocol.head_timeout_s = head_timeout_s
     made = gateway_settings(server_b_target=target, **settings)
     server = create_server(create_app(made, ping_s=ping_s), made)
+    server.config.http = Protocol
     with listen("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
         running = asyncio.create_task(server.serve(sockets=[listener]))

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import grpc
 import pytest
@@ -124,7 +125,7 @@ class SilentServerB:
 @contextlib.asynccontextmanager
 async def silent_server_b() -> AsyncIterator[tuple[SilentServerB, str]]:
     silent, server = SilentServerB(), grpc.aio.server()
-    handler = grpc.unary_unary_rpc_method_handler(silent.answer)
+    handler: Any = grpc.unary_unary_rpc_method_handler(silent.answer)
     methods = dict.fromkeys(("GetStatus", "ListModels", "Cancel"), handler)
     server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("relay.v1.RelayService", methods)])
     port = server.add_insecure_port("127.0.0.1:0")

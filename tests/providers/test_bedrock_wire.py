@@ -2,7 +2,7 @@
 
 import pytest
 
-from server_b.providers.base import Defaults, Ending, Opening, Text
+from server_b.providers.base import Defaults, Ending, Opening, Text, Working
 from server_b.providers.bedrock_models import SHORT_NAMES, listed, resolve
 from server_b.providers.bedrock_wire import completion_from_wire, pieces_from_wire, request_to_wire
 from transport.errors import ProviderProtocol
@@ -31,7 +31,7 @@ def test_each_stop_reason_has_its_finish_reason(reason: str, expected: FinishRea
     assert list(pieces_from_wire([{"messageStop": {"stopReason": reason}}], "m")) == [Ending(expected, None)]
 
 
-def test_reasoning_is_no_text() -> None:
+def test_reasoning_is_no_text_but_a_sign_of_life() -> None:
     whole = {"output": {"message": {"content": [REASONING, {"text": "Hi"}]}}, "stopReason": "end_turn"}
     assert completion_from_wire(whole, "m").text == "Hi"
     events: list[dict[str, object]] = [
@@ -41,7 +41,7 @@ def test_reasoning_is_no_text() -> None:
         {"contentBlockDelta": {"delta": {"text": ""}, "contentBlockIndex": 1}},
         {"an event of tomorrow": {"x": 1}},
     ]
-    assert list(pieces_from_wire(events, "m")) == [Opening("m"), Text("Hi")]
+    assert list(pieces_from_wire(events, "m")) == [Opening("m"), Working(), Text("Hi"), Working()]
 
 
 @pytest.mark.parametrize("answer", [{}, {"stopReason": "end_turn"}, {"output": {"message": {"content": []}}}])

@@ -138,12 +138,12 @@ class NeverEndingStandIn(OpenAIStandIn):
 
 
 @pytest.mark.parametrize(
-    ("standin", "outcome"), [(SlowToEndStandIn(), Outcome.DONE), (NeverEndingStandIn(), Outcome.DISCONNECTED)]
+    ("kind", "outcome"), [(SlowToEndStandIn, Outcome.DONE), (NeverEndingStandIn, Outcome.DISCONNECTED)]
 )
 async def test_after_the_end_mark_the_end_of_the_body_is_awaited_for_a_moment(
-    standin: OpenAIStandIn, outcome: Outcome
+    kind: type[OpenAIStandIn], outcome: Outcome
 ) -> None:
-    async with serving(standin) as provider:
+    async with serving(standin := kind()) as provider:
         assert (await said(provider))[-1] == Ending(FinishReason.STOP, COUNTED)
         assert await standin.requests[0].ended() is outcome
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import orjson
 import pytest
 
-from server_b.providers.base import Ending, Opening, Piece, Text
+from server_b.providers.base import Ending, Opening, Piece, Text, Working
 from server_b.providers.openai_answer import MAX_DOCUMENT_BYTES, EventSplitter, StreamReader, completion_from_wire
 from transport.errors import ProviderProtocol, ProviderUnavailable
 from transport.messages import Accuracy, FinishReason, Usage
@@ -75,10 +75,15 @@ def test_a_delta_without_text_is_no_text(delta: object) -> None:
     assert pieces == [Opening("m")]
 
 
+def test_what_has_no_text_is_a_sign_of_life() -> None:
+    pieces, _ = read(event({"content": "a"}), event({"reasoning_content": "hm"}), b": still here\n\n")
+    assert pieces == [Opening("m"), Text("a"), Working(), Working()]
+
+
 def test_an_event_before_the_first_choice_does_not_open_the_answer() -> None:
     filters = b'data: {"model":"","choices":[],"prompt_filter_results":[]}\n\n'
-    assert read(filters) == ([], None)
-    assert read(filters, event({"content": "a"}))[0] == [Opening("m"), Text("a")]
+    assert read(filters) == ([Working()], None)
+    assert read(filters, event({"content": "a"}))[0] == [Working(), Opening("m"), Text("a")]
 
 
 def test_a_stream_that_names_no_model_has_the_one_asked_for() -> None:

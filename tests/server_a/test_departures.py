@@ -109,9 +109,7 @@ async def test_a_legacy_session_that_is_deleted(behind: OpenBehind) -> None:
 
 
 @pytest.mark.parametrize(("tool", "said"), MOMENTS)
-async def test_a_modern_request_whose_stream_is_closed(
-    behind: OpenBehind, tool: str, said: tuple[Step, ...]
-) -> None:
+async def test_a_modern_request_whose_stream_is_closed(behind: OpenBehind, tool: str, said: tuple[Step, ...]) -> None:
     async with served(behind, "http", *said, asyncio.Event()) as (b, http):
         # Nothing is answered before the first notification, so the request is a task of its own.
         headers = {**MODERN, "Mcp-Name": tool}

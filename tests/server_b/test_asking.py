@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from server_b.asking import Patience
-from server_b.providers.base import Ending, Text
+from server_b.providers.base import Ending, Text, Working
 from server_b.relay import Limits, Relay
 from tests.scripted import ENDING, HELLO, OPENING, End, ScriptedProvider, Step
 from tests.serving import create_relay
@@ -165,6 +165,13 @@ async def test_a_stream_that_falls_silent_amid_is_given_up_with_what_was_spent()
     assert failed.value.spent.usage.accuracy is Accuracy.ESTIMATED
 
 
+async def test_a_provider_that_works_without_a_word_is_not_silent() -> None:
+    thinking = asyncio.Event()
+    provider = ScriptedProvider([Working(), thinking, *HELLO])
+    asyncio.get_running_loop().call_later(0.1, thinking.set)
+    assert await asked(patient(provider, first_token_s=0.02), whole=False) == "Hello"
+
+
 async def test_the_first_word_may_take_longer_than_the_others() -> None:
     slow = asyncio.Event()
     provider = ScriptedProvider([slow, OPENING, Text("Hi"), ENDING])
@@ -210,3 +217,17 @@ async def test_a_time_out_of_the_providers_own_is_not_taken_for_the_deadline(who
     with pytest.raises(RelayError) as failed:
         await asked(patient(ScriptedProvider([TimeoutError("socket")])), whole=whole)
     assert failed.value.reason == "INTERNAL"
+
+
+async def test_a_sign_of_life_holds_off_the_patience_and_is_told_to_nobody() -> None:
+    gates = [asyncio.Event() for _ in range(4)]
+    for place, gate in enumerate(gates, start=1):
+        asyncio.get_running_loop().call_later(0.03 * place, gate.set)
+    waits: list[Step] = [step for gate in gates for step in (gate, Working())]
+    relay = patient(ScriptedProvider([OPENING, *waits, Text("Hi"), ENDING]), token_gap_s=0.1)
+    events = await streamed(relay)
+    assert [(type(event).__name__, event.sequence) for event in events] == [
+        ("Started", 1),
+        ("Delta", 2),
+        ("Finished", 3),
+    ]

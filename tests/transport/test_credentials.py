@@ -1,5 +1,6 @@
 """TLS and mutual TLS between a real client and a real server, with files that change on disk."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,18 +76,24 @@ async def test_a_renewed_certificate_is_used_without_a_restart(
         assert not await is_answered(server.client(tls=True, ca_file=authority.ca_file))
 
 
-@pytest.mark.parametrize("half", ["key only", "certificate missing", "certificate garbled"])
+def only_a_new_key(authority: Authority, pair: Pair) -> None:
+    Path(pair.key_file).write_bytes(Path(authority.issue("other").key_file).read_bytes())
+
+
+def no_certificate(_: Authority, pair: Pair) -> None:
+    Path(pair.cert_file).unlink()
+
+
+def half_a_certificate(_: Authority, pair: Pair) -> None:
+    Path(pair.cert_file).write_text("-----BEGIN CERTIFICATE-----\n")
+
+
+@pytest.mark.parametrize("renew", [only_a_new_key, no_certificate, half_a_certificate])
 async def test_a_half_renewed_pair_leaves_the_old_one_in_use(
-    authority: Authority, pair: Pair, tmp_path: Path, half: str
+    authority: Authority, pair: Pair, renew: Callable[[Authority, Pair], None]
 ) -> None:
     async with serving(certificates=ServerCertificates(pair.cert_file, pair.key_file)) as server:
-        match half:
-            case "key only":
-                Path(pair.key_file).write_bytes(Path(authority.issue("other").key_file).read_bytes())
-            case "certificate missing":
-                Path(pair.cert_file).unlink()
-            case _:
-                Path(pair.cert_file).write_text("-----BEGIN CERTIFICATE-----\n")
+        renew(authority, pair)
         assert await is_answered(server.client(tls=True, ca_file=authority.ca_file))
 
 
@@ -101,7 +108,7 @@ def test_files_that_are_no_pair_stop_the_start_by_name(authority: Authority, pai
     ):
         with pytest.raises(ValueError, match="TLS_CERT_FILE and TLS_KEY_FILE"):
             ServerCertificates(cert_file, key_file)
-    with pytest.raises(ValueError, match="^TLS_CLIENT_CA_FILE"):
+    with pytest.raises(ValueError, match=r"^TLS_CLIENT_CA_FILE"):
         ServerCertificates(pair.cert_file, pair.key_file, str(garbled))
 
 
@@ -109,17 +116,17 @@ def test_files_that_cannot_be_read_stop_the_start_by_name(pair: Pair, tmp_path: 
     absent, empty = tmp_path / "absent.pem", tmp_path / "empty.pem"
     empty.touch()
     for wrong in (absent, empty, tmp_path):
-        with pytest.raises(ValueError, match="^TLS_CERT_FILE"):
+        with pytest.raises(ValueError, match=r"^TLS_CERT_FILE"):
             ServerCertificates(str(wrong), pair.key_file)
-        with pytest.raises(ValueError, match="^TLS_KEY_FILE"):
+        with pytest.raises(ValueError, match=r"^TLS_KEY_FILE"):
             ServerCertificates(pair.cert_file, str(wrong))
-        with pytest.raises(ValueError, match="^TLS_CLIENT_CA_FILE"):
+        with pytest.raises(ValueError, match=r"^TLS_CLIENT_CA_FILE"):
             ServerCertificates(pair.cert_file, pair.key_file, str(wrong))
 
 
 async def test_a_dialling_end_names_its_bad_files_too(authority: Authority, pair: Pair) -> None:
     async with serving() as server:
-        with pytest.raises(ValueError, match="^SERVER_B_CA_FILE"):
+        with pytest.raises(ValueError, match=r"^SERVER_B_CA_FILE"):
             server.client(tls=True, ca_file=pair.key_file)
         with pytest.raises(ValueError, match="SERVER_B_CLIENT_KEY_FILE"):
             server.client(tls=True, ca_file=authority.ca_file, cert_file=pair.cert_file)

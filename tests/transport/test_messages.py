@@ -106,7 +106,7 @@ def test_every_bad_field_is_named_at_once() -> None:
 
 def test_no_more_violations_are_named_than_a_status_can_carry() -> None:
     history = (Turn(role=Role.USER, text=""),) * (MAX_VIOLATIONS + 1)
-    with pytest.raises(InvalidRequest, match="; and more$") as refused:
+    with pytest.raises(InvalidRequest, match=r"; and more$") as refused:
         Prompt(message="Hi", history=history)
     assert len(refused.value.violations) == MAX_VIOLATIONS
 

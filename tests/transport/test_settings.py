@@ -184,9 +184,7 @@ def test_an_env_file_that_is_no_utf8_stops_the_start_by_name(folder: Path, monke
         {"RELAY_TOKEN": SECRET},
     ],
 )
-def test_secrets_do_not_show_when_settings_are_printed(
-    given: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_secrets_do_not_show_when_settings_are_printed(given: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     settings: Any
@@ -204,7 +202,7 @@ def test_delegates_are_named_with_commas(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "b.example.com"])
 @pytest.mark.parametrize(("tokens", "tls"), [(False, False), (True, False), (False, True)])
 def test_listening_beyond_loopback_needs_tokens_and_tls(host: str, tokens: bool, tls: bool) -> None:
-    with pytest.raises(SettingsError, match="^GRPC_HOST: ") as refused:
+    with pytest.raises(SettingsError, match=r"^GRPC_HOST: ") as refused:
         check_exposure(host, "GRPC_HOST", tokens=tokens, tls=tls, insecure=False)
     assert ("RELAY_TOKENS" in str(refused.value)) is not tokens
     check_exposure(host, "GRPC_HOST", tokens=tokens, tls=tls, insecure=True)

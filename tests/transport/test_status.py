@@ -50,7 +50,9 @@ SPENT = Finished(
 def received(sent: RelayError) -> RelayError:
     """Returns what a client makes of what a server makes of this error."""
     status = status_from_error(sent)
-    return error_from_status(CODES[type(sent)], status.message, status_pb2.Status.FromString(status.SerializeToString()))
+    return error_from_status(
+        CODES[type(sent)], status.message, status_pb2.Status.FromString(status.SerializeToString())
+    )
 
 
 def packed(*details: Any, domain: str = "relay.v1", reason: str = "OVERLOADED") -> status_pb2.Status:

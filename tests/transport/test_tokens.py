@@ -67,7 +67,7 @@ def test_a_delegate_may_not_make_up_names(name: str) -> None:
     "entry", ["sk-live-1", ":sk-live-1", "a/b:sk-live-1", "alice:", "alice: ", "a b:sk-live-1", "alice:sk-live-ä"]
 )
 def test_a_bad_entry_is_refused_by_its_place_without_its_token(entry: str) -> None:
-    with pytest.raises(ValueError, match="^entry 2 ") as refused:
+    with pytest.raises(ValueError, match=r"^entry 2 ") as refused:
         Tokens.parse(f"good:token,{entry}")
     assert "sk-live" not in str(refused.value)
 

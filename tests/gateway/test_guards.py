@@ -1,0 +1,226 @@
+"""Who may come in, and what a stranger is told."""
+
+import asyncio
+import logging
+
+import httpx2
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from gateway.application import create_app
+from gateway.outer_door import OuterDoor
+from gateway.request_ids import RequestIds
+from tests.gateway.gateways import NOBODY, gateway, gateway_settings, post, socket_to
+from tests.scripted import OPENING, ScriptedProvider
+from tests.serving import serving
+
+pytestmark = pytest.mark.anyio
+
+TOKENS = "alice:alices-token,bob:bobs-token"
+ALICE = {"Authorization": "Bearer alices-token"}
+BOB = {"Authorization": "Bearer bobs-token"}
+ROUTES = [
+    ("POST", "/process"),
+    ("POST", "/stream"),
+    ("POST", "/cancel/r-1"),
+    ("GET", "/models"),
+    ("GET", "/config"),
+    ("GET", "/docs"),
+    ("GET", "/openapi.json"),
+    ("GET", "/nowhere"),
+    ("GET", "/health/"),
+]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": ""},
+        {"Authorization": "Bearer"},
+        {"Authorization": "Bearer wrong"},
+        {"Authorization": "Basic alices-token"},
+        {"Authorization": "alices-token"},
+    ],
+    ids=str,
+)
+async def test_every_route_but_health_needs_a_token(headers: dict[str, str]) -> None:
+    async with gateway(relay_tokens=TOKENS) as client:
+        for method, path in ROUTES:
+            response = await client.request(method, path, headers=headers)
+            assert response.status_code == 401, path
+            assert response.headers["www-authenticate"] == "Bearer"
+            assert response.headers["content-type"] == "application/problem+json"
+            assert response.json()["reason"] == "UNAUTHENTICATED"
+            assert response.json()["requestId"] == response.headers["x-request-id"]
+
+
+async def test_health_needs_no_token_and_does_not_tell_strangers_where_server_b_is() -> None:
+    async with gateway(relay_tokens=TOKENS) as client:
+        response = await client.get("/health")
+    assert response.status_code == 503
+    assert response.json()["status"] == "unhealthy"
+    assert NOBODY not in response.text
+
+
+async def test_without_a_token_the_body_is_not_waited_for() -> None:
+    async with gateway(relay_tokens=TOKENS) as client, socket_to(client) as socket:
+        await socket.send(b"POST /process HTTP/1.1\r\nHost: g\r\nContent-Length: 1000\r\n\r\n")
+        assert (await socket.reply()).status == 401
+
+
+async def test_server_b_hears_the_callers_name_and_never_its_token(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with (
+        serving(ScriptedProvider(), tokens="gateway:its-token", delegates=("gateway",)) as server_b,
+        gateway(server_b.target, relay_token="its-token", relay_tokens=TOKENS) as client,
+    ):
+        assert (await client.post("/process", json={"message": "Hi"}, headers=ALICE)).status_code == 200
+    facts = [getattr(record, "facts", {}) for record in caplog.records]
+    assert [one["caller"] for one in facts if one.get("rpc") == "Process"] == ["gateway/alice"]
+    assert [one["caller"] for one in facts if one.get("route") == "/process"] == ["alice"]
+    assert "alices-token" not in caplog.text + str(facts)
+
+
+async def test_a_caller_can_cancel_its_own_calls_only() -> None:
+    provider = ScriptedProvider((OPENING, asyncio.Event()))
+    async with (
+        serving(provider, tokens="gateway:its-token", delegates=("gateway",)) as server_b,
+        gateway(server_b.target, relay_token="its-token", relay_tokens=TOKENS) as client,
+        socket_to(client) as socket,
+    ):
+        await socket.send(
+            post("/process", b'{"message": "Hi", "request_id": "r-1"}', "Authorization: Bearer alices-token")
+        )
+        await provider.until_waiting()
+        assert (await client.post("/cancel/r-1", headers=BOB)).json() == {"found": False}
+        assert (await client.post("/cancel/r-1", headers=ALICE)).json() == {"found": True}
+        assert (await socket.reply()).document["finishReason"] == "cancelled"
+
+
+async def test_a_token_that_server_b_refuses_is_unauthenticated() -> None:
+    async with (
+        serving(ScriptedProvider(), tokens="gateway:its-token") as server_b,
+        gateway(server_b.target, relay_token="stale") as client,
+    ):
+        models, health = await client.get("/models"), await client.get("/health")
+    assert (models.status_code, models.json()["reason"]) == (401, "UNAUTHENTICATED")
+    assert (health.status_code, health.json()["status"]) == (503, "unhealthy")
+
+
+def at(url: str, **settings: object) -> httpx2.AsyncClient:
+    """A client of an application that some other server has put where `url` says."""
+    app = create_app(gateway_settings(server_b_target=NOBODY, **settings))
+    return httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=url)
+
+
+@pytest.mark.parametrize(
+    ("url", "settings", "status"),
+    [
+        ("http://192.0.2.1:8000", {}, 403),
+        ("https://192.0.2.1:8000", {}, 403),
+        ("http://192.0.2.1:8000", {"relay_tokens": TOKENS}, 403),
+        ("http://[2001:db8::1]:8000", {"relay_tokens": TOKENS}, 403),
+        ("https://192.0.2.1:8000", {"relay_tokens": TOKENS}, 200),
+        ("http://192.0.2.1:8000", {"relay_insecure": True}, 200),
+        ("http://127.0.0.2:8000", {}, 200),
+        ("http://[::1]:8000", {}, 200),
+    ],
+)
+async def test_beyond_loopback_tokens_and_tls_are_required(url: str, settings: dict[str, object], status: int) -> None:
+    async with at(url, **settings) as client:
+        response = await client.get("/openapi.json", headers=ALICE)
+    assert response.status_code == status
+    if status == 403:
+        assert response.json()["reason"] == "PERMISSION_DENIED"
+        assert "RELAY_INSECURE" in response.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "settings", "status"),
+    [
+        ("https://evil.example", {}, 403),
+        ("null", {}, 403),
+        ("http://gateway.evil.example:8000", {}, 403),
+        ("http://[", {}, 403),
+        ("http://127.0.0.1:8000", {}, 404),
+        ("http://localhost:3000", {}, 404),
+        ("https://app.example", {"cors_origins": "https://app.example"}, 404),
+        ("https://evil.example", {"cors_origins": "https://app.example"}, 403),
+        ("https://evil.example", {"cors_origins": "*"}, 404),
+        ("https://evil.example", {"relay_tokens": TOKENS}, 404),
+    ],
+)
+async def test_without_tokens_a_foreign_web_page_cannot_post(
+    origin: str, settings: dict[str, object], status: int
+) -> None:
+    async with at("http://127.0.0.1:8000", **settings) as client:
+        headers = {**ALICE, "Origin": origin, "Host": "gateway.evil.example:8000", "Content-Type": "text/plain"}
+        response = await client.post("/nowhere", headers=headers)
+    assert response.status_code == status
+
+
+async def test_a_page_of_the_gateway_itself_may_post() -> None:
+    async with at("http://192.0.2.1:8000", relay_insecure=True) as client:
+        response = await client.post("/nowhere", headers={"Origin": "http://192.0.2.1:8000"})
+    assert response.status_code == 404
+
+
+async def test_browsers_are_answered_where_cors_origins_are_set() -> None:
+    asked = {"Origin": "https://app.example", "Access-Control-Request-Method": "POST"}
+    async with gateway(cors_origins="https://app.example, https://b.example", relay_tokens=TOKENS) as client:
+        preflight = await client.options(
+            "/process", headers={**asked, "Access-Control-Request-Headers": "authorization"}
+        )
+        refused = await client.post("/process", headers={"Origin": "https://app.example"})
+        foreign = await client.post("/process", headers={"Origin": "https://evil.example"})
+    assert preflight.status_code == 200
+    assert preflight.headers["access-control-allow-origin"] == "https://app.example"
+    assert "x-request-id" in preflight.headers
+    assert refused.status_code == 401
+    assert refused.headers["access-control-allow-origin"] == "https://app.example"
+    assert "X-Request-Id" in refused.headers["access-control-expose-headers"]
+    assert "access-control-allow-origin" not in foreign.headers
+
+
+async def test_browsers_are_told_nothing_where_cors_origins_are_not_set(alone: httpx2.AsyncClient) -> None:
+    response = await alone.get("/health", headers={"Origin": "https://app.example"})
+    assert not [name for name in response.headers if name.startswith("access-control")]
+
+
+SECRET = "sk-canary-2718281828"
+
+
+async def unforeseen(scope: Scope, receive: Receive, send: Send) -> None:
+    raise ValueError(SECRET)
+
+
+async def unforeseen_amid(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    raise ValueError(SECRET)
+
+
+async def test_nothing_of_an_unforeseen_error_reaches_caller_or_log(caplog: pytest.LogCaptureFixture) -> None:
+    transport = httpx2.ASGITransport(RequestIds(OuterDoor(unforeseen)))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        response = await client.get("/", headers={"X-Request-Id": "r-1"})
+    assert response.status_code == 500
+    assert response.json()["detail"] == "internal error (request_id r-1)"
+    assert (response.json()["reason"], response.json()["requestId"]) == ("INTERNAL", "r-1")
+    assert SECRET not in response.text + caplog.text
+    assert "ValueError at outer_door.py" in caplog.text
+
+
+async def test_an_unforeseen_error_amid_an_answer_is_not_answered_twice(caplog: pytest.LogCaptureFixture) -> None:
+    sent = []
+
+    async def send(message: object) -> None:
+        sent.append(message)
+
+    async def receive() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    scope = {"type": "http", "method": "GET", "headers": []}
+    await RequestIds(OuterDoor(unforeseen_amid))(scope, receive, send)
+    assert [message["type"] for message in sent] == ["http.response.start"]
+    assert SECRET not in caplog.text

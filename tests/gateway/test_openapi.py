@@ -1,0 +1,139 @@
+"""What /openapi.json says is so."""
+
+from typing import Any
+
+import httpx2
+import orjson
+import pytest
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+
+from gateway.application import create_app
+from server_b.asking import Patience
+from server_b.providers.base import Text
+from server_b.providers.mock import MockProvider
+from server_b.relay import Limits
+from tests.gateway.gateways import gateway, gateway_settings, server_sent_events
+from tests.scripted import OPENING, ScriptedProvider
+from tests.serving import serving
+from transport.documents import prompt_from_document
+from transport.errors import ProviderProtocol, ProviderRateLimited
+
+pytestmark = pytest.mark.anyio
+
+DOCUMENT = create_app(gateway_settings()).openapi()
+ONE_TRY = Limits(patience=Patience(attempts=1))
+FULL_PROMPT = {
+    "message": "Hi",
+    "context": "Be brief.",
+    "history": [{"role": "user", "text": "One?"}, {"role": "assistant", "text": "Two."}],
+    "model": "mock-model",
+    "temperature": 0.5,
+    "max_tokens": 5,
+    "request_id": "r-1",
+}
+
+
+def check(name: str, value: object) -> None:
+    """Raises ValidationError unless `value` is the shape of that name, and nothing more than it."""
+    shape = {**DOCUMENT["components"]["schemas"][name], "unevaluatedProperties": False}
+    Draft202012Validator({**shape, "components": DOCUMENT["components"]}).validate(value)
+
+
+def described(response: httpx2.Response, method: str, path: str) -> str:
+    """Returns the name of the shape that the document gives for this answer."""
+    answer = DOCUMENT["paths"][path][method]["responses"][str(response.status_code)]
+    media_type = response.headers["content-type"].partition(";")[0]
+    reference: str = answer["content"][media_type]["schema"]["$ref"]
+    return reference.rpartition("/")[2]
+
+
+async def test_every_answer_has_the_shape_that_is_described() -> None:
+    async with serving(MockProvider(delay_s=0)) as server_b, gateway(server_b.target) as client:
+        answers = [
+            (await client.post("/process", json=FULL_PROMPT), "post", "/process", "AnswerDocument"),
+            (await client.post("/cancel/r-1"), "post", "/cancel/{request_id}", "FoundDocument"),
+            (await client.get("/models"), "get", "/models", "ModelsDocument"),
+            (await client.get("/config"), "get", "/config", "ConfigDocument"),
+            (await client.get("/health"), "get", "/health", "HealthDocument"),
+        ]
+    for response, method, path, name in answers:
+        assert response.status_code == 200
+        assert described(response, method, path) == name
+        check(name, response.json())
+
+
+async def test_every_event_has_the_shape_that_is_described() -> None:
+    provider = ScriptedProvider((OPENING, Text("Hel"), ProviderProtocol()))
+    async with serving(MockProvider(delay_s=0, word_delay_s=0)) as server_b, gateway(server_b.target) as client:
+        response = await client.post("/stream", json=FULL_PROMPT)
+    *deltas, finish, _ = server_sent_events(response.text)
+    async with serving(provider) as server_b, gateway(server_b.target) as client:
+        failure = server_sent_events((await client.post("/stream", json={"message": "Hi"})).text)[-1]
+    check("DeltaDocument", orjson.loads(deltas[0]["data"]))
+    check("FinishDocument", orjson.loads(finish["data"]))
+    check("StreamErrorDocument", orjson.loads(failure["data"]))
+
+
+async def test_every_error_has_the_shape_that_is_described(alone: httpx2.AsyncClient) -> None:
+    async with (
+        serving(ScriptedProvider((ProviderRateLimited(retry_after_s=1),)), limits=ONE_TRY) as server_b,
+        gateway(server_b.target) as client,
+    ):
+        limited = await client.post("/stream", json={"message": "Hi"})
+    answers = [
+        (limited, "post", "/stream"),
+        (await alone.post("/process", json={}), "post", "/process"),
+        (await alone.post("/process", content=b" " * 5_000_000), "post", "/process"),
+        (await alone.post("/process", json={"message": "Hi"}), "post", "/process"),
+        (await alone.post("/cancel/no%20id"), "post", "/cancel/{request_id}"),
+        (await alone.get("/models"), "get", "/models"),
+        (await alone.get("/config"), "get", "/config"),
+    ]
+    assert [response.status_code for response, *_ in answers] == [429, 422, 413, 503, 422, 503, 503]
+    for response, method, path in answers:
+        assert described(response, method, path) == "ProblemDocument"
+        check("ProblemDocument", response.json())
+    unhealthy = await alone.get("/health")
+    assert described(unhealthy, "get", "/health") == "HealthDocument"
+    check("HealthDocument", unhealthy.json())
+
+
+def test_the_fields_of_a_prompt_are_those_that_are_accepted() -> None:
+    check("PromptDocument", FULL_PROMPT)
+    assert set(DOCUMENT["components"]["schemas"]["PromptDocument"]["properties"]) == set(FULL_PROMPT)
+    assert prompt_from_document(FULL_PROMPT).request_id == "r-1"
+
+
+@pytest.mark.parametrize(
+    ("path", "method"), [(path, method) for path, item in DOCUMENT["paths"].items() for method in item]
+)
+def test_every_route_describes_its_errors_and_the_id_of_the_answer(path: str, method: str) -> None:
+    operation: dict[str, Any] = DOCUMENT["paths"][path][method]
+    assert operation["summary"]
+    assert {"200", "403", "422", "500"} <= set(operation["responses"])
+    assert ("401" in operation["responses"]) is ("security" in operation) is (path != "/health")
+    assert all("X-Request-Id" in answer["headers"] for answer in operation["responses"].values())
+    assert {"X-Request-Id", "X-Request-Timeout"} <= {parameter["name"] for parameter in operation["parameters"]}
+
+
+def test_all_routes_of_the_contract_are_described() -> None:
+    assert {(path, method) for path, item in DOCUMENT["paths"].items() for method in item} == {
+        ("/process", "post"),
+        ("/stream", "post"),
+        ("/cancel/{request_id}", "post"),
+        ("/health", "get"),
+        ("/models", "get"),
+        ("/config", "get"),
+    }
+
+
+def test_every_reference_leads_somewhere() -> None:
+    text = orjson.dumps(DOCUMENT).decode()
+    references = {part.partition('"')[0] for part in text.split('"$ref":"')[1:]}
+    assert references
+    assert {one.rpartition("/")[2] for one in references} <= set(DOCUMENT["components"]["schemas"])
+
+
+async def test_docs_shows_the_description(alone: httpx2.AsyncClient) -> None:
+    assert "/openapi.json" in (await alone.get("/docs")).text
+    assert (await alone.get("/openapi.json")).json() == orjson.loads(orjson.dumps(DOCUMENT))

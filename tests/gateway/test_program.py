@@ -1,0 +1,233 @@
+"""`python -m gateway` and `uvicorn gateway:app`: how they start, what they say, how they stop."""
+
+import asyncio
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx2
+import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from server_b.providers.base import Text
+from tests.certificates import Authority
+from tests.gateway.gateways import PATIENCE_S, gateway, get, post, server_sent_events, socket_to
+from tests.programs import Program, environment, running
+from tests.scripted import ENDING, OPENING, ScriptedProvider
+from tests.serving import serving
+
+pytestmark = pytest.mark.anyio
+
+STOPPING = "Stopping the gateway"
+
+
+def client_of(program: Program) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(base_url=f"http://{program.address}", timeout=PATIENCE_S, trust_env=False)
+
+
+async def says(program: Program, text: str) -> None:
+    """Waits until the program has written that to stderr."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not any(text in line for line in program.lines):
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_it_with_0(tmp_path: Path, number: signal.Signals) -> None:
+    async with (
+        running(tmp_path, "gateway", HTTP_PORT="0", SERVER_B_TARGET="127.0.0.1:1") as program,
+        client_of(program) as client,
+    ):
+        await client.get("/health")  # leaves a connection open
+        assert await program.stop(number) == 0
+
+
+async def test_it_says_where_it_listens_and_where_it_looks_for_server_b(tmp_path: Path) -> None:
+    async with running(tmp_path, "gateway", HTTP_PORT="0", SERVER_B_TARGET="unix:/run/relay.sock") as program:
+        await says(program, f"Starting the gateway (HTTP) on http://127.0.0.1:{program.port}")
+        await says(program, "Server B is looked for at unix:/run/relay.sock")
+
+
+async def test_a_call_that_runs_may_end_after_the_signal(tmp_path: Path) -> None:
+    go_on = asyncio.Event()
+    provider = ScriptedProvider((OPENING, go_on, Text("Hello"), ENDING))
+    async with (
+        serving(provider) as server_b,
+        running(tmp_path, "gateway", HTTP_PORT="0", SERVER_B_TARGET=server_b.target) as program,
+        client_of(program) as client,
+    ):
+        call = asyncio.create_task(client.post("/process", json={"message": "Hi"}))
+        await provider.until_waiting()
+        program.process.send_signal(signal.SIGTERM)
+        await says(program, STOPPING)
+        go_on.set()
+        assert (await call).json()["aiResponse"] == "Hello"
+        assert await program.stop() == 0
+
+
+async def test_calls_that_outlast_the_drain_are_told_so(tmp_path: Path) -> None:
+    provider = ScriptedProvider((OPENING, Text("Hel"), asyncio.Event()))
+    async with (
+        serving(provider) as server_b,
+        running(tmp_path, "gateway", HTTP_PORT="0", DRAIN_SECONDS="0", SERVER_B_TARGET=server_b.target) as program,
+        client_of(program) as client,
+    ):
+        body = {"message": "Hi", "request_id": "r-1"}
+        whole = asyncio.create_task(client.post("/process", json=body))
+        stream = asyncio.create_task(client.post("/stream", json=body))
+        await provider.until_waiting(2)
+        await provider.until(lambda it: it.tries[0].waiting)
+        assert await program.stop() == 0
+        assert ((await whole).status_code, (await whole).json()["reason"]) == (503, "DRAINING")
+        *_, failure = server_sent_events((await stream).text)
+        assert '"reason":"DRAINING","requestId":"r-1"' in failure["data"]
+
+
+async def test_a_second_signal_ends_the_drain(tmp_path: Path) -> None:
+    provider = ScriptedProvider((asyncio.Event(),))
+    async with (
+        serving(provider) as server_b,
+        running(tmp_path, "gateway", HTTP_PORT="0", DRAIN_SECONDS="3600", SERVER_B_TARGET=server_b.target) as program,
+        client_of(program) as client,
+    ):
+        call = asyncio.create_task(client.post("/process", json={"message": "Hi"}))
+        await provider.until_waiting()
+        program.process.send_signal(signal.SIGINT)
+        await says(program, STOPPING)
+        assert await program.stop(signal.SIGINT) == 0
+        assert (await call).json()["reason"] == "DRAINING"
+
+
+async def ends(folder: Path, *command: str, **settings: str) -> tuple[int, str]:
+    """Runs a command that is expected to end by itself; returns its exit code and what it wrote to stderr."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", *command, cwd=folder, env=environment(settings), stderr=subprocess.PIPE
+    )
+    async with asyncio.timeout(3 * PATIENCE_S):
+        _, told = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, told.decode()
+
+
+async def test_a_busy_port_is_said_with_its_setting(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        code, told = await ends(tmp_path, "gateway", HTTP_PORT=port)
+    assert code == 1
+    assert "HTTP_PORT" in told
+    assert port in told
+    assert len(told.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({"HTTP_PORT": "eight"}, "HTTP_PORT"),
+        ({"HTTP_PORT": "65536"}, "HTTP_PORT"),
+        ({"DRAIN_SECONDS": "-1"}, "DRAIN_SECONDS"),
+        ({"SERVER_B_TARGET": "http://127.0.0.1:50051"}, "SERVER_B_TARGET"),
+        ({"SERVER_B_URL": "http://127.0.0.1:8080"}, "SERVER_B_TARGET"),
+        ({"SERVER_B_TLS": "true", "SERVER_B_CA_FILE": "none.pem"}, "SERVER_B_CA_FILE"),
+        ({"RELAY_TOKENS": "no-colon"}, "RELAY_TOKENS"),
+        ({"HTTP_HOST": "0.0.0.0"}, "HTTP_HOST"),
+        ({"HTTP_TLS_CERT_FILE": "none.pem"}, "HTTP_TLS_KEY_FILE"),
+        ({"HTTP_TLS_CERT_FILE": "none.pem", "HTTP_TLS_KEY_FILE": "none.pem"}, "HTTP_TLS_CERT_FILE"),
+    ],
+    ids=str,
+)
+async def test_a_bad_setting_stops_the_start_with_one_line(tmp_path: Path, settings: dict[str, str], name: str) -> None:
+    code, told = await ends(tmp_path, "gateway", **settings)
+    assert code == 2
+    assert told.startswith("gateway: ")
+    assert name in told
+    assert len(told.splitlines()) == 1
+
+
+async def test_uvicorn_serves_the_app_of_the_environment(tmp_path: Path) -> None:
+    async with (
+        serving(ScriptedProvider()) as server_b,
+        running(tmp_path, "uvicorn", "gateway:app", "--port", "0", SERVER_B_TARGET=server_b.target) as program,
+        client_of(program) as client,
+    ):
+        assert (await client.post("/process", json={"message": "Hi"})).json()["aiResponse"] == "Hello"
+        await says(program, f"Server B is looked for at {server_b.target}")
+
+
+async def test_uvicorn_is_told_of_a_bad_setting_in_one_line(tmp_path: Path) -> None:
+    code, told = await ends(tmp_path, "uvicorn", "gateway:app", "--port", "0", SERVER_B_TARGET="http://b")
+    assert code == 2
+    assert [line for line in told.splitlines() if "INFO" not in line] == [
+        "gateway: SERVER_B_TARGET: is a gRPC target, not a URL: write host:port, and SERVER_B_TLS=true for TLS"
+    ]
+
+
+async def test_the_settings_can_be_imported_without_the_app(tmp_path: Path) -> None:
+    code = "import sys, gateway.settings; sys.exit('fastapi' in sys.modules or 'app' in vars(gateway))"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, env=environment({}), cwd=tmp_path)
+    assert await process.wait() == 0
+
+
+async def test_https_is_served_with_the_pair_of_the_settings(tmp_path: Path) -> None:
+    authority = Authority(tmp_path, "authority")
+    pair = authority.issue("gateway")
+    async with running(
+        tmp_path, "gateway", HTTP_PORT="0", HTTP_TLS_CERT_FILE=pair.cert_file, HTTP_TLS_KEY_FILE=pair.key_file
+    ) as program:
+        await says(program, f"on https://127.0.0.1:{program.port}")
+        verify = ssl.create_default_context(cafile=authority.ca_file)
+        async with httpx2.AsyncClient(verify=verify, base_url=f"https://{program.address}", trust_env=False) as client:
+            assert (await client.get("/openapi.json")).status_code == 200
+
+
+async def test_a_key_of_another_certificate_stops_the_start(tmp_path: Path) -> None:
+    authority = Authority(tmp_path, "authority")
+    cert_file, key_file = authority.issue("one").cert_file, authority.issue("two").key_file
+    code, told = await ends(tmp_path, "gateway", HTTP_TLS_CERT_FILE=cert_file, HTTP_TLS_KEY_FILE=key_file)
+    assert code == 2
+    assert "HTTP_TLS_KEY_FILE" in told
+    assert len(told.splitlines()) == 1
+
+
+async def test_an_encrypted_key_stops_the_start_without_a_question(tmp_path: Path) -> None:
+    pair = Authority(tmp_path, "authority").issue("gateway")
+    key = load_pem_private_key(Path(pair.key_file).read_bytes(), None)
+    locked = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
+    Path(pair.key_file).write_bytes(locked)
+    code, told = await ends(tmp_path, "gateway", HTTP_TLS_CERT_FILE=pair.cert_file, HTTP_TLS_KEY_FILE=pair.key_file)
+    assert code == 2
+    assert "unencrypted" in told
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"GET / HT", get("/nowhere") + b"GET /", post("/process", b"")[:-2]],
+    ids=["nothing", "a little", "the next", "most"],
+)
+async def test_a_connection_on_which_no_request_comes_is_closed(data: bytes) -> None:
+    async with gateway(head_timeout_s=0.05) as client, socket_to(client) as connection:
+        await connection.send(data)
+        await connection.closed()
+
+
+async def test_a_slow_answer_is_no_slow_request() -> None:
+    go_on = asyncio.Event()
+    provider = ScriptedProvider((OPENING, go_on, Text("Hello"), ENDING))
+    async with (
+        serving(provider) as server_b,
+        gateway(server_b.target, head_timeout_s=0.05) as client,
+        socket_to(client) as connection,
+        socket_to(client) as silent,
+    ):
+        await connection.send(post("/process", b'{"message": "Hi"}'))
+        await provider.until_waiting()
+        await silent.closed()  # by then the patience with the other is over too, if it were counted
+        go_on.set()
+        assert (await connection.reply()).status == 200

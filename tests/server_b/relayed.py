@@ -1,0 +1,31 @@
+"""Asking a Relay, with no wire between."""
+
+from collections.abc import AsyncGenerator
+
+from server_b.relay import Relay
+from transport.messages import Answer, Delta, Event, Finished, Prompt
+
+HI = Prompt(message="Hi", request_id="id-1")
+
+
+def stream(relay: Relay, prompt: Prompt = HI, caller: str = "alice") -> AsyncGenerator[Event, None]:
+    return relay.stream_process(prompt, caller=caller)
+
+
+async def streamed(relay: Relay, prompt: Prompt = HI, caller: str = "alice") -> list[Event]:
+    return [event async for event in stream(relay, prompt, caller)]
+
+
+async def whole(relay: Relay, prompt: Prompt = HI, caller: str = "alice") -> Answer:
+    return await relay.process(prompt, caller=caller)
+
+
+def last(events: list[Event]) -> Finished:
+    """Returns the end of a stream."""
+    assert isinstance(events[-1], Finished)
+    return events[-1]
+
+
+def text(events: list[Event]) -> str:
+    """Returns the text of a stream."""
+    return "".join(event.text for event in events if isinstance(event, Delta))

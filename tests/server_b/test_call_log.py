@@ -1,0 +1,59 @@
+"""One line a call: who, what, how it ended, how long it took, what it cost."""
+
+import json
+import logging
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from server_b.relay import Relay
+from tests.scripted import HELLO, ScriptedProvider
+from tests.serving import DEFAULTS
+from transport.errors import ProviderAuth
+from transport.messages import Cost, Prompt, Usage
+
+pytestmark = pytest.mark.anyio
+
+
+def price(provider: str, model: str, usage: Usage) -> Cost:
+    return Cost(usd=Decimal("0.0000012"), price_source="list")
+
+
+async def logged(caplog: pytest.LogCaptureFixture, provider: ScriptedProvider) -> tuple[logging.LogRecord, Any]:
+    """Asks once and returns what was logged of it."""
+    caplog.set_level(logging.INFO, logger="relay.calls")
+    relay = Relay(provider, price=price, defaults=DEFAULTS)
+    try:
+        await relay.process(Prompt(message="Hi", request_id="id-1"), caller="alice")
+    except ProviderAuth:
+        assert relay.status().provider_error == "PROVIDER_AUTH"
+    (record,) = [record for record in caplog.records if record.name == "relay.calls"]
+    return record, record.facts  # type: ignore[attr-defined]
+
+
+async def test_a_call_that_went_well_is_an_info_line_with_all_of_it(caplog: pytest.LogCaptureFixture) -> None:
+    record, facts = await logged(caplog, ScriptedProvider(HELLO))
+    assert record.levelname == "INFO"
+    times = {name: facts.pop(name) for name in ("first_token_s", "total_s")}
+    assert all(time >= 0 for time in times.values())
+    assert facts == {
+        "request_id": "id-1",
+        "caller": "alice",
+        "rpc": "Process",
+        "provider": "scripted",
+        "model": "scripted-model",
+        "outcome": "stop",
+        "attempts": 1,
+        "input_tokens": 5,
+        "output_tokens": 3,
+        "accuracy": "exact",
+        "usd": "0.0000012",
+    }
+    json.dumps(facts)
+
+
+async def test_a_call_that_failed_is_a_warning_with_its_reason(caplog: pytest.LogCaptureFixture) -> None:
+    record, facts = await logged(caplog, ScriptedProvider([ProviderAuth()]))
+    assert record.levelname == "WARNING"
+    assert (facts["outcome"], facts["first_token_s"]) == ("PROVIDER_AUTH", None)

@@ -1,0 +1,74 @@
+"""Log lines on stderr, readable or JSON, one line a record."""
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from transport.logs import configure_logging
+
+logger = logging.getLogger("relay.test")
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """Puts the root logger back as it was."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+
+
+def written(capsys: pytest.CaptureFixture[str], log_format: str, **facts: object) -> str:
+    """Returns what a record with these facts becomes."""
+    configure_logging(log_format)
+    logger.info("call of %s", "alice", extra={"facts": facts})
+    streams = capsys.readouterr()
+    assert streams.out == ""
+    return streams.err
+
+
+def test_text_lines_end_with_the_facts(capsys: pytest.CaptureFixture[str]) -> None:
+    line = written(capsys, "text", model="a b", outcome="stop", tokens=5, usd=None)
+    assert line.endswith(' INFO relay.test call of alice model="a b" outcome=stop tokens=5\n')
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a\r\nb", "\x1b[2J", "\u2028", "a\tb"])
+def test_a_fact_cannot_begin_a_line_of_its_own(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    line = written(capsys, "text", model=text)
+    assert len(line.splitlines()) == 1
+    assert line.isascii()
+    assert line[:-1].isprintable()
+
+
+def test_json_lines_have_the_facts_as_members(capsys: pytest.CaptureFixture[str]) -> None:
+    line = written(capsys, "json", model="a\nb", tokens=5, usd=None)
+    assert len(line.splitlines()) == 1
+    record = json.loads(line)
+    assert record.pop("time").endswith("Z")
+    assert record == {
+        "level": "INFO",
+        "logger": "relay.test",
+        "message": "call of alice",
+        "model": "a\nb",
+        "tokens": 5,
+        "usd": None,
+    }
+
+
+def test_a_trace_is_a_member_in_json_and_follows_the_line_in_text(capsys: pytest.CaptureFixture[str]) -> None:
+    for log_format in ("json", "text"):
+        configure_logging(log_format)
+        try:
+            raise LookupError("no such thing")
+        except LookupError:
+            logger.exception("failed")
+        line = capsys.readouterr().err
+        assert "LookupError: no such thing" in line
+        assert (len(line.splitlines()) == 1) == (log_format == "json")
+
+
+def test_configuring_again_does_not_write_lines_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging()
+    assert written(capsys, "text").count("call of alice") == 1
