@@ -31,15 +31,14 @@ def main() -> None:
 
 async def serve(settings: GatewaySettings) -> int:
     """Serves HTTP until SIGINT or SIGTERM, then drains; a second signal ends the drain. Returns the exit code."""
-    host, tls = settings.http_host, settings.serves_tls
+    host, tls = settings.http_host.strip("[]"), settings.serves_tls
     check_exposure(host, "HTTP_HOST", tokens=bool(settings.tokens), tls=tls, insecure=settings.relay_insecure)
     signals = await stopping_signals()
     try:
         listener = listen(host, settings.http_port)
     except OSError as error:
         logger.error(  # noqa: TRY400
-            "HTTP_PORT: cannot listen on %s:%d (%s): is it in use? Stop the other program, or set another port"
-            " or another HTTP_HOST",
+            "HTTP_PORT: cannot listen on %s:%d (%s): stop the program that does, or set another port or HTTP_HOST",
             host,
             settings.http_port,
             error.strerror,
@@ -47,8 +46,8 @@ async def serve(settings: GatewaySettings) -> int:
         return EXIT_CANNOT_LISTEN
     with listener:
         server = create_server(create_app(settings), settings)
-        address = f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
-        logger.info("Starting the gateway (HTTP) on %s, Server B expected at %s", address, settings.server_b_target)
+        shown, port = f"[{host}]" if ":" in host else host, listener.getsockname()[1]
+        logger.info("Starting the gateway (HTTP) on %s://%s:%d", "https" if tls else "http", shown, port)
         await serve_until_signal(server, listener, signals)
     return 0
 

@@ -61,6 +61,7 @@ def create_app(settings: GatewaySettings, *, ping_s: float = PING_S) -> FastAPI:
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
         middleware=_middleware(settings),
         exception_handlers={HTTPException: http_problem},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TypedDict, cast
 
@@ -24,8 +24,8 @@ from transport.documents import (
     models_document,
     unhealthy_document,
 )
-from transport.errors import RelayError
-from transport.messages import Event, Prompt
+from transport.errors import InvalidRequest, RelayError
+from transport.messages import Prompt
 from transport.tokens import ANONYMOUS
 
 router = APIRouter()
@@ -56,7 +56,7 @@ async def process(request: Request) -> Response:
 async def stream(request: Request) -> Response:
     call = await _read_call(request)
     server_b = _server_b(request)
-    events = cast("AsyncGenerator[Event, None]", server_b.client.stream_process(**call))
+    events = server_b.client.stream_process(**call)
     return EventStream(events, call["prompt"].request_id, ping_s=server_b.ping_s)
 
 
@@ -72,9 +72,9 @@ async def health(request: Request) -> Response:
     try:
         async with _asking(request) as client:
             status = await client.get_status()
+    except InvalidRequest:  # of this very request: it says nothing of Server B
+        raise
     except RelayError as error:
-        if error.violations:
-            raise
         told = type(error)() if _server_b(request).known_callers_only else error
         return _json(unhealthy_document(told), status=503)
     return _json(health_document(status))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic.config import JsonDict
 from pydantic.json_schema import JsonSchemaMode
+from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from gateway.problems import HTTP_STATUSES, PROBLEM_JSON, ProblemDocument
@@ -27,10 +29,36 @@ from transport.messages import MAX_MODEL_CHARS, MAX_TEMPERATURE, MAX_TOKENS_LIMI
 REF = "#/components/schemas/{model}"
 
 
+_FULL_EXAMPLE: JsonDict = {
+    "message": "And in winter?",
+    "context": "Answer in one sentence.",
+    "history": [
+        {"role": "user", "text": "When does the sun rise in Oslo in June?"},
+        {"role": "assistant", "text": "At about four in the morning."},
+    ],
+    "temperature": 0.2,
+    "max_tokens": 100,
+}
+_STREAM_EXAMPLE = """id: 2
+data: {"content": "Hel"}
+
+id: 3
+data: {"content": "lo!"}
+
+event: finish
+data: {"requestId":"r-1","model":"gpt-4o","provider":"openai","finishReason":"stop",\
+"usage":{"promptTokens":9,"completionTokens":2,"totalTokens":11,"estimatedCost":4.25e-05},\
+"timestamp":"2026-11-22T12:00:00.000Z","processingTime":0.8}
+
+data: [DONE]
+
+"""
+
+
 class PromptDocument(BaseModel):
     """A question to a model. Null is the same as absent."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"message": "Hello!"}]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"message": "Hello!"}, _FULL_EXAMPLE]})
 
     message: Annotated[str, Field(pattern=r"\S", description="What the user says now; not blank, no NUL")]
     context: Annotated[str | None, Field(description="System prompt")] = None
@@ -119,7 +147,9 @@ def _header(description: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 
 _ID_HEADER = {REQUEST_ID_HEADER: _header("The request's id", {"type": "string", "pattern": f"^{REQUEST_ID_PATTERN}$"})}
-_RETRY_HEADER = {"Retry-After": _header("When to try again, if that is known", {"type": "integer"})}
+_RETRY_HEADER = {"Retry-After": _header("Seconds until it is worth trying again, if known", {"type": "integer"})}
+_CHALLENGE_HEADER = {"WWW-Authenticate": _header("What is asked for", {"type": "string", "const": "Bearer"})}
+_OWN_HEADERS = {401: _CHALLENGE_HEADER, 429: _RETRY_HEADER, 503: _RETRY_HEADER}
 _PARAMETERS = [
     {
         "name": TIMEOUT_HEADER,
@@ -142,14 +172,14 @@ def _problems(error_types: tuple[type[RelayError], ...]) -> dict[int | str, dict
     by_status: dict[int, list[type[RelayError]]] = {}
     for error_type in error_types:
         by_status.setdefault(HTTP_STATUSES[error_type], []).append(error_type)
-    return {status: _problem(by_status[status]) for status in sorted(by_status)}
+    return {status: _problem(status, by_status[status]) for status in sorted(by_status)}
 
 
-def _problem(error_types: list[type[RelayError]]) -> dict[str, Any]:
+def _problem(status: int, error_types: list[type[RelayError]]) -> dict[str, Any]:
     lines = (f"`{one.reason}`: {one.default_message}" for one in error_types)
     return {
         "description": "\n\n".join(lines),
-        "headers": {**_ID_HEADER, **_RETRY_HEADER},
+        "headers": {**_ID_HEADER, **_OWN_HEADERS.get(status, {})},
         "content": {PROBLEM_JSON: {"schema": _ref(ProblemDocument)}},
     }
 
@@ -175,6 +205,7 @@ def _operation(
         "summary": summary,
         "description": description,
         "response_model": None,
+        "response_class": Response,
         "responses": {200: success, **_problems((*_ALWAYS, *(_TOKEN if needs_token else ()), *error_types))},
         "openapi_extra": extra,
     }
@@ -183,7 +214,7 @@ def _operation(
 PROCESS = _operation("Answer a prompt whole", _json(AnswerDocument), _CALL, body=True)
 STREAM = _operation(
     "Answer a prompt as server-sent events",
-    {EVENT_STREAM: {"schema": {"type": "string"}}},
+    {EVENT_STREAM: {"schema": {"type": "string"}, "example": _STREAM_EXAMPLE}},
     _CALL,
     body=True,
     description=(

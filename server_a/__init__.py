@@ -1,5 +1,6 @@
 """Server A: an MCP server beside the user. Its tools are coroutines too: `await send_message("Hi")`."""
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,6 +24,4 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from server_a import tools
-
-    return getattr(tools, name)
+    return getattr(importlib.import_module("server_a.tools"), name)

@@ -37,12 +37,13 @@ INSTRUCTIONS = (
 )
 
 
-def _open_client() -> RelayClient:
+async def _open_client() -> AsyncGenerator[RelayClient, None]:
     from server_a.settings import ServerASettings
     from transport.client import RelayClient
 
     settings = ServerASettings.read()
-    return RelayClient(settings.dial, timeout_s=settings.timeout_seconds)
+    async with RelayClient(settings.dial, timeout_s=settings.timeout_seconds) as client:
+        yield client
 
 
 _clients = PerLoop(_open_client)

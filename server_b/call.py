@@ -171,9 +171,11 @@ class Call:
 
     def abort(self, error: RelayError) -> bool:
         """Closes the provider's connection; the call fails with `error`. Returns whether it had begun."""
-        self.aborted = error
-        if self._task is not None:
+        if (
+            self._task is not None and self.aborted is None
+        ):  # a second cancel would cut the provider's own closing short
             self._task.cancel()
+        self.aborted = self.aborted or error
         return self._task is not None
 
     # The readers' side.

@@ -79,6 +79,7 @@ class Server:
             await self._show_not_serving()
             await asyncio.gather(asyncio.sleep(min(notice_s, grace_s)), self._relay.wait_idle(grace_s))
         finally:
+            await self._relay.wait_idle(0)
             # Calls that were aborted still have their status to send.
             await self._grpc.stop(min(1.0, grace_s))
 

@@ -6,6 +6,7 @@ The coroutines read the settings at their first use on an event loop, and keep o
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING
 
@@ -35,11 +36,12 @@ INSTRUCTIONS = (
 )
 
 
-def _open_relay() -> contextlib.AbstractAsyncContextManager[Relay]:
+def _open_relay() -> AsyncGenerator[Relay, None]:
     from server_b.opening import open_relay
     from server_b.settings import ServerBSettings
 
-    return open_relay(ServerBSettings.read())
+    opening: AsyncGenerator[Relay, None] = inspect.unwrap(open_relay)(ServerBSettings.read())
+    return opening
 
 
 _relays = PerLoop(_open_relay)

@@ -86,7 +86,7 @@ class ScriptedProvider:
         end = End.ABORTED
         try:
             for step in script:
-                if not isinstance(step, Opening | Text | Working | Ending):
+                if isinstance(step, Exception | asyncio.Event):
                     await self._pass(one, step)
                     continue
                 end = End.WHOLE if isinstance(step, Ending) else end
@@ -113,6 +113,8 @@ class ScriptedProvider:
                         text += piece.text
                     case Ending():
                         return Completion(text=text, model=model, finish_reason=piece.finish_reason, usage=piece.usage)
+                    case Working():
+                        pass
         finally:
             await pieces.aclose()
         raise ProviderProtocol

@@ -1,10 +1,15 @@
-"""Work that is cancelled together."""
+"""Cancellation between anyio, which the MCP SDK runs on, and asyncio, which the relay and grpc.aio run on."""
 
 from __future__ import annotations
 
+import asyncio
 import weakref
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 import anyio
+
+T = TypeVar("T")
 
 
 class CancelScopes:
@@ -27,3 +32,20 @@ class CancelScopes:
         self.cancelled = True
         for scope in tuple(self._scopes):
             scope.cancel()
+
+
+async def apart(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Runs a coroutine in a task of its own, which is cancelled once when this one is, and waited for.
+
+    anyio knows a cancellation of its own by the text of the CancelledError. grpc.aio raises one without it, and
+    anyio then cancels everything around: one cancelled call would end the session with all its other calls.
+    """
+    task = asyncio.create_task(coroutine)
+    try:
+        await asyncio.wait([task])
+    except asyncio.CancelledError:
+        task.cancel()
+        with anyio.CancelScope(shield=True):
+            await asyncio.wait([task])
+        raise
+    return task.result()

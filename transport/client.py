@@ -15,7 +15,7 @@ import dataclasses
 import uuid
 from collections.abc import AsyncGenerator, Iterator
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import grpc
 
@@ -23,7 +23,7 @@ from generated.relay.v1 import relay_pb2 as pb
 from generated.relay.v1 import relay_pb2_grpc
 from transport import codec
 from transport.channel import Dial, open_channel
-from transport.errors import InvalidRequest, RelayError, ServerBUnavailable, Violation
+from transport.errors import Internal, InvalidRequest, RelayError, ServerBUnavailable, Violation
 from transport.messages import Answer, Event, Finished, Models, Prompt, Status, request_id_fault
 from transport.metadata import ON_BEHALF_OF, Metadata, call_metadata
 from transport.status import error_from_call
@@ -75,7 +75,7 @@ class RelayClient:
                 timeout=self._timeout(timeout_s),
                 metadata=self._metadata(on_behalf_of),
             )
-        return codec.answer_from_wire(response)
+        return codec.answer_from_wire(_readable(response))
 
     async def stream_process(
         self, prompt: Prompt, *, timeout_s: float | None = None, on_behalf_of: str = ""
@@ -94,7 +94,7 @@ class RelayClient:
         try:
             with self._raising(prompt.request_id):
                 async for response in call:
-                    event = codec.event_from_wire(response)
+                    event = codec.event_from_wire(_readable(response))
                     if event is not None:
                         finished = isinstance(event, Finished)
                         yield event
@@ -116,7 +116,7 @@ class RelayClient:
                 timeout=CONTROL_TIMEOUT_S,
                 metadata=self._metadata(on_behalf_of),
             )
-        return response.found
+        return _readable(response).found
 
     async def list_models(self, *, on_behalf_of: str = "") -> Models:
         """Lists the models that can be asked for."""
@@ -124,7 +124,7 @@ class RelayClient:
             response = await self._stub.ListModels(
                 pb.ListModelsRequest(), timeout=CONTROL_TIMEOUT_S, metadata=self._metadata(on_behalf_of)
             )
-        return codec.models_from_wire(response)
+        return codec.models_from_wire(_readable(response))
 
     async def get_status(self, *, on_behalf_of: str = "") -> Status:
         """Tells Server B's health and the configuration in force."""
@@ -132,7 +132,7 @@ class RelayClient:
             response = await self._stub.GetStatus(
                 pb.GetStatusRequest(), timeout=CONTROL_TIMEOUT_S, metadata=self._metadata(on_behalf_of)
             )
-        return codec.status_from_wire(response)
+        return codec.status_from_wire(_readable(response))
 
     def _timeout(self, timeout_s: float | None) -> float:
         return min(self._timeout_s if timeout_s is None else timeout_s, LONGEST_TIMEOUT_S)
@@ -159,6 +159,16 @@ class RelayClient:
             )
         error.request_id = error.request_id or request_id
         return error
+
+
+R = TypeVar("R")
+
+
+def _readable(response: R | None) -> R:
+    # grpc.aio gives None for a message that it cannot parse.
+    if response is None:
+        raise Internal("the answer of Server B cannot be read")
+    return response
 
 
 def _identified(prompt: Prompt) -> Prompt:

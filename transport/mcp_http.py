@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
@@ -34,19 +34,21 @@ ENVELOPE_BYTES = 64 * 1024
 class Door:
     """Where MCP is served over HTTP, and to whom."""
 
-    host: str = "127.0.0.1"
-    port: int = 0
+    host: str
+    port: int
     """0: any free one."""
-    port_name: str = "port"
+    port_name: str
     """The setting that names the port."""
-    allowed_hosts: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...]
     """Host headers accepted beside loopback's: `host` (any port) or `host:port`."""
-    allowed_origins: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...]
     """Origin headers accepted beside loopback's: `https://app.example`."""
-    tokens: Tokens = field(default_factory=lambda: Tokens({}))
-    tls_cert_file: str = ""
-    tls_key_file: str = ""
-    max_message_bytes: int = 4 * 1024 * 1024
+    tokens: Tokens
+    """None of them: everybody may come in."""
+    tls_cert_file: str
+    """PEM file; empty: no TLS."""
+    tls_key_file: str
+    max_message_bytes: int
 
 
 @contextlib.asynccontextmanager
@@ -153,7 +155,7 @@ class RequireToken:
 class CancelOnDisconnect:
     """Cancels a request's tool call when its client goes away; for a legacy session the SDK lets it run on."""
 
-    def __init__(self, app: Callable[[Scope, Receive, Send], object]) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -165,4 +167,4 @@ class CancelOnDisconnect:
                 calls.cancel()
             return message
 
-        await self._app(scope, watched, send)  # type: ignore[misc]
+        await self._app(scope, watched, send)

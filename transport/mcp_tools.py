@@ -23,7 +23,7 @@ from pydantic import TypeAdapter
 from starlette.requests import Request
 
 from transport import VERSION
-from transport.cancel_scopes import CancelScopes
+from transport.cancel_scopes import CancelScopes, apart
 from transport.errors import Cancelled, Draining, Internal, InvalidRequest, RelayError, Violation
 from transport.mcp_progress import Progress
 from transport.mcp_results import Said, error_result, result_of
@@ -137,7 +137,7 @@ class ToolServer:
         if tool is None:
             raise MCPError(mcp_types.INVALID_PARAMS, f"Unknown tool: {ascii(params.name)[:80]}")
         with self._running.scope(), _departure(context.request):
-            return await _answer(tool, params.arguments or {}, context)
+            return await apart(_answer(tool, params.arguments or {}, context))
         return error_result(Draining() if self._running.cancelled else Cancelled())
 
 

@@ -1,22 +1,27 @@
 """Who may come in, and what a stranger is told."""
 
 import asyncio
+import contextlib
 import logging
 
 import httpx2
 import pytest
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from gateway.application import create_app
+from gateway.guards import Guard
 from gateway.outer_door import OuterDoor
 from gateway.request_ids import RequestIds
 from tests.gateway.gateways import NOBODY, gateway, gateway_settings, post, socket_to
 from tests.scripted import OPENING, ScriptedProvider
 from tests.serving import serving
+from transport.errors import PermissionDenied
+from transport.tokens import Tokens
 
 pytestmark = pytest.mark.anyio
 
 TOKENS = "alice:alices-token,bob:bobs-token"
+SECRET = "sk-canary-2718281828"
 ALICE = {"Authorization": "Bearer alices-token"}
 BOB = {"Authorization": "Bearer bobs-token"}
 ROUTES = [
@@ -69,17 +74,20 @@ async def test_without_a_token_the_body_is_not_waited_for() -> None:
         assert (await socket.reply()).status == 401
 
 
-async def test_server_b_hears_the_callers_name_and_never_its_token(caplog: pytest.LogCaptureFixture) -> None:
+async def test_server_b_hears_the_callers_name_and_no_log_its_token_or_its_prompt(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     caplog.set_level(logging.INFO)
     async with (
         serving(ScriptedProvider(), tokens="gateway:its-token", delegates=("gateway",)) as server_b,
         gateway(server_b.target, relay_token="its-token", relay_tokens=TOKENS) as client,
     ):
-        assert (await client.post("/process", json={"message": "Hi"}, headers=ALICE)).status_code == 200
+        assert (await client.post("/process", json={"message": SECRET}, headers=ALICE)).status_code == 200
     facts = [getattr(record, "facts", {}) for record in caplog.records]
     assert [one["caller"] for one in facts if one.get("rpc") == "Process"] == ["gateway/alice"]
     assert [one["caller"] for one in facts if one.get("route") == "/process"] == ["alice"]
     assert "alices-token" not in caplog.text + str(facts)
+    assert SECRET not in caplog.text + str(facts)
 
 
 async def test_a_caller_can_cancel_its_own_calls_only() -> None:
@@ -136,6 +144,30 @@ async def test_beyond_loopback_tokens_and_tls_are_required(url: str, settings: d
         assert "RELAY_INSECURE" in response.json()["detail"]
 
 
+async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    """An application that does nothing."""
+
+
+@pytest.mark.parametrize(
+    ("server", "refused"),
+    [
+        (("127.0.0.1", 8000), False),
+        (("/run/gateway.sock", None), False),
+        (("testserver", 80), False),
+        (("10.0.0.1", 8000), True),
+        (("fe80::1%eth0", 8000), True),
+        (None, True),
+    ],
+)
+async def test_the_address_that_a_request_came_in_on_decides(
+    server: tuple[str, int | None] | None, *, refused: bool
+) -> None:
+    guard = Guard(nothing, tokens=Tokens.parse(""), insecure=False, origins=())
+    scope: Scope = {"type": "http", "method": "GET", "path": "/", "scheme": "http", "headers": [], "server": server}
+    with pytest.raises(PermissionDenied) if refused else contextlib.nullcontext():
+        await guard({**scope, "state": {}}, gone, discard)
+
+
 @pytest.mark.parametrize(
     ("origin", "settings", "status"),
     [
@@ -188,7 +220,12 @@ async def test_browsers_are_told_nothing_where_cors_origins_are_not_set(alone: h
     assert not [name for name in response.headers if name.startswith("access-control")]
 
 
-SECRET = "sk-canary-2718281828"
+async def gone() -> Message:
+    return {"type": "http.disconnect"}
+
+
+async def discard(message: Message) -> None:
+    """Sends it nowhere."""
 
 
 async def unforeseen(scope: Scope, receive: Receive, send: Send) -> None:
@@ -212,15 +249,12 @@ async def test_nothing_of_an_unforeseen_error_reaches_caller_or_log(caplog: pyte
 
 
 async def test_an_unforeseen_error_amid_an_answer_is_not_answered_twice(caplog: pytest.LogCaptureFixture) -> None:
-    sent = []
+    sent: list[Message] = []
 
-    async def send(message: object) -> None:
+    async def send(message: Message) -> None:
         sent.append(message)
 
-    async def receive() -> dict[str, str]:
-        return {"type": "http.disconnect"}
-
     scope = {"type": "http", "method": "GET", "headers": []}
-    await RequestIds(OuterDoor(unforeseen_amid))(scope, receive, send)
+    await RequestIds(OuterDoor(unforeseen_amid))(scope, gone, send)
     assert [message["type"] for message in sent] == ["http.response.start"]
     assert SECRET not in caplog.text

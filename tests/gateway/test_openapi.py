@@ -5,7 +5,7 @@ from typing import Any
 import httpx2
 import orjson
 import pytest
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from jsonschema import Draft202012Validator
 
 from gateway.application import create_app
 from server_b.asking import Patience
@@ -114,6 +114,20 @@ def test_every_route_describes_its_errors_and_the_id_of_the_answer(path: str, me
     assert ("401" in operation["responses"]) is ("security" in operation) is (path != "/health")
     assert all("X-Request-Id" in answer["headers"] for answer in operation["responses"].values())
     assert {"X-Request-Id", "X-Request-Timeout"} <= {parameter["name"] for parameter in operation["parameters"]}
+
+
+def test_a_stream_is_described_as_nothing_but_a_stream() -> None:
+    answers = DOCUMENT["paths"]["/stream"]["post"]["responses"]
+    assert set(answers["200"]["content"]) == {"text/event-stream"}
+    *deltas, finish, _ = server_sent_events(answers["200"]["content"]["text/event-stream"]["example"])
+    check("DeltaDocument", orjson.loads(deltas[0]["data"]))
+    check("FinishDocument", orjson.loads(finish["data"]))
+
+
+def test_the_examples_of_a_prompt_are_prompts() -> None:
+    for example in DOCUMENT["components"]["schemas"]["PromptDocument"]["examples"]:
+        check("PromptDocument", example)
+        assert prompt_from_document(example).message == example["message"]
 
 
 def test_all_routes_of_the_contract_are_described() -> None:

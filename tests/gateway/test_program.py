@@ -10,12 +10,6 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    PrivateFormat,
-    load_pem_private_key,
-)
 
 from server_b.providers.base import Text
 from tests.certificates import Authority
@@ -36,8 +30,8 @@ def client_of(program: Program) -> httpx2.AsyncClient:
 async def says(program: Program, text: str) -> None:
     """Waits until the program has written that to stderr."""
     async with asyncio.timeout(PATIENCE_S):
-        while not any(text in line for line in program.lines):
-            await asyncio.sleep(0)
+        while not any(text in line for line in program.lines):  # noqa: ASYNC110 - it tells nobody of a new line
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -128,26 +122,12 @@ async def test_a_busy_port_is_said_with_its_setting(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "name"),
-    [
-        ({"HTTP_PORT": "eight"}, "HTTP_PORT"),
-        ({"HTTP_PORT": "65536"}, "HTTP_PORT"),
-        ({"DRAIN_SECONDS": "-1"}, "DRAIN_SECONDS"),
-        ({"SERVER_B_TARGET": "http://127.0.0.1:50051"}, "SERVER_B_TARGET"),
-        ({"SERVER_B_URL": "http://127.0.0.1:8080"}, "SERVER_B_TARGET"),
-        ({"SERVER_B_TLS": "true", "SERVER_B_CA_FILE": "none.pem"}, "SERVER_B_CA_FILE"),
-        ({"RELAY_TOKENS": "no-colon"}, "RELAY_TOKENS"),
-        ({"HTTP_HOST": "0.0.0.0"}, "HTTP_HOST"),
-        ({"HTTP_TLS_CERT_FILE": "none.pem"}, "HTTP_TLS_KEY_FILE"),
-        ({"HTTP_TLS_CERT_FILE": "none.pem", "HTTP_TLS_KEY_FILE": "none.pem"}, "HTTP_TLS_CERT_FILE"),
-    ],
-    ids=str,
+    ("settings", "name"), [({"HTTP_PORT": "eight"}, "HTTP_PORT"), ({"HTTP_HOST": "0.0.0.0"}, "HTTP_HOST")], ids=str
 )
 async def test_a_bad_setting_stops_the_start_with_one_line(tmp_path: Path, settings: dict[str, str], name: str) -> None:
     code, told = await ends(tmp_path, "gateway", **settings)
     assert code == 2
-    assert told.startswith("gateway: ")
-    assert name in told
+    assert told.startswith(f"gateway: {name}: ")
     assert len(told.splitlines()) == 1
 
 
@@ -187,34 +167,27 @@ async def test_https_is_served_with_the_pair_of_the_settings(tmp_path: Path) -> 
             assert (await client.get("/openapi.json")).status_code == 200
 
 
-async def test_a_key_of_another_certificate_stops_the_start(tmp_path: Path) -> None:
-    authority = Authority(tmp_path, "authority")
-    cert_file, key_file = authority.issue("one").cert_file, authority.issue("two").key_file
-    code, told = await ends(tmp_path, "gateway", HTTP_TLS_CERT_FILE=cert_file, HTTP_TLS_KEY_FILE=key_file)
-    assert code == 2
-    assert "HTTP_TLS_KEY_FILE" in told
-    assert len(told.splitlines()) == 1
-
-
-async def test_an_encrypted_key_stops_the_start_without_a_question(tmp_path: Path) -> None:
-    pair = Authority(tmp_path, "authority").issue("gateway")
-    key = load_pem_private_key(Path(pair.key_file).read_bytes(), None)
-    locked = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
-    Path(pair.key_file).write_bytes(locked)
-    code, told = await ends(tmp_path, "gateway", HTTP_TLS_CERT_FILE=pair.cert_file, HTTP_TLS_KEY_FILE=pair.key_file)
-    assert code == 2
-    assert "unencrypted" in told
-
-
-@pytest.mark.parametrize(
-    "data",
-    [b"", b"GET / HT", get("/nowhere") + b"GET /", post("/process", b"")[:-2]],
-    ids=["nothing", "a little", "the next", "most"],
-)
+@pytest.mark.parametrize("data", [b"", b"GET / HT", post("/process", b"")[:-2]], ids=["nothing", "a little", "most"])
 async def test_a_connection_on_which_no_request_comes_is_closed(data: bytes) -> None:
     async with gateway(head_timeout_s=0.05) as client, socket_to(client) as connection:
         await connection.send(data)
-        await connection.closed()
+        assert await connection.closed() == b""
+
+
+async def test_a_connection_on_which_the_next_request_does_not_come_is_closed() -> None:
+    async with gateway(head_timeout_s=0.05) as client, socket_to(client) as connection:
+        await connection.send(get("/nowhere"))
+        await connection.reply()
+        await connection.send(b"GET / HT")
+        assert await connection.closed() == b""
+
+
+async def test_a_body_that_never_ends_after_its_answer_is_cut_off() -> None:
+    async with gateway(head_timeout_s=0.05) as client, socket_to(client) as connection:
+        await connection.send(b"POST /nowhere HTTP/1.1\r\nHost: g\r\nContent-Length: 1000\r\n\r\n")
+        assert (await connection.reply()).status == 404
+        await connection.send(b"x")
+        assert await connection.closed() == b""
 
 
 async def test_a_slow_answer_is_no_slow_request() -> None:

@@ -83,15 +83,21 @@ async def test_the_end_of_its_input_ends_it_and_its_calls(behind: OpenBehind) ->
         assert await b.provider.until_ended() is End.ABORTED
 
 
-async def test_a_cancelled_call_is_aborted_and_not_answered(behind: OpenBehind) -> None:
-    async with behind(HANG()) as b, stdio_server(b.folder, "server_a", SERVER_B_TARGET=b.target) as server:
+@pytest.mark.parametrize("tool", ["send_message", "send_message_stream"])
+async def test_a_cancelled_call_is_aborted_and_not_answered_and_others_go_on(behind: OpenBehind, tool: str) -> None:
+    release = asyncio.Event()
+    async with (
+        behind(OPENING, Text("Hel"), release, Text("lo"), ENDING) as b,
+        stdio_server(b.folder, "server_a", SERVER_B_TARGET=b.target) as server,
+    ):
         await server.initialize()
-        await server.call(1, "send_message_stream", {"message": "Hi"})
-        await b.provider.until_waiting()
+        for number in (1, 2):
+            await server.call(number, tool, {"message": "Hi"})
+            await b.provider.until_waiting(number)
         await server.send("notifications/cancelled", {"requestId": 1})
-        assert await b.provider.until_ended() is End.ABORTED
-        await server.send("ping", {}, 2)
-        await server.answer(2)
+        assert await b.provider.until_ended(1) is End.ABORTED
+        release.set()
+        assert (await server.answer(2))["result"]["content"][0]["text"] == "Hello"
         assert [message["id"] for message in server.messages] == [0, 2]
 
 

@@ -47,5 +47,3 @@ async def test_a_count_of_zero_is_a_count() -> None:
     counted = Usage(input_tokens=0, output_tokens=0, accuracy=Accuracy.EXACT)
     found = await usage(OPENING, Text("a"), Ending(FinishReason.STOP, counted), prompt=Prompt(message="Hi"))
     assert found == counted
-
-

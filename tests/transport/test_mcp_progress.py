@@ -90,8 +90,12 @@ async def test_a_failed_call_ends_the_telling() -> None:
     client = Client()
     progress = Progress(client.hear, heartbeat_s=0)
     tasks = asyncio.all_tasks()
-    with pytest.raises(LookupError):
+
+    async def fail() -> None:
         async with progress.telling():
             await client.until_told(1)
             raise LookupError
+
+    with pytest.raises(LookupError):
+        await fail()
     assert asyncio.all_tasks() == tasks

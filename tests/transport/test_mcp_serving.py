@@ -1,4 +1,4 @@
-"""The MCP doors over HTTP: who may come in, how they stop, and what keeps them from starting. Server A stands for both."""
+"""The MCP doors over HTTP, by the example of Server A: who may come in, how they stop, what keeps them shut."""
 
 import asyncio
 import json
@@ -214,7 +214,8 @@ async def _under_way_over_sse(http: httpx2.AsyncClient) -> asyncio.Task[str]:
 
 async def _refusal(folder: Path, **settings: str) -> tuple[int, list[str]]:
     """Starts Server A over HTTP, which must not go well; returns the exit code and what it wrote."""
-    async with stdio_server(folder, "server_a", "http", **{"MCP_PORT_A": "0", **settings}) as server:
+    settings = {"MCP_PORT_A": "0", **settings}
+    async with stdio_server(folder, "server_a", "http", stdout=asyncio.subprocess.PIPE, **settings) as server:
         async with asyncio.timeout(20):
             code = await server.process.wait()
     return code, server.log

@@ -1,0 +1,105 @@
+"""Makes .venv hold exactly what the lock says, and the project itself; does nothing when it does already.
+
+Runs on a bare Python (scripts/install finds one), so it imports the standard library only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import hashlib
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+STAMP = VENV / "installed"  # written last: an environment without it is not complete
+
+
+class InstallError(Exception):
+    """The environment cannot be made; the text says what to do."""
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Waits for other installs into this folder to end, and keeps new ones waiting; ends with the process."""
+    with Path(__file__).open("rb") as own_file:
+        os.set_inheritable(own_file.fileno(), True)  # a pip that outlives this process still holds the lock
+        fcntl.flock(own_file, fcntl.LOCK_EX)
+        yield
+
+
+def digest(lock: str) -> str:
+    """Returns what the stamp bears when the environment holds `lock` in this place, for this Python."""
+    ingredients = [str(ROOT), sys.version, (ROOT / lock).read_text("utf-8")]
+    return hashlib.sha256("\0".join(ingredients).encode()).hexdigest()
+
+
+def installed() -> list[str]:
+    """Returns the digests of what is there, none if the environment is missing, half made or broken."""
+    if not os.access(VENV / "bin/python", os.X_OK) or not STAMP.exists():
+        return []
+    return STAMP.read_text("utf-8").split()
+
+
+def make_empty() -> None:
+    """Replaces .venv by an empty environment with pip."""
+    if importlib.util.find_spec("ensurepip") is None:
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        raise InstallError(
+            f"{sys.executable} cannot make environments; on Debian and Ubuntu: apt-get install python{version}-venv"
+        )
+    run(sys.executable, "-m", "venv", "--clear", str(VENV))
+
+
+def run(*command: str) -> None:
+    """Runs one step, its complaints shown; raises InstallError when it fails."""
+    if subprocess.run(command, cwd=ROOT, check=False, close_fds=False).returncode != 0:
+        raise InstallError(f"failed, see above: {' '.join(command)}\nIs the package registry reachable?")
+
+
+def install(lock: str) -> None:
+    """Adds the packages of `lock`, and the project itself as a path: no build, so edits count at once."""
+    python = str(VENV / "bin/python")
+    options = ["-qq", "--disable-pip-version-check", "--require-hashes", "--no-deps"]
+    run(python, "-m", "pip", "install", *options, "--requirement", lock)
+    site_packages = next(VENV.glob("lib/python*/site-packages"))
+    (site_packages / "grpc_llm_relay.pth").write_text(f"{ROOT}\n", "utf-8")
+
+
+def bring_up_to_date(*, dev: bool) -> None:
+    """Installs what is missing; starts anew when what is there came from another lock or Python."""
+    locks = ["requirements.txt", "requirements-dev.txt"] if dev else ["requirements.txt"]
+    wanted = [digest(lock) for lock in locks]
+    if set(wanted) <= set(installed()):
+        return
+    print(f"Installing {locks[-1]} into .venv with Python {sys.version.split()[0]}: a minute or so …", flush=True)
+    if wanted[0] not in installed():
+        make_empty()
+    STAMP.unlink(missing_ok=True)
+    install(locks[-1])
+    STAMP.write_text("\n".join(wanted), "utf-8")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="scripts/install", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--dev", action="store_true", help="with what tests, checks and scripts/generate need")
+    arguments = parser.parse_args()
+    try:
+        with alone():
+            bring_up_to_date(dev=arguments.dev)
+    except InstallError as error:
+        print(f"scripts/install: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

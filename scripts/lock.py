@@ -1,0 +1,83 @@
+"""Writes requirements.txt and requirements-dev.txt: exact versions with hashes, from pyproject.toml.
+
+    scripts/lock                    keep the locked versions where pyproject.toml still allows them
+    scripts/lock --upgrade          take the newest that it allows
+    scripts/lock --check            say whether the files belong to pyproject.toml; asks no registry
+
+The first line of each file bears a digest of what it was made from and of the file itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+HEADER = "# Made by scripts/lock from pyproject.toml; do not edit. Digest: "
+LOCKS = {"requirements.txt": [], "requirements-dev.txt": ["--group", "dev", "--constraint", "requirements.txt"]}
+
+
+def inputs() -> dict[str, object]:
+    """Returns the parts of pyproject.toml that decide the lock."""
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    project = pyproject["project"]
+    return {
+        "dependencies": project["dependencies"],
+        "requires-python": project["requires-python"],
+        "groups": pyproject["dependency-groups"],
+    }
+
+
+def digest(body: str) -> str:
+    """Returns what ties a file's `body` to pyproject.toml: SHA-256, in hexadecimal."""
+    return hashlib.sha256((json.dumps(inputs(), sort_keys=True) + body).encode()).hexdigest()
+
+
+def write(name: str, groups: list[str], upgrade: list[str]) -> None:
+    """Compiles one file; raises CalledProcessError, the file unchanged, when uv cannot."""
+    python_version = str(inputs()["requires-python"]).removeprefix(">=")
+    command = [sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", *groups, "--output-file", name]
+    command += ["--universal", "--python-version", python_version, "--generate-hashes", "--no-header"]
+    command += ["--no-emit-index-url", "--quiet", *upgrade]
+    subprocess.run(command, cwd=ROOT, check=True)
+    body = (ROOT / name).read_text("utf-8")
+    (ROOT / name).write_text(f"{HEADER}{digest(body)}\n{body}", "utf-8")
+
+
+def fault(name: str) -> str | None:
+    """Returns what is wrong with one file, or None."""
+    path = ROOT / name
+    if not path.exists():
+        return "is missing"
+    header, _, body = path.read_text("utf-8").partition("\n")
+    if "://" in body:
+        return "names a host"
+    if header != HEADER + digest(body):
+        return "is not what pyproject.toml asks for, or was edited by hand"
+    return None
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="scripts/lock", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--check", action="store_true", help="only say whether the files are fresh")
+    parser.add_argument("--upgrade", action="store_true", help="take the newest versions that pyproject.toml allows")
+    arguments = parser.parse_args()
+    if not arguments.check:
+        try:
+            for name, groups in LOCKS.items():
+                write(name, groups, ["--upgrade"] if arguments.upgrade else [])
+        except subprocess.CalledProcessError:
+            print("scripts/lock: uv could not compile the lock, see above; is the package registry reachable?")
+            return 1
+    faults = [f"{name} {what}: run scripts/lock" for name in LOCKS if (what := fault(name))]
+    print("\n".join(faults or ["The lock is fresh."]))
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,152 @@
+"""Programs of the relay as child processes: started, watched, and stopped without leaving one behind."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 10.0
+"""How long a program may take to stop before it is killed."""
+
+
+class StartError(Exception):
+    """A program did not start; the text says why, or what to set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """A program to start, and where it will listen."""
+
+    name: str
+    arguments: tuple[str, ...]
+    """What follows `python -m`."""
+    host: str
+    port: int
+    port_setting: str
+    """What a person sets to have it listen on another port."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables that it gets beside ours."""
+
+    @property
+    def address(self) -> str:
+        """Where it can be reached from this machine, as `host:port`."""
+        return f"[{self.near_host}]:{self.port}" if ":" in self.near_host else f"{self.near_host}:{self.port}"
+
+    @property
+    def near_host(self) -> str:
+        """The host to connect to: a server on every address is asked over loopback."""
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+
+    def check_port(self) -> None:
+        """Raises StartError, naming the port and the setting, if something listens there already."""
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((self.host, self.port))
+            except OSError as error:
+                raise StartError(
+                    f"{self.name} cannot have port {self.port} on {self.host} ({error.strerror}):"
+                    f" stop what listens there, or set {self.port_setting} to another port"
+                ) from error
+
+
+class Program:
+    """One running `python -m …`, its log kept until somebody wants to see it."""
+
+    def __init__(self, launch: Launch, process: asyncio.subprocess.Process) -> None:
+        self.launch = launch
+        self.name = launch.name
+        self.process = process
+        self.aloud = False
+        """Whether log lines are shown as they come."""
+        self._log: collections.deque[str] = collections.deque(maxlen=100)
+        self._reader = asyncio.create_task(self._read_log())
+
+    @property
+    def log(self) -> str:
+        """The last lines of the log."""
+        return "\n".join(self._log)
+
+    async def _read_log(self) -> None:
+        assert self.process.stderr is not None
+        async for line in self.process.stderr:
+            text = line.decode(errors="replace").rstrip()
+            self._log.append(text)
+            if self.aloud:
+                print(f"{self.name} | {text}", file=sys.stderr)
+
+    async def ended(self) -> str:
+        """Waits until the program has ended by itself; returns what to tell about it."""
+        status = await self.process.wait()
+        await self._reader
+        return f"{self.name} ended with status {status}:\n{self.log}"
+
+    async def until_listening(self) -> None:
+        """Waits until the program takes connections. Raises StartError, with its log, if it ends or takes too long."""
+        ended = asyncio.create_task(self.ended())
+        listening = asyncio.create_task(_until_connected(self.launch.near_host, self.launch.port))
+        done, running = await asyncio.wait(
+            (ended, listening), timeout=START_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED
+        )
+        for task in running:
+            task.cancel()
+        if ended in done:
+            raise StartError(ended.result())
+        if listening not in done:
+            raise StartError(
+                f"{self.name} does not listen on {self.launch.address} after {START_TIMEOUT_S:.0f} s:\n{self.log}"
+            )
+
+    async def stop(self) -> None:
+        """Asks the program to end, and kills it with all its children if it does not, or if this is cancelled."""
+        if self.process.returncode is not None:
+            return
+        self.process.terminate()
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await self.process.wait()
+        except TimeoutError:
+            print(f"{self.name} does not stop: killed", file=sys.stderr)
+        finally:
+            if self.process.returncode is None:
+                os.killpg(self.process.pid, signal.SIGKILL)
+
+
+@contextlib.asynccontextmanager
+async def running(launch: Launch) -> AsyncIterator[Program]:
+    """Runs a program; stops it at the end of the block."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        *launch.arguments,
+        env={**os.environ, **launch.settings},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C reaches the showcase alone, which then stops them in order
+    )
+    program = Program(launch, process)
+    try:
+        yield program
+    finally:
+        await program.stop()
+
+
+async def _until_connected(host: str, port: int) -> None:
+    while True:
+        try:
+            _, writer = await asyncio.open_connection(host, port)
+        except OSError:
+            await asyncio.sleep(0.05)
+        else:
+            writer.close()
+            return
