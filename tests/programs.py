@@ -1,4 +1,4 @@
-"""The programs as their users start them: `python -m NAME`, in a folder with no .env and an environment of their own."""
+"""The programs as users start them: `python -m NAME`, in a folder with no .env and an environment of their own."""
 
 import asyncio
 import contextlib

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -86,7 +86,7 @@ class GrpcDoor:
 
 
 @contextlib.contextmanager
-def refusing():
+def refusing() -> Iterator[None]:
     """Turns a RelayError into a Refusal."""
     try:
         yield
@@ -104,7 +104,7 @@ class HttpDoor:
         response = await self._client.post("/process", json=fields)
         if response.status_code != 200:
             raise _problem(response.json())
-        return response.json()
+        return _document(response.text)
 
     async def stream(self, on_text: OnText, **fields: Any) -> Document:
         finish = None
@@ -124,13 +124,18 @@ class HttpDoor:
                     return finish
                 elif name == "data" and kind == "finish":
                     assert finish is None, "a second finish"
-                    finish = json.loads(value)
+                    finish = _document(value)
                 elif name == "data":
                     document = json.loads(value)
                     if "error" in document:
                         raise Refusal(document["reason"], document["error"], document["requestId"])
                     on_text(document["content"])
         raise AssertionError("the stream just ended")
+
+
+def _document(text: str) -> Document:
+    document: Document = json.loads(text)
+    return document
 
 
 def _problem(document: Document) -> Refusal:
@@ -175,13 +180,17 @@ async def open_door(name: str, at: Addresses, *, timeout_s: float = 30) -> Async
     async with contextlib.AsyncExitStack() as stack:
         match name.split("-"):
             case ["grpc"]:
-                yield GrpcDoor(await stack.enter_async_context(RelayClient(Dial(target=at.server_b), timeout_s=timeout_s)))
+                yield GrpcDoor(
+                    await stack.enter_async_context(RelayClient(Dial(target=at.server_b), timeout_s=timeout_s))
+                )
             case ["http"]:
-                client = httpx2.AsyncClient(base_url=f"http://{at.gateway}", timeout=30, trust_env=False)
-                yield HttpDoor(await stack.enter_async_context(client))
+                http = httpx2.AsyncClient(base_url=f"http://{at.gateway}", timeout=30, trust_env=False)
+                yield HttpDoor(await stack.enter_async_context(http))
             case ["mcp", transport, era]:
-                client = Client(_mcp_transport(transport, at), mode="legacy" if era == "legacy" else "2026-07-28")
-                yield McpDoor(await stack.enter_async_context(client))
+                mcp = Client(_mcp_transport(transport, at), mode="legacy" if era == "legacy" else "2026-07-28")
+                yield McpDoor(await stack.enter_async_context(mcp))
+            case _:
+                raise ValueError(name)
 
 
 def _mcp_transport(transport: str, at: Addresses) -> Any:

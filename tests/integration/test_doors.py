@@ -114,9 +114,7 @@ async def test_an_unknown_price_is_null_and_not_zero(door: Door) -> None:
 async def test_the_whole_prompt_reaches_the_provider(door: Door, stack: Stack) -> None:
     before = len(stack.provider.requests)
     history = [{"role": "user", "text": "One?"}, {"role": "assistant", "text": "Two."}]
-    await door.whole(
-        message="Three?", context="Count.", history=history, model=MODEL, temperature=0.25, max_tokens=77
-    )
+    await door.whole(message="Three?", context="Count.", history=history, model=MODEL, temperature=0.25, max_tokens=77)
     body = stack.provider.requests[before].body
     assert [(turn["role"], turn["content"]) for turn in body["messages"]] == [
         ("system", "Count."),

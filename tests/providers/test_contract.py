@@ -87,9 +87,7 @@ async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
 
 
 def _openai(url: str) -> Provider:
-    return OpenAIProvider(
-        api_key=f"sk-{SECRET}", base_url=f"{url}/v1", default_model="gpt-4o", defaults=DEFAULTS
-    )
+    return OpenAIProvider(api_key=f"sk-{SECRET}", base_url=f"{url}/v1", default_model="gpt-4o", defaults=DEFAULTS)
 
 
 def _bedrock(url: str) -> Provider:
@@ -167,24 +165,20 @@ async def test_a_whole_answer_cut_short_is_an_error(subject: Subject, fault: str
 
 
 async def test_cancelling_a_whole_answer_closes_its_connection(subject: Subject) -> None:
-    await _cancelled(subject, subject.provider.complete(subject.prompt("hang")))
+    await _cancelled(subject, asyncio.create_task(subject.provider.complete(subject.prompt("hang"))))
 
 
 async def test_cancelling_a_silent_stream_closes_its_connection(subject: Subject) -> None:
-    await _cancelled(subject, _stream(subject, subject.prompt("hang")))
+    await _cancelled(subject, asyncio.create_task(_stream(subject, subject.prompt("hang"))))
 
 
-async def _cancelled(subject: Subject, asking: object) -> None:
-    task = asyncio.ensure_future(asking)  # type: ignore[arg-type]
-    if subject.standin is None:
-        await asyncio.sleep(0)
-    else:
-        request = await subject.standin.next_request()
+async def _cancelled(subject: Subject, task: asyncio.Task[object]) -> None:
+    request = await subject.standin.next_request() if subject.standin else None
+    await asyncio.sleep(0)  # the mock has begun by then
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    if subject.standin is not None:
-        assert await request.ended() is Outcome.DISCONNECTED
+    assert request is None or await request.ended() is Outcome.DISCONNECTED
 
 
 async def test_closing_a_stream_amid_its_words_closes_its_connection(subject: Subject) -> None:
