@@ -157,6 +157,12 @@ class RelayClient:
                 " start it with `python -m server_b`, or set SERVER_B_TARGET to where it listens",
                 request_id=request_id,
             )
+        if isinstance(error, Unauthenticated):
+            # Not the credentials of whoever asked this program: its own.
+            return Unauthenticated(
+                f"Server B at {self.target} refuses this program's token: set RELAY_TOKEN to one of its RELAY_TOKENS",
+                request_id=request_id,
+            )
         error.request_id = error.request_id or request_id
         return error
 

@@ -17,6 +17,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from generated.relay.v1 import relay_pb2 as pb
 from transport.errors import InvalidRequest, RelayError, Unsupported, Violation
 from transport.messages import (
+    MAX_TURNS,
+    TOO_MANY_TURNS,
     Accuracy,
     Answer,
     Cost,
@@ -90,6 +92,8 @@ def prompt_from_wire(request: pb.ProcessRequest | pb.StreamProcessRequest) -> Pr
 
 
 def _prompt(request: pb.ProcessRequest | pb.StreamProcessRequest) -> Prompt:
+    if len(request.history) > MAX_TURNS:
+        raise InvalidRequest.of(Violation("history", TOO_MANY_TURNS))
     return Prompt(
         message=request.message,
         context=request.context if request.HasField("context") else None,

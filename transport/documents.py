@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, NotRequired, cast
@@ -9,8 +10,8 @@ from typing import Any, Literal, NotRequired, cast
 # pydantic needs this one to read a TypedDict before Python 3.12.
 from typing_extensions import TypedDict
 
-from transport.errors import InvalidRequest, RelayError, Violation
-from transport.messages import Answer, Finished, Models, Prompt, Role, Status, Turn, Usage
+from transport.errors import MAX_VIOLATIONS, InvalidRequest, RelayError, Violation
+from transport.messages import MAX_TURNS, TOO_MANY_TURNS, Answer, Finished, Models, Prompt, Role, Status, Turn, Usage
 
 
 class TurnDocument(TypedDict):
@@ -209,8 +210,8 @@ def prompt_from_document(document: object) -> Prompt:
     """
     if not isinstance(document, Mapping):
         raise InvalidRequest.of(Violation("(body)", "must be a JSON object"))
-    unknown = [Violation(_shown(name), "is not a known field") for name in document if name not in _FIELDS]
-    if unknown:
+    strangers = (Violation(_shown(name), "is not a known field") for name in document if name not in _FIELDS)
+    if unknown := tuple(itertools.islice(strangers, MAX_VIOLATIONS + 1)):
         raise InvalidRequest.of(*unknown)
     given = {name: value for name, value in document.items() if value is not None}
     read = list(_turns(given.pop("history", ())))
@@ -229,6 +230,9 @@ def prompt_from_document(document: object) -> Prompt:
 def _turns(history: object) -> Iterator[Turn | Violation]:
     if not isinstance(history, list | tuple):
         yield Violation("history", 'must be a list of {"role": "user"|"assistant", "text": "…"}')
+        return
+    if len(history) > MAX_TURNS:
+        yield Violation("history", TOO_MANY_TURNS)
         return
     for index, turn in enumerate(history):
         if not isinstance(turn, Mapping) or set(turn) != {"role", "text"}:

@@ -17,6 +17,8 @@ from transport.errors import InvalidRequest, Violation
 
 MAX_TEMPERATURE = 2.0
 MAX_MODEL_CHARS = 512
+MAX_TURNS = 10_000
+TOO_MANY_TURNS = f"must have {MAX_TURNS} turns at most"
 MAX_TOKENS_LIMIT = 2**31 - 1
 REQUEST_ID_PATTERN = r"[A-Za-z0-9._:\-]{1,128}"
 _REQUEST_ID = re.compile(REQUEST_ID_PATTERN)
@@ -103,7 +105,7 @@ class Prompt:
     context: str | None = None
     """System prompt; None or blank: none."""
     history: tuple[Turn, ...] = ()
-    """Earlier turns, oldest first."""
+    """Earlier turns, oldest first, MAX_TURNS at most."""
     model: str | None = None
     """The provider's model or a short name that it lists, 512 characters at most; None or blank: the default."""
     temperature: float | None = None
@@ -125,12 +127,15 @@ class Prompt:
             yield Violation("context", fault)
         if self.model is not None and (fault := _model_fault(self.model)):
             yield Violation("model", fault)
+        if len(self.history) > MAX_TURNS:
+            yield Violation("history", TOO_MANY_TURNS)
+            return
         for index, turn in enumerate(self.history):
             if fault := text_fault(turn.text):
                 yield Violation(f"history[{index}].text", fault)
 
     def _other_violations(self) -> Iterator[Violation]:
-        for index, turn in enumerate(self.history):
+        for index, turn in enumerate(self.history[:MAX_TURNS]):
             if turn.role not in _ROLES:
                 yield Violation(f"history[{index}].role", "must be user or assistant")
         if not _is_temperature(self.temperature):

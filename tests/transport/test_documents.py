@@ -17,7 +17,7 @@ from transport.documents import (
     timestamp,
     unhealthy_document,
 )
-from transport.errors import InvalidRequest, Overloaded, ServerBUnavailable
+from transport.errors import MAX_VIOLATIONS, InvalidRequest, Overloaded, ServerBUnavailable
 from transport.messages import (
     Accuracy,
     Answer,
@@ -254,6 +254,13 @@ def test_a_bad_turn_is_named_with_its_place(turn: object, field: str) -> None:
 def test_a_turn_after_one_that_cannot_be_read_keeps_its_place() -> None:
     history = [None, {"role": "user", "text": ""}]
     assert sorted(fields_refused({"message": "Hi", "history": history})) == ["history[0]", "history[1].text"]
+
+
+@pytest.mark.parametrize("bad", [{"history": [{}] * 200_000}, {f"x{place}": 1 for place in range(200_000)}])
+def test_of_countless_faults_the_first_are_named(bad: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        prompt_from_document({"message": "Hi", **bad})
+    assert 1 <= len(refused.value.violations) <= MAX_VIOLATIONS
 
 
 def test_bad_fields_and_bad_turns_are_named_at_once() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from transport.errors import MAX_VIOLATIONS, InvalidRequest
-from transport.messages import Prompt, Role, Turn
+from transport.messages import MAX_TURNS, Prompt, Role, Turn
 
 SECRET = "sk-live-0123456789"
 
@@ -109,6 +109,13 @@ def test_no_more_violations_are_named_than_a_status_can_carry() -> None:
     with pytest.raises(InvalidRequest, match=r"; and more$") as refused:
         Prompt(message="Hi", history=history)
     assert len(refused.value.violations) == MAX_VIOLATIONS
+
+
+def test_a_history_has_its_limit() -> None:
+    turn = Turn(role=Role.USER, text="Hi")
+    assert len(Prompt(message="Hi", history=(turn,) * MAX_TURNS).history) == MAX_TURNS
+    with pytest.raises(InvalidRequest, match="^history: must have 10000 turns at most$"):
+        Prompt(message="Hi", history=(turn,) * (MAX_TURNS + 1))
 
 
 def test_text_of_every_script_is_taken() -> None:

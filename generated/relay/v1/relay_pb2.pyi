@@ -194,7 +194,7 @@ class ProcessRequest(_message.Message):
     """The caller's idempotency key, 1 to 128 of A-Za-z0-9._:-; empty: the server makes one."""
     @_builtins.property
     def history(self) -> _containers.RepeatedCompositeFieldContainer[Global___Turn]:
-        """Earlier turns, oldest first; default none."""
+        """Earlier turns, oldest first, 10000 at most; default none."""
 
     def __init__(
         self,
@@ -261,7 +261,7 @@ class StreamProcessRequest(_message.Message):
     """Resume after this sequence number; not built yet: other than 0 is refused as UNSUPPORTED."""
     @_builtins.property
     def history(self) -> _containers.RepeatedCompositeFieldContainer[Global___Turn]:
-        """Earlier turns, oldest first; default none."""
+        """Earlier turns, oldest first, 10000 at most; default none."""
 
     @_builtins.property
     def resume_window(self) -> _duration_pb2.Duration:
