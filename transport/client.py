@@ -23,7 +23,7 @@ from generated.relay.v1 import relay_pb2 as pb
 from generated.relay.v1 import relay_pb2_grpc
 from transport import codec
 from transport.channel import Dial, open_channel
-from transport.errors import Internal, InvalidRequest, RelayError, ServerBUnavailable, Violation
+from transport.errors import Internal, InvalidRequest, RelayError, ServerBUnavailable, Unauthenticated, Violation
 from transport.messages import Answer, Event, Finished, Models, Prompt, Status, request_id_fault
 from transport.metadata import ON_BEHALF_OF, Metadata, call_metadata
 from transport.status import error_from_call

@@ -114,7 +114,7 @@ def test_no_more_violations_are_named_than_a_status_can_carry() -> None:
 def test_a_history_has_its_limit() -> None:
     turn = Turn(role=Role.USER, text="Hi")
     assert len(Prompt(message="Hi", history=(turn,) * MAX_TURNS).history) == MAX_TURNS
-    with pytest.raises(InvalidRequest, match="^history: must have 10000 turns at most$"):
+    with pytest.raises(InvalidRequest, match=r"^history: must have 10000 turns at most$"):
         Prompt(message="Hi", history=(turn,) * (MAX_TURNS + 1))
 
 
