@@ -3,11 +3,13 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any, TypeVar
 
 import jsonschema
 import pytest
 from mcp import Client
+from mcp_types import CallToolResult
 
 import server_a
 from server_a.tools import create_server
@@ -17,6 +19,8 @@ from tests.server_a.conftest import Behind, OpenBehind
 from transport.errors import InvalidRequest, ProviderProtocol, ServerBUnavailable
 
 pytestmark = pytest.mark.anyio
+
+T = TypeVar("T")
 
 NOWHERE = "127.0.0.1:1"
 TOOLS = {
@@ -28,13 +32,19 @@ TOOLS = {
 }
 
 
-@pytest.fixture
-async def b(behind: OpenBehind, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Behind]:
+@pytest.fixture(scope="module")
+async def b(behind: OpenBehind) -> AsyncIterator[Behind]:
     """A Server B, with the environment and the working folder such that the coroutines find it."""
-    async with behind() as opened:
-        monkeypatch.chdir(opened.folder)
-        monkeypatch.setenv("SERVER_B_TARGET", opened.target)
-        yield opened
+    with pytest.MonkeyPatch.context() as patch:
+        async with behind() as opened:
+            patch.chdir(opened.folder)
+            patch.setenv("SERVER_B_TARGET", opened.target)
+            yield opened
+
+
+async def on_a_new_loop(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Runs a coroutine on an event loop of its own, which reads the settings anew."""
+    return await asyncio.to_thread(asyncio.run, coroutine)
 
 
 async def test_send_message_returns_the_answer_document(b: Behind) -> None:
@@ -50,7 +60,7 @@ async def test_send_message_stream_returns_the_whole_text(b: Behind) -> None:
 
 async def test_the_whole_prompt_is_passed_on(b: Behind) -> None:
     await server_a.send_message("Now?", "Be brief.", [{"role": "user", "text": "Then?"}], "some-model", 0.5, 99, "r-2")
-    prompt = b.provider.tries[0].prompt
+    prompt = b.provider.tries[-1].prompt
     assert (prompt.message, prompt.context, prompt.model) == ("Now?", "Be brief.", "some-model")
     assert (prompt.temperature, prompt.max_tokens, prompt.request_id) == (0.5, 99, "r-2")
     assert [turn.text for turn in prompt.history] == ["Then?"]
@@ -64,9 +74,10 @@ async def test_the_lookups_return_documents(b: Behind) -> None:
 
 
 async def test_a_bad_argument_raises_before_anything_is_asked(b: Behind) -> None:
+    before = len(b.provider.tries)
     with pytest.raises(InvalidRequest, match="temperature"):
         await server_a.send_message("Hi", temperature=float("nan"))
-    assert not b.provider.tries
+    assert len(b.provider.tries) == before
 
 
 async def test_a_stream_that_is_cut_short_raises(
@@ -75,7 +86,7 @@ async def test_a_stream_that_is_cut_short_raises(
     async with behind(*HELLO[:-1]) as cutting:
         monkeypatch.setenv("SERVER_B_TARGET", cutting.target)
         with pytest.raises(ProviderProtocol):
-            await server_a.send_message_stream("Hi")
+            await on_a_new_loop(server_a.send_message_stream("Hi"))
 
 
 async def test_without_server_b_the_coroutines_raise_and_the_health_check_tells(
@@ -84,8 +95,8 @@ async def test_without_server_b_the_coroutines_raise_and_the_health_check_tells(
     monkeypatch.setenv("SERVER_B_TARGET", NOWHERE)
     for call in (server_a.send_message("Hi"), server_a.list_available_models(), server_a.get_server_b_config()):
         with pytest.raises(ServerBUnavailable, match=NOWHERE):
-            await call
-    health = await server_a.check_server_b_health()
+            await on_a_new_loop(call)
+    health = await on_a_new_loop(server_a.check_server_b_health())
     assert health["status"] == "unhealthy"
     assert NOWHERE in health["error"]
 
@@ -140,15 +151,20 @@ async def test_the_streamed_tool_tells_its_finish(client: Client) -> None:
 async def test_null_is_the_same_as_absent(client: Client, b: Behind) -> None:
     result = await client.call_tool("send_message", {"message": "Hi", "model": None, "history": None})
     assert not result.is_error
-    assert b.provider.tries[0].prompt.history == ()
+    assert b.provider.tries[-1].prompt.history == ()
 
 
 async def test_an_error_nobody_foresaw_says_nothing_of_itself(
-    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    b: Behind, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("SERVER_B_CLIENT_KEY_FILE", "a-secret-path")
     monkeypatch.setenv("SERVER_B_TLS", "true")
-    result = await client.call_tool("get_server_b_config", {})
+
+    async def ask() -> CallToolResult:
+        async with Client(create_server().protocol) as client:
+            return await client.call_tool("get_server_b_config", {})
+
+    result = await on_a_new_loop(ask())
     assert result.is_error
     assert result.meta is not None
     assert result.meta["reason"] == "INTERNAL"

@@ -27,6 +27,10 @@ HI = Prompt(message="Hi")
 LONG_S = 3600.0
 
 
+@pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """Runs on both event loops: their clocks and timers differ in how finely they count."""
+    return "asyncio", {"use_uvloop": request.param}
 
 
 def patient(
