@@ -1,15 +1,19 @@
 """`python -m server_b`, as its users run it."""
 
 import asyncio
+import contextlib
 import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.certificates import Authority
 from tests.programs import Program, environment, running
+from tests.serving import late_events
 from transport.channel import Dial
 from transport.client import RelayClient
 from transport.errors import Draining, Unauthenticated
@@ -30,8 +34,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def client_of(program: Program) -> RelayClient:
-    return RelayClient(Dial(target=program.address), timeout_s=LIMIT_S)
+@contextlib.asynccontextmanager
+async def client_of(program: Program, **dial: Any) -> AsyncIterator[RelayClient]:
+    async with RelayClient(Dial(target=program.address, **dial), timeout_s=LIMIT_S) as client:
+        yield client
+    await late_events()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -74,10 +81,9 @@ async def test_tokens_and_tls_of_the_environment_are_in_force(folder: Path) -> N
     pair = authority.issue("server")
     settings = {"GRPC_PORT": "0", "TLS_CERT_FILE": pair.cert_file, "TLS_KEY_FILE": pair.key_file}
     async with running(folder, "server_b", **settings, RELAY_TOKENS=f"alice:{SECRET}") as program:
-        dial = Dial(target=program.address, tls=True, ca_file=authority.ca_file, token=SECRET)
-        async with RelayClient(dial, timeout_s=LIMIT_S) as client:
+        async with client_of(program, tls=True, ca_file=authority.ca_file, token=SECRET) as client:
             assert (await client.get_status()).provider == "mock"
-        async with RelayClient(Dial(target=program.address, tls=True, ca_file=authority.ca_file)) as stranger:
+        async with client_of(program, tls=True, ca_file=authority.ca_file) as stranger:
             with pytest.raises(Unauthenticated):
                 await stranger.get_status()
     assert SECRET not in "".join(program.lines)

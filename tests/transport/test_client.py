@@ -11,7 +11,7 @@ import pytest
 from generated.relay.v1 import relay_pb2 as pb
 from server_b.providers.base import Text
 from tests.scripted import OPENING, PATIENCE_S, End, ScriptedProvider
-from tests.serving import serving
+from tests.serving import late_events, serving
 from transport.channel import Dial
 from transport.client import RelayClient
 from transport.errors import (
@@ -46,6 +46,7 @@ async def answering(handler: Handler) -> AsyncIterator[RelayClient]:
             yield client
     finally:
         await server.stop(0)
+        await late_events()
 
 
 async def streamed(client: RelayClient) -> list[Any]:

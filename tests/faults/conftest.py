@@ -1,0 +1,71 @@
+"""Faults are counted: what was injected, how often, what each door saw, and the worst time; `scripts/faults` shows it."""
+
+import os
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import pytest
+
+FULL = os.environ.get("RELAY_FAULTS") == "full"
+
+
+@dataclass(slots=True)
+class Row:
+    """What one door saw of one fault."""
+
+    count: int = 0
+    seen: set[str] = field(default_factory=set)
+    worst_s: float = 0.0
+
+
+class Saw(Protocol):
+    """Notes one injection."""
+
+    def __call__(self, *, fault: str, door: str, saw: str, seconds: float) -> None:
+        """`fault` as a short sentence; `saw` a reason or an outcome; `seconds` until the door knew."""
+
+
+ROWS = pytest.StashKey[dict[tuple[str, str], Row]]()
+
+
+@pytest.fixture
+def saw(request: pytest.FixtureRequest) -> Saw:
+    """Notes what a door saw of a fault, for the table."""
+    rows = request.config.stash.setdefault(ROWS, defaultdict(Row))
+
+    def note(*, fault: str, door: str, saw: str, seconds: float) -> None:
+        row = rows[fault, door]
+        row.count += 1
+        row.seen.add(saw)
+        row.worst_s = max(row.worst_s, seconds)
+
+    return note
+
+
+@pytest.fixture
+def rounds() -> Callable[[int], int]:
+    """How often to inject: once or so in the short form, `count` times in the full one."""
+    return lambda count: count if FULL else min(count, 2)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks everything here as a fault."""
+    for item in items:
+        if "tests/faults/" in item.nodeid:
+            item.add_marker(pytest.mark.faults)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Prints the table."""
+    rows = config.stash.get(ROWS, {})
+    if not rows:
+        return
+    terminalreporter.section("faults")
+    terminalreporter.write_line("| fault | door | times | what it saw | worst, s |")
+    terminalreporter.write_line("|---|---|---|---|---|")
+    for (fault, door), row in sorted(rows.items()):
+        terminalreporter.write_line(
+            f"| {fault} | {door} | {row.count} | {', '.join(sorted(row.seen))} | {row.worst_s:.2f} |"
+        )
