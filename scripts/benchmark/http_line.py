@@ -1,0 +1,80 @@
+"""HTTP/1.1 for a load, at the level of bytes: one request at a time on a connection that is kept."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import cast
+
+from scripts.benchmark.tally import Answer
+
+_HEAD_END = b"\r\n\r\n"
+_LAST_CHUNK = b"0\r\n\r\n"
+
+
+def post(port: int, path: str, body: bytes, *headers: str) -> bytes:
+    """Returns a POST request of JSON."""
+    lines = (f"POST {path} HTTP/1.1", f"host: 127.0.0.1:{port}", "content-type: application/json", *headers)
+    return "\r\n".join((*lines, f"content-length: {len(body)}", "", "")).encode() + body
+
+
+class HttpLine(asyncio.Protocol):
+    """One connection."""
+
+    def __init__(self, request: bytes) -> None:
+        self._request = request
+        self._transport: asyncio.Transport
+        self._answer: Answer | None = None
+        self._head = b""
+        self._left = 0
+        """Bytes of the body to come; negative: it is chunked."""
+        self._end = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is not of its class
+
+    def ask(self, answer: Answer) -> None:
+        """Sends the request once more."""
+        self._answer = answer
+        self._head = b""
+        self._transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        if self._answer is None:
+            return
+        if not self._head.endswith(_HEAD_END):
+            data = self._read_head(data)
+            if not data and self._left:
+                return
+        self._answer.receive(data)
+        if self._left < 0:
+            self._end = (self._end + data)[-len(_LAST_CHUNK) :]
+            is_over = self._end == _LAST_CHUNK
+        else:
+            self._left -= len(data)
+            is_over = self._left <= 0
+        if is_over:
+            self._finish()
+
+    def _read_head(self, data: bytes) -> bytes:
+        """Takes the head off the bytes, once it is there; returns the beginning of the body."""
+        head, ended, body = (self._head + data).partition(_HEAD_END)
+        self._head = head + ended
+        self._left, self._end = 1, b""
+        if ended:
+            _, named, value = head.lower().partition(b"content-length:")
+            self._left = int(value.partition(b"\r")[0]) if named else -1
+        return body
+
+    def _finish(self) -> None:
+        answer, self._answer = self._answer, None
+        assert answer is not None
+        answer.end()
+
+    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002  as asyncio calls it
+        if self._answer is not None:
+            self._finish()
+
+    def close(self) -> None:
+        """Drops the connection and what is under way on it."""
+        self._answer = None
+        self._transport.abort()

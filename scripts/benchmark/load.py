@@ -1,0 +1,156 @@
+"""One load on one door, in a process of its own: `python -m scripts.benchmark.load JSON`; figures on stdout, as JSON.
+
+A closed loop: each of so many callers asks again as soon as it has its answer. Nobody waits for the last answers:
+what is under way at the end is dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import resource
+import statistics
+import sys
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from scripts.benchmark.asked import Asked
+from scripts.benchmark.door import Door, open_lines
+from scripts.benchmark.loop import run
+from scripts.benchmark.processes import cpu_seconds
+from scripts.benchmark.tally import Answer, Line, Tally
+
+PAUSE_AFTER_ERROR_S = 0.05
+PATIENCE_S = 5.0
+"""What a window grows by on a machine so busy that nothing has come yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What to do."""
+
+    door: Door
+    asked: Asked
+    is_stream: bool
+    callers: int
+    warm_s: float
+    """Before counting begins."""
+    window_s: float
+    """While it is counted."""
+    spread_s: float = 0
+    """The callers' first requests are spread evenly over so much time."""
+    pids: tuple[int, ...] = ()
+    """The processes whose CPU time is counted: the target's."""
+    beside: tuple[int, ...] = ()
+    """Those that share the load's core: the stand-in."""
+
+    def to_json(self) -> str:
+        """Returns what `read` takes."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def read(cls, text: str) -> Load:
+        """Reads what `to_json` wrote."""
+        values: dict[str, Any] = json.loads(text)
+        return cls(**{**values, "door": Door(**values["door"]), "asked": Asked(**values["asked"])})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What came out."""
+
+    seconds: float
+    answers: int
+    tokens: int
+    errors: int
+    first_error: str
+    cpu_s: float
+    """Of the target's processes."""
+    load_share: float
+    """Of the load's core: this process and what shares its core, 0 to 1."""
+    latency_p50_ms: float
+    added_p50_ms: float
+    added_p99_ms: float
+    streams_timed: int
+
+
+class Loop:
+    """The callers of a load."""
+
+    def __init__(self, load: Load, lines: list[Line]) -> None:
+        self._load, self._lines = load, lines
+        self.tally = Tally()
+        self._loop = asyncio.get_running_loop()
+
+    def start(self) -> None:
+        """Sets all callers going."""
+        for number in range(self._load.callers):
+            line = self._lines[number % len(self._lines)]
+            self._loop.call_later(self._load.spread_s * number / self._load.callers, self._ask, line)
+
+    @property
+    def has_figures(self) -> bool:
+        """Whether there is something of what the load is for."""
+        if not self._load.is_stream:
+            return self.tally.answers > 0
+        return self.tally.tokens > 0 and (not self._load.asked.interval_ms or len(self.tally.added_ns) > 0)
+
+    def _ask(self, line: Line) -> None:
+        tokens = self._load.asked.tokens * self._load.door.copies
+        line.ask(Answer(self.tally, tokens, lambda: self._again(line), is_stream=self._load.is_stream))
+
+    def _again(self, line: Line) -> None:
+        if self.tally.errors:
+            self._loop.call_later(PAUSE_AFTER_ERROR_S, self._ask, line)  # a target that fails is not flooded
+        else:
+            self._ask(line)
+
+
+async def measure(load: Load) -> Figures:
+    """Runs a load and returns its figures."""
+    lines = await open_lines(load.door, load.asked, load.callers, is_stream=load.is_stream)
+    loop = Loop(load, lines)
+    loop.start()
+    await asyncio.sleep(load.warm_s + load.spread_s)
+    loop.tally.start_anew()
+    began, cpu, busy = time.monotonic(), cpu_seconds(load.pids), _busy_s(load)
+    await asyncio.sleep(load.window_s)
+    if not loop.has_figures:
+        await asyncio.sleep(PATIENCE_S)
+    seconds = time.monotonic() - began
+    figures = _figures(loop.tally, seconds, cpu_seconds(load.pids) - cpu, _busy_s(load) - busy)
+    for line in lines:
+        line.close()
+    return figures
+
+
+def _busy_s(load: Load) -> float:
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    return own.ru_utime + own.ru_stime + cpu_seconds(load.beside)
+
+
+def _figures(tally: Tally, seconds: float, cpu_s: float, busy_s: float) -> Figures:
+    return Figures(
+        seconds=seconds,
+        answers=tally.answers,
+        tokens=tally.tokens,
+        errors=tally.errors,
+        first_error=tally.first_error,
+        cpu_s=cpu_s,
+        load_share=busy_s / seconds,
+        latency_p50_ms=_percentile_ms(tally.latencies_ns, 50),
+        added_p50_ms=_percentile_ms(tally.added_ns, 50),
+        added_p99_ms=_percentile_ms(tally.added_ns, 99),
+        streams_timed=len(tally.added_ns),
+    )
+
+
+def _percentile_ms(values_ns: list[int], percent: int) -> float:
+    if len(values_ns) < 2:
+        return sum(values_ns) / 1e6
+    return statistics.quantiles(values_ns, n=100, method="inclusive")[percent - 1] / 1e6
+
+
+if __name__ == "__main__":
+    print(json.dumps(asdict(run(measure(Load.read(sys.argv[1]))))))
