@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from server_b.call import Call, Kind
 from server_b.providers.base import Ending, Opening, Provider, Text, Working
+from server_b.providers.fallback import Fallback
 from server_b.settlement import NOTHING_USED
-from transport.errors import DeadlineExceeded, ProviderProtocol, ProviderRateLimited, ProviderUnavailable
+from transport.errors import DeadlineExceeded, ProviderProtocol, ProviderRateLimited, ProviderUnavailable, RelayError
 from transport.messages import FinishReason, Usage
 
 RETRYABLE = (ProviderRateLimited, ProviderUnavailable)
@@ -68,11 +69,17 @@ async def _ask_until_answered(call: Call, provider: Provider, patience: Patience
         try:
             return await ask_once(call, provider, patience)
         except RETRYABLE as error:
-            pause_s = _pause_s(call.attempts, error.retry_after_s)
+            pause_s = min(_pause_s(call.attempts, wait_s) for wait_s in _waits_s(call, error))
             if call.started or call.attempts >= patience.attempts or not _fits(pause_s, call):
                 raise
             call.expect_word_within(pause_s + patience.first_token_s)
             await asyncio.sleep(pause_s)
+
+
+def _waits_s(call: Call, error: RelayError) -> list[float | None]:
+    """Returns what each provider said of waiting: of several, one that named no time may be there at once."""
+    failed = [one for one in call.failures if one.attempt == call.attempts and isinstance(one.error, RETRYABLE)]
+    return [one.retry_after_s for one in failed] or [error.retry_after_s]
 
 
 def _pause_s(attempt: int, retry_after_s: float | None) -> float:
@@ -89,8 +96,8 @@ def _fits(pause_s: float, call: Call) -> bool:
 
 async def _complete(call: Call, provider: Provider, _: Patience) -> Outcome:
     call.expect_word_within(math.inf)  # a whole answer is silent until it is there
-    completion = await provider.complete(call.prompt)
-    call.start(completion.model)
+    completion = await _noting(call, provider, math.inf).complete(call.prompt)
+    call.start(completion.model, completion.provider)
     if completion.text:
         call.add(completion.text)
     return Outcome(completion.finish_reason, completion.usage)
@@ -98,6 +105,7 @@ async def _complete(call: Call, provider: Provider, _: Patience) -> Outcome:
 
 async def _stream(call: Call, provider: Provider, patience: Patience) -> Outcome:
     call.expect_word_within(patience.first_token_s)
+    provider = _noting(call, provider, patience.first_token_s)
     async with contextlib.aclosing(provider.stream(call.prompt)) as pieces:
         async for piece in pieces:
             match piece:
@@ -105,10 +113,22 @@ async def _stream(call: Call, provider: Provider, patience: Patience) -> Outcome
                     call.add(piece.text, piece.count)
                     await call.room()
                 case Opening():
-                    call.start(piece.model)
+                    call.start(piece.model, piece.provider)
                 case Ending():
                     return Outcome(piece.finish_reason, piece.usage)
                 case Working():
                     pass  # nothing to show, but a sign of life
             call.expect_word_within(patience.token_gap_s)
     raise ProviderProtocol("the provider's stream ended before its own end mark")
+
+
+def _noting(call: Call, provider: Provider, first_word_s: float) -> Provider:
+    """Has a provider that is made of several tell of each that fails; the next has its own time for a first word."""
+    if not isinstance(provider, Fallback):
+        return provider
+
+    def note(name: str, error: RelayError) -> None:
+        call.note_failure(name, error)
+        call.expect_word_within(first_word_s)
+
+    return provider.noting(note)

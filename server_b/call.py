@@ -14,11 +14,13 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from transport.errors import Cancelled, RelayError
+from transport.errors import Cancelled, ProviderProtocol, RelayError
 from transport.messages import Answer, Delta, Event, Finished, Prompt, Started
 
 Result = TypeVar("Result")
 
+MAX_ANSWER_CHARS = 16 * 1024 * 1024
+"""More than any model says; a provider that does not end is not gathered without end."""
 READ_AHEAD_CHARS = 256 * 1024
 """How much text a call may hold that no reader has taken yet, before the provider is made to wait."""
 
@@ -39,13 +41,28 @@ class Key:
     kind: Kind
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One provider of several that did not answer."""
+
+    attempt: int
+    provider: str
+    error: RelayError
+    retry_after_s: float | None
+    """Its own: the error that is told for all of them bears the shortest."""
+
+
 class Call:
     """What is known of a call so far. The Relay writes it, readers follow it."""
 
-    def __init__(self, key: Key, prompt: Prompt, provider: str) -> None:
+    def __init__(self, key: Key, prompt: Prompt, provider: str, door: str = "") -> None:
         self.key = key
         self.prompt = prompt
+        self.door = door
         self.provider = provider
+        """Who answers; until that is known, all who may."""
+        self.failures: list[Failure] = []
+        """Of those who may answer, in the order in which they were asked; empty where there is but one."""
         self.started: Started | None = None
         self.finished: Finished | None = None
         self.error: RelayError | None = None
@@ -63,6 +80,8 @@ class Call:
         self._scope: asyncio.Timeout | None = None
         self._silence_ends = math.inf
         self.began_at = asyncio.get_running_loop().time()
+        self.asked_at: float | None = None
+        """When the provider was first asked."""
         self.first_piece_at: float | None = None
         self.attempts = 0
         self.deadline = 0.0
@@ -81,6 +100,7 @@ class Call:
 
     def patience(self) -> asyncio.Timeout:
         """Makes the time limit under which the provider is asked; Cancel and a later deadline move it."""
+        self.asked_at = asyncio.get_running_loop().time()
         self._scope = asyncio.timeout_at(self.deadline)
         return self._scope
 
@@ -99,8 +119,13 @@ class Call:
             now = asyncio.get_running_loop().time()
             self._scope.reschedule(now if self.cancelled_softly else min(self._silence_ends, self.deadline))
 
-    def start(self, model: str) -> None:
-        """The provider's first event has come."""
+    def note_failure(self, provider: str, error: RelayError) -> None:
+        """One of several providers has failed before it began to answer."""
+        self.failures.append(Failure(self.attempts, provider, error, error.retry_after_s))
+
+    def start(self, model: str, provider: str = "") -> None:
+        """The provider's first event has come; `provider` where there are several."""
+        self.provider = provider or self.provider
         self.first_piece_at = asyncio.get_running_loop().time()
         self.started = self._started(model)
         self._wake()
@@ -109,9 +134,11 @@ class Call:
         return Started(request_id=self.key.request_id, model=model, provider=self.provider)
 
     def add(self, text: str, count: int = 1) -> None:
-        """More text has come, made of `count` provider deltas."""
+        """More text has come, made of `count` provider deltas; raises ProviderProtocol where it is too much."""
         self.delta_count += count
         self.text_chars += len(text)
+        if self.text_chars > MAX_ANSWER_CHARS:
+            raise ProviderProtocol(f"the provider's answer is longer than {MAX_ANSWER_CHARS} characters")
         self._texts.append((text, self.delta_count))
         self._wake()
 
@@ -131,6 +158,7 @@ class Call:
     def fail(self, error: RelayError) -> None:
         """The call has failed."""
         self.error = error
+        self._forget_unread()
         self._wake()
 
     def _wake(self) -> None:
@@ -190,7 +218,13 @@ class Call:
     def leave(self) -> bool:
         """Counts one reader less; without readers a running call is aborted. Returns whether it was never begun."""
         self._readers -= 1
+        self._forget_unread()
         return self._readers == 0 and not self.ended and not self.abort(Cancelled())
+
+    def _forget_unread(self) -> None:
+        # A caller who takes no data does not take the status either, which holds on to the call.
+        if self._readers == 0 and self.error is not None:
+            self._texts.clear()
 
     async def events(self) -> AsyncIterator[Event]:
         """Yields the events from the first one on; what has gathered since the last look is one Delta.

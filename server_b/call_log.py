@@ -13,21 +13,29 @@ logger = logging.getLogger("relay.calls")
 
 
 def log_call(call: Call, finished: Finished, error: RelayError | None, *, now: float) -> None:
-    """Writes the line; times in seconds, `first_token_s` from admission."""
+    """Writes the line; times in seconds from admission: until the provider was asked, its first token, the end."""
     usage = finished.usage
     facts: dict[str, Any] = {
         "request_id": call.key.request_id,
         "caller": call.key.caller,
+        "door": call.door or None,
         "rpc": call.key.kind.value,
         "provider": call.provider,
         "model": finished.model,
         "outcome": error.reason if error else finished.finish_reason and finished.finish_reason.value,
         "attempts": call.attempts,
-        "first_token_s": None if call.first_piece_at is None else round(call.first_piece_at - call.began_at, 4),
-        "total_s": round(now - call.began_at, 4),
+        "queue_s": _since(call, call.asked_at),
+        "first_token_s": _since(call, call.first_piece_at),
+        "total_s": _since(call, now),
         "input_tokens": usage.input_tokens,
         "output_tokens": usage.output_tokens,
         "accuracy": usage.accuracy.value,
         "usd": None if finished.cost.usd is None else f"{finished.cost.usd:f}",
     }
+    if call.failures:
+        facts["tried"] = ",".join(f"{failure.provider}:{failure.error.reason}" for failure in call.failures)
     logger.log(logging.WARNING if error else logging.INFO, "call", extra={"facts": facts})
+
+
+def _since(call: Call, at: float | None) -> float | None:
+    return None if at is None else round(at - call.began_at, 4)

@@ -81,29 +81,37 @@ class Relay:
         self._provider_error = ""
         self._provider_answered = False
 
+    @property
+    def most_calls(self) -> int:
+        """How many calls may run at once; more are Overloaded."""
+        return self._limits.concurrent_calls
+
     # Calls.
 
-    async def process(self, prompt: Prompt, *, caller: str, timeout_s: float | None = None) -> Answer:
+    async def process(self, prompt: Prompt, *, caller: str, door: str = "", timeout_s: float | None = None) -> Answer:
         """Answers a prompt whole; raises a RelayError. `timeout_s` is the caller's deadline, in seconds."""
-        with self.admit(prompt, caller=caller, kind=Kind.WHOLE, timeout_s=timeout_s) as call:
+        with self.admit(prompt, caller=caller, kind=Kind.WHOLE, door=door, timeout_s=timeout_s) as call:
             return await self.answer(call)
 
     async def stream_process(
-        self, prompt: Prompt, *, caller: str, timeout_s: float | None = None
+        self, prompt: Prompt, *, caller: str, door: str = "", timeout_s: float | None = None
     ) -> AsyncGenerator[Event, None]:
         """Yields one Started, Deltas and one Finished, or raises a RelayError; closing it leaves the call."""
-        with self.admit(prompt, caller=caller, kind=Kind.STREAM, timeout_s=timeout_s) as call:
+        with self.admit(prompt, caller=caller, kind=Kind.STREAM, door=door, timeout_s=timeout_s) as call:
             async for event in self.events(call):
                 yield event
 
     @contextlib.contextmanager
-    def admit(self, prompt: Prompt, *, caller: str, kind: Kind, timeout_s: float | None = None) -> Iterator[Call]:
+    def admit(
+        self, prompt: Prompt, *, caller: str, kind: Kind, door: str = "", timeout_s: float | None = None
+    ) -> Iterator[Call]:
         """Admits a request, or joins it to the call that has its key; nothing is asked of the provider yet.
 
-        Leaving the context leaves the call. Raises Draining, Overloaded, or InvalidRequest on request_id.
+        Leaving the context leaves the call. `door` is for the log. Raises Draining, Overloaded, or InvalidRequest on
+        request_id.
         """
         key = Key(caller, prompt.request_id or str(uuid.uuid4()), kind)
-        call = self._calls.find(key, prompt) or self._new_call(key, prompt)
+        call = self._calls.find(key, prompt) or self._new_call(key, prompt, door)
         call.join(self._deadline(timeout_s))
         self._readers += 1
         self._idle.clear()
@@ -131,12 +139,12 @@ class Relay:
         running = self._calls.find_running(caller, request_id)
         return sum(call.cancel_softly() for call in running) > 0
 
-    def _new_call(self, key: Key, prompt: Prompt) -> Call:
+    def _new_call(self, key: Key, prompt: Prompt, door: str) -> Call:
         if self._draining:
             raise Draining(request_id=key.request_id)
         if len(self._calls) >= self._limits.concurrent_calls:
             raise Overloaded(request_id=key.request_id, retry_after_s=OVERLOADED_RETRY_AFTER_S)
-        call = Call(key, prompt, self._provider.name)
+        call = Call(key, prompt, self._provider.name, door)
         self._calls.add(call)
         return call
 
@@ -162,12 +170,10 @@ class Relay:
             failure = self.report(error, request_id=call.key.request_id)
         outcome = None if failure else task.result()
         finished = self._finished(call, outcome, failure)
+        self._note_health(call, failure)
         if failure is None:
-            self._provider_answered, self._provider_error = True, ""
             call.finish(finished)
         else:
-            if isinstance(failure, PROVIDER_FAULTS):
-                self._provider_error = failure.reason
             failure.request_id, failure.spent = call.key.request_id, finished
             call.fail(failure)
         self._processed += 1
@@ -182,18 +188,31 @@ class Relay:
             finish_reason=outcome.finish_reason if outcome else None,
             model=model,
             usage=usage,
-            cost=self._cost(model, usage, call.key.request_id),
+            cost=self._cost(call.provider, model, usage, call.key.request_id),
             completed_at=datetime.now(UTC),
             duration_s=self._now() - call.began_at,
             sequence=call.delta_count + 2,
         )
 
-    def _cost(self, model: str, usage: Usage, request_id: str) -> Cost:
+    def _cost(self, provider: str, model: str, usage: Usage, request_id: str) -> Cost:
         try:
-            return self._price(self._provider.name, model, usage)
+            return self._price(provider, model, usage)
         except Exception as error:  # noqa: BLE001 - a call without an end would keep its readers waiting for ever
             self.report(error, request_id=request_id)
             return Cost()
+
+    def _note_health(self, call: Call, failure: RelayError | None) -> None:
+        """Takes from a call that has ended how the provider is; of several, each that failed in the last try."""
+        failed = [(one.provider, one.error) for one in call.failures if one.attempt == call.attempts]
+        if failure is not None and all(error is not failure for _, error in failed):
+            failed.append((call.provider, failure))
+        faults = [self._fault(name, error) for name, error in failed if isinstance(error, PROVIDER_FAULTS)]
+        if failure is None or faults:
+            self._provider_error = ", ".join(faults)
+        self._provider_answered = self._provider_answered or failure is None
+
+    def _fault(self, name: str, error: RelayError) -> str:
+        return error.reason if name == self._provider.name else f"{error.reason} {name}"
 
     def _notice_idle(self) -> None:
         # A caller may still be reading the answer of a call that has ended.

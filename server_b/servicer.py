@@ -18,7 +18,7 @@ from server_b.relay import Relay
 from transport import codec
 from transport.errors import Cancelled, InvalidRequest, Violation
 from transport.messages import request_id_fault
-from transport.metadata import AUTHORIZATION, ON_BEHALF_OF, REQUEST_ID, first_value
+from transport.metadata import AUTHORIZATION, DOOR, DOORS, ON_BEHALF_OF, REQUEST_ID, first_value
 from transport.status import aborting
 from transport.tokens import Tokens
 
@@ -40,7 +40,8 @@ class RelayServicer:
         async with self._aborting(context):
             prompt = codec.prompt_from_wire(codec.parse(pb.ProcessRequest, data))
             caller, timeout_s = self._caller(context), context.time_remaining()
-            with self._relay.admit(prompt, caller=caller, kind=Kind.WHOLE, timeout_s=timeout_s) as call:
+            door = _door(context)
+            with self._relay.admit(prompt, caller=caller, kind=Kind.WHOLE, door=door, timeout_s=timeout_s) as call:
                 await context.send_initial_metadata(((REQUEST_ID, call.key.request_id),))
                 return codec.answer_to_wire(await self._relay.answer(call))
 
@@ -48,7 +49,8 @@ class RelayServicer:
         async with self._aborting(context):
             prompt = codec.prompt_from_wire(codec.parse(pb.StreamProcessRequest, data))
             caller, timeout_s = self._caller(context), context.time_remaining()
-            with self._relay.admit(prompt, caller=caller, kind=Kind.STREAM, timeout_s=timeout_s) as call:
+            door = _door(context)
+            with self._relay.admit(prompt, caller=caller, kind=Kind.STREAM, door=door, timeout_s=timeout_s) as call:
                 await context.send_initial_metadata(((REQUEST_ID, call.key.request_id),))
                 async for event in self._relay.events(call):
                     await self._write(context, codec.event_to_wire(event))
@@ -85,6 +87,11 @@ class RelayServicer:
                 await context.write(response)
         except TimeoutError as error:
             raise Cancelled(f"the caller took no data for {self._stall_s:g} s (STALL_SECONDS)") from error
+
+
+def _door(context: Context) -> str:
+    told = first_value(context.invocation_metadata(), DOOR)
+    return told if told in DOORS else "grpc"
 
 
 def method_handlers(servicer: RelayServicer) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:

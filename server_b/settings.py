@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Mapping
+from typing import Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from server_b.asking import Patience
+from server_b.providers import model_map_from_text, provider_names_from_text
 from server_b.providers.base import Defaults
 from server_b.relay import Limits
 from transport.settings import McpServingSettings
@@ -15,7 +17,14 @@ from transport.settings import McpServingSettings
 class ServerBSettings(McpServingSettings):
     """Everything that can be set for Server B."""
 
-    ai_provider: Literal["mock", "openai", "bedrock"] = Field("mock", description="mock, openai or bedrock")
+    ai_provider: str = Field(
+        "mock", description="mock, openai or bedrock; several with commas, openai,bedrock: the next where one fails"
+    )
+    model_map: str = Field(
+        "",
+        description="A provider's model for one that is asked for, comma-separated: bedrock/gpt-4o=sonnet-v2,"
+        " provider/asked=its own",
+    )
     ai_temperature: float = Field(
         0.7, ge=0, le=2, allow_inf_nan=False, description="Temperature where a call names none, 0 to 2"
     )
@@ -56,12 +65,6 @@ class ServerBSettings(McpServingSettings):
 
     retry_attempts: int = Field(3, ge=1, le=10, description="Tries of the provider before the first delta")
     max_concurrent_calls: int = Field(1000, ge=1, le=1_000_000, description="Calls at once; more are OVERLOADED")
-    drain_seconds: float = Field(
-        30, ge=0, le=3600, allow_inf_nan=False, description="How long running calls may take after SIGTERM"
-    )
-    stall_seconds: float = Field(
-        30, gt=0, le=3600, allow_inf_nan=False, description="How long a caller may take no data before it is dropped"
-    )
     first_token_seconds: float = Field(
         60, gt=0, le=86_400, allow_inf_nan=False, description="A stream's provider may be silent so long at first"
     )
@@ -72,6 +75,17 @@ class ServerBSettings(McpServingSettings):
         300, ge=0, le=86_400, allow_inf_nan=False, description="How long an answer is kept for a repeated request_id"
     )
 
+    @field_validator("ai_provider")
+    @classmethod
+    def _providers_are_known(cls, value: str) -> str:
+        return ",".join(provider_names_from_text(value))
+
+    @field_validator("model_map")
+    @classmethod
+    def _model_map_parses(cls, value: str) -> str:
+        model_map_from_text(value)
+        return value
+
     @model_validator(mode="after")
     def _pairs(self) -> Self:
         if bool(self.tls_cert_file) != bool(self.tls_key_file):
@@ -81,6 +95,16 @@ class ServerBSettings(McpServingSettings):
         if bool(self.aws_access_key_id.get_secret_value()) != bool(self.aws_secret_access_key.get_secret_value()):
             raise ValueError("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: set both or neither")
         return self
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """The names of the providers, in the order in which they are asked."""
+        return provider_names_from_text(self.ai_provider)
+
+    @property
+    def models(self) -> Mapping[tuple[str, str], str]:
+        """A provider's model, by its name and the model that was asked for."""
+        return model_map_from_text(self.model_map)
 
     @property
     def defaults(self) -> Defaults:

@@ -25,7 +25,7 @@ def settled_usage(call: Call, counted: Usage | None, error: RelayError | None = 
         return counted
     if call.delta_count:
         return _estimate(call)
-    if isinstance(error, _REFUSALS):
+    if isinstance(error, _REFUSALS) and all(isinstance(failure.error, _REFUSALS) for failure in call.failures):
         return NOTHING_USED
     return Usage(accuracy=Accuracy.UNKNOWN)
 

@@ -214,6 +214,8 @@ def prompt_from_document(document: object) -> Prompt:
     if unknown := tuple(itertools.islice(strangers, MAX_VIOLATIONS + 1)):
         raise InvalidRequest.of(*unknown)
     given = {name: value for name, value in document.items() if value is not None}
+    if isinstance(most := given.get("max_tokens"), float) and most.is_integer():
+        given["max_tokens"] = int(most)  # JSON has one kind of number: 5.0 is the integer 5
     read = list(_turns(given.pop("history", ())))
     violations = [turn for turn in read if isinstance(turn, Violation)]
     # A turn that cannot be read keeps its place, so that the others are named by theirs.

@@ -253,7 +253,10 @@ class Status:
     provider_configured: bool
     provider_state: State
     provider_error: str
-    """Reason of the provider's last failure; empty: none since its last success."""
+    """Reason of the provider's last failure; empty: none since its last success.
+
+    Of several providers: "REASON name" of each that failed, with commas, in the order in which they were asked.
+    """
     calls_processed: int
     default_model: str
     default_temperature: float

@@ -10,13 +10,16 @@ ON_BEHALF_OF = "relay-on-behalf-of"
 """The name of the caller's own caller; heeded from RELAY_DELEGATES only."""
 REQUEST_ID = "relay-request-id"
 """In initial metadata, before the provider is called: the id by which the call can be cancelled."""
+DOOR = "relay-door"
+"""Through which door the caller itself was asked, one of DOORS. For the log only: any caller can say anything."""
+DOORS = frozenset(("grpc", "http", "mcp"))
 
 Metadata = tuple[tuple[str, str], ...]
 
 
-def call_metadata(token: str, on_behalf_of: str = "") -> Metadata:
+def call_metadata(token: str, on_behalf_of: str = "", door: str = "") -> Metadata:
     """Makes what a caller sends; empty values are left out."""
-    pairs = ((AUTHORIZATION, f"Bearer {token}" if token else ""), (ON_BEHALF_OF, on_behalf_of))
+    pairs = ((AUTHORIZATION, f"Bearer {token}" if token else ""), (ON_BEHALF_OF, on_behalf_of), (DOOR, door))
     return tuple((key, value) for key, value in pairs if value)
 
 

@@ -139,7 +139,23 @@ class HttpTlsSettings(ProgramSettings):
     http_tls_key_file: str = Field("", description="Its PEM key")
 
 
-class McpServingSettings(TokenSettings, HttpTlsSettings):
+class StallSettings(ProgramSettings):
+    """How patient every listening program is with callers who read slowly."""
+
+    stall_seconds: float = Field(
+        30, gt=0, le=3600, allow_inf_nan=False, description="How long a caller may take no data before it is dropped"
+    )
+
+
+class DrainSettings(ProgramSettings):
+    """How patient every listening program is with calls that run when it is told to stop."""
+
+    drain_seconds: float = Field(
+        30, ge=0, le=3600, allow_inf_nan=False, description="How long running calls may take after SIGTERM"
+    )
+
+
+class McpServingSettings(TokenSettings, HttpTlsSettings, StallSettings, DrainSettings):
     """Where an MCP server listens over SSE and HTTP."""
 
     mcp_host: str = Field("127.0.0.1", description="Address that the MCP HTTP doors listen on")

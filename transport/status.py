@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import math
 from collections.abc import AsyncIterator, Callable
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import grpc
 from google.protobuf.any_pb2 import Any
@@ -146,12 +147,26 @@ async def aborting(
     """
     try:
         yield
-    except grpc.aio.AbortError:
-        raise
+    except (grpc.aio.AbortError, grpc.aio.InternalError) as error:
+        _raise_departure(error)
     except RelayError as error:
-        await context.abort_with_status(rpc_status.to_status(status_from_error(error)))
+        await _abort(context, error)
     except Exception as error:  # noqa: BLE001 - the servicer's outer door: nothing of it may reach the caller
-        await context.abort_with_status(rpc_status.to_status(status_from_error(report(error))))
+        await _abort(context, report(error))
+
+
+async def _abort(context: grpc.aio.ServicerContext[object, object], error: RelayError) -> None:
+    try:
+        await context.abort_with_status(rpc_status.to_status(status_from_error(error)))
+    except grpc.aio.InternalError as departure:
+        _raise_departure(departure)
+
+
+def _raise_departure(error: grpc.aio.BaseError) -> NoReturn:
+    """Raises CancelledError for what gRPC raises at a caller who left amid a write: no fault, and nothing to log."""
+    if isinstance(error, grpc.aio.InternalError):
+        raise asyncio.CancelledError from error
+    raise error
 
 
 def error_from_call(error: grpc.aio.AioRpcError) -> RelayError:

@@ -25,6 +25,8 @@ class Opening:
 
     model: str
     """As the provider names it."""
+    provider: str = ""
+    """Who answers, where a provider is made of several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class Completion:
     finish_reason: FinishReason
     usage: Usage | None
     """None: the provider gave no count."""
+    provider: str = ""
+    """Who answered, where a provider is made of several."""
 
 
 class Provider(Protocol):
@@ -75,7 +79,7 @@ class Provider(Protocol):
 
     @property
     def name(self) -> str:
-        """mock, openai or bedrock."""
+        """mock, openai or bedrock; of a provider that is made of several their names, with commas."""
         ...
 
     @property

@@ -17,7 +17,9 @@ from transport.errors import (
 from transport.messages import (
     FinishReason,
     Prompt,
+    Role,
     Started,
+    Turn,
 )
 
 pytestmark = pytest.mark.anyio
@@ -109,6 +111,7 @@ async def test_a_kept_stream_is_given_again_from_its_start() -> None:
         Prompt(message="Hi", model="m", request_id="id-1"),
         Prompt(message="Hi", temperature=0, request_id="id-1"),
         Prompt(message="Hi", max_tokens=1, request_id="id-1"),
+        Prompt(message="Hi", history=(Turn(role=Role.USER, text="Ho"),), request_id="id-1"),
     ],
 )
 @pytest.mark.parametrize("still_runs", [True, False])

@@ -325,7 +325,7 @@ class ProcessResponse(_message.Message):
     model: _builtins.str
     """The model that answered, as the provider names it."""
     provider: _builtins.str
-    """The provider that answered: mock, openai or bedrock."""
+    """The provider that answered: mock, openai or bedrock; all that may, as openai,bedrock, where Cancel came before one did."""
     finish_reason: Global___FinishReason.ValueType
     """Why the answer ended."""
     @_builtins.property
@@ -421,7 +421,7 @@ class Started(_message.Message):
     model: _builtins.str
     """The model that answers, as the provider names it."""
     provider: _builtins.str
-    """The provider that answers: mock, openai or bedrock."""
+    """The provider that answers: mock, openai or bedrock; all that may, as openai,bedrock, where Cancel came before one did."""
     def __init__(
         self,
         *,
@@ -670,7 +670,7 @@ class ListModelsResponse(_message.Message):
     DEFAULT_MODEL_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
     provider: _builtins.str
-    """The provider in force: mock, openai or bedrock."""
+    """The provider in force: mock, openai or bedrock; several, as openai,bedrock, where one falls back on the next."""
     default_model: _builtins.str
     """The model used where a request names none."""
     note: _builtins.str
@@ -737,13 +737,16 @@ class GetStatusResponse(_message.Message):
     state: Global___State.ValueType
     """How well the server is."""
     provider: _builtins.str
-    """The provider in force: mock, openai or bedrock."""
+    """The provider in force: mock, openai or bedrock; several, as openai,bedrock, where one falls back on the next."""
     provider_configured: _builtins.bool
     """Whether the provider has what it needs to be called, its key for one."""
     provider_state: Global___State.ValueType
-    """How well the provider is, by its last call."""
+    """How well the provider is, by its last call; degraded too where that had to fall back."""
     provider_error: _builtins.str
-    """The reason of the provider's last failure, such as PROVIDER_AUTH; empty: none since its last success."""
+    """The reason of the provider's last failure, such as PROVIDER_AUTH; empty: none since its last success.
+    Where one falls back on the next: each that failed, with its name, in the order in which they were asked, such as
+    "PROVIDER_RATE_LIMITED openai, PROVIDER_AUTH bedrock".
+    """
     calls_processed: _builtins.int
     """Calls that ended since the start, whatever their end."""
     default_model: _builtins.str
