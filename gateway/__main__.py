@@ -1,17 +1,23 @@
-"""python -m gateway: settings to application, serve, drain."""
+"""python -m gateway [check]: settings to application, serve, drain; or tells what is wrong with the settings."""
 
 from __future__ import annotations
 
+import transport.quiet_core  # noqa: F401 - before grpc
+
+# isort: split
 import argparse
 import logging
 import sys
 
 from gateway.application import create_app
-from gateway.serving import create_server, listen, serve_until_signal
+from gateway.checking import check
+from gateway.serving import create_server, serve_until_signal
 from gateway.settings import PROGRAM, GatewaySettings
+from transport.addresses import listen
 from transport.event_loop import run, stopping_signals
 from transport.logs import configure_logging
 from transport.settings import SettingsError, check_exposure, exit_for_bad_settings, read_or_exit
+from transport.stalled_readers import drop_stalled_readers
 
 EXIT_CANNOT_LISTEN = 1
 
@@ -20,7 +26,10 @@ logger = logging.getLogger("gateway")
 
 def main() -> None:
     """Runs the gateway until it is told to stop."""
-    argparse.ArgumentParser(prog=f"python -m {PROGRAM}", description="HTTP in front of Server B").parse_args()
+    parser = argparse.ArgumentParser(prog=f"python -m {PROGRAM}", description="HTTP in front of Server B")
+    parser.add_argument("check", nargs="?", choices=("check",), help="tell what is right with the settings, and end")
+    if parser.parse_args().check:
+        sys.exit(run(check()))
     settings = read_or_exit(GatewaySettings, PROGRAM)
     configure_logging(settings.log_format)
     try:
@@ -44,6 +53,7 @@ async def serve(settings: GatewaySettings) -> int:
             error.strerror,
         )
         return EXIT_CANNOT_LISTEN
+    drop_stalled_readers(listener, settings.stall_seconds)
     with listener:
         server = create_server(create_app(settings), settings)
         shown, port = f"[{host}]" if ":" in host else host, listener.getsockname()[1]

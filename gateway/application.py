@@ -44,7 +44,7 @@ def create_app(settings: GatewaySettings, *, ping_s: float = PING_S) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, ServerB]]:
         logger.info("Server B is looked for at %s", settings.server_b_target)
-        async with RelayClient(settings.dial, timeout_s=settings.timeout_seconds) as client:
+        async with RelayClient(settings.dial, timeout_s=settings.timeout_seconds, door="http") as client:
             server_b = ServerB(
                 client=client,
                 timeout_s=settings.timeout_seconds,

@@ -20,6 +20,7 @@ from transport.messages import Prompt, request_id_fault
 BODY = "(body)"
 REQUEST_ID_HEADER = "X-Request-Id"
 TIMEOUT_HEADER = "X-Request-Timeout"
+MIN_TIMEOUT_S = 0.001
 MAX_TIMEOUT_S = 86_400.0
 LONGEST_WHOLE_NUMBER = 20
 """Digits. No field takes more, and Python refuses to read thousands of them."""
@@ -35,13 +36,13 @@ def given_request_id(request_id: str | None) -> str:
 def deadline(request: Request, default_s: float) -> float:
     """Returns when the request must be answered, in the event loop's time.
 
-    X-Request-Timeout gives the seconds, above 0 and 86400 at most; `default_s` where it is absent.
+    X-Request-Timeout gives the seconds, 0.001 to 86400; `default_s` where it is absent.
     """
     text, seconds = request.headers.get(TIMEOUT_HEADER), default_s
     if text is not None:
         seconds = float(text) if _SECONDS.fullmatch(text) else 0
-        if not 0 < seconds <= MAX_TIMEOUT_S:
-            mend = f"must be a number of seconds above 0, {MAX_TIMEOUT_S:.0f} at most"
+        if not MIN_TIMEOUT_S <= seconds <= MAX_TIMEOUT_S:
+            mend = f"must be a number of seconds from {MIN_TIMEOUT_S} to {MAX_TIMEOUT_S:.0f}"
             raise InvalidRequest.of(Violation(TIMEOUT_HEADER, mend))
     return asyncio.get_running_loop().time() + seconds
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from pydantic.config import JsonDict
@@ -11,7 +11,7 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from gateway.problems import HTTP_STATUSES, PROBLEM_JSON, ProblemDocument
-from gateway.reading import MAX_TIMEOUT_S, REQUEST_ID_HEADER, TIMEOUT_HEADER
+from gateway.reading import MAX_TIMEOUT_S, MIN_TIMEOUT_S, REQUEST_ID_HEADER, TIMEOUT_HEADER
 from gateway.streaming import EVENT_STREAM
 from transport import errors
 from transport.documents import (
@@ -21,10 +21,9 @@ from transport.documents import (
     HealthDocument,
     ModelsDocument,
     StreamErrorDocument,
-    TurnDocument,
 )
 from transport.errors import RelayError
-from transport.messages import MAX_MODEL_CHARS, MAX_TEMPERATURE, MAX_TOKENS_LIMIT, REQUEST_ID_PATTERN
+from transport.messages import MAX_MODEL_CHARS, MAX_TEMPERATURE, MAX_TOKENS_LIMIT, MAX_TURNS, REQUEST_ID_PATTERN
 
 REF = "#/components/schemas/{model}"
 
@@ -55,16 +54,32 @@ data: [DONE]
 """
 
 
+_NO_NUL = r"^[^\u0000]*$"
+_NOT_BLANK = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"  # blank as str.strip has it
+
+
+class TurnDocument(BaseModel):
+    """One earlier turn."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    role: Literal["user", "assistant", "ROLE_USER", "ROLE_ASSISTANT"]
+    text: Annotated[str, Field(pattern=_NOT_BLANK, description="Not blank, no NUL")]
+
+
 class PromptDocument(BaseModel):
     """A question to a model. Null is the same as absent."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"message": "Hello!"}, _FULL_EXAMPLE]})
 
-    message: Annotated[str, Field(pattern=r"\S", description="What the user says now; not blank, no NUL")]
-    context: Annotated[str | None, Field(description="System prompt")] = None
-    history: Annotated[list[TurnDocument] | None, Field(description="Earlier turns, oldest first")] = None
+    message: Annotated[str, Field(pattern=_NOT_BLANK, description="What the user says now; not blank, no NUL")]
+    context: Annotated[str | None, Field(pattern=_NO_NUL, description="System prompt; no NUL")] = None
+    history: Annotated[
+        list[TurnDocument] | None, Field(max_length=MAX_TURNS, description="Earlier turns, oldest first")
+    ] = None
     model: Annotated[
-        str | None, Field(max_length=MAX_MODEL_CHARS, description="One of /models; absent: the server's default")
+        str | None,
+        Field(max_length=MAX_MODEL_CHARS, pattern=_NO_NUL, description="One of /models; absent: the server's default"),
     ] = None
     temperature: Annotated[
         float | None, Field(ge=0, le=MAX_TEMPERATURE, description="Absent: the server's default")
@@ -156,7 +171,7 @@ _PARAMETERS = [
         "in": "header",
         **_header(
             "Deadline in seconds; absent: TIMEOUT_SECONDS",
-            {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_TIMEOUT_S},
+            {"type": "number", "minimum": MIN_TIMEOUT_S, "maximum": MAX_TIMEOUT_S},
         ),
     },
     {

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import ssl
 from typing import Self
 
 from pydantic import Field, model_validator
 
-from transport.credentials import channel_credentials, read_pem
-from transport.settings import DialSettings, HttpTlsSettings, TokenSettings
+from transport.credentials import HttpCertificates, channel_credentials, http_certificates
+from transport.settings import DialSettings, DrainSettings, HttpTlsSettings, StallSettings, TokenSettings
 
 PROGRAM = "gateway"
 
 
-class GatewaySettings(DialSettings, TokenSettings, HttpTlsSettings):
+class GatewaySettings(DialSettings, TokenSettings, HttpTlsSettings, StallSettings, DrainSettings):
     """Everything that can be set for the gateway."""
 
     http_host: str = Field("127.0.0.1", min_length=1, description="Address that the gateway listens on")
@@ -22,18 +21,12 @@ class GatewaySettings(DialSettings, TokenSettings, HttpTlsSettings):
         "",
         description="Browsers' origins that may call the gateway, comma-separated, such as https://app.example; or *",
     )
-    drain_seconds: float = Field(
-        30, ge=0, le=3600, allow_inf_nan=False, description="How long running calls may take after SIGTERM"
-    )
 
     @model_validator(mode="after")
     def _certificates_can_be_used(self) -> Self:
         if self.server_b_tls:
             channel_credentials(self.dial)
-        if bool(self.http_tls_cert_file) != bool(self.http_tls_key_file):
-            raise ValueError("HTTP_TLS_CERT_FILE and HTTP_TLS_KEY_FILE: set both or neither")
-        if self.http_tls_cert_file:
-            _check_pair(self.http_tls_cert_file, self.http_tls_key_file)
+        http_certificates(self.http_tls_cert_file, self.http_tls_key_file)
         return self
 
     @property
@@ -42,19 +35,11 @@ class GatewaySettings(DialSettings, TokenSettings, HttpTlsSettings):
         return tuple(origin.strip().rstrip("/") for origin in self.cors_origins.split(",") if origin.strip())
 
     @property
+    def http_certificates(self) -> HttpCertificates | None:
+        """What `python -m gateway` speaks HTTPS with, as it lies on disk now."""
+        return http_certificates(self.http_tls_cert_file, self.http_tls_key_file)
+
+    @property
     def serves_tls(self) -> bool:
         """Whether `python -m gateway` speaks HTTPS."""
         return bool(self.http_tls_cert_file)
-
-
-def _check_pair(cert_file: str, key_file: str) -> None:
-    read_pem("HTTP_TLS_CERT_FILE", cert_file)
-    read_pem("HTTP_TLS_KEY_FILE", key_file)
-    try:
-        # Without a password given, OpenSSL would ask for one on the terminal.
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert_file, key_file, password=lambda: "")
-    except ssl.SSLError as error:
-        raise ValueError(
-            "HTTP_TLS_CERT_FILE and HTTP_TLS_KEY_FILE: must be a PEM certificate and its own key, unencrypted"
-            f" ({error.reason or 'refused by OpenSSL'})"
-        ) from error

@@ -1,7 +1,10 @@
-"""python -m server_a [stdio|sse|http]: serves Server A's tools until told to stop."""
+"""python -m server_a [stdio|sse|http|check]: serves Server A's tools until told to stop, or checks the settings."""
 
 from __future__ import annotations
 
+import transport.quiet_core  # noqa: F401 - before grpc
+
+# isort: split
 import argparse
 import sys
 
@@ -16,8 +19,14 @@ PROGRAM = "server_a"
 def main() -> None:
     """Runs Server A until its client is gone or it is told to stop."""
     parser = argparse.ArgumentParser(prog=f"python -m {PROGRAM}", description="Server A of the relay")
-    parser.add_argument("transport", nargs="?", choices=("stdio", "sse", "http"), help="default: MCP_TRANSPORT")
+    parser.add_argument(
+        "transport", nargs="?", choices=("stdio", "sse", "http", "check"), help="default: MCP_TRANSPORT"
+    )
     transport = parser.parse_args().transport
+    if transport == "check":
+        from server_a.checking import check
+
+        sys.exit(run(check()))
     settings = read_or_exit(ServerASettings, PROGRAM)
     configure_logging(settings.log_format)
     try:

@@ -42,7 +42,7 @@ async def _open_client() -> AsyncGenerator[RelayClient, None]:
     from transport.client import RelayClient
 
     settings = ServerASettings.read()
-    async with RelayClient(settings.dial, timeout_s=settings.timeout_seconds) as client:
+    async with RelayClient(settings.dial, timeout_s=settings.timeout_seconds, door="mcp") as client:
         yield client
 
 

@@ -1,20 +1,19 @@
-"""python -m server_b [grpc|stdio|sse|http]: settings to objects, run, drain."""
+"""python -m server_b [grpc|stdio|sse|http|check]: settings to objects, run, drain; or check the settings."""
 
 from __future__ import annotations
 
+import transport.quiet_core  # noqa: F401 - before grpc
+
+# isort: split
 import argparse
-import asyncio
-import contextlib
 import logging
 import sys
-from collections.abc import Coroutine
-from signal import Signals
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from server_b.opening import open_relay
 from server_b.settings import ServerBSettings
 from transport.credentials import ServerCertificates
-from transport.event_loop import run, stopping_signals
+from transport.event_loop import run, stopping_signals, unless_signalled
 from transport.logs import configure_logging
 from transport.settings import SettingsError, check_exposure, exit_for_bad_settings, read_or_exit
 
@@ -30,8 +29,12 @@ logger = logging.getLogger("relay")
 def main() -> None:
     """Runs Server B until it is told to stop."""
     parser = argparse.ArgumentParser(prog=f"python -m {PROGRAM}", description="Server B of the relay")
-    parser.add_argument("mode", nargs="?", default="grpc", choices=("grpc", "stdio", "sse", "http"))
+    parser.add_argument("mode", nargs="?", default="grpc", choices=("grpc", "stdio", "sse", "http", "check"))
     mode = parser.parse_args().mode
+    if mode == "check":
+        from server_b.checking import check
+
+        sys.exit(run(check()))
     settings = read_or_exit(ServerBSettings, PROGRAM)
     configure_logging(settings.log_format)
     try:
@@ -68,17 +71,8 @@ async def serve_grpc(settings: ServerBSettings) -> int:
         )
         await signals.get()
         logger.info("Stopping Server B: running calls have %g s to end", settings.drain_seconds)
-        await _until_second_signal(server.drain(settings.drain_seconds), signals)
+        await unless_signalled(server.drain(settings.drain_seconds), signals)
     return 0
-
-
-async def _until_second_signal(drain: Coroutine[Any, Any, None], signals: asyncio.Queue[Signals]) -> None:
-    draining, impatient = asyncio.create_task(drain), asyncio.create_task(signals.get())
-    await asyncio.wait([draining, impatient], return_when=asyncio.FIRST_COMPLETED)
-    impatient.cancel()
-    draining.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await draining
 
 
 def _certificates(settings: ServerBSettings) -> ServerCertificates | None:

@@ -39,13 +39,14 @@ CONTROL_TIMEOUT_S = 10.0
 class RelayClient:
     """Calls Server B over one channel, opened on the running event loop and closed with the context."""
 
-    def __init__(self, dial: Dial | None = None, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
-        """`timeout_s` is the deadline, in seconds, of calls that name none.
+    def __init__(self, dial: Dial | None = None, *, timeout_s: float = DEFAULT_TIMEOUT_S, door: str = "") -> None:
+        """`timeout_s` is the deadline, in seconds, of calls that name none; `door` is told to Server B's log.
 
         Raises ValueError if a token would be sent in plaintext beyond loopback, or a certificate cannot be read.
         """
         self._dial = dial or Dial()
         self._timeout_s = timeout_s
+        self._door = door
         self._channel = open_channel(self._dial)
         self._stub: relay_pb2_grpc.RelayServiceAsyncStub = relay_pb2_grpc.RelayServiceStub(self._channel)
 
@@ -140,7 +141,7 @@ class RelayClient:
     def _metadata(self, on_behalf_of: str) -> Metadata:
         if on_behalf_of and not CALLER_NAME.fullmatch(on_behalf_of):
             raise InvalidRequest.of(Violation(ON_BEHALF_OF, NAME_RULE))
-        return call_metadata(self._dial.token, on_behalf_of)
+        return call_metadata(self._dial.token, on_behalf_of, self._door)
 
     @contextlib.contextmanager
     def _raising(self, request_id: str) -> Iterator[None]:
@@ -154,7 +155,8 @@ class RelayClient:
         if isinstance(error, ServerBUnavailable):
             return ServerBUnavailable(
                 f"Server B cannot be reached at {self.target}, or was lost amid the call:"
-                " start it with `python -m server_b`, or set SERVER_B_TARGET to where it listens",
+                " start it with `python -m server_b`, or set SERVER_B_TARGET to where it listens;"
+                " `python -m server_a check` or `python -m gateway check` tells what is wrong",
                 request_id=request_id,
             )
         if isinstance(error, Unauthenticated):

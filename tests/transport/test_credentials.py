@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.certificates import Authority, Pair
+from scripts.certificates import Authority, Pair
 from tests.serving import serving
 from transport.client import RelayClient
 from transport.credentials import ServerCertificates
@@ -63,6 +63,15 @@ async def test_mutual_tls_serves_only_clients_with_a_certificate_of_the_authorit
         assert await is_answered(client(cert_file=mine.cert_file, key_file=mine.key_file))
         assert not await is_answered(client())
         assert not await is_answered(client(cert_file=foreign.cert_file, key_file=foreign.key_file))
+
+
+async def test_servers_behind_a_list_of_addresses_are_served_where_their_certificates_are_for_the_first(
+    authority: Authority, pair: Pair
+) -> None:
+    certificates = ServerCertificates(pair.cert_file, pair.key_file)
+    async with serving(certificates=certificates) as one, serving(certificates=certificates) as other:
+        for target in (f"ipv4:{one.target},{other.target}", f"ipv4:127.0.0.1:1,{other.target}"):
+            assert await is_answered(one.client(target=target, tls=True, ca_file=authority.ca_file))
 
 
 async def test_a_renewed_certificate_is_used_without_a_restart(

@@ -1,0 +1,107 @@
+"""What is shut unless it is opened by a setting: addresses beyond loopback, foreign Hosts and Origins, CORS."""
+
+import asyncio
+import contextlib
+import sys
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from scripts.certificates import Authority
+from tests.programs import environment, running
+
+pytestmark = pytest.mark.anyio
+
+LIMIT_S = 30.0
+
+
+def shown(value: object) -> str:
+    return " ".join(value) if isinstance(value, tuple) else str(value)
+
+
+LISTENERS = pytest.mark.parametrize(
+    ("program", "host_name"),
+    [
+        (("server_b",), "GRPC_HOST"),
+        (("server_b", "sse"), "MCP_HOST"),
+        (("server_a", "http"), "MCP_HOST"),
+        (("gateway",), "HTTP_HOST"),
+    ],
+    ids=shown,
+)
+MCP_DOORS = pytest.mark.parametrize(
+    ("program", "port"),
+    [(("server_a", "http"), "MCP_PORT_A"), (("server_a", "sse"), "MCP_PORT_A"), (("server_b", "http"), "MCP_PORT_B")],
+    ids=shown,
+)
+
+
+async def refusal(folder: Path, program: tuple[str, ...], settings: dict[str, str]) -> tuple[int | None, str]:
+    """Starts a program, which must not go well; returns the exit code and what it wrote."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", *program),
+        cwd=folder,
+        env=environment(settings),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(LIMIT_S):
+            _, told = await process.communicate()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+    return process.returncode, told.decode()
+
+
+@LISTENERS
+async def test_beyond_loopback_a_start_without_tokens_or_without_tls_is_refused(
+    program: tuple[str, ...], host_name: str, tmp_path: Path
+) -> None:
+    pair = Authority(tmp_path, "ca").issue("server")
+    prefix = "" if host_name == "GRPC_HOST" else "HTTP_"
+    tls = {f"{prefix}TLS_CERT_FILE": pair.cert_file, f"{prefix}TLS_KEY_FILE": pair.key_file}
+    tokens = {"RELAY_TOKENS": "ann:a-token"}
+    for given, missing in (({}, "tokens (RELAY_TOKENS) and TLS"), (tokens, "TLS"), (tls, "tokens (RELAY_TOKENS)")):
+        code, told = await refusal(tmp_path, program, {host_name: "0.0.0.0", **given})
+        assert told.startswith(f"{program[0]}: {host_name}: 0.0.0.0 is beyond loopback, which needs {missing};")
+        assert "RELAY_INSECURE=true" in told
+        assert (code, len(told.splitlines())) == (2, 1)
+
+
+@MCP_DOORS
+async def test_mcps_doors_check_host_and_origin_on_every_address_and_know_no_cors(
+    program: tuple[str, ...], port: str, tmp_path: Path
+) -> None:
+    async with (
+        running(tmp_path, *program, MCP_HOST="127.0.0.2", **{port: "0"}) as door,
+        httpx2.AsyncClient(base_url=f"http://127.0.0.2:{door.port}", timeout=LIMIT_S, trust_env=False) as http,
+    ):
+        for headers, status in (
+            ({"Host": "localhost"}, 404),
+            ({"Host": "evil.example"}, 421),
+            ({"Host": f"127.0.0.2:{door.port}"}, 421),
+            ({"Host": "localhost", "Origin": "https://evil.example"}, 403),
+            ({"Host": "localhost", "Origin": "http://localhost:3000"}, 404),
+        ):
+            answer = await http.get("/nowhere", headers=headers)
+            assert (headers, answer.status_code) == (headers, status)
+            assert not cors_headers(answer)
+        asked = {"Host": "localhost", "Origin": "http://localhost:3000", "Access-Control-Request-Method": "POST"}
+        assert not cors_headers(await http.options("/mcp", headers=asked))
+
+
+async def test_the_gateway_knows_no_cors_unless_it_is_set(tmp_path: Path) -> None:
+    asked = {"Origin": "https://app.example", "Access-Control-Request-Method": "POST"}
+    async with (
+        running(tmp_path, "gateway", HTTP_PORT="0") as plain,
+        running(tmp_path, "gateway", HTTP_PORT="0", CORS_ORIGINS="https://app.example") as opened,
+        httpx2.AsyncClient(timeout=LIMIT_S, trust_env=False) as http,
+    ):
+        assert not cors_headers(await http.options(f"http://{plain.address}/process", headers=asked))
+        assert cors_headers(await http.options(f"http://{opened.address}/process", headers=asked))
+
+
+def cors_headers(answer: httpx2.Response) -> list[str]:
+    return [name for name in answer.headers if name.startswith("access-control")]
