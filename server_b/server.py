@@ -7,23 +7,24 @@ import contextlib
 from typing import Any
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2
 from grpc_health.v1.health import aio as health_aio
-from grpc_reflection.v1alpha import reflection, reflection_pb2
-from grpc_reflection.v1alpha.reflection import aio as reflection_aio
 
 from server_b.interceptors import RequireToken
 from server_b.relay import Relay
 from server_b.servicer import DEFAULT_STALL_S, RelayServicer, method_handlers
+from server_b.standard_services import health_handlers, reflection_handlers
 from transport.channel import DEFAULT_MAX_MESSAGE_BYTES, SERVICE
 from transport.credentials import ServerCertificates
 from transport.tokens import Tokens
 
-REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
 DEFAULT_NOTICE_S = 1.0
 """How long load balancers get to see NOT_SERVING before the port closes."""
 
 HEALTH_PATIENCE_S = 1.0
+MOST_PENDING = 100_000
+SPARE_STREAMS = 100
+"""What a connection carries beyond MAX_CONCURRENT_CALLS: health, Cancel, and calls that are told OVERLOADED."""
 
 
 class Server:
@@ -42,18 +43,19 @@ class Server:
         self._relay = relay
         self._certificates = certificates
         self._grpc = grpc.aio.server(
-            interceptors=[RequireToken(tokens)] if tokens else [], options=_options(max_message_bytes)
+            interceptors=[RequireToken(tokens)] if tokens else [],
+            options=_options(max_message_bytes, streams=relay.most_calls + SPARE_STREAMS),
         )
+        self._health = health_aio.HealthServicer()
         self._grpc.add_generic_rpc_handlers(
             [
                 grpc.method_handlers_generic_handler(
                     SERVICE, method_handlers(RelayServicer(relay, tokens, stall_s=stall_s))
-                )
+                ),
+                health_handlers(self._health),
+                *reflection_handlers([SERVICE, health.SERVICE_NAME]),
             ]
         )
-        self._health = health_aio.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
-        _add_reflection(self._grpc)
 
     async def start(self, host: str, port: int) -> int:
         """Listens on host:port (0: any free port) and serves; returns the port. Raises OSError if it is taken."""
@@ -90,8 +92,13 @@ class Server:
                 await self._health.enter_graceful_shutdown()
 
 
-def _options(max_message_bytes: int) -> list[tuple[str, Any]]:
+def _options(max_message_bytes: int, streams: int) -> list[tuple[str, Any]]:
     return [
+        # What a connection may hold open, streams that it has reset but that still run included.
+        ("grpc.max_concurrent_streams", streams),
+        # Beyond 1,000 calls that wait for their turn gRPC would end some as CANCELLED; here they hear OVERLOADED.
+        ("grpc.server.max_pending_requests", MOST_PENDING),
+        ("grpc.server.max_pending_requests_hard_limit", MOST_PENDING),
         # A second server on the same port is a mistake, not a second worker.
         ("grpc.so_reuseport", 0),
         ("grpc.max_receive_message_length", max_message_bytes),
@@ -105,16 +112,3 @@ def _options(max_message_bytes: int) -> list[tuple[str, Any]]:
         # So that clients behind a name find servers that came later; running streams are never cut.
         ("grpc.max_connection_age_ms", 600_000),
     ]
-
-
-def _add_reflection(server: grpc.aio.Server) -> None:
-    servicer = reflection_aio.ReflectionServicer([SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME])
-    request, response = reflection_pb2.ServerReflectionRequest, reflection_pb2.ServerReflectionResponse
-    handler = grpc.stream_stream_rpc_method_handler(
-        servicer.ServerReflectionInfo,
-        request_deserializer=request.FromString,
-        response_serializer=response.SerializeToString,
-    )
-    # v1 has the same messages as v1alpha, under another name.
-    for name in (reflection.SERVICE_NAME, REFLECTION_V1):
-        server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(name, {"ServerReflectionInfo": handler})])

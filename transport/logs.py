@@ -2,21 +2,54 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
+
+from transport.unforeseen import class_and_place
+
+STDERR = 2
+"""The file descriptor."""
 
 
 def configure_logging(log_format: str = "text", level: int = logging.INFO) -> None:
     """Sends this program's log records to stderr, as "text" or "json"; replaces what was set before."""
-    stream = logging.StreamHandler(sys.stderr)
+    if sys.stderr is sys.__stderr__:
+        sys.stderr = _unbuffered_stderr()
+    stream = _LastingHandler(sys.stderr)
     stream.setFormatter(_JsonFormatter() if log_format == "json" else _TextFormatter())
+    stream.addFilter(_is_fit_to_be_written)
     logging.basicConfig(level=level, handlers=[stream], force=True)
-    # They would write request lines, headers or tool arguments of every call.
-    for name in ("httpx2", "httpcore2", "httpx", "openai", "botocore", "boto3", "urllib3", "mcp", "uvicorn.access"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+# Below a warning they write request lines, headers, prompts or tool arguments of every call.
+_TALKATIVE = ("httpx2", "httpcore2", "httpx", "openai", "botocore", "boto3", "urllib3", "mcp", "uvicorn.access")
+
+
+def _is_fit_to_be_written(record: logging.LogRecord) -> bool:
+    # Not by their levels: variables such as OPENAI_LOG set those anew when a library is imported.
+    return record.levelno >= logging.WARNING or not record.name.startswith(_TALKATIVE)
+
+
+def _unbuffered_stderr() -> TextIO:
+    # What a buffer cannot write, as onto a full disk, it tries again at the program's end, whose exit code is 120 then.
+    return io.TextIOWrapper(
+        io.FileIO(STDERR, "w", closefd=False),
+        encoding="utf-8",
+        errors="backslashreplace",
+        write_through=True,
+    )
+
+
+class _LastingHandler(logging.StreamHandler[TextIO]):
+    """Leaves out the lines that cannot be written: a log may not end what it tells of."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
+        if not isinstance(sys.exception(), OSError):
+            super().handleError(record)
 
 
 def _time(record: logging.LogRecord) -> str:
@@ -28,11 +61,17 @@ def _facts(record: logging.LogRecord) -> dict[str, Any]:
     return facts
 
 
+def _error(record: logging.LogRecord) -> str:
+    # Not the traceback: an exception's text may hold a key or a prompt, a library's as well as ours.
+    error = record.exc_info[1] if record.exc_info else None
+    return class_and_place(error) if error else ""
+
+
 class _TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         pairs = (f"{key}={_plain(value)}" for key, value in _facts(record).items() if value is not None)
         line = " ".join((_time(record), record.levelname, record.name, record.getMessage(), *pairs))
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        return f"{line} Traceback: {error}" if (error := _error(record)) else line
 
 
 def _plain(value: object) -> str:
@@ -49,6 +88,6 @@ class _JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
             **_facts(record),
         }
-        if record.exc_info:
-            members["trace"] = self.formatException(record.exc_info)
+        if error := _error(record):
+            members["traceback"] = error
         return json.dumps(members, default=str)

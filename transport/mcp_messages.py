@@ -10,6 +10,7 @@ import mcp_types
 
 from transport.documents import AnswerDocument, FinishDocument, answer_document, finish_document, prompt_from_document
 from transport.errors import Internal
+from transport.mcp_progress import Progress
 from transport.mcp_results import Said
 from transport.mcp_tools import Asking, Tool, create_tool
 from transport.messages import (
@@ -89,13 +90,13 @@ def stream_tool(function: Callable[..., object], *, title: str, stream_process: 
     async def answer(arguments: Mapping[str, Any], asking: Asking) -> Said:
         prompt = prompt_from_document(arguments)
         async with asking.progress.telling(), contextlib.aclosing(stream_process(prompt, asking.caller)) as events:
-            document = await _streamed(events, asking.progress.add)
+            document = await _streamed(events, asking.progress)
         return Said(document["text"], document)
 
     return _message_tool(function, title, StreamedDocument, answer)
 
 
-async def _streamed(events: AsyncGenerator[Event, None], add: Callable[[str], None]) -> StreamedDocument:
+async def _streamed(events: AsyncGenerator[Event, None], progress: Progress) -> StreamedDocument:
     texts: list[str] = []
     started: Started | None = None
     finished: Finished | None = None
@@ -103,7 +104,8 @@ async def _streamed(events: AsyncGenerator[Event, None], add: Callable[[str], No
         match event:
             case Delta():
                 texts.append(event.text)
-                add(event.text)
+                progress.add(event.text)
+                await progress.room()
             case Started():
                 started = event
             case Finished():

@@ -4,13 +4,17 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-SETTINGS, PING, HEADERS, DATA = 0x4, 0x6, 0x1, 0x0
+from tests.scripted import PATIENCE_S
+
+SETTINGS, PING, HEADERS, DATA, RST_STREAM, GOAWAY = 0x4, 0x6, 0x1, 0x0, 0x3, 0x7
 ACK, END_STREAM, END_HEADERS = 0x1, 0x1, 0x4
 INITIAL_WINDOW_SIZE = 0x4
 FRAME_HEAD_BYTES = 9
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 
-def _frame(kind: int, flags: int, stream: int, data: bytes = b"") -> bytes:
+def frame(kind: int, flags: int, stream: int, data: bytes = b"") -> bytes:
+    """Returns the bytes of one frame (RFC 9113, 4.1)."""
     return len(data).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + data
 
 
@@ -19,22 +23,26 @@ def _header(name: str, value: str) -> bytes:
     return bytes([0, len(name)]) + name.encode() + bytes([len(value)]) + value.encode()
 
 
-def _watch() -> bytes:
-    headers = {
+def headers(path: str) -> bytes:
+    """Returns the header block of a gRPC request."""
+    fields = {
         ":method": "POST",
         ":scheme": "http",
-        ":path": "/grpc.health.v1.Health/Watch",
+        ":path": path,
         ":authority": "127.0.0.1",
         "content-type": "application/grpc",
         "te": "trailers",
     }
-    block = b"".join(_header(name, value) for name, value in headers.items())
+    return b"".join(_header(name, value) for name, value in fields.items())
+
+
+def _watch() -> bytes:
     no_window = INITIAL_WINDOW_SIZE.to_bytes(2, "big") + (0).to_bytes(4, "big")
     return (
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-        + _frame(SETTINGS, 0, 0, no_window)
-        + _frame(HEADERS, END_HEADERS, 1, block)
-        + _frame(DATA, END_STREAM, 1, b"\0\0\0\0\0")
+        PREFACE
+        + frame(SETTINGS, 0, 0, no_window)
+        + frame(HEADERS, END_HEADERS, 1, headers("/grpc.health.v1.Health/Watch"))
+        + frame(DATA, END_STREAM, 1, b"\0\0\0\0\0")
     )
 
 
@@ -46,7 +54,8 @@ async def watch_health_and_read_nothing(port: int) -> AsyncIterator[None]:
     watched = asyncio.Event()
     living = asyncio.create_task(_stay_alive(reader, writer, watched))
     try:
-        await watched.wait()
+        async with asyncio.timeout(PATIENCE_S):
+            await watched.wait()
         yield
     finally:
         living.cancel()
@@ -62,4 +71,4 @@ async def _stay_alive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
             if kind == HEADERS:
                 watched.set()
             if kind in (SETTINGS, PING) and not flags & ACK:
-                writer.write(_frame(kind, ACK, 0, data if kind == PING else b""))
+                writer.write(frame(kind, ACK, 0, data if kind == PING else b""))

@@ -1,9 +1,11 @@
 """The part that every stand-in shares: the listening socket, the connections, and the record of requests."""
 
 import asyncio
+import contextlib
 import json
 from abc import ABC, abstractmethod
 from collections import Counter
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Self
 
@@ -69,6 +71,18 @@ class StandIn(ABC):
         await self._server.wait_closed()
         if self._errors:
             raise BaseExceptionGroup(f"{type(self).__name__} failed", self._errors)
+
+    @contextlib.asynccontextmanager
+    async def away(self) -> AsyncIterator[None]:
+        """Refuse connections, and close those that are open, while the block runs."""
+        host, port = self._server.sockets[0].getsockname()
+        self._server.close()
+        for task in self._connections:
+            task.cancel()
+        try:
+            yield
+        finally:
+            self._server = await asyncio.start_server(self._accept, host, port)
 
     def next_script(self, model: str | None = None) -> Script:
         """Take the script for the next answer by this model, or the next list, without a fault that had its `times`."""

@@ -1,0 +1,117 @@
+"""Connections that flood Server B with HTTP/2 frames: everybody else's calls go on answering."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import FULL, Saw
+from tests.programs import Program, running
+from tests.server_b.frames import (
+    ACK,
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    FRAME_HEAD_BYTES,
+    HEADERS,
+    PING,
+    PREFACE,
+    RST_STREAM,
+    SETTINGS,
+    frame,
+    headers,
+)
+from transport.channel import Dial
+from transport.client import RelayClient
+from transport.messages import Prompt
+
+pytestmark = pytest.mark.anyio
+
+FLOODERS = 2
+FRAMES = 300_000 if FULL else 20_000
+AT_ONCE = 100
+FLOOD_LIMIT_S = 60.0
+CLOSING_S = 2.0
+"""How long a server may take to close."""
+PATIENCE_S = 20.0
+CANCEL = (8).to_bytes(4, "big")
+PROMPT = b"\0\0\0\0\4\n\2Hi"
+BLOCK = headers("/relay.v1.RelayService/StreamProcess")
+
+
+def resets(number: int) -> bytes:
+    """A call that is reset as soon as it is made."""
+    stream = 2 * number + 1
+    return (
+        frame(HEADERS, END_HEADERS, stream, BLOCK)
+        + frame(DATA, END_STREAM, stream, PROMPT)
+        + frame(RST_STREAM, 0, stream, CANCEL)
+    )
+
+
+def pings(_: int) -> bytes:
+    return frame(PING, 0, 0, b"12345678")
+
+
+@pytest.fixture
+async def server_b(tmp_path: Path) -> AsyncIterator[Program]:
+    at_once = {"MOCK_DELAY_SECONDS": "0", "MOCK_WORD_DELAY_SECONDS": "0"}
+    async with running(tmp_path, "server_b", GRPC_PORT="0", **at_once) as program:
+        yield program
+
+
+async def flood(port: int, kind: object) -> bool:
+    """Sends frames until there were FRAMES of them or the server closes; returns whether it did."""
+    assert callable(kind)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    answering = asyncio.create_task(answer_server(reader, writer))
+    try:
+        writer.write(PREFACE + frame(SETTINGS, 0, 0))
+        async with asyncio.timeout(FLOOD_LIMIT_S):
+            for start in range(0, FRAMES, AT_ONCE):
+                writer.write(b"".join(kind(number) for number in range(start, start + AT_ONCE)))
+                await writer.drain()
+                await asyncio.sleep(0)  # the calls of everybody else are made on this loop too
+        closed, _ = await asyncio.wait([answering], timeout=CLOSING_S)
+        return bool(closed)
+    except ConnectionError:
+        return True
+    finally:
+        answering.cancel()
+        writer.transport.abort()
+
+
+async def answer_server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Acknowledges what HTTP/2 wants acknowledged, until the server closes."""
+    with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+        while True:
+            head = await reader.readexactly(FRAME_HEAD_BYTES)
+            data = await reader.readexactly(int.from_bytes(head[:3], "big"))
+            if head[3] in (SETTINGS, PING) and not head[4] & ACK:
+                writer.write(frame(head[3], ACK, 0, data if head[3] == PING else b""))
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_closed"),
+    [
+        pytest.param(pings, True, id="pings"),
+        # gRPC has no limit to resets a connection: it refuses those streams, which costs little.
+        pytest.param(resets, False, id="resets"),
+    ],
+)
+async def test_a_flood_starves_nobody(
+    server_b: Program, saw: Saw, request: pytest.FixtureRequest, kind: object, *, is_closed: bool
+) -> None:
+    worst_s = 0.0
+    async with RelayClient(Dial(target=server_b.address), timeout_s=PATIENCE_S) as client:
+        await client.process(Prompt(message="Hi"))
+        floods = [asyncio.create_task(flood(server_b.port, kind)) for _ in range(FLOODERS)]
+        while not all(task.done() for task in floods):
+            began = time.monotonic()
+            assert "Hi" in (await client.process(Prompt(message="Hi"))).text
+            worst_s = max(worst_s, time.monotonic() - began)
+        assert [task.result() for task in floods] == [is_closed] * FLOODERS
+    saw(fault=f"a flood of {request.node.callspec.id}", door="grpc", saw="answers", seconds=worst_s)

@@ -1,0 +1,100 @@
+"""More calls than there is room for: each hears so, nobody is cut off, and health goes on answering."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2
+
+from tests.faults.conftest import FULL, Saw
+from tests.faults.resources import memory_kib
+from tests.programs import Program, running
+from transport.channel import SERVICE, Dial
+from transport.client import RelayClient
+from transport.errors import Overloaded, RelayError
+from transport.messages import Prompt
+
+pytestmark = pytest.mark.anyio
+
+MOST_CALLS = 50
+CALLS = 12_000 if FULL else 2_000
+CHANNELS = 12 if FULL else 4
+STREAMS = 10_000 if FULL else 500
+MOST_KIB_A_STREAM = 40
+SLOW = Prompt(message="Hi", model="mock-model?delay=1")
+FAULT = "more calls than MAX_CONCURRENT_CALLS"
+
+
+@pytest.fixture
+async def server_b(tmp_path: Path) -> AsyncIterator[Program]:
+    limits = {"MOCK_FAULTS": "true", "MAX_CONCURRENT_CALLS": str(MOST_CALLS)}
+    async with running(tmp_path, "server_b", GRPC_PORT="0", **limits) as program:
+        yield program
+
+
+async def outcome(client: RelayClient, told: dict[str, float]) -> str:
+    began = time.monotonic()
+    try:
+        await client.process(SLOW)
+        end = "OK"
+    except RelayError as error:
+        end = error.reason if error.retry_after_s else f"{error.reason} without a time to retry"
+    told[end] = max(told.get(end, 0), time.monotonic() - began)
+    return end
+
+
+async def test_a_burst_over_the_limit_is_overloaded_and_never_cancelled(server_b: Program, saw: Saw) -> None:
+    told: dict[str, float] = {}
+    async with AsyncExitStack() as stack:
+        clients = [
+            await stack.enter_async_context(RelayClient(Dial(target=server_b.address), timeout_s=60))
+            for _ in range(CHANNELS)
+        ]
+        for client in clients:
+            await client.get_status()
+        ends = Counter(await asyncio.gather(*(outcome(clients[n % CHANNELS], told) for n in range(CALLS))))
+    for end, seconds in told.items():
+        saw(fault=FAULT, door="grpc", saw=end, seconds=seconds)
+    assert ends.keys() == {"OK", "OVERLOADED"}, ends
+    assert ends["OK"] >= MOST_CALLS
+
+
+async def test_health_answers_while_no_call_is_taken(server_b: Program) -> None:
+    async with RelayClient(Dial(target=server_b.address), timeout_s=60) as client:
+        busy = [asyncio.create_task(outcome(client, {})) for _ in range(4 * MOST_CALLS)]
+        await asyncio.wait(busy, return_when=asyncio.FIRST_COMPLETED)
+        async with grpc.aio.insecure_channel(server_b.address) as channel, asyncio.timeout(10):
+            check: Any = channel.unary_unary("/grpc.health.v1.Health/Check")
+            answer = await check(health_pb2.HealthCheckRequest(service=SERVICE).SerializeToString())
+            status = health_pb2.HealthCheckResponse.FromString(answer).status
+            assert status == health_pb2.HealthCheckResponse.SERVING
+            assert (await client.get_status()).server
+        assert not all(task.done() for task in busy)
+        assert set(await asyncio.gather(*busy)) == {"OK", "OVERLOADED"}
+
+
+async def test_an_idle_stream_is_cheap_to_hold(tmp_path: Path, saw: Saw) -> None:
+    limits = {"MOCK_FAULTS": "true", "MAX_CONCURRENT_CALLS": str(STREAMS), "TIMEOUT_SECONDS": "600"}
+    async with (
+        running(tmp_path, "server_b", GRPC_PORT="0", **limits) as server_b,
+        RelayClient(Dial(target=server_b.address), timeout_s=600) as client,
+    ):
+        await client.process(Prompt(message="Hi"))
+        before = memory_kib(server_b.process.pid)
+        began = time.monotonic()
+        idle = [client.stream_process(Prompt(message="Hi", model="mock-model?fault=hang_amid")) for _ in range(STREAMS)]
+        async with asyncio.timeout(STREAMS / 50):
+            await asyncio.gather(*(anext(events) for events in idle))
+            with pytest.raises(Overloaded):
+                await client.process(Prompt(message="Hi"))
+            held = (memory_kib(server_b.process.pid) - before) / STREAMS
+            fault = f"{STREAMS} idle streams, {held:.0f} KiB each"
+            saw(fault=fault, door="grpc", saw="held", seconds=time.monotonic() - began)
+            assert held < MOST_KIB_A_STREAM
+        await asyncio.gather(*(events.aclose() for events in idle))

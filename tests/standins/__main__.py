@@ -1,0 +1,18 @@
+"""python -m tests.standins: the OpenAI stand-in in a process of its own, until its standard input is closed."""
+
+import asyncio
+import sys
+
+from tests.standins import OpenAIStandIn, Script
+
+SCRIPT = Script(words=("word ",) * 40, gap_s=0.005)
+
+
+async def main() -> None:
+    async with OpenAIStandIn(SCRIPT) as stand_in:
+        sys.stdout.write(f"{stand_in.base_url}\n")
+        sys.stdout.flush()
+        await asyncio.to_thread(sys.stdin.read)
+
+
+asyncio.run(main())
