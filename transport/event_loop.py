@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -35,3 +36,13 @@ async def stopping_signals() -> asyncio.Queue[signal.Signals]:
         else:
             loop.add_signal_handler(number, received.put_nowait, number)
     return received
+
+
+async def unless_signalled(work: Coroutine[Any, Any, None], signals: asyncio.Queue[signal.Signals]) -> None:
+    """Runs `work` to its end, or until a signal comes: then cancels it, and waits for what it does about that."""
+    working, impatient = asyncio.create_task(work), asyncio.create_task(signals.get())
+    await asyncio.wait([working, impatient], return_when=asyncio.FIRST_COMPLETED)
+    impatient.cancel()
+    working.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await working

@@ -17,8 +17,10 @@ from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from transport.cancel_scopes import CancelScopes
+from transport.credentials import HttpCertificates
 from transport.errors import Unauthenticated
 from transport.mcp_tools import DEPARTURE, ToolServer
+from transport.slow_bodies import BodyInTime
 from transport.tokens import Tokens
 
 SSE_PATH = "/sse"
@@ -45,10 +47,13 @@ class Door:
     """Origin headers accepted beside loopback's: `https://app.example`."""
     tokens: Tokens
     """None of them: everybody may come in."""
-    tls_cert_file: str
-    """PEM file; empty: no TLS."""
-    tls_key_file: str
+    certificates: HttpCertificates | None
+    """None: no TLS."""
     max_message_bytes: int
+    drain_s: float
+    """How long running calls may take once the server is told to stop."""
+    stall_s: float
+    """How long a client may take no data, in seconds."""
 
 
 @contextlib.asynccontextmanager
@@ -104,7 +109,7 @@ def _guarded(routes: list[BaseRoute], door: Door) -> ASGIApp:
     app: ASGIApp = Router(routes=routes)
     if door.tokens:
         app = RequireToken(app, door.tokens)
-    return AllowLists(app, _security(door))
+    return BodyInTime(AllowLists(app, _security(door)))
 
 
 def _security(door: Door) -> TransportSecuritySettings:

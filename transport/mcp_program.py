@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from collections.abc import Callable
 from typing import Literal
 
+from transport.credentials import http_certificates
 from transport.mcp_serving import serve_http, serve_stdio
 from transport.mcp_tools import ToolServer
-from transport.settings import McpServingSettings, SettingsError, check_exposure
+from transport.settings import McpServingSettings, check_exposure
 
 McpTransport = Literal["stdio", "sse", "http"]
 
@@ -31,11 +33,13 @@ async def serve(
         return 0
     from transport.mcp_http import Door
 
-    tls = bool(settings.http_tls_cert_file)
-    if tls != bool(settings.http_tls_key_file):
-        raise SettingsError("HTTP_TLS_CERT_FILE and HTTP_TLS_KEY_FILE: set both or neither")
+    certificates = http_certificates(settings.http_tls_cert_file, settings.http_tls_key_file)
     check_exposure(
-        settings.mcp_host, "MCP_HOST", tokens=bool(settings.tokens), tls=tls, insecure=settings.relay_insecure
+        settings.mcp_host,
+        "MCP_HOST",
+        tokens=bool(settings.tokens),
+        tls=certificates is not None,
+        insecure=settings.relay_insecure,
     )
     door = Door(
         host=settings.mcp_host,
@@ -44,9 +48,10 @@ async def serve(
         allowed_hosts=_listed(settings.mcp_allowed_hosts),
         allowed_origins=_listed(settings.mcp_allowed_origins),
         tokens=settings.tokens,
-        tls_cert_file=settings.http_tls_cert_file,
-        tls_key_file=settings.http_tls_key_file,
+        certificates=certificates,
         max_message_bytes=settings.max_message_bytes,
+        drain_s=settings.drain_seconds,
+        stall_s=settings.stall_seconds,
     )
     return await serve_http(tools, transport, door, lambda host, port: announce(f" on {host}:{port}"))
 
@@ -56,7 +61,8 @@ def _announcing(settings: McpServingSettings, text: str) -> Callable[[str], None
         if settings.log_format == "json":
             logger.info("%s%s", text, where)
         else:
-            sys.stderr.write(f"{text}{where}\n")
+            with contextlib.suppress(OSError):  # a full disk for one, where the log goes on without lines too
+                sys.stderr.write(f"{text}{where}\n")
 
     return announce
 

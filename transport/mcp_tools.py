@@ -7,9 +7,10 @@ values (a prompt) into the error's text, drop names that it does not know, and o
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -35,8 +36,8 @@ Context = ServerRequestContext[Any, Request]
 
 DEPARTURE = "relay.departure"
 """Key of an ASGI scope: the CancelScopes of the calls that end when its client gives the request up."""
-LAST_WORDS_S = 0.1
-"""How long the answers of calls that were stopped have to reach their clients."""
+LAST_WORDS_S = 0.2
+"""How long the last answers have to reach their clients."""
 TOOLS_FRESH_MS = 300_000
 
 logger = logging.getLogger("relay.mcp")
@@ -110,6 +111,10 @@ class ToolServer:
     def __init__(self, name: str, tools: Iterable[Tool], *, instructions: str) -> None:
         self._tools = {tool.definition.name: tool for tool in tools}
         self._running = CancelScopes()
+        self._calls = 0
+        self._draining = False
+        self._idle = asyncio.Event()
+        self._idle.set()
         self.protocol: Server[Any] = Server(
             name,
             version=VERSION,
@@ -119,6 +124,13 @@ class ToolServer:
             on_list_tools=self._list,
             on_call_tool=self._call,
         )
+
+    async def drain(self, grace_s: float) -> None:
+        """Refuses new calls from now on, and waits until none runs, `grace_s` seconds at most."""
+        self._draining = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace_s):
+                await self._idle.wait()
 
     async def stop(self) -> None:
         """Cancels the calls that run and refuses new ones; each is answered that the server is stopping."""
@@ -136,9 +148,22 @@ class ToolServer:
         tool = self._tools.get(params.name)
         if tool is None:
             raise MCPError(mcp_types.INVALID_PARAMS, f"Unknown tool: {ascii(params.name)[:80]}")
-        with self._running.scope(), _departure(context.request):
+        if self._draining:
+            return error_result(Draining())
+        with self._counted(), self._running.scope(), _departure(context.request):
             return await apart(_answer(tool, params.arguments or {}, context))
         return error_result(Draining() if self._running.cancelled else Cancelled())
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        self._calls += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._calls -= 1
+            if not self._calls:
+                self._idle.set()
 
 
 def _departure(request: Request | None) -> anyio.CancelScope:

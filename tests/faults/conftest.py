@@ -1,4 +1,4 @@
-"""Faults are counted: what was injected, how often, what each door saw, and the worst time; `scripts/faults` shows it."""
+"""Faults are counted: what was injected, how often, what each door saw, the worst time; `scripts/faults` shows it."""
 
 import os
 from collections import defaultdict

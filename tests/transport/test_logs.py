@@ -57,16 +57,35 @@ def test_json_lines_have_the_facts_as_members(capsys: pytest.CaptureFixture[str]
     }
 
 
-def test_a_trace_is_a_member_in_json_and_follows_the_line_in_text(capsys: pytest.CaptureFixture[str]) -> None:
-    for log_format in ("json", "text"):
-        configure_logging(log_format)
-        try:
-            raise LookupError("no such thing")
-        except LookupError:
-            logger.exception("failed")
-        line = capsys.readouterr().err
-        assert "LookupError: no such thing" in line
-        assert (len(line.splitlines()) == 1) == (log_format == "json")
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_an_exception_is_told_by_its_class_and_place_and_not_by_its_text(
+    log_format: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging(log_format)
+    try:
+        raise LookupError("a prompt")
+    except LookupError:
+        logger.exception("failed")
+    line = capsys.readouterr().err
+    assert len(line.splitlines()) == 1
+    assert "LookupError at test_logs.py:" in line
+    assert "a prompt" not in line
+
+
+@pytest.mark.parametrize("name", ["openai._base_client", "botocore.endpoint", "mcp.server", "httpx2"])
+def test_what_libraries_tell_of_each_call_is_not_written_whatever_their_levels(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging()
+    library = logging.getLogger(name)
+    former = library.level
+    library.setLevel(logging.DEBUG)
+    try:
+        library.debug("a prompt")
+        library.warning("a warning")
+    finally:
+        library.setLevel(former)
+    assert [line.partition(name)[2] for line in capsys.readouterr().err.splitlines()] == [" a warning"]
 
 
 def test_configuring_again_does_not_write_lines_twice(capsys: pytest.CaptureFixture[str]) -> None:

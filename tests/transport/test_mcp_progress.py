@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from transport.mcp_progress import INTERVAL_S, SETTLE_S, Progress
+from transport.mcp_progress import INTERVAL_S, READ_AHEAD_CHARS, SETTLE_S, Progress
 
 pytestmark = pytest.mark.anyio
 
@@ -99,3 +99,32 @@ async def test_a_failed_call_ends_the_telling() -> None:
     with pytest.raises(LookupError):
         await fail()
     assert asyncio.all_tasks() == tasks
+
+
+async def test_a_client_that_takes_nothing_makes_the_call_wait() -> None:
+    asked, taking = asyncio.Event(), asyncio.Event()
+
+    async def hear(progress: float, total: float | None, message: str | None) -> None:
+        asked.set()
+        await taking.wait()
+
+    progress = Progress(hear)
+    async with progress.telling(), asyncio.timeout(LIMIT_S):
+        progress.add("first")
+        await asked.wait()
+        progress.add("x" * (READ_AHEAD_CHARS + 1))
+        waiting = asyncio.create_task(progress.room())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        taking.set()
+        await waiting
+
+
+async def test_a_client_that_is_gone_makes_no_call_wait() -> None:
+    async def hear(progress: float, total: float | None, message: str | None) -> None:
+        raise ConnectionError
+
+    progress = Progress(hear)
+    async with progress.telling(), asyncio.timeout(LIMIT_S):
+        progress.add("x" * (READ_AHEAD_CHARS + 1))
+        await progress.room()

@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.certificates import Authority
+from scripts.certificates import Authority
 from tests.mcp_stdio import MODERN_META, STOP_LIMIT_S, stdio_server
 from tests.programs import Program, running
 from tests.scripted import End, ScriptedProvider
@@ -171,7 +171,9 @@ async def test_a_signal_ends_it_well_with_a_call_and_a_stream_under_way(
     provider = ScriptedProvider([asyncio.Event()])
     async with (
         serving(provider) as server_b,
-        running(tmp_path, "server_a", transport, MCP_PORT_A="0", SERVER_B_TARGET=server_b.target) as program,
+        running(
+            tmp_path, "server_a", transport, MCP_PORT_A="0", SERVER_B_TARGET=server_b.target, DRAIN_SECONDS="0.1"
+        ) as program,
         client(program) as http,
     ):
         answers = await (_under_way_over_sse(http) if transport == "sse" else _under_way(http))

@@ -32,7 +32,7 @@ def refusal(settings_type: type[ProgramSettings], monkeypatch: pytest.MonkeyPatc
         monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError) as refused:
         settings_type.read()
-    assert SECRET not in str(refused.value)
+    assert SECRET not in f"{refused.value} {refused.value.__cause__}"
     return str(refused.value).splitlines()
 
 
@@ -57,6 +57,16 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     ("name", "value"),
     [
         ("AI_PROVIDER", "Mock!"),
+        ("AI_PROVIDER", SECRET),
+        ("AI_PROVIDER", "openai,bedrok"),
+        ("AI_PROVIDER", "openai,"),
+        ("AI_PROVIDER", "openai,mock,openai"),
+        ("MODEL_MAP", SECRET),
+        ("MODEL_MAP", "gpt-4o=sonnet-v2"),
+        ("MODEL_MAP", "cohere/gpt-4o=command"),
+        ("MODEL_MAP", "bedrock/=sonnet-v2"),
+        ("MODEL_MAP", "bedrock/gpt-4o="),
+        ("MODEL_MAP", "bedrock/a=b,bedrock/a=c"),
         ("AI_TEMPERATURE", "2.1"),
         ("AI_TEMPERATURE", "nan"),
         ("AI_MAX_TOKENS", "0"),
@@ -85,6 +95,22 @@ def test_a_bad_value_is_one_line_that_begins_with_the_variable(
 ) -> None:
     (line,) = refusal(ServerBSettings, monkeypatch, **{name: value})
     assert line.startswith(f"{name}: ")
+
+
+def test_several_providers_are_named_with_commas_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AI_PROVIDER", " openai , mock,bedrock")
+    settings = ServerBSettings.read()
+    assert settings.ai_provider == "openai,mock,bedrock"
+    assert settings.providers == ("openai", "mock", "bedrock")
+
+
+def test_models_are_mapped_by_provider_and_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODEL_MAP", "bedrock/gpt-4o=sonnet-v2, openai/meta/llama=gpt-4o,mock/a=mock-model?fault=cut,")
+    assert ServerBSettings.read().models == {
+        ("bedrock", "gpt-4o"): "sonnet-v2",
+        ("openai", "meta/llama"): "gpt-4o",
+        ("mock", "a"): "mock-model?fault=cut",
+    }
 
 
 def test_every_bad_value_has_its_line(monkeypatch: pytest.MonkeyPatch) -> None:

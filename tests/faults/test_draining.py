@@ -1,0 +1,169 @@
+"""SIGTERM with fifty streams under way: all of them end well, and who comes later is told so at once."""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from generated.relay.v1 import relay_pb2, relay_pb2_grpc
+from tests.faults.conftest import FULL, Saw
+from tests.faults.far_side import HANGS, LIMIT_S, create_provider, server_b
+from tests.integration.doors import Addresses, Door, Refusal, open_door
+from tests.programs import Program, running
+from tests.serving import late_events
+from transport.channel import SERVICE
+from transport.errors import RelayError
+from transport.status import error_from_call
+
+pytestmark = pytest.mark.anyio
+
+STREAMS = 50
+VISIBLE_S = 0.1
+"""The promise: that a server stops is visible within so many seconds."""
+PACED = {"MOCK_DELAY_SECONDS": "0", "MOCK_WORD_DELAY_SECONDS": "0.1", "DRAIN_SECONDS": "20"}
+FAULT = f"SIGTERM with {STREAMS} streams under way"
+
+
+async def stream(door: Door, begun: asyncio.Event) -> str:
+    """Streams to the end; returns the text."""
+    seen: list[str] = []
+
+    def on_text(text: str) -> None:
+        seen.append(text)
+        begun.set()
+
+    finish = await door.stream(on_text, message="Hi")
+    assert finish["finishReason"] == "stop"
+    return "".join(seen)
+
+
+@contextlib.asynccontextmanager
+async def streaming(door: Door) -> AsyncIterator["asyncio.Future[list[str]]"]:
+    """Yields the texts to come of many streams, once each has begun."""
+    await door.whole(message="Hi")  # with its first answer an MCP client asks for the tools: not amid the drain
+    begun = [asyncio.Event() for _ in range(STREAMS)]
+    texts = asyncio.gather(*(stream(door, event) for event in begun))
+    try:
+        async with asyncio.timeout(LIMIT_S):
+            await asyncio.gather(*(event.wait() for event in begun))
+        yield texts
+    finally:
+        texts.cancel()
+        await asyncio.gather(texts, return_exceptions=True)
+
+
+async def end_well(texts: "asyncio.Future[list[str]]", stopping: asyncio.Task[int], door: str, saw: Saw) -> None:
+    """Waits for the streams and the program, all of which must end well."""
+    struck_at = time.monotonic()
+    told = await texts
+    saw(fault=FAULT, door=door, saw=f"{len(told)} whole answers", seconds=time.monotonic() - struck_at)
+    assert all(text.endswith("streaming test response.") for text in told)
+    assert await stopping == 0
+
+
+def see(told_after_s: float, door: str, what: str, saw: Saw) -> None:
+    """Notes after how long it was told that the server stops."""
+    saw(fault="SIGTERM: not ready", door=door, saw=what, seconds=told_after_s)
+    assert told_after_s < (VISIBLE_S if FULL else LIMIT_S)
+
+
+async def until_not_serving(address: str, watching: asyncio.Event) -> float:
+    """Watches Server B's health; returns when it said that it serves no more."""
+    async with grpc.aio.insecure_channel(address) as channel:
+        health: Any = health_pb2_grpc.HealthStub(channel)
+        async for response in health.Watch(health_pb2.HealthCheckRequest(service=SERVICE)):
+            if response.status == health_pb2.HealthCheckResponse.NOT_SERVING:
+                return time.monotonic()
+            watching.set()
+    raise AssertionError("the watch just ended")
+
+
+async def refusal(stub: "relay_pb2_grpc.RelayServiceAsyncStub") -> RelayError:
+    """Calls Server B until it refuses; returns how."""
+    while True:
+        try:
+            await stub.Process(relay_pb2.ProcessRequest(message="Hi", model="mock-model?delay=0"), timeout=LIMIT_S)
+        except grpc.aio.AioRpcError as error:
+            return error_from_call(error)
+
+
+async def test_server_b(tmp_path: Path, saw: Saw) -> None:
+    async with (
+        running(tmp_path, "server_b", GRPC_PORT="0", MOCK_FAULTS="true", **PACED) as program,
+        open_door("grpc", Addresses(program.address, "", "", "", tmp_path)) as door,
+        grpc.aio.insecure_channel(program.address) as channel,
+        streaming(door) as texts,
+    ):
+        watching = asyncio.Event()
+        not_serving = asyncio.create_task(until_not_serving(program.address, watching))
+        await watching.wait()
+        struck_at = time.monotonic()
+        stopping = asyncio.create_task(program.stop(within_s=30))
+        refused = await refusal(relay_pb2_grpc.RelayServiceStub(channel))
+        see(time.monotonic() - struck_at, "Server B, a new call", refused.reason, saw)
+        assert refused.reason == "DRAINING"
+        see(await not_serving - struck_at, "Server B, its health", "NOT_SERVING", saw)
+        await end_well(texts, stopping, "Server B", saw)
+    await late_events()
+
+
+async def until_refused(program: Program) -> None:
+    """Connects until nobody listens."""
+    while True:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", program.port)
+        except ConnectionError:
+            return
+        writer.close()
+
+
+PROGRAMS = {
+    "http": ("gateway", (), "HTTP_PORT"),
+    "mcp-http-legacy": ("server_a", ("http",), "MCP_PORT_A"),
+    "mcp-http-modern": ("server_a", ("http",), "MCP_PORT_A"),
+    "mcp-sse-legacy": ("server_a", ("sse",), "MCP_PORT_A"),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS if FULL else ["http", "mcp-http-modern"])
+async def test_the_doors(name: str, tmp_path: Path, saw: Saw) -> None:
+    program_name, arguments, port = PROGRAMS[name]
+    async with (
+        running(tmp_path, "server_b", GRPC_PORT="0", **PACED) as far,
+        running(tmp_path, program_name, *arguments, SERVER_B_TARGET=far.address, **{port: "0"}, **PACED) as program,
+        open_door(name, Addresses("", program.address, program.address, program.address, tmp_path)) as door,
+        streaming(door) as texts,
+    ):
+        struck_at = time.monotonic()
+        stopping = asyncio.create_task(program.stop(within_s=30))
+        await until_refused(program)
+        see(time.monotonic() - struck_at, name, "connection refused", saw)
+        await end_well(texts, stopping, name, saw)
+
+
+@pytest.mark.parametrize("transport", ["http", "sse"])
+async def test_a_second_signal_ends_the_calls_of_server_a_at_once(transport: str, tmp_path: Path) -> None:
+    patient = {"MCP_PORT_A": "0", "DRAIN_SECONDS": "3600"}
+    async with (
+        create_provider() as provider,
+        server_b(tmp_path, provider, 0) as far,
+        running(tmp_path, "server_a", transport, SERVER_B_TARGET=far.address, **patient) as program,
+        open_door(f"mcp-{transport}-legacy", Addresses("", "", program.address, program.address, tmp_path)) as door,
+    ):
+        await door.whole(message="Hi")
+        await provider.next_request(LIMIT_S)
+        call = asyncio.create_task(door.whole(message="Hi", model=HANGS))
+        await provider.next_request(LIMIT_S)
+        program.process.send_signal(signal.SIGTERM)
+        await until_refused(program)
+        stopping = asyncio.create_task(program.stop())
+        with pytest.raises(Refusal, match="DRAINING"):
+            await call
+        assert await stopping == 0
