@@ -167,11 +167,11 @@ def _prompt(
 
 async def _process(prompt: Prompt, caller: str = ANONYMOUS) -> Answer:
     relay = await connect()
-    return await relay.process(prompt, caller=caller)
+    return await relay.process(prompt, caller=caller, door="mcp")
 
 
 async def _stream_process(prompt: Prompt, caller: str = ANONYMOUS) -> AsyncGenerator[Event, None]:
     relay = await connect()
-    async with contextlib.aclosing(relay.stream_process(prompt, caller=caller)) as events:
+    async with contextlib.aclosing(relay.stream_process(prompt, caller=caller, door="mcp")) as events:
         async for event in events:
             yield event

@@ -54,13 +54,14 @@ async def serving(
     certificates: ServerCertificates | None = None,
     max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
     stall_s: float = DEFAULT_STALL_S,
+    version: str = VERSION,
 ) -> AsyncIterator[Serving]:
     """Serves `provider` (None: a mock without delays that knows faults) until the block ends; then aborts what runs.
 
     `tokens` as in RELAY_TOKENS, `delegates` as in RELAY_DELEGATES.
     """
     provider = provider or MockProvider(delay_s=0, word_delay_s=0, faults_allowed=True)
-    relay = create_relay(provider, limits=limits)
+    relay = create_relay(provider, limits=limits, version=version)
     server = Server(
         relay,
         tokens=Tokens.parse(tokens, delegates),
@@ -82,6 +83,6 @@ async def late_events() -> None:
     await asyncio.sleep(LATE_EVENTS_S)
 
 
-def create_relay(provider: Provider, *, limits: Limits | None = None) -> Relay:
+def create_relay(provider: Provider, *, limits: Limits | None = None, version: str = VERSION) -> Relay:
     """Makes a Relay as Server B does, for tests that need no wire."""
-    return Relay(provider, price=price, defaults=DEFAULTS, limits=limits, version=VERSION)
+    return Relay(provider, price=price, defaults=DEFAULTS, limits=limits, version=version)

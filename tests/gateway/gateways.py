@@ -12,9 +12,11 @@ import httpx2
 import orjson
 
 from gateway.application import create_app
-from gateway.serving import HEAD_TIMEOUT_S, PunctualProtocol, create_server, listen
+from gateway.serving import create_server
 from gateway.settings import GatewaySettings
 from gateway.streaming import PING_S
+from transport.addresses import listen
+from transport.http_serving import HEAD_TIMEOUT_S, PunctualProtocol
 
 PATIENCE_S = 10.0
 """How long a test waits for what must happen."""

@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from scripts.certificates import Authority
 from server_b.providers.base import Text
-from tests.certificates import Authority
 from tests.gateway.gateways import PATIENCE_S, gateway, get, post, server_sent_events, socket_to
 from tests.programs import Program, environment, running
 from tests.scripted import ENDING, OPENING, ScriptedProvider

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from gateway.settings import GatewaySettings
-from tests.certificates import Authority
+from scripts.certificates import Authority
 from transport.settings import SettingsError
 
 

@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,11 +27,12 @@ OnText = Callable[[str], None]
 class Refusal(Exception):
     """What a door said instead of an answer."""
 
-    def __init__(self, reason: str, text: str, request_id: str) -> None:
+    def __init__(self, reason: str, text: str, request_id: str, retry_after_s: float | None = None) -> None:
         super().__init__(f"{reason}: {text}")
         self.reason = reason
         self.text = text
         self.request_id = request_id
+        self.retry_after_s = retry_after_s
 
 
 class Door(Protocol):
@@ -55,6 +56,8 @@ class Addresses:
     mcp_http: str
     mcp_sse: str
     folder: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Of a Server A that a client starts."""
 
 
 class GrpcDoor:
@@ -91,7 +94,7 @@ def refusing() -> Iterator[None]:
     try:
         yield
     except RelayError as error:
-        raise Refusal(error.reason, error.message, error.request_id) from error
+        raise Refusal(error.reason, error.message, error.request_id, error.retry_after_s) from error
 
 
 class HttpDoor:
@@ -103,7 +106,7 @@ class HttpDoor:
     async def whole(self, **fields: Any) -> Document:
         response = await self._client.post("/process", json=fields)
         if response.status_code != 200:
-            raise _problem(response.json())
+            raise _problem(response)
         return _document(response.text)
 
     async def stream(self, on_text: OnText, **fields: Any) -> Document:
@@ -111,7 +114,7 @@ class HttpDoor:
         async with self._client.stream("POST", "/stream", json=fields) as response:
             if response.status_code != 200:
                 await response.aread()
-                raise _problem(response.json())
+                raise _problem(response)
             kind = ""
             async for line in response.aiter_lines():
                 name, _, value = line.partition(": ")
@@ -138,8 +141,11 @@ def _document(text: str) -> Document:
     return document
 
 
-def _problem(document: Document) -> Refusal:
-    return Refusal(document["reason"], document["detail"], document["requestId"])
+def _problem(response: httpx2.Response) -> Refusal:
+    document, seconds = _document(response.text), response.headers.get("retry-after")
+    return Refusal(
+        document["reason"], document["detail"], document["requestId"], None if seconds is None else float(seconds)
+    )
 
 
 class McpDoor:
@@ -169,14 +175,15 @@ class McpDoor:
         result = await self._client.call_tool(tool, fields, progress_callback=on_progress)
         if result.is_error:
             meta = result.meta or {}
-            raise Refusal(meta["reason"], result.content[0].text, meta.get("requestId", ""))  # type: ignore[union-attr]
+            text: str = result.content[0].text  # type: ignore[union-attr]
+            raise Refusal(meta["reason"], text, meta.get("requestId", ""), meta.get("retryAfter"))
         assert result.structured_content is not None
         return dict(result.structured_content)
 
 
 @contextlib.asynccontextmanager
 async def open_door(name: str, at: Addresses, *, timeout_s: float = 30) -> AsyncIterator[Door]:
-    """Opens the door of that name, one of DOORS; over gRPC it is the caller who sets the deadline."""
+    """Opens the door of that name, one of DOORS; over gRPC and HTTP it is the caller who sets the deadline."""
     async with contextlib.AsyncExitStack() as stack:
         match name.split("-"):
             case ["grpc"]:
@@ -184,7 +191,8 @@ async def open_door(name: str, at: Addresses, *, timeout_s: float = 30) -> Async
                     await stack.enter_async_context(RelayClient(Dial(target=at.server_b), timeout_s=timeout_s))
                 )
             case ["http"]:
-                http = httpx2.AsyncClient(base_url=f"http://{at.gateway}", timeout=30, trust_env=False)
+                headers = {"x-request-timeout": str(timeout_s)}
+                http = httpx2.AsyncClient(base_url=f"http://{at.gateway}", headers=headers, timeout=30, trust_env=False)
                 yield HttpDoor(await stack.enter_async_context(http))
             case ["mcp", transport, era]:
                 mcp = Client(_mcp_transport(transport, at), mode="legacy" if era == "legacy" else "2026-07-28")
@@ -204,7 +212,7 @@ def _mcp_transport(transport: str, at: Addresses) -> Any:
                 command=sys.executable,
                 args=["-m", "server_a", "stdio"],
                 cwd=at.folder,
-                env=environment({"SERVER_B_TARGET": at.server_b}),
+                env=environment({"SERVER_B_TARGET": at.server_b, **at.settings}),
             )
 
 

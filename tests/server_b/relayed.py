@@ -1,5 +1,6 @@
 """Asking a Relay, with no wire between."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 
 from server_b.relay import Relay
@@ -29,3 +30,9 @@ def last(events: list[Event]) -> Finished:
 def text(events: list[Event]) -> str:
     """Returns the text of a stream."""
     return "".join(event.text for event in events if isinstance(event, Delta))
+
+
+async def a_few_turns() -> None:
+    """Lets every task that can go on do so."""
+    for _ in range(20):
+        await asyncio.sleep(0)

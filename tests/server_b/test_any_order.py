@@ -72,11 +72,11 @@ async def visit(relay: Relay, seed: int) -> None:
         else relay.process(prompt, caller="alice", timeout_s=timeout_s)
     )
     await Pause(chance.randrange(20)).wait()
-    match chance.randrange(4):
-        case 0:
-            asking.cancel()
-        case 1:
-            relay.cancel(prompt.request_id, caller="alice")
+    fate = chance.choice(["leaves", "cancels", "stays", "stays"])
+    if fate == "leaves":
+        asking.cancel()
+    elif fate == "cancels":
+        relay.cancel(prompt.request_id, caller="alice")
     asyncio.get_running_loop().call_later(0.1, asking.cancel)
     await asyncio.wait([asking])
     if not asking.cancelled():

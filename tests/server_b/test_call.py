@@ -5,11 +5,11 @@ import asyncio
 import pytest
 
 from server_b.asking import Patience
-from server_b.call import READ_AHEAD_CHARS, Call, Key, Kind
+from server_b.call import MAX_ANSWER_CHARS, READ_AHEAD_CHARS, Call, Key, Kind
 from server_b.providers.base import Text
 from server_b.relay import Limits
 from tests.scripted import ENDING, OPENING, PATIENCE_S, End, ScriptedProvider
-from tests.server_b.relayed import HI, stream, text
+from tests.server_b.relayed import HI, a_few_turns, stream, text
 from tests.serving import create_relay
 from transport.errors import ProviderProtocol
 from transport.messages import Delta
@@ -17,12 +17,6 @@ from transport.messages import Delta
 pytestmark = pytest.mark.anyio
 
 PIECE = "x" * (READ_AHEAD_CHARS // 4)
-
-
-async def a_few_turns() -> None:
-    """Lets every task that can go on do so."""
-    for _ in range(20):
-        await asyncio.sleep(0)
 
 
 async def test_what_gathers_while_a_reader_is_slow_is_one_delta_with_the_last_number() -> None:
@@ -104,3 +98,11 @@ async def test_leaving_before_the_beginning_is_told() -> None:
     call.join(asyncio.get_running_loop().time() + PATIENCE_S)
     assert not call.leave()
     assert call.leave()
+
+
+async def test_an_answer_without_end_is_not_gathered_without_end() -> None:
+    pieces = [Text("x" * (MAX_ANSWER_CHARS // 4))] * 5
+    events = stream(create_relay(ScriptedProvider([OPENING, *pieces, ENDING])))
+    with pytest.raises(ProviderProtocol, match="longer than"):
+        async for _ in events:
+            pass

@@ -25,7 +25,7 @@ async def logged(caplog: pytest.LogCaptureFixture, provider: ScriptedProvider) -
     caplog.set_level(logging.INFO, logger="relay.calls")
     relay = Relay(provider, price=price, defaults=DEFAULTS)
     try:
-        await relay.process(Prompt(message="Hi", request_id="id-1"), caller="alice")
+        await relay.process(Prompt(message="Hi", request_id="id-1"), caller="alice", door="mcp")
     except ProviderAuth:
         assert relay.status().provider_error == "PROVIDER_AUTH"
     (record,) = [record for record in caplog.records if record.name == "relay.calls"]
@@ -35,11 +35,12 @@ async def logged(caplog: pytest.LogCaptureFixture, provider: ScriptedProvider) -
 async def test_a_call_that_went_well_is_an_info_line_with_all_of_it(caplog: pytest.LogCaptureFixture) -> None:
     record, facts = await logged(caplog, ScriptedProvider(HELLO))
     assert record.levelname == "INFO"
-    times = {name: facts.pop(name) for name in ("first_token_s", "total_s")}
-    assert all(time >= 0 for time in times.values())
+    times = {name: facts.pop(name) for name in ("queue_s", "first_token_s", "total_s")}
+    assert 0 <= times["queue_s"] <= times["first_token_s"] <= times["total_s"]
     assert facts == {
         "request_id": "id-1",
         "caller": "alice",
+        "door": "mcp",
         "rpc": "Process",
         "provider": "scripted",
         "model": "scripted-model",

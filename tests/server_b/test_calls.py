@@ -71,9 +71,9 @@ async def test_long_prompts_count_too() -> None:
     assert kept(calls, last) == ""
 
 
-async def test_an_answer_over_the_bound_is_not_kept_and_room_is_left_for_others() -> None:
+async def test_a_call_over_the_bound_is_not_kept_and_room_is_left_for_others() -> None:
     calls = Calls(KEEP_S, Clock())
-    big = ended(calls, "a", answer="x" * (calls_module.MAX_KEPT_CHARS + 1))
+    big = ended(calls, "a", prompt=Prompt(message="x" * (calls_module.MAX_KEPT_CHARS + 1)))
     small = ended(calls, "b", answer="Hello")
     assert kept(calls, big) is None
     assert kept(calls, small) == "Hello"

@@ -2,19 +2,17 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import pytest
 
 from server_b.call import Kind
-from server_b.providers.base import Text
+from server_b.providers.base import Piece, Text
 from tests.scripted import HELLO, OPENING, PATIENCE_S, End, ScriptedProvider
 from tests.server_b.relayed import HI, stream, streamed, text, whole
 from tests.serving import create_relay
-from transport.messages import (
-    Delta,
-    Started,
-)
+from transport.messages import Delta, Prompt, Started
 
 pytestmark = pytest.mark.anyio
 
@@ -78,3 +76,35 @@ async def test_who_asks_again_after_leaving_is_answered_anew() -> None:
     assert text(await streamed(relay)) == "Hello"
     assert [one.end for one in provider.tries] == [End.ABORTED, End.WHOLE]
     assert await relay.wait_idle(PATIENCE_S)
+
+
+class SlowToClose(ScriptedProvider):
+    """Hangs, and takes its time to close the connection."""
+
+    def __init__(self) -> None:
+        super().__init__([asyncio.Event()])
+        self.may_close = asyncio.Event()
+        self.has_closed = False
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
+        async with aclosing(super().stream(prompt)) as pieces:
+            try:
+                async for piece in pieces:
+                    yield piece
+            finally:
+                await self.may_close.wait()
+                self.has_closed = True
+
+
+async def test_leaving_a_call_that_is_being_aborted_does_not_cut_its_closing_short() -> None:
+    provider = SlowToClose()
+    relay = create_relay(provider)
+    reading = asyncio.create_task(streamed(relay))
+    await provider.until_waiting()
+    assert not await relay.wait_idle(0)
+    await asyncio.sleep(0)
+    reading.cancel()
+    await asyncio.wait([reading])
+    provider.may_close.set()
+    assert await relay.wait_idle(PATIENCE_S)
+    assert provider.has_closed

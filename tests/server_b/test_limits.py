@@ -8,7 +8,7 @@ import pytest
 from server_b.providers.base import Text
 from server_b.relay import Limits
 from tests.scripted import ENDING, HELLO, OPENING, PATIENCE_S, End, ScriptedProvider
-from tests.server_b.relayed import stream, streamed, text, whole
+from tests.server_b.relayed import a_few_turns, stream, streamed, text, whole
 from tests.serving import create_relay
 from transport.errors import (
     Draining,
@@ -92,10 +92,11 @@ async def test_calls_left_after_the_grace_are_told_that_the_server_stops() -> No
 
 
 async def test_a_relay_is_idle_only_when_the_last_reader_has_read_to_the_end() -> None:
-    relay = create_relay(provider := ScriptedProvider())
+    relay = create_relay(ScriptedProvider())
     async with aclosing(stream(relay)) as events:
         await anext(events)
-        await provider.until_ended()
+        await a_few_turns()
+        assert relay.status().calls_processed == 1
         assert not await relay.wait_idle(0)
         assert [type(event).__name__ async for event in events] == ["Delta", "Finished"]
     assert await relay.wait_idle(0)

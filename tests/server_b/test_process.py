@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.certificates import Authority
+from scripts.certificates import Authority
 from tests.programs import Program, environment, running
 from tests.serving import late_events
 from transport.channel import Dial

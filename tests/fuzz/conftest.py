@@ -1,0 +1,87 @@
+"""The programs under fire, and the count of what was sent to them: `RELAY_FAULTS=full` sends 20,000 requests."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import hypothesis
+import pytest
+
+from tests.programs import Program, running
+
+FULL = os.environ.get("RELAY_FAULTS") == "full"
+STRANGE = ("unexpected", "unforeseen", "traceback")
+"""What a program's log says of an error that nobody foresaw."""
+SEEN = pytest.StashKey[dict[str, Counter[str]]]()
+
+hypothesis.settings.register_profile(
+    "fuzz",
+    database=None,
+    deadline=None,
+    derandomize=not FULL,
+    print_blob=True,
+    suppress_health_check=list(hypothesis.HealthCheck),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Server B with the mock provider, and the gateway before it."""
+
+    server_b: Program
+    gateway: Program
+
+    def is_unharmed(self) -> bool:
+        """Tells whether both still run, and have met nothing that nobody foresaw."""
+        programs = (self.server_b, self.gateway)
+        lines = [line for program in programs for line in program.lines]
+        strange = [line for line in lines if any(word in line.lower() for word in STRANGE)]
+        assert not strange, strange[:3]
+        return all(program.process.returncode is None for program in programs)
+
+
+@pytest.fixture
+async def target(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Target]:
+    folder = tmp_path_factory.mktemp("fuzz")
+    # No answer is kept: an id that comes up twice would rightly be refused.
+    mock = {
+        "MOCK_DELAY_SECONDS": "0",
+        "MOCK_WORD_DELAY_SECONDS": "0",
+        "MOCK_FAULTS": "true",
+        "ANSWER_KEEP_SECONDS": "0",
+    }
+    async with contextlib.AsyncExitStack() as stack:
+        server_b = await stack.enter_async_context(
+            running(folder, "server_b", GRPC_PORT="0", RETRY_ATTEMPTS="1", TIMEOUT_SECONDS="5", **mock)
+        )
+        gateway = await stack.enter_async_context(
+            running(folder, "gateway", HTTP_PORT="0", SERVER_B_TARGET=server_b.address, TIMEOUT_SECONDS="5")
+        )
+        yield Target(server_b, gateway)
+
+
+@pytest.fixture
+def seen(request: pytest.FixtureRequest) -> Counter[str]:
+    """Counts what was answered, for the summary."""
+    counters = request.config.stash.setdefault(SEEN, {})
+    return counters.setdefault(request.node.name, Counter())
+
+
+def examples(in_full: int, in_short: int) -> hypothesis.settings:
+    """Returns settings for so many requests."""
+    return hypothesis.settings(hypothesis.settings.get_profile("fuzz"), max_examples=in_full if FULL else in_short)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Prints how many requests were sent, and how they were answered."""
+    counters = config.stash.get(SEEN, {})
+    if not counters:
+        return
+    terminalreporter.section(f"fuzz: {sum(counter.total() for counter in counters.values())} requests")
+    for name, counter in counters.items():
+        answers = ", ".join(f"{answer} {count}" for answer, count in counter.most_common())
+        terminalreporter.write_line(f"{name}: {counter.total()}: {answers}")

@@ -1,0 +1,104 @@
+"""The gateway against its own OpenAPI document: good requests, bad ones, and bodies that are no JSON at all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+import pytest
+import requests
+import schemathesis
+from hypothesis import given
+from hypothesis import strategies as st
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi import checks
+
+from gateway.problems import HTTP_STATUSES, PROBLEM_JSON
+from gateway.streaming import EVENT_STREAM
+from tests.fuzz.conftest import Target, examples
+from transport.errors import ERRORS_BY_REASON
+
+pytestmark = pytest.mark.anyio
+
+PROMISES: list[Any] = [
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+]
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["good", "bad"])
+async def test_the_gateway_keeps_to_its_openapi_document(
+    mode: GenerationMode, target: Target, seen: Counter[str]
+) -> None:
+    schema = await _schema(target)
+    refusal = checks.positive_data_acceptance if mode is GenerationMode.POSITIVE else checks.negative_data_rejection
+    session = requests.Session()
+    session.trust_env = False
+
+    @examples(in_full=4_000, in_short=60)
+    @given(case=schema.as_strategy(generation_mode=mode))
+    def fuzz(case: schemathesis.Case[Any]) -> None:
+        response = case.call(session=session, timeout=10)
+        content_type = response.headers.get("content-type", [""])[0]
+        seen[_outcome(response.status_code, content_type, response.json)] += 1
+        # OpenAPI 3.1 has a shape for a stream as a whole only, which is taken for each event's.
+        skipped = [checks.response_schema_conformance] if content_type.startswith(EVENT_STREAM) else []
+        case.validate_response(response, checks=[*PROMISES, refusal], excluded_checks=skipped)
+
+    await asyncio.to_thread(fuzz)
+    await _check_unharmed(target)
+
+
+@pytest.mark.parametrize("path", ["/process", "/stream"])
+async def test_bodies_that_nobody_would_send_are_refused(path: str, target: Target, seen: Counter[str]) -> None:
+    session = requests.Session()
+    session.trust_env = False
+
+    @examples(in_full=1_000, in_short=40)
+    @given(
+        body=st.binary(max_size=200)
+        | st.text().map(lambda text: b'{"message": "%b"}' % text.encode(errors="surrogatepass"))
+    )
+    def fuzz(body: bytes) -> None:
+        response = session.post(f"http://{target.gateway.address}{path}", data=body, timeout=10)
+        seen[_outcome(response.status_code, response.headers["content-type"], response.json)] += 1
+
+    await asyncio.to_thread(fuzz)
+    await _check_unharmed(target)
+
+
+async def _schema(target: Target) -> Any:
+    url = f"http://{target.gateway.address}"
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        document = (await client.get(f"{url}/openapi.json")).json()
+    schema = schemathesis.openapi.from_dict(document)
+    schema.config.update(base_url=url)
+    schema.config.output.sanitization.update(enabled=False)  # it takes max_tokens for a secret
+    return schema
+
+
+def _outcome(status: int, content_type: str, parsed: Callable[[], Any]) -> str:
+    """Returns OK or the status and its reason; raises AssertionError for a failure that the contract does not know."""
+    if status == 200:
+        return "OK"
+    assert status != 500
+    document = parsed()
+    if status == 503 and document["status"] == "unhealthy":
+        return "503 unhealthy"  # of /health, within a deadline that was too short
+    assert content_type == PROBLEM_JSON
+    reason = str(document["reason"])
+    # The router's own refusals keep HTTP's statuses.
+    assert status in (404, 405) or HTTP_STATUSES[ERRORS_BY_REASON[reason]] == status
+    return f"{status} {reason}"
+
+
+async def _check_unharmed(target: Target) -> None:
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        response = await client.post(f"http://{target.gateway.address}/process", json={"message": "Still there?"})
+    assert response.status_code == 200
+    assert target.is_unharmed()
