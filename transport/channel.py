@@ -46,7 +46,7 @@ class Dial:
     """The bearer token that is presented; empty: none."""
     tls: bool = False
     ca_file: str = ""
-    """PEM file of the authorities that are trusted; empty: the system's."""
+    """PEM file of the authorities that are trusted; empty: the public ones that grpcio ships."""
     cert_file: str = ""
     key_file: str = ""
     """This client's own certificate, for mutual TLS."""

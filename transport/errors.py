@@ -97,7 +97,7 @@ class UnknownModel(RelayError):
     """The provider has no such model."""
 
     reason = "UNKNOWN_MODEL"
-    default_message = "the provider has no such model; list_models names those it has"
+    default_message = "the provider has no such model; the list of models names those it has"
 
 
 class Unauthenticated(RelayError):

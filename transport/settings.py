@@ -94,7 +94,9 @@ class DialSettings(ProgramSettings):
     server_b_url: str = Field("", description="Gone: SERVER_B_TARGET took its place", exclude=True)
     relay_token: SecretStr = Field(SecretStr(""), description="The bearer token that is presented to Server B")
     server_b_tls: bool = Field(False, description="Dial Server B with TLS")
-    server_b_ca_file: str = Field("", description="PEM file of the authorities that are trusted; empty: the system's")
+    server_b_ca_file: str = Field(
+        "", description="PEM file of the authorities that are trusted; empty: the public ones that grpcio ships"
+    )
     server_b_client_cert_file: str = Field("", description="PEM certificate to present, for mutual TLS")
     server_b_client_key_file: str = Field("", description="Its PEM key")
 
