@@ -9,6 +9,8 @@ from server_b.call import Call
 from transport.errors import RelayError
 from transport.messages import Finished
 
+MAX_RPC_CHARS = 80
+
 logger = logging.getLogger("relay.calls")
 
 
@@ -35,6 +37,12 @@ def log_call(call: Call, finished: Finished, error: RelayError | None, *, now: f
     if call.failures:
         facts["tried"] = ",".join(f"{failure.provider}:{failure.error.reason}" for failure in call.failures)
     logger.log(logging.WARNING if error else logging.INFO, "call", extra={"facts": facts})
+
+
+def log_refusal(rpc: str, error: RelayError, *, door: str = "grpc") -> None:
+    """Writes the line of a call that was refused before it was admitted; a stranger may have chosen `rpc`."""
+    facts = {"request_id": error.request_id or None, "door": door, "rpc": rpc[:MAX_RPC_CHARS], "outcome": error.reason}
+    logger.warning("refused", extra={"facts": facts})
 
 
 def _since(call: Call, at: float | None) -> float | None:

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import grpc
 from grpc_status import rpc_status
 
+from server_b.call_log import log_refusal
 from transport.errors import RelayError
 from transport.metadata import AUTHORIZATION, first_value
 from transport.status import status_from_error
@@ -33,6 +34,7 @@ class RequireToken(grpc.aio.ServerInterceptor):
             try:
                 self._tokens.caller(first_value(handler_call_details.invocation_metadata, AUTHORIZATION))
             except RelayError as error:
+                log_refusal(handler_call_details.method, error)
                 return _refusing(error)
         return await continuation(handler_call_details)
 

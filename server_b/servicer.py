@@ -7,16 +7,18 @@ parser's own text.
 from __future__ import annotations
 
 import asyncio
-from contextlib import AbstractAsyncContextManager
+import contextlib
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
 
 from generated.relay.v1 import relay_pb2 as pb
 from server_b.call import Kind
+from server_b.call_log import log_refusal
 from server_b.relay import Relay
 from transport import codec
-from transport.errors import Cancelled, InvalidRequest, Violation
+from transport.errors import Cancelled, InvalidRequest, RelayError, Violation
 from transport.messages import request_id_fault
 from transport.metadata import AUTHORIZATION, DOOR, DOORS, ON_BEHALF_OF, REQUEST_ID, first_value
 from transport.status import aborting
@@ -37,7 +39,7 @@ class RelayServicer:
         self._stall_s = stall_s
 
     async def process(self, data: bytes, context: Context) -> pb.ProcessResponse:
-        async with self._aborting(context):
+        async with self._aborting(context, "Process"):
             prompt = codec.prompt_from_wire(codec.parse(pb.ProcessRequest, data))
             caller, timeout_s = self._caller(context), context.time_remaining()
             door = _door(context)
@@ -46,7 +48,7 @@ class RelayServicer:
                 return codec.answer_to_wire(await self._relay.answer(call))
 
     async def stream_process(self, data: bytes, context: Context) -> None:
-        async with self._aborting(context):
+        async with self._aborting(context, "StreamProcess"):
             prompt = codec.prompt_from_wire(codec.parse(pb.StreamProcessRequest, data))
             caller, timeout_s = self._caller(context), context.time_remaining()
             door = _door(context)
@@ -56,26 +58,34 @@ class RelayServicer:
                     await self._write(context, codec.event_to_wire(event))
 
     async def cancel(self, data: bytes, context: Context) -> pb.CancelResponse:
-        async with self._aborting(context):
+        async with self._aborting(context, "Cancel"):
             request_id = codec.parse(pb.CancelRequest, data).request_id
             if fault := request_id_fault(request_id):
                 raise InvalidRequest.of(Violation("request_id", fault))
             return pb.CancelResponse(found=self._relay.cancel(request_id, caller=self._caller(context)))
 
     async def list_models(self, data: bytes, context: Context) -> pb.ListModelsResponse:
-        async with self._aborting(context):
+        async with self._aborting(context, "ListModels"):
             codec.parse(pb.ListModelsRequest, data)
             self._caller(context)
             return codec.models_to_wire(await self._relay.list_models())
 
     async def get_status(self, data: bytes, context: Context) -> pb.GetStatusResponse:
-        async with self._aborting(context):
+        async with self._aborting(context, "GetStatus"):
             codec.parse(pb.GetStatusRequest, data)
             self._caller(context)
             return codec.status_to_wire(self._relay.status())
 
-    def _aborting(self, context: Context) -> AbstractAsyncContextManager[None]:
-        return aborting(context, self._relay.report)
+    @contextlib.asynccontextmanager
+    async def _aborting(self, context: Context, rpc: str) -> AsyncIterator[None]:
+        async with aborting(context, self._relay.report):
+            try:
+                yield
+            except RelayError as error:
+                # It was never admitted, so the Relay has no line for it; unless it is a caller that stalled.
+                if error.spent is None and not isinstance(error, Cancelled):
+                    log_refusal(rpc, error, door=_door(context))
+                raise
 
     def _caller(self, context: Context) -> str:
         metadata = context.invocation_metadata()

@@ -45,6 +45,15 @@ async def test_every_method_refuses_wrong_and_missing_tokens_alike(method: str) 
     assert provider.tries == []
 
 
+async def test_a_refusal_is_a_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async with serving(tokens=TOKENS) as server, wire(server.target) as client:
+        await unauthenticated(client.whole("Process", b""))
+        await refusal(client.whole("Process", b"", (("authorization", "Bearer a-1"),)))
+    lines = [record.facts for record in caplog.records if record.name == "relay.calls"]  # type: ignore[attr-defined]
+    assert [line["outcome"] for line in lines] == ["UNAUTHENTICATED", "INVALID_REQUEST"]
+    assert "a-1" not in caplog.text
+
+
 async def test_a_method_that_does_not_exist_is_refused_to_strangers_first() -> None:
     async with serving(tokens=TOKENS) as server, wire(server.target) as client:
         await unauthenticated(client.whole("NoSuchMethod", b""))
