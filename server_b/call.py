@@ -58,6 +58,7 @@ class Call:
     def __init__(self, key: Key, prompt: Prompt, provider: str, door: str = "") -> None:
         self.key = key
         self.prompt = prompt
+        self.prompt_chars = prompt.text_chars
         self.door = door
         self.provider = provider
         """Who answers; until that is known, all who may."""

@@ -13,6 +13,8 @@ MAX_KEPT_CHARS = 32 * 1024 * 1024
 """How much text of prompts and answers is kept in all; the oldest go first."""
 CALL_OVERHEAD_CHARS = 2_000
 """What an answer is reckoned to take beside its text."""
+RECOUNT_S = 0.1
+"""How old the count of the running calls' answers may be."""
 
 
 class Calls:
@@ -24,6 +26,8 @@ class Calls:
         self._running: dict[Key, Call] = {}
         self._kept: OrderedDict[Key, tuple[float, Call]] = OrderedDict()
         self._kept_chars = 0
+        self._running_chars = 0
+        self._recount_at = 0.0
 
     def __len__(self) -> int:
         """How many are running."""
@@ -31,6 +35,15 @@ class Calls:
 
     def __iter__(self) -> Iterator[Call]:
         return iter(tuple(self._running.values()))
+
+    @property
+    def running_chars(self) -> int:
+        """How much text the running calls hold; of answers, what has come in the last RECOUNT_S may be missing."""
+        now = self._clock()
+        if now >= self._recount_at:
+            self._running_chars = sum(_size(call) for call in self._running.values())
+            self._recount_at = now + RECOUNT_S
+        return self._running_chars
 
     def find(self, key: Key, prompt: Prompt) -> Call | None:
         """Returns the call with this key that runs or is kept; raises InvalidRequest if it asked something else."""
@@ -55,12 +68,14 @@ class Calls:
     def add(self, call: Call) -> None:
         """Counts a call as running."""
         self._running[call.key] = call
+        self._running_chars += _size(call)
 
     def end(self, call: Call, *, keep: bool) -> None:
         """Counts a call as ended; with `keep` its answer is given to whoever repeats the request."""
         if self._running.get(call.key) is not call:
             return
         del self._running[call.key]
+        self._running_chars -= _size(call)
         if keep and self._keep_s > 0:
             self._kept[call.key] = (self._clock() + self._keep_s, call.kept())
             self._kept_chars += _size(call)
@@ -77,6 +92,4 @@ class Calls:
 
 
 def _size(call: Call) -> int:
-    prompt = call.prompt
-    asked = len(prompt.message) + len(prompt.context or "") + sum(len(turn.text) for turn in prompt.history)
-    return asked + call.text_chars + CALL_OVERHEAD_CHARS
+    return call.prompt_chars + call.text_chars + CALL_OVERHEAD_CHARS

@@ -48,6 +48,8 @@ class Limits:
     timeout_s: float = 120.0
     """Deadline of a call whose caller sets none."""
     concurrent_calls: int = 1000
+    running_chars: int = 256 * 1024 * 1024
+    """How much text the running calls may hold, prompts and answers, before new ones are OVERLOADED."""
     answer_keep_s: float = 300.0
     """How long an answer is kept for a caller who repeats the request."""
     patience: Patience = field(default_factory=Patience)
@@ -144,6 +146,9 @@ class Relay:
             raise Draining(request_id=key.request_id)
         if len(self._calls) >= self._limits.concurrent_calls:
             raise Overloaded(request_id=key.request_id, retry_after_s=OVERLOADED_RETRY_AFTER_S)
+        if self._calls.running_chars + prompt.text_chars > self._limits.running_chars:
+            text = "the running calls hold too much text; try again later"
+            raise Overloaded(text, request_id=key.request_id, retry_after_s=OVERLOADED_RETRY_AFTER_S)
         call = Call(key, prompt, self._provider.name, door)
         self._calls.add(call)
         return call

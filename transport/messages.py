@@ -120,6 +120,11 @@ class Prompt:
         if violations:
             raise InvalidRequest.of(*violations)
 
+    @property
+    def text_chars(self) -> int:
+        """How much text it has in all, in characters."""
+        return len(self.message) + len(self.context or "") + sum(len(turn.text) for turn in self.history)
+
     def _text_violations(self) -> Iterator[Violation]:
         if fault := text_fault(self.message):
             yield Violation("message", fault)

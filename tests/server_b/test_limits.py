@@ -6,8 +6,8 @@ from contextlib import aclosing
 import pytest
 
 from server_b.providers.base import Text
-from server_b.relay import Limits
-from tests.scripted import ENDING, HELLO, OPENING, PATIENCE_S, End, ScriptedProvider
+from server_b.relay import Limits, Relay
+from tests.scripted import ENDING, HELLO, OPENING, PATIENCE_S, End, ScriptedProvider, Step
 from tests.server_b.relayed import a_few_turns, stream, streamed, text, whole
 from tests.serving import create_relay
 from transport.errors import (
@@ -35,6 +35,33 @@ async def test_more_calls_than_the_limit_are_overloaded_with_a_time_to_retry() -
     await asyncio.gather(*running)
     assert (await whole(relay, Prompt(message="Hi"))).text == "Hello"
     assert provider.most_at_once == 2
+
+
+@pytest.mark.parametrize("held", ["prompts", "answers"])
+async def test_memory_is_finite_so_calls_that_hold_too_much_text_are_overloaded_until_they_end(held: str) -> None:
+    large = "x" * 10_000
+    script: list[Step] = [asyncio.Event()] if held == "prompts" else [OPENING, Text(large), asyncio.Event()]
+    provider = ScriptedProvider(script, script, HELLO)
+    relay = create_relay(provider, limits=Limits(running_chars=24_000))
+    message = large if held == "prompts" else "Hi"
+    running = [asyncio.create_task(streamed(relay, Prompt(message=message))) for _ in range(2)]
+    await provider.until_waiting(2)
+    async with asyncio.timeout(PATIENCE_S):  # an answer is counted a moment after it has come
+        while not await is_overloaded(relay):
+            pass
+    for task in running:
+        task.cancel()
+    await asyncio.wait(running)
+    assert not await is_overloaded(relay)
+
+
+async def is_overloaded(relay: Relay) -> bool:
+    """Asks for an answer; tells whether that was refused for want of room."""
+    try:
+        await whole(relay, Prompt(message="Hi"))
+    except Overloaded:
+        return True
+    return False
 
 
 async def test_joining_is_not_limited() -> None:
