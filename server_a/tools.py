@@ -19,7 +19,7 @@ from transport.documents import (
     config_document,
     health_document,
     models_document,
-    prompt_from_document,
+    prompt_of,
     unhealthy_document,
 )
 from transport.errors import ServerBUnavailable
@@ -68,7 +68,7 @@ async def send_message(
     `context` is the system prompt, `history` holds earlier turns, oldest first; `temperature` is 0 to 2.
     Raises RelayError.
     """
-    prompt = _prompt(message, context, history, model, temperature, max_tokens, request_id)
+    prompt = prompt_of(message, context, history, model, temperature, max_tokens, request_id)
     return answer_document(await _process(prompt))
 
 
@@ -85,7 +85,7 @@ async def send_message_stream(
 
     Arguments are as in send_message. Raises RelayError, also where the answer was cut short.
     """
-    prompt = _prompt(message, context, history, model, temperature, max_tokens, request_id)
+    prompt = prompt_of(message, context, history, model, temperature, max_tokens, request_id)
     async with contextlib.aclosing(_stream_process(prompt)) as events:
         return "".join([event.text async for event in events if isinstance(event, Delta)])
 
@@ -154,28 +154,6 @@ def create_server() -> ToolServer:
             ),
         ],
         instructions=INSTRUCTIONS,
-    )
-
-
-def _prompt(
-    message: str,
-    context: str | None,
-    history: Sequence[TurnDocument] | None,
-    model: str | None,
-    temperature: float | None,
-    max_tokens: int | None,
-    request_id: str | None,
-) -> Prompt:
-    return prompt_from_document(
-        {
-            "message": message,
-            "context": context,
-            "history": history,
-            "model": model,
-            "temperature": temperature,
-            "max_tokens": max_tokens,
-            "request_id": request_id,
-        }
     )
 
 

@@ -18,7 +18,7 @@ from transport.documents import (
     answer_document,
     config_document,
     health_document,
-    prompt_from_document,
+    prompt_of,
 )
 from transport.messages import Answer, Delta, Event, Prompt
 from transport.per_loop import PerLoop
@@ -66,7 +66,7 @@ async def process_message(
     `context` is the system prompt, `history` holds earlier turns, oldest first; `temperature` is 0 to 2.
     Raises RelayError.
     """
-    prompt = _prompt(message, context, history, model, temperature, max_tokens, request_id)
+    prompt = prompt_of(message, context, history, model, temperature, max_tokens, request_id)
     return answer_document(await _process(prompt))
 
 
@@ -83,7 +83,7 @@ async def process_message_stream(
 
     Arguments are as in process_message. Raises RelayError, also where the answer was cut short.
     """
-    prompt = _prompt(message, context, history, model, temperature, max_tokens, request_id)
+    prompt = prompt_of(message, context, history, model, temperature, max_tokens, request_id)
     async with contextlib.aclosing(_stream_process(prompt)) as events:
         return "".join([event.text async for event in events if isinstance(event, Delta)])
 
@@ -140,28 +140,6 @@ async def serve_mcp(settings: ServerBSettings, transport: McpTransport) -> int:
     await connect()  # a missing key stops the start, not the first call
     return await serve(
         create_server(), transport, settings, name="Server B", port=settings.mcp_port_b, port_name="MCP_PORT_B"
-    )
-
-
-def _prompt(
-    message: str,
-    context: str | None,
-    history: Sequence[TurnDocument] | None,
-    model: str | None,
-    temperature: float | None,
-    max_tokens: int | None,
-    request_id: str | None,
-) -> Prompt:
-    return prompt_from_document(
-        {
-            "message": message,
-            "context": context,
-            "history": history,
-            "model": model,
-            "temperature": temperature,
-            "max_tokens": max_tokens,
-            "request_id": request_id,
-        }
     )
 
 

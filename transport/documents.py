@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, NotRequired, cast
 
@@ -227,6 +227,29 @@ def prompt_from_document(document: object) -> Prompt:
     if violations:
         raise InvalidRequest.of(*violations)
     return prompt
+
+
+def prompt_of(
+    message: str,
+    context: str | None,
+    history: Sequence[TurnDocument] | None,
+    model: str | None,
+    temperature: float | None,
+    max_tokens: int | None,
+    request_id: str | None,
+) -> Prompt:
+    """Makes a prompt of the message tools' arguments; raises InvalidRequest as prompt_from_document does."""
+    return prompt_from_document(
+        {
+            "message": message,
+            "context": context,
+            "history": history,
+            "model": model,
+            "temperature": temperature,
+            "max_tokens": max_tokens,
+            "request_id": request_id,
+        }
+    )
 
 
 def _turns(history: object) -> Iterator[Turn | Violation]:
