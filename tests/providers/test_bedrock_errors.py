@@ -66,7 +66,7 @@ STATUSES: list[tuple[int, type[RelayError]]] = [
     (504, ProviderUnavailable),
 ]
 SAYINGS: list[tuple[str, type[RelayError], str]] = [
-    ("The provided model identifier is invalid.", UnknownModel, "list_models"),
+    ("The provided model identifier is invalid.", UnknownModel, "list of models"),
     ("Input is too long for requested model.", ProviderRejected, "too long"),
     ("input length and `max_tokens` exceed context limit: 199000 + 4096 > 200000", ProviderRejected, "too long"),
     ("Invocation of model ID x with on-demand throughput isn\u2019t supported.", ProviderRejected, "inference profile"),
