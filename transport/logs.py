@@ -26,11 +26,11 @@ def configure_logging(log_format: str = "text", level: int = logging.INFO) -> No
 
 
 # Below a warning they write request lines, headers, prompts or tool arguments of every call.
-_TALKATIVE = ("httpx2", "httpcore2", "httpx", "openai", "botocore", "boto3", "urllib3", "mcp", "uvicorn.access")
+_TALKATIVE = ("httpx2", "httpcore2", "botocore", "boto3", "urllib3", "mcp", "uvicorn.access")
 
 
 def _is_fit_to_be_written(record: logging.LogRecord) -> bool:
-    # Not by their levels: variables such as OPENAI_LOG set those anew when a library is imported.
+    # Not by their levels: a library may set those anew when it is imported, as its variables say.
     return record.levelno >= logging.WARNING or not record.name.startswith(_TALKATIVE)
 
 

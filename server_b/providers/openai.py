@@ -1,40 +1,24 @@
-"""OpenAI, and every server that speaks its chat completions, through the openai SDK.
-
-The SDK makes and sends the requests; the answers are read from their bytes, because its objects cost
-five to forty times as much a token as all else here.
-"""
+"""OpenAI, and every server that speaks its chat completions; what it says is read from its bytes."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
-from typing import cast
 
 import aiohttp
-import httpx2
 import orjson
-from openai import APIStatusError, AsyncStream
 
 from server_b.providers.base import Completion, Defaults, Piece
-from server_b.providers.openai_answer import (
-    MAX_DOCUMENT_BYTES,
-    StreamReader,
-    completion_from_wire,
-    model_names_from_wire,
-)
-from server_b.providers.openai_client import create_client
-from server_b.providers.openai_errors import amid_answer, before_answer
+from server_b.providers.openai_answer import StreamReader, completion_from_wire, model_names_from_wire
+from server_b.providers.openai_client import OpenAIClient, read_document
+from server_b.providers.openai_errors import BadStatus, amid_answer, before_answer
 from server_b.providers.openai_request import Refusals, refused_parameter, request_body
-from transport.errors import ProviderProtocol, UnknownModel
+from transport.errors import UnknownModel
 from transport.messages import Models, Prompt
 
 DRAIN_S = 0.1
 """How long the end of the HTTP body may take after the end mark, before the connection is given up instead of kept."""
-
-WHOLE_HEADERS = {"Accept": "application/json"}
-# Compressed, words would wait in the server for more of their kind.
-STREAM_HEADERS = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
 
 
 class OpenAIProvider:
@@ -42,7 +26,7 @@ class OpenAIProvider:
 
     def __init__(self, *, api_key: str, base_url: str, default_model: str, defaults: Defaults) -> None:
         """An empty `base_url` is the vendor's; raises ValueError that names the variable if one is not usable."""
-        self._client = create_client(api_key, base_url)
+        self._client = OpenAIClient(api_key, base_url)
         self._default_model = default_model
         self._defaults = defaults
         self._refusals = Refusals()
@@ -60,22 +44,20 @@ class OpenAIProvider:
     async def complete(self, prompt: Prompt) -> Completion:
         """Answers a prompt whole; raises a RelayError."""
         model = self._model(prompt)
-        async with contextlib.aclosing(await self._ask(prompt, model, stream=False)) as response:
-            return completion_from_wire(await _body(response), model)
+        with contextlib.closing(await self._ask(prompt, model, stream=False)) as response, amid_answer():
+            return completion_from_wire(await read_document(response), model)
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
         """Yields one Opening, Texts and, unless the stream was cut, one Ending; raises a RelayError."""
         model = self._model(prompt)
         reader = StreamReader(model)
-        response = await self._ask(prompt, model, stream=True)
-        async with contextlib.aclosing(response), contextlib.aclosing(response.aiter_bytes()) as blocks:
-            with amid_answer():
-                async for block in blocks:
-                    for piece in reader.read(block):
-                        yield piece
-                    if reader.complete:
-                        await _drain(blocks)
-                        break
+        with contextlib.closing(await self._ask(prompt, model, stream=True)) as response, amid_answer():
+            async for block in response.content.iter_any():
+                for piece in reader.read(block):
+                    yield piece
+                if reader.complete:
+                    await _drain(response.content)
+                    break
         if reader.ending is not None:
             yield reader.ending
 
@@ -84,8 +66,10 @@ class OpenAIProvider:
         names: set[str] = set()
         note = ""
         try:
-            async with contextlib.aclosing(await self._get("/models")) as response:
-                names = model_names_from_wire(await _body(response))
+            with before_answer():
+                response = await self._client.list_models()
+            with contextlib.closing(response), amid_answer():
+                names = model_names_from_wire(await read_document(response))
         except UnknownModel:
             note = "this server does not list its models"
         listed = tuple(sorted({*names, self._default_model}))
@@ -98,15 +82,15 @@ class OpenAIProvider:
     def _model(self, prompt: Prompt) -> str:
         return prompt.model if prompt.model and prompt.model.strip() else self._default_model
 
-    async def _ask(self, prompt: Prompt, model: str, *, stream: bool) -> httpx2.Response:
+    async def _ask(self, prompt: Prompt, model: str, *, stream: bool) -> aiohttp.ClientResponse:
         """Sends a prompt, again without what the model refuses, and returns the open response."""
         known = refused = self._refusals.of(model)
         with before_answer():
             while True:
                 body = request_body(prompt, model, self._defaults, refused, stream=stream)
                 try:
-                    response = await self._post(body, STREAM_HEADERS if stream else WHOLE_HEADERS)
-                except APIStatusError as error:
+                    response = await self._client.complete(orjson.dumps(body), stream=stream)
+                except BadStatus as error:
                     parameter = refused_parameter(error, body, prompt)
                     if parameter is None or parameter in refused:
                         raise
@@ -116,39 +100,12 @@ class OpenAIProvider:
                         self._refusals.remember(model, refused)
                     return response
 
-    async def _post(self, body: dict[str, object], headers: dict[str, str]) -> httpx2.Response:
-        # With this cast_to the SDK returns the response itself, unread; its types do not say so.
-        response = await self._client.post(
-            "/chat/completions",
-            cast_to=httpx2.Response,
-            content=orjson.dumps(body),
-            options={"headers": headers},
-            stream=True,
-            stream_cls=AsyncStream[object],
-        )
-        return cast("httpx2.Response", response)
 
-    async def _get(self, path: str) -> httpx2.Response:
-        with before_answer():
-            response = await self._client.get(
-                path, cast_to=httpx2.Response, stream=True, stream_cls=AsyncStream[object]
-            )
-        return cast("httpx2.Response", response)
-
-
-async def _body(response: httpx2.Response) -> bytes:
-    body = bytearray()
-    with amid_answer():
-        async for block in response.aiter_bytes():
-            body += block
-            if len(body) > MAX_DOCUMENT_BYTES:
-                raise ProviderProtocol("the provider's answer is too large")
-    return bytes(body)
-
-
-async def _drain(blocks: AsyncGenerator[bytes, None]) -> None:
+async def _drain(content: aiohttp.StreamReader) -> None:
     """Reads on to the end of the HTTP body, so that the connection can serve another call; gives up soon."""
-    with contextlib.suppress(TimeoutError, httpx2.RequestError, aiohttp.ClientError):
+    if content.at_eof():
+        return
+    with contextlib.suppress(TimeoutError, aiohttp.ClientError):
         async with asyncio.timeout(DRAIN_S):
-            async for _ in blocks:
+            async for _ in content.iter_any():
                 pass

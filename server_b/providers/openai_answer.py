@@ -12,8 +12,8 @@ from server_b.providers.openai_errors import error_from_wire
 from transport.errors import ProviderProtocol, RelayError
 from transport.messages import Accuracy, FinishReason, Usage
 
-MAX_DOCUMENT_BYTES = 64 * 2**20
-"""The largest whole answer, and the largest event of a stream."""
+MAX_EVENT_BYTES = 64 * 2**20
+"""The largest event of a stream."""
 MAX_COUNT = 2**53
 END_MARK = b"[DONE]"
 FINISH_REASONS: Mapping[str, FinishReason] = {
@@ -43,7 +43,7 @@ class EventSplitter:
             lines = (bytes(self._rest) + block[:end]).split(b"\n")[:-1]
             self._rest.clear()
         self._rest += block[end:]
-        if len(self._rest) > MAX_DOCUMENT_BYTES:
+        if len(self._rest) > MAX_EVENT_BYTES:
             raise ProviderProtocol("an event of the provider's stream is too large")
         return list(self._events(lines))
 

@@ -14,8 +14,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import aiohttp
-import httpx2
-import openai
+import orjson
 
 from transport.errors import (
     ProviderAuth,
@@ -79,14 +78,37 @@ PASSING = (ProviderRateLimited, ProviderUnavailable)
 """Errors that waiting can mend."""
 
 
+class BadStatus(Exception):
+    """The provider answers with a status that is no success."""
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        super().__init__(status)
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.detail = _detail(body)
+        """The error object that the body holds; empty if there is none."""
+
+
+def _detail(body: bytes) -> Mapping[str, object]:
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    if not isinstance(document, dict):
+        return {}
+    detail = document.get("error", document)
+    return detail if isinstance(detail, dict) else {}
+
+
 @contextlib.contextmanager
 def before_answer() -> Iterator[None]:
     """Raises the relay's error for whatever fails until the head of a good answer has come."""
     try:
         yield
-    except openai.APIStatusError as error:
-        raise error_from_wire(error.body, status=error.status_code, headers=error.response.headers) from error
-    except (openai.APIConnectionError, httpx2.RequestError) as error:
+    except BadStatus as error:
+        raise error_from_wire(error.detail, status=error.status, headers=error.headers) from error
+    except aiohttp.ClientConnectionError as error:
         raise ProviderUnavailable from error
     except aiohttp.ClientError as error:
         raise ProviderProtocol("the provider's answer is not HTTP") from error
@@ -97,7 +119,7 @@ def amid_answer() -> Iterator[None]:
     """Raises ProviderProtocol where the connection fails after the head of a good answer."""
     try:
         yield
-    except (httpx2.RequestError, aiohttp.ClientError) as error:
+    except aiohttp.ClientError as error:
         raise ProviderProtocol("the provider's answer was cut short") from error
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-import openai
-
 from server_b.providers.base import Defaults
+from server_b.providers.openai_errors import BadStatus
 from transport.messages import Prompt
 
 LIMIT_NAMES = ("max_tokens", "max_completion_tokens")
@@ -70,15 +69,16 @@ def _messages(prompt: Prompt) -> list[dict[str, str]]:
     return messages
 
 
-def refused_parameter(error: openai.APIStatusError, body: dict[str, object], prompt: Prompt) -> str | None:
+def refused_parameter(error: BadStatus, body: dict[str, object], prompt: Prompt) -> str | None:
     """Names what the provider refuses of a request that can be repeated without it, or None."""
-    if error.status_code not in REFUSING_STATUSES:
+    if error.status not in REFUSING_STATUSES:
         return None
     # Servers that do not know it name it in many ways: as `param`, in the text, in a path.
-    if "stream_options" in body and "stream_options" in error.response.text:
+    if "stream_options" in body and b"stream_options" in error.body:
         return "stream_options"
-    if error.code not in UNSUPPORTED:
+    code, parameter = error.detail.get("code"), error.detail.get("param")
+    if code not in UNSUPPORTED:
         return None
-    if error.param == "temperature":
+    if parameter == "temperature":
         return "temperature" if prompt.temperature is None else None
-    return next((name for name in LIMIT_NAMES if error.param == name), None)
+    return next((name for name in LIMIT_NAMES if parameter == name), None)

@@ -1,4 +1,4 @@
-"""What every provider must do, asked of all of them: the real SDKs, over real sockets, against stand-ins."""
+"""What every provider must do, asked of all of them over real sockets, against stand-ins that the real SDKs know."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""A chain as the settings make it, over the real SDKs and stand-ins that speak both providers' protocols."""
+"""A chain as the settings make it, over real sockets and stand-ins that speak both providers' protocols."""
 
 import contextlib
 import dataclasses

@@ -8,7 +8,7 @@ import pytest
 
 from server_b.providers.base import Ending, Opening, Text
 from server_b.providers.openai import OpenAIProvider
-from server_b.providers.openai_client import VENDOR_URL, create_client
+from server_b.providers.openai_client import VENDOR_URL, OpenAIClient
 from tests.providers.openai_asking import COUNTED, KEY, PROMPT, create_provider, said, serving
 from tests.standins.answer import Answer, Piece
 from tests.standins.exchange import Outcome, Received
@@ -179,7 +179,32 @@ async def test_the_environment_adds_nothing_to_a_request(monkeypatch: pytest.Mon
     headers = standin.requests[0].headers
     assert headers["authorization"] == f"Bearer {KEY}"
     assert "other" not in str(headers)
-    assert str(create_client(KEY, "").base_url).rstrip("/") == VENDOR_URL
+    vendors = OpenAIClient(KEY, "")
+    assert str(vendors.base_url) == VENDOR_URL
+    await vendors.close()
+
+
+async def test_the_proxy_of_the_environment_is_used_but_not_for_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with OpenAIStandIn() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv("no_proxy", "")
+        far = create_provider("http://far.invalid/v1")
+        # The stand-in is no proxy, but it hears what one would be asked.
+        with pytest.raises(errors.RelayError):
+            await far.complete(PROMPT)
+        assert (await proxy.next_request()).path == "http://far.invalid/v1/chat/completions"
+        await far.close()
+        near = create_provider(proxy.base_url)
+        await near.complete(PROMPT)
+        assert (await proxy.next_request()).path == "/v1/chat/completions"
+        await near.close()
+
+
+async def test_a_proxy_that_cannot_be_used_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "socks5://127.0.0.1:1080")
+    monkeypatch.setenv("no_proxy", "")
+    with pytest.raises(ValueError, match=r"^HTTPS_PROXY: "):
+        create_provider("")
 
 
 @pytest.mark.parametrize("key", ["", "  ", "sk-kéy", "sk-1\nHost: other"])

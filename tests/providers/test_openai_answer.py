@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from server_b.providers.base import Ending, Opening, Piece, Text, Working
-from server_b.providers.openai_answer import MAX_DOCUMENT_BYTES, EventSplitter, StreamReader, completion_from_wire
+from server_b.providers.openai_answer import MAX_EVENT_BYTES, EventSplitter, StreamReader, completion_from_wire
 from transport.errors import ProviderProtocol, ProviderUnavailable
 from transport.messages import Accuracy, FinishReason, Usage
 
@@ -50,7 +50,7 @@ def test_an_event_that_is_not_ended_is_not_given() -> None:
 
 def test_an_event_without_end_is_refused() -> None:
     splitter = EventSplitter()
-    assert splitter.split(bytes(MAX_DOCUMENT_BYTES)) == []
+    assert splitter.split(bytes(MAX_EVENT_BYTES)) == []
     with pytest.raises(ProviderProtocol):
         splitter.split(b"0")
 

@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
+from openai import AsyncOpenAI
 
 from server_b.providers.base import Ending
 from server_b.providers.openai import OpenAIProvider
 from server_b.providers.openai_request import MAX_REMEMBERED_MODELS, NOTHING, Refusals
-from tests.providers.openai_asking import failure, said, serving
+from tests.providers.openai_asking import KEY, failure, said, serving
 from tests.standins.answer import Answer, whole
 from tests.standins.exchange import Received
 from tests.standins.openai import OpenAIStandIn
@@ -78,6 +79,33 @@ async def test_the_conversation_is_system_prompt_history_and_message(
         "temperature": 0.7,
         "max_tokens": 1000,
     }
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_the_request_is_what_openais_own_sdk_would_send(
+    standin: OpenAIStandIn, provider: OpenAIProvider, stream: bool
+) -> None:
+    if stream:
+        await said(provider, Prompt(message="Hi", context="Be brief"))
+    else:
+        await provider.complete(Prompt(message="Hi", context="Be brief"))
+    options = {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
+    async with AsyncOpenAI(api_key=KEY, base_url=standin.base_url, max_retries=0) as sdk:
+        await sdk.post(
+            "/chat/completions",
+            cast_to=object,
+            body={
+                "model": "gpt-4o",
+                "messages": [{"role": "system", "content": "Be brief"}, {"role": "user", "content": "Hi"}],
+                "temperature": 0.7,
+                "max_tokens": 1000,
+                **options,
+            },
+        )
+    ours, theirs = standin.requests
+    assert (ours.method, ours.path, ours.body) == (theirs.method, theirs.path, theirs.body)
+    for name in ("authorization", "content-type", "host"):
+        assert ours.headers[name] == theirs.headers[name]
 
 
 async def test_a_blank_context_and_a_blank_model_are_none(standin: OpenAIStandIn, provider: OpenAIProvider) -> None:

@@ -72,7 +72,7 @@ def test_an_exception_is_told_by_its_class_and_place_and_not_by_its_text(
     assert "a prompt" not in line
 
 
-@pytest.mark.parametrize("name", ["openai._base_client", "botocore.endpoint", "mcp.server", "httpx2"])
+@pytest.mark.parametrize("name", ["botocore.endpoint", "mcp.server", "httpx2"])
 def test_what_libraries_tell_of_each_call_is_not_written_whatever_their_levels(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
