@@ -17,7 +17,7 @@ from transport.messages import Usage
 async def open_relay(settings: ServerBSettings) -> AsyncIterator[Relay]:
     """Opens the provider that the settings name, and a Relay on it. Raises ValueError naming a bad setting."""
     provider = create_provider(settings)
-    # The price list takes half a second to load: better now than amid somebody's stream.
+    # The price list takes a tenth of a second to load: better now than amid somebody's stream.
     price(provider.name, provider.default_model, Usage(input_tokens=1, output_tokens=1))
     try:
         yield Relay(provider, price=price, defaults=settings.defaults, limits=settings.limits, version=VERSION)
