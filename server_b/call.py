@@ -12,7 +12,7 @@ import enum
 import math
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from transport.errors import Cancelled, ProviderProtocol, RelayError
 from transport.messages import Answer, Delta, Event, Finished, Prompt, Started
@@ -25,15 +25,14 @@ READ_AHEAD_CHARS = 256 * 1024
 """How much text a call may hold that no reader has taken yet, before the provider is made to wait."""
 
 
-class Kind(enum.Enum):
+class Kind(enum.StrEnum):
     """How the caller asked; a part of the idempotency key."""
 
     WHOLE = "Process"
     STREAM = "StreamProcess"
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """What makes two requests the same one."""
 
     caller: str
@@ -50,6 +49,28 @@ class Failure:
     error: RelayError
     retry_after_s: float | None
     """Its own: the error that is told for all of them bears the shortest."""
+
+
+class Waiters:
+    """Tasks that wait for the same thing, time and again."""
+
+    __slots__ = ("_futures",)
+
+    def __init__(self) -> None:
+        self._futures: list[asyncio.Future[None]] = []
+
+    async def wait(self) -> None:
+        """Waits until the next `wake`."""
+        future = asyncio.get_running_loop().create_future()
+        self._futures.append(future)
+        await future
+
+    def wake(self) -> None:
+        """Lets all go on that wait now."""
+        futures, self._futures = self._futures, []
+        for future in futures:
+            if not future.done():  # who was cancelled has left already
+                future.set_result(None)
 
 
 class Call:
@@ -73,8 +94,9 @@ class Call:
         self.aborted: RelayError | None = None
         """Why the provider's connection was closed before the end, if it was."""
         self._texts: list[tuple[str, int]] = []
-        self._changed = asyncio.Event()
-        self._taken = asyncio.Event()
+        self._changed = Waiters()
+        self._taken = Waiters()
+        self._over = Waiters()
         self._most_taken = 0
         self._readers = 0
         self._task: asyncio.Task[Any] | None = None
@@ -118,7 +140,9 @@ class Call:
     def _reschedule(self) -> None:
         if self._scope is not None and self._is_asking and not self._scope.expired():
             now = asyncio.get_running_loop().time()
-            self._scope.reschedule(now if self.cancelled_softly else min(self._silence_ends, self.deadline))
+            limit = now if self.cancelled_softly else min(self._silence_ends, self.deadline)
+            if limit != self._scope.when():
+                self._scope.reschedule(limit)
 
     def note_failure(self, provider: str, error: RelayError) -> None:
         """One of several providers has failed before it began to answer."""
@@ -129,7 +153,7 @@ class Call:
         self.provider = provider or self.provider
         self.first_piece_at = asyncio.get_running_loop().time()
         self.started = self._started(model)
-        self._wake()
+        self._changed.wake()
 
     def _started(self, model: str) -> Started:
         return Started(request_id=self.key.request_id, model=model, provider=self.provider)
@@ -141,30 +165,29 @@ class Call:
         if self.text_chars > MAX_ANSWER_CHARS:
             raise ProviderProtocol(f"the provider's answer is longer than {MAX_ANSWER_CHARS} characters")
         self._texts.append((text, self.delta_count))
-        self._wake()
+        self._changed.wake()
 
     async def room(self) -> None:
         """Waits until a reader has taken enough of what was added; the provider's silence meanwhile is no fault."""
         while self.text_chars - self._most_taken > READ_AHEAD_CHARS:
             self.expect_word_within(math.inf)
-            self._taken.clear()
             await self._taken.wait()
 
     def finish(self, finished: Finished) -> None:
         """The answer is complete; a stream has its start even where Cancel came before the provider's first event."""
         self.started = self.started or self._started(finished.model)
         self.finished = finished
-        self._wake()
+        self._end()
 
     def fail(self, error: RelayError) -> None:
         """The call has failed."""
         self.error = error
         self._forget_unread()
-        self._wake()
+        self._end()
 
-    def _wake(self) -> None:
-        self._changed.set()
-        self._changed.clear()
+    def _end(self) -> None:
+        self._changed.wake()
+        self._over.wake()
 
     # Everybody's.
 
@@ -183,11 +206,14 @@ class Call:
         return "".join(text for text, _ in self._texts)
 
     def kept(self) -> Call:
-        """Returns the same call without its pieces: what is kept of one that has ended."""
+        """Returns the same call in one piece: what is kept of one that has ended."""
+        if len(self._texts) <= 1:
+            self._task = self._scope = None
+            return self
         call = Call(self.key, self.prompt, self.provider)
         call.started, call.finished, call.error = self.started, self.finished, self.error
         call.delta_count, call.text_chars = self.delta_count, self.text_chars
-        call._texts = [(self.text, self.delta_count)] if self._texts else []
+        call._texts = [(self.text, self.delta_count)]
         return call
 
     def cancel_softly(self) -> bool:
@@ -254,13 +280,12 @@ class Call:
     def _take(self, taken: int) -> None:
         if taken > self._most_taken:
             self._most_taken = taken
-            self._taken.set()
+            self._taken.wake()
 
     async def answer(self) -> Answer:
         """Waits for the whole answer; raises the RelayError that the call ends with."""
         while self.finished is None:
             if self.error is not None:
                 raise self.error
-            self._take(self.text_chars)
-            await self._changed.wait()
+            await self._over.wait()
         return Answer(request_id=self.key.request_id, text=self.text, provider=self.provider, finished=self.finished)

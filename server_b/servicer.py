@@ -7,24 +7,26 @@ parser's own text.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from typing import Any, TypeAlias
 
 import grpc
 
 from generated.relay.v1 import relay_pb2 as pb
-from server_b.call import Kind
+from server_b.call import Call, Kind
 from server_b.call_log import log_refusal
 from server_b.relay import Relay
 from transport import codec
 from transport.errors import Cancelled, InvalidRequest, RelayError, Violation
-from transport.messages import request_id_fault
+from transport.messages import Prompt, request_id_fault
 from transport.metadata import AUTHORIZATION, DOOR, DOORS, ON_BEHALF_OF, REQUEST_ID, first_value
 from transport.status import aborting
 from transport.tokens import Tokens
 
 Context = grpc.aio.ServicerContext[Any, Any]
+Told: TypeAlias = Iterable[tuple[str, str | bytes]] | None
+"""A call's metadata."""
 
 DEFAULT_STALL_S = 30.0
 
@@ -41,18 +43,14 @@ class RelayServicer:
     async def process(self, data: bytes, context: Context) -> pb.ProcessResponse:
         async with self._aborting(context, "Process"):
             prompt = codec.prompt_from_wire(codec.parse(pb.ProcessRequest, data))
-            caller, timeout_s = self._caller(context), context.time_remaining()
-            door = _door(context)
-            with self._relay.admit(prompt, caller=caller, kind=Kind.WHOLE, door=door, timeout_s=timeout_s) as call:
+            with self._admit(prompt, context, Kind.WHOLE) as call:
                 await context.send_initial_metadata(((REQUEST_ID, call.key.request_id),))
                 return codec.answer_to_wire(await self._relay.answer(call))
 
     async def stream_process(self, data: bytes, context: Context) -> None:
         async with self._aborting(context, "StreamProcess"):
             prompt = codec.prompt_from_wire(codec.parse(pb.StreamProcessRequest, data))
-            caller, timeout_s = self._caller(context), context.time_remaining()
-            door = _door(context)
-            with self._relay.admit(prompt, caller=caller, kind=Kind.STREAM, door=door, timeout_s=timeout_s) as call:
+            with self._admit(prompt, context, Kind.STREAM) as call:
                 await context.send_initial_metadata(((REQUEST_ID, call.key.request_id),))
                 async for event in self._relay.events(call):
                     await self._write(context, codec.event_to_wire(event))
@@ -62,34 +60,36 @@ class RelayServicer:
             request_id = codec.parse(pb.CancelRequest, data).request_id
             if fault := request_id_fault(request_id):
                 raise InvalidRequest.of(Violation("request_id", fault))
-            return pb.CancelResponse(found=self._relay.cancel(request_id, caller=self._caller(context)))
+            caller = self._caller(context.invocation_metadata())
+            return pb.CancelResponse(found=self._relay.cancel(request_id, caller=caller))
 
     async def list_models(self, data: bytes, context: Context) -> pb.ListModelsResponse:
         async with self._aborting(context, "ListModels"):
             codec.parse(pb.ListModelsRequest, data)
-            self._caller(context)
+            self._caller(context.invocation_metadata())
             return codec.models_to_wire(await self._relay.list_models())
 
     async def get_status(self, data: bytes, context: Context) -> pb.GetStatusResponse:
         async with self._aborting(context, "GetStatus"):
             codec.parse(pb.GetStatusRequest, data)
-            self._caller(context)
+            self._caller(context.invocation_metadata())
             return codec.status_to_wire(self._relay.status())
 
-    @contextlib.asynccontextmanager
-    async def _aborting(self, context: Context, rpc: str) -> AsyncIterator[None]:
-        async with aborting(context, self._relay.report):
-            try:
-                yield
-            except RelayError as error:
-                # It was never admitted, so the Relay has no line for it; unless it is a caller that stalled.
-                if error.spent is None and not isinstance(error, Cancelled):
-                    log_refusal(rpc, error, door=_door(context))
-                raise
+    def _aborting(self, context: Context, rpc: str) -> aborting:
+        def note(error: RelayError) -> None:
+            # It was never admitted, so the Relay has no line for it; unless it is a caller that stalled.
+            if error.spent is None and not isinstance(error, Cancelled):
+                log_refusal(rpc, error, door=_door(context.invocation_metadata()))
 
-    def _caller(self, context: Context) -> str:
-        metadata = context.invocation_metadata()
-        return self._tokens.caller(first_value(metadata, AUTHORIZATION), first_value(metadata, ON_BEHALF_OF))
+        return aborting(context, self._relay.report, note)
+
+    def _admit(self, prompt: Prompt, context: Context, kind: Kind) -> AbstractContextManager[Call]:
+        told = context.invocation_metadata()
+        caller, timeout_s = self._caller(told), context.time_remaining()
+        return self._relay.admit(prompt, caller=caller, kind=kind, door=_door(told), timeout_s=timeout_s)
+
+    def _caller(self, told: Told) -> str:
+        return self._tokens.caller(first_value(told, AUTHORIZATION), first_value(told, ON_BEHALF_OF))
 
     async def _write(self, context: Context, response: pb.StreamProcessResponse) -> None:
         try:
@@ -99,9 +99,9 @@ class RelayServicer:
             raise Cancelled(f"the caller took no data for {self._stall_s:g} s (STALL_SECONDS)") from error
 
 
-def _door(context: Context) -> str:
-    told = first_value(context.invocation_metadata(), DOOR)
-    return told if told in DOORS else "grpc"
+def _door(told: Told) -> str:
+    door = first_value(told, DOOR)
+    return door if door in DOORS else "grpc"
 
 
 def method_handlers(servicer: RelayServicer) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import logging
@@ -53,7 +54,12 @@ class _LastingHandler(logging.StreamHandler[TextIO]):
 
 
 def _time(record: logging.LogRecord) -> str:
-    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return f"{_second(int(record.created))}.{int(record.msecs):03}Z"
+
+
+@functools.lru_cache(maxsize=1)
+def _second(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _facts(record: logging.LogRecord) -> dict[str, Any]:
@@ -69,12 +75,14 @@ def _error(record: logging.LogRecord) -> str:
 
 class _TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        pairs = (f"{key}={_plain(value)}" for key, value in _facts(record).items() if value is not None)
+        pairs = [f"{key}={_plain(value)}" for key, value in _facts(record).items() if value is not None]
         line = " ".join((_time(record), record.levelname, record.name, record.getMessage(), *pairs))
         return f"{line} Traceback: {error}" if (error := _error(record)) else line
 
 
 def _plain(value: object) -> str:
+    if isinstance(value, int | float):
+        return repr(value)
     text = str(value)
     return text if text.isprintable() and " " not in text else json.dumps(text)
 

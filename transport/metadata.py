@@ -25,4 +25,7 @@ def call_metadata(token: str, on_behalf_of: str = "", door: str = "") -> Metadat
 
 def first_value(metadata: Iterable[tuple[str, str | bytes]] | None, key: str) -> str | None:
     """Returns the first text value of `key`, or None."""
-    return next((value for name, value in metadata or () if name == key and isinstance(value, str)), None)
+    for name, value in metadata or ():
+        if name == key and isinstance(value, str):
+            return value
+    return None
