@@ -13,6 +13,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from gateway import schemas
+from gateway.direct_route import DirectRoute
 from gateway.presence import while_client_stays
 from gateway.reading import before, deadline, read_prompt
 from gateway.streaming import PING_S, EventStream
@@ -28,7 +29,7 @@ from transport.errors import InvalidRequest, RelayError
 from transport.messages import Prompt
 from transport.tokens import ANONYMOUS
 
-router = APIRouter()
+router = APIRouter(route_class=DirectRoute)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

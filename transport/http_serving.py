@@ -8,7 +8,7 @@ from collections.abc import Generator
 from typing import Any, Literal
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from transport.addresses import BACKLOG
 from transport.credentials import HttpCertificates
@@ -17,19 +17,39 @@ HEAD_TIMEOUT_S = 15.0
 """How long a client may take to send a request's head, or the rest of a body that has been answered already."""
 KEEP_ALIVE_S = 60
 """How long a connection may be idle between two requests."""
+MAX_HEAD_BYTES = 64 * 1024
+"""Of a request's head, beyond the read that it began with."""
 
 
-class PunctualProtocol(H11Protocol):
-    """HTTP/1.1 that closes connections on which no request gets under way; uvicorn would keep them for ever."""
+class PunctualProtocol(HttpToolsProtocol):
+    """HTTP/1.1 that closes connections on which no request gets under way; uvicorn would keep them for ever.
+
+    Neither it nor its parser bounds a head.
+    """
 
     head_timeout_s = HEAD_TIMEOUT_S
     _patience: asyncio.TimerHandle | None = None
+    _head_bytes: int | None = None
+    """What has come of a head since the read that it began with; None where no head is under way."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._wait_for_head()
 
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._head_bytes = 0
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        self._head_bytes = None
+
     def data_received(self, data: bytes) -> None:
+        if self._head_bytes is not None:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self.send_400_response("The request's head is too large.")
+                return
         super().data_received(data)
         if not self._is_answering():
             self._wait_for_head()
