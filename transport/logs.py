@@ -24,6 +24,8 @@ def configure_logging(log_format: str = "text", level: int = logging.INFO) -> No
     stream.setFormatter(_JsonFormatter() if log_format == "json" else _TextFormatter())
     stream.addFilter(_is_fit_to_be_written)
     logging.basicConfig(level=level, handlers=[stream], force=True)
+    # What no line of ours shows need not be found out for each: https://docs.python.org/3/howto/logging.html#optimization
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 # Below a warning they write request lines, headers, prompts or tool arguments of every call.
