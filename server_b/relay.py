@@ -22,6 +22,7 @@ from server_b.calls import Calls
 from server_b.providers.base import Defaults, Provider
 from server_b.settlement import settled_usage
 from transport.errors import (
+    OVERLOADED_RETRY_AFTER_S,
     Cancelled,
     Draining,
     Internal,
@@ -35,7 +36,6 @@ from transport.errors import (
 from transport.messages import Answer, Cost, Event, Finished, Models, Prompt, State, Status, Usage
 
 SERVER_NAME = "Server B"
-OVERLOADED_RETRY_AFTER_S = 1.0
 PROVIDER_FAULTS = (ProviderAuth, ProviderProtocol, ProviderRateLimited, ProviderUnavailable)
 
 logger = logging.getLogger("relay")

@@ -170,6 +170,9 @@ class Cancelled(RelayError):
     default_message = "the caller went away"
 
 
+OVERLOADED_RETRY_AFTER_S = 1.0
+
+
 class Overloaded(RelayError):
     """Too many calls are running."""
 

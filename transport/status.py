@@ -51,6 +51,9 @@ _BARE_CODES: dict[grpc.StatusCode, type[RelayError]] = {
     grpc.StatusCode.UNIMPLEMENTED: errors.Unsupported,
 }
 
+_REFUSED_STREAM = "RST_STREAM with error code 7"
+"""In the text of gRPC's core: the connection has more streams than the server will hold (RFC 9113, 8.7)."""
+
 LONGEST_TEXT_BYTES = 1_500
 """Of an error's text: gRPC refuses statuses over 8 KiB, and writes each byte that is not ASCII as three, twice."""
 LONGEST_RETRY_AFTER_S = 86_400.0
@@ -101,6 +104,8 @@ def error_from_status(code: grpc.StatusCode, message: str, status: status_pb2.St
     if status is not None and (info := _detail(status, error_details_pb2.ErrorInfo)) and info.domain == DOMAIN:
         error_type = errors.ERRORS_BY_REASON.get(info.reason) or _bare_error_type(code, message)
         return _with_details(error_type, status, info)
+    if code is grpc.StatusCode.UNAVAILABLE and _REFUSED_STREAM in message:
+        return errors.Overloaded(retry_after_s=errors.OVERLOADED_RETRY_AFTER_S)
     error_type = _bare_error_type(code, message)
     # The text of a foreign status may hold anything: only the class's own words are passed on.
     return error_type()

@@ -120,6 +120,11 @@ def test_a_long_text_is_cut_to_what_grpc_can_carry(letter: str) -> None:
     [
         (grpc.StatusCode.UNAVAILABLE, "Socket closed", errors.ServerBUnavailable),
         (
+            grpc.StatusCode.UNAVAILABLE,
+            "Stream removed (RST_STREAM (Received RST_STREAM with error code 7))",
+            errors.Overloaded,
+        ),
+        (
             grpc.StatusCode.RESOURCE_EXHAUSTED,
             "SERVER: Received message larger than max (9 vs. 4)",
             errors.TooLarge,
