@@ -8,6 +8,8 @@ import transport.quiet_core  # noqa: F401 - before grpc
 import argparse
 import logging
 import sys
+from collections.abc import Coroutine
+from typing import Any
 
 from gateway.application import create_app
 from gateway.checking import check
@@ -18,6 +20,7 @@ from transport.event_loop import run, stopping_signals
 from transport.logs import configure_logging
 from transport.settings import SettingsError, check_exposure, exit_for_bad_settings, read_or_exit
 from transport.stalled_readers import drop_stalled_readers
+from transport.workers import Worker, hold_port, serving, supervise, this_worker
 
 EXIT_CANNOT_LISTEN = 1
 
@@ -33,33 +36,52 @@ def main() -> None:
     settings = read_or_exit(GatewaySettings, PROGRAM)
     configure_logging(settings.log_format)
     try:
-        sys.exit(run(serve(settings)))
+        sys.exit(run(_serve(settings)))
     except SettingsError as error:
         exit_for_bad_settings(PROGRAM, error)
 
 
-async def serve(settings: GatewaySettings) -> int:
+def _serve(settings: GatewaySettings) -> Coroutine[Any, Any, int]:
+    worker = this_worker()
+    return serve(settings, worker) if worker or settings.workers == 1 else _supervise(settings)
+
+
+async def _supervise(settings: GatewaySettings) -> int:
+    try:
+        held = hold_port(settings.http_host, settings.http_port)
+    except OSError as error:
+        return _cannot_listen(settings, error)
+    with held:
+        return await supervise(PROGRAM, settings.workers, held.getsockname()[1])
+
+
+async def serve(settings: GatewaySettings, worker: Worker | None = None) -> int:
     """Serves HTTP until SIGINT or SIGTERM, then drains; a second signal ends the drain. Returns the exit code."""
     host, tls = settings.http_host.strip("[]"), settings.serves_tls
     check_exposure(host, "HTTP_HOST", tokens=bool(settings.tokens), tls=tls, insecure=settings.relay_insecure)
     signals = await stopping_signals()
     try:
-        listener = listen(host, settings.http_port)
+        listener = listen(host, worker.port if worker else settings.http_port, shared=worker is not None)
     except OSError as error:
-        logger.error(  # noqa: TRY400
-            "HTTP_PORT: cannot listen on %s:%d (%s): stop the program that does, or set another port or HTTP_HOST",
-            host,
-            settings.http_port,
-            error.strerror,
-        )
-        return EXIT_CANNOT_LISTEN
+        return _cannot_listen(settings, error)
     drop_stalled_readers(listener, settings.stall_seconds)
     with listener:
         server = create_server(create_app(settings), settings)
         shown, port = f"[{host}]" if ":" in host else host, listener.getsockname()[1]
         logger.info("Starting the gateway (HTTP) on %s://%s:%d", "https" if tls else "http", shown, port)
-        await serve_until_signal(server, listener, signals)
+        with serving(worker, signals):
+            await serve_until_signal(server, listener, signals)
     return 0
+
+
+def _cannot_listen(settings: GatewaySettings, error: OSError) -> int:
+    logger.error(
+        "HTTP_PORT: cannot listen on %s:%d (%s): stop the program that does, or set another port or HTTP_HOST",
+        settings.http_host.strip("[]"),
+        settings.http_port,
+        error.strerror,
+    )
+    return EXIT_CANNOT_LISTEN
 
 
 if __name__ == "__main__":

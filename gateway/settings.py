@@ -7,12 +7,19 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from transport.credentials import HttpCertificates, channel_credentials, http_certificates
-from transport.settings import DialSettings, DrainSettings, HttpTlsSettings, StallSettings, TokenSettings
+from transport.settings import (
+    DialSettings,
+    DrainSettings,
+    HttpTlsSettings,
+    StallSettings,
+    TokenSettings,
+    WorkerSettings,
+)
 
 PROGRAM = "gateway"
 
 
-class GatewaySettings(DialSettings, TokenSettings, HttpTlsSettings, StallSettings, DrainSettings):
+class GatewaySettings(DialSettings, TokenSettings, HttpTlsSettings, StallSettings, DrainSettings, WorkerSettings):
     """Everything that can be set for the gateway."""
 
     http_host: str = Field("127.0.0.1", min_length=1, description="Address that the gateway listens on")

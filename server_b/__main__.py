@@ -8,14 +8,17 @@ import transport.quiet_core  # noqa: F401 - before grpc
 import argparse
 import logging
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
 
 from server_b.opening import open_relay
 from server_b.settings import ServerBSettings
+from transport.addresses import shown_address
 from transport.credentials import ServerCertificates
 from transport.event_loop import run, stopping_signals, unless_signalled
 from transport.logs import configure_logging
 from transport.settings import SettingsError, check_exposure, exit_for_bad_settings, read_or_exit
+from transport.workers import Worker, hold_port, serving, supervise, this_worker
 
 if TYPE_CHECKING:
     from transport.mcp_program import McpTransport
@@ -38,12 +41,26 @@ def main() -> None:
     settings = read_or_exit(ServerBSettings, PROGRAM)
     configure_logging(settings.log_format)
     try:
-        sys.exit(run(serve_grpc(settings) if mode == "grpc" else _serve_mcp(settings, mode)))
+        sys.exit(run(_grpc(settings) if mode == "grpc" else _serve_mcp(settings, mode)))
     except (SettingsError, ValueError) as error:
         exit_for_bad_settings(PROGRAM, error)
 
 
-async def serve_grpc(settings: ServerBSettings) -> int:
+def _grpc(settings: ServerBSettings) -> Coroutine[Any, Any, int]:
+    worker = this_worker()
+    return serve_grpc(settings, worker) if worker or settings.workers == 1 else _supervise(settings)
+
+
+async def _supervise(settings: ServerBSettings) -> int:
+    try:
+        held = hold_port(settings.grpc_host, settings.grpc_port)
+    except OSError:
+        return _cannot_listen(OSError(f"cannot listen on {shown_address(settings.grpc_host, settings.grpc_port)}"))
+    with held:
+        return await supervise(PROGRAM, settings.workers, held.getsockname()[1])
+
+
+async def serve_grpc(settings: ServerBSettings, worker: Worker | None = None) -> int:
     """Serves gRPC until SIGINT or SIGTERM, then drains; a second signal ends the drain. Returns the exit code."""
     from server_b.server import Server
 
@@ -60,19 +77,25 @@ async def serve_grpc(settings: ServerBSettings) -> int:
             certificates=certificates,
             max_message_bytes=settings.max_message_bytes,
             stall_s=settings.stall_seconds,
+            shares_port=worker is not None,
         )
         try:
-            port = await server.start(settings.grpc_host, settings.grpc_port)
+            port = await server.start(settings.grpc_host, worker.port if worker else settings.grpc_port)
         except OSError as error:
-            logger.error("GRPC_PORT: %s: is it in use? Stop the other program or set another port", error)  # noqa: TRY400
-            return EXIT_CANNOT_LISTEN
+            return _cannot_listen(error)
         logger.info(
             "Starting Server B (gRPC) on %s:%d with provider %s", settings.grpc_host, port, settings.ai_provider
         )
-        await signals.get()
-        logger.info("Stopping Server B: running calls have %g s to end", settings.drain_seconds)
-        await unless_signalled(server.drain(settings.drain_seconds), signals)
+        with serving(worker, signals):
+            await signals.get()
+            logger.info("Stopping Server B: running calls have %g s to end", settings.drain_seconds)
+            await unless_signalled(server.drain(settings.drain_seconds), signals)
     return 0
+
+
+def _cannot_listen(error: OSError) -> int:
+    logger.error("GRPC_PORT: %s: is it in use? Stop the other program or set another port", error)
+    return EXIT_CANNOT_LISTEN
 
 
 def _certificates(settings: ServerBSettings) -> ServerCertificates | None:

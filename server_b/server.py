@@ -38,13 +38,17 @@ class Server:
         certificates: ServerCertificates | None = None,
         max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
         stall_s: float = DEFAULT_STALL_S,
+        shares_port: bool = False,
     ) -> None:
-        """`certificates` None: plaintext. `stall_s`: how long a caller may take no data, in seconds."""
+        """`certificates` None: plaintext. `stall_s`: how long a caller may take no data, in seconds.
+
+        `shares_port`: other workers listen on the same port.
+        """
         self._relay = relay
         self._certificates = certificates
         self._grpc = grpc.aio.server(
             interceptors=[RequireToken(tokens)] if tokens else [],
-            options=_options(max_message_bytes, streams=relay.most_calls + SPARE_STREAMS),
+            options=_options(max_message_bytes, streams=relay.most_calls + SPARE_STREAMS, shares_port=shares_port),
         )
         self._health = health_aio.HealthServicer()
         self._grpc.add_generic_rpc_handlers(
@@ -92,15 +96,15 @@ class Server:
                 await self._health.enter_graceful_shutdown()
 
 
-def _options(max_message_bytes: int, streams: int) -> list[tuple[str, Any]]:
+def _options(max_message_bytes: int, *, streams: int, shares_port: bool) -> list[tuple[str, Any]]:
     return [
         # What a connection may hold open, streams that it has reset but that still run included.
         ("grpc.max_concurrent_streams", streams),
         # Beyond 1,000 calls that wait for their turn gRPC would end some as CANCELLED; here they hear OVERLOADED.
         ("grpc.server.max_pending_requests", MOST_PENDING),
         ("grpc.server.max_pending_requests_hard_limit", MOST_PENDING),
-        # A second server on the same port is a mistake, not a second worker.
-        ("grpc.so_reuseport", 0),
+        # A second server on the same port is a mistake, unless it is a worker of the same supervisor.
+        ("grpc.so_reuseport", int(shares_port)),
         ("grpc.max_receive_message_length", max_message_bytes),
         ("grpc.max_send_message_length", -1),
         # A caller that froze or vanished is noticed within 5 s; callers may ping as often as RelayClient does.

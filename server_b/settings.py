@@ -11,10 +11,10 @@ from server_b.asking import Patience
 from server_b.providers import model_map_from_text, provider_names_from_text
 from server_b.providers.base import Defaults
 from server_b.relay import Limits
-from transport.settings import McpServingSettings
+from transport.settings import McpServingSettings, WorkerSettings
 
 
-class ServerBSettings(McpServingSettings):
+class ServerBSettings(McpServingSettings, WorkerSettings):
     """Everything that can be set for Server B."""
 
     ai_provider: str = Field(

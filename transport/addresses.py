@@ -55,10 +55,13 @@ def socket_path(target: str) -> str | None:
     return None
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Returns a socket that listens on host:port (0: any free port); raises OSError if it cannot be had."""
+def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """Returns a socket that listens on host:port (0: any free port); raises OSError if it cannot be had.
+
+    `shared`: beside other sockets that share the port (SO_REUSEPORT); the kernel spreads connections over them.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host.strip("[]"), port), family=family, backlog=BACKLOG)
+    return socket.create_server((host.strip("[]"), port), family=family, backlog=BACKLOG, reuse_port=shared)
 
 
 def _names_addresses(target: str) -> bool:

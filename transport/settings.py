@@ -5,6 +5,7 @@ The groups that several programs share stand here; each program adds its own in 
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -155,6 +156,21 @@ class DrainSettings(ProgramSettings):
     drain_seconds: float = Field(
         30, ge=0, le=3600, allow_inf_nan=False, description="How long running calls may take after SIGTERM"
     )
+
+
+class WorkerSettings(ProgramSettings):
+    """How many processes do the work, for `python -m server_b` over gRPC and `python -m gateway`."""
+
+    workers: int = Field(
+        1, ge=1, le=64, description="Processes that share the port, 1 to 64; each keeps calls and limits of its own"
+    )
+
+    @field_validator("workers")
+    @classmethod
+    def _port_can_be_shared(cls, value: int) -> int:
+        if value > 1 and not hasattr(socket, "SO_REUSEPORT"):
+            raise ValueError("needs SO_REUSEPORT, which this system does not have: set WORKERS=1")
+        return value
 
 
 class McpServingSettings(TokenSettings, HttpTlsSettings, StallSettings, DrainSettings):
