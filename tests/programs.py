@@ -31,6 +31,10 @@ class Program:
     lines: list[str] = field(default_factory=list)
     """What it has written to stderr so far."""
     port: int = 0
+    more: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set with each line."""
+    silent: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when it and all that it started have ended: nobody holds its stderr."""
 
     @property
     def address(self) -> str:
@@ -42,6 +46,14 @@ class Program:
             self.process.send_signal(number)
         async with asyncio.timeout(within_s):
             return await self.process.wait()
+
+    async def told(self, pattern: str, times: int = 1, within_s: float = START_LIMIT_S) -> list[str]:
+        """Waits until that many lines match; returns what the pattern's group caught in each."""
+        async with asyncio.timeout(within_s):
+            while len(found := re.findall(pattern, "".join(self.lines))) < times:
+                self.more.clear()
+                await self.more.wait()
+        return found
 
 
 @contextlib.asynccontextmanager
@@ -73,6 +85,8 @@ async def _read(program: Program, listening: asyncio.Event) -> None:
     async for line in program.process.stderr:
         text = line.decode(errors="replace")
         program.lines.append(text)
+        program.more.set()
         if not program.port and (found := _LISTENS.search(text)):
             program.port = int(found[2])
             listening.set()
+    program.silent.set()

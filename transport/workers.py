@@ -120,7 +120,6 @@ class _Supervisor:
         self._stopping = asyncio.Event()
 
     async def run(self, count: int) -> int:
-        logger.info("Starting %d workers", count)
         keepers = [asyncio.create_task(self._keep())]
         await self._tried.wait()  # by the first alone: what is wrong with the settings is said once
         keepers += [asyncio.create_task(self._keep()) for _ in range(count - 1)]

@@ -1,5 +1,6 @@
 """Settings come from the environment and .env; a bad one stops the start by its name, without its value."""
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,13 @@ def refusal(settings_type: type[ProgramSettings], monkeypatch: pytest.MonkeyPatc
         settings_type.read()
     assert SECRET not in f"{refused.value} {refused.value.__cause__}"
     return str(refused.value).splitlines()
+
+
+def test_several_workers_need_a_system_that_lets_them_share_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(socket, "SO_REUSEPORT")
+    assert ServerBSettings.read().workers == 1
+    (line,) = refusal(ServerBSettings, monkeypatch, WORKERS="2")
+    assert line == "WORKERS: needs SO_REUSEPORT, which this system does not have: set WORKERS=1"
 
 
 def test_the_defaults_are_those_of_the_contract() -> None:
