@@ -15,12 +15,12 @@ from gateway.application import create_app
 from gateway.checking import check
 from gateway.serving import create_server, serve_until_signal
 from gateway.settings import PROGRAM, GatewaySettings
-from transport.addresses import listen
+from transport.addresses import hold_port, listen
 from transport.event_loop import run, stopping_signals
 from transport.logs import configure_logging
 from transport.settings import SettingsError, check_exposure, exit_for_bad_settings, read_or_exit
 from transport.stalled_readers import drop_stalled_readers
-from transport.workers import Worker, hold_port, serving, supervise, this_worker
+from transport.workers import Worker, serving, supervise, this_worker
 
 EXIT_CANNOT_LISTEN = 1
 

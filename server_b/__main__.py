@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from server_b.opening import open_relay
 from server_b.settings import ServerBSettings
-from transport.addresses import shown_address
+from transport.addresses import hold_port, shown_address
 from transport.credentials import ServerCertificates
 from transport.event_loop import run, stopping_signals, unless_signalled
 from transport.logs import configure_logging
 from transport.settings import SettingsError, check_exposure, exit_for_bad_settings, read_or_exit
-from transport.workers import Worker, hold_port, serving, supervise, this_worker
+from transport.workers import Worker, serving, supervise, this_worker
 
 if TYPE_CHECKING:
     from transport.mcp_program import McpTransport

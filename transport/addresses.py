@@ -64,6 +64,25 @@ def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
     return socket.create_server((host.strip("[]"), port), family=family, backlog=BACKLOG, reuse_port=shared)
 
 
+def hold_port(host: str, port: int) -> socket.socket:
+    """Returns a socket that keeps host:port (0: any free port) for sockets with SO_REUSEPORT, and takes no connection.
+
+    Raises OSError if the port is not free, shared by others or not.
+    """
+    with listen(host, port) as alone:  # without SO_REUSEPORT: fails beside any other
+        alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # from here on others may join
+        held = socket.socket(alone.family)
+        try:
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            if alone.family == socket.AF_INET6:
+                held.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            held.bind(alone.getsockname())
+        except OSError:
+            held.close()
+            raise
+    return held
+
+
 def _names_addresses(target: str) -> bool:
     return "://" not in _bare(target)  # a scheme that may look the name up anywhere: xds, passthrough
 

@@ -17,12 +17,11 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from transport.addresses import listen
 from transport.event_loop import stopping_signals
 
 EXIT_FAILED = 1
 EXIT_BAD_SETTINGS = 2
-"""As in transport.settings, which is no business of a supervisor."""
+"""Its meaning is transport.settings', which nothing below a composition root may import."""
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 """Before a worker that ended is replaced; doubled each time."""
@@ -35,25 +34,6 @@ _VARIABLE = "RELAY_WORKER"
 logger = logging.getLogger("relay.workers")
 
 
-def hold_port(host: str, port: int) -> socket.socket:
-    """Returns a socket that keeps host:port (0: any free port) for sockets with SO_REUSEPORT, and takes no connection.
-
-    Raises OSError if the port is not free, shared by others or not.
-    """
-    with listen(host, port) as alone:  # without SO_REUSEPORT: fails beside any other
-        alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # from here on others may join
-        held = socket.socket(alone.family)
-        try:
-            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            if alone.family == socket.AF_INET6:
-                held.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            held.bind(alone.getsockname())
-        except OSError:
-            held.close()
-            raise
-    return held
-
-
 @dataclass(frozen=True, slots=True)
 class Worker:
     """What a worker process knows of its supervisor."""
@@ -61,23 +41,6 @@ class Worker:
     line: socket.socket
     port: int
     """The port that all workers share."""
-
-    @contextlib.contextmanager
-    def serving(self, signals: asyncio.Queue[signal.Signals]) -> Iterator[None]:
-        """Tells the supervisor that this worker serves; within, the supervisor's end counts as a SIGTERM."""
-        loop = asyncio.get_running_loop()
-
-        def supervisor_ended() -> None:
-            loop.remove_reader(self.line)
-            signals.put_nowait(signal.SIGTERM)
-
-        with contextlib.suppress(OSError):  # it has ended already: the reader tells
-            self.line.send(b".")
-        loop.add_reader(self.line, supervisor_ended)
-        try:
-            yield
-        finally:
-            loop.remove_reader(self.line)
 
 
 def this_worker() -> Worker | None:
@@ -91,9 +54,25 @@ def this_worker() -> Worker | None:
     return Worker(line, int(port))
 
 
-def serving(worker: Worker | None, signals: asyncio.Queue[signal.Signals]) -> contextlib.AbstractContextManager[None]:
-    """Does what `Worker.serving` does, if this process is a worker."""
-    return worker.serving(signals) if worker else contextlib.nullcontext()
+@contextlib.contextmanager
+def serving(worker: Worker | None, signals: asyncio.Queue[signal.Signals]) -> Iterator[None]:
+    """Tells the supervisor that this worker serves; within, the supervisor's end counts as a SIGTERM. None: nothing."""
+    if worker is None:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+
+    def supervisor_ended() -> None:
+        loop.remove_reader(worker.line)
+        signals.put_nowait(signal.SIGTERM)
+
+    with contextlib.suppress(OSError):  # it has ended already: the reader tells
+        worker.line.send(b".")
+    loop.add_reader(worker.line, supervisor_ended)
+    try:
+        yield
+    finally:
+        loop.remove_reader(worker.line)
 
 
 async def supervise(program: str, count: int, port: int) -> int:

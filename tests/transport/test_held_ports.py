@@ -6,8 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from transport.addresses import listen
-from transport.workers import hold_port
+from transport.addresses import hold_port, listen
 
 LOOPBACK = "127.0.0.1"
 LIMIT_S = 5.0
