@@ -9,19 +9,22 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from generated.relay.v1 import relay_pb2, relay_pb2_grpc
 from tests.programs import Program, environment, running
 from tests.serving import late_events
+from transport.channel import SERVICE
 
 pytestmark = pytest.mark.anyio
 
 LIMIT_S = 30.0
-CONNECTIONS = 40
-"""Of which all go to one of two workers once in 2**39 times."""
+CONNECTIONS = 20
+"""Of which all go to one of two workers once in 2**19 times."""
 QUICK = {"MOCK_DELAY_SECONDS": "0", "MOCK_WORD_DELAY_SECONDS": "0.02"}
 ENDS_WELL = "streaming test response."
 SERVES = r"Worker (\d+) serves"
@@ -44,15 +47,22 @@ async def two_workers(folder: Path, name: str = "server_b", **settings: str) -> 
     """Yields a program once both of its workers serve, and their process ids."""
     async with running(folder, name, WORKERS="2", **{PORTS[name]: "0"}, **QUICK, **settings) as program:
         yield program, {int(pid) for pid in await program.told(SERVES, 2)}
+    await late_events()
+
+
+@contextlib.asynccontextmanager
+async def channel_to(program: Program) -> AsyncIterator[grpc.aio.Channel]:
+    """Yields a channel with a connection of its own."""
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    async with grpc.aio.insecure_channel(program.address, options=options) as channel:
+        yield channel
 
 
 @contextlib.asynccontextmanager
 async def connection(program: Program) -> AsyncIterator["relay_pb2_grpc.RelayServiceAsyncStub"]:
     """Yields a stub with a connection of its own."""
-    options = [("grpc.use_local_subchannel_pool", 1)]
-    async with grpc.aio.insecure_channel(program.address, options=options) as channel:
+    async with channel_to(program) as channel:
         yield relay_pb2_grpc.RelayServiceStub(channel)
-    await late_events()
 
 
 async def number(stub: "relay_pb2_grpc.RelayServiceAsyncStub") -> int:
@@ -94,6 +104,19 @@ async def rest(stream: Stream) -> str:
     return text
 
 
+@contextlib.asynccontextmanager
+async def watches(program: Program) -> AsyncIterator[list[Any]]:
+    """Yields watches of Server B's health that have seen it serve, each over a connection of its own."""
+    async with contextlib.AsyncExitStack() as stack:
+        begun = []
+        for _ in range(CONNECTIONS):
+            health: Any = health_pb2_grpc.HealthStub(await stack.enter_async_context(channel_to(program)))
+            begun.append(watch := health.Watch(health_pb2.HealthCheckRequest(service=SERVICE), timeout=LIMIT_S))
+            stack.callback(watch.cancel)
+            assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
+        yield begun
+
+
 def is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -103,9 +126,11 @@ def is_alive(pid: int) -> bool:
 
 
 async def test_a_signal_lets_the_streams_of_all_workers_end_and_exits_with_0(folder: Path) -> None:
-    async with two_workers(folder) as (program, pids), streams(program) as begun:
+    async with two_workers(folder) as (program, pids), streams(program) as begun, watches(program) as seen:
         assert all(os.getsid(pid) == pid for pid in pids)  # out of reach for a terminal's Ctrl-C
         stopping = asyncio.create_task(program.stop())
+        for watch in seen:
+            assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
         assert all(text.endswith(ENDS_WELL) for text in await asyncio.gather(*map(rest, begun)))
         assert await stopping == 0
         assert not any(map(is_alive, pids))
