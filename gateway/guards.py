@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Collection
 from urllib.parse import urlsplit
@@ -63,6 +64,7 @@ class Guard:
         return self._tokens.caller(headers.get("authorization"))
 
 
+@functools.lru_cache
 def _is_beyond_loopback(server: tuple[str, int | None] | None) -> bool:
     """Tells it from the address that the connection came in on, as the HTTP server gives it."""
     if server is None:
