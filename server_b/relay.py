@@ -34,6 +34,7 @@ from transport.errors import (
     RelayError,
 )
 from transport.messages import Answer, Cost, Event, Finished, Models, Prompt, State, Status, Usage
+from transport.unforeseen import class_and_place
 
 SERVER_NAME = "Server B"
 PROVIDER_FAULTS = (ProviderAuth, ProviderProtocol, ProviderRateLimited, ProviderUnavailable)
@@ -226,13 +227,7 @@ class Relay:
 
     def report(self, error: BaseException, *, request_id: str = "") -> RelayError:
         """Logs an error that nobody foresaw, by its class and place only, and returns what a caller may know."""
-        frames = []
-        trace = error.__traceback__
-        while trace is not None:
-            frames.append(f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}")
-            trace = trace.tb_next
-        # The text of the exception may hold a key or a prompt.
-        logger.error("request_id=%s unexpected %s at %s", request_id, type(error).__name__, " < ".join(frames[::-1]))
+        logger.error("request_id=%s unexpected %s", request_id, class_and_place(error))
         return Internal(f"internal error (request_id {request_id})" if request_id else "", request_id=request_id)
 
     # The rest.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 
 def class_and_place(error: BaseException) -> str:
-    """Names an error by its class and where it was raised, outermost first; its text may hold a key or a prompt."""
+    """Names an error by its class and where it was raised, innermost first; its text may hold a key or a prompt."""
     places = []
     trace = error.__traceback__
     while trace is not None:
         places.append(f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}")
         trace = trace.tb_next
-    return f"{type(error).__name__} at {' > '.join(places)}"
+    return f"{type(error).__name__} at {' < '.join(reversed(places))}"
