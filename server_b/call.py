@@ -207,13 +207,13 @@ class Call:
 
     def kept(self) -> Call:
         """Returns the same call in one piece: what is kept of one that has ended."""
-        if len(self._texts) <= 1:
+        if len(self._texts) <= 1 and not self.failures:  # whose tracebacks would be kept with it
             self._task = self._scope = None
             return self
         call = Call(self.key, self.prompt, self.provider)
         call.started, call.finished, call.error = self.started, self.finished, self.error
         call.delta_count, call.text_chars = self.delta_count, self.text_chars
-        call._texts = [(self.text, self.delta_count)]
+        call._texts = [(self.text, self.delta_count)] if self._texts else []
         return call
 
     def cancel_softly(self) -> bool:

@@ -1,6 +1,7 @@
 """A call and its readers: what gathers is sent together, and no more gathers than a reader may leave unread."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
@@ -12,11 +13,20 @@ from tests.scripted import ENDING, OPENING, PATIENCE_S, End, ScriptedProvider
 from tests.server_b.relayed import HI, a_few_turns, stream, text
 from tests.serving import create_relay
 from transport.errors import ProviderProtocol
-from transport.messages import Delta
+from transport.messages import Cost, Delta, Finished, FinishReason, Usage
 
 pytestmark = pytest.mark.anyio
 
 PIECE = "x" * (READ_AHEAD_CHARS // 4)
+FINISHED = Finished(
+    finish_reason=FinishReason.STOP,
+    model="model",
+    usage=Usage(),
+    cost=Cost(),
+    completed_at=datetime.now(UTC),
+    duration_s=1,
+    sequence=2,
+)
 
 
 async def test_what_gathers_while_a_reader_is_slow_is_one_delta_with_the_last_number() -> None:
@@ -106,3 +116,13 @@ async def test_an_answer_without_end_is_not_gathered_without_end() -> None:
     with pytest.raises(ProviderProtocol, match="longer than"):
         async for _ in events:
             pass
+
+
+async def test_an_answer_without_text_that_followed_a_failure_is_kept_without_a_delta() -> None:
+    call = Call(Key("ann", "r-1", Kind.STREAM), HI, "a,b")
+    call.note_failure("a", ProviderProtocol())
+    call.start("model", "b")
+    call.finish(FINISHED)
+    kept = call.kept()
+    assert not kept.failures
+    assert [event async for event in kept.events()] == [call.started, FINISHED]
