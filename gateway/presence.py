@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
+from types import TracebackType
 
-import anyio
 from starlette.types import Receive
 
 
@@ -14,23 +12,33 @@ class ClientGone(Exception):
     """The client closed its connection before it had its whole answer."""
 
 
-@contextlib.asynccontextmanager
-async def while_client_stays(receive: Receive) -> AsyncIterator[None]:
+class while_client_stays:  # noqa: N801 - read as a phrase: async with while_client_stays(receive)
     """Cancels the block when the client closes its connection, and raises ClientGone then.
 
     The request's body must have been read: what is left of it is thrown away.
     """
-    with anyio.CancelScope() as scope:
-        watcher = asyncio.create_task(_cancel_at_departure(receive, scope))
+
+    __slots__ = ("_patience", "_receive", "_watcher")
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._patience = asyncio.timeout(None)
+        """Ends when the client is gone, whenever that is."""
+
+    async def __aenter__(self) -> None:
+        await self._patience.__aenter__()
+        self._watcher = asyncio.create_task(self._notice_departure())
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._watcher.cancel()
         try:
-            yield
-        finally:
-            watcher.cancel()
-    if scope.cancelled_caught:
-        raise ClientGone
+            await self._patience.__aexit__(kind, error, trace)
+        except TimeoutError as departure:
+            raise ClientGone from departure
 
-
-async def _cancel_at_departure(receive: Receive, scope: anyio.CancelScope) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    scope.cancel()
+    async def _notice_departure(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._patience.reschedule(asyncio.get_running_loop().time())
