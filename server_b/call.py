@@ -51,6 +51,22 @@ class Failure:
     """Its own: the error that is told for all of them bears the shortest."""
 
 
+class Kept(NamedTuple):
+    """What is kept of a call for a caller who asks again: no more than its answer, for there are thousands."""
+
+    prompt: Prompt
+    prompt_chars: int
+    started: Started
+    finished: Finished
+    text: str
+    delta_count: int
+
+    @property
+    def text_chars(self) -> int:
+        """How much text the answer has, in characters."""
+        return len(self.text)
+
+
 class Waiters:
     """Tasks that wait for the same thing, time and again."""
 
@@ -205,15 +221,19 @@ class Call:
         """The text so far."""
         return "".join(text for text, _ in self._texts)
 
-    def kept(self) -> Call:
-        """Returns the same call in one piece: what is kept of one that has ended."""
-        if len(self._texts) <= 1 and not self.failures:  # whose tracebacks would be kept with it
-            self._task = self._scope = None
-            return self
-        call = Call(self.key, self.prompt, self.provider)
-        call.started, call.finished, call.error = self.started, self.finished, self.error
-        call.delta_count, call.text_chars = self.delta_count, self.text_chars
-        call._texts = [(self.text, self.delta_count)] if self._texts else []
+    def kept(self) -> Kept | None:
+        """Returns what is kept of a call that has ended well; None of another."""
+        if self.started is None or self.finished is None:
+            return None
+        return Kept(self.prompt, self.prompt_chars, self.started, self.finished, self.text, self.delta_count)
+
+    @classmethod
+    def of_kept(cls, key: Key, kept: Kept) -> Call:
+        """Makes the call that a caller who asks again reads."""
+        call = cls(key, kept.prompt, kept.started.provider)
+        call.started, call.finished = kept.started, kept.finished
+        call.delta_count, call.text_chars = kept.delta_count, kept.text_chars
+        call._texts = [(kept.text, kept.delta_count)] if kept.text else []
         return call
 
     def cancel_softly(self) -> bool:

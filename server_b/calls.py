@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 
-from server_b.call import Call, Key, Kind
+from server_b.call import Call, Kept, Key, Kind
 from transport.errors import InvalidRequest, Violation
 from transport.messages import Prompt
 
@@ -24,7 +24,7 @@ class Calls:
         self._keep_s = keep_s
         self._clock = clock
         self._running: dict[Key, Call] = {}
-        self._kept: OrderedDict[Key, tuple[float, Call]] = OrderedDict()
+        self._kept: OrderedDict[Key, tuple[float, Kept]] = OrderedDict()
         self._kept_chars = 0
         self._running_chars = 0
         self._recount_at = 0.0
@@ -52,7 +52,7 @@ class Calls:
         if call is not None and call.aborted:  # its readers left: whoever asks again asks anew
             call = None
         if call is None and key in self._kept:
-            call = self._kept[key][1]
+            call = Call.of_kept(key, self._kept[key][1])
         if call is not None and call.prompt != prompt:
             mend = "was used for another request; use a new one, or repeat the same parameters"
             error = InvalidRequest.of(Violation("request_id", mend))
@@ -76,20 +76,20 @@ class Calls:
             return
         del self._running[call.key]
         self._running_chars -= _size(call)
-        if keep and self._keep_s > 0:
-            self._kept[call.key] = (self._clock() + self._keep_s, call.kept())
-            self._kept_chars += _size(call)
+        if keep and self._keep_s > 0 and (kept := call.kept()):
+            self._kept[call.key] = (self._clock() + self._keep_s, kept)
+            self._kept_chars += _size(kept)
             self._forget_old()
 
     def _forget_old(self) -> None:
         now = self._clock()
         while self._kept:
-            key, (expires_at, call) = next(iter(self._kept.items()))
+            key, (expires_at, kept) = next(iter(self._kept.items()))
             if expires_at > now and self._kept_chars <= MAX_KEPT_CHARS:
                 return
             del self._kept[key]
-            self._kept_chars -= _size(call)
+            self._kept_chars -= _size(kept)
 
 
-def _size(call: Call) -> int:
+def _size(call: Call | Kept) -> int:
     return call.prompt_chars + call.text_chars + CALL_OVERHEAD_CHARS

@@ -7,11 +7,10 @@ call is settled: what was used, what it cost, one line in the log.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import logging
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -54,6 +53,22 @@ class Limits:
     answer_keep_s: float = 300.0
     """How long an answer is kept for a caller who repeats the request."""
     patience: Patience = field(default_factory=Patience)
+
+
+class Admission:
+    """A reader's stay with a call: from the admission until the context ends."""
+
+    __slots__ = ("_call", "_leave")
+
+    def __init__(self, call: Call, leave: Callable[[Call], None]) -> None:
+        self._call = call
+        self._leave = leave
+
+    def __enter__(self) -> Call:
+        return self._call
+
+    def __exit__(self, *_: object) -> None:
+        self._leave(self._call)
 
 
 class Relay:
@@ -104,28 +119,27 @@ class Relay:
             async for event in self.events(call):
                 yield event
 
-    @contextlib.contextmanager
     def admit(
         self, prompt: Prompt, *, caller: str, kind: Kind, door: str = "", timeout_s: float | None = None
-    ) -> Iterator[Call]:
+    ) -> Admission:
         """Admits a request, or joins it to the call that has its key; nothing is asked of the provider yet.
 
-        Leaving the context leaves the call. `door` is for the log. Raises Draining, Overloaded, or InvalidRequest on
-        request_id.
+        The context that is returned yields the call, and leaves it at its end. `door` is for the log. Raises Draining,
+        Overloaded, or InvalidRequest on request_id.
         """
         key = Key(caller, prompt.request_id or str(uuid.uuid4()), kind)
         call = self._calls.find(key, prompt) or self._new_call(key, prompt, door)
         call.join(self._deadline(timeout_s))
         self._readers += 1
         self._idle.clear()
-        try:
-            yield call
-        finally:
-            self._readers -= 1
-            if call.leave():
-                self._processed += 1
-                self._calls.end(call, keep=False)
-            self._notice_idle()
+        return Admission(call, self._leave)
+
+    def _leave(self, call: Call) -> None:
+        self._readers -= 1
+        if call.leave():
+            self._processed += 1
+            self._calls.end(call, keep=False)
+        self._notice_idle()
 
     async def answer(self, call: Call) -> Answer:
         """Asks the provider, unless that has begun, and waits for the whole answer."""

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
 from typing import Any, TypeAlias
 
 import grpc
 
 from generated.relay.v1 import relay_pb2 as pb
-from server_b.call import Call, Kind
+from server_b.call import Kind
 from server_b.call_log import log_refusal
-from server_b.relay import Relay
+from server_b.relay import Admission, Relay
 from transport import codec
 from transport.errors import Cancelled, InvalidRequest, RelayError, Violation
 from transport.messages import Prompt, request_id_fault
@@ -83,7 +82,7 @@ class RelayServicer:
 
         return aborting(context, self._relay.report, note)
 
-    def _admit(self, prompt: Prompt, context: Context, kind: Kind) -> AbstractContextManager[Call]:
+    def _admit(self, prompt: Prompt, context: Context, kind: Kind) -> Admission:
         told = context.invocation_metadata()
         caller, timeout_s = self._caller(told), context.time_remaining()
         return self._relay.admit(prompt, caller=caller, kind=kind, door=_door(told), timeout_s=timeout_s)

@@ -2,11 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
 
 from server_b.relay import Relay
-from transport.messages import Answer, Delta, Event, Finished, Prompt
+from transport.messages import Answer, Cost, Delta, Event, Finished, FinishReason, Prompt, Usage
 
 HI = Prompt(message="Hi", request_id="id-1")
+FINISHED = Finished(
+    finish_reason=FinishReason.STOP,
+    model="model",
+    usage=Usage(),
+    cost=Cost(),
+    completed_at=datetime.now(UTC),
+    duration_s=1,
+    sequence=2,
+)
 
 
 def stream(relay: Relay, prompt: Prompt = HI, caller: str = "alice") -> AsyncGenerator[Event, None]:

@@ -1,7 +1,6 @@
 """A call and its readers: what gathers is sent together, and no more gathers than a reader may leave unread."""
 
 import asyncio
-from datetime import UTC, datetime
 
 import pytest
 
@@ -10,23 +9,14 @@ from server_b.call import MAX_ANSWER_CHARS, READ_AHEAD_CHARS, Call, Key, Kind
 from server_b.providers.base import Text
 from server_b.relay import Limits
 from tests.scripted import ENDING, OPENING, PATIENCE_S, End, ScriptedProvider
-from tests.server_b.relayed import HI, a_few_turns, stream, text
+from tests.server_b.relayed import FINISHED, HI, a_few_turns, stream, text
 from tests.serving import create_relay
 from transport.errors import ProviderProtocol
-from transport.messages import Cost, Delta, Finished, FinishReason, Usage
+from transport.messages import Delta
 
 pytestmark = pytest.mark.anyio
 
 PIECE = "x" * (READ_AHEAD_CHARS // 4)
-FINISHED = Finished(
-    finish_reason=FinishReason.STOP,
-    model="model",
-    usage=Usage(),
-    cost=Cost(),
-    completed_at=datetime.now(UTC),
-    duration_s=1,
-    sequence=2,
-)
 
 
 async def test_what_gathers_while_a_reader_is_slow_is_one_delta_with_the_last_number() -> None:
@@ -124,5 +114,7 @@ async def test_an_answer_without_text_that_followed_a_failure_is_kept_without_a_
     call.start("model", "b")
     call.finish(FINISHED)
     kept = call.kept()
-    assert not kept.failures
-    assert [event async for event in kept.events()] == [call.started, FINISHED]
+    assert kept is not None
+    again = Call.of_kept(call.key, kept)
+    assert not again.failures
+    assert [event async for event in again.events()] == [call.started, FINISHED]

@@ -5,7 +5,7 @@ import pytest
 from server_b import calls as calls_module
 from server_b.call import Call, Key, Kind
 from server_b.calls import Calls
-from tests.server_b.relayed import HI
+from tests.server_b.relayed import FINISHED, HI
 from transport.messages import Prompt
 
 pytestmark = pytest.mark.anyio
@@ -26,8 +26,10 @@ def ended(calls: Calls, name: str, *, answer: str = "", prompt: Prompt = HI, kee
     """Adds a call that has run and ended."""
     call = Call(Key("alice", name, Kind.WHOLE), prompt, "scripted")
     calls.add(call)
+    call.start("a-model")
     if answer:
         call.add(answer)
+    call.finish(FINISHED)
     calls.end(call, keep=keep)
     return call
 
