@@ -12,7 +12,7 @@ import orjson
 from server_b.providers.base import Completion, Defaults, Piece
 from server_b.providers.openai_answer import StreamReader, completion_from_wire, model_names_from_wire
 from server_b.providers.openai_client import OpenAIClient, read_document
-from server_b.providers.openai_errors import BadStatus, amid_answer, before_answer
+from server_b.providers.openai_errors import FAILURES, BadStatus, error_amid_answer, error_before_answer
 from server_b.providers.openai_request import Refusals, refused_parameter, request_body
 from transport.errors import UnknownModel
 from transport.messages import Models, Prompt
@@ -44,20 +44,23 @@ class OpenAIProvider:
     async def complete(self, prompt: Prompt) -> Completion:
         """Answers a prompt whole; raises a RelayError."""
         model = self._model(prompt)
-        with contextlib.closing(await self._ask(prompt, model, stream=False)) as response, amid_answer():
-            return completion_from_wire(await read_document(response), model)
+        with contextlib.closing(await self._ask(prompt, model, stream=False)) as response:
+            return completion_from_wire(await _read(response), model)
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
         """Yields one Opening, Texts and, unless the stream was cut, one Ending; raises a RelayError."""
         model = self._model(prompt)
         reader = StreamReader(model)
-        with contextlib.closing(await self._ask(prompt, model, stream=True)) as response, amid_answer():
-            async for block in response.content.iter_any():
-                for piece in reader.read(block):
-                    yield piece
-                if reader.complete:
-                    await _drain(response.content)
-                    break
+        with contextlib.closing(await self._ask(prompt, model, stream=True)) as response:
+            try:
+                async for block in response.content.iter_any():
+                    for piece in reader.read(block):
+                        yield piece
+                    if reader.complete:
+                        await _drain(response.content)
+                        break
+            except aiohttp.ClientError as error:
+                raise error_amid_answer() from error
         if reader.ending is not None:
             yield reader.ending
 
@@ -66,14 +69,19 @@ class OpenAIProvider:
         names: set[str] = set()
         note = ""
         try:
-            with before_answer():
-                response = await self._client.list_models()
-            with contextlib.closing(response), amid_answer():
-                names = model_names_from_wire(await read_document(response))
+            names = await self._list_models()
         except UnknownModel:
             note = "this server does not list its models"
         listed = tuple(sorted({*names, self._default_model}))
         return Models(provider=self.name, models=listed, default_model=self._default_model, note=note)
+
+    async def _list_models(self) -> set[str]:
+        try:
+            response = await self._client.list_models()
+        except FAILURES as error:
+            raise error_before_answer(error) from error
+        with contextlib.closing(response):
+            return model_names_from_wire(await _read(response))
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -85,20 +93,26 @@ class OpenAIProvider:
     async def _ask(self, prompt: Prompt, model: str, *, stream: bool) -> aiohttp.ClientResponse:
         """Sends a prompt, again without what the model refuses, and returns the open response."""
         known = refused = self._refusals.of(model)
-        with before_answer():
-            while True:
-                body = request_body(prompt, model, self._defaults, refused, stream=stream)
-                try:
-                    response = await self._client.complete(orjson.dumps(body), stream=stream)
-                except BadStatus as error:
-                    parameter = refused_parameter(error, body, prompt)
-                    if parameter is None or parameter in refused:
-                        raise
-                    refused |= {parameter}
-                else:
-                    if refused != known:
-                        self._refusals.remember(model, refused)
-                    return response
+        while True:
+            body = request_body(prompt, model, self._defaults, refused, stream=stream)
+            try:
+                response = await self._client.complete(orjson.dumps(body), stream=stream)
+            except FAILURES as error:
+                parameter = refused_parameter(error, body, prompt) if isinstance(error, BadStatus) else None
+                if parameter is None or parameter in refused:
+                    raise error_before_answer(error) from error
+                refused |= {parameter}
+            else:
+                if refused != known:
+                    self._refusals.remember(model, refused)
+                return response
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    try:
+        return await read_document(response)
+    except aiohttp.ClientError as error:
+        raise error_amid_answer() from error
 
 
 async def _drain(content: aiohttp.StreamReader) -> None:

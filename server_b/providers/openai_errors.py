@@ -5,9 +5,8 @@ The words and statuses: https://platform.openai.com/docs/guides/error-codes
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import MappingProxyType
@@ -101,26 +100,22 @@ def _detail(body: bytes) -> Mapping[str, object]:
     return detail if isinstance(detail, dict) else {}
 
 
-@contextlib.contextmanager
-def before_answer() -> Iterator[None]:
-    """Raises the relay's error for whatever fails until the head of a good answer has come."""
-    try:
-        yield
-    except BadStatus as error:
-        raise error_from_wire(error.detail, status=error.status, headers=error.headers) from error
-    except aiohttp.ClientConnectionError as error:
-        raise ProviderUnavailable from error
-    except aiohttp.ClientError as error:
-        raise ProviderProtocol("the provider's answer is not HTTP") from error
+FAILURES = (BadStatus, aiohttp.ClientError)
+"""What a request may raise."""
 
 
-@contextlib.contextmanager
-def amid_answer() -> Iterator[None]:
-    """Raises ProviderProtocol where the connection fails after the head of a good answer."""
-    try:
-        yield
-    except aiohttp.ClientError as error:
-        raise ProviderProtocol("the provider's answer was cut short") from error
+def error_before_answer(failure: BadStatus | aiohttp.ClientError) -> RelayError:
+    """Makes the relay's error for what failed before the head of a good answer had come."""
+    if isinstance(failure, BadStatus):
+        return error_from_wire(failure.detail, status=failure.status, headers=failure.headers)
+    if isinstance(failure, aiohttp.ClientConnectionError):
+        return ProviderUnavailable()
+    return ProviderProtocol("the provider's answer is not HTTP")
+
+
+def error_amid_answer() -> RelayError:
+    """Makes the relay's error for a connection that failed after that."""
+    return ProviderProtocol("the provider's answer was cut short")
 
 
 def error_from_wire(
