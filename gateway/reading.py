@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import re
-from collections.abc import AsyncIterator
+from types import TracebackType
 from typing import Any
 
 from starlette.requests import Request
@@ -47,14 +46,25 @@ def deadline(request: Request, default_s: float) -> float:
     return asyncio.get_running_loop().time() + seconds
 
 
-@contextlib.asynccontextmanager
-async def before(deadline: float) -> AsyncIterator[None]:
+class before:  # noqa: N801 - read as a phrase: async with before(deadline)
     """Ends the block at the deadline and raises DeadlineExceeded then."""
-    try:
-        async with asyncio.timeout_at(deadline):
-            yield
-    except TimeoutError as error:
-        raise DeadlineExceeded from error
+
+    __slots__ = ("_limit",)
+
+    def __init__(self, deadline: float) -> None:
+        """`deadline` is in the event loop's time."""
+        self._limit = asyncio.timeout_at(deadline)
+
+    async def __aenter__(self) -> None:
+        await self._limit.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._limit.__aexit__(kind, error, trace)
+        except TimeoutError as end:
+            raise DeadlineExceeded from end
 
 
 async def read_prompt(request: Request, request_id: str, *, deadline: float, max_bytes: int) -> Prompt:

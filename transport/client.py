@@ -10,10 +10,9 @@ Every failure raises a RelayError.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import uuid
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -143,13 +142,9 @@ class RelayClient:
             raise InvalidRequest.of(Violation(ON_BEHALF_OF, NAME_RULE))
         return call_metadata(self._dial.token, on_behalf_of, self._door)
 
-    @contextlib.contextmanager
-    def _raising(self, request_id: str) -> Iterator[None]:
+    def _raising(self, request_id: str) -> _Raising:
         """Turns a failed call into the RelayError that it stands for."""
-        try:
-            yield
-        except grpc.aio.AioRpcError as error:
-            raise self._named(error_from_call(error), request_id) from error
+        return _Raising(self._named, request_id)
 
     def _named(self, error: RelayError, request_id: str) -> RelayError:
         if isinstance(error, ServerBUnavailable):
@@ -167,6 +162,25 @@ class RelayClient:
             )
         error.request_id = error.request_id or request_id
         return error
+
+
+class _Raising:
+    """A class, for contextlib's generators cost a call more than what they guard."""
+
+    __slots__ = ("_named", "_request_id")
+
+    def __init__(self, named: Callable[[RelayError, str], RelayError], request_id: str) -> None:
+        self._named = named
+        self._request_id = request_id
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, grpc.aio.AioRpcError):
+            raise self._named(error_from_call(error), self._request_id) from error
 
 
 R = TypeVar("R")

@@ -83,8 +83,6 @@ class _TextFormatter(logging.Formatter):
 
 
 def _plain(value: object) -> str:
-    if isinstance(value, int | float):
-        return repr(value)
     text = str(value)
     return text if text.isprintable() and " " not in text else json.dumps(text)
 
