@@ -19,7 +19,9 @@ async def open_relay(settings: ServerBSettings) -> AsyncIterator[Relay]:
     provider = create_provider(settings)
     # The price list takes a tenth of a second to load: better now than amid somebody's stream.
     price(provider.name, provider.default_model, Usage(input_tokens=1, output_tokens=1))
+    relay = Relay(provider, price=price, defaults=settings.defaults, limits=settings.limits, version=VERSION)
     try:
-        yield Relay(provider, price=price, defaults=settings.defaults, limits=settings.limits, version=VERSION)
+        yield relay
     finally:
+        relay.close()
         await provider.close()

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 
 from server_b.asking import Outcome, Patience, ask
 from server_b.call import Call, Key, Kind
-from server_b.call_log import log_call
+from server_b.call_log import CallLog
 from server_b.calls import Calls
 from server_b.providers.base import Defaults, Provider
 from server_b.settlement import settled_usage
@@ -91,6 +91,7 @@ class Relay:
         self._version = version
         self._now = asyncio.get_running_loop().time
         self._calls = Calls(self._limits.answer_keep_s, self._now)
+        self._log = CallLog()
         self._readers = 0
         self._draining = False
         self._idle = asyncio.Event()
@@ -199,7 +200,7 @@ class Relay:
         self._processed += 1
         self._calls.end(call, keep=failure is None and not call.cancelled_softly)
         self._notice_idle()
-        log_call(call, finished, failure, now=self._now())
+        self._log.note(call, finished, failure)
 
     def _finished(self, call: Call, outcome: Outcome | None, failure: RelayError | None) -> Finished:
         model = call.started.model if call.started else call.prompt.model or self._provider.default_model
@@ -287,3 +288,7 @@ class Relay:
                 call.abort(Draining())
             return False
         return True
+
+    def close(self) -> None:
+        """Writes what the log has gathered."""
+        self._log.flush()

@@ -178,6 +178,7 @@ async def test_logs_name_the_caller_behind_a_delegate_and_never_a_secret(tmp_pat
     async with relaying(tmp_path, delegates="gateway,desk") as relay:
         for token in (OLD, NEW):
             await _ask_every_door(relay, token)
+        await relay.server_b.told(CALL_LINE, times=2 * len(DOORS))
     calls = relay.logged(relay.server_b)
     for token in (OLD, NEW):  # two tokens of one name: what a rotation needs
         named = {door: (calls[f"{door}-{token}"]["caller"], calls[f"{door}-{token}"]["door"]) for door in DOORS}
@@ -198,6 +199,7 @@ async def test_logs_name_the_caller_behind_a_delegate_and_never_a_secret(tmp_pat
 
 
 DOORS = ("gateway", "http", "sse", "grpc")
+CALL_LINE = '"message": "call"'
 
 
 def _programs(relay: Relay) -> tuple[Program, ...]:
@@ -214,6 +216,7 @@ async def test_without_delegates_every_caller_of_the_gateway_is_the_gateway(tmp_
             body = {"message": "Hi", "request_id": name}
             answer = await http.post("/process", json=body, headers={"Authorization": f"Bearer {token}"})
             assert answer.status_code == 200
+        await relay.server_b.told(CALL_LINE, times=2)
     assert [line["caller"] for line in relay.logged(relay.server_b).values()] == ["gateway", "gateway"]
 
 

@@ -96,5 +96,6 @@ async def test_nothing_is_left_whatever_the_order(seed: int, caplog: pytest.LogC
     assert await relay.wait_idle(PATIENCE_S)
     assert provider.running == 0
     assert End.RUNNING not in {one.end for one in provider.tries}
+    relay.close()
     begun = sum(record.name == "relay.calls" for record in caplog.records)
     assert 0 < begun <= relay.status().calls_processed <= CALLERS

@@ -92,6 +92,7 @@ async def test_the_log_line_tells_what_was_tried(caplog: pytest.LogCaptureFixtur
     relay = once(Named("one", [ProviderRateLimited()], HELLO), Named("two"))
     await streamed(relay, Prompt(message="Hi"))
     await streamed(relay, Prompt(message="Hi"))
+    relay.close()
     fell_back, straight = (record.facts for record in caplog.records)  # type: ignore[attr-defined]
     assert (fell_back["provider"], fell_back["tried"]) == ("two", "one:PROVIDER_RATE_LIMITED")
     assert straight["provider"] == "one"

@@ -89,8 +89,8 @@ async def test_tokens_and_tls_of_the_environment_are_in_force(folder: Path) -> N
     assert SECRET not in "".join(program.lines)
 
 
-async def test_a_call_is_one_json_line_where_that_is_asked_for(folder: Path) -> None:
-    settings = {"GRPC_PORT": "0", "LOG_FORMAT": "json", "MOCK_DELAY_SECONDS": "0"}
+async def test_a_call_is_one_json_line_however_soon_the_stop_comes(folder: Path) -> None:
+    settings = {"GRPC_PORT": "0", "LOG_FORMAT": "json", "MOCK_DELAY_SECONDS": "0", "DRAIN_SECONDS": "0"}
     async with running(folder, "server_b", **settings) as program, client_of(program) as client:
         await client.process(Prompt(message=SECRET, request_id="id-1"))
         await program.stop()

@@ -69,6 +69,7 @@ async def test_each_call_is_settled_and_logged_once(caplog: pytest.LogCaptureFix
         await whole(relay, Prompt(message="Hi"))
     await streamed(relay)
     await streamed(relay)
+    relay.close()
     assert sum(record.name == "relay.calls" for record in caplog.records) == 3
     assert relay.status().calls_processed == 3
 
