@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from transport.messages import Cost, Usage
+
+if TYPE_CHECKING:
+    from genai_prices.types import PriceCalculation, TieredPrices
 
 FREE_PROVIDERS = frozenset({"mock"})
 # The names by which genai-prices knows the providers whose models ours serve.
 _PRICE_LISTS = {"openai": "openai", "bedrock": "aws"}
 REMEMBERED_MODELS = 1024
+PER = 1_000_000
+"""Tokens that a rate is for."""
 
 
 def price(provider: str, model: str, usage: Usage) -> Cost:
@@ -22,22 +29,77 @@ def price(provider: str, model: str, usage: Usage) -> Cost:
     if usage.input_tokens == 0 and usage.output_tokens == 0:
         return Cost(usd=Decimal(0), price_source="nothing was used")
     price_list = _PRICE_LISTS.get(provider, provider)
-    return _list_price(price_list, model, usage) if _is_listed(price_list, model) else Cost()
+    if not _is_listed(price_list, model):
+        return Cost()
+    rates = _rates(price_list, model)
+    return rates.cost(usage) if rates and _adds_up(usage) else _list_price(price_list, model, usage)
+
+
+def _adds_up(usage: Usage) -> bool:
+    counts = (usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.cache_write_tokens)
+    inputs, outputs, read, written = (count or 0 for count in counts)
+    return min(inputs, outputs, read, written) >= 0 and read + written <= inputs
 
 
 # genai-prices is imported where money can be spent only: the prices take a tenth of a second to load.
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """What a model's tokens cost at all times, in USD a million; some the more, the longer the input is."""
+
+    input: Decimal | TieredPrices | None
+    cache_read: Decimal | TieredPrices | None
+    cache_write: Decimal | TieredPrices | None
+    output: Decimal | TieredPrices | None
+    source: str
+
+    def cost(self, usage: Usage) -> Cost:
+        """Returns the cost of a usage whose counts add up."""
+        from genai_prices.types import calc_unit_price
+
+        inputs, read, written = usage.input_tokens or 0, usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
+        usd = calc_unit_price(self.input, inputs - read - written, inputs, PER)
+        usd += calc_unit_price(self.output, usage.output_tokens, inputs, PER)
+        if read or written:
+            usd += calc_unit_price(self.cache_read, read, inputs, PER)
+            usd += calc_unit_price(self.cache_write, written, inputs, PER)
+        return Cost(usd=usd, price_source=self.source)
+
+
 @functools.lru_cache(REMEMBERED_MODELS)
 def _is_listed(price_list: str, model: str) -> bool:
     """Tells whether a model has a price; remembered, since one that has none is looked for in all of the list."""
+    return _found(price_list, model) is not None
+
+
+@functools.lru_cache(REMEMBERED_MODELS)
+def _rates(price_list: str, model: str) -> Rates | None:
+    """Returns a listed model's rates, or None where they change with the date.
+
+    Remembered, for to find and check them takes genai-prices longer than all else that settles a call.
+    """
+    found = _found(price_list, model)
+    if found is None or isinstance(found.model.prices, list):
+        return None
+    prices = found.model_price
+    cache_read, cache_write = prices.cache_read_mtok, prices.cache_write_mtok
+    return Rates(
+        input=prices.input_mtok,
+        cache_read=prices.input_mtok if cache_read is None else cache_read,
+        cache_write=prices.input_mtok if cache_write is None else cache_write,
+        output=prices.output_mtok,
+        source=_source(found),
+    )
+
+
+def _found(price_list: str, model: str) -> PriceCalculation | None:
     import genai_prices
 
     try:
-        genai_prices.calc_price(genai_prices.Usage(), model, provider_id=price_list)
+        return genai_prices.calc_price(genai_prices.Usage(), model, provider_id=price_list)
     except LookupError:
-        return False
-    return True
+        return None
 
 
 def _list_price(price_list: str, model: str, usage: Usage) -> Cost:
@@ -53,5 +115,10 @@ def _list_price(price_list: str, model: str, usage: Usage) -> Cost:
         found = genai_prices.calc_price(counts, model, provider_id=price_list)
     except (LookupError, ValueError):  # no price for such tokens, or counts that do not add up
         return Cost()
-    source = f"genai-prices {genai_prices.__version__} {found.provider.id}/{found.model.id}"
-    return Cost(usd=found.total_price, price_source=source)
+    return Cost(usd=found.total_price, price_source=_source(found))
+
+
+def _source(found: PriceCalculation) -> str:
+    import genai_prices
+
+    return f"genai-prices {genai_prices.__version__} {found.provider.id}/{found.model.id}"

@@ -1,9 +1,12 @@
 """What a call costs, to the nano-dollar, or nothing said."""
 
+import itertools
 from decimal import Decimal
 
 import pytest
+from genai_prices.data_snapshot import get_snapshot
 
+from server_b import pricing
 from server_b.pricing import price
 from transport.messages import Cost, Usage
 
@@ -56,3 +59,21 @@ def test_cached_input_costs_less() -> None:
 )
 def test_counts_that_do_not_add_up_have_an_unknown_cost(usage: Usage) -> None:
     assert price("openai", "gpt-4o", usage) == Cost()
+
+
+COUNTS = (0, 1, 999, 128_000, 128_001, 200_000, 200_001, 272_001, 3 * MILLION)
+"""Tokens, on both sides of the lengths from which an input costs more."""
+
+
+@pytest.mark.parametrize(("provider", "price_list"), [("openai", "openai"), ("bedrock", "aws")])
+def test_remembered_rates_cost_what_the_price_list_says(provider: str, price_list: str) -> None:
+    listed = next(one for one in get_snapshot().providers if one.id == price_list)
+    compared = 0
+    for model, inputs in itertools.product(listed.models, COUNTS):
+        third = inputs // 3
+        for read, written in itertools.product((None, 0, third), (None, third)):
+            usage = Usage(input_tokens=inputs, output_tokens=777, cache_read_tokens=read, cache_write_tokens=written)
+            expected = pricing._list_price(price_list, model.id, usage)
+            assert price(provider, model.id, usage) == expected, (model.id, usage)
+            compared += 1
+    assert compared > 5_000
