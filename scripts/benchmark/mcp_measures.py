@@ -1,4 +1,4 @@
-"""What Server A costs an MCP call, beside the SDK's own echo over the same transport."""
+"""What Server A costs an MCP call, beside the SDK's own servers over the same transport."""
 
 from __future__ import annotations
 
@@ -35,12 +35,15 @@ class McpMeasures:
 
     added_ms: float
     """A call of send_message over HTTP, one at a time, less a call of Server B over gRPC; at the median."""
+    floor_added_ms: float
+    """Likewise, of the SDK's server that asks Server B by bare grpc.aio."""
     echo_ms: float
-    """A call of the echo, likewise."""
-    ratio: float
-    """The first to the second."""
+    """A call of the echo, which asks nobody."""
+    ratio_to_floor: float
+    ratio_to_echo: float
     cpu_us_per_call: float
     """Of Server A's process alone."""
+    floor_cpu_us_per_call: float
     echo_cpu_us_per_call: float
     stdio_start_s: float
     """From the start of Server A until `initialize` is answered."""
@@ -49,32 +52,44 @@ class McpMeasures:
 
 async def measure_mcp(bench: Bench) -> McpMeasures:
     """Runs one round; raises BenchError if something does not answer."""
-    a_figures, b_figures = await _through_server_a(bench)
+    direct, through, bare = await _through_server_a(bench)
     echo = await _echo(bench)
-    added_ms = a_figures.latency_p50_ms - b_figures.latency_p50_ms
+    added_ms = through.latency_p50_ms - direct.latency_p50_ms
+    floor_added_ms = bare.latency_p50_ms - direct.latency_p50_ms
     return McpMeasures(
         added_ms=added_ms,
+        floor_added_ms=floor_added_ms,
         echo_ms=echo.latency_p50_ms,
-        ratio=added_ms / echo.latency_p50_ms,
-        cpu_us_per_call=_cpu_us_per_call(a_figures),
+        ratio_to_floor=added_ms / floor_added_ms,
+        ratio_to_echo=added_ms / echo.latency_p50_ms,
+        cpu_us_per_call=_cpu_us_per_call(through),
+        floor_cpu_us_per_call=_cpu_us_per_call(bare),
         echo_cpu_us_per_call=_cpu_us_per_call(echo),
         stdio_start_s=await _stdio_start_s(bench, "server_a", "stdio"),
         echo_stdio_start_s=await _stdio_start_s(bench, "scripts.benchmark.mcp_echo"),
     )
 
 
-async def _through_server_a(bench: Bench) -> tuple[Figures, Figures]:
-    """Returns the figures of Server A, and of the Server B behind it asked without it."""
-    behind, port = free_port(), free_port()
+async def _through_server_a(bench: Bench) -> tuple[Figures, Figures, Figures]:
+    """Returns the figures of a Server B: asked without MCP, through Server A, and through the least MCP server."""
+    behind, port, floor_port = free_port(), free_port(), free_port()
     settings = {"MCP_PORT_A": str(port), "SERVER_B_TARGET": f"127.0.0.1:{behind}"}
-    launches = (server_b(behind, bench.provider_port), Launch(arguments=("server_a", "http"), settings=settings))
+    launches = (
+        server_b(behind, bench.provider_port),
+        Launch(arguments=("server_a", "http"), settings=settings),
+        Launch(arguments=("scripts.benchmark.mcp_floor", str(floor_port), str(behind))),
+    )
     async with launched(launches, bench.cores.relay) as programs:
-        b_pid, a_pid = programs.pids
+        b_pid, a_pid, floor_pid = programs.pids
         direct = Door(kind="grpc", port=behind)
         await programs.until_answered(direct)
         through = Door(kind="mcp", port=port, session=await _session(port), tool="send_message")
-        b_figures = await bench.one_at_a_time(direct, (b_pid,))
-        return await bench.one_at_a_time(through, (a_pid,)), b_figures
+        bare = Door(kind="mcp", port=floor_port, session=await _session(floor_port), tool="send_message")
+        return (
+            await bench.one_at_a_time(direct, (b_pid,)),
+            await bench.one_at_a_time(through, (a_pid,)),
+            await bench.one_at_a_time(bare, (floor_pid,)),
+        )
 
 
 async def _echo(bench: Bench) -> Figures:

@@ -91,9 +91,11 @@ def _cells(one: Measures) -> tuple[str, ...]:
 def _mcp(results: Results) -> str:
     one = results.mcp_median()
     rows = [
-        ("Server A, beyond Server B's own", one.added_ms, one.cpu_us_per_call, one.stdio_start_s),
-        ("the MCP SDK's echo", one.echo_ms, one.echo_cpu_us_per_call, one.echo_stdio_start_s),
+        ("Server A, beyond Server B's own", one.added_ms, one.cpu_us_per_call, f"{one.stdio_start_s:.2f}"),
+        ("the SDK's server, asking Server B by bare grpc.aio", one.floor_added_ms, one.floor_cpu_us_per_call, ""),
+        ("the SDK's echo, asking nobody", one.echo_ms, one.echo_cpu_us_per_call, f"{one.echo_stdio_start_s:.2f}"),
     ]
-    cells = [(title, f"{ms:.2f}", f"{cpu:,.0f}", f"{start:.2f}") for title, ms, cpu, start in rows]
+    cells = [(title, f"{ms:.2f}", f"{cpu:,.0f}", start) for title, ms, cpu, start in rows]
     head = ("MCP over HTTP, one call at a time", "p50 ms", "CPU µs a call", "stdio: s to initialize")
-    return f"{table(head, cells)}\n\nWhat Server A adds to a call is {one.ratio:.2f} × the echo."
+    told = f"What Server A adds to a call is {one.ratio_to_floor:.2f} × the second, {one.ratio_to_echo:.2f} × the echo."
+    return f"{table(head, cells)}\n\n{told}"
