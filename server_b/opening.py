@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 
-from server_b.pricing import price
+from server_b.pricing import load_price_lists, price
 from server_b.providers import create_provider
 from server_b.relay import Relay
 from server_b.settings import ServerBSettings
@@ -16,8 +16,9 @@ from transport.messages import Usage
 @contextlib.asynccontextmanager
 async def open_relay(settings: ServerBSettings) -> AsyncIterator[Relay]:
     """Opens the provider that the settings name, and a Relay on it. Raises ValueError naming a bad setting."""
+    load_price_lists(settings.providers)
     provider = create_provider(settings)
-    # The price list takes a tenth of a second to load: better now than amid somebody's stream.
+    # What pricing makes for its first call takes its time too: better now than amid somebody's stream.
     price(provider.name, provider.default_model, Usage(input_tokens=1, output_tokens=1))
     relay = Relay(provider, price=price, defaults=settings.defaults, limits=settings.limits, version=VERSION)
     try:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import functools
+import sys
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from transport.messages import Cost, Usage
@@ -41,7 +44,25 @@ def _adds_up(usage: Usage) -> bool:
     return min(inputs, outputs, read, written) >= 0 and read + written <= inputs
 
 
-# genai-prices is imported where money can be spent only: the prices take a tenth of a second to load.
+def load_price_lists(providers: Collection[str]) -> None:
+    """Loads the price lists, unless these providers are free; that takes a tenth of a second.
+
+    What has been loaded beside them is given back, 2 MB for what a program loads next.
+    """
+    if not FREE_PROVIDERS.issuperset(providers):
+        _genai_prices()
+
+
+@functools.cache
+def _genai_prices() -> ModuleType:
+    """Imports genai-prices, where money can be spent only, with the price lists of our providers alone."""
+    import genai_prices
+    from genai_prices import data, data_snapshot
+
+    ours = [one for one in data.providers if one.id in _PRICE_LISTS.values()]
+    data_snapshot.set_custom_snapshot(data_snapshot.DataSnapshot(providers=ours, from_auto_update=False))
+    del sys.modules[data.__name__], genai_prices.data
+    return genai_prices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,17 +115,16 @@ def _rates(price_list: str, model: str) -> Rates | None:
 
 
 def _found(price_list: str, model: str) -> PriceCalculation | None:
-    import genai_prices
-
+    genai_prices = _genai_prices()
     try:
-        return genai_prices.calc_price(genai_prices.Usage(), model, provider_id=price_list)
+        found: PriceCalculation = genai_prices.calc_price(genai_prices.Usage(), model, provider_id=price_list)
     except LookupError:
         return None
+    return found
 
 
 def _list_price(price_list: str, model: str, usage: Usage) -> Cost:
-    import genai_prices
-
+    genai_prices = _genai_prices()
     try:
         counts = genai_prices.Usage(
             input_tokens=usage.input_tokens,
@@ -119,6 +139,4 @@ def _list_price(price_list: str, model: str, usage: Usage) -> Cost:
 
 
 def _source(found: PriceCalculation) -> str:
-    import genai_prices
-
-    return f"genai-prices {genai_prices.__version__} {found.provider.id}/{found.model.id}"
+    return f"genai-prices {_genai_prices().__version__} {found.provider.id}/{found.model.id}"
