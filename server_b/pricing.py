@@ -32,7 +32,7 @@ def price(provider: str, model: str, usage: Usage) -> Cost:
     if usage.input_tokens == 0 and usage.output_tokens == 0:
         return Cost(usd=Decimal(0), price_source="nothing was used")
     price_list = _PRICE_LISTS.get(provider, provider)
-    if not _is_listed(price_list, model):
+    if _found(price_list, model) is None:
         return Cost()
     rates = _rates(price_list, model)
     return rates.cost(usage) if rates and _adds_up(usage) else _list_price(price_list, model, usage)
@@ -89,12 +89,6 @@ class Rates:
 
 
 @functools.lru_cache(REMEMBERED_MODELS)
-def _is_listed(price_list: str, model: str) -> bool:
-    """Tells whether a model has a price; remembered, since one that has none is looked for in all of the list."""
-    return _found(price_list, model) is not None
-
-
-@functools.lru_cache(REMEMBERED_MODELS)
 def _rates(price_list: str, model: str) -> Rates | None:
     """Returns a listed model's rates, or None where they change with the date.
 
@@ -114,7 +108,9 @@ def _rates(price_list: str, model: str) -> Rates | None:
     )
 
 
+@functools.lru_cache(REMEMBERED_MODELS)
 def _found(price_list: str, model: str) -> PriceCalculation | None:
+    """Finds a model in a price list; remembered, since one that is not there is looked for in all of it."""
     genai_prices = _genai_prices()
     try:
         found: PriceCalculation = genai_prices.calc_price(genai_prices.Usage(), model, provider_id=price_list)
