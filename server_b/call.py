@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
+from server_b.waiters import Waiters
 from transport.errors import Cancelled, ProviderProtocol, RelayError
 from transport.messages import Answer, Delta, Event, Finished, Prompt, Started
 
@@ -55,38 +56,20 @@ class Kept(NamedTuple):
     """What is kept of a call for a caller who asks again: no more than its answer, for there are thousands."""
 
     prompt: Prompt
-    prompt_chars: int
     started: Started
     finished: Finished
     text: str
     delta_count: int
 
     @property
+    def prompt_chars(self) -> int:
+        """How much text the prompt has, in characters."""
+        return self.prompt.text_chars
+
+    @property
     def text_chars(self) -> int:
         """How much text the answer has, in characters."""
         return len(self.text)
-
-
-class Waiters:
-    """Tasks that wait for the same thing, time and again."""
-
-    __slots__ = ("_futures",)
-
-    def __init__(self) -> None:
-        self._futures: list[asyncio.Future[None]] = []
-
-    async def wait(self) -> None:
-        """Waits until the next `wake`."""
-        future = asyncio.get_running_loop().create_future()
-        self._futures.append(future)
-        await future
-
-    def wake(self) -> None:
-        """Lets all go on that wait now."""
-        futures, self._futures = self._futures, []
-        for future in futures:
-            if not future.done():  # who was cancelled has left already
-                future.set_result(None)
 
 
 class Call:
@@ -225,7 +208,7 @@ class Call:
         """Returns what is kept of a call that has ended well; None of another."""
         if self.started is None or self.finished is None:
             return None
-        return Kept(self.prompt, self.prompt_chars, self.started, self.finished, self.text, self.delta_count)
+        return Kept(self.prompt, self.started, self.finished, self.text, self.delta_count)
 
     @classmethod
     def of_kept(cls, key: Key, kept: Kept) -> Call:
