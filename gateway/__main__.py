@@ -15,7 +15,7 @@ from gateway.application import create_app
 from gateway.checking import check
 from gateway.serving import create_server, serve_until_signal
 from gateway.settings import PROGRAM, GatewaySettings
-from transport.addresses import hold_port, listen
+from transport.addresses import hold_port, listen, shown_address
 from transport.event_loop import run, stopping_signals
 from transport.logs import configure_logging
 from transport.settings import SettingsError, check_exposure, exit_for_bad_settings, read_or_exit
@@ -67,8 +67,8 @@ async def serve(settings: GatewaySettings, worker: Worker | None = None) -> int:
     drop_stalled_readers(listener, settings.stall_seconds)
     with listener:
         server = create_server(create_app(settings), settings)
-        shown, port = f"[{host}]" if ":" in host else host, listener.getsockname()[1]
-        logger.info("Starting the gateway (HTTP) on %s://%s:%d", "https" if tls else "http", shown, port)
+        address = shown_address(host, listener.getsockname()[1])
+        logger.info("Starting the gateway (HTTP) on %s://%s", "https" if tls else "http", address)
         with serving(worker, signals):
             await serve_until_signal(server, listener, signals)
     return 0

@@ -55,7 +55,7 @@ async def _supervise(settings: ServerBSettings) -> int:
     try:
         held = hold_port(settings.grpc_host, settings.grpc_port)
     except OSError:
-        return _cannot_listen(OSError(f"cannot listen on {shown_address(settings.grpc_host, settings.grpc_port)}"))
+        return _cannot_listen(settings)
     with held:
         return await supervise(PROGRAM, settings.workers, held.getsockname()[1])
 
@@ -81,8 +81,8 @@ async def serve_grpc(settings: ServerBSettings, worker: Worker | None = None) ->
         )
         try:
             port = await server.start(settings.grpc_host, worker.port if worker else settings.grpc_port)
-        except OSError as error:
-            return _cannot_listen(error)
+        except OSError:
+            return _cannot_listen(settings)
         logger.info(
             "Starting Server B (gRPC) on %s:%d with provider %s", settings.grpc_host, port, settings.ai_provider
         )
@@ -93,8 +93,9 @@ async def serve_grpc(settings: ServerBSettings, worker: Worker | None = None) ->
     return 0
 
 
-def _cannot_listen(error: OSError) -> int:
-    logger.error("GRPC_PORT: %s: is it in use? Stop the other program or set another port", error)
+def _cannot_listen(settings: ServerBSettings) -> int:
+    address = shown_address(settings.grpc_host, settings.grpc_port)
+    logger.error("GRPC_PORT: cannot listen on %s: is it in use? Stop the other program or set another port", address)
     return EXIT_CANNOT_LISTEN
 
 

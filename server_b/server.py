@@ -14,6 +14,7 @@ from server_b.interceptors import RequireToken
 from server_b.relay import Relay
 from server_b.servicer import DEFAULT_STALL_S, RelayServicer, method_handlers
 from server_b.standard_services import health_handlers, reflection_handlers
+from transport.addresses import shown_address
 from transport.channel import DEFAULT_MAX_MESSAGE_BYTES, SERVICE
 from transport.credentials import ServerCertificates
 from transport.tokens import Tokens
@@ -63,7 +64,7 @@ class Server:
 
     async def start(self, host: str, port: int) -> int:
         """Listens on host:port (0: any free port) and serves; returns the port. Raises OSError if it is taken."""
-        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        address = shown_address(host, port)
         try:
             if self._certificates is None:
                 bound = self._grpc.add_insecure_port(address)
