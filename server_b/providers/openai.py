@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 
-import aiohttp
 import orjson
 
 from server_b.providers.base import Completion, Defaults, Piece
+from server_b.providers.http_answer import HttpAnswer, HttpFailure
 from server_b.providers.openai_answer import StreamReader, completion_from_wire, model_names_from_wire
 from server_b.providers.openai_client import OpenAIClient, read_document
 from server_b.providers.openai_errors import FAILURES, BadStatus, error_amid_answer, error_before_answer
@@ -44,22 +44,22 @@ class OpenAIProvider:
     async def complete(self, prompt: Prompt) -> Completion:
         """Answers a prompt whole; raises a RelayError."""
         model = self._model(prompt)
-        with contextlib.closing(await self._ask(prompt, model, stream=False)) as response:
-            return completion_from_wire(await _read(response), model)
+        with contextlib.closing(await self._ask(prompt, model, stream=False)) as answer:
+            return completion_from_wire(await _read(answer), model)
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
         """Yields one Opening, Texts and, unless the stream was cut, one Ending; raises a RelayError."""
         model = self._model(prompt)
         reader = StreamReader(model)
-        with contextlib.closing(await self._ask(prompt, model, stream=True)) as response:
+        with contextlib.closing(await self._ask(prompt, model, stream=True)) as answer:
             try:
-                async for block in response.content.iter_any():
+                while block := await answer.read():
                     for piece in reader.read(block):
                         yield piece
                     if reader.complete:
-                        await _drain(response.content)
+                        await _drain(answer)
                         break
-            except aiohttp.ClientError as error:
+            except HttpFailure as error:
                 raise error_amid_answer() from error
         if reader.ending is not None:
             yield reader.ending
@@ -77,26 +77,26 @@ class OpenAIProvider:
 
     async def _list_models(self) -> set[str]:
         try:
-            response = await self._client.list_models()
+            answer = await self._client.list_models()
         except FAILURES as error:
             raise error_before_answer(error) from error
-        with contextlib.closing(response):
-            return model_names_from_wire(await _read(response))
+        with contextlib.closing(answer):
+            return model_names_from_wire(await _read(answer))
 
     async def close(self) -> None:
         """Closes the connections."""
-        await self._client.close()
+        self._client.close()
 
     def _model(self, prompt: Prompt) -> str:
         return prompt.model if prompt.model and prompt.model.strip() else self._default_model
 
-    async def _ask(self, prompt: Prompt, model: str, *, stream: bool) -> aiohttp.ClientResponse:
-        """Sends a prompt, again without what the model refuses, and returns the open response."""
+    async def _ask(self, prompt: Prompt, model: str, *, stream: bool) -> HttpAnswer:
+        """Sends a prompt, again without what the model refuses, and returns the open answer."""
         known = refused = self._refusals.of(model)
         while True:
             body = request_body(prompt, model, self._defaults, refused, stream=stream)
             try:
-                response = await self._client.complete(orjson.dumps(body), stream=stream)
+                answer = await self._client.complete(orjson.dumps(body), stream=stream)
             except FAILURES as error:
                 parameter = refused_parameter(error, body, prompt) if isinstance(error, BadStatus) else None
                 if parameter is None or parameter in refused:
@@ -105,21 +105,21 @@ class OpenAIProvider:
             else:
                 if refused != known:
                     self._refusals.remember(model, refused)
-                return response
+                return answer
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def _read(answer: HttpAnswer) -> bytes:
     try:
-        return await read_document(response)
-    except aiohttp.ClientError as error:
+        return await read_document(answer)
+    except HttpFailure as error:
         raise error_amid_answer() from error
 
 
-async def _drain(content: aiohttp.StreamReader) -> None:
+async def _drain(answer: HttpAnswer) -> None:
     """Reads on to the end of the HTTP body, so that the connection can serve another call; gives up soon."""
-    if content.at_eof():
+    if answer.whole:
         return
-    with contextlib.suppress(TimeoutError, aiohttp.ClientError):
+    with contextlib.suppress(TimeoutError, HttpFailure):
         async with asyncio.timeout(DRAIN_S):
-            async for _ in content.iter_any():
+            while await answer.read():
                 pass

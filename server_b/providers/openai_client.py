@@ -1,29 +1,26 @@
-"""The way to OpenAI, or to a server that speaks as it does: no retries, no redirects, no cookies.
+"""The way to OpenAI, or to a server that speaks as it does.
 
-It stands on aiohttp alone. The openai SDK's own client cost more for a request than all else that the relay does
-for one, and its import more than the rest of a start; it asks the tests' stand-in instead, to prove that one true.
+The openai SDK's own client cost more for a request than all else that the relay does for one, and its import more
+than the rest of a start; it asks the tests' stand-in instead, to prove that one true.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ssl
-from urllib.request import getproxies, proxy_bypass
 
-import aiohttp
 from yarl import URL
 
+from server_b.providers.http_answer import HttpAnswer, HttpFailure
+from server_b.providers.http_client import HttpClient
 from server_b.providers.openai_errors import BadStatus
 from transport import VERSION
-from transport.addresses import is_loopback_host
 from transport.errors import ProviderProtocol
 
 VENDOR_URL = "https://api.openai.com/v1"
-CONNECT_TIMEOUT_S = 10.0
-KEEPALIVE_S = 30.0
 MAX_DOCUMENT_BYTES = 64 * 2**20
 """The largest whole answer."""
-STREAM_HEADERS = {"Accept": "text/event-stream"}
+TAKES_DOCUMENT = {"Accept": "application/json", "Content-Type": "application/json"}
+TAKES_STREAM = {"Accept": "text/event-stream", "Content-Type": "application/json"}
 
 
 class OpenAIClient:
@@ -36,64 +33,51 @@ class OpenAIClient:
         """
         key, self.base_url = _checked_key(api_key), _checked_url(base_url)
         self._completions, self._models = self.base_url / "chat/completions", self.base_url / "models"
-        self._proxy = _proxy(self.base_url)
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_S, ssl=_ssl(self.base_url)),
-            timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_TIMEOUT_S),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={
+        self._http = HttpClient(
+            self.base_url,
+            {
                 "Authorization": f"Bearer {key}",
-                "Accept": "application/json",
                 # Compressed, the words of a stream would wait in the server for more of their kind.
                 "Accept-Encoding": "identity",
-                "Content-Type": "application/json",
                 "User-Agent": f"grpc-llm-relay/{VERSION}",
             },
         )
 
-    async def complete(self, body: bytes, *, stream: bool) -> aiohttp.ClientResponse:
+    async def complete(self, body: bytes, *, stream: bool) -> HttpAnswer:
         """Asks for a chat completion; returns the answer, to be closed, when its head has come.
 
-        Raises BadStatus, or aiohttp's ClientError.
+        Raises BadStatus, or HttpFailure.
         """
-        response = await self._session.post(
-            self._completions,
-            data=body,
-            headers=STREAM_HEADERS if stream else None,
-            proxy=self._proxy,
-            allow_redirects=False,
-        )
-        return await _good(response)
+        fields = TAKES_STREAM if stream else TAKES_DOCUMENT
+        return await _good(await self._http.ask("POST", self._completions, fields, body))
 
-    async def list_models(self) -> aiohttp.ClientResponse:
+    async def list_models(self) -> HttpAnswer:
         """Asks for the list of models; returns and raises as `complete` does."""
-        return await _good(await self._session.get(self._models, proxy=self._proxy, allow_redirects=False))
+        return await _good(await self._http.ask("GET", self._models, TAKES_DOCUMENT))
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Closes the connections."""
-        await self._session.close()
+        self._http.close()
 
 
-async def read_document(response: aiohttp.ClientResponse) -> bytes:
-    """Reads the body of an answer; raises ProviderProtocol for one that is too large, or aiohttp's ClientError."""
+async def read_document(answer: HttpAnswer) -> bytes:
+    """Reads the body of an answer; raises ProviderProtocol for one that is too large, or HttpFailure."""
     body = bytearray()
-    async for block in response.content.iter_any():
+    while block := await answer.read():
         body += block
         if len(body) > MAX_DOCUMENT_BYTES:
             raise ProviderProtocol("the provider's answer is too large")
     return bytes(body)
 
 
-async def _good(response: aiohttp.ClientResponse) -> aiohttp.ClientResponse:
-    if response.status // 100 == 2:
-        return response
-    try:
+async def _good(answer: HttpAnswer) -> HttpAnswer:
+    if answer.status // 100 == 2:
+        return answer
+    with contextlib.closing(answer):
         body = b""
-        with contextlib.suppress(aiohttp.ClientError):  # the status says enough
-            body = await read_document(response)
-    finally:
-        response.close()
-    raise BadStatus(response.status, response.headers, body)
+        with contextlib.suppress(HttpFailure):  # the status says enough
+            body = await read_document(answer)
+    raise BadStatus(answer.status, answer.headers, body)
 
 
 def _checked_key(api_key: str) -> str:
@@ -118,23 +102,3 @@ def _checked_url(base_url: str) -> URL:
     if url.user or url.password or url.query_string or url.fragment:
         raise ValueError("OPENAI_BASE_URL: must have no user name, query or fragment")
     return url
-
-
-def _proxy(url: URL) -> str | None:
-    """Finds the proxy that the environment names for an address, once: asked for each call it would slow them all."""
-    host = url.host or ""
-    if is_loopback_host(host) or proxy_bypass(host):
-        return None
-    proxy = getproxies().get(url.scheme)
-    if proxy and not proxy.startswith(("http://", "https://")):
-        raise ValueError(f"{url.scheme.upper()}_PROXY: must begin with http:// or https://")
-    return proxy
-
-
-def _ssl(url: URL) -> ssl.SSLContext | bool:
-    if url.scheme != "https":
-        return True
-    # It knows where each system keeps the authorities that it trusts, and heeds SSL_CERT_FILE and SSL_CERT_DIR.
-    import httpx2
-
-    return httpx2.create_ssl_context()

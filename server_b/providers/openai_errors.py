@@ -12,9 +12,9 @@ from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 from typing import NamedTuple
 
-import aiohttp
 import orjson
 
+from server_b.providers.http_answer import ConnectionLost, HttpFailure
 from transport.errors import (
     ProviderAuth,
     ProviderProtocol,
@@ -100,15 +100,15 @@ def _detail(body: bytes) -> Mapping[str, object]:
     return detail if isinstance(detail, dict) else {}
 
 
-FAILURES = (BadStatus, aiohttp.ClientError)
+FAILURES = (BadStatus, HttpFailure)
 """What a request may raise."""
 
 
-def error_before_answer(failure: BadStatus | aiohttp.ClientError) -> RelayError:
+def error_before_answer(failure: BadStatus | HttpFailure) -> RelayError:
     """Makes the relay's error for what failed before the head of a good answer had come."""
     if isinstance(failure, BadStatus):
         return error_from_wire(failure.detail, status=failure.status, headers=failure.headers)
-    if isinstance(failure, aiohttp.ClientConnectionError):
+    if isinstance(failure, ConnectionLost):
         return ProviderUnavailable()
     return ProviderProtocol("the provider's answer is not HTTP")
 

@@ -181,7 +181,7 @@ async def test_the_environment_adds_nothing_to_a_request(monkeypatch: pytest.Mon
     assert "other" not in str(headers)
     vendors = OpenAIClient(KEY, "")
     assert str(vendors.base_url) == VENDOR_URL
-    await vendors.close()
+    vendors.close()
 
 
 async def test_the_proxy_of_the_environment_is_used_but_not_for_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
