@@ -8,22 +8,21 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import ASGIApp
 
 from gateway import schemas
 from gateway.guards import Guard
-from gateway.outer_door import OuterDoor, http_problem
+from gateway.outer_door import OuterDoor
 from gateway.reading import REQUEST_ID_HEADER, TIMEOUT_HEADER
-from gateway.request_ids import RequestIds
+from gateway.request_ids import RequestIds, create_request_log
 from gateway.routes import ServerB, router
 from gateway.settings import GatewaySettings
 from gateway.streaming import PING_S
 from transport import VERSION
 from transport.client import RelayClient
+from transport.gathered_log import GatheredLog
 
 logger = logging.getLogger("gateway")
 
@@ -32,11 +31,11 @@ class Gateway(FastAPI):
     """FastAPI, with the shapes that the relay's routes speak in its description, and no more around them than ours."""
 
     def build_middleware_stack(self) -> ASGIApp:
-        """Puts around the routes what is ours; of FastAPI's own layers only the one that calls exception handlers.
+        """Puts around the routes what is ours alone.
 
-        The others serve what the relay does not use, at a twentieth of a request's CPU.
+        FastAPI's own layers serve what the relay does not use, at a twentieth of a request's CPU.
         """
-        app: ASGIApp = ExceptionMiddleware(self.router, handlers=self.exception_handlers)
+        app: ASGIApp = self.router
         for layer, arguments, options in reversed(self.user_middleware):
             app = layer(app, *arguments, **options)
         return app
@@ -53,6 +52,8 @@ class Gateway(FastAPI):
 def create_app(settings: GatewaySettings, *, ping_s: float = PING_S) -> FastAPI:
     """Makes the application; it dials Server B when an HTTP server starts it. `ping_s` as streaming.PING_S."""
 
+    log = create_request_log()
+
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, ServerB]]:
         logger.info("Server B is looked for at %s", settings.server_b_target)
@@ -65,8 +66,9 @@ def create_app(settings: GatewaySettings, *, ping_s: float = PING_S) -> FastAPI:
                 ping_s=ping_s,
             )
             yield {"server_b": server_b}
+        log.flush()
 
-    app = Gateway(
+    return Gateway(
         title="Relay gateway",
         summary="Language-model calls over HTTP; Server B answers them.",
         version=VERSION,
@@ -76,17 +78,15 @@ def create_app(settings: GatewaySettings, *, ping_s: float = PING_S) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
         telemetry={"tracing": False, "metrics": False, "logs": False},
-        middleware=_middleware(settings),
-        exception_handlers={HTTPException: http_problem},
+        middleware=_middleware(settings, log),
+        routes=router.routes,
     )
-    app.routes.extend(router.routes)
-    return app
 
 
-def _middleware(settings: GatewaySettings) -> list[Middleware]:
+def _middleware(settings: GatewaySettings, log: GatheredLog) -> list[Middleware]:
     """Lists what stands around a request, outermost first; none of it hides that a client goes away."""
     guard = Middleware(Guard, tokens=settings.tokens, insecure=settings.relay_insecure, origins=settings.origins)
-    return [Middleware(RequestIds), *_cors(settings.origins), Middleware(OuterDoor), guard]
+    return [Middleware(RequestIds, log=log), *_cors(settings.origins), Middleware(OuterDoor), guard]
 
 
 def _cors(origins: tuple[str, ...]) -> list[Middleware]:

@@ -6,7 +6,6 @@ import asyncio
 import logging
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -38,24 +37,29 @@ class OuterDoor:
             begun = True
             await send(message)
 
-        error = await self._error_of(scope, receive, send_noting)
-        if error is not None and not begun:
-            await problem_response(error, scope["state"]["request_id"])(scope, receive, send)
+        response = await self._failure_of(scope, receive, send_noting)
+        if response is not None and not begun:
+            await response(scope, receive, send)
 
-    async def _error_of(self, scope: Scope, receive: Receive, send: Send) -> RelayError | None:
+    async def _failure_of(self, scope: Scope, receive: Receive, send: Send) -> Response | None:
         """Runs the application and returns what the caller is to be told of its failure, or None."""
+        error: RelayError
         try:
             await self._app(scope, receive, send)
-        except RelayError as error:
-            return error
+        except RelayError as failure:
+            error = failure
         except ClientGone:
             return None
+        except HTTPException as failure:
+            return _routing_problem(failure, scope["state"]["request_id"])
         except asyncio.CancelledError:
             # The HTTP server gives up running calls when it stops. It is done with this task: nothing is swallowed.
-            return Draining()
-        except Exception as error:  # noqa: BLE001 - the outer door of the program: nothing of it may reach the caller
-            return _unforeseen(error, scope["state"]["request_id"])
-        return None
+            error = Draining()
+        except Exception as failure:  # noqa: BLE001 - the outer door of the program: nothing of it may reach the caller
+            error = _unforeseen(failure, scope["state"]["request_id"])
+        else:
+            return None
+        return problem_response(error, scope["state"]["request_id"])
 
 
 def _unforeseen(error: Exception, request_id: str) -> Internal:
@@ -63,10 +67,10 @@ def _unforeseen(error: Exception, request_id: str) -> Internal:
     return Internal(f"internal error (request_id {request_id})")
 
 
-async def http_problem(request: Request, error: HTTPException) -> Response:
+def _routing_problem(error: HTTPException, request_id: str) -> Response:
     """Answers what the router itself refuses: an unknown path, or a method that its route does not have."""
     told = _ROUTING_ERRORS.get(error.status_code, InvalidRequest())
-    response = problem_response(told, request.state.request_id, status=error.status_code)
+    response = problem_response(told, request_id, status=error.status_code)
     response.headers.update(error.headers or {})
     return response
 

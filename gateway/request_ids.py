@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 import uuid
@@ -12,8 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.problems import CLIENT_CLOSED_REQUEST
 from gateway.reading import REQUEST_ID_HEADER, given_request_id
-
-logger = logging.getLogger("gateway.requests")
+from transport.gathered_log import GatheredLog
 
 _HEADER = REQUEST_ID_HEADER.lower().encode()
 
@@ -24,8 +24,9 @@ class RequestIds:
     It stands in the request's state, as `request_id`.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, log: GatheredLog) -> None:
         self._app = app
+        self._log = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -45,20 +46,32 @@ class RequestIds:
         try:
             await self._app(scope, receive, send_identified)
         finally:
-            _log(scope, status, time.monotonic() - began_at)
+            self._log.note(_level(scope, status), functools.partial(_facts, scope, status, time.monotonic() - began_at))
 
 
-def _log(scope: Scope, status: int, total_s: float) -> None:
-    """Writes the line; of the path only what the application itself has named."""
-    path = getattr(scope.get("route"), "path", None)
-    facts = {
+def create_request_log() -> GatheredLog:
+    """Makes the log that a line of each request goes to."""
+    return GatheredLog(logging.getLogger("gateway.requests"), "request")
+
+
+def _level(scope: Scope, status: int) -> int:
+    if status >= 500:
+        return logging.WARNING
+    # Whoever watches over a server asks for its health again and again.
+    return logging.DEBUG if _path(scope) == "/health" else logging.INFO
+
+
+def _facts(scope: Scope, status: int, total_s: float) -> dict[str, Any]:
+    """What the line tells; of the path only what the application itself has named."""
+    return {
         "request_id": scope["state"]["request_id"],
         "caller": scope["state"].get("caller"),
         "method": scope["method"],
-        "route": path,
+        "route": _path(scope),
         "status": status,
         "total_s": round(total_s, 4),
     }
-    # Whoever watches over a server asks for its health again and again.
-    usual = logging.DEBUG if path == "/health" else logging.INFO
-    logger.log(logging.WARNING if status >= 500 else usual, "request", extra={"facts": facts})
+
+
+def _path(scope: Scope) -> str | None:
+    return getattr(scope.get("route"), "path", None)

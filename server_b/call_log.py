@@ -3,44 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from typing import Any
 
 from server_b.call import Call
 from transport.errors import RelayError
+from transport.gathered_log import GatheredLog
 from transport.messages import Finished
 
 MAX_RPC_CHARS = 80
-GATHER_S = 0.01
-"""What a server that is killed (-9) may lose of its log; one that is stopped loses nothing."""
 
 logger = logging.getLogger("relay.calls")
 
 
 class CallLog:
-    """Writes the line of each call that has ended: at once if it failed, else with others of the last GATHER_S.
-
-    Each by itself, amid the work of other calls, a line takes a tenth of a call's CPU.
-    """
+    """Writes the line of each call that has ended."""
 
     def __init__(self) -> None:
-        self._ended: list[tuple[Call, Finished, RelayError | None, float]] = []
+        self._log = GatheredLog(logger, "call")
 
     def note(self, call: Call, finished: Finished, error: RelayError | None) -> None:
-        """Has the line written of a call that ends now."""
-        loop = asyncio.get_running_loop()
-        self._ended.append((call, finished, error, loop.time()))
-        if error is not None:
-            self.flush()
-        elif len(self._ended) == 1:
-            loop.call_later(GATHER_S, self.flush)
+        """Has the line written of a call that ends now: at once if it failed."""
+        ended_at = asyncio.get_running_loop().time()
+        level = logging.WARNING if error else logging.INFO
+        self._log.note(level, functools.partial(_facts, call, finished, error, ended_at))
 
     def flush(self) -> None:
         """Writes what has gathered."""
-        ended, self._ended = self._ended, []
-        for call, finished, error, ended_at in ended:
-            level = logging.WARNING if error else logging.INFO
-            logger.log(level, "call", extra={"facts": _facts(call, finished, error, ended_at)})
+        self._log.flush()
 
 
 def _facts(call: Call, finished: Finished, error: RelayError | None, ended_at: float) -> dict[str, Any]:

@@ -26,6 +26,7 @@ def configure_logging(log_format: str = "text", level: int = logging.INFO) -> No
     logging.basicConfig(level=level, handlers=[stream], force=True)
     # What no line of ours shows need not be found out for each: https://docs.python.org/3/howto/logging.html#optimization
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # noqa: SLF001 - as that page says
 
 
 # Below a warning they write request lines, headers, prompts or tool arguments of every call.

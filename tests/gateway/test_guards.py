@@ -12,7 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 from gateway.application import create_app
 from gateway.guards import Guard
 from gateway.outer_door import OuterDoor
-from gateway.request_ids import RequestIds
+from gateway.request_ids import RequestIds, create_request_log
 from tests.gateway.gateways import NOBODY, gateway, gateway_settings, post, socket_to
 from tests.scripted import OPENING, ScriptedProvider
 from tests.serving import serving
@@ -239,7 +239,7 @@ async def unforeseen_amid(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def test_nothing_of_an_unforeseen_error_reaches_caller_or_log(caplog: pytest.LogCaptureFixture) -> None:
-    transport = httpx2.ASGITransport(RequestIds(OuterDoor(unforeseen)))
+    transport = httpx2.ASGITransport(RequestIds(OuterDoor(unforeseen), log=create_request_log()))
     async with httpx2.AsyncClient(transport=transport, base_url="http://gateway") as client:
         response = await client.get("/", headers={"X-Request-Id": "r-1"})
     assert response.status_code == 500
@@ -256,6 +256,6 @@ async def test_an_unforeseen_error_amid_an_answer_is_not_answered_twice(caplog: 
         sent.append(message)
 
     scope = {"type": "http", "method": "GET", "headers": []}
-    await RequestIds(OuterDoor(unforeseen_amid))(scope, gone, send)
+    await RequestIds(OuterDoor(unforeseen_amid), log=create_request_log())(scope, gone, send)
     assert [message["type"] for message in sent] == ["http.response.start"]
     assert SECRET not in caplog.text

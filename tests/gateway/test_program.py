@@ -1,6 +1,7 @@
 """`python -m gateway` and `uvicorn gateway:app`: how they start, what they say, how they stop."""
 
 import asyncio
+import logging
 import signal
 import socket
 import ssl
@@ -11,9 +12,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from gateway.application import create_app
 from scripts.certificates import Authority
 from server_b.providers.base import Text
-from tests.gateway.gateways import PATIENCE_S, gateway, get, post, server_sent_events, socket_to
+from tests.gateway.gateways import PATIENCE_S, gateway, gateway_settings, get, post, server_sent_events, socket_to
 from tests.programs import Program, environment, running
 from tests.scripted import ENDING, OPENING, ScriptedProvider
 from tests.serving import serving
@@ -65,6 +67,19 @@ async def test_a_call_that_runs_may_end_after_the_signal(tmp_path: Path) -> None
         go_on.set()
         assert (await call).json()["aiResponse"] == "Hello"
         assert await program.stop() == 0
+        await says(program, "route=/process status=200")
+
+
+async def test_what_the_log_has_gathered_is_written_before_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="gateway.requests")
+    app = create_app(gateway_settings())
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client,
+    ):
+        await client.get("/nowhere")
+        assert not caplog.messages.count("request")
+    assert caplog.messages.count("request") == 1
 
 
 async def test_calls_that_outlast_the_drain_are_told_so(tmp_path: Path) -> None:

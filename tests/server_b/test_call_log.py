@@ -1,6 +1,5 @@
 """One line a call: who, what, how it ended, how long it took, what it cost."""
 
-import asyncio
 import json
 import logging
 from decimal import Decimal
@@ -8,10 +7,8 @@ from typing import Any
 
 import pytest
 
-from server_b.call_log import GATHER_S
 from server_b.relay import Relay
 from tests.scripted import HELLO, ScriptedProvider
-from tests.server_b.relayed import HI
 from tests.serving import DEFAULTS
 from transport.errors import ProviderAuth
 from transport.messages import Cost, Prompt, Usage
@@ -62,28 +59,3 @@ async def test_a_call_that_failed_is_a_warning_with_its_reason(caplog: pytest.Lo
     record, facts = await logged(caplog, ScriptedProvider([ProviderAuth()]))
     assert record.levelname == "WARNING"
     assert (facts["outcome"], facts["first_token_s"]) == ("PROVIDER_AUTH", None)
-
-
-async def test_lines_that_gather_come_by_themselves(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, logger="relay.calls")
-    relay = Relay(ScriptedProvider(HELLO), price=price, defaults=DEFAULTS)
-    await relay.process(HI, caller="alice")
-    await asyncio.sleep(2 * GATHER_S)
-    assert outcomes(caplog) == ["stop"]
-
-
-async def test_a_failure_is_told_at_once_and_after_what_was_before_it(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, logger="relay.calls")
-    relay = Relay(ScriptedProvider(HELLO, [ProviderAuth()], HELLO), price=price, defaults=DEFAULTS)
-    await relay.process(Prompt(message="Hi"), caller="alice")
-    with pytest.raises(ProviderAuth):
-        await relay.process(Prompt(message="Hi"), caller="alice")
-    assert outcomes(caplog) == ["stop", "PROVIDER_AUTH"]
-    await relay.process(Prompt(message="Hi"), caller="alice")
-    await asyncio.sleep(2 * GATHER_S)
-    assert outcomes(caplog) == ["stop", "PROVIDER_AUTH", "stop"]
-
-
-def outcomes(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Returns how the calls ended whose lines were written."""
-    return [record.facts["outcome"] for record in caplog.records if record.name == "relay.calls"]  # type: ignore[attr-defined]
