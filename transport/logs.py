@@ -1,4 +1,7 @@
-"""Logs to stderr: readable lines, or JSON. A record's `facts` (a dict) become key=value pairs or JSON members."""
+"""Logs to stderr: readable lines, or JSON.
+
+A record's `facts` (a dict) become key=value pairs or JSON members; of several in a list each has a line of its own.
+"""
 
 from __future__ import annotations
 
@@ -65,9 +68,10 @@ def _second(at: int) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def _facts(record: logging.LogRecord) -> dict[str, Any]:
-    facts: dict[str, Any] = getattr(record, "facts", {})
-    return facts
+def _lines(record: logging.LogRecord) -> list[dict[str, Any]]:
+    """Returns the facts of each line that the record stands for."""
+    facts: dict[str, Any] | list[dict[str, Any]] = getattr(record, "facts", {})
+    return facts if isinstance(facts, list) else [facts]
 
 
 def _error(record: logging.LogRecord) -> str:
@@ -78,9 +82,13 @@ def _error(record: logging.LogRecord) -> str:
 
 class _TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        pairs = [f"{key}={_plain(value)}" for key, value in _facts(record).items() if value is not None]
-        line = " ".join((_time(record), record.levelname, record.name, record.getMessage(), *pairs))
-        return f"{line} Traceback: {error}" if (error := _error(record)) else line
+        head = f"{_time(record)} {record.levelname} {record.name} {record.getMessage()}"
+        tail = f" Traceback: {error}" if (error := _error(record)) else ""
+        return "\n".join([f"{head}{_pairs(facts)}{tail}" for facts in _lines(record)])
+
+
+def _pairs(facts: dict[str, Any]) -> str:
+    return "".join([f" {key}={_plain(value)}" for key, value in facts.items() if value is not None])
 
 
 def _plain(value: object) -> str:
@@ -90,13 +98,11 @@ def _plain(value: object) -> str:
 
 class _JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        members = {
+        head = {
             "time": _time(record),
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
-            **_facts(record),
         }
-        if error := _error(record):
-            members["traceback"] = error
-        return json.dumps(members, default=str)
+        tail = {"traceback": error} if (error := _error(record)) else {}
+        return "\n".join([json.dumps({**head, **facts, **tail}, default=str) for facts in _lines(record)])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from server_b.relay import Relay
+from tests.logged import logged_facts
 from tests.scripted import HELLO, ScriptedProvider
 from tests.serving import DEFAULTS
 from transport.errors import ProviderAuth
@@ -20,8 +21,8 @@ def price(provider: str, model: str, usage: Usage) -> Cost:
     return Cost(usd=Decimal("0.0000012"), price_source="list")
 
 
-async def logged(caplog: pytest.LogCaptureFixture, provider: ScriptedProvider) -> tuple[logging.LogRecord, Any]:
-    """Asks once and returns what was logged of it."""
+async def logged(caplog: pytest.LogCaptureFixture, provider: ScriptedProvider) -> tuple[str, dict[str, Any]]:
+    """Asks once and returns what was logged of it: the level and the facts."""
     caplog.set_level(logging.INFO, logger="relay.calls")
     relay = Relay(provider, price=price, defaults=DEFAULTS)
     try:
@@ -29,13 +30,13 @@ async def logged(caplog: pytest.LogCaptureFixture, provider: ScriptedProvider) -
     except ProviderAuth:
         assert relay.status().provider_error == "PROVIDER_AUTH"
     relay.close()
-    (record,) = [record for record in caplog.records if record.name == "relay.calls"]
-    return record, record.facts  # type: ignore[attr-defined]
+    (facts,) = logged_facts(caplog, "relay.calls")
+    return caplog.records[-1].levelname, facts
 
 
 async def test_a_call_that_went_well_is_an_info_line_with_all_of_it(caplog: pytest.LogCaptureFixture) -> None:
-    record, facts = await logged(caplog, ScriptedProvider(HELLO))
-    assert record.levelname == "INFO"
+    level, facts = await logged(caplog, ScriptedProvider(HELLO))
+    assert level == "INFO"
     times = {name: facts.pop(name) for name in ("queue_s", "first_token_s", "total_s")}
     assert 0 <= times["queue_s"] <= times["first_token_s"] <= times["total_s"]
     assert facts == {
@@ -56,6 +57,6 @@ async def test_a_call_that_went_well_is_an_info_line_with_all_of_it(caplog: pyte
 
 
 async def test_a_call_that_failed_is_a_warning_with_its_reason(caplog: pytest.LogCaptureFixture) -> None:
-    record, facts = await logged(caplog, ScriptedProvider([ProviderAuth()]))
-    assert record.levelname == "WARNING"
+    level, facts = await logged(caplog, ScriptedProvider([ProviderAuth()]))
+    assert level == "WARNING"
     assert (facts["outcome"], facts["first_token_s"]) == ("PROVIDER_AUTH", None)

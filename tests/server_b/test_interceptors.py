@@ -7,6 +7,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from generated.relay.v1 import relay_pb2 as pb
+from tests.logged import logged_facts
 from tests.scripted import ScriptedProvider
 from tests.server_b.wire import METHODS, Metadata, Wire, events, refusal, wire
 from tests.serving import serving
@@ -49,7 +50,7 @@ async def test_a_refusal_is_a_line_in_the_log(caplog: pytest.LogCaptureFixture) 
     async with serving(tokens=TOKENS) as server, wire(server.target) as client:
         await unauthenticated(client.whole("Process", b""))
         await refusal(client.whole("Process", b"", (("authorization", "Bearer a-1"),)))
-    lines = [record.facts for record in caplog.records if record.name == "relay.calls"]  # type: ignore[attr-defined]
+    lines = logged_facts(caplog, "relay.calls")
     assert [line["outcome"] for line in lines] == ["UNAUTHENTICATED", "INVALID_REQUEST"]
     assert "a-1" not in caplog.text
 

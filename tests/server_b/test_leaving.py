@@ -9,6 +9,7 @@ import pytest
 
 from server_b.call import Kind
 from server_b.providers.base import Piece, Text
+from tests.logged import logged_facts
 from tests.scripted import HELLO, OPENING, PATIENCE_S, End, ScriptedProvider
 from tests.server_b.relayed import HI, stream, streamed, text, whole
 from tests.serving import create_relay
@@ -62,7 +63,7 @@ async def test_the_caller_who_left_is_told_nothing_and_what_was_spent_is_logged(
     await provider.until_waiting()
     reading.cancel()
     assert await relay.wait_idle(PATIENCE_S)
-    (facts,) = [record.facts for record in caplog.records if record.name == "relay.calls"]  # type: ignore[attr-defined]
+    (facts,) = logged_facts(caplog, "relay.calls")
     assert facts["outcome"] == "CANCELLED"
     assert facts["accuracy"] == "estimated"
 

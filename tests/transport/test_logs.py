@@ -58,6 +58,16 @@ def test_json_lines_have_the_facts_as_members(capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])
+def test_a_record_of_several_has_a_line_for_each(log_format: str, capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(log_format)
+    logger.info("call", extra={"facts": [{"tokens": 5}, {"tokens": 6}]})
+    one, two = capsys.readouterr().err.splitlines()
+    mark = "tokens=" if log_format == "text" else '"tokens": '
+    assert one.replace(f"{mark}5", f"{mark}6") == two
+    assert f"{mark}6" in two
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
 def test_an_exception_is_told_by_its_class_and_place_and_not_by_its_text(
     log_format: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
