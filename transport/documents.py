@@ -210,18 +210,19 @@ def prompt_from_document(document: object) -> Prompt:
     """
     if not isinstance(document, Mapping):
         raise InvalidRequest.of(Violation("(body)", "must be a JSON object"))
-    strangers = (Violation(_shown(name), "is not a known field") for name in document if name not in _FIELDS)
-    if unknown := tuple(itertools.islice(strangers, MAX_VIOLATIONS + 1)):
-        raise InvalidRequest.of(*unknown)
+    if not document.keys() <= _FIELDS:
+        strangers = (Violation(_shown(name), "is not a known field") for name in document if name not in _FIELDS)
+        raise InvalidRequest.of(*itertools.islice(strangers, MAX_VIOLATIONS + 1))
     given = {name: value for name, value in document.items() if value is not None}
     if isinstance(most := given.get("max_tokens"), float) and most.is_integer():
         given["max_tokens"] = int(most)  # JSON has one kind of number: 5.0 is the integer 5
-    read = list(_turns(given.pop("history", ())))
+    read = list(_turns(given["history"])) if "history" in given else []
     violations = [turn for turn in read if isinstance(turn, Violation)]
     # A turn that cannot be read keeps its place, so that the others are named by theirs.
-    turns = tuple(turn if isinstance(turn, Turn) else _UNREAD_TURN for turn in read)
+    given["history"] = tuple(turn if isinstance(turn, Turn) else _UNREAD_TURN for turn in read)
+    given.setdefault("message", "")
     try:
-        prompt = Prompt(**{"message": "", **given, "history": turns})
+        prompt = Prompt(**given)
     except InvalidRequest as error:
         raise InvalidRequest.of(*error.violations, *violations) from error
     if violations:

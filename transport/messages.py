@@ -116,8 +116,7 @@ class Prompt:
     """The caller's idempotency key; empty: the server makes one."""
 
     def __post_init__(self) -> None:
-        violations = (*self._text_violations(), *self._other_violations())
-        if violations:
+        if violations := [*self._violations()]:
             raise InvalidRequest.of(*violations)
 
     @property
@@ -125,30 +124,32 @@ class Prompt:
         """How much text it has in all, in characters."""
         return len(self.message) + len(self.context or "") + sum(len(turn.text) for turn in self.history)
 
-    def _text_violations(self) -> Iterator[Violation]:
+    def _violations(self) -> Iterator[Violation]:
         if fault := text_fault(self.message):
             yield Violation("message", fault)
         if self.context is not None and (fault := text_fault(self.context, blank_allowed=True)):
             yield Violation("context", fault)
         if self.model is not None and (fault := _model_fault(self.model)):
             yield Violation("model", fault)
-        if len(self.history) > MAX_TURNS:
-            yield Violation("history", TOO_MANY_TURNS)
-            return
-        for index, turn in enumerate(self.history):
-            if fault := text_fault(turn.text):
-                yield Violation(f"history[{index}].text", fault)
-
-    def _other_violations(self) -> Iterator[Violation]:
-        for index, turn in enumerate(self.history[:MAX_TURNS]):
-            if turn.role not in _ROLES:
-                yield Violation(f"history[{index}].role", "must be user or assistant")
+        if self.history:
+            yield from _turn_violations(self.history)
         if not _is_temperature(self.temperature):
             yield Violation("temperature", "must be a number from 0 to 2")
         if not _is_max_tokens(self.max_tokens):
             yield Violation("max_tokens", f"must be a whole number from 1 to {MAX_TOKENS_LIMIT}")
         if self.request_id != "" and (fault := request_id_fault(self.request_id)):
             yield Violation("request_id", fault)
+
+
+def _turn_violations(history: tuple[Turn, ...]) -> Iterator[Violation]:
+    if len(history) > MAX_TURNS:
+        yield Violation("history", TOO_MANY_TURNS)
+        return
+    for index, turn in enumerate(history):
+        if fault := text_fault(turn.text):
+            yield Violation(f"history[{index}].text", fault)
+        if turn.role not in _ROLES:
+            yield Violation(f"history[{index}].role", "must be user or assistant")
 
 
 def _model_fault(model: str) -> str | None:
