@@ -16,7 +16,7 @@ from gateway.checking import check
 from gateway.serving import create_server, serve_until_signal
 from gateway.settings import PROGRAM, GatewaySettings
 from transport.addresses import hold_port, listen, shown_address
-from transport.event_loop import run, stopping_signals
+from transport.event_loop import run, spare_what_is_there, stopping_signals
 from transport.logs import configure_logging
 from transport.settings import SettingsError, check_exposure, exit_for_bad_settings, read_or_exit
 from transport.stalled_readers import drop_stalled_readers
@@ -69,6 +69,7 @@ async def serve(settings: GatewaySettings, worker: Worker | None = None) -> int:
         server = create_server(create_app(settings), settings)
         address = shown_address(host, listener.getsockname()[1])
         logger.info("Starting the gateway (HTTP) on %s://%s", "https" if tls else "http", address)
+        spare_what_is_there()
         with serving(worker, signals):
             await serve_until_signal(server, listener, signals)
     return 0

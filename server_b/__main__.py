@@ -15,7 +15,7 @@ from server_b.opening import open_relay
 from server_b.settings import ServerBSettings
 from transport.addresses import hold_port, shown_address
 from transport.credentials import ServerCertificates
-from transport.event_loop import run, stopping_signals, unless_signalled
+from transport.event_loop import run, spare_what_is_there, stopping_signals, unless_signalled
 from transport.logs import configure_logging
 from transport.settings import SettingsError, check_exposure, exit_for_bad_settings, read_or_exit
 from transport.workers import Worker, serving, supervise, this_worker
@@ -86,6 +86,7 @@ async def serve_grpc(settings: ServerBSettings, worker: Worker | None = None) ->
         logger.info(
             "Starting Server B (gRPC) on %s:%d with provider %s", settings.grpc_host, port, settings.ai_provider
         )
+        spare_what_is_there()
         with serving(worker, signals):
             await signals.get()
             logger.info("Stopping Server B: running calls have %g s to end", settings.drain_seconds)

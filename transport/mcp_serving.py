@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from transport.addresses import listen
-from transport.event_loop import stopping_signals, unless_signalled
+from transport.event_loop import spare_what_is_there, stopping_signals, unless_signalled
 from transport.mcp_stdio import open_stdio
 from transport.mcp_tools import ToolServer
 from transport.stalled_readers import drop_stalled_readers
@@ -32,6 +32,7 @@ async def serve_stdio(tools: ToolServer) -> None:
     signals = await stopping_signals()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_stop_on_signal, tools, signals, tasks.cancel_scope)
+        spare_what_is_there()
         async with open_stdio() as (read, write):
             await tools.protocol.run(read, write, tools.protocol.create_initialization_options())
         tasks.cancel_scope.cancel()
@@ -68,6 +69,7 @@ async def serve_http(tools: ToolServer, transport: str, door: Door, announce: Ca
         server = create_server(app, certificates=door.certificates, grace_s=grace_s, lifespan="off")
         tasks.start_soon(server.serve, [listener])
         announce(door.host, listener.getsockname()[1])
+        spare_what_is_there()
         await signals.get()
         server.stop_accepting()
         await unless_signalled(tools.drain(door.drain_s), signals)
