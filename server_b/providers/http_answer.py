@@ -78,9 +78,7 @@ class HttpAnswer:
         block = self._blocks[0] if len(self._blocks) == 1 else b"".join(self._blocks)
         self._blocks.clear()
         self._waiting_bytes = 0
-        if self._held:
-            self._held = False
-            self._hold(False)
+        self._go_on()
         return block
 
     async def _news(self) -> None:
@@ -91,7 +89,13 @@ class HttpAnswer:
 
     def close(self) -> None:
         """Leaves the connection to others, or closes it at once where the answer is not whole."""
+        self._go_on()
         self._leave(self)
+
+    def _go_on(self) -> None:
+        if self._held:
+            self._held = False
+            self._hold(False)
 
     # The connection's side.
 

@@ -1,7 +1,7 @@
 """An HTTP/1.1 client of one server, with no more to it than a provider needs: no redirects, no cookies, no retries.
 
-It stands on httptools, aiohappyeyeballs and asyncio's own TLS. Of the whole clients aiohttp's was the cheapest, and
-took a quarter of the CPU of a request and 12 MB.
+It stands on httptools, aiohappyeyeballs and asyncio's own TLS. Over aiohttp's client a request to the relay took a
+quarter more CPU.
 """
 
 from __future__ import annotations

@@ -88,9 +88,17 @@ def _proxy_for(server: URL) -> URL | None:
     if is_loopback_host(host) or proxy_bypass(host):
         return None
     proxy = getproxies().get(server.scheme)
-    if proxy and not proxy.startswith(("http://", "https://")):
-        raise ValueError(f"{server.scheme.upper()}_PROXY: must begin with http:// or https://")
-    return URL(proxy) if proxy else None
+    return _checked_proxy(proxy, f"{server.scheme.upper()}_PROXY") if proxy else None
+
+
+def _checked_proxy(proxy: str, variable: str) -> URL:
+    try:
+        url = URL(proxy)
+    except ValueError as error:  # its text may hold a password
+        raise ValueError(f"{variable}: is not a URL") from error
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ValueError(f"{variable}: must begin with http:// or https://, such as http://proxy.example:3128")
+    return url
 
 
 def _credentials(proxy: URL) -> Mapping[str, str]:

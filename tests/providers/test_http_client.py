@@ -164,6 +164,20 @@ async def test_a_reader_who_takes_nothing_holds_the_server_up() -> None:
 # Connections.
 
 
+async def test_a_large_answer_that_is_left_unread_leaves_its_connection_usable() -> None:
+    body = b"x" * (READ_AHEAD_BYTES + 1)  # the last byte has the reading held
+    server = RawServer(OK + b"Content-Length: %d\r\n\r\n" % len(body) + body, SAYS_HI)
+    async with server.listening() as url, asking(url) as client, asyncio.timeout(5):
+        answer = await client.ask("GET", url, {})
+        for _ in range(100_000):
+            await asyncio.sleep(0)
+            if answer.whole:
+                break
+        answer.close()
+        assert await ask(client, url) == b"Hi"
+    assert server.connections == 1
+
+
 async def test_requests_in_turn_share_a_connection() -> None:
     server = RawServer(SAYS_HI, SAYS_HI, SAYS_HI)
     async with server.listening() as url, asking(url) as client:

@@ -200,11 +200,13 @@ async def test_the_proxy_of_the_environment_is_used_but_not_for_loopback(monkeyp
         await near.close()
 
 
-async def test_a_proxy_that_cannot_be_used_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("https_proxy", "socks5://127.0.0.1:1080")
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "127.0.0.1:3128", "http://", "http://me:secret@[::1"])
+async def test_a_proxy_that_cannot_be_used_stops_the_start(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("https_proxy", proxy)
     monkeypatch.setenv("no_proxy", "")
-    with pytest.raises(ValueError, match=r"^HTTPS_PROXY: "):
+    with pytest.raises(ValueError, match=r"^HTTPS_PROXY: ") as raised:
         create_provider("")
+    assert "secret" not in str(raised.value)
 
 
 @pytest.mark.parametrize("key", ["", "  ", "sk-kéy", "sk-1\nHost: other"])
