@@ -51,22 +51,23 @@ class Gateway(FastAPI):
 
 def create_app(settings: GatewaySettings, *, ping_s: float = PING_S) -> FastAPI:
     """Makes the application; it dials Server B when an HTTP server starts it. `ping_s` as streaming.PING_S."""
-
     log = create_request_log()
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, ServerB]]:
         logger.info("Server B is looked for at %s", settings.server_b_target)
-        async with RelayClient(settings.dial, timeout_s=settings.timeout_seconds, door="http") as client:
-            server_b = ServerB(
-                client=client,
-                timeout_s=settings.timeout_seconds,
-                max_body_bytes=settings.max_message_bytes,
-                known_callers_only=bool(settings.tokens),
-                ping_s=ping_s,
-            )
-            yield {"server_b": server_b}
-        log.flush()
+        try:
+            async with RelayClient(settings.dial, timeout_s=settings.timeout_seconds, door="http") as client:
+                server_b = ServerB(
+                    client=client,
+                    timeout_s=settings.timeout_seconds,
+                    max_body_bytes=settings.max_message_bytes,
+                    known_callers_only=bool(settings.tokens),
+                    ping_s=ping_s,
+                )
+                yield {"server_b": server_b}
+        finally:
+            log.flush()
 
     return Gateway(
         title="Relay gateway",

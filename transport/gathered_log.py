@@ -9,12 +9,12 @@ from typing import Any
 
 GATHER_S = 0.01
 """What a server that is killed (-9) may lose of its log; one that is stopped loses nothing."""
-LINES_A_WRITE = 8
+LINES_A_WRITE = 4
 """They stay within what a pipe takes in one piece (4 KiB), should several workers write to the same."""
 
 
 class GatheredLog:
-    """Writes a line for each thing that has ended: with others of the last GATHER_S at level INFO, else at once.
+    """Writes a line for each thing that has ended: at INFO with others of the last GATHER_S, else at once.
 
     Each by itself, amid other work, a line takes several times what it takes as one of many.
     """

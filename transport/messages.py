@@ -131,7 +131,7 @@ class Prompt:
             yield Violation("context", fault)
         if self.model is not None and (fault := _model_fault(self.model)):
             yield Violation("model", fault)
-        if self.history:
+        if self.history != ():
             yield from _turn_violations(self.history)
         if not _is_temperature(self.temperature):
             yield Violation("temperature", "must be a number from 0 to 2")

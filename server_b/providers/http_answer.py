@@ -2,7 +2,8 @@
 
 HttpFailure
 ├── ConnectionLost   there is no connection, or it ended before the answer did
-└── NotHttp          what came is no HTTP/1.1 answer
+├── ProxyRefusal     the proxy on the way passes nothing on
+└── NotHttp          what came is no HTTP answer
 """
 
 from __future__ import annotations
@@ -26,14 +27,23 @@ class ConnectionLost(HttpFailure):
     """There is no connection, or it ended before the answer did."""
 
 
+class ProxyRefusal(HttpFailure):
+    """The proxy on the way passes nothing on."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
 class NotHttp(HttpFailure):
-    """What came is no HTTP/1.1 answer."""
+    """What came is no HTTP answer."""
 
 
 class HttpAnswer:
     """The answer to one request. A connection writes it, one reader takes its body and closes it.
 
-    It is whole when HTTP says so: by its length, by its last chunk or, where it has neither, by the connection's end.
+    It is whole when HTTP says so: by its length, by its last chunk or, where it has neither, by the connection's end;
+    over TLS too, though anyone can feign that one.
     """
 
     def __init__(self, *, hold: Callable[[bool], None], leave: Callable[[HttpAnswer], None]) -> None:
@@ -45,7 +55,7 @@ class HttpAnswer:
         self.whole = False
         self._hold = hold
         self._leave = leave
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: httptools.HttpResponseParser | None = _create_parser(self)
         self._fields: list[tuple[bytes, bytes]] = []
         self._blocks: list[bytes] = []
         self._waiting_bytes = 0
@@ -58,8 +68,8 @@ class HttpAnswer:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The fields of the head, their names in lower case; of a name that comes twice the last."""
-        return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self._fields}
+        """The fields of the head, their names in lower case; of a name that comes twice the first."""
+        return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in reversed(self._fields)}
 
     async def head(self) -> None:
         """Waits until the head has come; raises HttpFailure."""
@@ -91,6 +101,8 @@ class HttpAnswer:
         """Leaves the connection to others, or closes it at once where the answer is not whole."""
         self._go_on()
         self._leave(self)
+        self._blocks.clear()
+        self._parser = None  # it refers to the answer, and would keep it from being freed at once
 
     def _go_on(self) -> None:
         if self._held:
@@ -101,6 +113,8 @@ class HttpAnswer:
 
     def feed(self, data: bytes) -> None:
         """Reads what the connection brought; raises NotHttp."""
+        if self._parser is None:
+            raise NotHttp
         self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
@@ -120,7 +134,11 @@ class HttpAnswer:
         self._wake()
 
     def _ends_with_connection(self) -> bool:
-        return self.headers.keys().isdisjoint(("content-length", "transfer-encoding"))
+        headers = self.headers
+        coding = headers.get("transfer-encoding")
+        if coding is not None:
+            return not coding.lower().endswith("chunked")
+        return "content-length" not in headers
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -140,8 +158,9 @@ class HttpAnswer:
 
     def on_headers_complete(self) -> None:
         """Takes the head, unless it only announces another one."""
-        status = self._parser.get_status_code()
-        if 100 <= status < 200 and status != 101:
+        if self._parser is None or (status := self._parser.get_status_code()) < 100:
+            raise NotHttp
+        if status < 200 and status != 101:
             self._fields.clear()
             return
         self._head_bytes = 0
@@ -165,3 +184,13 @@ class HttpAnswer:
             self._head_bytes = 0
             self.whole = True
             self._wake()
+
+
+def _create_parser(answer: HttpAnswer) -> httptools.HttpResponseParser:
+    parser = httptools.HttpResponseParser(answer)
+    # What servers that people write themselves do, and a client may pass over:
+    # https://www.rfc-editor.org/rfc/rfc9112#section-2.2 and, of folded lines, #section-5.2
+    parser.set_dangerous_leniencies(
+        lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
+    )
+    return parser

@@ -1,4 +1,4 @@
-"""An HTTP/1.1 client of one server, with no more to it than a provider needs: no redirects, no cookies, no retries.
+"""An HTTP/1.1 client of one server, with no more to it than a provider needs: no redirects, no cookies.
 
 It stands on httptools, aiohappyeyeballs and asyncio's own TLS. Over aiohttp's client a request to the relay took a
 quarter more CPU.
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from yarl import URL
 
-from server_b.providers.http_answer import HttpAnswer
+from server_b.providers.http_answer import ConnectionLost, HttpAnswer
 from server_b.providers.http_connection import HttpConnection, field_lines, request_head
 from server_b.providers.http_dialling import Dialler
 
@@ -37,16 +37,18 @@ class HttpClient:
 
     async def ask(self, method: str, url: URL, fields: Mapping[str, str], body: bytes = b"") -> HttpAnswer:
         """Sends a request; returns the answer, to be closed, when its head has come. Raises HttpFailure."""
-        lines = self._lines + field_lines(fields) + field_lines({"Content-Length": str(len(body))})
+        lines = self._lines + field_lines(fields)
+        if body:
+            lines += field_lines({"Content-Length": str(len(body))})
         request = request_head(method, self._dialler.target(url), lines) + body
-        connection = self._take() or await self._dialler.dial()
-        answer = connection.ask(request)
-        try:
-            await answer.head()
-        except BaseException:
-            answer.close()
-            raise
-        return answer
+        if (connection := self._take()) is not None:
+            try:
+                return await _asked(connection, request)
+            except ConnectionLost:
+                # The server has closed it while it was idle, or was at work when it did: nothing but a GET is repeated.
+                if method != "GET":
+                    raise
+        return await _asked(await self._dialler.dial(), request)
 
     def close(self) -> None:
         """Closes the connections; those that are in use, when they are left."""
@@ -79,3 +81,13 @@ class HttpClient:
             self._idle.pop(0).abort()
         if self._idle:
             self._sweep = self._loop.call_at(self._idle[0].idle_since + KEEPALIVE_S, self._close_the_longest_idle)
+
+
+async def _asked(connection: HttpConnection, request: bytes) -> HttpAnswer:
+    answer = connection.ask(request)
+    try:
+        await answer.head()
+    except BaseException:
+        answer.close()
+        raise
+    return answer

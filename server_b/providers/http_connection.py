@@ -45,7 +45,7 @@ class HttpConnection(asyncio.Protocol):
         self._transport.write(request)
         return self._answer
 
-    async def encrypt(self, context: ssl.SSLContext, host: str | None) -> None:
+    async def encrypt(self, context: ssl.SSLContext, host: str) -> None:
         """Goes on encrypted, with the one whose certificate is for `host`. Raises ConnectionLost, or OSError."""
         self._answer = None
         loop = asyncio.get_running_loop()

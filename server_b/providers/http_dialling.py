@@ -6,20 +6,52 @@ import asyncio
 import base64
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from urllib.request import getproxies, proxy_bypass
 
 import aiohappyeyeballs
+from aiohappyeyeballs import AddrInfoType
 from yarl import URL
 
-from server_b.providers.http_answer import ConnectionLost
+from server_b.providers.http_answer import ConnectionLost, ProxyRefusal
 from server_b.providers.http_connection import HttpConnection, field_lines, request_head
 from transport.addresses import is_loopback_host
 
 CONNECT_TIMEOUT_S = 10.0
 """For a connection with all that it needs: the server's addresses, a proxy's consent, TLS."""
+ADDRESSES_KEPT_S = 10.0
 NEXT_ADDRESS_S = 0.25
 """How long an address may take before the next is tried beside it: https://www.rfc-editor.org/rfc/rfc8305#section-5"""
+
+
+class Addresses:
+    """The addresses of a host, looked up once for all who ask meanwhile, and kept for ADDRESSES_KEPT_S."""
+
+    def __init__(self, url: URL) -> None:
+        self._url = url
+        self._lookup: asyncio.Task[Sequence[AddrInfoType]] | None = None
+        self._good_until = 0.0
+
+    async def get(self) -> Sequence[AddrInfoType]:
+        """Returns them; raises OSError or UnicodeError."""
+        now = asyncio.get_running_loop().time()
+        if self._lookup is None or (self._lookup.done() and now >= self._good_until):
+            self._lookup = asyncio.create_task(self._look_up())
+            self._lookup.add_done_callback(self._note)
+        # Who leaves leaves the others' lookup alone.
+        return await asyncio.shield(self._lookup)
+
+    def forget(self) -> None:
+        """Has them looked up anew next time: nobody is there."""
+        self._good_until = 0.0
+
+    async def _look_up(self) -> Sequence[AddrInfoType]:
+        loop = asyncio.get_running_loop()
+        return await loop.getaddrinfo(self._url.raw_host, self._url.port, type=socket.SOCK_STREAM)
+
+    def _note(self, lookup: asyncio.Task[Sequence[AddrInfoType]]) -> None:
+        failed = lookup.cancelled() or lookup.exception() is not None
+        self._good_until = 0.0 if failed else asyncio.get_running_loop().time() + ADDRESSES_KEPT_S
 
 
 class Dialler:
@@ -33,6 +65,7 @@ class Dialler:
         self._proxy = _proxy_for(server)
         schemes = {server.scheme, self._proxy.scheme if self._proxy else ""}
         self._tls = _create_tls() if "https" in schemes else None
+        self._addresses = Addresses(self._proxy or server)
 
     def target(self, url: URL) -> str:
         """Returns what a request for `url` asks for: of a proxy that can read it, the whole address."""
@@ -55,15 +88,17 @@ class Dialler:
                 if self._proxy and self._tls and not self._is_forwarded:
                     await self._tunnel(connection, self._proxy, self._tls)
                 return connection
-        except (OSError, UnicodeError) as error:  # UnicodeError: of a name that no host can have
+        except (OSError, UnicodeError, RuntimeError) as error:
+            # UnicodeError: of a name that no host can have. RuntimeError: uvloop's, at times, for OSError.
+            self._addresses.forget()
             raise ConnectionLost from error
 
     async def _connect(self, to: URL) -> HttpConnection:
-        loop, host = asyncio.get_running_loop(), to.raw_host
-        addresses = await loop.getaddrinfo(host, to.port, type=socket.SOCK_STREAM)
-        connected = await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=NEXT_ADDRESS_S)
-        tls, name = (self._tls, host) if to.scheme == "https" else (None, None)
-        _, connection = await loop.create_connection(
+        connected = await aiohappyeyeballs.start_connection(
+            await self._addresses.get(), happy_eyeballs_delay=NEXT_ADDRESS_S
+        )
+        tls, name = (self._tls, _certified_name(to)) if to.scheme == "https" else (None, None)
+        _, connection = await asyncio.get_running_loop().create_connection(
             self._create_connection, sock=connected, ssl=tls, server_hostname=name
         )
         return connection
@@ -76,11 +111,15 @@ class Dialler:
             answer = connection.ask(request_head("CONNECT", authority, lines))
             await answer.head()
             if answer.status // 100 != 2:
-                raise ConnectionLost
-            await connection.encrypt(tls, self._server.raw_host)
+                raise ConnectionLost if answer.status // 100 == 5 else ProxyRefusal(answer.status)
+            await connection.encrypt(tls, _certified_name(self._server))
         except BaseException:
             connection.abort()
             raise
+
+
+def _certified_name(url: URL) -> str:
+    return (url.raw_host or "").rstrip(".")
 
 
 def _proxy_for(server: URL) -> URL | None:
@@ -94,8 +133,8 @@ def _proxy_for(server: URL) -> URL | None:
 def _checked_proxy(proxy: str, variable: str) -> URL:
     try:
         url = URL(proxy)
-    except ValueError as error:  # its text may hold a password
-        raise ValueError(f"{variable}: is not a URL") from error
+    except ValueError:
+        raise ValueError(f"{variable}: is not a URL") from None  # that error's text may hold a password
     if url.scheme not in ("http", "https") or not url.host:
         raise ValueError(f"{variable}: must begin with http:// or https://, such as http://proxy.example:3128")
     return url

@@ -19,8 +19,10 @@ from transport.errors import ProviderProtocol
 VENDOR_URL = "https://api.openai.com/v1"
 MAX_DOCUMENT_BYTES = 64 * 2**20
 """The largest whole answer."""
-TAKES_DOCUMENT = {"Accept": "application/json", "Content-Type": "application/json"}
-TAKES_STREAM = {"Accept": "text/event-stream", "Content-Type": "application/json"}
+TAKES_DOCUMENT = {"Accept": "application/json"}
+BRINGS_DOCUMENT = {"Content-Type": "application/json"}
+COMPLETE = {**BRINGS_DOCUMENT, **TAKES_DOCUMENT}
+STREAM = {**BRINGS_DOCUMENT, "Accept": "text/event-stream"}
 
 
 class OpenAIClient:
@@ -48,7 +50,7 @@ class OpenAIClient:
 
         Raises BadStatus, or HttpFailure.
         """
-        fields = TAKES_STREAM if stream else TAKES_DOCUMENT
+        fields = STREAM if stream else COMPLETE
         return await _good(await self._http.ask("POST", self._completions, fields, body))
 
     async def list_models(self) -> HttpAnswer:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import orjson
 
-from server_b.providers.http_answer import ConnectionLost, HttpFailure
+from server_b.providers.http_answer import ConnectionLost, HttpFailure, ProxyRefusal
 from transport.errors import (
     ProviderAuth,
     ProviderProtocol,
@@ -110,6 +110,8 @@ def error_before_answer(failure: BadStatus | HttpFailure) -> RelayError:
         return error_from_wire(failure.detail, status=failure.status, headers=failure.headers)
     if isinstance(failure, ConnectionLost):
         return ProviderUnavailable()
+    if isinstance(failure, ProxyRefusal):
+        return ProviderProtocol(f"the proxy before the provider refuses (HTTP {failure.status}): check HTTPS_PROXY")
     return ProviderProtocol("the provider's answer is not HTTP")
 
 

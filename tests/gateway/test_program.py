@@ -19,6 +19,7 @@ from tests.gateway.gateways import PATIENCE_S, gateway, gateway_settings, get, p
 from tests.programs import Program, environment, running
 from tests.scripted import ENDING, OPENING, ScriptedProvider
 from tests.serving import serving
+from transport import gathered_log
 
 pytestmark = pytest.mark.anyio
 
@@ -70,7 +71,10 @@ async def test_a_call_that_runs_may_end_after_the_signal(tmp_path: Path) -> None
         await says(program, "route=/process status=200")
 
 
-async def test_what_the_log_has_gathered_is_written_before_the_end(caplog: pytest.LogCaptureFixture) -> None:
+async def test_what_the_log_has_gathered_is_written_before_the_end(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gathered_log, "GATHER_S", 60)
     caplog.set_level(logging.INFO, logger="gateway.requests")
     app = create_app(gateway_settings())
     async with (

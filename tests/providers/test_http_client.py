@@ -9,7 +9,7 @@ from yarl import URL
 
 from scripts.certificates import Authority
 from server_b.providers import http_client, http_dialling
-from server_b.providers.http_answer import READ_AHEAD_BYTES, ConnectionLost, HttpFailure, NotHttp
+from server_b.providers.http_answer import READ_AHEAD_BYTES, ConnectionLost, HttpFailure, NotHttp, ProxyRefusal
 from server_b.providers.http_client import HttpClient
 from tests.providers.raw_http import END, ConnectProxy, Listener, RawServer, asking, body_of
 
@@ -64,9 +64,13 @@ async def test_a_large_request_arrives_whole() -> None:
         OK + b"Transfer-Encoding: chunked\r\n\r\n1\r\nH\r\n1;a=b\r\ni\r\n0\r\nTrailer: yes\r\n\r\n",
         OK + b"\r\nHi" + CUT,
         b"HTTP/1.0 200 OK\r\n\r\nHi" + CUT,
+        b"HTTP/1.1 200 OK\nContent-Length: 2\n\nHi",
+        OK + b"Folded: a\r\n b\r\nContent-Length: 2\r\n\r\nHi",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n2 \r\nHi\r\n0\r\n\r\n",
+        OK + b"Transfer-Encoding: identity\r\n\r\nHi" + CUT,
         b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + SAYS_HI,
     ],
-    ids=["length", "chunks", "until the end", "HTTP/1.0", "announced"],
+    ids=["length", "chunks", "the end", "HTTP/1.0", "bare LF", "folded", "space after a size", "identity", "announced"],
 )
 async def test_an_answer_is_whole_when_http_says_so(answer: bytes) -> None:
     assert await answered(RawServer(answer)) == b"Hi"
@@ -110,6 +114,7 @@ async def test_what_came_before_the_cut_is_read_first() -> None:
     [
         b"SSH-2.0-OpenSSH_9.2\r\n",
         b"HTTP/1.1 two hundred\r\n\r\n",
+        b"HTTP/1.1 000 OK\r\nContent-Length: 2\r\n\r\nHi",
         OK + b"Content-Length: -1\r\n\r\n",
         OK + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\nHi",
         OK + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\nHi",
@@ -147,7 +152,8 @@ class Flood(Listener):
             try:
                 await asyncio.wait_for(writer.drain(), 0.2)
             except TimeoutError:
-                self.held_at.set_result(self.sent)
+                if not self.held_at.done():
+                    self.held_at.set_result(self.sent)
                 await writer.drain()
 
 
@@ -222,6 +228,18 @@ async def test_a_server_that_closes_an_idle_connection_gets_a_new_one() -> None:
         assert await ask(client, url) == b"Hi"
         await server.idle()
         assert await ask(client, url) == b"Hi"
+
+
+@pytest.mark.parametrize(("method", "answers"), [("GET", 2), ("POST", 1)])
+async def test_only_a_get_is_repeated_where_a_kept_connection_fails(method: str, answers: int) -> None:
+    server = RawServer(SAYS_HI, CUT, SAYS_HI)
+    async with server.listening() as url, asking(url) as client:
+        await ask(client, url)
+        try:
+            assert await body_of(await client.ask(method, url, {})) == b"Hi"
+        except ConnectionLost:
+            assert method == "POST"
+    assert len(server.requests) == 1 + answers
 
 
 async def test_an_idle_connection_is_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -326,15 +344,22 @@ async def test_a_server_behind_a_proxy_is_asked_through_a_tunnel(
     assert b"Proxy-Authorization" not in server.requests[0]
 
 
-@pytest.mark.parametrize("consent", [b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n", b"no HTTP\r\n\r\n"])
+@pytest.mark.parametrize(
+    ("consent", "failure"),
+    [
+        (b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n", ProxyRefusal),
+        (b"HTTP/1.1 502 No\r\nContent-Length: 0\r\n\r\n", ConnectionLost),
+        (b"no HTTP\r\n\r\n", NotHttp),
+    ],
+)
 async def test_a_proxy_that_does_not_consent_is_a_failure(
-    authority: Authority, monkeypatch: pytest.MonkeyPatch, consent: bytes
+    authority: Authority, monkeypatch: pytest.MonkeyPatch, consent: bytes, failure: type[HttpFailure]
 ) -> None:
     server = RawServer(SAYS_HI)
     async with ConnectProxy(server.port, consent=consent).listening() as way:
         monkeypatch.setenv("https_proxy", str(way))
         async with server.listening(), asking(url := URL("https://far.test/v1")) as client:
-            with pytest.raises(HttpFailure):
+            with pytest.raises(failure):
                 await ask(client, url)
     assert server.requests == []
 

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from server_b.providers.base import Opening, Text
+from server_b.providers.http_answer import ProxyRefusal
 from server_b.providers.openai import OpenAIProvider
-from server_b.providers.openai_errors import error_from_wire
+from server_b.providers.openai_errors import error_before_answer, error_from_wire
 from tests.providers.openai_asking import (
     KEY,
     SAID,
@@ -225,3 +226,9 @@ async def test_a_redirect_is_not_followed(standin: OpenAIStandIn, provider: Open
     error = await failure(provider, Prompt(message="Hi", model=REDIRECT_MODEL))
     assert isinstance(error, errors.ProviderProtocol)
     assert REDIRECTED_PATH not in {request.path for request in standin.requests}
+
+
+def test_a_proxy_that_refuses_is_named_and_not_asked_again() -> None:
+    error = error_before_answer(ProxyRefusal(407))
+    assert type(error) is errors.ProviderProtocol
+    assert error.message == "the proxy before the provider refuses (HTTP 407): check HTTPS_PROXY"
