@@ -14,6 +14,7 @@ from gateway.guards import Guard
 from gateway.outer_door import OuterDoor
 from gateway.request_ids import RequestIds, create_request_log
 from tests.gateway.gateways import NOBODY, gateway, gateway_settings, post, socket_to
+from tests.logged import logged_facts
 from tests.scripted import OPENING, ScriptedProvider
 from tests.serving import serving
 from transport.errors import PermissionDenied
@@ -84,11 +85,12 @@ async def test_server_b_hears_the_callers_name_and_no_log_its_token_or_its_promp
         gateway(server_b.target, relay_token="its-token", relay_tokens=TOKENS) as client,
     ):
         assert (await client.post("/process", json={"message": SECRET}, headers=ALICE)).status_code == 200
-    facts = [getattr(record, "facts", {}) for record in caplog.records]
-    assert [one["caller"] for one in facts if one.get("rpc") == "Process"] == ["gateway/alice"]
-    assert [one["caller"] for one in facts if one.get("route") == "/process"] == ["alice"]
-    assert "alices-token" not in caplog.text + str(facts)
-    assert SECRET not in caplog.text + str(facts)
+    of_calls, of_requests = logged_facts(caplog, "relay.calls"), logged_facts(caplog, "gateway.requests")
+    assert [one["caller"] for one in of_calls if one["rpc"] == "Process"] == ["gateway/alice"]
+    assert [one["caller"] for one in of_requests if one["route"] == "/process"] == ["alice"]
+    told = f"{caplog.text} {of_calls} {of_requests}"
+    assert "alices-token" not in told
+    assert SECRET not in told
 
 
 async def test_a_caller_can_cancel_its_own_calls_only() -> None:
