@@ -8,10 +8,11 @@ HttpFailure
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 
 import httptools
+
+from server_b.waiters import Waiters
 
 MAX_HEAD_BYTES = 128 * 1024
 """How much may come in a row that is no part of a body: a head, trailers, what adorns a chunk."""
@@ -62,7 +63,7 @@ class HttpAnswer:
         self._head_bytes = 0
         self._held = False
         self._failure: HttpFailure | None = None
-        self._waiter: asyncio.Future[None] | None = None
+        self._changed = Waiters()
 
     # The reader's side.
 
@@ -94,8 +95,7 @@ class HttpAnswer:
     async def _news(self) -> None:
         if self._failure is not None:
             raise self._failure
-        self._waiter = asyncio.get_running_loop().create_future()
-        await self._waiter
+        await self._changed.wait()
 
     def close(self) -> None:
         """Leaves the connection to others, or closes it at once where the answer is not whole."""
@@ -131,7 +131,7 @@ class HttpAnswer:
             self.whole = True
         else:
             self._failure = failure or ConnectionLost()
-        self._wake()
+        self._changed.wake()
 
     def _ends_with_connection(self) -> bool:
         headers = self.headers
@@ -139,10 +139,6 @@ class HttpAnswer:
         if coding is not None:
             return not coding.lower().endswith("chunked")
         return "content-length" not in headers
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
 
     # The parser's side; the names are httptools'.
 
@@ -166,7 +162,7 @@ class HttpAnswer:
         self._head_bytes = 0
         self.status = status
         self.lasting = self._parser.should_keep_alive()
-        self._wake()
+        self._changed.wake()
 
     def on_body(self, data: bytes) -> None:
         """Takes a part of the body."""
@@ -176,14 +172,14 @@ class HttpAnswer:
         if self._waiting_bytes > READ_AHEAD_BYTES and not self._held:
             self._held = True
             self._hold(True)
-        self._wake()
+        self._changed.wake()
 
     def on_message_complete(self) -> None:
         """Notes the end, unless it is that of an announcement."""
         if self.status:
             self._head_bytes = 0
             self.whole = True
-            self._wake()
+            self._changed.wake()
 
 
 def _create_parser(answer: HttpAnswer) -> httptools.HttpResponseParser:

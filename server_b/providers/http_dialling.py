@@ -4,54 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import socket
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from urllib.request import getproxies, proxy_bypass
 
 import aiohappyeyeballs
-from aiohappyeyeballs import AddrInfoType
 from yarl import URL
 
+from server_b.providers.http_addresses import Addresses
 from server_b.providers.http_answer import ConnectionLost, ProxyRefusal
 from server_b.providers.http_connection import HttpConnection, field_lines, request_head
 from transport.addresses import is_loopback_host
 
 CONNECT_TIMEOUT_S = 10.0
 """For a connection with all that it needs: the server's addresses, a proxy's consent, TLS."""
-ADDRESSES_KEPT_S = 10.0
 NEXT_ADDRESS_S = 0.25
 """How long an address may take before the next is tried beside it: https://www.rfc-editor.org/rfc/rfc8305#section-5"""
-
-
-class Addresses:
-    """The addresses of a host, looked up once for all who ask meanwhile, and kept for ADDRESSES_KEPT_S."""
-
-    def __init__(self, url: URL) -> None:
-        self._url = url
-        self._lookup: asyncio.Task[Sequence[AddrInfoType]] | None = None
-        self._good_until = 0.0
-
-    async def get(self) -> Sequence[AddrInfoType]:
-        """Returns them; raises OSError or UnicodeError."""
-        now = asyncio.get_running_loop().time()
-        if self._lookup is None or (self._lookup.done() and now >= self._good_until):
-            self._lookup = asyncio.create_task(self._look_up())
-            self._lookup.add_done_callback(self._note)
-        # Who leaves leaves the others' lookup alone.
-        return await asyncio.shield(self._lookup)
-
-    def forget(self) -> None:
-        """Has them looked up anew next time: nobody is there."""
-        self._good_until = 0.0
-
-    async def _look_up(self) -> Sequence[AddrInfoType]:
-        loop = asyncio.get_running_loop()
-        return await loop.getaddrinfo(self._url.raw_host, self._url.port, type=socket.SOCK_STREAM)
-
-    def _note(self, lookup: asyncio.Task[Sequence[AddrInfoType]]) -> None:
-        failed = lookup.cancelled() or lookup.exception() is not None
-        self._good_until = 0.0 if failed else asyncio.get_running_loop().time() + ADDRESSES_KEPT_S
 
 
 class Dialler:
