@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import logging
 from typing import Any
@@ -25,16 +24,15 @@ class CallLog:
 
     def note(self, call: Call, finished: Finished, error: RelayError | None) -> None:
         """Has the line written of a call that ends now: at once if it failed."""
-        ended_at = asyncio.get_running_loop().time()
         level = logging.WARNING if error else logging.INFO
-        self._log.note(level, functools.partial(_facts, call, finished, error, ended_at))
+        self._log.note(level, functools.partial(_facts, call, finished, error))
 
     def flush(self) -> None:
         """Writes what has gathered."""
         self._log.flush()
 
 
-def _facts(call: Call, finished: Finished, error: RelayError | None, ended_at: float) -> dict[str, Any]:
+def _facts(call: Call, finished: Finished, error: RelayError | None) -> dict[str, Any]:
     """What the line tells; times in seconds from admission: until the provider was asked, its first token, the end."""
     usage = finished.usage
     facts: dict[str, Any] = {
@@ -48,7 +46,7 @@ def _facts(call: Call, finished: Finished, error: RelayError | None, ended_at: f
         "attempts": call.attempts,
         "queue_s": _since(call, call.asked_at),
         "first_token_s": _since(call, call.first_piece_at),
-        "total_s": _since(call, ended_at),
+        "total_s": round(finished.duration_s, 4),
         "input_tokens": usage.input_tokens,
         "output_tokens": usage.output_tokens,
         "accuracy": usage.accuracy.value,
