@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import signal
 import socket
 import ssl
@@ -32,9 +33,7 @@ def client_of(program: Program) -> httpx2.AsyncClient:
 
 async def says(program: Program, text: str) -> None:
     """Waits until the program has written that to stderr."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not any(text in line for line in program.lines):  # noqa: ASYNC110 - it tells nobody of a new line
-            await asyncio.sleep(0.01)
+    await program.told(re.escape(text), within_s=PATIENCE_S)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
