@@ -16,7 +16,7 @@ from generated.relay.v1 import relay_pb2 as pb
 from server_b.call import Kind
 from server_b.call_log import log_refusal
 from server_b.relay import Admission, Relay
-from transport import codec
+from transport import codec, codec_status
 from transport.errors import Cancelled, InvalidRequest, RelayError, Violation
 from transport.messages import Prompt, request_id_fault
 from transport.metadata import AUTHORIZATION, DOOR, DOORS, ON_BEHALF_OF, REQUEST_ID, first_value
@@ -66,13 +66,13 @@ class RelayServicer:
         async with self._aborting(context, "ListModels"):
             codec.parse(pb.ListModelsRequest, data)
             self._caller(context.invocation_metadata())
-            return codec.models_to_wire(await self._relay.list_models())
+            return codec_status.models_to_wire(await self._relay.list_models())
 
     async def get_status(self, data: bytes, context: Context) -> pb.GetStatusResponse:
         async with self._aborting(context, "GetStatus"):
             codec.parse(pb.GetStatusRequest, data)
             self._caller(context.invocation_metadata())
-            return codec.status_to_wire(self._relay.status())
+            return codec_status.status_to_wire(self._relay.status())
 
     def _aborting(self, context: Context, rpc: str) -> aborting:
         def note(error: RelayError) -> None:

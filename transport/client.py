@@ -20,7 +20,7 @@ import grpc
 
 from generated.relay.v1 import relay_pb2 as pb
 from generated.relay.v1 import relay_pb2_grpc
-from transport import codec
+from transport import codec, codec_status
 from transport.channel import Dial, open_channel
 from transport.errors import Internal, InvalidRequest, RelayError, ServerBUnavailable, Unauthenticated, Violation
 from transport.messages import Answer, Event, Finished, Models, Prompt, Status, request_id_fault
@@ -124,7 +124,7 @@ class RelayClient:
             response = await self._stub.ListModels(
                 pb.ListModelsRequest(), timeout=CONTROL_TIMEOUT_S, metadata=self._metadata(on_behalf_of)
             )
-        return codec.models_from_wire(_readable(response))
+        return codec_status.models_from_wire(_readable(response))
 
     async def get_status(self, *, on_behalf_of: str = "") -> Status:
         """Tells Server B's health and the configuration in force."""
@@ -132,7 +132,7 @@ class RelayClient:
             response = await self._stub.GetStatus(
                 pb.GetStatusRequest(), timeout=CONTROL_TIMEOUT_S, metadata=self._metadata(on_behalf_of)
             )
-        return codec.status_from_wire(_readable(response))
+        return codec_status.status_from_wire(_readable(response))
 
     def _timeout(self, timeout_s: float | None) -> float:
         return min(self._timeout_s if timeout_s is None else timeout_s, LONGEST_TIMEOUT_S)

@@ -1,4 +1,4 @@
-"""Messages to protobuf and back: the only file that knows both.
+"""The messages of calls to protobuf and back; codec_status has the others. Nothing else knows both.
 
 `x_to_wire` never fails on a valid message. `x_from_wire` maps values that this version does not know to
 the most general one (OTHER, UNKNOWN, UNSPECIFIED), so that a newer peer can be talked to.
@@ -26,12 +26,9 @@ from transport.messages import (
     Event,
     Finished,
     FinishReason,
-    Models,
     Prompt,
     Role,
     Started,
-    State,
-    Status,
     Turn,
     Usage,
     request_id_fault,
@@ -44,13 +41,6 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 
 _ROLES_FROM_WIRE = {pb.ROLE_USER: Role.USER, pb.ROLE_ASSISTANT: Role.ASSISTANT}
 _ROLES_TO_WIRE = {role: value for value, role in _ROLES_FROM_WIRE.items()}
-
-_STATES_FROM_WIRE = {
-    pb.STATE_UNSPECIFIED: State.UNSPECIFIED,
-    pb.STATE_HEALTHY: State.HEALTHY,
-    pb.STATE_DEGRADED: State.DEGRADED,
-}
-_STATES_TO_WIRE = {state: value for value, state in _STATES_FROM_WIRE.items()}
 
 _ACCURACIES_FROM_WIRE = {
     pb.ACCURACY_EXACT: Accuracy.EXACT,
@@ -139,7 +129,7 @@ def answer_to_wire(answer: Answer) -> pb.ProcessResponse:
         finish_reason=_FINISH_REASONS_TO_WIRE[finished.finish_reason],
         usage=_usage_to_wire(finished.usage),
         cost=_cost_to_wire(finished.cost),
-        completed_at=_time_to_wire(finished.completed_at),
+        completed_at=time_to_wire(finished.completed_at),
         duration=_duration_to_wire(finished.duration_s),
     )
 
@@ -154,7 +144,7 @@ def answer_from_wire(response: pb.ProcessResponse) -> Answer:
             model=response.model,
             usage=_usage_from_wire(response.usage),
             cost=_cost_from_wire(response.cost),
-            completed_at=_time_from_wire(response.completed_at),
+            completed_at=time_from_wire(response.completed_at),
             duration_s=_duration_from_wire(response.duration),
         ),
     )
@@ -196,7 +186,7 @@ def finished_to_wire(finished: Finished) -> pb.Finished:
         model=finished.model,
         usage=_usage_to_wire(finished.usage),
         cost=_cost_to_wire(finished.cost),
-        completed_at=_time_to_wire(finished.completed_at),
+        completed_at=time_to_wire(finished.completed_at),
         duration=_duration_to_wire(finished.duration_s),
     )
 
@@ -207,58 +197,9 @@ def finished_from_wire(finished: pb.Finished, sequence: int = 0) -> Finished:
         model=finished.model,
         usage=_usage_from_wire(finished.usage),
         cost=_cost_from_wire(finished.cost),
-        completed_at=_time_from_wire(finished.completed_at),
+        completed_at=time_from_wire(finished.completed_at),
         duration_s=_duration_from_wire(finished.duration),
         sequence=sequence,
-    )
-
-
-def models_to_wire(models: Models) -> pb.ListModelsResponse:
-    return pb.ListModelsResponse(
-        provider=models.provider, models=models.models, default_model=models.default_model, note=models.note
-    )
-
-
-def models_from_wire(response: pb.ListModelsResponse) -> Models:
-    return Models(
-        provider=response.provider,
-        models=tuple(response.models),
-        default_model=response.default_model,
-        note=response.note,
-    )
-
-
-def status_to_wire(status: Status) -> pb.GetStatusResponse:
-    return pb.GetStatusResponse(
-        server=status.server,
-        version=status.version,
-        state=_STATES_TO_WIRE[status.state],
-        provider=status.provider,
-        provider_configured=status.provider_configured,
-        provider_state=_STATES_TO_WIRE[status.provider_state],
-        provider_error=status.provider_error,
-        calls_processed=status.calls_processed,
-        default_model=status.default_model,
-        default_temperature=status.default_temperature,
-        default_max_tokens=status.default_max_tokens,
-        observed_at=_time_to_wire(status.observed_at),
-    )
-
-
-def status_from_wire(response: pb.GetStatusResponse) -> Status:
-    return Status(
-        server=response.server,
-        version=response.version,
-        state=_STATES_FROM_WIRE.get(response.state, State.UNSPECIFIED),
-        provider=response.provider,
-        provider_configured=response.provider_configured,
-        provider_state=_STATES_FROM_WIRE.get(response.provider_state, State.UNSPECIFIED),
-        provider_error=response.provider_error,
-        calls_processed=response.calls_processed,
-        default_model=response.default_model,
-        default_temperature=response.default_temperature,
-        default_max_tokens=response.default_max_tokens,
-        observed_at=_time_from_wire(response.observed_at),
     )
 
 
@@ -297,11 +238,11 @@ def _cost_from_wire(cost: pb.Cost) -> Cost:
     return Cost(usd=Decimal(cost.nano_usd) / NANO_USD_PER_USD, price_source=cost.price_source)
 
 
-def _time_to_wire(time: datetime) -> Timestamp:
+def time_to_wire(time: datetime) -> Timestamp:
     return Timestamp(seconds=int(time.timestamp()), nanos=time.microsecond * 1000)
 
 
-def _time_from_wire(time: Timestamp) -> datetime:
+def time_from_wire(time: Timestamp) -> datetime:
     try:
         return datetime.fromtimestamp(time.seconds, UTC).replace(microsecond=time.nanos // 1000)
     except (OverflowError, ValueError, OSError):  # no time that the calendar knows

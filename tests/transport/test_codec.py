@@ -7,7 +7,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from generated.relay.v1 import relay_pb2 as pb
-from transport import codec
+from transport import codec, codec_status
 from transport.errors import InvalidRequest, Unsupported
 from transport.messages import (
     Accuracy,
@@ -165,7 +165,7 @@ def test_enum_values_of_a_newer_peer_become_the_most_general_ones() -> None:
     answer = codec.answer_from_wire(response)
     assert answer.finished.finish_reason is FinishReason.OTHER
     assert answer.finished.usage.accuracy is Accuracy.UNKNOWN
-    status = codec.status_from_wire(pb.GetStatusResponse(state=99, provider_state=99))  # type: ignore[arg-type]
+    status = codec_status.status_from_wire(pb.GetStatusResponse(state=99, provider_state=99))  # type: ignore[arg-type]
     assert (status.state, status.provider_state) == (State.UNSPECIFIED, State.UNSPECIFIED)
 
 
@@ -234,7 +234,7 @@ def test_a_whole_answer_travels() -> None:
 @pytest.mark.parametrize("note", ["", "a note"])
 def test_the_models_travel(note: str) -> None:
     models = Models(provider="mock", models=("a", "b"), default_model="a", note=note)
-    assert codec.models_from_wire(codec.models_to_wire(models)) == models
+    assert codec_status.models_from_wire(codec_status.models_to_wire(models)) == models
 
 
 @pytest.mark.parametrize("state", list(State))
@@ -253,4 +253,4 @@ def test_the_status_travels(state: State) -> None:
         default_max_tokens=1000,
         observed_at=NOW,
     )
-    assert codec.status_from_wire(codec.status_to_wire(status)) == status
+    assert codec_status.status_from_wire(codec_status.status_to_wire(status)) == status
