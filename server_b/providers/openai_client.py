@@ -19,10 +19,9 @@ from transport.errors import ProviderProtocol
 VENDOR_URL = "https://api.openai.com/v1"
 MAX_DOCUMENT_BYTES = 64 * 2**20
 """The largest whole answer."""
-TAKES_DOCUMENT = {"Accept": "application/json"}
-BRINGS_DOCUMENT = {"Content-Type": "application/json"}
-COMPLETE = {**BRINGS_DOCUMENT, **TAKES_DOCUMENT}
-STREAM = {**BRINGS_DOCUMENT, "Accept": "text/event-stream"}
+LISTING = {"Accept": "application/json"}
+COMPLETION = {"Accept": "application/json", "Content-Type": "application/json"}
+STREAM = {"Accept": "text/event-stream", "Content-Type": "application/json"}
 
 
 class OpenAIClient:
@@ -50,12 +49,12 @@ class OpenAIClient:
 
         Raises BadStatus, or HttpFailure.
         """
-        fields = STREAM if stream else COMPLETE
+        fields = STREAM if stream else COMPLETION
         return await _good(await self._http.ask("POST", self._completions, fields, body))
 
     async def list_models(self) -> HttpAnswer:
         """Asks for the list of models; returns and raises as `complete` does."""
-        return await _good(await self._http.ask("GET", self._models, TAKES_DOCUMENT))
+        return await _good(await self._http.ask("GET", self._models, LISTING))
 
     def close(self) -> None:
         """Closes the connections."""
