@@ -22,8 +22,8 @@ def __getattr__(name: str) -> FastAPI:
 def _create_app_of_environment() -> FastAPI:
     from gateway.application import create_app
     from gateway.settings import PROGRAM, GatewaySettings
-    from transport.logs import configure_logging
-    from transport.settings import read_or_exit
+    from llm_relay.program.logs import configure_logging
+    from llm_relay.program.settings import read_or_exit
 
     settings = read_or_exit(GatewaySettings, PROGRAM)
     # A server that runs the app may have set up logging already: then it is that server's affair.

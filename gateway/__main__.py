@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import transport.quiet_core  # noqa: F401 - before grpc
+import llm_relay.program.quiet_grpc  # noqa: F401 - before grpc
 
 # isort: split
 import argparse
@@ -12,15 +12,15 @@ from collections.abc import Coroutine
 from typing import Any
 
 from gateway.application import create_app
-from gateway.checking import check
+from gateway.check import check
 from gateway.serving import create_server, serve_until_signal
 from gateway.settings import PROGRAM, GatewaySettings
-from transport.addresses import hold_port, listen, shown_address
-from transport.event_loop import run, spare_what_is_there, stopping_signals
-from transport.logs import configure_logging
-from transport.settings import SettingsError, check_exposure, exit_for_bad_settings, read_or_exit
-from transport.stalled_readers import drop_stalled_readers
-from transport.workers import Worker, serving, supervise, this_worker
+from llm_relay.addresses import hold_port, listen, shown_address
+from llm_relay.http.stalled_readers import drop_stalled_readers
+from llm_relay.program.event_loop import run, spare_what_is_there, stopping_signals
+from llm_relay.program.logs import configure_logging
+from llm_relay.program.settings import SettingsError, check_exposure, exit_for_bad_settings, read_or_exit
+from llm_relay.program.workers import Worker, serving, supervise, this_worker
 
 EXIT_CANNOT_LISTEN = 1
 

@@ -13,16 +13,16 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from gateway import schemas
+from gateway.access_log import RequestIds, create_request_log
+from gateway.error_middleware import OuterDoor
 from gateway.guards import Guard
-from gateway.outer_door import OuterDoor
-from gateway.reading import REQUEST_ID_HEADER, TIMEOUT_HEADER
-from gateway.request_ids import RequestIds, create_request_log
+from gateway.request_parsing import REQUEST_ID_HEADER, TIMEOUT_HEADER
 from gateway.routes import ServerB, router
 from gateway.settings import GatewaySettings
 from gateway.streaming import PING_S
-from transport import VERSION
-from transport.client import RelayClient
-from transport.gathered_log import GatheredLog
+from llm_relay import VERSION
+from llm_relay.client.relay_client import RelayClient
+from llm_relay.program.buffered_log import GatheredLog
 
 logger = logging.getLogger("gateway")
 

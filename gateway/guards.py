@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from transport.addresses import is_loopback_host
-from transport.errors import PermissionDenied
-from transport.tokens import ANONYMOUS, Tokens
+from llm_relay.addresses import is_loopback_host
+from llm_relay.errors import PermissionDenied
+from llm_relay.tokens import ANONYMOUS, Tokens
 
 OPEN_PATHS = frozenset({"/health"})
 """Need no token: whoever watches over a server has none."""

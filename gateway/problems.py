@@ -12,8 +12,8 @@ from starlette.responses import Response
 # pydantic needs this one to read a TypedDict before Python 3.12.
 from typing_extensions import TypedDict
 
-from transport import errors
-from transport.errors import RelayError
+from llm_relay import errors
+from llm_relay.errors import RelayError
 
 PROBLEM_JSON = "application/problem+json"
 CLIENT_CLOSED_REQUEST = 499

@@ -14,20 +14,20 @@ from starlette.responses import Response
 
 from gateway import schemas
 from gateway.direct_route import DirectRoute
-from gateway.presence import while_client_stays
-from gateway.reading import before, deadline, read_prompt
+from gateway.disconnect import while_client_stays
+from gateway.request_parsing import before, deadline, read_prompt
 from gateway.streaming import PING_S, EventStream
-from transport.client import RelayClient
-from transport.documents import (
+from llm_relay.client.relay_client import RelayClient
+from llm_relay.documents import (
     answer_document,
     config_document,
     health_document,
     models_document,
     unhealthy_document,
 )
-from transport.errors import InvalidRequest, RelayError
-from transport.messages import Prompt
-from transport.tokens import ANONYMOUS
+from llm_relay.errors import InvalidRequest, RelayError
+from llm_relay.messages import Prompt
+from llm_relay.tokens import ANONYMOUS
 
 router = APIRouter(route_class=DirectRoute)
 

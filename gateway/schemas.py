@@ -11,10 +11,10 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from gateway.problems import HTTP_STATUSES, PROBLEM_JSON, ProblemDocument
-from gateway.reading import MAX_TIMEOUT_S, MIN_TIMEOUT_S, REQUEST_ID_HEADER, TIMEOUT_HEADER
+from gateway.request_parsing import MAX_TIMEOUT_S, MIN_TIMEOUT_S, REQUEST_ID_HEADER, TIMEOUT_HEADER
 from gateway.streaming import EVENT_STREAM
-from transport import errors
-from transport.documents import (
+from llm_relay import errors
+from llm_relay.documents import (
     AnswerDocument,
     ConfigDocument,
     FinishDocument,
@@ -22,8 +22,8 @@ from transport.documents import (
     ModelsDocument,
     StreamErrorDocument,
 )
-from transport.errors import RelayError
-from transport.messages import MAX_MODEL_CHARS, MAX_TEMPERATURE, MAX_TOKENS_LIMIT, MAX_TURNS, REQUEST_ID_PATTERN
+from llm_relay.errors import RelayError
+from llm_relay.messages import MAX_MODEL_CHARS, MAX_TEMPERATURE, MAX_TOKENS_LIMIT, MAX_TURNS, REQUEST_ID_PATTERN
 
 REF = "#/components/schemas/{model}"
 

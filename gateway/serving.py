@@ -10,15 +10,15 @@ from signal import Signals
 from typing import Any
 
 from gateway.settings import GatewaySettings
-from transport import http_serving
-from transport.http_serving import HttpServer
+from llm_relay.http import serving
+from llm_relay.http.serving import HttpServer
 
 logger = logging.getLogger("gateway")
 
 
 def create_server(app: Any, settings: GatewaySettings) -> HttpServer:
     """Makes the HTTP server of the gateway's application."""
-    return http_serving.create_server(
+    return serving.create_server(
         app, certificates=settings.http_certificates, grace_s=math.ceil(settings.drain_seconds), lifespan="on"
     )
 

@@ -6,8 +6,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from transport.credentials import HttpCertificates, channel_credentials, http_certificates
-from transport.settings import (
+from llm_relay.program.settings import (
     DialSettings,
     DrainSettings,
     HttpTlsSettings,
@@ -15,6 +14,8 @@ from transport.settings import (
     TokenSettings,
     WorkerSettings,
 )
+from llm_relay.tls.client import channel_credentials
+from llm_relay.tls.http import HttpCertificates, http_certificates
 
 PROGRAM = "gateway"
 

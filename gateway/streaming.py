@@ -10,10 +10,10 @@ import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.presence import while_client_stays
-from transport.documents import finish_document, stream_error_document
-from transport.errors import Draining, RelayError
-from transport.messages import Delta, Event, Finished, Started
+from gateway.disconnect import while_client_stays
+from llm_relay.documents import finish_document, stream_error_document
+from llm_relay.errors import Draining, RelayError
+from llm_relay.messages import Delta, Event, Finished, Started
 
 EVENT_STREAM = "text/event-stream"
 PING_S = 15.0

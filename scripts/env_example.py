@@ -13,9 +13,9 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from gateway.settings import GatewaySettings
+from llm_relay.program.settings import ProgramSettings
 from server_a.settings import ServerASettings
 from server_b.settings import ServerBSettings
-from transport.settings import ProgramSettings
 
 EXAMPLE = Path(__file__).resolve().parent.parent / ".env.example"
 HEAD = """\

@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.faults.resources import connections_to, memory_kib, open_files
-from tests.integration.doors import Addresses, Door, Refusal, open_door
-from tests.programs import PROJECT, Program, environment, running
+from tests.support.doors import Addresses, Door, Refusal, open_door
+from tests.support.programs import PROJECT, Program, environment, running
+from tests.support.resources import connections_to, memory_kib, open_files
 
 DOORS = ("grpc", "http", "mcp-http-legacy", "mcp-http-modern")
 WORKERS_A_DOOR = 3

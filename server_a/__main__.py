@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import transport.quiet_core  # noqa: F401 - before grpc
+import llm_relay.program.quiet_grpc  # noqa: F401 - before grpc
 
 # isort: split
 import argparse
 import sys
 
+from llm_relay.program.event_loop import run
+from llm_relay.program.logs import configure_logging
+from llm_relay.program.settings import SettingsError, exit_for_bad_settings, read_or_exit
 from server_a.settings import ServerASettings
-from transport.event_loop import run
-from transport.logs import configure_logging
-from transport.settings import SettingsError, exit_for_bad_settings, read_or_exit
 
 PROGRAM = "server_a"
 
@@ -24,7 +24,7 @@ def main() -> None:
     )
     transport = parser.parse_args().transport
     if transport == "check":
-        from server_a.checking import check
+        from server_a.check import check
 
         sys.exit(run(check()))
     settings = read_or_exit(ServerASettings, PROGRAM)
@@ -36,8 +36,8 @@ def main() -> None:
 
 
 async def _serve(settings: ServerASettings) -> int:
+    from llm_relay.mcp.program import serve
     from server_a import tools
-    from transport.mcp_program import serve
 
     if settings.server_b_tls:
         await tools.connect()  # certificates that cannot be read stop the start, not the first call

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from transport.settings import DialSettings, McpServingSettings
+from llm_relay.program.settings import DialSettings, McpServingSettings
 
 
 class ServerASettings(DialSettings, McpServingSettings):

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING
 
-from transport.documents import (
+from llm_relay.documents import (
     AnswerDocument,
     ConfigDocument,
     HealthDocument,
@@ -22,14 +22,14 @@ from transport.documents import (
     prompt_of,
     unhealthy_document,
 )
-from transport.errors import ServerBUnavailable
-from transport.messages import Answer, Delta, Event, Prompt
-from transport.per_loop import PerLoop
-from transport.tokens import ANONYMOUS
+from llm_relay.errors import ServerBUnavailable
+from llm_relay.messages import Answer, Delta, Event, Prompt
+from llm_relay.program.per_loop import PerLoop
+from llm_relay.tokens import ANONYMOUS
 
 if TYPE_CHECKING:
-    from transport.client import RelayClient
-    from transport.mcp_tools import ToolServer
+    from llm_relay.client.relay_client import RelayClient
+    from llm_relay.mcp.tools import ToolServer
 
 INSTRUCTIONS = (
     "Asks a language model through Server B, which holds the keys. Use send_message_stream for long answers."
@@ -38,8 +38,8 @@ INSTRUCTIONS = (
 
 
 async def _open_client() -> AsyncGenerator[RelayClient, None]:
+    from llm_relay.client.relay_client import RelayClient
     from server_a.settings import ServerASettings
-    from transport.client import RelayClient
 
     settings = ServerASettings.read()
     async with RelayClient(settings.dial, timeout_s=settings.timeout_seconds, door="mcp") as client:
@@ -122,9 +122,9 @@ async def get_server_b_config() -> ConfigDocument:
 
 def create_server() -> ToolServer:
     """Makes the MCP server of these tools."""
-    from transport import mcp_texts
-    from transport.mcp_messages import stream_tool, whole_tool
-    from transport.mcp_tools import ToolServer, lookup_tool
+    from llm_relay.mcp import texts
+    from llm_relay.mcp.message_tools import stream_tool, whole_tool
+    from llm_relay.mcp.tools import ToolServer, lookup_tool
 
     return ToolServer(
         "Server A",
@@ -135,21 +135,21 @@ def create_server() -> ToolServer:
                 check_server_b_health,
                 title="Check Server B",
                 document=HealthDocument,
-                text=mcp_texts.health_text,
+                text=texts.health_text,
                 open_world=False,
             ),
             lookup_tool(
                 list_available_models,
                 title="List models",
                 document=ModelsDocument,
-                text=mcp_texts.models_text,
+                text=texts.models_text,
                 open_world=True,
             ),
             lookup_tool(
                 get_server_b_config,
                 title="Show Server B's defaults",
                 document=ConfigDocument,
-                text=mcp_texts.config_text,
+                text=texts.config_text,
                 open_world=False,
             ),
         ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import transport.quiet_core  # noqa: F401 - before grpc
+import llm_relay.program.quiet_grpc  # noqa: F401 - before grpc
 
 # isort: split
 import argparse
@@ -11,17 +11,17 @@ import sys
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-from server_b.opening import open_relay
+from llm_relay.addresses import hold_port, shown_address
+from llm_relay.program.event_loop import run, spare_what_is_there, stopping_signals, unless_signalled
+from llm_relay.program.logs import configure_logging
+from llm_relay.program.settings import SettingsError, check_exposure, exit_for_bad_settings, read_or_exit
+from llm_relay.program.workers import Worker, serving, supervise, this_worker
+from llm_relay.tls.server import ServerCertificates
+from server_b.composition import open_relay
 from server_b.settings import ServerBSettings
-from transport.addresses import hold_port, shown_address
-from transport.credentials import ServerCertificates
-from transport.event_loop import run, spare_what_is_there, stopping_signals, unless_signalled
-from transport.logs import configure_logging
-from transport.settings import SettingsError, check_exposure, exit_for_bad_settings, read_or_exit
-from transport.workers import Worker, serving, supervise, this_worker
 
 if TYPE_CHECKING:
-    from transport.mcp_program import McpTransport
+    from llm_relay.mcp.program import McpTransport
 
 PROGRAM = "server_b"
 EXIT_CANNOT_LISTEN = 1
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("mode", nargs="?", default="grpc", choices=("grpc", "stdio", "sse", "http", "check"))
     mode = parser.parse_args().mode
     if mode == "check":
-        from server_b.checking import check
+        from server_b.check import check
 
         sys.exit(run(check()))
     settings = read_or_exit(ServerBSettings, PROGRAM)
@@ -62,7 +62,7 @@ async def _supervise(settings: ServerBSettings) -> int:
 
 async def serve_grpc(settings: ServerBSettings, worker: Worker | None = None) -> int:
     """Serves gRPC until SIGINT or SIGTERM, then drains; a second signal ends the drain. Returns the exit code."""
-    from server_b.server import Server
+    from server_b.grpc_server.server import Server
 
     certificates = _certificates(settings)
     tokens = settings.tokens

@@ -10,7 +10,7 @@ from decimal import Decimal
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from transport.messages import Cost, Usage
+from llm_relay.messages import Cost, Usage
 
 if TYPE_CHECKING:
     from genai_prices.types import PriceCalculation, TieredPrices

@@ -7,11 +7,11 @@ from typing import Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from server_b.asking import Patience
+from llm_relay.program.settings import McpServingSettings, WorkerSettings
+from server_b.core.relay import Limits
+from server_b.core.retry import Patience
 from server_b.providers import model_map_from_text, provider_names_from_text
 from server_b.providers.base import Defaults
-from server_b.relay import Limits
-from transport.settings import McpServingSettings, WorkerSettings
 
 
 class ServerBSettings(McpServingSettings, WorkerSettings):

@@ -10,7 +10,7 @@ import inspect
 from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING
 
-from transport.documents import (
+from llm_relay.documents import (
     AnswerDocument,
     ConfigDocument,
     HealthDocument,
@@ -20,15 +20,15 @@ from transport.documents import (
     health_document,
     prompt_of,
 )
-from transport.messages import Answer, Delta, Event, Prompt
-from transport.per_loop import PerLoop
-from transport.tokens import ANONYMOUS
+from llm_relay.messages import Answer, Delta, Event, Prompt
+from llm_relay.program.per_loop import PerLoop
+from llm_relay.tokens import ANONYMOUS
 
 if TYPE_CHECKING:
-    from server_b.relay import Relay
+    from llm_relay.mcp.program import McpTransport
+    from llm_relay.mcp.tools import ToolServer
+    from server_b.core.relay import Relay
     from server_b.settings import ServerBSettings
-    from transport.mcp_program import McpTransport
-    from transport.mcp_tools import ToolServer
 
 INSTRUCTIONS = (
     "Asks the language model that this server is set up for. Use process_message_stream for long answers."
@@ -37,7 +37,7 @@ INSTRUCTIONS = (
 
 
 def _open_relay() -> AsyncGenerator[Relay, None]:
-    from server_b.opening import open_relay
+    from server_b.composition import open_relay
     from server_b.settings import ServerBSettings
 
     opening: AsyncGenerator[Relay, None] = inspect.unwrap(open_relay)(ServerBSettings.read())
@@ -102,9 +102,9 @@ async def health_check() -> HealthDocument:
 
 def create_server() -> ToolServer:
     """Makes the MCP server of these tools."""
-    from transport import mcp_texts
-    from transport.mcp_messages import stream_tool, whole_tool
-    from transport.mcp_tools import ToolServer, lookup_tool
+    from llm_relay.mcp import texts
+    from llm_relay.mcp.message_tools import stream_tool, whole_tool
+    from llm_relay.mcp.tools import ToolServer, lookup_tool
 
     return ToolServer(
         "Server B",
@@ -115,14 +115,14 @@ def create_server() -> ToolServer:
                 get_provider_info,
                 title="Show the provider",
                 document=ConfigDocument,
-                text=mcp_texts.config_text,
+                text=texts.config_text,
                 open_world=False,
             ),
             lookup_tool(
                 health_check,
                 title="Check health",
                 document=HealthDocument,
-                text=mcp_texts.health_text,
+                text=texts.health_text,
                 open_world=False,
             ),
         ],
@@ -135,7 +135,7 @@ async def serve_mcp(settings: ServerBSettings, transport: McpTransport) -> int:
 
     Raises SettingsError or ValueError, naming the setting, for what must not or cannot be served.
     """
-    from transport.mcp_program import serve
+    from llm_relay.mcp.program import serve
 
     await connect()  # a missing key stops the start, not the first call
     return await serve(

@@ -20,10 +20,10 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, TextContent
 
-from transport.channel import Dial
-from transport.client import RelayClient
-from transport.documents import answer_document, usage_document
-from transport.messages import Delta, Finished, Prompt
+from llm_relay.client.channel import Dial
+from llm_relay.client.relay_client import RelayClient
+from llm_relay.documents import answer_document, usage_document
+from llm_relay.messages import Delta, Finished, Prompt
 
 TIMEOUT = httpx2.Timeout(30, read=300)
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from gateway.settings import GatewaySettings
+from llm_relay.program.settings import read_or_exit
 from scripts.showcase.doors import Relay
 from scripts.showcase.programs import Launch, StartError
 from server_a.settings import ServerASettings
 from server_b.settings import ServerBSettings
-from transport.settings import read_or_exit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

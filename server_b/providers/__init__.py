@@ -55,7 +55,7 @@ def create_provider(settings: ServerBSettings) -> Provider:
 def _create(name: str, settings: ServerBSettings) -> Provider:
     match name:
         case "openai":
-            from server_b.providers.openai import OpenAIProvider
+            from server_b.providers.openai.provider import OpenAIProvider
 
             return OpenAIProvider(
                 api_key=settings.openai_api_key.get_secret_value(),
@@ -64,7 +64,7 @@ def _create(name: str, settings: ServerBSettings) -> Provider:
                 defaults=settings.defaults,
             )
         case "bedrock":
-            from server_b.providers.bedrock import BedrockProvider
+            from server_b.providers.bedrock.provider import BedrockProvider
 
             return BedrockProvider(
                 access_key_id=settings.aws_access_key_id.get_secret_value(),

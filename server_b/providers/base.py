@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Protocol
 
-from transport.messages import FinishReason, Models, Prompt, Usage
+from llm_relay.messages import FinishReason, Models, Prompt, Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import replace
 
-from server_b.providers.base import Completion, Opening, Piece, Provider, Working
-from transport.errors import (
+from llm_relay.errors import (
     ProviderAuth,
     ProviderProtocol,
     ProviderRateLimited,
@@ -18,7 +17,8 @@ from transport.errors import (
     RelayError,
     UnknownModel,
 )
-from transport.messages import Models, Prompt
+from llm_relay.messages import Models, Prompt
+from server_b.providers.base import Completion, Opening, Piece, Provider, Working
 
 PASSING = (ProviderRateLimited, ProviderUnavailable)
 """Errors that waiting can mend."""

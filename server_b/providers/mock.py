@@ -20,8 +20,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
-from server_b.providers.base import Completion, Ending, Opening, Piece, Text
-from transport.errors import (
+from llm_relay.errors import (
     ProviderAuth,
     ProviderProtocol,
     ProviderRateLimited,
@@ -29,7 +28,8 @@ from transport.errors import (
     ProviderUnavailable,
     UnknownModel,
 )
-from transport.messages import Accuracy, FinishReason, Models, Prompt, Usage
+from llm_relay.messages import Accuracy, FinishReason, Models, Prompt, Usage
+from server_b.providers.base import Completion, Ending, Opening, Piece, Text
 
 MODEL = "mock-model"
 NOTE = "The mock answers as mock-model, whatever model is named"

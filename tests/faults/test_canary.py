@@ -26,17 +26,17 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
 from generated.relay.v1 import relay_pb2 as pb
+from llm_relay.wire.errors import error_from_call
 from tests.faults.conftest import FULL, Saw
-from tests.mcp_stdio import StdioServer, stdio_server
-from tests.programs import Program, running
-from tests.scripted import ScriptedProvider
-from tests.server_b.wire import Metadata, Wire, refusal, wire
-from tests.serving import serving
 from tests.standins.bedrock import BedrockStandIn
 from tests.standins.openai import REDIRECT_MODEL, REDIRECTED_PATH, OpenAIStandIn
 from tests.standins.script import Fault, FaultKind, Script
 from tests.standins.server import StandIn
-from transport.status import error_from_call
+from tests.support.mcp_stdio import StdioServer, stdio_server
+from tests.support.programs import Program, running
+from tests.support.scripted import ScriptedProvider
+from tests.support.serving import serving
+from tests.support.wire import Metadata, Wire, refusal, wire
 
 pytestmark = pytest.mark.anyio
 

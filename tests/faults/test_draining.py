@@ -13,14 +13,14 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from generated.relay.v1 import relay_pb2, relay_pb2_grpc
+from llm_relay.client.channel import SERVICE
+from llm_relay.errors import RelayError
+from llm_relay.wire.errors import error_from_call
 from tests.faults.conftest import FULL, Saw
-from tests.faults.far_side import HANGS, LIMIT_S, create_provider, server_b
-from tests.integration.doors import Addresses, Door, Refusal, open_door
-from tests.programs import Program, running
-from tests.serving import late_events
-from transport.channel import SERVICE
-from transport.errors import RelayError
-from transport.status import error_from_call
+from tests.support.doors import Addresses, Door, Refusal, open_door
+from tests.support.far_side import HANGS, LIMIT_S, create_provider, server_b
+from tests.support.programs import Program, running
+from tests.support.serving import late_events
 
 pytestmark = pytest.mark.anyio
 

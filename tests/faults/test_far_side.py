@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import Saw
-from tests.faults.far_side import (
+from tests.standins.openai import OpenAIStandIn
+from tests.support.far_side import (
     NearSide,
     UnderWay,
     calling_everywhere,
@@ -22,7 +23,6 @@ from tests.faults.far_side import (
     server_b,
     until_answered,
 )
-from tests.standins.openai import OpenAIStandIn
 
 pytestmark = pytest.mark.anyio
 

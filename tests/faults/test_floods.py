@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from llm_relay.client.channel import Dial
+from llm_relay.client.relay_client import RelayClient
+from llm_relay.messages import Prompt
 from tests.faults.conftest import FULL, Saw
-from tests.programs import Program, running
-from tests.server_b.frames import (
+from tests.support.frames import (
     ACK,
     DATA,
     END_HEADERS,
@@ -25,9 +27,7 @@ from tests.server_b.frames import (
     frame,
     headers,
 )
-from transport.channel import Dial
-from transport.client import RelayClient
-from transport.messages import Prompt
+from tests.support.programs import Program, running
 
 pytestmark = pytest.mark.anyio
 

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from generated.relay.v1 import relay_pb2 as pb
+from llm_relay.client.channel import Dial
+from llm_relay.client.relay_client import RelayClient
+from llm_relay.messages import Delta, Prompt
 from tests.faults.conftest import FULL, Saw
-from tests.faults.endless import EndlessProvider, endless_provider
-from tests.faults.greedy_http import Reader, at_mcp_http, at_mcp_sse, at_the_gateway, readers
-from tests.faults.resources import memory_kib
-from tests.programs import Program, running
-from tests.server_b.wire import wire
-from transport.channel import Dial
-from transport.client import RelayClient
-from transport.messages import Delta, Prompt
+from tests.support.endless import EndlessProvider, endless_provider
+from tests.support.greedy_http import Reader, at_mcp_http, at_mcp_sse, at_the_gateway, readers
+from tests.support.programs import Program, running
+from tests.support.resources import memory_kib
+from tests.support.wire import wire
 
 pytestmark = pytest.mark.anyio
 

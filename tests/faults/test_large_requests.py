@@ -8,12 +8,12 @@ import httpx2
 import pytest
 
 from generated.relay.v1 import relay_pb2 as pb
-from tests.programs import running
-from tests.server_b.wire import refusal, wire
-from transport.channel import Dial
-from transport.client import RelayClient
-from transport.errors import TooLarge
-from transport.messages import Prompt
+from llm_relay.client.channel import Dial
+from llm_relay.client.relay_client import RelayClient
+from llm_relay.errors import TooLarge
+from llm_relay.messages import Prompt
+from tests.support.programs import running
+from tests.support.wire import refusal, wire
 
 pytestmark = pytest.mark.anyio
 

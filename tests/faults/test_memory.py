@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from llm_relay.client.channel import Dial
+from llm_relay.client.relay_client import RelayClient
+from llm_relay.errors import Overloaded
+from llm_relay.messages import Prompt
 from tests.faults.conftest import Saw
-from tests.programs import running
-from transport.channel import Dial
-from transport.client import RelayClient
-from transport.errors import Overloaded
-from transport.messages import Prompt
+from tests.support.programs import running
 
 pytestmark = pytest.mark.anyio
 

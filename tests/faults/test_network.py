@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.faults import networks
 from tests.faults.conftest import FULL, Saw
-from tests.faults.far_side import (
+from tests.standins.exchange import Outcome, Received
+from tests.standins.openai import OpenAIStandIn
+from tests.support import networks
+from tests.support.far_side import (
     LIMIT_S,
     NOTICED_S,
     NearSide,
@@ -21,9 +23,7 @@ from tests.faults.far_side import (
     server_b,
     until_answered,
 )
-from tests.faults.networks import FAR_HOST, Network
-from tests.standins.exchange import Outcome, Received
-from tests.standins.openai import OpenAIStandIn
+from tests.support.networks import FAR_HOST, Network
 
 pytestmark = pytest.mark.anyio
 

@@ -12,13 +12,13 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2
 
+from llm_relay.client.channel import SERVICE, Dial
+from llm_relay.client.relay_client import RelayClient
+from llm_relay.errors import Overloaded, RelayError
+from llm_relay.messages import Prompt
 from tests.faults.conftest import FULL, Saw
-from tests.faults.resources import memory_kib
-from tests.programs import Program, running
-from transport.channel import SERVICE, Dial
-from transport.client import RelayClient
-from transport.errors import Overloaded, RelayError
-from transport.messages import Prompt
+from tests.support.programs import Program, running
+from tests.support.resources import memory_kib
 
 pytestmark = pytest.mark.anyio
 

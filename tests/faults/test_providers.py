@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import pytest
 
 from tests.faults.conftest import FULL, Saw
-from tests.faults.provider_cases import BEDROCK, LARGE, MANY, OPENAI, OPENAI_ELSEWHERE, WORDS, Case
-from tests.integration.doors import DOORS, Addresses, Door, Refusal, open_door
-from tests.programs import Program, running
 from tests.standins.bedrock import BedrockStandIn
 from tests.standins.exchange import Outcome
 from tests.standins.openai import OpenAIStandIn
 from tests.standins.script import Fault, FaultKind, Script
 from tests.standins.server import StandIn
+from tests.support.doors import DOORS, Addresses, Door, Refusal, open_door
+from tests.support.programs import Program, running
+from tests.support.provider_cases import BEDROCK, LARGE, MANY, OPENAI, OPENAI_ELSEWHERE, WORDS, Case
 
 pytestmark = pytest.mark.anyio
 

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import Saw
-from tests.faults.far_side import (
+from tests.standins.openai import OpenAIStandIn
+from tests.support.doors import Addresses, Door, Refusal, open_door, texts
+from tests.support.far_side import (
     LIMIT_S,
     NearSide,
     UnderWay,
@@ -23,10 +25,8 @@ from tests.faults.far_side import (
     message_of,
     server_b,
 )
-from tests.integration.doors import Addresses, Door, Refusal, open_door, texts
-from tests.programs import Program, running
-from tests.serving import late_events
-from tests.standins.openai import OpenAIStandIn
+from tests.support.programs import Program, running
+from tests.support.serving import late_events
 
 pytestmark = pytest.mark.anyio
 

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from tests.faults.conftest import FULL, Saw
-from tests.programs import Program, running
+from tests.support.programs import Program, running
 
 pytestmark = pytest.mark.anyio
 

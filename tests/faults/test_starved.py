@@ -12,14 +12,14 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from llm_relay.client.channel import Dial
+from llm_relay.client.relay_client import RelayClient
+from llm_relay.errors import RelayError
+from llm_relay.messages import Prompt
 from tests.faults.conftest import Saw
-from tests.faults.far_side import free_port
-from tests.faults.resources import cpu_s, open_files
-from tests.programs import Program, environment, running
-from transport.channel import Dial
-from transport.client import RelayClient
-from transport.errors import RelayError
-from transport.messages import Prompt
+from tests.support.far_side import free_port
+from tests.support.programs import Program, environment, running
+from tests.support.resources import cpu_s, open_files
 
 pytestmark = pytest.mark.anyio
 

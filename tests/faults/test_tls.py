@@ -11,17 +11,17 @@ from typing import Any
 import httpx2
 import pytest
 
+from llm_relay.check.findings import server_b_findings
+from llm_relay.client.channel import Dial
+from llm_relay.client.relay_client import RelayClient
+from llm_relay.errors import ServerBUnavailable
+from llm_relay.messages import Prompt
+from llm_relay.tls.server import ServerCertificates
 from scripts.certificates import Authority, Pair
 from tests.faults.conftest import Saw
-from tests.gateway.gateways import gateway, gateway_settings
-from tests.mcp_stdio import StdioServer, stdio_server
-from tests.serving import late_events, serving
-from transport.channel import Dial
-from transport.checking import server_b_findings
-from transport.client import RelayClient
-from transport.credentials import ServerCertificates
-from transport.errors import ServerBUnavailable
-from transport.messages import Prompt
+from tests.support.gateways import gateway, gateway_settings
+from tests.support.mcp_stdio import StdioServer, stdio_server
+from tests.support.serving import late_events, serving
 
 pytestmark = pytest.mark.anyio
 

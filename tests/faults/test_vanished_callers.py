@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import FULL, Saw
-from tests.faults.far_side import (
+from tests.standins.exchange import Outcome, Received
+from tests.standins.openai import OpenAIStandIn
+from tests.support.far_side import (
     LIMIT_S,
     NOTICED_S,
     calling_everywhere,
@@ -19,8 +21,6 @@ from tests.faults.far_side import (
     open_near_side,
     server_b,
 )
-from tests.standins.exchange import Outcome, Received
-from tests.standins.openai import OpenAIStandIn
 
 pytestmark = pytest.mark.anyio
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import hypothesis
 import pytest
 
-from tests.programs import Program, running
+from tests.support.programs import Program, running
 
 FULL = os.environ.get("RELAY_FAULTS") == "full"
 STRANGE = ("unexpected", "unforeseen", "traceback")

@@ -18,8 +18,8 @@ from schemathesis.specs.openapi import checks
 
 from gateway.problems import HTTP_STATUSES, PROBLEM_JSON
 from gateway.streaming import EVENT_STREAM
+from llm_relay.errors import ERRORS_BY_REASON
 from tests.fuzz.conftest import Target, examples
-from transport.errors import ERRORS_BY_REASON
 
 pytestmark = pytest.mark.anyio
 

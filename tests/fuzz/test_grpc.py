@@ -18,14 +18,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generated.relay.v1 import relay_pb2 as pb
-from server_b.standard_services import REFLECTION_V1
+from llm_relay.client.channel import Dial
+from llm_relay.client.relay_client import RelayClient
+from llm_relay.errors import ERRORS_BY_REASON
+from llm_relay.messages import Prompt
+from llm_relay.wire.errors import CODES
+from server_b.grpc_server.standard_services import REFLECTION_V1
 from tests.fuzz.conftest import Target, examples
 from tests.fuzz.descriptors import messages
-from transport.channel import Dial
-from transport.client import RelayClient
-from transport.errors import ERRORS_BY_REASON
-from transport.messages import Prompt
-from transport.status import CODES
 
 pytestmark = pytest.mark.anyio
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
-from tests.gateway.gateways import gateway
+from tests.support.gateways import gateway
 
 
 @pytest.fixture(scope="module")

@@ -7,16 +7,16 @@ import httpx2
 import orjson
 import pytest
 
-from server_b.asking import Patience
+from llm_relay.errors import ProviderProtocol, ProviderRateLimited, UnknownModel
+from llm_relay.tokens import Tokens
+from server_b.core.relay import Limits
+from server_b.core.retry import Patience
+from server_b.grpc_server.server import Server
 from server_b.providers.base import Text
 from server_b.providers.mock import MockProvider
-from server_b.relay import Limits
-from server_b.server import Server
-from tests.gateway.gateways import NOBODY, PATIENCE_S, gateway, server_sent_events
-from tests.scripted import ENDING, OPENING, ScriptedProvider
-from tests.serving import create_relay, serving
-from transport.errors import ProviderProtocol, ProviderRateLimited, UnknownModel
-from transport.tokens import Tokens
+from tests.support.gateways import NOBODY, PATIENCE_S, gateway, server_sent_events
+from tests.support.scripted import ENDING, OPENING, ScriptedProvider
+from tests.support.serving import create_relay, serving
 
 pytestmark = pytest.mark.anyio
 

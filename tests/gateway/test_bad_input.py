@@ -7,11 +7,11 @@ from typing import Any
 import httpx2
 import pytest
 
-from gateway.reading import parse_json
-from tests.gateway.gateways import gateway, post, socket_to
-from tests.scripted import ScriptedProvider
-from tests.serving import serving
-from transport.errors import InvalidRequest
+from gateway.request_parsing import parse_json
+from llm_relay.errors import InvalidRequest
+from tests.support.gateways import gateway, post, socket_to
+from tests.support.scripted import ScriptedProvider
+from tests.support.serving import serving
 
 pytestmark = pytest.mark.anyio
 

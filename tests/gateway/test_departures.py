@@ -9,9 +9,9 @@ import grpc
 import pytest
 
 from server_b.providers.base import Text
-from tests.gateway.gateways import PATIENCE_S, Socket, gateway, get, post, socket_to
-from tests.scripted import ENDING, OPENING, End, ScriptedProvider, Step
-from tests.serving import serving
+from tests.support.gateways import PATIENCE_S, Socket, gateway, get, post, socket_to
+from tests.support.scripted import ENDING, OPENING, End, ScriptedProvider, Step
+from tests.support.serving import serving
 
 pytestmark = pytest.mark.anyio
 

@@ -9,16 +9,16 @@ import httpx2
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from gateway.access_log import RequestIds, create_request_log
 from gateway.application import create_app
+from gateway.error_middleware import OuterDoor
 from gateway.guards import Guard
-from gateway.outer_door import OuterDoor
-from gateway.request_ids import RequestIds, create_request_log
-from tests.gateway.gateways import NOBODY, gateway, gateway_settings, post, socket_to
-from tests.logged import logged_facts
-from tests.scripted import OPENING, ScriptedProvider
-from tests.serving import serving
-from transport.errors import PermissionDenied
-from transport.tokens import Tokens
+from llm_relay.errors import PermissionDenied
+from llm_relay.tokens import Tokens
+from tests.support.gateways import NOBODY, gateway, gateway_settings, post, socket_to
+from tests.support.logged import logged_facts
+from tests.support.scripted import OPENING, ScriptedProvider
+from tests.support.serving import serving
 
 pytestmark = pytest.mark.anyio
 

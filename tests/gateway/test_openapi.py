@@ -8,15 +8,15 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from gateway.application import create_app
-from server_b.asking import Patience
+from llm_relay.documents import prompt_from_document
+from llm_relay.errors import ProviderProtocol, ProviderRateLimited
+from server_b.core.relay import Limits
+from server_b.core.retry import Patience
 from server_b.providers.base import Text
 from server_b.providers.mock import MockProvider
-from server_b.relay import Limits
-from tests.gateway.gateways import gateway, gateway_settings, server_sent_events
-from tests.scripted import OPENING, ScriptedProvider
-from tests.serving import serving
-from transport.documents import prompt_from_document
-from transport.errors import ProviderProtocol, ProviderRateLimited
+from tests.support.gateways import gateway, gateway_settings, server_sent_events
+from tests.support.scripted import OPENING, ScriptedProvider
+from tests.support.serving import serving
 
 pytestmark = pytest.mark.anyio
 

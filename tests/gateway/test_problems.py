@@ -4,8 +4,8 @@ import orjson
 import pytest
 
 from gateway.problems import HTTP_STATUSES, problem_response
-from transport import errors
-from transport.errors import InvalidRequest, Overloaded, RelayError, Unauthenticated, Violation
+from llm_relay import errors
+from llm_relay.errors import InvalidRequest, Overloaded, RelayError, Unauthenticated, Violation
 
 
 def test_every_error_has_a_status() -> None:

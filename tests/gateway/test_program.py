@@ -16,11 +16,10 @@ import pytest
 from gateway.application import create_app
 from scripts.certificates import Authority
 from server_b.providers.base import Text
-from tests.gateway.gateways import PATIENCE_S, gateway, gateway_settings, get, post, server_sent_events, socket_to
-from tests.programs import Program, environment, running
-from tests.scripted import ENDING, OPENING, ScriptedProvider
-from tests.serving import serving
-from transport import gathered_log
+from tests.support.gateways import PATIENCE_S, gateway, gateway_settings, get, post, server_sent_events, socket_to
+from tests.support.programs import Program, environment, running
+from tests.support.scripted import ENDING, OPENING, ScriptedProvider
+from tests.support.serving import serving
 
 pytestmark = pytest.mark.anyio
 
@@ -73,7 +72,7 @@ async def test_a_call_that_runs_may_end_after_the_signal(tmp_path: Path) -> None
 async def test_what_the_log_has_gathered_is_written_before_the_end(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gathered_log, "GATHER_S", 60)
+    monkeypatch.setattr(buffered_log, "GATHER_S", 60)
     caplog.set_level(logging.INFO, logger="gateway.requests")
     app = create_app(gateway_settings())
     async with (

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from gateway.settings import GatewaySettings
+from llm_relay.program.settings import SettingsError
 from scripts.certificates import Authority
-from transport.settings import SettingsError
 
 
 @pytest.mark.parametrize(

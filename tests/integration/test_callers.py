@@ -19,11 +19,11 @@ from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 
 from generated.relay.v1 import relay_pb2 as pb
-from tests.programs import Program, running
-from tests.server_b.wire import METHODS, Metadata, Wire, events, refusal, wire
-from transport.channel import Dial
-from transport.client import RelayClient
-from transport.messages import Prompt
+from llm_relay.client.channel import Dial
+from llm_relay.client.relay_client import RelayClient
+from llm_relay.messages import Prompt
+from tests.support.programs import Program, running
+from tests.support.wire import METHODS, Metadata, Wire, events, refusal, wire
 
 pytestmark = pytest.mark.anyio
 

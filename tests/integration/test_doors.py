@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.doors import DOORS, Addresses, Door, Refusal, open_door, texts, until_first_text
-from tests.programs import running
+from llm_relay.client.channel import Dial
+from llm_relay.client.relay_client import RelayClient
 from tests.standins.exchange import Outcome
 from tests.standins.openai import OpenAIStandIn
 from tests.standins.script import Fault, FaultKind, Script, Usage
-from transport.channel import Dial
-from transport.client import RelayClient
+from tests.support.doors import DOORS, Addresses, Door, Refusal, open_door, texts, until_first_text
+from tests.support.programs import running
 
 pytestmark = pytest.mark.anyio
 

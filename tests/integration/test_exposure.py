@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from scripts.certificates import Authority
-from tests.programs import environment, running
+from tests.support.programs import environment, running
 
 pytestmark = pytest.mark.anyio
 

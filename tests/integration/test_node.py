@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.programs import PROJECT, Program, environment, running
+from tests.support.programs import PROJECT, Program, environment, running
 
 NODE = shutil.which("node")
 NPM = shutil.which("npm")

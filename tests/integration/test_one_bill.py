@@ -10,14 +10,14 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.gateway.gateways import gateway
-from tests.integration.doors import Document, Door, GrpcDoor, HttpDoor, OnText, Refusal, texts, until_first_text
-from tests.providers.openai_asking import create_provider
-from tests.serving import serving
+from llm_relay.client.relay_client import RelayClient
 from tests.standins.exchange import Outcome, Received
 from tests.standins.openai import OpenAIStandIn
 from tests.standins.script import Fault, FaultKind, Script
-from transport.client import RelayClient
+from tests.support.asking_openai import create_provider
+from tests.support.doors import Document, Door, GrpcDoor, HttpDoor, OnText, Refusal, texts, until_first_text
+from tests.support.gateways import gateway
+from tests.support.serving import serving
 
 pytestmark = pytest.mark.anyio
 

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from gateway.settings import GatewaySettings
 from server_a.settings import ServerASettings
 from server_b.settings import ServerBSettings
-from tests.programs import PROJECT, Program, environment, running
+from tests.support.programs import PROJECT, Program, environment, running
 
 pytestmark = pytest.mark.anyio
 

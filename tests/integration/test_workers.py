@@ -16,9 +16,9 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from generated.relay.v1 import relay_pb2, relay_pb2_grpc
-from tests.programs import Program, environment, running
-from tests.serving import late_events
-from transport.channel import SERVICE
+from llm_relay.client.channel import SERVICE
+from tests.support.programs import Program, environment, running
+from tests.support.serving import late_events
 
 pytestmark = pytest.mark.anyio
 

@@ -13,7 +13,7 @@ import pytest
 from scripts.benchmark.loads import Measures
 from scripts.benchmark.mcp_measures import McpMeasures
 from scripts.benchmark.targets import TARGETS
-from tests.programs import environment
+from tests.support.programs import environment
 
 pytestmark = [
     pytest.mark.anyio,

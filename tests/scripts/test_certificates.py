@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from scripts.certificates import Authority
-from tests.checks import check
-from tests.programs import environment, running
+from tests.support.checks import check
+from tests.support.programs import environment, running
 
 pytestmark = pytest.mark.anyio
 

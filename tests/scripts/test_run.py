@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import PROJECT, environment
+from tests.support.programs import PROJECT, environment
 
 pytestmark = pytest.mark.anyio
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.scripted import ScriptedProvider, Step
-from tests.serving import serving
+from tests.support.scripted import ScriptedProvider, Step
+from tests.support.serving import serving
 
 
 @dataclass(frozen=True)

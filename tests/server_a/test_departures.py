@@ -11,10 +11,10 @@ import httpx2
 import pytest
 
 from server_b.providers.base import Text
-from tests.mcp_stdio import MODERN_META
-from tests.programs import running
-from tests.scripted import OPENING, End, Step
 from tests.server_a.conftest import Behind, OpenBehind
+from tests.support.mcp_stdio import MODERN_META
+from tests.support.programs import running
+from tests.support.scripted import OPENING, End, Step
 
 pytestmark = pytest.mark.anyio
 

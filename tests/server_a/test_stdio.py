@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from server_b.providers.base import Text
-from tests.mcp_stdio import MODERN_META, STOP_LIMIT_S, StdioServer, stdio_server
-from tests.scripted import ENDING, OPENING, End
 from tests.server_a.conftest import OpenBehind
+from tests.support.mcp_stdio import MODERN_META, STOP_LIMIT_S, StdioServer, stdio_server
+from tests.support.scripted import ENDING, OPENING, End
 
 pytestmark = pytest.mark.anyio
 

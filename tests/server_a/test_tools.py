@@ -12,11 +12,11 @@ from mcp import Client
 from mcp_types import CallToolResult
 
 import server_a
+from llm_relay.errors import InvalidRequest, ProviderProtocol, ServerBUnavailable
 from server_a.tools import create_server
-from tests.programs import environment
-from tests.scripted import HELLO, USAGE
 from tests.server_a.conftest import Behind, OpenBehind
-from transport.errors import InvalidRequest, ProviderProtocol, ServerBUnavailable
+from tests.support.programs import environment
+from tests.support.scripted import HELLO, USAGE
 
 pytestmark = pytest.mark.anyio
 

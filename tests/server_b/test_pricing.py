@@ -6,9 +6,9 @@ from decimal import Decimal
 import pytest
 from genai_prices.data_snapshot import get_snapshot
 
+from llm_relay.messages import Cost, Usage
 from server_b import pricing
 from server_b.pricing import price
-from transport.messages import Cost, Usage
 
 MILLION = 1_000_000
 USAGE = Usage(input_tokens=MILLION, output_tokens=MILLION)

@@ -13,10 +13,10 @@ import pytest
 from mcp import Client
 
 import server_b
+from llm_relay.errors import InvalidRequest, ProviderProtocol
 from server_b.tools import create_server
-from tests.mcp_stdio import MODERN_META, stdio_server
-from tests.programs import environment, running
-from transport.errors import InvalidRequest, ProviderProtocol
+from tests.support.mcp_stdio import MODERN_META, stdio_server
+from tests.support.programs import environment, running
 
 pytestmark = pytest.mark.anyio
 

@@ -1,0 +1,23 @@
+"""`python -m gateway check`: whether the gateway's settings are right and Server B answers, line by line."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from gateway.settings import GatewaySettings
+from llm_relay.check.findings import Finding, exposure_finding, http_tls_findings, server_b_findings
+from llm_relay.check.findings import check as check_settings
+
+
+async def check() -> int:
+    """Writes what is right and what is not to stdout; returns the exit code."""
+    return await check_settings(GatewaySettings, findings)
+
+
+async def findings(settings: GatewaySettings) -> AsyncIterator[Finding]:
+    """Tells what is right with the gateway's settings, and what is not."""
+    yield exposure_finding(settings.http_host, "HTTP_HOST", settings, tls=settings.serves_tls)
+    for finding in http_tls_findings(settings):
+        yield finding
+    async for finding in server_b_findings(settings.dial):
+        yield finding

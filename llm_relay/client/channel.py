@@ -1,0 +1,95 @@
+"""The channel to Server B: credentials, keepalive, retries of calls that were never admitted."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import grpc
+
+from llm_relay.addresses import is_loopback_target, shown_address, target_addresses
+from llm_relay.tls.client import channel_credentials
+from llm_relay.tokens import TOKEN, TOKEN_RULE
+
+DEFAULT_TARGET = "127.0.0.1:50051"
+DEFAULT_MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+SERVICE = "relay.v1.RelayService"
+
+# A call may be sent again only where no server has admitted it: once initial metadata has come, gRPC never does.
+_SERVICE_CONFIG = json.dumps(
+    {
+        "loadBalancingConfig": [{"round_robin": {}}],
+        "healthCheckConfig": {"serviceName": SERVICE},
+        "methodConfig": [
+            {
+                "name": [{"service": SERVICE}],
+                "retryPolicy": {
+                    "maxAttempts": 4,
+                    "initialBackoff": "0.1s",
+                    "maxBackoff": "1s",
+                    "backoffMultiplier": 2,
+                    "retryableStatusCodes": ["UNAVAILABLE"],
+                },
+            }
+        ],
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dial:
+    """How to reach Server B."""
+
+    target: str = DEFAULT_TARGET
+    """Any gRPC name: `host:port`, `dns:///host:port`, `unix:/path`, `ipv4:a:port,b:port`."""
+    token: str = ""
+    """The bearer token that is presented; empty: none."""
+    tls: bool = False
+    ca_file: str = ""
+    """PEM file of the authorities that are trusted; empty: the public ones that grpcio ships."""
+    cert_file: str = ""
+    key_file: str = ""
+    """This client's own certificate, for mutual TLS."""
+    insecure: bool = False
+    """Whether a token may be sent in plaintext beyond loopback."""
+    max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES
+
+
+def check_dial(dial: Dial) -> None:
+    """Raises ValueError if the token cannot be sent, or would be sent in plaintext beyond this machine."""
+    if dial.token and not TOKEN.fullmatch(dial.token):
+        raise ValueError(f"RELAY_TOKEN: {TOKEN_RULE}")
+    if dial.token and not dial.tls and not dial.insecure and not is_loopback_target(dial.target):
+        raise ValueError(
+            "RELAY_TOKEN would be sent in plaintext beyond this machine: set SERVER_B_TLS=true,"
+            " or RELAY_INSECURE=true if the network between is trusted"
+        )
+
+
+def open_channel(dial: Dial) -> grpc.aio.Channel:
+    """Opens a channel on the running event loop; connects at the first call. Close it on the same loop."""
+    check_dial(dial)
+    options: list[tuple[str, str | int]] = [
+        ("grpc.service_config", _SERVICE_CONFIG),
+        ("grpc.service_config_disable_resolution", 1),
+        ("grpc.enable_retries", 1),
+        ("grpc.max_send_message_length", dial.max_message_bytes),
+        ("grpc.max_receive_message_length", -1),
+        # A frozen or vanished server is noticed within 5 s, on idle streams too: 3.5 s, and the retries' back-off.
+        ("grpc.keepalive_time_ms", 2_000),
+        ("grpc.http2.ping_timeout_ms", 1_500),
+        ("grpc.http2.max_pings_without_data", 0),
+        ("grpc.initial_reconnect_backoff_ms", 200),
+        ("grpc.min_reconnect_backoff_ms", 200),
+        ("grpc.max_reconnect_backoff_ms", 2_000),
+        # With bandwidth probing a stream that nobody reads would gather 4 MiB here before it is slowed.
+        ("grpc.http2.bdp_probe", 0),
+        # gRPC heeds http_proxy for loopback too, where no proxy can help.
+        ("grpc.enable_http_proxy", 0 if is_loopback_target(dial.target) else 1),
+    ]
+    if not dial.tls:
+        return grpc.aio.insecure_channel(dial.target, options=options)
+    if len(addresses := target_addresses(dial.target)) > 1:
+        # gRPC would look for a certificate that is for the whole list: each must be for the first address.
+        options.append(("grpc.default_authority", shown_address(*addresses[0])))
+    return grpc.aio.secure_channel(dial.target, channel_credentials(dial), options=options)

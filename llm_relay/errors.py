@@ -1,0 +1,204 @@
+"""Everything that can go wrong with a call, one class for each reason of the contract.
+
+RelayError
+├── InvalidRequest · TooLarge · Unsupported · UnknownModel        the request
+├── Unauthenticated · PermissionDenied · RateLimited              the caller
+├── ProviderRateLimited · ProviderUnavailable · ProviderAuth
+│   ProviderRejected · ProviderProtocol                           the provider
+├── DeadlineExceeded · Cancelled                                  the end of patience
+├── Overloaded · Draining · ServerBUnavailable                    the relay
+└── Internal                                                      anything else
+
+An error is known by its `reason`, never by its text. The tables that turn a class into a gRPC or an
+HTTP status stand at the doors (llm_relay.wire.errors, gateway.problems).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from llm_relay.messages import Finished
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """What is wrong with one field of a request, and how to mend it."""
+
+    field: str
+    description: str
+
+
+MAX_VIOLATIONS = 20
+"""How many violations one error names: gRPC carries no more than 8 KiB of status."""
+
+
+class RelayError(Exception):
+    """A call failed for a reason that the contract names.
+
+    `message` is for people and holds nothing of a prompt, a key or a token. `retry_after_s` is how long
+    to wait before trying again, if anybody knows. `spent` is what a call that had begun has used.
+    """
+
+    reason: ClassVar[str] = ""
+    default_message: ClassVar[str] = ""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        request_id: str = "",
+        retry_after_s: float | None = None,
+        violations: tuple[Violation, ...] = (),
+        spent: Finished | None = None,
+    ) -> None:
+        super().__init__(message or self.default_message)
+        self.request_id = request_id
+        self.retry_after_s = retry_after_s
+        self.violations = violations
+        self.spent = spent
+
+    @property
+    def message(self) -> str:
+        """The text for people."""
+        return str(self.args[0])
+
+
+class InvalidRequest(RelayError):
+    """A field has a value that it may not have."""
+
+    reason = "INVALID_REQUEST"
+    default_message = "the request is not valid"
+
+    @classmethod
+    def of(cls, *violations: Violation) -> InvalidRequest:
+        """Makes the error of these violations; its text names each field and the mend, MAX_VIOLATIONS at most."""
+        named = violations[:MAX_VIOLATIONS]
+        text = "; ".join(f"{v.field}: {v.description}" for v in named)
+        return cls(f"{text}; and more" if len(named) < len(violations) else text, violations=named)
+
+
+class TooLarge(RelayError):
+    """The request or the answer is over MAX_MESSAGE_BYTES."""
+
+    reason = "TOO_LARGE"
+    default_message = "the message is larger than MAX_MESSAGE_BYTES"
+
+
+class Unsupported(RelayError):
+    """The request asks for something that this version does not have."""
+
+    reason = "UNSUPPORTED"
+    default_message = "not supported by this version"
+
+
+class UnknownModel(RelayError):
+    """The provider has no such model."""
+
+    reason = "UNKNOWN_MODEL"
+    default_message = "the provider has no such model; the list of models names those it has"
+
+
+class Unauthenticated(RelayError):
+    """The caller gave no credentials, or wrong ones: they look alike."""
+
+    reason = "UNAUTHENTICATED"
+    default_message = "a valid bearer token is required (authorization: Bearer TOKEN)"
+
+
+class PermissionDenied(RelayError):
+    """The caller is known and not allowed to do this."""
+
+    reason = "PERMISSION_DENIED"
+    default_message = "this caller may not do that"
+
+
+class RateLimited(RelayError):
+    """The relay's own limit for this caller is reached."""
+
+    reason = "RATE_LIMITED"
+    default_message = "this caller's limit is reached"
+
+
+class ProviderRateLimited(RelayError):
+    """The provider's limit is reached."""
+
+    reason = "PROVIDER_RATE_LIMITED"
+    default_message = "the provider's rate limit is reached"
+
+
+class ProviderUnavailable(RelayError):
+    """The provider cannot be reached, fails, or keeps silent."""
+
+    reason = "PROVIDER_UNAVAILABLE"
+    default_message = "the provider cannot be reached or failed"
+
+
+class ProviderAuth(RelayError):
+    """The provider refuses the server's key or account."""
+
+    reason = "PROVIDER_AUTH"
+    default_message = "the provider refuses this server's key or account"
+
+
+class ProviderRejected(RelayError):
+    """The provider refuses this request, for one because the prompt is too long for the model."""
+
+    reason = "PROVIDER_REJECTED"
+    default_message = "the provider refuses this request"
+
+
+class ProviderProtocol(RelayError):
+    """The provider's answer is malformed or was cut short."""
+
+    reason = "PROVIDER_PROTOCOL"
+    default_message = "the provider's answer is malformed or was cut short"
+
+
+class DeadlineExceeded(RelayError):
+    """The time given for the call is over."""
+
+    reason = "DEADLINE_EXCEEDED"
+    default_message = "the deadline of the call has passed"
+
+
+class Cancelled(RelayError):
+    """The caller itself went away."""
+
+    reason = "CANCELLED"
+    default_message = "the caller went away"
+
+
+OVERLOADED_RETRY_AFTER_S = 1.0
+
+
+class Overloaded(RelayError):
+    """Too many calls are running."""
+
+    reason = "OVERLOADED"
+    default_message = "too many calls are running (MAX_CONCURRENT_CALLS); try again later"
+
+
+class Draining(RelayError):
+    """This server is stopping and takes no new calls."""
+
+    reason = "DRAINING"
+    default_message = "this server is stopping; try another one, or again in a moment"
+
+
+class ServerBUnavailable(RelayError):
+    """Server B cannot be reached, or was lost amid a call."""
+
+    reason = "SERVER_B_UNAVAILABLE"
+    default_message = "Server B cannot be reached"
+
+
+class Internal(RelayError):
+    """Anything else; says nothing more to the caller."""
+
+    reason = "INTERNAL"
+    default_message = "internal error"
+
+
+ERRORS_BY_REASON: dict[str, type[RelayError]] = {error.reason: error for error in RelayError.__subclasses__()}

@@ -1,0 +1,35 @@
+"""Documents as short text for a model to read."""
+
+from __future__ import annotations
+
+from llm_relay.documents import ConfigDocument, HealthDocument, ModelsDocument
+
+
+def health_text(document: HealthDocument) -> str:
+    """Puts a server's health in a sentence or two."""
+    sentences = [f"{document.get('server', 'Server B')} is {document['status']}."]
+    if "error" in document:
+        sentences.append(f"{document['error']}.")
+    if "ai" in document:
+        provider = document["ai"]
+        trouble = f" ({provider['error']})" if "error" in provider else ""
+        sentences.append(f"Its provider {document.get('provider', '')} is {provider['status']}{trouble}.")
+    if "messagesProcessed" in document:
+        sentences.append(f"It has processed {document['messagesProcessed']} messages.")
+    return " ".join(sentences)
+
+
+def models_text(document: ModelsDocument) -> str:
+    """Lists the models, one a line."""
+    lines = [f"{document['provider']} offers (default: {document['default']}):", *document["models"]]
+    if "note" in document:
+        lines.append(document["note"])
+    return "\n".join(lines)
+
+
+def config_text(document: ConfigDocument) -> str:
+    """Puts the defaults in a sentence."""
+    return (
+        f"Where a message names nothing else: provider {document['provider']}, model {document['defaultModel']},"
+        f" temperature {document['temperature']:g}, at most {document['maxTokens']} tokens."
+    )

@@ -1,0 +1,108 @@
+"""Logs to stderr: readable lines, or JSON.
+
+A record's `facts` (a dict) become key=value pairs or JSON members; of several in a list each has a line of its own.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+from llm_relay.program.unexpected import class_and_place
+
+STDERR = 2
+"""The file descriptor."""
+
+
+def configure_logging(log_format: str = "text", level: int = logging.INFO) -> None:
+    """Sends this program's log records to stderr, as "text" or "json"; replaces what was set before."""
+    if sys.stderr is sys.__stderr__:
+        sys.stderr = _unbuffered_stderr()
+    stream = _LastingHandler(sys.stderr)
+    stream.setFormatter(_JsonFormatter() if log_format == "json" else _TextFormatter())
+    stream.addFilter(_is_fit_to_be_written)
+    logging.basicConfig(level=level, handlers=[stream], force=True)
+    # What no line of ours shows need not be found out for each: https://docs.python.org/3/howto/logging.html#optimization
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # noqa: SLF001 - as that page says
+
+
+# Below a warning they write request lines, headers, prompts or tool arguments of every call.
+_TALKATIVE = ("httpx2", "httpcore2", "botocore", "boto3", "urllib3", "mcp", "uvicorn.access")
+
+
+def _is_fit_to_be_written(record: logging.LogRecord) -> bool:
+    # Not by their levels: a library may set those anew when it is imported, as its variables say.
+    return record.levelno >= logging.WARNING or not record.name.startswith(_TALKATIVE)
+
+
+def _unbuffered_stderr() -> TextIO:
+    # What a buffer cannot write, as onto a full disk, it tries again at the program's end, whose exit code is 120 then.
+    return io.TextIOWrapper(
+        io.FileIO(STDERR, "w", closefd=False),
+        encoding="utf-8",
+        errors="backslashreplace",
+        write_through=True,
+    )
+
+
+class _LastingHandler(logging.StreamHandler[TextIO]):
+    """Leaves out the lines that cannot be written: a log may not end what it tells of."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
+        if not isinstance(sys.exception(), OSError):
+            super().handleError(record)
+
+
+def _time(record: logging.LogRecord) -> str:
+    return f"{_second(int(record.created))}.{int(record.msecs):03}Z"
+
+
+@functools.lru_cache(maxsize=1)
+def _second(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _lines(record: logging.LogRecord) -> list[dict[str, Any]]:
+    """Returns the facts of each line that the record stands for."""
+    facts: dict[str, Any] | list[dict[str, Any]] = getattr(record, "facts", {})
+    return facts if isinstance(facts, list) else [facts]
+
+
+def _error(record: logging.LogRecord) -> str:
+    # Not the traceback: an exception's text may hold a key or a prompt, a library's as well as ours.
+    error = record.exc_info[1] if record.exc_info else None
+    return class_and_place(error) if error else ""
+
+
+class _TextFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        head = f"{_time(record)} {record.levelname} {record.name} {record.getMessage()}"
+        tail = f" Traceback: {error}" if (error := _error(record)) else ""
+        return "\n".join([f"{head}{_pairs(facts)}{tail}" for facts in _lines(record)])
+
+
+def _pairs(facts: dict[str, Any]) -> str:
+    return "".join([f" {key}={_plain(value)}" for key, value in facts.items() if value is not None])
+
+
+def _plain(value: object) -> str:
+    text = str(value)
+    return text if text.isprintable() and " " not in text else json.dumps(text)
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        head = {
+            "time": _time(record),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        tail = {"traceback": error} if (error := _error(record)) else {}
+        return "\n".join([json.dumps({**head, **facts, **tail}, default=str) for facts in _lines(record)])

@@ -1,0 +1,51 @@
+"""TLS of the HTTP servers. The certificate is read again when it changes on disk."""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+from pathlib import Path
+
+from llm_relay.tls.pem import check_pair, read_pem
+
+
+class HttpCertificates:
+    """The certificate of the HTTP doors; each handshake uses what lies on disk then."""
+
+    def __init__(self, cert_file: str, key_file: str) -> None:
+        self._files = (cert_file, key_file)
+        read_pem("HTTP_TLS_CERT_FILE", cert_file)
+        read_pem("HTTP_TLS_KEY_FILE", key_file)
+        check_pair("HTTP_TLS_CERT_FILE", cert_file, "HTTP_TLS_KEY_FILE", key_file)
+        self._stamps = self._look()
+        self._in_use = self._load()
+
+    def context(self) -> ssl.SSLContext:
+        """Makes a context whose handshakes follow the files."""
+        context = self._load()
+        context.sni_callback = self._follow
+        return context
+
+    def _follow(self, handshake: ssl.SSLObject, _server_name: str | None, _context: ssl.SSLContext) -> None:
+        with contextlib.suppress(OSError):  # half-renewed: the pair in use goes on until the new one is whole
+            found = self._look()
+            if found != self._stamps:
+                self._in_use, self._stamps = self._load(), found
+        handshake.context = self._in_use
+
+    def _look(self) -> list[tuple[int, int, int]]:
+        return [
+            (found.st_mtime_ns, found.st_size, found.st_ino) for found in (Path(path).stat() for path in self._files)
+        ]
+
+    def _load(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(*self._files, password="")
+        return context
+
+
+def http_certificates(cert_file: str, key_file: str) -> HttpCertificates | None:
+    """Makes the certificates of the HTTP doors, None where neither file is set; raises ValueError with the mend."""
+    if bool(cert_file) != bool(key_file):
+        raise ValueError("HTTP_TLS_CERT_FILE and HTTP_TLS_KEY_FILE: set both or neither")
+    return HttpCertificates(cert_file, key_file) if cert_file else None

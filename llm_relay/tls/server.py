@@ -1,0 +1,51 @@
+"""TLS of Server B. The certificate is read again when it changes on disk."""
+
+from __future__ import annotations
+
+import grpc
+
+from llm_relay.tls.pem import check_authorities, check_pair, read_pem
+
+
+class ServerCertificates:
+    """Server B's certificates; with a client CA, clients must present a certificate of it (mutual TLS)."""
+
+    def __init__(self, cert_file: str, key_file: str, client_ca_file: str = "") -> None:
+        self._names = {"TLS_CERT_FILE": cert_file, "TLS_KEY_FILE": key_file}
+        if client_ca_file:
+            self._names["TLS_CLIENT_CA_FILE"] = client_ca_file
+        self._loaded = self._read()
+        self._check()
+
+    def credentials(self) -> grpc.ServerCredentials:
+        """Makes credentials that follow the files: each handshake uses what lies on disk then."""
+        return grpc.dynamic_ssl_server_credentials(
+            self._configuration(),
+            self._fetch,  # type: ignore[arg-type]  # the stub forgets None: unchanged
+            require_client_authentication="TLS_CLIENT_CA_FILE" in self._names,
+        )
+
+    def _read(self) -> dict[str, bytes]:
+        return {name: read_pem(name, path) for name, path in self._names.items()}
+
+    def _check(self) -> None:
+        check_pair("TLS_CERT_FILE", self._names["TLS_CERT_FILE"], "TLS_KEY_FILE", self._names["TLS_KEY_FILE"])
+        if client_ca_file := self._names.get("TLS_CLIENT_CA_FILE"):
+            check_authorities("TLS_CLIENT_CA_FILE", client_ca_file)
+
+    def _configuration(self) -> grpc.ServerCertificateConfiguration:
+        pair = (self._loaded["TLS_KEY_FILE"], self._loaded["TLS_CERT_FILE"])
+        return grpc.ssl_server_certificate_configuration(
+            [pair], root_certificates=self._loaded.get("TLS_CLIENT_CA_FILE")
+        )
+
+    def _fetch(self) -> grpc.ServerCertificateConfiguration | None:
+        try:
+            found = self._read()
+            if found == self._loaded:
+                return None
+            self._check()
+        except ValueError:  # half-renewed: the pair in use goes on until the new one is whole
+            return None
+        self._loaded = found
+        return self._configuration()

@@ -1,0 +1,74 @@
+"""Bearer tokens: who is calling."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from llm_relay.errors import InvalidRequest, Unauthenticated, Violation
+from llm_relay.metadata import ON_BEHALF_OF
+
+ANONYMOUS = "anonymous"
+"""The caller's name where no tokens are set."""
+
+CALLER_NAME = re.compile(r"[A-Za-z0-9._@\-]{1,64}")
+NAME_RULE = "a name is 1 to 64 of A-Z a-z 0-9 . _ @ -"
+TOKEN = re.compile(r"[!-~]+")
+TOKEN_RULE = "a token is printable ASCII without spaces"  # noqa: S105 - of what a token is made
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The accepted tokens. Only their digests are kept, so that none can leak from here."""
+
+    names_by_digest: dict[bytes, str]
+    delegates: frozenset[str] = frozenset()
+
+    @classmethod
+    def parse(cls, text: str, delegates: Iterable[str] = ()) -> Tokens:
+        """Reads `name:token,name:token`; one name may have several tokens, for rotation.
+
+        Raises ValueError, without the token, if an entry has no colon, a bad name or a bad token.
+        """
+        names_by_digest: dict[bytes, str] = {}
+        for place, entry in enumerate((entry.strip() for entry in text.split(",") if entry.strip()), start=1):
+            name, _, token = (part.strip() for part in entry.partition(":"))
+            if not TOKEN.fullmatch(token) or not CALLER_NAME.fullmatch(name):
+                raise ValueError(f"entry {place} is not name:token ({NAME_RULE}; {TOKEN_RULE})")
+            names_by_digest[_digest(token)] = name
+        return cls(names_by_digest, frozenset(delegates))
+
+    def __bool__(self) -> bool:
+        return bool(self.names_by_digest)
+
+    def caller(self, authorization: str | None, on_behalf_of: str | None = None) -> str:
+        """Returns the caller's name, `delegate/name` for a delegate's caller; ANONYMOUS where no tokens are set.
+
+        Raises Unauthenticated for missing and for wrong credentials alike, InvalidRequest for a delegate's bad name.
+        """
+        if not self:
+            return ANONYMOUS
+        name = self._name(authorization or "")
+        if on_behalf_of is None or name not in self.delegates:
+            return name
+        if not CALLER_NAME.fullmatch(on_behalf_of):
+            raise InvalidRequest.of(Violation(ON_BEHALF_OF, NAME_RULE))
+        return f"{name}/{on_behalf_of}"
+
+    def _name(self, authorization: str) -> str:
+        scheme, _, token = authorization.partition(" ")
+        presented = _digest(token.strip())
+        found = None
+        for digest, name in self.names_by_digest.items():
+            if hmac.compare_digest(digest, presented):
+                found = name
+        if found is None or scheme.lower() != "bearer":
+            raise Unauthenticated
+        return found
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode(errors="surrogatepass")).digest()

@@ -1,0 +1,213 @@
+"""Errors to gRPC statuses with google.rpc details, and back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from collections.abc import Callable
+from types import TracebackType
+from typing import NoReturn, TypeVar
+
+import grpc
+from google.protobuf.any_pb2 import Any
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import DecodeError, Message
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from generated.relay.v1 import relay_pb2 as pb
+from llm_relay import errors
+from llm_relay.errors import RelayError, Violation
+from llm_relay.wire import codec
+
+DOMAIN = "relay.v1"
+
+CODES: dict[type[RelayError], grpc.StatusCode] = {
+    errors.InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.TooLarge: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.Unsupported: grpc.StatusCode.UNIMPLEMENTED,
+    errors.UnknownModel: grpc.StatusCode.NOT_FOUND,
+    errors.Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
+    errors.PermissionDenied: grpc.StatusCode.PERMISSION_DENIED,
+    errors.RateLimited: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.ProviderRateLimited: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.ProviderUnavailable: grpc.StatusCode.UNAVAILABLE,
+    errors.ProviderAuth: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.ProviderRejected: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.ProviderProtocol: grpc.StatusCode.INTERNAL,
+    errors.DeadlineExceeded: grpc.StatusCode.DEADLINE_EXCEEDED,
+    errors.Cancelled: grpc.StatusCode.CANCELLED,
+    errors.Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.Draining: grpc.StatusCode.UNAVAILABLE,
+    errors.ServerBUnavailable: grpc.StatusCode.UNAVAILABLE,
+    errors.Internal: grpc.StatusCode.INTERNAL,
+}
+
+# A status that bears no ErrorInfo of ours comes from gRPC itself or from something between the two ends.
+_BARE_CODES: dict[grpc.StatusCode, type[RelayError]] = {
+    grpc.StatusCode.UNAVAILABLE: errors.ServerBUnavailable,
+    grpc.StatusCode.DEADLINE_EXCEEDED: errors.DeadlineExceeded,
+    grpc.StatusCode.CANCELLED: errors.Cancelled,
+    grpc.StatusCode.UNIMPLEMENTED: errors.Unsupported,
+}
+
+_REFUSED_STREAM = "RST_STREAM with error code 7"
+"""In the text of gRPC's core: the connection has more streams than the server will hold (RFC 9113, 8.7)."""
+
+LONGEST_TEXT_BYTES = 1_500
+"""Of an error's text: gRPC refuses statuses over 8 KiB, and writes each byte that is not ASCII as three, twice."""
+LONGEST_RETRY_AFTER_S = 86_400.0
+
+D = TypeVar("D", bound=Message)
+
+
+def status_from_error(error: RelayError) -> status_pb2.Status:
+    """Makes the rich status that a server sends for this error."""
+    info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN)
+    if error.request_id:
+        info.metadata["request_id"] = error.request_id
+    details: list[Message] = [info]
+    if error.retry_after_s is not None and error.retry_after_s >= 0:
+        details.append(error_details_pb2.RetryInfo(retry_delay=_duration(error.retry_after_s)))
+    if error.violations:
+        details.append(_bad_request(error.violations))
+    if error.spent is not None:
+        details.append(codec.finished_to_wire(error.spent))
+    return status_pb2.Status(
+        code=CODES[type(error)].value[0],
+        message=error.message.encode(errors="replace")[:LONGEST_TEXT_BYTES].decode(errors="ignore"),
+        details=[_packed(detail) for detail in details],
+    )
+
+
+def _duration(seconds: float) -> Duration:
+    nanos = math.ceil(min(seconds, LONGEST_RETRY_AFTER_S) * 1e9)
+    return Duration(seconds=nanos // 1_000_000_000, nanos=nanos % 1_000_000_000)
+
+
+def _bad_request(violations: tuple[Violation, ...]) -> error_details_pb2.BadRequest:
+    fields = [
+        error_details_pb2.BadRequest.FieldViolation(field=violation.field, description=violation.description)
+        for violation in violations
+    ]
+    return error_details_pb2.BadRequest(field_violations=fields)
+
+
+def _packed(message: Message) -> Any:
+    detail = Any()
+    detail.Pack(message)
+    return detail
+
+
+def error_from_status(code: grpc.StatusCode, message: str, status: status_pb2.Status | None) -> RelayError:
+    """Makes the error that a client raises; `status` is the rich status if the call bore one."""
+    if status is not None and (info := _detail(status, error_details_pb2.ErrorInfo)) and info.domain == DOMAIN:
+        error_type = errors.ERRORS_BY_REASON.get(info.reason) or _bare_error_type(code, message)
+        return _with_details(error_type, status, info)
+    if code is grpc.StatusCode.UNAVAILABLE and _REFUSED_STREAM in message:
+        return errors.Overloaded(retry_after_s=errors.OVERLOADED_RETRY_AFTER_S)
+    error_type = _bare_error_type(code, message)
+    # The text of a foreign status may hold anything: only the class's own words are passed on.
+    return error_type()
+
+
+def _bare_error_type(code: grpc.StatusCode, message: str) -> type[RelayError]:
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in message:
+        return errors.TooLarge
+    return _BARE_CODES.get(code, errors.Internal)
+
+
+def _with_details(
+    error_type: type[RelayError], status: status_pb2.Status, info: error_details_pb2.ErrorInfo
+) -> RelayError:
+    retry = _detail(status, error_details_pb2.RetryInfo)
+    bad_request = _detail(status, error_details_pb2.BadRequest)
+    spent = _detail(status, pb.Finished)
+    return error_type(
+        status.message,
+        request_id=info.metadata.get("request_id", ""),
+        retry_after_s=retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9 if retry else None,
+        violations=tuple(Violation(v.field, v.description) for v in bad_request.field_violations)
+        if bad_request
+        else (),
+        spent=codec.finished_from_wire(spent) if spent else None,
+    )
+
+
+def _detail(status: status_pb2.Status, detail_type: type[D]) -> D | None:
+    for detail in status.details:
+        if detail.Is(detail_type.DESCRIPTOR):
+            with contextlib.suppress(DecodeError):
+                return detail_type.FromString(detail.value)
+    return None
+
+
+Context = grpc.aio.ServicerContext[object, object]
+
+
+class aborting:  # noqa: N801 - read as a verb: async with aborting(context, …)
+    """Ends the call with the right status if the block raises.
+
+    grpc.aio would put the text of an uncaught exception on the wire. A class, for contextlib's generators cost a call
+    more than what they guard.
+    """
+
+    __slots__ = ("_context", "_note", "_report")
+
+    def __init__(
+        self,
+        context: Context,
+        report: Callable[[Exception], RelayError],
+        note: Callable[[RelayError], None] | None = None,
+    ) -> None:
+        """`report` is told of what is not a RelayError, logs it, and returns what the caller may know.
+
+        `note` hears of each RelayError that the block raises.
+        """
+        self._context = context
+        self._report = report
+        self._note = note
+
+    async def __aenter__(self) -> None:
+        pass
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, grpc.aio.AbortError | grpc.aio.InternalError):
+            _raise_departure(error)
+        if isinstance(error, RelayError):
+            if self._note is not None:
+                self._note(error)
+            await _abort(self._context, error)
+        elif isinstance(error, Exception):  # the servicer's outer door: nothing of it may reach the caller
+            await _abort(self._context, self._report(error))
+
+
+async def _abort(context: Context, error: RelayError) -> None:
+    try:
+        await context.abort_with_status(rpc_status.to_status(status_from_error(error)))
+    except grpc.aio.InternalError as departure:
+        _raise_departure(departure)
+
+
+def _raise_departure(error: grpc.aio.BaseError) -> NoReturn:
+    """Raises CancelledError for what gRPC raises at a caller who left amid a write: no fault, and nothing to log."""
+    if isinstance(error, grpc.aio.InternalError):
+        raise asyncio.CancelledError from error
+    raise error
+
+
+def error_from_call(error: grpc.aio.AioRpcError) -> RelayError:
+    """Makes the RelayError of a failed call."""
+    return error_from_status(error.code(), error.details() or "", _rich_status(error))
+
+
+def _rich_status(error: grpc.aio.AioRpcError) -> status_pb2.Status | None:
+    # rpc_status.aio.from_call raises where a proxy changed the code or the text; the details are good all the same.
+    for key, value in error.trailing_metadata() or ():
+        if key == "grpc-status-details-bin" and isinstance(value, bytes):
+            with contextlib.suppress(DecodeError):
+                return status_pb2.Status.FromString(value)
+    return None

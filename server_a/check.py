@@ -1,0 +1,24 @@
+"""`python -m server_a check`: whether Server A's settings are right and Server B answers, line by line."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from llm_relay.check.findings import Finding, exposure_finding, http_tls_findings, server_b_findings
+from llm_relay.check.findings import check as check_settings
+from server_a.settings import ServerASettings
+
+
+async def check() -> int:
+    """Writes what is right and what is not to stdout; returns the exit code."""
+    return await check_settings(ServerASettings, findings)
+
+
+async def findings(settings: ServerASettings) -> AsyncIterator[Finding]:
+    """Tells what is right with Server A's settings, and what is not."""
+    if settings.mcp_transport != "stdio":
+        yield exposure_finding(settings.mcp_host, "MCP_HOST", settings, tls=bool(settings.http_tls_cert_file))
+        for finding in http_tls_findings(settings):
+            yield finding
+    async for finding in server_b_findings(settings.dial):
+        yield finding

@@ -1,0 +1,128 @@
+"""`python -m server_b check`: whether Server B's settings are right, line by line."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from llm_relay.addresses import listen, shown_address
+from llm_relay.check import certificates
+from llm_relay.check.findings import Finding, certificate_finding, exposure_finding, pair_finding
+from llm_relay.check.findings import check as check_settings
+from llm_relay.client.channel import SERVICE
+from llm_relay.errors import ProviderAuth, RelayError
+from llm_relay.messages import Models
+from llm_relay.tls.pem import read_pem
+from llm_relay.tls.server import ServerCertificates
+from server_b.providers import create_provider
+from server_b.settings import ServerBSettings
+
+PATIENCE_S = 5.0
+_SETTING_OF_KEY = {"openai": "OPENAI_API_KEY", "bedrock": "AWS credentials"}
+_NEAR = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # a server on every address is asked over loopback
+
+
+async def check() -> int:
+    """Writes what is right and what is not to stdout; returns the exit code."""
+    return await check_settings(ServerBSettings, findings)
+
+
+async def findings(settings: ServerBSettings) -> AsyncIterator[Finding]:
+    """Tells what is right with Server B's settings, and what is not."""
+    yield exposure_finding(settings.grpc_host, "GRPC_HOST", settings, tls=bool(settings.tls_cert_file))
+    tls = list(_tls_findings(settings))
+    for finding in tls:
+        yield finding
+    if all(finding.ok for finding in tls):
+        yield await _port_finding(settings)
+    for name in settings.providers:
+        yield await _provider_finding(name, settings)
+
+
+def _tls_findings(settings: ServerBSettings) -> Iterator[Finding]:
+    if not settings.tls_cert_file:
+        return
+    try:
+        ServerCertificates(settings.tls_cert_file, settings.tls_key_file, settings.tls_client_ca_file)
+    except ValueError as error:
+        yield Finding(False, str(error))
+        return
+    yield pair_finding("TLS_CERT_FILE", settings.tls_cert_file, settings.tls_key_file)
+    if settings.tls_client_ca_file:
+        for authority in certificates.authorities(settings.tls_client_ca_file):
+            yield certificate_finding("TLS_CLIENT_CA_FILE", settings.tls_client_ca_file, authority)
+
+
+async def _port_finding(settings: ServerBSettings) -> Finding:
+    where = f"{settings.grpc_host}:{settings.grpc_port}"
+    try:
+        listen(settings.grpc_host, settings.grpc_port).close()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return await _taken_port_finding(settings, where)
+        return Finding(
+            False,
+            f"GRPC_PORT: cannot listen on {where} ({error.strerror}): set GRPC_HOST to an address of this machine,"
+            " or another port",
+        )
+    return Finding(True, f"GRPC_PORT: {where} is free" if settings.grpc_port else "GRPC_PORT: any free port is taken")
+
+
+async def _taken_port_finding(settings: ServerBSettings, where: str) -> Finding:
+    if await _serves(settings):
+        return Finding(True, f"GRPC_PORT: a healthy Server B has {where}")
+    mend = "stop the program that does, or set another port"
+    return Finding(False, f"GRPC_PORT: {where} is in use, and no healthy Server B answers there: {mend}")
+
+
+async def _serves(settings: ServerBSettings) -> bool:
+    async with _open_channel(settings) as channel:
+        health: Any = health_pb2_grpc.HealthStub(channel)
+        try:
+            answer = await health.Check(health_pb2.HealthCheckRequest(service=SERVICE), timeout=PATIENCE_S)
+        except grpc.aio.AioRpcError:
+            return False
+    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+def _open_channel(settings: ServerBSettings) -> grpc.aio.Channel:
+    host = settings.grpc_host.strip("[]")
+    target = shown_address(_NEAR.get(host, host), settings.grpc_port)
+    options: list[tuple[str, str | int]] = [("grpc.enable_http_proxy", 0)]
+    if not settings.tls_cert_file:
+        return grpc.aio.insecure_channel(target, options=options)
+    # It trusts the very certificate of the settings, by whatever name it is for.
+    names = certificates.certificate(settings.tls_cert_file, settings.tls_key_file).names
+    options += [("grpc.ssl_target_name_override", name) for name in names[:1]]
+    certificate = read_pem("TLS_CERT_FILE", settings.tls_cert_file)
+    key = read_pem("TLS_KEY_FILE", settings.tls_key_file)
+    return grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(certificate, key, certificate), options=options)
+
+
+async def _provider_finding(name: str, settings: ServerBSettings) -> Finding:
+    try:
+        provider = create_provider(settings.model_copy(update={"ai_provider": name}))
+    except ValueError as error:
+        return Finding(False, str(error))
+    try:
+        models = await provider.list_models()
+    except ProviderAuth:
+        mend = f"set {_SETTING_OF_KEY.get(name, 'AI_PROVIDER')} to one that it accepts"
+        return Finding(False, f"AI_PROVIDER: {name} refuses the key or the account: {mend}")
+    except RelayError as error:
+        return Finding(False, f"AI_PROVIDER: {name}: {error.message} ({error.reason})")
+    finally:
+        await provider.close()
+    return _models_finding(name, models)
+
+
+def _models_finding(name: str, models: Models) -> Finding:
+    if name == "bedrock" and models.note:  # its provider lists what it knows by itself where AWS refuses or is away
+        mend = "set AWS_REGION and credentials that AWS accepts, allowed to bedrock:ListFoundationModels"
+        return Finding(False, f"AI_PROVIDER: {models.note}: {mend}")
+    note = f" ({models.note})" if models.note else ""
+    return Finding(True, f"AI_PROVIDER: {name} answers, default model {models.default_model}{note}")

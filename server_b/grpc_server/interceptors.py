@@ -1,0 +1,47 @@
+"""What every method passes before its handler, whichever service it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+import grpc
+from grpc_status import rpc_status
+
+from llm_relay.errors import RelayError
+from llm_relay.metadata import AUTHORIZATION, first_value
+from llm_relay.tokens import Tokens
+from llm_relay.wire.errors import status_from_error
+from server_b.core.call_log import log_refusal
+
+HEALTH_PREFIX = "/grpc.health.v1.Health/"
+
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+
+
+class RequireToken(grpc.aio.ServerInterceptor):
+    """Refuses every method but health checks, unknown ones and reflection too, to callers without a valid token."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        self._tokens = tokens
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler | None:
+        if not handler_call_details.method.startswith(HEALTH_PREFIX):
+            try:
+                self._tokens.caller(first_value(handler_call_details.invocation_metadata, AUTHORIZATION))
+            except RelayError as error:
+                log_refusal(handler_call_details.method, error)
+                return _refusing(error)
+        return await continuation(handler_call_details)
+
+
+def _refusing(error: RelayError) -> Handler:
+    async def refuse(_: object, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        await context.abort_with_status(rpc_status.to_status(status_from_error(error)))
+
+    # Whatever the method is: a handler of a stream answers without waiting for a message to read.
+    return grpc.stream_stream_rpc_method_handler(refuse)

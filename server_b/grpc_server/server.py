@@ -1,0 +1,119 @@
+"""Server B's gRPC server: what stands around a call, in order, and how it drains."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2
+from grpc_health.v1.health import aio as health_aio
+
+from llm_relay.addresses import shown_address
+from llm_relay.client.channel import DEFAULT_MAX_MESSAGE_BYTES, SERVICE
+from llm_relay.tls.server import ServerCertificates
+from llm_relay.tokens import Tokens
+from server_b.core.relay import Relay
+from server_b.grpc_server.interceptors import RequireToken
+from server_b.grpc_server.servicer import DEFAULT_STALL_S, RelayServicer, method_handlers
+from server_b.grpc_server.standard_services import health_handlers, reflection_handlers
+
+DEFAULT_NOTICE_S = 1.0
+"""How long load balancers get to see NOT_SERVING before the port closes."""
+
+HEALTH_PATIENCE_S = 1.0
+MOST_PENDING = 100_000
+SPARE_STREAMS = 100
+"""What a connection carries beyond MAX_CONCURRENT_CALLS: health, Cancel, and calls that are told OVERLOADED."""
+
+
+class Server:
+    """A gRPC server of one Relay, with health and reflection; `start` it, then `drain` it."""
+
+    def __init__(
+        self,
+        relay: Relay,
+        *,
+        tokens: Tokens,
+        certificates: ServerCertificates | None = None,
+        max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
+        stall_s: float = DEFAULT_STALL_S,
+        shares_port: bool = False,
+    ) -> None:
+        """`certificates` None: plaintext. `stall_s`: how long a caller may take no data, in seconds.
+
+        `shares_port`: other workers listen on the same port.
+        """
+        self._relay = relay
+        self._certificates = certificates
+        self._grpc = grpc.aio.server(
+            interceptors=[RequireToken(tokens)] if tokens else [],
+            options=_options(max_message_bytes, streams=relay.most_calls + SPARE_STREAMS, shares_port=shares_port),
+        )
+        self._health = health_aio.HealthServicer()
+        self._grpc.add_generic_rpc_handlers(
+            [
+                grpc.method_handlers_generic_handler(
+                    SERVICE, method_handlers(RelayServicer(relay, tokens, stall_s=stall_s))
+                ),
+                health_handlers(self._health),
+                *reflection_handlers([SERVICE, health.SERVICE_NAME]),
+            ]
+        )
+
+    async def start(self, host: str, port: int) -> int:
+        """Listens on host:port (0: any free port) and serves; returns the port. Raises OSError if it is taken."""
+        address = shown_address(host, port)
+        try:
+            if self._certificates is None:
+                bound = self._grpc.add_insecure_port(address)
+            else:
+                bound = self._grpc.add_secure_port(address, self._certificates.credentials())
+        except RuntimeError as error:
+            raise OSError(f"cannot listen on {address}") from error
+        await self._grpc.start()
+        await self._health.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
+        return bound
+
+    async def drain(self, grace_s: float, *, notice_s: float = DEFAULT_NOTICE_S) -> None:
+        """Stops without losing a call: NOT_SERVING, new calls refused as DRAINING, running ones end within the grace.
+
+        `grace_s` and `notice_s` are seconds; cancelling the task ends the grace at once.
+        """
+        self._relay.drain()
+        try:
+            await self._show_not_serving()
+            await asyncio.gather(asyncio.sleep(min(notice_s, grace_s)), self._relay.wait_idle(grace_s))
+        finally:
+            await self._relay.wait_idle(0)
+            # Calls that were aborted still have their status to send.
+            await self._grpc.stop(min(1.0, grace_s))
+
+    async def _show_not_serving(self) -> None:
+        # A watcher that takes no data holds the health servicer's lock.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(HEALTH_PATIENCE_S):
+                await self._health.enter_graceful_shutdown()
+
+
+def _options(max_message_bytes: int, *, streams: int, shares_port: bool) -> list[tuple[str, Any]]:
+    return [
+        # What a connection may hold open, streams that it has reset but that still run included.
+        ("grpc.max_concurrent_streams", streams),
+        # Beyond 1,000 calls that wait for their turn gRPC would end some as CANCELLED; here they hear OVERLOADED.
+        ("grpc.server.max_pending_requests", MOST_PENDING),
+        ("grpc.server.max_pending_requests_hard_limit", MOST_PENDING),
+        # A second server on the same port is a mistake, unless it is a worker of the same supervisor.
+        ("grpc.so_reuseport", int(shares_port)),
+        ("grpc.max_receive_message_length", max_message_bytes),
+        ("grpc.max_send_message_length", -1),
+        # A caller that froze or vanished is noticed within 5 s; callers may ping as often as RelayClient does.
+        ("grpc.keepalive_time_ms", 2_000),
+        ("grpc.http2.ping_timeout_ms", 2_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_pings_without_data", 0),
+        ("grpc.http2.min_ping_interval_without_data_ms", 1_000),
+        # So that clients behind a name find servers that came later; running streams are never cut.
+        ("grpc.max_connection_age_ms", 600_000),
+    ]

@@ -1,0 +1,125 @@
+"""The gRPC face of the Relay: decode, relay, encode; nothing else.
+
+Requests come as raw bytes: gRPC would report a message that cannot be parsed as UNKNOWN, with the
+parser's own text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any, TypeAlias
+
+import grpc
+
+from generated.relay.v1 import relay_pb2 as pb
+from llm_relay.errors import Cancelled, InvalidRequest, RelayError, Violation
+from llm_relay.messages import Prompt, request_id_fault
+from llm_relay.metadata import AUTHORIZATION, DOOR, DOORS, ON_BEHALF_OF, REQUEST_ID, first_value
+from llm_relay.tokens import Tokens
+from llm_relay.wire import codec, introspection
+from llm_relay.wire.errors import aborting
+from server_b.core.call import Kind
+from server_b.core.call_log import log_refusal
+from server_b.core.relay import Admission, Relay
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Told: TypeAlias = Iterable[tuple[str, str | bytes]] | None
+"""A call's metadata."""
+
+DEFAULT_STALL_S = 30.0
+
+
+class RelayServicer:
+    """Serves relay.v1.RelayService from one Relay."""
+
+    def __init__(self, relay: Relay, tokens: Tokens, *, stall_s: float = DEFAULT_STALL_S) -> None:
+        """`stall_s`: how long, in seconds, a caller may take no data before its call is dropped."""
+        self._relay = relay
+        self._tokens = tokens
+        self._stall_s = stall_s
+
+    async def process(self, data: bytes, context: Context) -> pb.ProcessResponse:
+        async with self._aborting(context, "Process"):
+            prompt = codec.prompt_from_wire(codec.parse(pb.ProcessRequest, data))
+            with self._admit(prompt, context, Kind.WHOLE) as call:
+                await context.send_initial_metadata(((REQUEST_ID, call.key.request_id),))
+                return codec.answer_to_wire(await self._relay.answer(call))
+
+    async def stream_process(self, data: bytes, context: Context) -> None:
+        async with self._aborting(context, "StreamProcess"):
+            prompt = codec.prompt_from_wire(codec.parse(pb.StreamProcessRequest, data))
+            with self._admit(prompt, context, Kind.STREAM) as call:
+                await context.send_initial_metadata(((REQUEST_ID, call.key.request_id),))
+                async for event in self._relay.events(call):
+                    await self._write(context, codec.event_to_wire(event))
+
+    async def cancel(self, data: bytes, context: Context) -> pb.CancelResponse:
+        async with self._aborting(context, "Cancel"):
+            request_id = codec.parse(pb.CancelRequest, data).request_id
+            if fault := request_id_fault(request_id):
+                raise InvalidRequest.of(Violation("request_id", fault))
+            caller = self._caller(context.invocation_metadata())
+            return pb.CancelResponse(found=self._relay.cancel(request_id, caller=caller))
+
+    async def list_models(self, data: bytes, context: Context) -> pb.ListModelsResponse:
+        async with self._aborting(context, "ListModels"):
+            codec.parse(pb.ListModelsRequest, data)
+            self._caller(context.invocation_metadata())
+            return introspection.models_to_wire(await self._relay.list_models())
+
+    async def get_status(self, data: bytes, context: Context) -> pb.GetStatusResponse:
+        async with self._aborting(context, "GetStatus"):
+            codec.parse(pb.GetStatusRequest, data)
+            self._caller(context.invocation_metadata())
+            return introspection.status_to_wire(self._relay.status())
+
+    def _aborting(self, context: Context, rpc: str) -> aborting:
+        def note(error: RelayError) -> None:
+            # It was never admitted, so the Relay has no line for it; unless it is a caller that stalled.
+            if error.spent is None and not isinstance(error, Cancelled):
+                log_refusal(rpc, error, door=_door(context.invocation_metadata()))
+
+        return aborting(context, self._relay.report, note)
+
+    def _admit(self, prompt: Prompt, context: Context, kind: Kind) -> Admission:
+        told = context.invocation_metadata()
+        caller, timeout_s = self._caller(told), context.time_remaining()
+        return self._relay.admit(prompt, caller=caller, kind=kind, door=_door(told), timeout_s=timeout_s)
+
+    def _caller(self, told: Told) -> str:
+        return self._tokens.caller(first_value(told, AUTHORIZATION), first_value(told, ON_BEHALF_OF))
+
+    async def _write(self, context: Context, response: pb.StreamProcessResponse) -> None:
+        try:
+            async with asyncio.timeout(self._stall_s):
+                await context.write(response)
+        except TimeoutError as error:
+            raise Cancelled(f"the caller took no data for {self._stall_s:g} s (STALL_SECONDS)") from error
+
+
+def _door(told: Told) -> str:
+    door = first_value(told, DOOR)
+    return door if door in DOORS else "grpc"
+
+
+def method_handlers(servicer: RelayServicer) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
+    """Returns the servicer's methods by their name in the contract."""
+    return {
+        "Process": _unary(servicer.process),
+        "StreamProcess": grpc.unary_stream_rpc_method_handler(
+            servicer.stream_process, response_serializer=pb.StreamProcessResponse.SerializeToString
+        ),
+        "Cancel": _unary(servicer.cancel),
+        "ListModels": _unary(servicer.list_models),
+        "GetStatus": _unary(servicer.get_status),
+    }
+
+
+def _unary(method: Any) -> grpc.RpcMethodHandler[Any, Any]:
+    return grpc.unary_unary_rpc_method_handler(method, response_serializer=_serialize)
+
+
+def _serialize(response: Any) -> bytes:
+    serialized: bytes = response.SerializeToString()
+    return serialized

@@ -1,0 +1,105 @@
+"""The way to OpenAI, or to a server that speaks as it does.
+
+The openai SDK's own client cost more for a request than all else that the relay does for one, and its import more
+than the rest of a start; it asks the tests' stand-in instead, to prove that one true.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+from yarl import URL
+
+from llm_relay import VERSION
+from llm_relay.errors import ProviderProtocol
+from server_b.providers.http.answer import HttpAnswer, HttpFailure
+from server_b.providers.http.client import HttpClient
+from server_b.providers.openai.errors import BadStatus
+
+VENDOR_URL = "https://api.openai.com/v1"
+MAX_DOCUMENT_BYTES = 64 * 2**20
+"""The largest whole answer."""
+LISTING = {"Accept": "application/json"}
+COMPLETION = {"Accept": "application/json", "Content-Type": "application/json"}
+STREAM = {"Accept": "text/event-stream", "Content-Type": "application/json"}
+
+
+class OpenAIClient:
+    """Sends requests below one base URL, and waits for answers without limit: who asks bounds the time."""
+
+    def __init__(self, api_key: str, base_url: str) -> None:
+        """An empty `base_url` is the vendor's. Raises ValueError that names the variable which cannot be used.
+
+        To be made on the running event loop.
+        """
+        key, self.base_url = _checked_key(api_key), _checked_url(base_url)
+        self._completions, self._models = self.base_url / "chat/completions", self.base_url / "models"
+        self._http = HttpClient(
+            self.base_url,
+            {
+                "Authorization": f"Bearer {key}",
+                # Compressed, the words of a stream would wait in the server for more of their kind.
+                "Accept-Encoding": "identity",
+                "User-Agent": f"grpc-llm-relay/{VERSION}",
+            },
+        )
+
+    async def complete(self, body: bytes, *, stream: bool) -> HttpAnswer:
+        """Asks for a chat completion; returns the answer, to be closed, when its head has come.
+
+        Raises BadStatus, or HttpFailure.
+        """
+        fields = STREAM if stream else COMPLETION
+        return await _good(await self._http.ask("POST", self._completions, fields, body))
+
+    async def list_models(self) -> HttpAnswer:
+        """Asks for the list of models; returns and raises as `complete` does."""
+        return await _good(await self._http.ask("GET", self._models, LISTING))
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()
+
+
+async def read_document(answer: HttpAnswer) -> bytes:
+    """Reads the body of an answer; raises ProviderProtocol for one that is too large, or HttpFailure."""
+    body = bytearray()
+    while block := await answer.read():
+        body += block
+        if len(body) > MAX_DOCUMENT_BYTES:
+            raise ProviderProtocol("the provider's answer is too large")
+    return bytes(body)
+
+
+async def _good(answer: HttpAnswer) -> HttpAnswer:
+    if answer.status // 100 == 2:
+        return answer
+    with contextlib.closing(answer):
+        body = b""
+        with contextlib.suppress(HttpFailure):  # the status says enough
+            body = await read_document(answer)
+    raise BadStatus(answer.status, answer.headers, body)
+
+
+def _checked_key(api_key: str) -> str:
+    key = api_key.strip()
+    if not key:
+        raise ValueError(
+            "OPENAI_API_KEY: is needed for AI_PROVIDER=openai: set it (any word, if the server of OPENAI_BASE_URL "
+            "takes no key), or AI_PROVIDER=mock"
+        )
+    if not (key.isascii() and key.isprintable()):
+        raise ValueError("OPENAI_API_KEY: holds characters that no key has: copy it again")
+    return key
+
+
+def _checked_url(base_url: str) -> URL:
+    try:
+        url = URL(base_url.strip() or VENDOR_URL)
+    except ValueError as error:
+        raise ValueError("OPENAI_BASE_URL: is not a URL") from error
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ValueError("OPENAI_BASE_URL: must begin with http:// or https://, such as http://127.0.0.1:8080/v1")
+    if url.user or url.password or url.query_string or url.fragment:
+        raise ValueError("OPENAI_BASE_URL: must have no user name, query or fragment")
+    return url

@@ -1,0 +1,112 @@
+"""The HTTP server of the gateway and of MCP's doors: certificates that change on disk, and clients that dawdle."""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from llm_relay.tls.http import HttpCertificates
+from scripts.certificates import Authority, Pair
+from tests.support.programs import Program, running
+
+pytestmark = pytest.mark.anyio
+
+LIMIT_S = 20.0
+DOORS = pytest.mark.parametrize(
+    ("program", "port"),
+    [(("gateway",), "HTTP_PORT"), (("server_a", "http"), "MCP_PORT_A"), (("server_b", "sse"), "MCP_PORT_B")],
+    ids=["gateway", "server_a", "server_b"],
+)
+
+
+async def is_trusted(port: int, authority: Authority, name: str = "localhost") -> bool:
+    """Tells whether a client that trusts the authority shakes hands; over an address it does not say whom it wants."""
+    context = ssl.create_default_context(cafile=authority.ca_file)
+    try:
+        async with asyncio.timeout(LIMIT_S):
+            _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname=name)
+    except ssl.SSLCertVerificationError:
+        return False
+    writer.close()
+    return True
+
+
+@DOORS
+async def test_a_renewed_certificate_is_used_without_a_restart(
+    program: tuple[str, ...], port: str, tmp_path: Path
+) -> None:
+    (tmp_path / "renewed").mkdir()
+    first, renewed = Authority(tmp_path, "first"), Authority(tmp_path / "renewed", "renewed")
+    pair = first.issue("door")
+    settings = {port: "0", "HTTP_TLS_CERT_FILE": pair.cert_file, "HTTP_TLS_KEY_FILE": pair.key_file}
+    async with running(tmp_path, *program, **settings) as door:
+        assert await is_trusted(door.port, first)
+        renew(renewed.issue("door"), pair)
+        for name in ("localhost", "127.0.0.1"):
+            assert await is_trusted(door.port, renewed, name)
+            assert not await is_trusted(door.port, first, name)
+    assert "Traceback" not in "".join(door.lines)
+
+
+def renew(new: Pair, old: Pair) -> None:
+    Path(new.key_file).replace(old.key_file)
+    Path(new.cert_file).replace(old.cert_file)
+
+
+def only_a_new_key(authority: Authority, pair: Pair) -> None:
+    Path(authority.issue("other").key_file).replace(pair.key_file)
+
+
+def no_certificate(_: Authority, pair: Pair) -> None:
+    Path(pair.cert_file).unlink()
+
+
+def half_a_certificate(_: Authority, pair: Pair) -> None:
+    Path(pair.cert_file).write_text("-----BEGIN CERTIFICATE-----\n")
+
+
+@pytest.mark.parametrize("spoil", [only_a_new_key, no_certificate, half_a_certificate])
+async def test_a_half_renewed_pair_leaves_the_old_one_in_use_until_it_is_whole(
+    spoil: Callable[[Authority, Pair], None], tmp_path: Path
+) -> None:
+    (tmp_path / "renewed").mkdir()
+    first, renewed = Authority(tmp_path, "first"), Authority(tmp_path / "renewed", "renewed")
+    pair = first.issue("door")
+    context = HttpCertificates(pair.cert_file, pair.key_file).context()
+    async with await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context) as server:
+        port = server.sockets[0].getsockname()[1]
+        spoil(first, pair)
+        assert await is_trusted(port, first)
+        renew(renewed.issue("door"), pair)
+        assert await is_trusted(port, renewed)
+
+
+def test_files_that_are_no_pair_are_named(tmp_path: Path) -> None:
+    authority = Authority(tmp_path, "ca")
+    one, two = authority.issue("one"), authority.issue("two")
+    with pytest.raises(ValueError, match="HTTP_TLS_CERT_FILE and HTTP_TLS_KEY_FILE"):
+        HttpCertificates(one.cert_file, two.key_file)
+    with pytest.raises(ValueError, match=r"^HTTP_TLS_CERT_FILE: cannot read"):
+        HttpCertificates(str(tmp_path / "absent.pem"), one.key_file)
+
+
+@pytest.mark.slow
+async def test_mcps_doors_close_connections_on_which_no_request_comes(tmp_path: Path) -> None:
+    async with (
+        running(tmp_path, "server_a", "http", MCP_PORT_A="0") as over_http,
+        running(tmp_path, "server_b", "sse", MCP_PORT_B="0") as over_sse,
+    ):
+        await asyncio.gather(until_closed(over_http), until_closed(over_sse))
+
+
+async def until_closed(door: Program) -> None:
+    """Sends a little of a request, and waits until the door closes the connection, without a word."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+    try:
+        writer.write(b"GET /mcp HT")
+        async with asyncio.timeout(2 * LIMIT_S):
+            assert await reader.read() == b""
+    finally:
+        writer.close()

@@ -1,0 +1,130 @@
+"""When a client is told, and what."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+
+from llm_relay.mcp.progress import INTERVAL_S, READ_AHEAD_CHARS, SETTLE_S, Progress
+
+pytestmark = pytest.mark.anyio
+
+LIMIT_S = 10.0
+CLOCK_GRAIN_S = 0.01
+
+
+@dataclass
+class Client:
+    """Keeps what it is told."""
+
+    told: list[tuple[float, str | None]] = field(default_factory=list)
+    at: list[float] = field(default_factory=list)
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def hear(self, progress: float, total: float | None, message: str | None) -> None:
+        assert total is None
+        self.told.append((progress, message))
+        self.at.append(asyncio.get_running_loop().time())
+        self.heard.set()
+
+    async def until_told(self, times: int) -> None:
+        async with asyncio.timeout(LIMIT_S):
+            while len(self.told) < times:
+                self.heard.clear()
+                await self.heard.wait()
+
+
+async def test_the_first_text_is_told_at_once_and_the_rest_as_it_gathers() -> None:
+    client = Client()
+    progress = Progress(client.hear)
+    async with progress.telling():
+        progress.add("The ")
+        await client.until_told(1)
+        for text in ("relay ", "carries ", "words."):
+            progress.add(text)
+        await client.until_told(2)
+    assert client.told == [(1, "The "), (2, "relay carries words.")]
+    assert client.at[1] - client.at[0] >= INTERVAL_S - CLOCK_GRAIN_S
+
+
+async def test_what_is_untold_at_the_end_is_left_to_the_result() -> None:
+    client = Client()
+    progress = Progress(client.hear)
+    async with progress.telling():
+        progress.add("The ")
+        await client.until_told(1)
+        progress.add("end.")
+    assert client.told == [(1, "The ")]
+
+
+async def test_the_result_keeps_its_distance_from_the_last_notification() -> None:
+    client = Client()
+    progress = Progress(client.hear)
+    async with progress.telling():
+        progress.add("Hi")
+        await client.until_told(1)
+    assert asyncio.get_running_loop().time() - client.at[0] >= SETTLE_S - CLOCK_GRAIN_S
+
+
+async def test_silence_is_broken_by_signs_of_life_without_text() -> None:
+    client = Client()
+    progress = Progress(client.hear, heartbeat_s=0.01)
+    async with progress.telling():
+        await client.until_told(2)
+        progress.add("At last")
+        await client.until_told(4)
+    told = [message for _, message in client.told]
+    assert told[:2] == [None, None]
+    assert [message for message in told if message] == ["At last"]
+    assert [number for number, _ in client.told] == list(range(1, len(told) + 1))
+
+
+async def test_nothing_is_told_to_who_did_not_ask() -> None:
+    progress = Progress(None, heartbeat_s=0)
+    async with progress.telling():
+        progress.add("Hi")
+    assert not progress._untold
+
+
+async def test_a_failed_call_ends_the_telling() -> None:
+    client = Client()
+    progress = Progress(client.hear, heartbeat_s=0)
+    tasks = asyncio.all_tasks()
+
+    async def fail() -> None:
+        async with progress.telling():
+            await client.until_told(1)
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await fail()
+    assert asyncio.all_tasks() == tasks
+
+
+async def test_a_client_that_takes_nothing_makes_the_call_wait() -> None:
+    asked, taking = asyncio.Event(), asyncio.Event()
+
+    async def hear(progress: float, total: float | None, message: str | None) -> None:
+        asked.set()
+        await taking.wait()
+
+    progress = Progress(hear)
+    async with progress.telling(), asyncio.timeout(LIMIT_S):
+        progress.add("first")
+        await asked.wait()
+        progress.add("x" * (READ_AHEAD_CHARS + 1))
+        waiting = asyncio.create_task(progress.room())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        taking.set()
+        await waiting
+
+
+async def test_a_client_that_is_gone_makes_no_call_wait() -> None:
+    async def hear(progress: float, total: float | None, message: str | None) -> None:
+        raise ConnectionError
+
+    progress = Progress(hear)
+    async with progress.telling(), asyncio.timeout(LIMIT_S):
+        progress.add("x" * (READ_AHEAD_CHARS + 1))
+        await progress.room()

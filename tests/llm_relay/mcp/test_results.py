@@ -1,0 +1,73 @@
+"""What a model reads of an error, and what a program finds in it."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from mcp_types import CallToolResult
+
+from llm_relay import errors
+from llm_relay.errors import ERRORS_BY_REASON, RelayError, Violation
+from llm_relay.mcp.results import MENDS, Said, error_result, result_of
+from llm_relay.messages import Cost, Finished, Usage
+
+
+def text_of(result: CallToolResult) -> str:
+    return str(result.content[0].text)  # type: ignore[union-attr]
+
+
+def test_every_error_has_a_mend() -> None:
+    assert set(MENDS) == set(ERRORS_BY_REASON.values())
+
+
+@pytest.mark.parametrize("error_type", ERRORS_BY_REASON.values(), ids=ERRORS_BY_REASON)
+def test_an_error_says_its_reason_what_happened_what_to_do_and_of_which_call(error_type: type[RelayError]) -> None:
+    result = error_result(error_type(request_id="r-1"))
+    assert result.is_error
+    assert result.structured_content is None
+    assert text_of(result) == (
+        f"{error_type.reason}: {error_type.default_message}. {MENDS[error_type]} (request_id r-1)"
+    )
+    assert result.meta == {"reason": error_type.reason, "requestId": "r-1"}
+
+
+def test_the_time_to_wait_is_said_in_whole_seconds_and_given_exactly() -> None:
+    result = error_result(errors.ProviderRateLimited(retry_after_s=1.25))
+    assert "Call again after 2 s." in text_of(result)
+    assert result.meta == {"reason": "PROVIDER_RATE_LIMITED", "retryAfter": 1.25}
+
+
+def test_each_bad_field_is_named() -> None:
+    result = error_result(errors.InvalidRequest.of(Violation("message", "must not be blank"), Violation("model", "no")))
+    assert "message: must not be blank; model: no." in text_of(result)
+    assert result.meta is not None
+    assert result.meta["violations"] == [
+        {"field": "message", "description": "must not be blank"},
+        {"field": "model", "description": "no"},
+    ]
+
+
+def test_what_a_failed_call_has_spent_is_told() -> None:
+    spent = Finished(
+        finish_reason=None,
+        model="m",
+        usage=Usage(input_tokens=3),
+        cost=Cost(usd=Decimal("0.5")),
+        completed_at=datetime.now(UTC),
+        duration_s=1.0,
+    )
+    result = error_result(errors.ProviderProtocol(spent=spent))
+    assert result.meta is not None
+    assert result.meta["usage"] == {
+        "promptTokens": 3,
+        "completionTokens": None,
+        "totalTokens": None,
+        "estimatedCost": 0.5,
+    }
+
+
+def test_an_answer_is_text_for_the_model_and_a_document_for_the_program() -> None:
+    result = result_of(Said("Hi", {"aiResponse": "Hi"}))
+    assert not result.is_error
+    assert text_of(result) == "Hi"
+    assert result.structured_content == {"aiResponse": "Hi"}

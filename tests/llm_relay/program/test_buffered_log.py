@@ -1,0 +1,68 @@
+"""Lines that gather: what is written when."""
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+
+from llm_relay.program.buffered_log import GATHER_S, LINES_A_WRITE, GatheredLog
+
+pytestmark = pytest.mark.anyio
+
+NAME = "relay.test"
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> GatheredLog:
+    caplog.set_level(logging.INFO, logger=NAME)
+    return GatheredLog(logging.getLogger(NAME), "ended")
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[tuple[str, Any]]:
+    """Returns what was written so far: the level and the facts of each record."""
+    return [(record.levelname, record.facts) for record in caplog.records if record.msg == "ended"]  # type: ignore[attr-defined]
+
+
+def note(log: GatheredLog, number: int, level: int = logging.INFO) -> None:
+    log.note(level, lambda: {"number": number})
+
+
+async def test_lines_that_gather_come_by_themselves_and_together(
+    log: GatheredLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    for rounds in (1, 2):
+        note(log, 1)
+        note(log, 2)
+        assert len(told(caplog)) == rounds - 1
+        await asyncio.sleep(2 * GATHER_S)
+        assert told(caplog) == [("INFO", [{"number": 1}, {"number": 2}])] * rounds
+
+
+async def test_many_lines_are_written_in_pieces(log: GatheredLog, caplog: pytest.LogCaptureFixture) -> None:
+    for number in range(2 * LINES_A_WRITE + 1):
+        note(log, number)
+    log.flush()
+    assert [len(facts) for _, facts in told(caplog)] == [LINES_A_WRITE, LINES_A_WRITE, 1]
+
+
+async def test_a_failure_is_told_at_once_and_after_what_was_before_it(
+    log: GatheredLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    note(log, 1)
+    note(log, 2, logging.WARNING)
+    assert told(caplog) == [("INFO", [{"number": 1}]), ("WARNING", {"number": 2})]
+    await asyncio.sleep(2 * GATHER_S)
+    assert len(told(caplog)) == 2
+
+
+async def test_what_has_gathered_can_be_had_at_once(log: GatheredLog, caplog: pytest.LogCaptureFixture) -> None:
+    note(log, 1)
+    log.flush()
+    log.flush()
+    assert told(caplog) == [("INFO", [{"number": 1}])]
+
+
+async def test_nothing_is_made_of_a_line_that_no_one_wants(log: GatheredLog) -> None:
+    log.note(logging.DEBUG, lambda: pytest.fail("it was made"))
+    log.flush()

@@ -1,0 +1,123 @@
+"""A Prompt that exists is valid."""
+
+from typing import Any
+
+import pytest
+
+from llm_relay.errors import MAX_VIOLATIONS, InvalidRequest
+from llm_relay.messages import MAX_TURNS, Prompt, Role, Turn
+
+SECRET = "sk-live-0123456789"
+
+
+def fields_refused(**given: Any) -> list[str]:
+    """Returns the names of the fields that a Prompt with these values is refused for."""
+    with pytest.raises(InvalidRequest) as refused:
+        Prompt(**{"message": "Hi", **given})
+    assert SECRET not in str(refused.value)
+    assert SECRET not in repr(refused.value.violations)
+    return [violation.field for violation in refused.value.violations]
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\t ", "\u2003", None, 7, b"Hi", ["Hi"], f"{SECRET}\0", f"{SECRET}\ud800"])
+def test_a_message_that_is_blank_not_text_or_cannot_travel_is_refused(text: object) -> None:
+    assert fields_refused(message=text) == ["message"]
+
+
+@pytest.mark.parametrize("text", [7, f"{SECRET}\0", f"{SECRET}\udfff", ("Hi",)])
+@pytest.mark.parametrize("field", ["context", "model"])
+def test_a_context_or_model_that_cannot_travel_is_refused(field: str, text: object) -> None:
+    assert fields_refused(**{field: text}) == [field]
+
+
+@pytest.mark.parametrize("blank", ["", "  ", None])
+def test_a_blank_context_or_model_is_the_same_as_none(blank: str | None) -> None:
+    assert Prompt(message="Hi", context=blank, model=blank).message == "Hi"
+
+
+def test_a_model_name_longer_than_any_is_refused_since_errors_repeat_it() -> None:
+    assert Prompt(message="Hi", model="m" * 512).model == "m" * 512
+    assert fields_refused(model="m" * 513) == ["model"]
+
+
+@pytest.mark.parametrize(
+    "temperature",
+    [-0.001, 2.001, float("nan"), float("inf"), float("-inf"), 10**400, -(10**400), True, False, "1", "", [], 1j],
+)
+def test_a_temperature_that_is_no_number_from_0_to_2_is_refused(temperature: object) -> None:
+    assert fields_refused(temperature=temperature) == ["temperature"]
+
+
+@pytest.mark.parametrize("temperature", [None, 0, 0.0, -0.0, 1, 0.7, 2, 2.0])
+def test_a_temperature_from_0_to_2_or_none_is_taken(temperature: float | None) -> None:
+    assert Prompt(message="Hi", temperature=temperature).temperature == temperature
+
+
+@pytest.mark.parametrize("max_tokens", [0, -1, 2**31, 1.0, 1.5, True, False, "10", float("nan"), 10**400])
+def test_a_max_tokens_that_is_no_whole_number_from_1_is_refused(max_tokens: object) -> None:
+    assert fields_refused(max_tokens=max_tokens) == ["max_tokens"]
+
+
+@pytest.mark.parametrize("max_tokens", [None, 1, 1000, 2**31 - 1])
+def test_a_max_tokens_from_1_or_none_is_taken(max_tokens: int | None) -> None:
+    assert Prompt(message="Hi", max_tokens=max_tokens).max_tokens == max_tokens
+
+
+@pytest.mark.parametrize(
+    "request_id", [" ", "a b", "a/b", "ä", "a\n", "\u0661", "a" * 129, "a\0", None, 5, b"a", f"{SECRET}!"]
+)
+def test_a_request_id_of_other_characters_or_lengths_is_refused(request_id: object) -> None:
+    assert fields_refused(request_id=request_id) == ["request_id"]
+
+
+@pytest.mark.parametrize("request_id", ["", "a", "A-Z_a.z:09", "a" * 128])
+def test_a_request_id_of_the_contract_or_none_is_taken(request_id: str) -> None:
+    assert Prompt(message="Hi", request_id=request_id).request_id == request_id
+
+
+@pytest.mark.parametrize("role", ["user", None, "system", 1, "ROLE_USER"])
+def test_a_turn_whose_role_is_not_a_role_is_refused_with_its_place(role: Any) -> None:
+    good = Turn(role=Role.USER, text="Hi")
+    assert fields_refused(history=(good, Turn(role=role, text="Hi"))) == ["history[1].role"]
+
+
+@pytest.mark.parametrize("text", ["", "  ", None, f"{SECRET}\0", f"{SECRET}\ud800"])
+def test_a_turn_whose_text_cannot_travel_is_refused_with_its_place(text: Any) -> None:
+    good = Turn(role=Role.ASSISTANT, text="Hi")
+    assert fields_refused(history=(good, good, Turn(role=Role.USER, text=text))) == ["history[2].text"]
+
+
+def test_every_bad_field_is_named_at_once() -> None:
+    bad_turn = Turn(role=None, text="")  # type: ignore[arg-type]
+    refused = fields_refused(
+        message="", context=1, model=2, history=(bad_turn,), temperature=3, max_tokens=0, request_id="!"
+    )
+    assert sorted(refused) == [
+        "context",
+        "history[0].role",
+        "history[0].text",
+        "max_tokens",
+        "message",
+        "model",
+        "request_id",
+        "temperature",
+    ]
+
+
+def test_no_more_violations_are_named_than_a_status_can_carry() -> None:
+    history = (Turn(role=Role.USER, text=""),) * (MAX_VIOLATIONS + 1)
+    with pytest.raises(InvalidRequest, match=r"; and more$") as refused:
+        Prompt(message="Hi", history=history)
+    assert len(refused.value.violations) == MAX_VIOLATIONS
+
+
+def test_a_history_has_its_limit() -> None:
+    turn = Turn(role=Role.USER, text="Hi")
+    assert len(Prompt(message="Hi", history=(turn,) * MAX_TURNS).history) == MAX_TURNS
+    with pytest.raises(InvalidRequest, match=r"^history: must have 10000 turns at most$"):
+        Prompt(message="Hi", history=(turn,) * (MAX_TURNS + 1))
+
+
+def test_text_of_every_script_is_taken() -> None:
+    text = "Grüße, 世界 👋🏽 \u202e\r\n\t\x01"
+    assert Prompt(message=text, context=text, history=(Turn(role=Role.USER, text=text),)).message == text

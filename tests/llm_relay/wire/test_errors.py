@@ -1,0 +1,185 @@
+"""Errors keep their reason and their details across the wire; what others say is not believed."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import grpc
+import pytest
+from google.protobuf.any_pb2 import Any
+from google.rpc import error_details_pb2, status_pb2
+
+from llm_relay import errors
+from llm_relay.errors import ERRORS_BY_REASON, RelayError, Violation
+from llm_relay.messages import Accuracy, Cost, Finished, Usage
+from llm_relay.wire.errors import CODES, LONGEST_RETRY_AFTER_S, error_from_status, status_from_error
+
+THE_CONTRACT = {
+    "INVALID_REQUEST": "INVALID_ARGUMENT",
+    "TOO_LARGE": "RESOURCE_EXHAUSTED",
+    "UNSUPPORTED": "UNIMPLEMENTED",
+    "UNKNOWN_MODEL": "NOT_FOUND",
+    "UNAUTHENTICATED": "UNAUTHENTICATED",
+    "PERMISSION_DENIED": "PERMISSION_DENIED",
+    "RATE_LIMITED": "RESOURCE_EXHAUSTED",
+    "PROVIDER_RATE_LIMITED": "RESOURCE_EXHAUSTED",
+    "PROVIDER_UNAVAILABLE": "UNAVAILABLE",
+    "PROVIDER_AUTH": "FAILED_PRECONDITION",
+    "PROVIDER_REJECTED": "INVALID_ARGUMENT",
+    "PROVIDER_PROTOCOL": "INTERNAL",
+    "DEADLINE_EXCEEDED": "DEADLINE_EXCEEDED",
+    "CANCELLED": "CANCELLED",
+    "OVERLOADED": "RESOURCE_EXHAUSTED",
+    "DRAINING": "UNAVAILABLE",
+    "SERVER_B_UNAVAILABLE": "UNAVAILABLE",
+    "INTERNAL": "INTERNAL",
+}
+GRPC_REFUSES_STATUSES_OVER_BYTES = 8 * 1024
+
+every_error = pytest.mark.parametrize("error_type", RelayError.__subclasses__(), ids=lambda error: error.reason)
+
+SPENT = Finished(
+    finish_reason=None,
+    model="m",
+    usage=Usage(input_tokens=5, accuracy=Accuracy.ESTIMATED),
+    cost=Cost(usd=Decimal("0.001"), price_source="list"),
+    completed_at=datetime(2026, 11, 22, tzinfo=UTC),
+    duration_s=0.5,
+)
+
+
+def received(sent: RelayError) -> RelayError:
+    """Returns what a client makes of what a server makes of this error."""
+    status = status_from_error(sent)
+    return error_from_status(
+        CODES[type(sent)], status.message, status_pb2.Status.FromString(status.SerializeToString())
+    )
+
+
+def packed(*details: Any, domain: str = "relay.v1", reason: str = "OVERLOADED") -> status_pb2.Status:
+    """Makes a status with an ErrorInfo and further details."""
+    info = Any()
+    info.Pack(error_details_pb2.ErrorInfo(domain=domain, reason=reason))
+    return status_pb2.Status(message="text", details=[info, *details])
+
+
+def test_every_error_has_its_grpc_status() -> None:
+    assert set(CODES) == set(RelayError.__subclasses__())
+    assert set(ERRORS_BY_REASON.values()) == set(CODES)
+
+
+def test_the_statuses_are_those_of_the_contract() -> None:
+    assert {error.reason: code.name for error, code in CODES.items()} == THE_CONTRACT
+
+
+@every_error
+def test_every_error_keeps_its_class_and_all_its_details(error_type: type[RelayError]) -> None:
+    violations = (Violation("message", "must not be blank"), Violation("model", "is odd"))
+    sent = error_type("what happened", request_id="id-1", retry_after_s=1.5, violations=violations, spent=SPENT)
+    back = received(sent)
+    assert type(back) is error_type
+    assert (back.message, back.request_id, back.retry_after_s) == ("what happened", "id-1", 1.5)
+    assert back.violations == violations
+    assert back.spent == SPENT
+
+
+@every_error
+def test_an_error_without_details_has_none_on_the_other_side(error_type: type[RelayError]) -> None:
+    back = received(error_type())
+    assert type(back) is error_type
+    assert back.message == error_type.default_message
+    assert (back.request_id, back.retry_after_s, back.violations, back.spent) == ("", None, (), None)
+
+
+@pytest.mark.parametrize(
+    ("retry_after_s", "comes_as"),
+    [
+        (0.0, 0.0),
+        (1e-10, 1e-9),
+        (0.3, 0.3),
+        (float("inf"), LONGEST_RETRY_AFTER_S),
+        (1e300, LONGEST_RETRY_AFTER_S),
+        (float("nan"), None),
+        (-1.0, None),
+    ],
+)
+def test_a_retry_time_is_never_shortened_and_an_absurd_one_does_no_harm(
+    retry_after_s: float, comes_as: float | None
+) -> None:
+    assert received(errors.RateLimited(retry_after_s=retry_after_s)).retry_after_s == comes_as
+
+
+@pytest.mark.parametrize("letter", ["a", "ä", "世", "\ud800"])
+def test_a_long_text_is_cut_to_what_grpc_can_carry(letter: str) -> None:
+    status = status_from_error(errors.ProviderRejected(letter * 100_000))
+    percent_encoded = 3 * len(status.message.encode())
+    assert percent_encoded + len(status.SerializeToString()) * 4 / 3 < GRPC_REFUSES_STATUSES_OVER_BYTES
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "error_type"),
+    [
+        (grpc.StatusCode.UNAVAILABLE, "Socket closed", errors.ServerBUnavailable),
+        (
+            grpc.StatusCode.UNAVAILABLE,
+            "Stream removed (RST_STREAM (Received RST_STREAM with error code 7))",
+            errors.Overloaded,
+        ),
+        (
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            "SERVER: Received message larger than max (9 vs. 4)",
+            errors.TooLarge,
+        ),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, "CLIENT: Sent message larger than max (9 vs. 4)", errors.TooLarge),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, "quota", errors.Internal),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded", errors.DeadlineExceeded),
+        (grpc.StatusCode.CANCELLED, "", errors.Cancelled),
+        (grpc.StatusCode.UNIMPLEMENTED, "Method not found!", errors.Unsupported),
+        (grpc.StatusCode.UNKNOWN, "", errors.Internal),
+        (grpc.StatusCode.INTERNAL, "", errors.Internal),
+        (grpc.StatusCode.UNAUTHENTICATED, "", errors.Internal),
+        (grpc.StatusCode.INVALID_ARGUMENT, "", errors.Internal),
+        (grpc.StatusCode.NOT_FOUND, "", errors.Internal),
+    ],
+)
+def test_a_status_without_our_details_maps_by_its_code(
+    code: grpc.StatusCode, text: str, error_type: type[RelayError]
+) -> None:
+    assert type(error_from_status(code, text, None)) is error_type
+
+
+def test_the_text_of_a_foreign_status_is_not_passed_on() -> None:
+    error = error_from_status(grpc.StatusCode.UNKNOWN, "Unexpected <class 'ValueError'>: sk-live-1", None)
+    assert str(error) == errors.Internal.default_message
+
+
+def test_details_of_a_foreign_domain_are_not_ours() -> None:
+    status = packed(domain="googleapis.com", reason="OVERLOADED")
+    error = error_from_status(grpc.StatusCode.UNAVAILABLE, "text", status)
+    assert type(error) is errors.ServerBUnavailable
+    assert "text" not in str(error)
+
+
+def test_a_reason_of_a_newer_peer_maps_by_its_code() -> None:
+    status = packed(reason="OUT_OF_COFFEE")
+    error = error_from_status(grpc.StatusCode.DEADLINE_EXCEEDED, "text", status)
+    assert type(error) is errors.DeadlineExceeded
+
+
+@pytest.mark.parametrize("name", ["google.rpc.RetryInfo", "google.rpc.BadRequest", "relay.v1.Finished"])
+def test_a_malformed_detail_is_left_out(name: str) -> None:
+    broken = Any(type_url=f"type.googleapis.com/{name}", value=b"\xff\xff\xff")
+    error = error_from_status(grpc.StatusCode.RESOURCE_EXHAUSTED, "text", packed(broken))
+    assert type(error) is errors.Overloaded
+    assert (error.retry_after_s, error.violations, error.spent) == (None, (), None)
+
+
+def test_a_malformed_error_info_counts_as_none() -> None:
+    broken = Any(type_url="type.googleapis.com/google.rpc.ErrorInfo", value=b"\xff\xff\xff")
+    error = error_from_status(grpc.StatusCode.UNAVAILABLE, "text", status_pb2.Status(details=[broken]))
+    assert type(error) is errors.ServerBUnavailable
+
+
+def test_details_of_unknown_types_are_skipped() -> None:
+    strange = Any(type_url="type.googleapis.com/some.Other", value=b"\x01")
+    error = error_from_status(grpc.StatusCode.RESOURCE_EXHAUSTED, "text", packed(strange))
+    assert type(error) is errors.Overloaded

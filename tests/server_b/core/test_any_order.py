@@ -1,0 +1,101 @@
+"""Whatever the order of joins, cancels, departures and failures: one end a call, and nothing left running."""
+
+import asyncio
+import logging
+import random
+
+import pytest
+
+from llm_relay.errors import InvalidRequest, ProviderProtocol, ProviderUnavailable, RelayError
+from llm_relay.messages import Delta, Finished, Prompt, Started
+from server_b.core.relay import Limits, Relay
+from server_b.core.retry import Patience
+from server_b.providers.base import Text
+from tests.support.scripted import ENDING, OPENING, PATIENCE_S, End, ScriptedProvider, Step
+from tests.support.serving import create_relay
+
+pytestmark = pytest.mark.anyio
+
+CALLERS = 30
+IDS = ("id-1", "id-2", "id-3", "")
+
+
+class Pause(asyncio.Event):
+    """Is over after some turns of the event loop."""
+
+    def __init__(self, turns: int) -> None:
+        super().__init__()
+        self._turns = turns
+
+    async def wait(self) -> bool:  # type: ignore[override]
+        for _ in range(self._turns):
+            await asyncio.sleep(0)
+        return True
+
+
+def script(chance: random.Random) -> list[Step]:
+    """Makes up how one try goes."""
+    error: Step = chance.choice([ProviderProtocol(), ProviderUnavailable(retry_after_s=0), ValueError("odd")])
+    pieces: list[Step] = [OPENING, *(Text(f"{number} ") for number in range(chance.randrange(5))), ENDING]
+    if chance.random() < 0.3:
+        pieces.insert(chance.randrange(len(pieces)), error)
+    if chance.random() < 0.2:
+        pieces.insert(chance.randrange(len(pieces)), asyncio.Event())
+    for _ in range(chance.randrange(4)):
+        pieces.insert(chance.randrange(len(pieces)), Pause(chance.randrange(5)))
+    return pieces
+
+
+async def follow(relay: Relay, prompt: Prompt, timeout_s: float) -> None:
+    """Reads a stream and checks its order."""
+    kinds, numbers = [], [0]
+    async for event in relay.stream_process(prompt, caller="alice", timeout_s=timeout_s):
+        kinds.append(type(event))
+        assert event.sequence > numbers[-1]
+        numbers.append(event.sequence)
+        await asyncio.sleep(0)
+    assert kinds[0] is Started
+    assert kinds[-1] is Finished
+    assert set(kinds[1:-1]) <= {Delta}
+    assert numbers[-1] == numbers[-2] + 1
+
+
+async def visit(relay: Relay, seed: int) -> None:
+    """Is a caller who asks, cancels or leaves, as chance will have it."""
+    chance = random.Random(seed)
+    prompt = Prompt(message="Hi", request_id=chance.choice(IDS))
+    await Pause(chance.randrange(30)).wait()
+    timeout_s = chance.choice([0.02, PATIENCE_S])
+    asking: asyncio.Task[object] = asyncio.create_task(
+        follow(relay, prompt, timeout_s)
+        if chance.random() < 0.6
+        else relay.process(prompt, caller="alice", timeout_s=timeout_s)
+    )
+    await Pause(chance.randrange(20)).wait()
+    fate = chance.choice(["leaves", "cancels", "stays", "stays"])
+    if fate == "leaves":
+        asking.cancel()
+    elif fate == "cancels":
+        relay.cancel(prompt.request_id, caller="alice")
+    asyncio.get_running_loop().call_later(0.1, asking.cancel)
+    await asyncio.wait([asking])
+    if not asking.cancelled():
+        error = asking.exception()
+        assert error is None or isinstance(error, RelayError), repr(error)
+        assert not isinstance(error, InvalidRequest)
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_nothing_is_left_whatever_the_order(seed: int, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="relay.calls")
+    chance = random.Random(seed)
+    provider = ScriptedProvider(*(script(chance) for _ in range(3 * CALLERS)))
+    limits = Limits(patience=Patience(first_token_s=0.05, token_gap_s=0.05))
+    relay = create_relay(provider, limits=limits)
+    await asyncio.gather(*(visit(relay, chance.getrandbits(32)) for _ in range(CALLERS)))
+    assert await relay.wait_idle(PATIENCE_S)
+    assert provider.running == 0
+    assert End.RUNNING not in {one.end for one in provider.tries}
+    relay.close()
+    begun = sum(record.name == "relay.calls" for record in caplog.records)
+    assert 0 < begun <= relay.status().calls_processed <= CALLERS

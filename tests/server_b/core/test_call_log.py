@@ -1,0 +1,62 @@
+"""One line a call: who, what, how it ended, how long it took, what it cost."""
+
+import json
+import logging
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from llm_relay.errors import ProviderAuth
+from llm_relay.messages import Cost, Prompt, Usage
+from server_b.core.relay import Relay
+from tests.support.logged import logged_facts
+from tests.support.scripted import HELLO, ScriptedProvider
+from tests.support.serving import DEFAULTS
+
+pytestmark = pytest.mark.anyio
+
+
+def price(provider: str, model: str, usage: Usage) -> Cost:
+    return Cost(usd=Decimal("0.0000012"), price_source="list")
+
+
+async def logged(caplog: pytest.LogCaptureFixture, provider: ScriptedProvider) -> tuple[str, dict[str, Any]]:
+    """Asks once and returns what was logged of it: the level and the facts."""
+    caplog.set_level(logging.INFO, logger="relay.calls")
+    relay = Relay(provider, price=price, defaults=DEFAULTS)
+    try:
+        await relay.process(Prompt(message="Hi", request_id="id-1"), caller="alice", door="mcp")
+    except ProviderAuth:
+        assert relay.status().provider_error == "PROVIDER_AUTH"
+    relay.close()
+    (facts,) = logged_facts(caplog, "relay.calls")
+    return caplog.records[-1].levelname, facts
+
+
+async def test_a_call_that_went_well_is_an_info_line_with_all_of_it(caplog: pytest.LogCaptureFixture) -> None:
+    level, facts = await logged(caplog, ScriptedProvider(HELLO))
+    assert level == "INFO"
+    times = {name: facts.pop(name) for name in ("queue_s", "first_token_s", "total_s")}
+    assert 0 <= times["queue_s"] <= times["first_token_s"] <= times["total_s"]
+    assert facts == {
+        "request_id": "id-1",
+        "caller": "alice",
+        "door": "mcp",
+        "rpc": "Process",
+        "provider": "scripted",
+        "model": "scripted-model",
+        "outcome": "stop",
+        "attempts": 1,
+        "input_tokens": 5,
+        "output_tokens": 3,
+        "accuracy": "exact",
+        "usd": "0.0000012",
+    }
+    json.dumps(facts)
+
+
+async def test_a_call_that_failed_is_a_warning_with_its_reason(caplog: pytest.LogCaptureFixture) -> None:
+    level, facts = await logged(caplog, ScriptedProvider([ProviderAuth()]))
+    assert level == "WARNING"
+    assert (facts["outcome"], facts["first_token_s"]) == ("PROVIDER_AUTH", None)

@@ -1,0 +1,47 @@
+"""The status tells how the provider's last call went."""
+
+import asyncio
+
+import pytest
+
+from llm_relay.errors import (
+    ProviderAuth,
+    RelayError,
+    UnknownModel,
+)
+from llm_relay.messages import (
+    State,
+)
+from tests.support.relayed import whole
+from tests.support.scripted import HELLO, PATIENCE_S, ScriptedProvider
+from tests.support.serving import create_relay
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_the_status_follows_the_providers_last_call() -> None:
+    relay = create_relay(ScriptedProvider([ProviderAuth()], [UnknownModel()], HELLO))
+    assert (relay.status().state, relay.status().provider_state) == (State.HEALTHY, State.UNSPECIFIED)
+    for expected_error in ("PROVIDER_AUTH", "PROVIDER_AUTH"):
+        with pytest.raises(RelayError):
+            await whole(relay)
+        assert (relay.status().state, relay.status().provider_error) == (State.DEGRADED, expected_error)
+    await whole(relay)
+    assert (relay.status().state, relay.status().provider_state) == (State.HEALTHY, State.HEALTHY)
+    assert relay.status().provider_error == ""
+    assert relay.status().calls_processed == 3
+
+
+async def test_a_draining_server_is_degraded() -> None:
+    relay = create_relay(ScriptedProvider())
+    relay.drain()
+    assert relay.status().state is State.DEGRADED
+
+
+async def test_a_caller_leaving_is_no_fault_of_the_provider() -> None:
+    relay = create_relay(provider := ScriptedProvider([asyncio.Event()]))
+    asking = asyncio.create_task(whole(relay))
+    await provider.until_waiting()
+    asking.cancel()
+    assert await relay.wait_idle(PATIENCE_S)
+    assert relay.status().state is State.HEALTHY

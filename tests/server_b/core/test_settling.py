@@ -1,0 +1,123 @@
+"""Each call is settled once, at every end; what nobody foresaw stays inside."""
+
+import asyncio
+import logging
+from decimal import Decimal
+
+import pytest
+
+from llm_relay.errors import (
+    Internal,
+    ProviderAuth,
+    ProviderProtocol,
+    ProviderRateLimited,
+    ProviderRejected,
+    RelayError,
+    UnknownModel,
+)
+from llm_relay.messages import (
+    Accuracy,
+    Cost,
+    Prompt,
+    Usage,
+)
+from server_b.core.relay import Relay
+from server_b.providers.base import Text
+from tests.support.relayed import streamed, whole
+from tests.support.scripted import ENDING, HELLO, MODEL, OPENING, PATIENCE_S, USAGE, ScriptedProvider, Step
+from tests.support.serving import DEFAULTS, create_relay
+
+pytestmark = pytest.mark.anyio
+
+SECRET = "sk-live-0123456789"
+
+
+async def test_the_providers_count_is_exact() -> None:
+    assert (await whole(create_relay(ScriptedProvider()))).finished.usage == USAGE
+
+
+async def test_an_error_before_anything_was_spent_says_so_exactly() -> None:
+    for error in (ProviderAuth(), ProviderRejected(), UnknownModel(), ProviderRateLimited(retry_after_s=600)):
+        with pytest.raises(RelayError) as failed:
+            await whole(create_relay(ScriptedProvider([error])))
+        assert failed.value.spent is not None
+        assert failed.value.spent.usage == Usage(input_tokens=0, output_tokens=0, accuracy=Accuracy.EXACT)
+
+
+async def test_an_error_of_which_nothing_is_known_is_unknown() -> None:
+    with pytest.raises(ProviderProtocol) as failed:
+        await whole(create_relay(ScriptedProvider([ProviderProtocol()])))
+    assert failed.value.spent is not None
+    assert failed.value.spent.usage == Usage(accuracy=Accuracy.UNKNOWN)
+    assert failed.value.spent.cost == Cost()
+
+
+async def test_an_error_amid_the_answer_is_estimated_and_has_no_finish_reason() -> None:
+    with pytest.raises(ProviderProtocol) as failed:
+        await streamed(create_relay(ScriptedProvider([OPENING, Text("Hello"), ProviderProtocol()])))
+    assert failed.value.spent is not None
+    assert failed.value.spent.usage.accuracy is Accuracy.ESTIMATED
+    assert failed.value.spent.finish_reason is None
+    assert failed.value.request_id == "id-1"
+
+
+async def test_each_call_is_settled_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    relay = create_relay(ScriptedProvider(HELLO, [ProviderAuth()], HELLO))
+    await asyncio.gather(whole(relay), whole(relay))
+    with pytest.raises(ProviderAuth):
+        await whole(relay, Prompt(message="Hi"))
+    await streamed(relay)
+    await streamed(relay)
+    relay.close()
+    assert sum(record.name == "relay.calls" for record in caplog.records) == 3
+    assert relay.status().calls_processed == 3
+
+
+async def test_a_price_list_that_fails_does_not_keep_the_caller_waiting(caplog: pytest.LogCaptureFixture) -> None:
+    def price(provider: str, model: str, usage: Usage) -> Cost:
+        raise ArithmeticError(SECRET)
+
+    relay = Relay(ScriptedProvider(), price=price, defaults=DEFAULTS)
+    assert (await whole(relay)).finished.cost == Cost()
+    assert await relay.wait_idle(PATIENCE_S)
+    assert SECRET not in caplog.text
+    assert "ArithmeticError" in caplog.text
+
+
+async def test_the_price_is_asked_for_the_model_that_answered() -> None:
+    asked: list[tuple[str, str, Usage]] = []
+
+    def price(provider: str, model: str, usage: Usage) -> Cost:
+        asked.append((provider, model, usage))
+        return Cost(usd=Decimal("0.5"), price_source="list")
+
+    relay = Relay(ScriptedProvider(), price=price, defaults=DEFAULTS)
+    answer = await whole(relay, Prompt(message="Hi", model="alias"))
+    assert asked == [("scripted", MODEL, USAGE)]
+    assert answer.finished.cost == Cost(usd=Decimal("0.5"), price_source="list")
+
+
+@pytest.mark.parametrize("amid", [True, False])
+async def test_the_text_of_an_unforeseen_error_reaches_neither_caller_nor_log(
+    amid: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    script: list[Step] = [OPENING, Text("Hel"), RuntimeError(SECRET)] if amid else [RuntimeError(SECRET)]
+    with pytest.raises(Internal) as failed:
+        await streamed(create_relay(ScriptedProvider(script)))
+    assert failed.value.message == "internal error (request_id id-1)"
+    assert SECRET not in caplog.text
+    assert not any(record.exc_info for record in caplog.records)
+    assert "request_id=id-1 unexpected RuntimeError at scripted.py:" in caplog.text
+
+
+async def test_no_text_of_prompt_or_answer_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    provider = ScriptedProvider([OPENING, Text(SECRET), ENDING], [OPENING, Text(SECRET), ProviderProtocol()])
+    relay = create_relay(provider)
+    await streamed(relay, Prompt(message=SECRET, context=SECRET))
+    with pytest.raises(ProviderProtocol):
+        await streamed(relay, Prompt(message=SECRET, context=SECRET))
+    assert len(caplog.records) == 2
+    assert not any(SECRET in f"{record.getMessage()} {vars(record)}" for record in caplog.records)

@@ -1,0 +1,229 @@
+"""What is Bedrock's own: its requests, its answers, its models, and what its start refuses."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from llm_relay.errors import ProviderRejected
+from llm_relay.messages import Accuracy, FinishReason, Prompt, Role, Turn
+from llm_relay.messages import Usage as Counts
+from server_b.providers.base import Ending, Opening, Text
+from server_b.providers.bedrock.provider import BedrockProvider
+from tests.standins import BedrockStandIn, Fault, FaultKind, Script, Usage
+from tests.standins.bedrock import MODELS
+from tests.support.asking_bedrock import PROMPT, SONNET, bedrock, pieces_of, texts_of
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def standin() -> AsyncIterator[BedrockStandIn]:
+    async with BedrockStandIn() as standin:
+        yield standin
+
+
+@pytest.fixture
+async def provider(standin: BedrockStandIn) -> AsyncIterator[BedrockProvider]:
+    provider = bedrock(standin.url)
+    yield provider
+    await provider.close()
+
+
+@pytest.fixture
+def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Hides whatever credentials this machine may have; returns where a credentials file would be."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("AWS_BEARER_TOKEN_BEDROCK", raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    return tmp_path / "credentials"
+
+
+@pytest.fixture
+def profile(no_account: Path) -> str:
+    """Makes a profile with keys of its own; returns its name."""
+    no_account.write_text("[relay]\naws_access_key_id = AKIDPROFILE\naws_secret_access_key = x\n")
+    return "relay"
+
+
+# Requests.
+
+
+async def test_a_request_has_system_prompt_history_and_defaults(
+    standin: BedrockStandIn, provider: BedrockProvider
+) -> None:
+    history = (Turn(role=Role.USER, text="Hi"), Turn(role=Role.ASSISTANT, text="Hello"))
+    await provider.complete(Prompt(message="Who?", context="Be brief.", history=history))
+    assert standin.requests[0].path == f"/model/{SONNET.replace(':', '%3A')}/converse"
+    assert standin.requests[0].body == {
+        "system": [{"text": "Be brief."}],
+        "messages": [
+            {"role": "user", "content": [{"text": "Hi"}]},
+            {"role": "assistant", "content": [{"text": "Hello"}]},
+            {"role": "user", "content": [{"text": "Who?"}]},
+        ],
+        "inferenceConfig": {"temperature": 0.7, "maxTokens": 1000},
+    }
+
+
+async def test_a_stream_asks_the_same(standin: BedrockStandIn, provider: BedrockProvider) -> None:
+    prompt = Prompt(message="Who?", context=" ", temperature=0, max_tokens=5, model="haiku")
+    await provider.complete(prompt)
+    await pieces_of(provider, prompt)
+    whole, streamed = standin.requests
+    assert whole.body == streamed.body
+    assert streamed.body["inferenceConfig"] == {"temperature": 0, "maxTokens": 5}
+    assert "system" not in streamed.body
+    assert streamed.path == "/model/anthropic.claude-3-haiku-20240307-v1%3A0/converse-stream"
+
+
+async def test_keys_token_and_region_sign_the_request(standin: BedrockStandIn) -> None:
+    provider = bedrock(standin.url, session_token="tok", region="eu-west-1")
+    await provider.complete(PROMPT)
+    await provider.close()
+    headers = standin.requests[0].headers
+    assert "Credential=AKIDEXAMPLE/" in headers["authorization"]
+    assert "/eu-west-1/bedrock/" in headers["authorization"]
+    assert headers["x-amz-security-token"] == "tok"
+
+
+async def test_a_profile_signs_the_request(standin: BedrockStandIn, profile: str) -> None:
+    provider = bedrock(standin.url, access_key_id="", secret_access_key="", profile=profile)
+    await provider.complete(PROMPT)
+    await provider.close()
+    assert "Credential=AKIDPROFILE/" in standin.requests[0].headers["authorization"]
+
+
+async def test_a_default_that_the_model_refuses_is_left_out_from_then_on(
+    standin: BedrockStandIn, provider: BedrockProvider
+) -> None:
+    standin.script = _refusing("temperature is not supported by this model")
+    await provider.complete(PROMPT)
+    await pieces_of(provider)
+    sent = [request.body["inferenceConfig"] for request in standin.requests]
+    assert sent == [{"temperature": 0.7, "maxTokens": 1000}, {"maxTokens": 1000}, {"maxTokens": 1000}]
+    await provider.complete(Prompt(message="Hi", model="haiku"))
+    assert "temperature" in standin.requests[-1].body["inferenceConfig"]
+
+
+async def test_too_many_default_tokens_are_left_out_of_a_stream(
+    standin: BedrockStandIn, provider: BedrockProvider
+) -> None:
+    standin.script = _refusing("The maximum tokens you requested exceeds the model limit of 512.")
+    assert isinstance((await pieces_of(provider))[-1], Ending)
+    assert standin.requests[-1].body["inferenceConfig"] == {"temperature": 0.7}
+
+
+async def test_a_refused_value_of_the_callers_own_is_an_error(
+    standin: BedrockStandIn, provider: BedrockProvider
+) -> None:
+    standin.script = _refusing("temperature is not supported by this model")
+    with pytest.raises(ProviderRejected):
+        await provider.complete(Prompt(message="Hi", temperature=0.7))
+    assert len(standin.requests) == 1
+
+
+def _refusing(message: str) -> Script:
+    return Script(fault=Fault(kind=FaultKind.STATUS, code="ValidationException", message=message, times=1))
+
+
+# Answers.
+
+
+async def test_cached_tokens_count_as_input(standin: BedrockStandIn, provider: BedrockProvider) -> None:
+    standin.script = Script(usage=Usage(input_tokens=20, output_tokens=7, cache_read_tokens=5, cache_write_tokens=3))
+    counted = Counts(
+        input_tokens=28, output_tokens=7, cache_read_tokens=5, cache_write_tokens=3, accuracy=Accuracy.EXACT
+    )
+    assert (await provider.complete(PROMPT)).usage == counted
+    assert (await pieces_of(provider))[-1] == Ending(FinishReason.STOP, counted)
+
+
+async def test_an_answer_without_usage_is_whole(standin: BedrockStandIn, provider: BedrockProvider) -> None:
+    standin.script = Script(usage=None, finish="max_tokens")
+    assert (await provider.complete(PROMPT)).usage is None
+    assert (await pieces_of(provider))[-1] == Ending(FinishReason.LENGTH, None)
+
+
+async def test_a_stream_opens_with_the_id_that_was_asked(provider: BedrockProvider) -> None:
+    assert (await pieces_of(provider))[0] == Opening(SONNET)
+    assert (await pieces_of(provider, Prompt(message="Hi", model="nova-lite")))[0] == Opening("amazon.nova-lite-v1:0")
+
+
+async def test_what_gathers_is_one_text_of_many_deltas(standin: BedrockStandIn, provider: BedrockProvider) -> None:
+    words = tuple(f"{number} " for number in range(1000))
+    standin.script = Script(words=words, per_write=len(words))
+    texts = texts_of(await pieces_of(provider))
+    assert "".join(text.text for text in texts) == "".join(words)
+    assert sum(text.count for text in texts) == len(words)
+    assert len(texts) < len(words)
+
+
+async def test_a_hundred_thousand_words_arrive_whole(standin: BedrockStandIn, provider: BedrockProvider) -> None:
+    words = tuple(f"{number} " for number in range(100_000))
+    standin.script = Script(words=words, per_write=500)
+    texts = texts_of(await pieces_of(provider))
+    assert "".join(text.text for text in texts) == "".join(words)
+    assert sum(text.count for text in texts) == len(words)
+
+
+async def test_a_word_of_a_megabyte_arrives_whole(standin: BedrockStandIn, provider: BedrockProvider) -> None:
+    word = "wörd" * 2**18
+    standin.script = Script(words=(word,))
+    assert texts_of(await pieces_of(provider)) == [Text(word)]
+
+
+async def test_characters_split_between_packets_arrive_whole(
+    standin: BedrockStandIn, provider: BedrockProvider
+) -> None:
+    standin.script = Script(fault=Fault(kind=FaultKind.SPLIT_UTF8))
+    assert "".join(text.text for text in texts_of(await pieces_of(provider))) == "Hello, wörld!"
+
+
+# Models.
+
+
+async def test_models_are_the_short_names_their_ids_and_what_bedrock_lists(
+    standin: BedrockStandIn, provider: BedrockProvider
+) -> None:
+    models = await provider.list_models()
+    assert {"sonnet-v2", "opus", "haiku", "nova-lite", *MODELS} <= set(models.models)
+    assert len(models.models) == len(set(models.models))
+    assert models.default_model == SONNET
+    assert models.note == ""
+    assert [request.path for request in standin.requests] == ["/foundation-models?byOutputModality=TEXT"]
+
+
+async def test_without_leave_to_list_the_short_names_are_given_with_a_note(
+    standin: BedrockStandIn, provider: BedrockProvider
+) -> None:
+    standin.listing = Script(fault=Fault(kind=FaultKind.STATUS, code="AccessDeniedException"))
+    models = await provider.list_models()
+    assert "sonnet-v2" in models.models
+    assert "PROVIDER_AUTH" in models.note
+
+
+# Starts.
+
+
+def test_the_start_is_refused_without_credentials(no_account: Path) -> None:
+    with pytest.raises(ValueError, match=r"AWS_ACCESS_KEY_ID.*AWS_PROFILE"):
+        bedrock("", access_key_id="", secret_access_key="")
+
+
+def test_the_start_is_refused_with_an_unknown_profile(no_account: Path) -> None:
+    with pytest.raises(ValueError, match=r"^AWS_PROFILE: .*'nobody'"):
+        bedrock("", access_key_id="", secret_access_key="", profile="nobody")
+
+
+def test_the_start_is_refused_with_an_endpoint_that_is_no_url() -> None:
+    with pytest.raises(ValueError, match=r"^AWS_ENDPOINT_URL_BEDROCK_RUNTIME: "):
+        bedrock("not a url")
+
+
+def test_the_start_is_refused_with_a_region_that_is_none() -> None:
+    with pytest.raises(ValueError, match=r"^AWS_REGION: 'us east'"):
+        bedrock("", region="us east")

@@ -1,0 +1,147 @@
+"""A provider made of providers: who is asked next, after what, and for which model."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from llm_relay.errors import (
+    InvalidRequest,
+    ProviderAuth,
+    ProviderProtocol,
+    ProviderRateLimited,
+    ProviderRejected,
+    ProviderUnavailable,
+    RelayError,
+    UnknownModel,
+)
+from llm_relay.messages import Prompt
+from server_b.core.relay import Limits
+from server_b.core.retry import Patience
+from server_b.providers.base import Text, Working
+from tests.support.chains import Named, chain, once
+from tests.support.relayed import streamed, text, whole
+from tests.support.scripted import HELLO, OPENING, End, Step
+from tests.support.serving import create_relay
+
+pytestmark = pytest.mark.anyio
+
+MENDABLE = [ProviderRateLimited, ProviderUnavailable, ProviderAuth, UnknownModel]
+
+whole_and_streamed = pytest.mark.parametrize("way", [whole, streamed])
+
+
+# Who is asked.
+
+
+@whole_and_streamed
+@pytest.mark.parametrize("error", MENDABLE)
+async def test_after_an_error_that_another_can_mend_the_next_is_asked(error: type[RelayError], way: Any) -> None:
+    first, second = Named("one", [error()]), Named("two")
+    await way(once(first, second))
+    assert [first.tries[0].end, second.tries[0].end] == [End.FAILED, End.WHOLE]
+
+
+@whole_and_streamed
+@pytest.mark.parametrize("error", [ProviderRejected(), InvalidRequest(), RuntimeError("unforeseen")])
+async def test_after_any_other_error_nobody_else_is_asked(error: Exception, way: Any) -> None:
+    second = Named("two")
+    with pytest.raises(RelayError) as failed:
+        await way(once(Named("one", [error]), second))
+    assert failed.value.reason == getattr(error, "reason", "INTERNAL")
+    assert second.tries == []
+
+
+@pytest.mark.parametrize("script", [[ProviderProtocol()], [], [Working(), ProviderProtocol()]])
+async def test_a_stream_that_breaks_before_it_began_is_another_s_to_answer(script: list[Step]) -> None:
+    assert text(await streamed(once(Named("one", script), Named("two")))) == "Hello"
+
+
+async def test_a_whole_answer_that_is_malformed_has_been_paid_for_and_is_not_bought_again() -> None:
+    second = Named("two")
+    with pytest.raises(ProviderProtocol):
+        await whole(once(Named("one", [ProviderProtocol()]), second))
+    assert second.tries == []
+
+
+@pytest.mark.parametrize("begun", [[OPENING], [OPENING, Text("Hel")]])
+@pytest.mark.parametrize("error", [*MENDABLE, ProviderProtocol])
+async def test_nobody_else_is_asked_once_one_has_begun(begun: list[Step], error: type[RelayError]) -> None:
+    second = Named("two")
+    with pytest.raises(error):
+        await streamed(once(Named("one", [*begun, error()]), second))
+    assert second.tries == []
+
+
+async def test_a_stream_that_one_has_begun_and_cut_is_an_error() -> None:
+    with pytest.raises(ProviderProtocol):
+        await streamed(once(Named("one", [OPENING, Text("Hel")]), Named("two")))
+
+
+async def test_one_that_keeps_silent_may_be_at_work_and_is_not_followed_by_another() -> None:
+    first, second = Named("one", [asyncio.Event()]), Named("two")
+    relay = create_relay(chain(first, second), limits=Limits(patience=Patience(attempts=1, first_token_s=0.02)))
+    with pytest.raises(ProviderUnavailable, match="silent"):
+        await streamed(relay)
+    assert first.tries[0].end is End.ABORTED
+    assert second.tries == []
+
+
+async def test_a_caller_who_leaves_ends_the_provider_that_is_being_asked() -> None:
+    first, second, third = Named("one", [ProviderAuth()]), Named("two", [asyncio.Event()]), Named("three")
+    asking = asyncio.create_task(streamed(once(first, second, third)))
+    await second.until_waiting()
+    asking.cancel()
+    assert await second.until_ended() is End.ABORTED
+    assert third.tries == []
+
+
+@whole_and_streamed
+async def test_a_retry_goes_over_the_whole_chain(way: Any) -> None:
+    first = Named("one", [ProviderUnavailable(retry_after_s=0)], HELLO)
+    second = Named("two", [ProviderAuth()])
+    await way(create_relay(chain(first, second)))
+    assert [len(first.tries), len(second.tries)] == [2, 1]
+
+
+@whole_and_streamed
+async def test_a_retry_waits_no_longer_than_the_readiest_provider_asks_for(way: Any) -> None:
+    first = Named("one", [ProviderRateLimited(retry_after_s=3600)])
+    second = Named("two", [ProviderUnavailable()], [ProviderRateLimited(retry_after_s=0)], HELLO)
+    await way(create_relay(chain(first, second)))
+    assert [len(first.tries), len(second.tries)] == [3, 3]
+
+
+async def test_the_next_has_its_own_time_for_a_first_word() -> None:
+    slow, slower = asyncio.Event(), asyncio.Event()
+    first, second = Named("one", [slow, ProviderAuth()]), Named("two", [slower, *HELLO])
+    relay = create_relay(chain(first, second), limits=Limits(patience=Patience(attempts=1, first_token_s=0.3)))
+    asyncio.get_running_loop().call_later(0.2, slow.set)
+    asyncio.get_running_loop().call_later(0.4, slower.set)
+    assert text(await streamed(relay)) == "Hello"
+
+
+# For which model.
+
+
+async def test_the_first_is_asked_for_what_the_caller_named_and_the_next_for_its_own_model() -> None:
+    first, second = Named("one", [ProviderAuth()]), Named("two")
+    relay = once(first, second, big="two-big")
+    for model in ("big", "small", None):
+        await whole(relay, Prompt(message="Hi", model=model))
+    assert first.asked == ["big", "small", None]
+    assert second.asked == ["two-big", None, None]
+
+
+async def test_the_first_one_s_default_can_be_mapped_for_who_names_none() -> None:
+    first, second = Named("one", [ProviderAuth()]), Named("two")
+    await whole(once(first, second, **{"one-default": "two-big"}))
+    assert second.asked == ["two-big"]
+
+
+async def test_a_chain_of_one_maps_its_models_too() -> None:
+    provider = Named("one")
+    relay = once(provider, big="one-big")
+    await whole(relay, Prompt(message="Hi", model="big"))
+    assert provider.asked == ["one-big"]
+    assert (relay.status().provider, relay.status().default_model) == ("one", "one-default")

@@ -1,0 +1,166 @@
+"""What is told of a fallback: the error, who answered, the price, the log line, the status, the models."""
+
+import asyncio
+import contextlib
+import logging
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from llm_relay.errors import (
+    ProviderAuth,
+    ProviderProtocol,
+    ProviderRateLimited,
+    ProviderRejected,
+    ProviderUnavailable,
+    RelayError,
+    UnknownModel,
+)
+from llm_relay.messages import Accuracy, Cost, Prompt, Started, State, Usage
+from server_b.core.relay import Relay
+from server_b.providers.base import Opening, Text
+from tests.support.chains import Named, Unlisted, chain, once
+from tests.support.logged import logged_facts
+from tests.support.relayed import HI, last, streamed, whole
+from tests.support.scripted import ENDING, HELLO, MODEL, OPENING, Step
+from tests.support.serving import DEFAULTS, create_relay
+
+pytestmark = pytest.mark.anyio
+
+whole_and_streamed = pytest.mark.parametrize("way", [whole, streamed])
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        (ProviderAuth(), UnknownModel(), ("PROVIDER_AUTH", None)),
+        (UnknownModel(), ProviderAuth(), ("UNKNOWN_MODEL", None)),
+        (ProviderAuth(), ProviderRateLimited(retry_after_s=7), ("PROVIDER_RATE_LIMITED", 7)),
+        (ProviderRateLimited(retry_after_s=9), ProviderUnavailable(retry_after_s=4), ("PROVIDER_RATE_LIMITED", 4)),
+        (ProviderUnavailable(), ProviderRateLimited(retry_after_s=5), ("PROVIDER_UNAVAILABLE", 5)),
+        (ProviderRateLimited(), ProviderUnavailable(), ("PROVIDER_RATE_LIMITED", None)),
+        (ProviderRateLimited(retry_after_s=3), ProviderRejected(), ("PROVIDER_RATE_LIMITED", 3)),
+        (ProviderAuth(), ProviderRejected(), ("PROVIDER_REJECTED", None)),
+        (ProviderAuth(), ProviderProtocol(), ("PROVIDER_PROTOCOL", None)),
+    ],
+)
+@whole_and_streamed
+async def test_of_several_errors_the_first_that_waiting_mends_is_told_with_the_shortest_wait(
+    first: RelayError, second: RelayError, told: tuple[str, float | None], way: Any
+) -> None:
+    with pytest.raises(RelayError) as failed:
+        await way(once(Named("one", [first]), Named("two", [second])))
+    assert (failed.value.reason, failed.value.retry_after_s) == told
+
+
+async def test_the_answer_names_who_answered() -> None:
+    relay = once(Named("one", [ProviderAuth()]), Named("two"))
+    assert (await whole(relay, Prompt(message="Hi"))).provider == "two"
+    assert (await streamed(relay))[0] == Started(request_id="id-1", model=MODEL, provider="two")
+
+
+@whole_and_streamed
+@pytest.mark.parametrize("fails_amid", [False, True])
+async def test_the_price_is_that_of_who_answered(way: Any, fails_amid: bool) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def price(provider: str, model: str, usage: Usage) -> Cost:
+        asked.append((provider, model))
+        return Cost(usd=Decimal("0.5"), price_source="list")
+
+    script: list[Step] = [Opening("two-model"), Text("Hello"), ProviderProtocol() if fails_amid else ENDING]
+    second = Named("two", script)
+    relay = Relay(chain(Named("one", [ProviderAuth()]), second), price=price, defaults=DEFAULTS)
+    expected = pytest.raises(ProviderProtocol) if fails_amid else contextlib.nullcontext()
+    with expected:
+        await way(relay)
+    # What a whole answer that failed was made of, nobody has told.
+    known = not fails_amid or way is streamed
+    assert asked == [("two", "two-model") if known else ("one,two", "one-default")]
+
+
+async def test_nothing_was_used_only_where_every_provider_refused_before_it_worked() -> None:
+    for first, accuracy in ((ProviderAuth(), Accuracy.EXACT), (ProviderProtocol(), Accuracy.UNKNOWN)):
+        with pytest.raises(RelayError) as failed:
+            await streamed(once(Named("one", [first]), Named("two", [ProviderRateLimited()])))
+        assert failed.value.spent is not None
+        assert failed.value.spent.usage.accuracy is accuracy
+
+
+async def test_the_log_line_tells_what_was_tried(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="relay.calls")
+    relay = once(Named("one", [ProviderRateLimited()], HELLO), Named("two"))
+    await streamed(relay, Prompt(message="Hi"))
+    await streamed(relay, Prompt(message="Hi"))
+    relay.close()
+    fell_back, straight = logged_facts(caplog, "relay.calls")
+    assert (fell_back["provider"], fell_back["tried"]) == ("two", "one:PROVIDER_RATE_LIMITED")
+    assert straight["provider"] == "one"
+    assert "tried" not in straight
+
+
+async def test_what_was_tried_is_logged_of_a_call_that_its_deadline_ends(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="relay.calls")
+    relay = once(Named("one", [ProviderAuth()]), Named("two", [asyncio.Event()]))
+    with pytest.raises(RelayError):
+        await relay.process(HI, caller="alice", timeout_s=0.05)
+    (facts,) = logged_facts(caplog, "relay.calls")
+    assert facts["tried"] == "one:PROVIDER_AUTH"
+
+
+async def test_the_status_tells_what_failed_in_the_last_call() -> None:
+    first = Named("one", [ProviderRateLimited()], [ProviderRateLimited()], HELLO, [UnknownModel()])
+    relay = once(first, Named("two", HELLO, [ProviderAuth()], HELLO))
+    seen = []
+    for _ in range(4):
+        with contextlib.suppress(RelayError):
+            await streamed(relay, Prompt(message="Hi"))
+        seen.append((relay.status().provider_state, relay.status().provider_error))
+    assert relay.status().provider == "one,two"
+    assert seen == [
+        (State.DEGRADED, "PROVIDER_RATE_LIMITED one"),
+        (State.DEGRADED, "PROVIDER_RATE_LIMITED one, PROVIDER_AUTH two"),
+        (State.HEALTHY, ""),
+        (State.HEALTHY, ""),  # the caller's slip, no fault of the provider
+    ]
+
+
+async def test_the_status_tells_of_a_failure_amid_and_forgets_what_a_retry_mended() -> None:
+    first = Named("one", [ProviderAuth()], [ProviderUnavailable(retry_after_s=0)], HELLO)
+    relay = create_relay(chain(first, Named("two", [OPENING, ProviderProtocol()], [ProviderAuth()])))
+    with pytest.raises(ProviderProtocol):
+        await streamed(relay)
+    assert relay.status().provider_error == "PROVIDER_AUTH one, PROVIDER_PROTOCOL two"
+    await streamed(relay)
+    assert relay.status().provider_error == ""
+
+
+async def test_the_models_are_those_of_all_with_a_note_of_whose_they_are() -> None:
+    models = await chain(Named("one"), Unlisted("two"), Named("three")).list_models()
+    assert (models.provider, models.default_model) == ("one,two,three", "one-default")
+    assert models.models == ("one-default", MODEL)
+    assert models.note == f"one: {MODEL}; three: {MODEL}; two: not listed (PROVIDER_UNAVAILABLE)"
+
+
+async def test_a_list_that_nobody_gives_is_an_error() -> None:
+    with pytest.raises(ProviderUnavailable):
+        await chain(Unlisted("one"), Unlisted("two")).list_models()
+
+
+async def test_all_are_closed() -> None:
+    providers = [Named("one"), Named("two")]
+    await chain(*providers).close()
+    assert [provider.closed for provider in providers] == [True, True]
+
+
+async def test_cancel_while_one_is_asked_ends_softly_and_names_all_who_might_have_answered() -> None:
+    first, second = Named("one", [ProviderAuth()]), Named("two", [asyncio.Event()])
+    relay = once(first, second)
+    asking = asyncio.create_task(streamed(relay))
+    await second.until_waiting()
+    assert relay.cancel("id-1", caller="alice")
+    events = await asking
+    assert isinstance(events[0], Started)
+    assert events[0].provider == "one,two"
+    assert last(events).cost.usd is None

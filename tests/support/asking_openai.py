@@ -1,0 +1,59 @@
+"""Asking an OpenAI provider that calls a stand-in."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from llm_relay.errors import RelayError
+from llm_relay.messages import Accuracy, Prompt, Usage
+from server_b.providers.base import Defaults, Ending, Piece, Text
+from server_b.providers.openai.provider import OpenAIProvider
+from tests.standins.openai import OpenAIStandIn
+
+KEY = "sk-canary314159"
+SAID = "canary271828"
+PROMPT = Prompt(message=f"say {SAID}")
+COUNTED = Usage(input_tokens=11, output_tokens=4, accuracy=Accuracy.EXACT)
+"""What the stand-in counts by default."""
+
+
+def create_provider(base_url: str, *, api_key: str = KEY, default_model: str = "gpt-4o") -> OpenAIProvider:
+    defaults = Defaults(temperature=0.7, max_tokens=1000)
+    return OpenAIProvider(api_key=api_key, base_url=base_url, default_model=default_model, defaults=defaults)
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    standin: OpenAIStandIn, *, api_key: str = KEY, default_model: str = "gpt-4o"
+) -> AsyncIterator[OpenAIProvider]:
+    """Runs a stand-in and a provider that calls it."""
+    async with standin:
+        provider = create_provider(standin.base_url, api_key=api_key, default_model=default_model)
+        yield provider
+        await provider.close()
+
+
+async def said(provider: OpenAIProvider, prompt: Prompt = PROMPT) -> list[Piece]:
+    """Streams to the end."""
+    async with contextlib.aclosing(provider.stream(prompt)) as pieces:
+        return [piece async for piece in pieces]
+
+
+async def said_before_failing(provider: OpenAIProvider) -> tuple[str, RelayError]:
+    """Streams until it fails; returns the text before that, and the error."""
+    text = ""
+    try:
+        async for piece in provider.stream(PROMPT):
+            assert not isinstance(piece, Ending)
+            text += piece.text if isinstance(piece, Text) else ""
+    except RelayError as error:
+        return text, error
+    return pytest.fail("the stream did not fail")
+
+
+async def failure(provider: OpenAIProvider, prompt: Prompt = PROMPT) -> RelayError:
+    """Asks for a whole answer; returns the error."""
+    with pytest.raises(RelayError) as raised:
+        await provider.complete(prompt)
+    return raised.value

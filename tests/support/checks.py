@@ -1,0 +1,32 @@
+"""`python -m PROGRAM check`, as its users run it."""
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.support.programs import environment
+
+LIMIT_S = 30.0
+
+
+async def check(folder: Path, program: str, settings: Mapping[str, str]) -> tuple[int, list[str]]:
+    """Runs the check from `folder`; returns its exit code and its lines."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", program, "check"),
+        cwd=folder,
+        env=environment(settings),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(LIMIT_S):
+        told, complaints = await process.communicate()
+    assert complaints == b""
+    assert process.returncode is not None
+    return process.returncode, told.decode().splitlines()
+
+
+def failed(lines: list[str]) -> list[str]:
+    """Returns what is not right."""
+    return [line.removeprefix("FAILED").strip() for line in lines if line.startswith("FAILED")]

@@ -1,0 +1,236 @@
+"""Every door of the relay behind one face, so that one behaviour can be asked of all of them."""
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx2
+from mcp import Client, StdioServerParameters
+from mcp.client.sse import sse_client
+
+from llm_relay.client.channel import Dial
+from llm_relay.client.relay_client import RelayClient
+from llm_relay.documents import answer_document, finish_document, prompt_from_document
+from llm_relay.errors import RelayError
+from llm_relay.messages import Delta, Finished, Started
+from tests.support.programs import environment
+
+Document = dict[str, Any]
+OnText = Callable[[str], None]
+
+
+class Refusal(Exception):
+    """What a door said instead of an answer."""
+
+    def __init__(self, reason: str, text: str, request_id: str, retry_after_s: float | None = None) -> None:
+        super().__init__(f"{reason}: {text}")
+        self.reason = reason
+        self.text = text
+        self.request_id = request_id
+        self.retry_after_s = retry_after_s
+
+
+class Door(Protocol):
+    """A way in. Both calls raise Refusal; cancelling their task is the caller going away."""
+
+    async def whole(self, **fields: Any) -> Document:
+        """Returns the answer document."""
+        ...
+
+    async def stream(self, on_text: OnText, **fields: Any) -> Document:
+        """Tells of each text as it comes, then returns the finish document."""
+        ...
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the programs listen."""
+
+    server_b: str
+    gateway: str
+    mcp_http: str
+    mcp_sse: str
+    folder: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Of a Server A that a client starts."""
+
+
+class GrpcDoor:
+    """Server B itself."""
+
+    def __init__(self, client: RelayClient) -> None:
+        self._client = client
+
+    async def whole(self, **fields: Any) -> Document:
+        with refusing():
+            return dict(answer_document(await self._client.process(prompt_from_document(fields))))
+
+    async def stream(self, on_text: OnText, **fields: Any) -> Document:
+        started, finished = None, None
+        with refusing():
+            async with contextlib.aclosing(self._client.stream_process(prompt_from_document(fields))) as events:
+                async for event in events:
+                    match event:
+                        case Started():
+                            started = event
+                        case Delta():
+                            on_text(event.text)
+                        case Finished():
+                            assert finished is None, "a second finish"
+                            finished = event
+        assert started is not None
+        assert finished is not None
+        return dict(finish_document(started.request_id, started.provider, finished))
+
+
+@contextlib.contextmanager
+def refusing() -> Iterator[None]:
+    """Turns a RelayError into a Refusal."""
+    try:
+        yield
+    except RelayError as error:
+        raise Refusal(error.reason, error.message, error.request_id, error.retry_after_s) from error
+
+
+class HttpDoor:
+    """The gateway."""
+
+    def __init__(self, client: httpx2.AsyncClient) -> None:
+        self._client = client
+
+    async def whole(self, **fields: Any) -> Document:
+        response = await self._client.post("/process", json=fields)
+        if response.status_code != 200:
+            raise _problem(response)
+        return _document(response.text)
+
+    async def stream(self, on_text: OnText, **fields: Any) -> Document:
+        finish = None
+        async with self._client.stream("POST", "/stream", json=fields) as response:
+            if response.status_code != 200:
+                await response.aread()
+                raise _problem(response)
+            kind = ""
+            async for line in response.aiter_lines():
+                name, _, value = line.partition(": ")
+                if not line:
+                    kind = ""
+                elif name == "event":
+                    kind = value
+                elif line == "data: [DONE]":
+                    assert finish is not None, "[DONE] without a finish"
+                    return finish
+                elif name == "data" and kind == "finish":
+                    assert finish is None, "a second finish"
+                    finish = _document(value)
+                elif name == "data":
+                    document = json.loads(value)
+                    if "error" in document:
+                        raise Refusal(document["reason"], document["error"], document["requestId"])
+                    on_text(document["content"])
+        raise AssertionError("the stream just ended")
+
+
+def _document(text: str) -> Document:
+    document: Document = json.loads(text)
+    return document
+
+
+def _problem(response: httpx2.Response) -> Refusal:
+    document, seconds = _document(response.text), response.headers.get("retry-after")
+    return Refusal(
+        document["reason"], document["detail"], document["requestId"], None if seconds is None else float(seconds)
+    )
+
+
+class McpDoor:
+    """Server A, over one of its transports and in one of its eras."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def whole(self, **fields: Any) -> Document:
+        return await self._call("send_message", None, fields)
+
+    async def stream(self, on_text: OnText, **fields: Any) -> Document:
+        told: list[str] = []
+
+        async def on_progress(_progress: float, _total: float | None, message: str | None) -> None:
+            if message:
+                told.append(message)
+                on_text(message)
+
+        finish = await self._call("send_message_stream", on_progress, fields)
+        text, seen = finish.pop("text"), "".join(told)
+        assert text.startswith(seen), "progress told something else than the answer"
+        on_text(text.removeprefix(seen))
+        return finish
+
+    async def _call(self, tool: str, on_progress: Any, fields: Document) -> Document:
+        result = await self._client.call_tool(tool, fields, progress_callback=on_progress)
+        if result.is_error:
+            meta = result.meta or {}
+            text: str = result.content[0].text  # type: ignore[union-attr]
+            raise Refusal(meta["reason"], text, meta.get("requestId", ""), meta.get("retryAfter"))
+        assert result.structured_content is not None
+        return dict(result.structured_content)
+
+
+@contextlib.asynccontextmanager
+async def open_door(name: str, at: Addresses, *, timeout_s: float = 30) -> AsyncIterator[Door]:
+    """Opens the door of that name, one of DOORS; over gRPC and HTTP it is the caller who sets the deadline."""
+    async with contextlib.AsyncExitStack() as stack:
+        match name.split("-"):
+            case ["grpc"]:
+                yield GrpcDoor(
+                    await stack.enter_async_context(RelayClient(Dial(target=at.server_b), timeout_s=timeout_s))
+                )
+            case ["http"]:
+                headers = {"x-request-timeout": str(timeout_s)}
+                http = httpx2.AsyncClient(base_url=f"http://{at.gateway}", headers=headers, timeout=30, trust_env=False)
+                yield HttpDoor(await stack.enter_async_context(http))
+            case ["mcp", transport, era]:
+                mcp = Client(_mcp_transport(transport, at), mode="legacy" if era == "legacy" else "2026-07-28")
+                yield McpDoor(await stack.enter_async_context(mcp))
+            case _:
+                raise ValueError(name)
+
+
+def _mcp_transport(transport: str, at: Addresses) -> Any:
+    match transport:
+        case "http":
+            return f"http://{at.mcp_http}/mcp"
+        case "sse":
+            return sse_client(f"http://{at.mcp_sse}/sse")
+        case _:
+            return StdioServerParameters(
+                command=sys.executable,
+                args=["-m", "server_a", "stdio"],
+                cwd=at.folder,
+                env=environment({"SERVER_B_TARGET": at.server_b, **at.settings}),
+            )
+
+
+DOORS = ("grpc", "http", "mcp-stdio-legacy", "mcp-sse-legacy", "mcp-http-legacy", "mcp-http-modern", "mcp-stdio-modern")
+
+
+async def texts(door: Door, **fields: Any) -> tuple[list[str], Document]:
+    """Streams to the end; returns the texts and the finish document."""
+    seen: list[str] = []
+    finish = await door.stream(seen.append, **fields)
+    return seen, finish
+
+
+async def until_first_text(door: Door, **fields: Any) -> asyncio.Task[Document]:
+    """Starts a stream and returns its task once the first text has come."""
+    came = asyncio.Event()
+    task = asyncio.create_task(door.stream(lambda _: came.set(), **fields))
+    async with asyncio.timeout(10):
+        await asyncio.wait([task, waiting := asyncio.create_task(came.wait())], return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    return task

@@ -1,0 +1,150 @@
+"""A provider, a Server B that faults befall, and every door in front of it, each with its calls under way."""
+
+import asyncio
+import contextlib
+import socket
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import FULL, Saw
+from tests.standins.exchange import Received
+from tests.standins.openai import OpenAIStandIn
+from tests.standins.script import Fault, FaultKind, Script
+from tests.support.doors import DOORS, Addresses, Door, Refusal, open_door
+from tests.support.programs import Program, running
+from tests.support.serving import late_events
+
+HANGS, HANGS_AMID = "hangs", "hangs-amid"
+"""Models: one that says nothing, one that says two words and no more."""
+NOTICED_S = 5.0
+"""The promise: a side that is gone is noticed within so many seconds."""
+LIMIT_S = 10.0
+"""How long a test waits for that."""
+
+
+def create_provider() -> OpenAIStandIn:
+    """Makes a provider that knows the models above, and answers all others."""
+    provider = OpenAIStandIn()
+    provider.scripts[HANGS] = Script(fault=Fault(kind=FaultKind.HANG))
+    provider.scripts[HANGS_AMID] = Script(fault=Fault(kind=FaultKind.HANG_AMID, after=2))
+    return provider
+
+
+def server_b(folder: Path, provider: OpenAIStandIn, port: int, **settings: str) -> AbstractAsyncContextManager[Program]:
+    """Runs a Server B that asks `provider`, on this port (0: any)."""
+    asks = {"AI_PROVIDER": "openai", "OPENAI_API_KEY": "sk-none", "OPENAI_BASE_URL": f"{provider.url}/v1"}
+    return running(folder, "server_b", GRPC_PORT=str(port), RETRY_ATTEMPTS="1", **{**asks, **settings})
+
+
+def free_port() -> int:
+    """Returns a port of loopback that was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@dataclass(frozen=True)
+class NearSide:
+    """The doors, each with the program behind it, all before the same target."""
+
+    doors: dict[str, Door]
+    programs: tuple[Program, ...]
+
+
+@contextlib.asynccontextmanager
+async def open_near_side(folder: Path, target: str, names: tuple[str, ...] = DOORS) -> AsyncIterator[NearSide]:
+    """Starts the gateway and Server A before `target`, and opens the doors of these names."""
+    async with contextlib.AsyncExitStack() as stack:
+        dial = {"SERVER_B_TARGET": target}
+        gateway, mcp_http, mcp_sse = [
+            await stack.enter_async_context(started)
+            for started in (
+                running(folder, "gateway", HTTP_PORT="0", **dial),
+                running(folder, "server_a", "http", MCP_PORT_A="0", **dial),
+                running(folder, "server_a", "sse", MCP_PORT_A="0", **dial),
+            )
+        ]
+        at = Addresses(target, gateway.address, mcp_http.address, mcp_sse.address, folder)
+        doors = {name: await stack.enter_async_context(open_door(name, at)) for name in names}
+        yield NearSide(doors, (gateway, mcp_http, mcp_sse))
+    await late_events()
+
+
+@dataclass(frozen=True)
+class UnderWay:
+    """A call that a fault strikes."""
+
+    door: str
+    moment: str
+    """When it strikes, for the table."""
+    task: asyncio.Task[object]
+    message: str = ""
+    """What was asked: unlike any other call's."""
+
+    async def end(self, fault: str, struck_at: float, saw: Saw) -> str:
+        """Waits for the call's end after a fault at `struck_at`, notes it, and returns its reason."""
+        with pytest.raises(Refusal) as refusal:
+            async with asyncio.timeout(LIMIT_S):
+                await self.task
+        reason, seconds = refusal.value.reason, time.monotonic() - struck_at
+        saw(fault=f"{fault} {self.moment}", door=self.door, saw=reason, seconds=seconds)
+        assert seconds < (NOTICED_S if FULL else LIMIT_S)
+        return reason
+
+
+@contextlib.asynccontextmanager
+async def calling_everywhere(near: NearSide, provider: OpenAIStandIn) -> AsyncIterator[dict[str, UnderWay]]:
+    """Calls through every door: whole, streamed but silent, and a stream that stops amid; none ends before the block.
+
+    Yields them by their messages once the provider hangs in all of them.
+    """
+    calls = {call.message: call for name, door in near.doors.items() for call in _calls(name, door)}
+    try:
+        await _until_asked(provider, set(calls))
+        yield calls
+    finally:
+        for call in calls.values():
+            call.task.cancel()
+        await asyncio.gather(*(call.task for call in calls.values()), return_exceptions=True)
+
+
+def _calls(name: str, door: Door) -> Iterator[UnderWay]:
+    for kind, model, moment in (
+        ("whole", HANGS, "before the first token"),
+        ("stream", HANGS, "before the first token"),
+        ("stream", HANGS_AMID, "amid a stream"),
+    ):
+        fields = {"message": str(uuid.uuid4()), "model": model}
+        call = door.whole(**fields) if kind == "whole" else door.stream(lambda _: None, **fields)
+        yield UnderWay(f"{name} {kind}", moment, asyncio.create_task(call), fields["message"])
+
+
+async def _until_asked(provider: OpenAIStandIn, messages: set[str]) -> None:
+    async with asyncio.timeout(LIMIT_S):
+        while messages:
+            messages.discard(message_of(await provider.next_request(LIMIT_S)))
+
+
+def message_of(request: Received) -> str:
+    """Returns what the provider was asked."""
+    message: str = request.body["messages"][-1]["content"]
+    return message
+
+
+async def until_answered(near: NearSide) -> None:
+    """Waits until every door answers again, each by itself."""
+
+    async def answered(door: Door) -> None:
+        while True:
+            with contextlib.suppress(Refusal):
+                await door.whole(message="Hi")
+                return
+
+    async with asyncio.timeout(LIMIT_S):
+        await asyncio.gather(*map(answered, near.doors.values()))

@@ -1,0 +1,92 @@
+"""The programs as users start them: `python -m NAME`, in a folder with no .env and an environment of their own."""
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+START_LIMIT_S = 30.0
+STOP_LIMIT_S = 10.0
+_LISTENS = re.compile(r" on (?:https?://)?(\S+):(\d+)")
+_KEPT_VARIABLES = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT")
+
+
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """Returns an environment with these settings and none of this process's own."""
+    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    return {**kept, "PYTHONPATH": str(PROJECT), **settings}
+
+
+@dataclass
+class Program:
+    """A running program."""
+
+    process: asyncio.subprocess.Process
+    lines: list[str] = field(default_factory=list)
+    """What it has written to stderr so far."""
+    port: int = 0
+    more: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set with each line."""
+    silent: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when it and all that it started have ended: nobody holds its stderr."""
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    async def stop(self, number: signal.Signals = signal.SIGTERM, within_s: float = STOP_LIMIT_S) -> int:
+        """Sends the signal and returns the exit code; raises TimeoutError if it takes too long."""
+        if self.process.returncode is None:
+            self.process.send_signal(number)
+        async with asyncio.timeout(within_s):
+            return await self.process.wait()
+
+    async def told(self, pattern: str, times: int = 1, within_s: float = START_LIMIT_S) -> list[str]:
+        """Waits until that many lines match; returns what the pattern's group caught in each."""
+        async with asyncio.timeout(within_s):
+            while len(found := re.findall(pattern, "".join(self.lines))) < times:
+                self.more.clear()
+                await self.more.wait()
+        return found
+
+
+@contextlib.asynccontextmanager
+async def running(folder: Path, name: str, *arguments: str, **settings: str) -> AsyncIterator[Program]:
+    """Runs `python -m name arguments` from `folder`; yields it once it says where it listens, kills it at the end."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", name, *arguments, cwd=folder, env=environment(settings), stderr=asyncio.subprocess.PIPE
+    )
+    program = Program(process)
+    listening = asyncio.Event()
+    reading = asyncio.create_task(_read(program, listening))
+    try:
+        async with asyncio.timeout(START_LIMIT_S):
+            done, _ = await asyncio.wait(
+                [reading, waiting := asyncio.create_task(listening.wait())], return_when=asyncio.FIRST_COMPLETED
+            )
+        if waiting not in done:
+            raise RuntimeError(f"{name} ended before it listened:\n" + "".join(program.lines))
+        yield program
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+        await reading
+
+
+async def _read(program: Program, listening: asyncio.Event) -> None:
+    assert program.process.stderr is not None
+    async for line in program.process.stderr:
+        text = line.decode(errors="replace")
+        program.lines.append(text)
+        program.more.set()
+        if not program.port and (found := _LISTENS.search(text)):
+            program.port = int(found[2])
+            listening.set()
+    program.silent.set()

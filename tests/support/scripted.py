@@ -1,0 +1,146 @@
+"""A provider that follows a script, and tells what was done to it."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from llm_relay.errors import ProviderProtocol
+from llm_relay.messages import Accuracy, FinishReason, Models, Prompt, Usage
+from server_b.providers.base import Completion, Ending, Opening, Piece, Text, Working
+
+Step: TypeAlias = Piece | Exception | asyncio.Event
+"""A piece is given, an error is raised, an event is waited for (one that is never set: a hang)."""
+
+MODEL = "scripted-model"
+USAGE = Usage(input_tokens=5, output_tokens=3, accuracy=Accuracy.EXACT)
+OPENING = Opening(MODEL)
+ENDING = Ending(FinishReason.STOP, USAGE)
+HELLO: tuple[Step, ...] = (OPENING, Text("Hel"), Text("lo"), ENDING)
+
+PATIENCE_S = 10.0
+"""How long a test waits for what must happen."""
+
+
+class End(enum.Enum):
+    """How one try ended."""
+
+    RUNNING = "running"
+    WHOLE = "whole"
+    CUT = "cut"
+    FAILED = "failed"
+    ABORTED = "aborted"
+    """Cancelled, or its generator closed, before the script was through."""
+
+
+@dataclass(slots=True)
+class Try:
+    """One time that the provider was asked."""
+
+    prompt: Prompt
+    given: int = 0
+    """Pieces that the caller has taken."""
+    waiting: bool = False
+    """Whether it stands at an event of the script."""
+    end: End = End.RUNNING
+
+
+class ScriptedProvider:
+    """Plays one script a try, the last one again and again; HELLO if there is none."""
+
+    name = "scripted"
+    default_model = MODEL
+
+    def __init__(self, *scripts: Sequence[Step]) -> None:
+        self._scripts = scripts or (HELLO,)
+        self._changed = asyncio.Event()
+        self.tries: list[Try] = []
+        self.most_at_once = 0
+        self.closed = False
+
+    @property
+    def running(self) -> int:
+        """How many tries are under way."""
+        return sum(one.end is End.RUNNING for one in self.tries)
+
+    async def until(self, holds: Callable[[ScriptedProvider], bool]) -> None:
+        """Waits until `holds` does; raises TimeoutError after PATIENCE_S."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not holds(self):
+                await self._changed.wait()
+
+    async def until_waiting(self, tries: int = 1) -> None:
+        """Waits until that many tries have begun and the last of them stands at an event of its script."""
+        await self.until(lambda self: len(self.tries) >= tries and self.tries[tries - 1].waiting)
+
+    async def until_ended(self, tries: int = 1) -> End:
+        """Waits until that many tries have begun and the last of them has ended; returns how."""
+        await self.until(lambda self: len(self.tries) >= tries and self.tries[tries - 1].end is not End.RUNNING)
+        return self.tries[tries - 1].end
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
+        one, script = self._begin(prompt)
+        end = End.ABORTED
+        try:
+            for step in script:
+                if isinstance(step, Exception | asyncio.Event):
+                    await self._pass(one, step)
+                    continue
+                end = End.WHOLE if isinstance(step, Ending) else end
+                yield step
+                one.given += 1
+                self._tell()
+            end = End.WHOLE if one.given and isinstance(script[-1], Ending) else End.CUT
+        except Exception:
+            end = End.FAILED
+            raise
+        finally:
+            one.end = end
+            self._tell()
+
+    async def complete(self, prompt: Prompt) -> Completion:
+        text, model = "", MODEL
+        pieces = self.stream(prompt)
+        try:
+            async for piece in pieces:
+                match piece:
+                    case Opening():
+                        model = piece.model
+                    case Text():
+                        text += piece.text
+                    case Ending():
+                        return Completion(text=text, model=model, finish_reason=piece.finish_reason, usage=piece.usage)
+                    case Working():
+                        pass
+        finally:
+            await pieces.aclose()
+        raise ProviderProtocol
+
+    async def list_models(self) -> Models:
+        return Models(provider=self.name, models=(MODEL,), default_model=MODEL)
+
+    async def close(self) -> None:
+        self.closed = True
+
+    def _begin(self, prompt: Prompt) -> tuple[Try, Sequence[Step]]:
+        script = self._scripts[min(len(self.tries), len(self._scripts) - 1)]
+        one = Try(prompt)
+        self.tries.append(one)
+        self.most_at_once = max(self.most_at_once, self.running)
+        self._tell()
+        return one, script
+
+    async def _pass(self, one: Try, step: Exception | asyncio.Event) -> None:
+        if isinstance(step, Exception):
+            raise step
+        one.waiting = True
+        self._tell()
+        await step.wait()
+        one.waiting = False
+
+    def _tell(self) -> None:
+        self._changed.set()
+        self._changed.clear()

@@ -1,0 +1,88 @@
+"""A real Server B in the test's own process, on any free port of loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from llm_relay import VERSION
+from llm_relay.client.channel import DEFAULT_MAX_MESSAGE_BYTES, Dial
+from llm_relay.client.relay_client import RelayClient
+from llm_relay.tls.server import ServerCertificates
+from llm_relay.tokens import Tokens
+from server_b.core.relay import Limits, Relay
+from server_b.grpc_server.server import Server
+from server_b.grpc_server.servicer import DEFAULT_STALL_S
+from server_b.pricing import price
+from server_b.providers.base import Defaults, Provider
+from server_b.providers.mock import MockProvider
+
+DEFAULTS = Defaults(temperature=0.7, max_tokens=1000)
+CLIENT_TIMEOUT_S = 30.0
+LATE_EVENTS_S = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """A server that serves."""
+
+    server: Server
+    relay: Relay
+    provider: Provider
+    port: int
+
+    @property
+    def target(self) -> str:
+        """What a client dials."""
+        return f"127.0.0.1:{self.port}"
+
+    def client(self, *, timeout_s: float = CLIENT_TIMEOUT_S, **dial: Any) -> RelayClient:
+        """Makes a client of this server; `dial` are fields of Dial. Use it with `async with`."""
+        return RelayClient(Dial(**({"target": self.target} | dial)), timeout_s=timeout_s)
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    provider: Provider | None = None,
+    *,
+    tokens: str = "",
+    delegates: tuple[str, ...] = (),
+    limits: Limits | None = None,
+    certificates: ServerCertificates | None = None,
+    max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
+    stall_s: float = DEFAULT_STALL_S,
+    version: str = VERSION,
+) -> AsyncIterator[Serving]:
+    """Serves `provider` (None: a mock without delays that knows faults) until the block ends; then aborts what runs.
+
+    `tokens` as in RELAY_TOKENS, `delegates` as in RELAY_DELEGATES.
+    """
+    provider = provider or MockProvider(delay_s=0, word_delay_s=0, faults_allowed=True)
+    relay = create_relay(provider, limits=limits, version=version)
+    server = Server(
+        relay,
+        tokens=Tokens.parse(tokens, delegates),
+        certificates=certificates,
+        max_message_bytes=max_message_bytes,
+        stall_s=stall_s,
+    )
+    port = await server.start("127.0.0.1", 0)
+    try:
+        yield Serving(server=server, relay=relay, provider=provider, port=port)
+    finally:
+        await server.drain(0, notice_s=0)
+        await provider.close()
+        await late_events()
+
+
+async def late_events() -> None:
+    """Takes what gRPC still brings to this loop: what comes after a loop's end fails the test that runs then."""
+    await asyncio.sleep(LATE_EVENTS_S)
+
+
+def create_relay(provider: Provider, *, limits: Limits | None = None, version: str = VERSION) -> Relay:
+    """Makes a Relay as Server B does, for tests that need no wire."""
+    return Relay(provider, price=price, defaults=DEFAULTS, limits=limits, version=version)
