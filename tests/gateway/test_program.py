@@ -14,6 +14,7 @@ import httpx2
 import pytest
 
 from gateway.application import create_app
+from llm_relay.program import buffered_log
 from scripts.certificates import Authority
 from server_b.providers.base import Text
 from tests.support.gateways import PATIENCE_S, gateway, gateway_settings, get, post, server_sent_events, socket_to
