@@ -248,7 +248,7 @@ async def test_nothing_of_an_unforeseen_error_reaches_caller_or_log(caplog: pyte
     assert response.json()["detail"] == "internal error (request_id r-1)"
     assert (response.json()["reason"], response.json()["requestId"]) == ("INTERNAL", "r-1")
     assert SECRET not in response.text + caplog.text
-    assert re.search(r"ValueError at test_guards\.py:\d+ < outer_door\.py:\d+", caplog.text)
+    assert re.search(r"ValueError at test_guards\.py:\d+ < error_middleware\.py:\d+", caplog.text)
 
 
 async def test_an_unforeseen_error_amid_an_answer_is_not_answered_twice(caplog: pytest.LogCaptureFixture) -> None:
