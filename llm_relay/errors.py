@@ -1,16 +1,16 @@
-"""Everything that can go wrong with a call, one class for each reason of the contract.
+"""Everything that can go wrong with a call: one class for each reason of the contract.
 
 RelayError
 ├── InvalidRequest · TooLarge · Unsupported · UnknownModel        the request
 ├── Unauthenticated · PermissionDenied · RateLimited              the caller
 ├── ProviderRateLimited · ProviderUnavailable · ProviderAuth
 │   ProviderRejected · ProviderProtocol                           the provider
-├── DeadlineExceeded · Cancelled                                  the end of patience
+├── DeadlineExceeded · Cancelled                                  the caller's time or interest ran out
 ├── Overloaded · Draining · ServerBUnavailable                    the relay
 └── Internal                                                      anything else
 
-An error is known by its `reason`, never by its text. The tables that turn a class into a gRPC or an
-HTTP status stand at the doors (llm_relay.wire.errors, gateway.problems).
+An error is identified by its `reason`, never by its text. The tables that turn a class into a gRPC or an
+HTTP status are in llm_relay.wire.errors and gateway.problems.
 """
 
 from __future__ import annotations
@@ -24,25 +24,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """What is wrong with one field of a request, and how to mend it."""
+    """What is wrong with one field of a request, and how to fix it."""
 
     field: str
     description: str
 
 
 MAX_VIOLATIONS = 20
-"""How many violations one error names: gRPC carries no more than 8 KiB of status."""
+"""How many violations one error names: gRPC carries 8 KiB of status at most."""
 
 
 class RelayError(Exception):
     """A call failed for a reason that the contract names.
 
-    `message` is for people and holds nothing of a prompt, a key or a token. `retry_after_s` is how long
-    to wait before trying again, if anybody knows. `spent` is what a call that had begun has used.
+    `message` is for people and contains nothing of a prompt, a key or a token. `retry_after_s` is how long
+    to wait before trying again, in seconds, if that is known. `spent` is what a call that had begun has used.
     """
 
     reason: ClassVar[str] = ""
     default_message: ClassVar[str] = ""
+    may_have_worked: bool = True
+    """False: no provider can have started work on the request, so sending it again costs nothing twice."""
 
     def __init__(
         self,
@@ -52,12 +54,22 @@ class RelayError(Exception):
         retry_after_s: float | None = None,
         violations: tuple[Violation, ...] = (),
         spent: Finished | None = None,
+        may_have_worked: bool | None = None,
+        operator_detail: str = "",
     ) -> None:
+        """`may_have_worked` None: what is usual for the class.
+
+        `operator_detail` says more to the operator of the server, such as "connection refused by HOST:PORT". It goes
+        to the log and to `check`, never to callers.
+        """
         super().__init__(message or self.default_message)
         self.request_id = request_id
         self.retry_after_s = retry_after_s
         self.violations = violations
         self.spent = spent
+        self.operator_detail = operator_detail
+        if may_have_worked is not None:
+            self.may_have_worked = may_have_worked
 
     @property
     def message(self) -> str:
@@ -70,10 +82,11 @@ class InvalidRequest(RelayError):
 
     reason = "INVALID_REQUEST"
     default_message = "the request is not valid"
+    may_have_worked = False
 
     @classmethod
     def of(cls, *violations: Violation) -> InvalidRequest:
-        """Makes the error of these violations; its text names each field and the mend, MAX_VIOLATIONS at most."""
+        """Makes the error of these violations; its text names each field and the fix, MAX_VIOLATIONS at most."""
         named = violations[:MAX_VIOLATIONS]
         text = "; ".join(f"{v.field}: {v.description}" for v in named)
         return cls(f"{text}; and more" if len(named) < len(violations) else text, violations=named)
@@ -91,6 +104,7 @@ class Unsupported(RelayError):
 
     reason = "UNSUPPORTED"
     default_message = "not supported by this version"
+    may_have_worked = False
 
 
 class UnknownModel(RelayError):
@@ -98,6 +112,7 @@ class UnknownModel(RelayError):
 
     reason = "UNKNOWN_MODEL"
     default_message = "the provider has no such model; the list of models names those it has"
+    may_have_worked = False
 
 
 class Unauthenticated(RelayError):
@@ -105,6 +120,7 @@ class Unauthenticated(RelayError):
 
     reason = "UNAUTHENTICATED"
     default_message = "a valid bearer token is required (authorization: Bearer TOKEN)"
+    may_have_worked = False
 
 
 class PermissionDenied(RelayError):
@@ -112,6 +128,7 @@ class PermissionDenied(RelayError):
 
     reason = "PERMISSION_DENIED"
     default_message = "this caller may not do that"
+    may_have_worked = False
 
 
 class RateLimited(RelayError):
@@ -119,6 +136,7 @@ class RateLimited(RelayError):
 
     reason = "RATE_LIMITED"
     default_message = "this caller's limit is reached"
+    may_have_worked = False
 
 
 class ProviderRateLimited(RelayError):
@@ -126,6 +144,7 @@ class ProviderRateLimited(RelayError):
 
     reason = "PROVIDER_RATE_LIMITED"
     default_message = "the provider's rate limit is reached"
+    may_have_worked = False
 
 
 class ProviderUnavailable(RelayError):
@@ -140,6 +159,7 @@ class ProviderAuth(RelayError):
 
     reason = "PROVIDER_AUTH"
     default_message = "the provider refuses this server's key or account"
+    may_have_worked = False
 
 
 class ProviderRejected(RelayError):
@@ -147,6 +167,7 @@ class ProviderRejected(RelayError):
 
     reason = "PROVIDER_REJECTED"
     default_message = "the provider refuses this request"
+    may_have_worked = False
 
 
 class ProviderProtocol(RelayError):
@@ -178,6 +199,7 @@ class Overloaded(RelayError):
 
     reason = "OVERLOADED"
     default_message = "too many calls are running (MAX_CONCURRENT_CALLS); try again later"
+    may_have_worked = False
 
 
 class Draining(RelayError):
@@ -188,7 +210,7 @@ class Draining(RelayError):
 
 
 class ServerBUnavailable(RelayError):
-    """Server B cannot be reached, or was lost amid a call."""
+    """Server B cannot be reached, or was lost during a call."""
 
     reason = "SERVER_B_UNAVAILABLE"
     default_message = "Server B cannot be reached"

@@ -22,6 +22,8 @@ from llm_relay.errors import RelayError, Violation
 from llm_relay.wire import codec
 
 DOMAIN = "relay.v1"
+MAY_HAVE_WORKED = "may_have_worked"
+_BOOLS = {"true": True, "false": False}
 
 CODES: dict[type[RelayError], grpc.StatusCode] = {
     errors.InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
@@ -44,7 +46,7 @@ CODES: dict[type[RelayError], grpc.StatusCode] = {
     errors.Internal: grpc.StatusCode.INTERNAL,
 }
 
-# A status that bears no ErrorInfo of ours comes from gRPC itself or from something between the two ends.
+# A status without our ErrorInfo comes from gRPC itself or from something between the two ends.
 _BARE_CODES: dict[grpc.StatusCode, type[RelayError]] = {
     grpc.StatusCode.UNAVAILABLE: errors.ServerBUnavailable,
     grpc.StatusCode.DEADLINE_EXCEEDED: errors.DeadlineExceeded,
@@ -53,10 +55,12 @@ _BARE_CODES: dict[grpc.StatusCode, type[RelayError]] = {
 }
 
 _REFUSED_STREAM = "RST_STREAM with error code 7"
-"""In the text of gRPC's core: the connection has more streams than the server will hold (RFC 9113, 8.7)."""
+"""In the text of gRPC's core: the connection has more streams than the server accepts (RFC 9113, 8.7)."""
+_NEVER_SENT = ("failed to connect to all addresses", "DNS resolution failed")
+"""In the text of gRPC's core: there was no connection to send the call on."""
 
 LONGEST_TEXT_BYTES = 1_500
-"""Of an error's text: gRPC refuses statuses over 8 KiB, and writes each byte that is not ASCII as three, twice."""
+"""Of an error's text. gRPC refuses statuses over 8 KiB, and writes each byte that is not ASCII as three, twice."""
 LONGEST_RETRY_AFTER_S = 86_400.0
 
 D = TypeVar("D", bound=Message)
@@ -67,6 +71,7 @@ def status_from_error(error: RelayError) -> status_pb2.Status:
     info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN)
     if error.request_id:
         info.metadata["request_id"] = error.request_id
+    info.metadata[MAY_HAVE_WORKED] = "true" if error.may_have_worked else "false"
     details: list[Message] = [info]
     if error.retry_after_s is not None and error.retry_after_s >= 0:
         details.append(error_details_pb2.RetryInfo(retry_delay=_duration(error.retry_after_s)))
@@ -101,14 +106,16 @@ def _packed(message: Message) -> Any:
 
 
 def error_from_status(code: grpc.StatusCode, message: str, status: status_pb2.Status | None) -> RelayError:
-    """Makes the error that a client raises; `status` is the rich status if the call bore one."""
+    """Makes the error that a client raises; `status` is the rich status if there was one."""
     if status is not None and (info := _detail(status, error_details_pb2.ErrorInfo)) and info.domain == DOMAIN:
         error_type = errors.ERRORS_BY_REASON.get(info.reason) or _bare_error_type(code, message)
         return _with_details(error_type, status, info)
     if code is grpc.StatusCode.UNAVAILABLE and _REFUSED_STREAM in message:
         return errors.Overloaded(retry_after_s=errors.OVERLOADED_RETRY_AFTER_S)
     error_type = _bare_error_type(code, message)
-    # The text of a foreign status may hold anything: only the class's own words are passed on.
+    # The text of a foreign status may contain anything, so only the class's own text is passed on.
+    if code is grpc.StatusCode.UNAVAILABLE and any(text in message for text in _NEVER_SENT):
+        return error_type(may_have_worked=False)
     return error_type()
 
 
@@ -132,6 +139,7 @@ def _with_details(
         if bad_request
         else (),
         spent=codec.finished_from_wire(spent) if spent else None,
+        may_have_worked=_BOOLS.get(info.metadata.get(MAY_HAVE_WORKED, "")),
     )
 
 
@@ -149,8 +157,8 @@ Context = grpc.aio.ServicerContext[object, object]
 class aborting:  # noqa: N801 - read as a verb: async with aborting(context, …)
     """Ends the call with the right status if the block raises.
 
-    grpc.aio would put the text of an uncaught exception on the wire. A class, for contextlib's generators cost a call
-    more than what they guard.
+    grpc.aio would send the text of an uncaught exception to the caller. It is a class because contextlib's generators
+    cost a call more time than the code that they guard.
     """
 
     __slots__ = ("_context", "_note", "_report")
@@ -161,9 +169,9 @@ class aborting:  # noqa: N801 - read as a verb: async with aborting(context, …
         report: Callable[[Exception], RelayError],
         note: Callable[[RelayError], None] | None = None,
     ) -> None:
-        """`report` is told of what is not a RelayError, logs it, and returns what the caller may know.
+        """`report` gets what is not a RelayError, logs it, and returns what the caller may know.
 
-        `note` hears of each RelayError that the block raises.
+        `note` gets each RelayError that the block raises.
         """
         self._context = context
         self._report = report
@@ -181,7 +189,7 @@ class aborting:  # noqa: N801 - read as a verb: async with aborting(context, …
             if self._note is not None:
                 self._note(error)
             await _abort(self._context, error)
-        elif isinstance(error, Exception):  # the servicer's outer door: nothing of it may reach the caller
+        elif isinstance(error, Exception):  # the outermost frame of a call: nothing of it may reach the caller
             await _abort(self._context, self._report(error))
 
 
@@ -193,7 +201,7 @@ async def _abort(context: Context, error: RelayError) -> None:
 
 
 def _raise_departure(error: grpc.aio.BaseError) -> NoReturn:
-    """Raises CancelledError for what gRPC raises at a caller who left amid a write: no fault, and nothing to log."""
+    """Raises CancelledError for what gRPC raises when a caller leaves during a write: no fault, nothing to log."""
     if isinstance(error, grpc.aio.InternalError):
         raise asyncio.CancelledError from error
     raise error
@@ -205,7 +213,7 @@ def error_from_call(error: grpc.aio.AioRpcError) -> RelayError:
 
 
 def _rich_status(error: grpc.aio.AioRpcError) -> status_pb2.Status | None:
-    # rpc_status.aio.from_call raises where a proxy changed the code or the text; the details are good all the same.
+    # rpc_status.aio.from_call raises where a proxy changed the code or the text, although the details are good.
     for key, value in error.trailing_metadata() or ():
         if key == "grpc-status-details-bin" and isinstance(value, bytes):
             with contextlib.suppress(DecodeError):

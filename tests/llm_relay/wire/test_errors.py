@@ -90,6 +90,35 @@ def test_an_error_without_details_has_none_on_the_other_side(error_type: type[Re
     assert (back.request_id, back.retry_after_s, back.violations, back.spent) == ("", None, (), None)
 
 
+@every_error
+@pytest.mark.parametrize("worked", [True, False])
+def test_every_error_tells_whether_a_provider_may_have_worked(error_type: type[RelayError], worked: bool) -> None:
+    status = status_from_error(error_type(may_have_worked=worked))
+    info = error_details_pb2.ErrorInfo.FromString(status.details[0].value)
+    assert info.metadata["may_have_worked"] == ("true" if worked else "false")
+    assert received(error_type(may_have_worked=worked)).may_have_worked is worked
+
+
+@pytest.mark.parametrize(
+    ("text", "worked"),
+    [
+        ("failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:1: Connection refused", False),
+        ("DNS resolution failed for b.example.com:50051: Domain name not found", False),
+        ("Socket closed", True),
+        ("", True),
+    ],
+)
+def test_a_call_that_found_no_connection_asked_no_provider(text: str, worked: bool) -> None:
+    error = error_from_status(grpc.StatusCode.UNAVAILABLE, text, None)
+    assert (error.reason, error.may_have_worked) == ("SERVER_B_UNAVAILABLE", worked)
+
+
+@every_error
+def test_what_is_for_the_operator_alone_is_never_sent(error_type: type[RelayError]) -> None:
+    status = status_from_error(error_type(operator_detail="connection refused by 10.0.0.1:443"))
+    assert b"10.0.0.1" not in status.SerializeToString()
+
+
 @pytest.mark.parametrize(
     ("retry_after_s", "comes_as"),
     [
