@@ -12,7 +12,7 @@ from llm_relay.errors import DeadlineExceeded, ProviderProtocol, ProviderRateLim
 from llm_relay.messages import FinishReason, Usage
 from server_b.core.call import Call, Kind
 from server_b.core.settlement import NOTHING_USED
-from server_b.providers.base import Ending, Opening, Provider, Text, Working
+from server_b.providers.base import Ending, Opening, Provider, Text, WholeAnswer, Working
 from server_b.providers.fallback import Fallback
 
 RETRYABLE = (ProviderRateLimited, ProviderUnavailable)
@@ -27,7 +27,7 @@ class Patience:
     attempts: int = 3
     """Tries before the first delta."""
     first_token_s: float = 60.0
-    """Before a stream's first event."""
+    """Before the first event."""
     token_gap_s: float = 60.0
     """Between two events."""
 
@@ -63,11 +63,10 @@ async def ask(call: Call, provider: Provider, patience: Patience) -> Outcome:
 async def _ask_until_answered(call: Call, provider: Provider, patience: Patience) -> Outcome:
     if call.cancelled_softly:  # while the caller was being told its request_id
         return Outcome(FinishReason.CANCELLED, NOTHING_USED)
-    ask_once = _stream if call.key.kind is Kind.STREAM else _complete
     while True:
         call.attempts += 1
         try:
-            return await ask_once(call, provider, patience)
+            return await _ask_once(call, provider, patience)
         except RETRYABLE as error:
             pause_s = min(_pause_s(call.attempts, wait_s) for wait_s in _waits_s(call, error))
             if call.started or call.attempts >= patience.attempts or not _fits(pause_s, call):
@@ -94,31 +93,27 @@ def _fits(pause_s: float, call: Call) -> bool:
     return asyncio.get_running_loop().time() + pause_s < call.deadline
 
 
-async def _complete(call: Call, provider: Provider, _: Patience) -> Outcome:
-    call.expect_word_within(math.inf)  # a whole answer is silent until it is there
-    completion = await _noting(call, provider, math.inf).complete(call.prompt)
-    call.start(completion.model, completion.provider)
-    if completion.text:
-        call.add(completion.text)
-    return Outcome(completion.finish_reason, completion.usage)
-
-
-async def _stream(call: Call, provider: Provider, patience: Patience) -> Outcome:
+async def _ask_once(call: Call, provider: Provider, patience: Patience) -> Outcome:
     call.expect_word_within(patience.first_token_s)
     provider = _noting(call, provider, patience.first_token_s)
-    async with contextlib.aclosing(provider.stream(call.prompt)) as pieces:
+    whole = call.key.kind is Kind.WHOLE
+    gap_s = patience.token_gap_s
+    async with contextlib.aclosing(provider.stream(call.prompt, whole=whole)) as pieces:
         async for piece in pieces:
             match piece:
                 case Text():
                     call.add(piece.text, piece.count)
-                    await call.room()
+                    if not whole:  # whose reader takes everything at the end
+                        await call.room()
                 case Opening():
                     call.start(piece.model, piece.provider)
                 case Ending():
                     return Outcome(piece.finish_reason, piece.usage)
+                case WholeAnswer():
+                    gap_s = math.inf
                 case Working():
                     pass  # nothing to show, but a sign of life
-            call.expect_word_within(patience.token_gap_s)
+            call.expect_word_within(gap_s)
     raise ProviderProtocol("the provider's stream ended before its own end mark")
 
 

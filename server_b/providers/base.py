@@ -1,17 +1,17 @@
-"""What a provider is: something that completes a prompt, whole or piece by piece."""
+"""What a provider is: something that answers a prompt, piece by piece."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from llm_relay.messages import FinishReason, Models, Prompt, Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defaults:
-    """What is used where a prompt names nothing; left out where a model takes no such parameter."""
+    """What is used where a prompt names nothing. Left out where a model does not take the parameter."""
 
     temperature: float
     """0 to 2."""
@@ -39,42 +39,35 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Working:
+    """The provider works and has nothing to show: it reasons, or says that it is still there."""
+
+
+@dataclass(frozen=True, slots=True)
+class WholeAnswer:
+    """This server does not stream: nothing comes before the whole answer, so its silence is no fault."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """The provider's own end of an answer."""
 
     finish_reason: FinishReason
     usage: Usage | None
     """None: the provider gave no count."""
+    service_tier: str = ""
+    """The tier that the provider says it used, such as flex or priority; empty: it said nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Working:
-    """The provider is at work and has nothing to show: it reasons, or says that it is still there."""
-
-
-Piece = Opening | Text | Working | Ending
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Completion:
-    """A whole answer."""
-
-    text: str
-    model: str
-    """As the provider names it."""
-    finish_reason: FinishReason
-    usage: Usage | None
-    """None: the provider gave no count."""
-    provider: str = ""
-    """Who answered, where a provider is made of several."""
+Piece: TypeAlias = Opening | Text | Working | WholeAnswer | Ending
 
 
 class Provider(Protocol):
     """A language-model service.
 
     Failures are RelayErrors: UnknownModel, ProviderRateLimited, ProviderUnavailable, ProviderAuth,
-    ProviderRejected, ProviderProtocol. Cancelling the awaiting task, or closing the generator, aborts the
-    call and closes its connection. A provider does not retry: the Relay does.
+    ProviderRejected, ProviderProtocol. Each says by `may_have_worked` whether the provider can have started work.
+    Closing the generator aborts the request and closes its connection. A provider does not retry: the Relay does.
     """
 
     @property
@@ -87,12 +80,16 @@ class Provider(Protocol):
         """The model used where a prompt names none."""
         ...
 
-    async def complete(self, prompt: Prompt) -> Completion:
-        """Answers a prompt whole."""
+    @property
+    def endpoint(self) -> str:
+        """The base URL that is asked; empty for none, or for several."""
         ...
 
-    def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
-        """Yields one Opening, Texts and one Ending, Working in between; without an Ending the stream was cut."""
+    def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:
+        """Yields one Opening, Texts and one Ending, Working in between; without an Ending the stream was cut.
+
+        `whole` says only that the caller reads the answer at its end; the server is asked to stream all the same.
+        """
         ...
 
     async def list_models(self) -> Models:
@@ -102,3 +99,22 @@ class Provider(Protocol):
     async def close(self) -> None:
         """Closes the connections."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """A whole answer of a provider that does not stream it."""
+
+    text: str
+    model: str
+    """As the provider names it."""
+    finish_reason: FinishReason
+    usage: Usage | None
+    """None: the provider gave no count."""
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yields the answer as a stream has it."""
+        yield Opening(self.model)
+        if self.text:
+            yield Text(self.text)
+        yield Ending(self.finish_reason, self.usage)

@@ -18,15 +18,12 @@ from llm_relay.errors import (
     UnknownModel,
 )
 from llm_relay.messages import Models, Prompt
-from server_b.providers.base import Completion, Opening, Piece, Provider, Working
+from server_b.providers.base import Opening, Piece, Provider, WholeAnswer, Working
 
 PASSING = (ProviderRateLimited, ProviderUnavailable)
 """Errors that waiting can mend."""
 MENDABLE = (*PASSING, ProviderAuth, UnknownModel)
 """Errors that another provider can mend, so that it is asked; a request that one refuses, the next need not see."""
-MENDABLE_BEFORE_BEGINNING = (*MENDABLE, ProviderProtocol)
-"""Of a stream that has not begun. A whole answer that is malformed has been written, and is billed."""
-
 Note = Callable[[str, RelayError], None]
 """Hears which provider has failed, and how, as soon as it has."""
 ModelMap = Mapping[tuple[str, str], str]
@@ -56,31 +53,23 @@ class Fallback:
         """The first provider's."""
         return self._providers[0].default_model
 
+    @property
+    def endpoint(self) -> str:
+        """Empty: each provider has its own."""
+        return ""
+
     def noting(self, note: Note) -> Fallback:
         """Returns the same provider for one call, whose failures `note` hears."""
         return Fallback(self._providers, self._models, note)
 
-    async def complete(self, prompt: Prompt) -> Completion:
-        failures: list[RelayError] = []
-        for provider in self._providers:
-            try:
-                completion = await provider.complete(self._prompt(provider, prompt))
-            except RelayError as error:
-                self._add(failures, provider, error)
-                if not isinstance(error, MENDABLE):
-                    break
-            else:
-                return replace(completion, provider=provider.name)
-        raise _told(failures)
-
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
+    async def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:
         failures: list[RelayError] = []
         for provider in self._providers:
             begun = False
             try:
-                async with contextlib.aclosing(provider.stream(self._prompt(provider, prompt))) as pieces:
+                async with contextlib.aclosing(provider.stream(self._prompt(provider, prompt), whole=whole)) as pieces:
                     async for piece in pieces:
-                        begun = begun or not isinstance(piece, Working)
+                        begun = begun or not isinstance(piece, Working | WholeAnswer)
                         yield replace(piece, provider=provider.name) if isinstance(piece, Opening) else piece
                 if begun:
                     return
@@ -89,7 +78,7 @@ class Fallback:
                 if begun:
                     raise
                 self._add(failures, provider, error)
-                if not isinstance(error, MENDABLE_BEFORE_BEGINNING):
+                if not isinstance(error, MENDABLE):
                     break
         raise _told(failures)
 

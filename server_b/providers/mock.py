@@ -29,9 +29,13 @@ from llm_relay.errors import (
     UnknownModel,
 )
 from llm_relay.messages import Accuracy, FinishReason, Models, Prompt, Usage
-from server_b.providers.base import Completion, Ending, Opening, Piece, Text
+from server_b.providers.base import Ending, Opening, Piece, Text
 
 MODEL = "mock-model"
+WHOLE_TEXT = (
+    "[MOCK RESPONSE #{number}] You said: '{message}'. This is a test response without calling any external API."
+)
+STREAM_TEXT = "[MOCK STREAM #{number}] You said: '{message}'. This is a streaming test response."
 NOTE = "The mock answers as mock-model, whatever model is named"
 
 
@@ -71,6 +75,7 @@ class MockProvider:
 
     name = "mock"
     default_model = MODEL
+    endpoint = ""
 
     def __init__(self, *, delay_s: float = 0.1, word_delay_s: float = 0.05, faults_allowed: bool = False) -> None:
         """`delay_s` comes before an answer, `word_delay_s` between a stream's words."""
@@ -79,29 +84,18 @@ class MockProvider:
         self._count = itertools.count(1)
         self._tries: dict[str, int] = {}
 
-    async def complete(self, prompt: Prompt) -> Completion:
-        behaviour = self._behaviour(prompt)
-        await asyncio.sleep(behaviour.delay_s)
-        await _fail_before(behaviour)
-        await _fail_amid(behaviour)
-        text = (
-            f"[MOCK RESPONSE #{next(self._count)}] You said: '{prompt.message}'."
-            " This is a test response without calling any external API."
-        )
-        return Completion(text=text, model=MODEL, finish_reason=FinishReason.STOP, usage=_usage(prompt, text))
-
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
+    async def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:
         behaviour = self._behaviour(prompt)
         await asyncio.sleep(behaviour.delay_s)
         await _fail_before(behaviour)
         yield Opening(MODEL)
-        text = f"[MOCK STREAM #{next(self._count)}] You said: '{prompt.message}'. This is a streaming test response."
-        for place, word in enumerate(_words(text)):
+        text = (WHOLE_TEXT if whole else STREAM_TEXT).format(number=next(self._count), message=prompt.message)
+        for place, word in enumerate([text] if whole and behaviour.fault is None else _words(text)):
             if place == behaviour.after and behaviour.fault in AMID:
                 if behaviour.fault is Fault.CUT:
                     return
                 await _fail_amid(behaviour)
-            if place and behaviour.word_delay_s:
+            if place and behaviour.word_delay_s and not whole:
                 await asyncio.sleep(behaviour.word_delay_s)
             yield Text(word)
         yield Ending(FinishReason.STOP, _usage(prompt, text))

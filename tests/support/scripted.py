@@ -8,9 +8,8 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from llm_relay.errors import ProviderProtocol
 from llm_relay.messages import Accuracy, FinishReason, Models, Prompt, Usage
-from server_b.providers.base import Completion, Ending, Opening, Piece, Text, Working
+from server_b.providers.base import Ending, Opening, Piece, Text
 
 Step: TypeAlias = Piece | Exception | asyncio.Event
 """A piece is given, an error is raised, an event is waited for (one that is never set: a hang)."""
@@ -41,6 +40,8 @@ class Try:
     """One time that the provider was asked."""
 
     prompt: Prompt
+    whole: bool = False
+    """Whether the caller reads the answer at its end."""
     given: int = 0
     """Pieces that the caller has taken."""
     waiting: bool = False
@@ -53,6 +54,7 @@ class ScriptedProvider:
 
     name = "scripted"
     default_model = MODEL
+    endpoint = ""
 
     def __init__(self, *scripts: Sequence[Step]) -> None:
         self._scripts = scripts or (HELLO,)
@@ -81,8 +83,8 @@ class ScriptedProvider:
         await self.until(lambda self: len(self.tries) >= tries and self.tries[tries - 1].end is not End.RUNNING)
         return self.tries[tries - 1].end
 
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
-        one, script = self._begin(prompt)
+    async def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:
+        one, script = self._begin(prompt, whole=whole)
         end = End.ABORTED
         try:
             for step in script:
@@ -101,33 +103,15 @@ class ScriptedProvider:
             one.end = end
             self._tell()
 
-    async def complete(self, prompt: Prompt) -> Completion:
-        text, model = "", MODEL
-        pieces = self.stream(prompt)
-        try:
-            async for piece in pieces:
-                match piece:
-                    case Opening():
-                        model = piece.model
-                    case Text():
-                        text += piece.text
-                    case Ending():
-                        return Completion(text=text, model=model, finish_reason=piece.finish_reason, usage=piece.usage)
-                    case Working():
-                        pass
-        finally:
-            await pieces.aclose()
-        raise ProviderProtocol
-
     async def list_models(self) -> Models:
         return Models(provider=self.name, models=(MODEL,), default_model=MODEL)
 
     async def close(self) -> None:
         self.closed = True
 
-    def _begin(self, prompt: Prompt) -> tuple[Try, Sequence[Step]]:
+    def _begin(self, prompt: Prompt, *, whole: bool) -> tuple[Try, Sequence[Step]]:
         script = self._scripts[min(len(self.tries), len(self._scripts) - 1)]
-        one = Try(prompt)
+        one = Try(prompt, whole)
         self.tries.append(one)
         self.most_at_once = max(self.most_at_once, self.running)
         self._tell()

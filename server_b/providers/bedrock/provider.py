@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from llm_relay.errors import ProviderProtocol, RelayError
 from llm_relay.messages import Models, Prompt
-from server_b.providers.base import Completion, Defaults, Piece, Text
+from server_b.providers.base import Completion, Defaults, Piece, Text, WholeAnswer
 from server_b.providers.bedrock.errors import refused_parameters, relay_errors
 from server_b.providers.bedrock.models import listed, resolve
 from server_b.providers.bedrock.session import LIST_TIMEOUT_S, create_catalogue, create_runtime, create_session
@@ -74,10 +74,20 @@ class BedrockProvider:
         """The id of the model used where a prompt names none."""
         return self._default_model
 
+    @property
+    def endpoint(self) -> str:
+        """The URL of the region's runtime, or the one that is set."""
+        return str(self._runtime.meta.endpoint_url)
+
     async def complete(self, prompt: Prompt) -> Completion:
         return await self._threads.run(partial(self._complete, prompt))
 
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
+    async def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:
+        if whole:
+            yield WholeAnswer()
+            for piece in (await self.complete(prompt)).pieces():
+                yield piece
+            return
         batches = self._threads.pour(partial(self._pieces, prompt), size=_size)
         async with contextlib.aclosing(batches):
             async for batch in batches:

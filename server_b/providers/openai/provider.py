@@ -10,7 +10,7 @@ import orjson
 
 from llm_relay.errors import UnknownModel
 from llm_relay.messages import Models, Prompt
-from server_b.providers.base import Completion, Defaults, Piece
+from server_b.providers.base import Completion, Defaults, Piece, WholeAnswer
 from server_b.providers.http.answer import HttpAnswer, HttpFailure
 from server_b.providers.openai.answer import StreamReader, completion_from_wire, model_names_from_wire
 from server_b.providers.openai.client import OpenAIClient, read_document
@@ -41,14 +41,24 @@ class OpenAIProvider:
         """The model used where a prompt names none."""
         return self._default_model
 
+    @property
+    def endpoint(self) -> str:
+        """The base URL that is asked."""
+        return str(self._client.base_url)
+
     async def complete(self, prompt: Prompt) -> Completion:
         """Answers a prompt whole; raises a RelayError."""
         model = self._model(prompt)
         with contextlib.closing(await self._ask(prompt, model, stream=False)) as answer:
             return completion_from_wire(await _read(answer), model)
 
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
+    async def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:
         """Yields one Opening, Texts and, unless the stream was cut, one Ending; raises a RelayError."""
+        if whole:
+            yield WholeAnswer()
+            for piece in (await self.complete(prompt)).pieces():
+                yield piece
+            return
         model = self._model(prompt)
         reader = StreamReader(model)
         with contextlib.closing(await self._ask(prompt, model, stream=True)) as answer:

@@ -87,8 +87,8 @@ class SlowToClose(ScriptedProvider):
         self.may_close = asyncio.Event()
         self.has_closed = False
 
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
-        async with aclosing(super().stream(prompt)) as pieces:
+    async def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:
+        async with aclosing(super().stream(prompt, whole=whole)) as pieces:
             try:
                 async for piece in pieces:
                     yield piece

@@ -17,7 +17,7 @@ from llm_relay.errors import (
 from llm_relay.messages import Accuracy, Delta, Event, Finished, FinishReason, Prompt
 from server_b.core.relay import Limits, Relay
 from server_b.core.retry import Patience
-from server_b.providers.base import Ending, Text, Working
+from server_b.providers.base import Ending, Text, WholeAnswer, Working
 from tests.support.scripted import ENDING, HELLO, OPENING, End, ScriptedProvider, Step
 from tests.support.serving import create_relay
 
@@ -154,17 +154,19 @@ async def test_the_deadline_holds_during_the_pause_between_tries() -> None:
     assert [one.end for one in provider.tries] == [End.FAILED, End.ABORTED]
 
 
-async def test_a_stream_that_is_silent_at_first_for_too_long_is_given_up() -> None:
+@whole_and_streamed
+async def test_an_answer_that_is_silent_at_first_for_too_long_is_given_up(whole: bool) -> None:
     provider = ScriptedProvider([asyncio.Event()])
     with pytest.raises(ProviderUnavailable, match="silent"):
-        await streamed(patient(provider, first_token_s=0.02))
+        await asked(patient(provider, first_token_s=0.02), whole=whole)
     assert [one.end for one in provider.tries] == [End.ABORTED]
 
 
-async def test_a_stream_that_falls_silent_amid_is_given_up_with_what_was_spent() -> None:
+@whole_and_streamed
+async def test_an_answer_that_falls_silent_later_is_given_up_with_what_was_spent(whole: bool) -> None:
     provider = ScriptedProvider([OPENING, Text("Hello"), asyncio.Event()])
     with pytest.raises(ProviderUnavailable, match="silent") as failed:
-        await streamed(patient(provider, token_gap_s=0.02))
+        await asked(patient(provider, token_gap_s=0.02), whole=whole)
     assert provider.tries[0].end is End.ABORTED
     assert failed.value.spent is not None
     assert failed.value.spent.usage.accuracy is Accuracy.ESTIMATED
@@ -185,13 +187,14 @@ async def test_the_first_word_may_take_longer_than_the_others() -> None:
     assert isinstance(events[-1], Finished)
 
 
+@whole_and_streamed
 @pytest.mark.parametrize("tries_before", [0, 1])
-async def test_a_whole_answer_may_be_silent_until_the_deadline(tries_before: int) -> None:
+async def test_a_server_that_does_not_stream_may_be_silent_until_the_deadline(tries_before: int, whole: bool) -> None:
     slow = asyncio.Event()
     scripts: list[list[Step]] = [[ProviderUnavailable(retry_after_s=0)]] * tries_before
-    provider = ScriptedProvider(*scripts, [slow, *HELLO])
+    provider = ScriptedProvider(*scripts, [WholeAnswer(), slow, *HELLO])
     asyncio.get_running_loop().call_later(0.05, slow.set)
-    assert await asked(patient(provider, first_token_s=0.01, token_gap_s=0.01), whole=True) == "Hello"
+    assert await asked(patient(provider, first_token_s=0.01, token_gap_s=0.01), whole=whole) == "Hello"
 
 
 async def test_a_stream_without_the_providers_own_end_is_an_error_never_a_stop() -> None:

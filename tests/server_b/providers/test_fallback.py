@@ -52,15 +52,12 @@ async def test_after_any_other_error_nobody_else_is_asked(error: Exception, way:
     assert second.tries == []
 
 
+@whole_and_streamed
 @pytest.mark.parametrize("script", [[ProviderProtocol()], [], [Working(), ProviderProtocol()]])
-async def test_a_stream_that_breaks_before_it_began_is_another_s_to_answer(script: list[Step]) -> None:
-    assert text(await streamed(once(Named("one", script), Named("two")))) == "Hello"
-
-
-async def test_a_whole_answer_that_is_malformed_has_been_paid_for_and_is_not_bought_again() -> None:
+async def test_a_malformed_answer_has_been_paid_for_and_is_not_bought_again(script: list[Step], way: Any) -> None:
     second = Named("two")
     with pytest.raises(ProviderProtocol):
-        await whole(once(Named("one", [ProviderProtocol()]), second))
+        await way(once(Named("one", script), second))
     assert second.tries == []
 
 

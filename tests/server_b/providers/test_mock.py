@@ -17,6 +17,7 @@ from llm_relay.errors import (
 from llm_relay.messages import Accuracy, FinishReason, Prompt, Role, Turn, Usage
 from server_b.providers.base import Ending, Opening, Piece, Text
 from server_b.providers.mock import MODEL, MockProvider
+from tests.support.gathered import whole_answer
 from tests.support.scripted import PATIENCE_S
 
 pytestmark = pytest.mark.anyio
@@ -39,7 +40,7 @@ def words(found: list[Piece]) -> str:
 
 
 async def test_a_whole_answer_has_the_contracts_text() -> None:
-    completion = await mock().complete(Prompt(message="Grüße, 世界!"))
+    completion = await whole_answer(mock(), Prompt(message="Grüße, 世界!"))
     assert completion.text == (
         "[MOCK RESPONSE #1] You said: 'Grüße, 世界!'. This is a test response without calling any external API."
     )
@@ -55,18 +56,18 @@ async def test_a_streamed_answer_has_the_contracts_text_word_by_word() -> None:
 
 async def test_both_kinds_are_counted_together() -> None:
     provider = mock()
-    assert "#1]" in (await provider.complete(Prompt(message="Hi"))).text
+    assert "#1]" in (await whole_answer(provider, Prompt(message="Hi"))).text
     assert "#2]" in words(await pieces(provider, Prompt(message="Hi")))
-    assert "#3]" in (await provider.complete(Prompt(message="Hi"))).text
+    assert "#3]" in (await whole_answer(provider, Prompt(message="Hi"))).text
 
 
 async def test_the_model_is_the_mocks_whatever_is_named() -> None:
-    assert (await mock().complete(Prompt(message="Hi", model="gpt-4o"))).model == "mock-model"
+    assert (await whole_answer(mock(), Prompt(message="Hi", model="gpt-4o"))).model == "mock-model"
 
 
 async def test_usage_is_the_mocks_own_exact_count_of_words() -> None:
     prompt = Prompt(message="a b", context="c", history=(Turn(role=Role.USER, text="d e f"),))
-    completion = await mock().complete(prompt)
+    completion = await whole_answer(mock(), prompt)
     assert completion.usage == Usage(
         input_tokens=6, output_tokens=len(completion.text.split()), accuracy=Accuracy.EXACT
     )
@@ -85,7 +86,7 @@ async def test_usage_is_the_mocks_own_exact_count_of_words() -> None:
 )
 async def test_a_fault_that_is_asked_for_comes_whole_and_streamed(fault: str, error: type[RelayError]) -> None:
     with pytest.raises(error):
-        await mock().complete(asking_for(f"fault={fault}"))
+        await whole_answer(mock(), asking_for(f"fault={fault}"))
     with pytest.raises(error):
         await pieces(mock(), asking_for(f"fault={fault}"))
 
@@ -96,9 +97,9 @@ async def test_a_cut_stream_has_so_many_words_and_no_end(after: int) -> None:
     assert [type(piece) for piece in found] == [Opening] + [Text] * after
 
 
-async def test_a_cut_whole_answer_is_an_error() -> None:
-    with pytest.raises(ProviderProtocol):
-        await mock().complete(asking_for("fault=cut"))
+async def test_a_cut_whole_answer_has_no_end() -> None:
+    cut = await whole_answer(mock(), asking_for("fault=cut&after=2"))
+    assert (cut.text, cut.finish_reason) == ("[MOCK RESPONSE ", None)
 
 
 @pytest.mark.parametrize(("fault", "given"), [("hang", 0), ("hang_amid&after=2", 3)])
@@ -117,11 +118,11 @@ async def test_a_fault_passes_after_so_many_times() -> None:
     provider, prompt = mock(), asking_for("fault=rate_limit&retry_after=0&times=2")
     for _ in range(2):
         with pytest.raises(ProviderRateLimited) as failed:
-            await provider.complete(prompt)
+            await whole_answer(provider, prompt)
         assert failed.value.retry_after_s == 0
-    assert (await provider.complete(prompt)).text
+    assert (await whole_answer(provider, prompt)).text
     with pytest.raises(ProviderRateLimited):
-        await provider.complete(prompt)
+        await whole_answer(provider, prompt)
 
 
 @pytest.mark.parametrize(
@@ -139,11 +140,11 @@ async def test_a_fault_passes_after_so_many_times() -> None:
 )
 async def test_a_fault_that_the_mock_does_not_know_is_refused(query: str) -> None:
     with pytest.raises(ProviderRejected, match="fault="):
-        await mock().complete(asking_for(query))
+        await whole_answer(mock(), asking_for(query))
 
 
 async def test_faults_are_off_unless_they_are_allowed() -> None:
-    assert (await mock(faults_allowed=False).complete(asking_for("fault=rate_limit"))).text
+    assert (await whole_answer(mock(faults_allowed=False), asking_for("fault=rate_limit"))).text
 
 
 async def test_the_models_are_listed_with_a_note() -> None:
