@@ -45,6 +45,8 @@ class RelayError(Exception):
     default_message: ClassVar[str] = ""
     may_have_worked: bool = True
     """False: no provider can have started work on the request, so sending it again costs nothing twice."""
+    repeat_helps: bool = True
+    """False: the same server would fail again, for example because its certificate is not trusted."""
 
     def __init__(
         self,
@@ -55,6 +57,7 @@ class RelayError(Exception):
         violations: tuple[Violation, ...] = (),
         spent: Finished | None = None,
         may_have_worked: bool | None = None,
+        repeat_helps: bool = True,
         operator_detail: str = "",
     ) -> None:
         """`may_have_worked` None: what is usual for the class.
@@ -68,6 +71,7 @@ class RelayError(Exception):
         self.violations = violations
         self.spent = spent
         self.operator_detail = operator_detail
+        self.repeat_helps = repeat_helps
         if may_have_worked is not None:
             self.may_have_worked = may_have_worked
 

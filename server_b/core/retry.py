@@ -69,7 +69,7 @@ async def _ask_until_answered(call: Call, provider: Provider, patience: Patience
             return await _ask_once(call, provider, patience)
         except RETRYABLE as error:
             pause_s = min(_pause_s(call.attempts, wait_s) for wait_s in _waits_s(call, error))
-            if call.started or call.attempts >= patience.attempts or not _fits(pause_s, call):
+            if call.started or not error.repeat_helps or call.attempts >= patience.attempts or not _fits(pause_s, call):
                 raise
             call.expect_word_within(pause_s + patience.first_token_s)
             await asyncio.sleep(pause_s)

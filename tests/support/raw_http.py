@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
+import struct
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 
 from yarl import URL
 
-from server_b.providers.http.answer import HttpAnswer
+from scripts.certificates import Authority
 from server_b.providers.http.client import HttpClient
+from server_b.providers.http.response import Response
 
 END = b"\r\n\r\n"
+LINGER_NOT = struct.pack("ii", 1, 0)
 
 
 class Listener(ABC):
@@ -25,7 +29,7 @@ class Listener(ABC):
         self.connections = 0
         self.lost = asyncio.Event()
         """Set when a client has closed a connection."""
-        self.asked = asyncio.Event()
+        self.connected = asyncio.Event()
         self._serving: set[asyncio.Task[None]] = set()
 
     @abstractmethod
@@ -40,6 +44,7 @@ class Listener(ABC):
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self.connected.set()
         try:
             await self.serve(reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -53,10 +58,13 @@ class Listener(ABC):
         task.add_done_callback(self._serving.discard)
 
     @contextlib.asynccontextmanager
-    async def listening(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[URL]:
-        """Yields its address."""
-        server = await asyncio.start_server(self._begin, "127.0.0.1", 0, ssl=tls)
-        self.port = server.sockets[0].getsockname()[1]
+    async def listening(self, tls: ssl.SSLContext | None = None, *, send_buffer_bytes: int = 0) -> AsyncIterator[URL]:
+        """Yields its address; `send_buffer_bytes` bounds what the kernel keeps of what is written, 0: its default."""
+        listening = socket.create_server(("127.0.0.1", 0))
+        if send_buffer_bytes:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer_bytes)
+        server = await asyncio.start_server(self._begin, sock=listening, ssl=tls)
+        self.port = listening.getsockname()[1]
         try:
             yield URL(f"{'https' if tls else 'http'}://127.0.0.1:{self.port}")
         finally:
@@ -68,27 +76,48 @@ class Listener(ABC):
 
 
 class RawServer(Listener):
-    """Answers each request by the next of `answers`, and closes the connection after one that ends with CUT."""
+    """Answers each request by the next of `answers`, and ends the connection after one that ends with CUT or RESET."""
 
     CUT = b"<cut>"
+    RESET = b"<reset>"
 
     def __init__(self, *answers: bytes) -> None:
         super().__init__()
         self.answers = list(answers)
+        self.until = END
+        """What a request's head ends with."""
+        self._asked = asyncio.Condition()
+        self._waiting: list[asyncio.StreamWriter] = []
+
+    def answer_waiting(self, answer: bytes) -> None:
+        """Answers the requests for which there was no answer left."""
+        while self._waiting:
+            self._waiting.pop().write(answer)
+
+    async def until_requests(self, count: int) -> None:
+        """Waits until so many requests have come."""
+        async with self._asked:
+            await self._asked.wait_for(lambda: len(self.requests) >= count)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serves one connection; without an answer left it reads on and says nothing."""
         while True:
-            head = await reader.readuntil(END)
+            head = await reader.readuntil(self.until)
             length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or b"0")
-            self.requests.append(head + await reader.readexactly(length))
-            self.asked.set()
+            async with self._asked:
+                self.requests.append(head + await reader.readexactly(length))
+                self._asked.notify_all()
             if not self.answers:
+                self._waiting.append(writer)
                 continue
             answer = self.answers.pop(0)
-            writer.write(answer.removesuffix(self.CUT))
+            writer.write(answer.removesuffix(self.CUT).removesuffix(self.RESET))
             await writer.drain()
-            if answer.endswith(self.CUT):
+            if answer.endswith(self.RESET):
+                await asyncio.sleep(0.01)  # what was written goes first: a reset overtakes what is on its way
+                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
+                writer.transport.abort()
+            if answer.endswith((self.CUT, self.RESET)):
                 return
 
 
@@ -118,14 +147,22 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 @contextlib.asynccontextmanager
 async def asking(url: URL) -> AsyncIterator[HttpClient]:
     """Makes a client of one server."""
-    with contextlib.closing(HttpClient(url, {"User-Agent": "test"})) as client:
+    client = HttpClient(str(url), headers={"User-Agent": "test"})
+    try:
         yield client
+    finally:
+        await client.close()
 
 
-async def body_of(answer: HttpAnswer) -> bytes:
-    """Reads an answer to its end, and leaves it."""
-    body = bytearray()
-    with contextlib.closing(answer):
-        while block := await answer.read():
-            body += block
-    return bytes(body)
+async def body_of(response: Response) -> bytes:
+    """Reads a response to its end, and leaves it."""
+    with contextlib.closing(response):
+        return await response.read(2**30)
+
+
+def tls_for(authority: Authority, host: str) -> ssl.SSLContext:
+    """Makes the TLS of a server whose certificate is for `host`."""
+    pair = authority.issue(host, hosts=[host])
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pair.cert_file, pair.key_file)
+    return context

@@ -11,9 +11,9 @@ import contextlib
 from yarl import URL
 
 from llm_relay import VERSION
-from llm_relay.errors import ProviderProtocol
-from server_b.providers.http.answer import HttpAnswer, HttpFailure
+from llm_relay.errors import RelayError
 from server_b.providers.http.client import HttpClient
+from server_b.providers.http.response import Response
 from server_b.providers.openai.errors import BadStatus
 
 VENDOR_URL = "https://api.openai.com/v1"
@@ -28,15 +28,12 @@ class OpenAIClient:
     """Sends requests below one base URL, and waits for answers without limit: who asks bounds the time."""
 
     def __init__(self, api_key: str, base_url: str) -> None:
-        """An empty `base_url` is the vendor's. Raises ValueError that names the variable which cannot be used.
-
-        To be made on the running event loop.
-        """
+        """An empty `base_url` is the vendor's. Raises ValueError that names the variable which cannot be used."""
         key, self.base_url = _checked_key(api_key), _checked_url(base_url)
-        self._completions, self._models = self.base_url / "chat/completions", self.base_url / "models"
+        self._completions, self._models = f"{self.base_url}/chat/completions", f"{self.base_url}/models"
         self._http = HttpClient(
             self.base_url,
-            {
+            headers={
                 "Authorization": f"Bearer {key}",
                 # Compressed, the words of a stream would wait in the server for more of their kind.
                 "Accept-Encoding": "identity",
@@ -44,40 +41,30 @@ class OpenAIClient:
             },
         )
 
-    async def complete(self, body: bytes, *, stream: bool) -> HttpAnswer:
+    async def complete(self, body: bytes, *, stream: bool) -> Response:
         """Asks for a chat completion; returns the answer, to be closed, when its head has come.
 
-        Raises BadStatus, or HttpFailure.
+        Raises BadStatus, or what HttpClient raises.
         """
-        fields = STREAM if stream else COMPLETION
-        return await _good(await self._http.ask("POST", self._completions, fields, body))
+        headers = STREAM if stream else COMPLETION
+        return await _good(await self._http.ask("POST", self._completions, headers, body))
 
-    async def list_models(self) -> HttpAnswer:
+    async def list_models(self) -> Response:
         """Asks for the list of models; returns and raises as `complete` does."""
         return await _good(await self._http.ask("GET", self._models, LISTING))
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Closes the connections."""
-        self._http.close()
+        await self._http.close()
 
 
-async def read_document(answer: HttpAnswer) -> bytes:
-    """Reads the body of an answer; raises ProviderProtocol for one that is too large, or HttpFailure."""
-    body = bytearray()
-    while block := await answer.read():
-        body += block
-        if len(body) > MAX_DOCUMENT_BYTES:
-            raise ProviderProtocol("the provider's answer is too large")
-    return bytes(body)
-
-
-async def _good(answer: HttpAnswer) -> HttpAnswer:
+async def _good(answer: Response) -> Response:
     if answer.status // 100 == 2:
         return answer
     with contextlib.closing(answer):
         body = b""
-        with contextlib.suppress(HttpFailure):  # the status says enough
-            body = await read_document(answer)
+        with contextlib.suppress(RelayError):  # the status says enough
+            body = await answer.read(MAX_DOCUMENT_BYTES)
     raise BadStatus(answer.status, answer.headers, body)
 
 
@@ -93,7 +80,7 @@ def _checked_key(api_key: str) -> str:
     return key
 
 
-def _checked_url(base_url: str) -> URL:
+def _checked_url(base_url: str) -> str:
     try:
         url = URL(base_url.strip() or VENDOR_URL)
     except ValueError as error:
@@ -102,4 +89,4 @@ def _checked_url(base_url: str) -> URL:
         raise ValueError("OPENAI_BASE_URL: must begin with http:// or https://, such as http://127.0.0.1:8080/v1")
     if url.user or url.password or url.query_string or url.fragment:
         raise ValueError("OPENAI_BASE_URL: must have no user name, query or fragment")
-    return url
+    return str(url).rstrip("/")

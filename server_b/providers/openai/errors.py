@@ -23,7 +23,6 @@ from llm_relay.errors import (
     RelayError,
     UnknownModel,
 )
-from server_b.providers.http.answer import ConnectionLost, HttpFailure, ProxyRefusal
 
 MAX_RETRY_AFTER_S = 86_400.0
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
@@ -100,24 +99,9 @@ def _detail(body: bytes) -> Mapping[str, object]:
     return detail if isinstance(detail, dict) else {}
 
 
-FAILURES = (BadStatus, HttpFailure)
-"""What a request may raise."""
-
-
-def error_before_answer(failure: BadStatus | HttpFailure) -> RelayError:
-    """Makes the relay's error for what failed before the head of a good answer had come."""
-    if isinstance(failure, BadStatus):
-        return error_from_wire(failure.detail, status=failure.status, headers=failure.headers)
-    if isinstance(failure, ConnectionLost):
-        return ProviderUnavailable()
-    if isinstance(failure, ProxyRefusal):
-        return ProviderProtocol(f"the proxy before the provider refuses (HTTP {failure.status}): check HTTPS_PROXY")
-    return ProviderProtocol("the provider's answer is not HTTP")
-
-
-def error_amid_answer() -> RelayError:
-    """Makes the relay's error for a connection that failed after that."""
-    return ProviderProtocol("the provider's answer was cut short")
+def error_before_answer(failure: BadStatus) -> RelayError:
+    """Makes the relay's error for an answer that is no success."""
+    return error_from_wire(failure.detail, status=failure.status, headers=failure.headers)
 
 
 def error_from_wire(

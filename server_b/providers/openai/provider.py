@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 
@@ -11,14 +10,11 @@ import orjson
 from llm_relay.errors import UnknownModel
 from llm_relay.messages import Models, Prompt
 from server_b.providers.base import Completion, Defaults, Piece, WholeAnswer
-from server_b.providers.http.answer import HttpAnswer, HttpFailure
+from server_b.providers.http.response import Response
 from server_b.providers.openai.answer import StreamReader, completion_from_wire, model_names_from_wire
-from server_b.providers.openai.client import OpenAIClient, read_document
-from server_b.providers.openai.errors import FAILURES, BadStatus, error_amid_answer, error_before_answer
+from server_b.providers.openai.client import MAX_DOCUMENT_BYTES, OpenAIClient
+from server_b.providers.openai.errors import BadStatus, error_before_answer
 from server_b.providers.openai.request import Refusals, refused_parameter, request_body
-
-DRAIN_S = 0.1
-"""How long the end of the HTTP body may take after the end mark, before the connection is given up instead of kept."""
 
 
 class OpenAIProvider:
@@ -44,13 +40,13 @@ class OpenAIProvider:
     @property
     def endpoint(self) -> str:
         """The base URL that is asked."""
-        return str(self._client.base_url)
+        return self._client.base_url
 
     async def complete(self, prompt: Prompt) -> Completion:
         """Answers a prompt whole; raises a RelayError."""
         model = self._model(prompt)
         with contextlib.closing(await self._ask(prompt, model, stream=False)) as answer:
-            return completion_from_wire(await _read(answer), model)
+            return completion_from_wire(await answer.read(MAX_DOCUMENT_BYTES), model)
 
     async def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:
         """Yields one Opening, Texts and, unless the stream was cut, one Ending; raises a RelayError."""
@@ -62,15 +58,12 @@ class OpenAIProvider:
         model = self._model(prompt)
         reader = StreamReader(model)
         with contextlib.closing(await self._ask(prompt, model, stream=True)) as answer:
-            try:
-                while block := await answer.read():
-                    for piece in reader.read(block):
-                        yield piece
-                    if reader.complete:
-                        await _drain(answer)
-                        break
-            except HttpFailure as error:
-                raise error_amid_answer() from error
+            async for chunk in answer.chunks():
+                for piece in reader.read(chunk):
+                    yield piece
+                if reader.complete:
+                    await answer.drain()
+                    break
         if reader.ending is not None:
             yield reader.ending
 
@@ -88,27 +81,27 @@ class OpenAIProvider:
     async def _list_models(self) -> set[str]:
         try:
             answer = await self._client.list_models()
-        except FAILURES as error:
+        except BadStatus as error:
             raise error_before_answer(error) from error
         with contextlib.closing(answer):
-            return model_names_from_wire(await _read(answer))
+            return model_names_from_wire(await answer.read(MAX_DOCUMENT_BYTES))
 
     async def close(self) -> None:
         """Closes the connections."""
-        self._client.close()
+        await self._client.close()
 
     def _model(self, prompt: Prompt) -> str:
         return prompt.model if prompt.model and prompt.model.strip() else self._default_model
 
-    async def _ask(self, prompt: Prompt, model: str, *, stream: bool) -> HttpAnswer:
+    async def _ask(self, prompt: Prompt, model: str, *, stream: bool) -> Response:
         """Sends a prompt, again without what the model refuses, and returns the open answer."""
         known = refused = self._refusals.of(model)
         while True:
             body = request_body(prompt, model, self._defaults, refused, stream=stream)
             try:
                 answer = await self._client.complete(orjson.dumps(body), stream=stream)
-            except FAILURES as error:
-                parameter = refused_parameter(error, body, prompt) if isinstance(error, BadStatus) else None
+            except BadStatus as error:
+                parameter = refused_parameter(error, body, prompt)
                 if parameter is None or parameter in refused:
                     raise error_before_answer(error) from error
                 refused |= {parameter}
@@ -116,20 +109,3 @@ class OpenAIProvider:
                 if refused != known:
                     self._refusals.remember(model, refused)
                 return answer
-
-
-async def _read(answer: HttpAnswer) -> bytes:
-    try:
-        return await read_document(answer)
-    except HttpFailure as error:
-        raise error_amid_answer() from error
-
-
-async def _drain(answer: HttpAnswer) -> None:
-    """Reads on to the end of the HTTP body, so that the connection can serve another call; gives up soon."""
-    if answer.whole:
-        return
-    with contextlib.suppress(TimeoutError, HttpFailure):
-        async with asyncio.timeout(DRAIN_S):
-            while await answer.read():
-                pass

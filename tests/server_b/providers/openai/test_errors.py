@@ -10,8 +10,7 @@ import pytest
 from llm_relay import errors
 from llm_relay.messages import Prompt
 from server_b.providers.base import Opening, Text
-from server_b.providers.http.answer import ProxyRefusal
-from server_b.providers.openai.errors import error_before_answer, error_from_wire
+from server_b.providers.openai.errors import error_from_wire
 from server_b.providers.openai.provider import OpenAIProvider
 from tests.standins.openai import REDIRECT_MODEL, REDIRECTED_PATH, OpenAIStandIn
 from tests.standins.openai_errors import WRONG_KEY
@@ -226,9 +225,3 @@ async def test_a_redirect_is_not_followed(standin: OpenAIStandIn, provider: Open
     error = await failure(provider, Prompt(message="Hi", model=REDIRECT_MODEL))
     assert isinstance(error, errors.ProviderProtocol)
     assert REDIRECTED_PATH not in {request.path for request in standin.requests}
-
-
-def test_a_proxy_that_refuses_is_named_and_not_asked_again() -> None:
-    error = error_before_answer(ProxyRefusal(407))
-    assert type(error) is errors.ProviderProtocol
-    assert error.message == "the proxy before the provider refuses (HTTP 407): check HTTPS_PROXY"

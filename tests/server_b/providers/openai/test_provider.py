@@ -179,9 +179,7 @@ async def test_the_environment_adds_nothing_to_a_request(monkeypatch: pytest.Mon
     headers = standin.requests[0].headers
     assert headers["authorization"] == f"Bearer {KEY}"
     assert "other" not in str(headers)
-    vendors = OpenAIClient(KEY, "")
-    assert str(vendors.base_url) == VENDOR_URL
-    vendors.close()
+    assert OpenAIClient(KEY, "").base_url == VENDOR_URL
 
 
 async def test_the_proxy_of_the_environment_is_used_but_not_for_loopback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,124 @@
+"""The connections under the HTTP client: aiohttp's, with what a relay has to know of each."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import math
+import re
+import socket
+import ssl
+from dataclasses import dataclass
+from typing import Any, cast
+
+from aiohttp import AddrInfoType, TCPConnector, ThreadedResolver
+from aiohttp.client_proto import ResponseHandler
+
+IDLE_S = 15.0
+"""How long a connection is kept for the next request, where the server names no shorter time."""
+RECEIVE_BUFFER_BYTES = 32 * 1024
+"""What the kernel keeps of an answer that nobody reads (it doubles the value for its own bookkeeping)."""
+REDIAL_WITHIN_S = 0.1
+"""How soon after a request a kept connection must be lost for the request to be sent again."""
+_KEEP_ALIVE_TIMEOUT = re.compile(r"\btimeout\s*=\s*\"?(\d{1,9})")
+_CLOSING_MARGIN_S = 1.0
+"""How much sooner than the server we give an idle connection up, so that the two ends do not cross."""
+
+
+class Connection(ResponseHandler):
+    """One HTTP/1.1 connection; it carries one request at a time."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self.requests = 0
+        """How many it has been given."""
+        self._idle_limit_s = math.inf
+        self._asked_at = 0.0
+        self._read_at = 0.0
+        self._answered = False
+
+    def begin(self) -> None:
+        """Notes that a request is written now."""
+        self.requests += 1
+        self._asked_at = self._loop.time()
+        self._answered = False
+
+    def data_received(self, data: bytes) -> None:
+        """Takes what the connection brought."""
+        if data:
+            self._answered = True
+            self._read_at = self._loop.time()
+        super().data_received(data)
+
+    def close(self) -> None:
+        """Closes at once; what is unsent is not sent."""
+        self.abort()
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the server has not yet closed it for its idleness, by what the server itself said."""
+        return self._loop.time() < self._read_at + self._idle_limit_s
+
+    @property
+    def was_stale(self) -> bool:
+        """Whether it was lost as idle connections are: in use before, and closed at once without a byte."""
+        age_s = self._loop.time() - self._asked_at
+        return self.requests > 1 and not self._answered and age_s <= REDIAL_WITHIN_S
+
+    def heed_keep_alive(self, header: str) -> None:
+        """Takes the time for which the server keeps an idle connection from its Keep-Alive header."""
+        if stated := _KEEP_ALIVE_TIMEOUT.search(header.lower()):
+            self._idle_limit_s = int(stated[1]) - _CLOSING_MARGIN_S
+
+
+@dataclass(slots=True)
+class Sending:
+    """One request on its way."""
+
+    fresh: bool = False
+    """Whether it must have a connection of its own, not one that was idle."""
+    connection: Connection | None = None
+    """None until there is one: before that, nothing of the request has been written."""
+
+
+SENDING: contextvars.ContextVar[Sending] = contextvars.ContextVar("SENDING")
+"""What the task that asks for a connection is sending: aiohttp does not pass it on."""
+
+
+class Connector(TCPConnector):
+    """Keeps as many connections as there are requests at once."""
+
+    def __init__(self, tls: ssl.SSLContext | None) -> None:
+        """`tls` None: https: servers are asked with aiohttp's own context."""
+        super().__init__(
+            limit=0,
+            ssl=tls or True,
+            keepalive_timeout=IDLE_S,
+            resolver=ThreadedResolver(),
+            socket_factory=_create_socket,
+        )
+        # aiohttp offers no other way to a connection class of one's own; the tests of reused connections watch over it.
+        kind: type[ResponseHandler] = Connection
+        self._factory = functools.partial(kind, loop=self._loop)
+
+    async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:
+        """Returns a connection, an idle one where that is good still."""
+        sending = SENDING.get()
+        while True:
+            leased = await super().connect(req, traces, timeout)
+            connection = cast("Connection", leased.protocol)
+            if connection.requests and (sending.fresh or not connection.is_good):
+                leased.close()
+                continue
+            connection.begin()
+            sending.connection = connection
+            return leased
+
+
+def _create_socket(address: AddrInfoType) -> socket.socket:
+    family, kind, protocol, _, _ = address
+    created = socket.socket(family=family, type=kind, proto=protocol)
+    # Before it is connected: the window that TCP may grow to is agreed on then.
+    created.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+    return created

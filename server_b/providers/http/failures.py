@@ -1,0 +1,113 @@
+"""Why a request has no answer: aiohttp's exceptions as RelayErrors.
+
+The caller hears the class of the error only. The operator is told what failed, where, and for TLS why.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+
+import aiohttp
+from yarl import URL
+
+from llm_relay.addresses import shown_address
+from llm_relay.errors import ProviderProtocol, ProviderUnavailable, RelayError
+
+FAILURES = (aiohttp.ClientError, OSError, RuntimeError, UnicodeError)
+"""What aiohttp raises of a request. TimeoutError is an OSError; UnicodeError: of a name that no host can have;
+RuntimeError: uvloop's, at times, for OSError."""
+
+
+def connect_failure(error: Exception, server: URL, *, timeout_s: float) -> RelayError:
+    """Makes the error for a request of which nothing was written: there was no connection for it."""
+    where = address_of(server)
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            return _untrusted(error.certificate_error, where)
+        case aiohttp.ClientConnectorSSLError():
+            return _no_tls(error, where)
+        case aiohttp.ClientHttpProxyError():
+            return proxy_refusal(error.status)
+        case aiohttp.ClientConnectorDNSError():
+            detail = f"no address is known for {shown_address(error.host, error.port or 0)}: {_reason(error.os_error)}"
+        case aiohttp.ClientProxyConnectionError():
+            detail = f"no connection to the proxy before {where}: {_reason(error.os_error)}"
+        case aiohttp.ClientConnectorError():
+            detail = f"no connection to {where}: {_reason(error.os_error)}"
+        case UnicodeError():
+            detail = f"no address is known for {where}: no host can have this name"
+        case TimeoutError():
+            detail = f"no connection to {where} within {timeout_s:g} s"
+        case aiohttp.ClientResponseError():  # of a proxy, to CONNECT
+            return ProviderProtocol(may_have_worked=False, operator_detail="the proxy's answer is not HTTP")
+        case _:
+            detail = f"no connection to {where}: {_reason(error)}"
+    return ProviderUnavailable(may_have_worked=False, operator_detail=detail)
+
+
+def answer_failure(error: Exception, server: URL) -> RelayError:
+    """Makes the error for a request that was written and has no answer."""
+    where = address_of(server)
+    if isinstance(error, aiohttp.ClientResponseError):
+        detail = f"what {where} answers is not HTTP"
+        if server.scheme == "http":
+            detail += ": is its scheme https?"
+        return ProviderProtocol("the provider's answer is not HTTP", operator_detail=detail)
+    return ProviderUnavailable(
+        operator_detail=f"the connection to {where} was lost before the answer: {_reason(error)}"
+    )
+
+
+def body_failure(error: Exception, server: URL) -> RelayError:
+    """Makes the error for an answer that ended before its end."""
+    detail = f"the connection to {address_of(server)} was lost during the answer: {_reason(error)}"
+    return ProviderProtocol("the provider's answer was cut short", operator_detail=detail)
+
+
+def proxy_refusal(status: int) -> RelayError:
+    """Makes the error for a proxy that does not pass the request on."""
+    if status // 100 == 5:
+        detail = f"the proxy cannot reach the provider (HTTP {status})"
+        return ProviderUnavailable(may_have_worked=False, operator_detail=detail)
+    message = f"the proxy before the provider refuses (HTTP {status}): check HTTPS_PROXY"
+    return ProviderProtocol(message, may_have_worked=False)
+
+
+def address_of(server: URL) -> str:
+    """Returns host:port as it is written in a URL."""
+    return shown_address(server.host or "", server.port or 0)
+
+
+def _untrusted(error: Exception, where: str) -> RelayError:
+    reason = getattr(error, "verify_message", "") or type(error).__name__
+    detail = f"the TLS certificate of {where} is not trusted: {reason}"
+    return ProviderUnavailable(may_have_worked=False, repeat_helps=False, operator_detail=detail)
+
+
+def _no_tls(error: aiohttp.ClientConnectorSSLError, where: str) -> RelayError:
+    cause = error.os_error
+    reason = cause.reason if isinstance(cause, ssl.SSLError) and cause.reason else type(cause).__name__
+    fix = ": is its scheme http?" if reason in _NOT_TLS else ""
+    detail = f"no TLS with {where}: {reason.lower().replace('_', ' ')}{fix}"
+    return ProviderUnavailable(may_have_worked=False, repeat_helps=False, operator_detail=detail)
+
+
+_NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
+"""OpenSSL's words for an answer that is no TLS."""
+
+
+def _reason(error: BaseException) -> str:
+    """Says in the system's words what failed; never what the other side sent."""
+    number = getattr(error, "errno", None)
+    if isinstance(number, int) and number > 0:
+        return os.strerror(number).lower()
+    if isinstance(error, OSError) and error.strerror:  # a resolver's own
+        return error.strerror.lower()
+    return _WORDS.get(type(error), type(error).__name__)
+
+
+_WORDS = {
+    aiohttp.ServerDisconnectedError: "closed by the server",
+    aiohttp.ClientPayloadError: "closed by the server, or malformed",
+}

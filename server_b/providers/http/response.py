@@ -1,0 +1,66 @@
+"""One response: its status, its headers, and its body as it comes, decoded and bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Mapping
+
+import aiohttp
+from yarl import URL
+
+from llm_relay.errors import ProviderProtocol
+from server_b.providers.http.failures import FAILURES, body_failure
+
+MAX_DECODED_BYTES = 256 * 2**20
+"""How much a compressed body may unpack to: a small one can unpack to more than any machine has."""
+DRAIN_S = 0.1
+"""How long the end of a body may take once all that matters has come, before its connection is given up."""
+
+
+class Response:
+    """The response to one request. One reader takes its body, and closes it."""
+
+    def __init__(self, response: aiohttp.ClientResponse, server: URL) -> None:
+        self.status = response.status
+        self.headers: Mapping[str, str] = response.headers
+        """Names in any case; of a name that comes twice the first."""
+        self._response = response
+        self._server = server
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        """Yields the body as it comes; raises ProviderProtocol if it is cut short, malformed or unpacks to too much."""
+        content = self._response.content
+        left = MAX_DECODED_BYTES if "Content-Encoding" in self.headers else None
+        while True:
+            try:
+                chunk = await content.readany()
+            except FAILURES as error:
+                raise body_failure(error, self._server) from error
+            if not chunk:
+                return
+            if left is not None and (left := left - len(chunk)) < 0:
+                raise ProviderProtocol("the provider's answer is too large")
+            yield chunk
+
+    async def read(self, limit: int) -> bytes:
+        """Returns the whole body; raises ProviderProtocol for one that is cut short or larger than `limit` bytes."""
+        body = bytearray()
+        async for chunk in self.chunks():
+            body += chunk
+            if len(body) > limit:
+                raise ProviderProtocol("the provider's answer is too large")
+        return bytes(body)
+
+    async def drain(self) -> None:
+        """Reads on to the end of the body, so that the connection can serve another request; gives up soon."""
+        if self._response.content.at_eof():
+            return
+        with contextlib.suppress(TimeoutError, ProviderProtocol):
+            async with asyncio.timeout(DRAIN_S):
+                async for _ in self.chunks():
+                    pass
+
+    def close(self) -> None:
+        """Leaves the connection to other requests, or closes it at once where the body has not been read to its end."""
+        self._response.close()

@@ -1,0 +1,159 @@
+"""A server that cannot be reached: the operator is told what failed, where and why; nothing was sent, nothing spent."""
+
+import asyncio
+import re
+import socket
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from yarl import URL
+
+from llm_relay.errors import ProviderUnavailable, RelayError
+from scripts.certificates import Authority
+from server_b.providers.http import client as http_client
+from tests.support.raw_http import RawServer, asking, body_of, tls_for
+
+pytestmark = pytest.mark.anyio
+
+SAYS_HI = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nHi"
+
+
+async def failure(url: URL) -> RelayError:
+    async with asking(url) as client, asyncio.timeout(10):
+        with pytest.raises(RelayError) as raised:
+            await client.ask("POST", str(url), {}, b"{}")
+    assert not raised.value.may_have_worked
+    return raised.value
+
+
+def assert_unreachable(error: RelayError, detail: str) -> None:
+    assert type(error) is ProviderUnavailable
+    assert re.fullmatch(detail, error.operator_detail)
+    assert error.message == ProviderUnavailable.default_message
+
+
+async def test_a_server_that_is_not_there() -> None:
+    async with RawServer().listening() as url:
+        pass
+    assert_unreachable(await failure(url), rf"no connection to 127\.0\.0\.1:{url.port}: connection refused")
+
+
+@pytest.mark.parametrize("host", ["nowhere.invalid", f"{'a' * 70}.test"])
+async def test_a_name_without_an_address(host: str) -> None:
+    assert_unreachable(await failure(URL(f"http://{host}")), rf"no address is known for {host}:80: .+")
+
+
+async def test_a_server_that_accepts_and_keeps_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_client, "CONNECT_TIMEOUT_S", 0.1)
+    silent = RawServer()
+    async with silent.listening() as url, asyncio.timeout(5):
+        error = await failure(url.with_scheme("https"))
+        await silent.lost.wait()
+    assert_unreachable(error, rf"no connection to 127\.0\.0\.1:{url.port} within 0.1 s")
+
+
+async def test_a_server_that_speaks_no_tls() -> None:
+    server = RawServer(b"HTTP/1.1 400 Bad Request\r\n\r\n" + RawServer.CUT)
+    server.until = b"\x16"  # what a TLS handshake begins with
+    async with server.listening() as url:
+        error = await failure(url.with_scheme("https"))
+    assert_unreachable(error, rf"no TLS with 127\.0\.0\.1:{url.port}: .+: is its scheme http\?")
+
+
+async def test_a_server_that_speaks_tls_only(authority: Authority) -> None:
+    server = RawServer(SAYS_HI)
+    async with server.listening(tls_for(authority, "127.0.0.1")) as url, asking(url.with_scheme("http")) as client:
+        with pytest.raises(RelayError):
+            await client.ask("POST", str(url.with_scheme("http")), {}, b"{}")
+    assert server.requests == []
+
+
+async def test_a_connection_that_is_lost_during_the_handshake() -> None:
+    server = RawServer(RawServer.CUT)
+    server.until = b"\x16"
+    async with server.listening() as url:
+        error = await failure(url.with_scheme("https"))
+    assert_unreachable(error, rf"no connection to 127\.0\.0\.1:{url.port}: .+")
+
+
+@pytest.fixture
+def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
+    """Makes one that clients trust."""
+    authority = Authority(tmp_path, "ca")
+    monkeypatch.setenv("SSL_CERT_FILE", authority.ca_file)
+    return authority
+
+
+async def test_a_server_whose_certificate_is_trusted_is_asked_over_tls(authority: Authority) -> None:
+    server = RawServer(SAYS_HI, SAYS_HI)
+    async with server.listening(tls_for(authority, "127.0.0.1")) as url, asking(url) as client:
+        assert await body_of(await client.ask("GET", str(url))) == b"Hi"
+        assert await body_of(await client.ask("POST", str(url), {}, b"x" * 2**20)) == b"Hi"
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("another host's", "certificate is not valid for '127.0.0.1'.*|IP address mismatch.*"),
+        ("another authority's", "unable to get local issuer certificate|self-signed certificate.*"),
+    ],
+)
+async def test_a_certificate_that_does_not_fit_is_refused_and_the_reason_told(
+    authority: Authority, tmp_path: Path, fault: str, reason: str
+) -> None:
+    tls: ssl.SSLContext = tls_for(authority, "other.test")
+    if fault == "another authority's":
+        tls = tls_for(Authority(tmp_path, "other"), "127.0.0.1")
+    server = RawServer(SAYS_HI)
+    async with server.listening(tls) as url:
+        error = await failure(url)
+    where = rf"127\.0\.0\.1:{url.port}"
+    assert_unreachable(error, rf"the TLS certificate of {where} is not trusted: (?:{reason})")
+    assert not error.repeat_helps
+    assert server.requests == []
+
+
+# Names.
+
+
+@pytest.fixture
+def lookups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Notes the names under .test that are looked up: all mean this machine, late.test from its second time on."""
+    names: list[str] = []
+    look_up: Callable[..., Any] = socket.getaddrinfo
+
+    def noting(host: str, *arguments: Any, **options: Any) -> Any:
+        if not host.endswith(".test"):
+            return look_up(host, *arguments, **options)
+        names.append(host)
+        if names == ["late.test"]:
+            raise socket.gaierror("not yet")
+        return look_up("127.0.0.1", *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", noting)
+    return names
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])  # uvloop looks names up by itself
+async def test_a_name_is_looked_up_once_for_all_who_ask_at_once_though_one_leaves(lookups: list[str]) -> None:
+    server = RawServer(*[SAYS_HI] * 10)
+    async with server.listening() as url, asking(near := url.with_host("near.test")) as client, asyncio.timeout(5):
+        leaving, *staying = [asyncio.create_task(client.ask("GET", str(near))) for _ in range(11)]
+        await asyncio.sleep(0)
+        leaving.cancel()
+        answers = await asyncio.gather(*staying)
+        assert [await body_of(answer) for answer in answers] == [b"Hi"] * 10
+    assert lookups == ["near.test"]
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_name_that_was_not_found_is_looked_up_again(lookups: list[str]) -> None:
+    async with RawServer(SAYS_HI).listening() as url, asking(late := url.with_host("late.test")) as client:
+        with pytest.raises(ProviderUnavailable):
+            await client.ask("GET", str(late))
+        assert await body_of(await client.ask("GET", str(late))) == b"Hi"
+    assert lookups == ["late.test"] * 2
