@@ -36,18 +36,19 @@ def main() -> None:
 
 
 async def _serve(settings: ServerASettings) -> int:
-    from llm_relay.mcp.program import serve
+    from llm_relay.mcp.composition import serve_tools
     from server_a import tools
+    from server_a.mcp_server import create_server
 
     if settings.server_b_tls:
         await tools.connect()  # certificates that cannot be read stop the start, not the first call
-    return await serve(
-        tools.create_server(),
+    return await serve_tools(
+        create_server(),
         settings.mcp_transport,
         settings,
         name="Server A",
         port=settings.mcp_port_a,
-        port_name="MCP_PORT_A",
+        port_setting="MCP_PORT_A",
     )
 
 

@@ -15,4 +15,4 @@ class ServerASettings(DialSettings, McpServingSettings):
     mcp_transport: Literal["stdio", "sse", "http"] = Field(
         "stdio", description="How Server A speaks MCP where its command line does not say: stdio, sse or http"
     )
-    mcp_port_a: int = Field(8001, ge=0, le=65535, description="Port of Server A's MCP doors; 0: any free one")
+    mcp_port_a: int = Field(8001, ge=0, le=65535, description="Port of Server A over SSE and HTTP; 0: any free one")

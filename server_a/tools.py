@@ -1,6 +1,6 @@
-"""Server A's tools: coroutines for Python, and the same as MCP tools. Both ask Server B, and keep no key.
+"""Server A's tools as coroutines for Python. They ask Server B, and keep no key.
 
-The coroutines read the settings at their first use on an event loop, and keep one channel for each.
+They read the settings at their first use on an event loop, and keep one channel for each loop.
 """
 
 from __future__ import annotations
@@ -29,12 +29,6 @@ from llm_relay.tokens import ANONYMOUS
 
 if TYPE_CHECKING:
     from llm_relay.client.relay_client import RelayClient
-    from llm_relay.mcp.tools import ToolServer
-
-INSTRUCTIONS = (
-    "Asks a language model through Server B, which holds the keys. Use send_message_stream for long answers."
-    " If a call fails, its text says why and what to do."
-)
 
 
 async def _open_client() -> AsyncGenerator[RelayClient, None]:
@@ -65,11 +59,11 @@ async def send_message(
 ) -> AnswerDocument:
     """Sends a message to a language model and returns its whole answer, with what it cost.
 
-    `context` is the system prompt, `history` holds earlier turns, oldest first; `temperature` is 0 to 2.
+    `context` is the system prompt, `history` has the earlier turns, oldest first; `temperature` is 0 to 2.
     Raises RelayError.
     """
     prompt = prompt_of(message, context, history, model, temperature, max_tokens, request_id)
-    return answer_document(await _process(prompt))
+    return answer_document(await process(prompt))
 
 
 async def send_message_stream(
@@ -81,19 +75,19 @@ async def send_message_stream(
     max_tokens: int | None = None,
     request_id: str | None = None,
 ) -> str:
-    """Sends a message to a language model and returns its text, told as it comes to clients that show progress.
+    """Sends a message to a language model and returns the text of its answer.
 
-    Arguments are as in send_message. Raises RelayError, also where the answer was cut short.
+    Arguments are those of send_message. Raises RelayError, also if the answer was cut short.
     """
     prompt = prompt_of(message, context, history, model, temperature, max_tokens, request_id)
-    async with contextlib.aclosing(_stream_process(prompt)) as events:
+    async with contextlib.aclosing(stream_process(prompt)) as events:
         return "".join([event.text async for event in events if isinstance(event, Delta)])
 
 
 async def check_server_b_health() -> HealthDocument:
-    """Tells how well Server B and its provider are: healthy, degraded, or unhealthy if it cannot be reached.
+    """Returns the health of Server B and its provider: healthy, degraded, or unhealthy if it cannot be reached.
 
-    Raises RelayError where Server B is there and does not tell.
+    Raises RelayError if Server B is reached and refuses to answer.
     """
     client = await connect()
     try:
@@ -103,16 +97,13 @@ async def check_server_b_health() -> HealthDocument:
 
 
 async def list_available_models() -> ModelsDocument:
-    """Lists the models that a message can be sent to.
-
-    Raises RelayError.
-    """
+    """Returns the models that a message can be sent to. Raises RelayError."""
     client = await connect()
     return models_document(await client.list_models())
 
 
 async def get_server_b_config() -> ConfigDocument:
-    """Tells the provider, model, temperature and most tokens that are used where a message names none.
+    """Returns the provider, model, temperature and token limit that a message without its own uses.
 
     Raises RelayError.
     """
@@ -120,54 +111,19 @@ async def get_server_b_config() -> ConfigDocument:
     return config_document(await client.get_status())
 
 
-def create_server() -> ToolServer:
-    """Makes the MCP server of these tools."""
-    from llm_relay.mcp import texts
-    from llm_relay.mcp.message_tools import stream_tool, whole_tool
-    from llm_relay.mcp.tools import ToolServer, lookup_tool
-
-    return ToolServer(
-        "Server A",
-        [
-            whole_tool(send_message, title="Send a message", process=_process),
-            stream_tool(send_message_stream, title="Send a message, streamed", stream_process=_stream_process),
-            lookup_tool(
-                check_server_b_health,
-                title="Check Server B",
-                document=HealthDocument,
-                text=texts.health_text,
-                open_world=False,
-            ),
-            lookup_tool(
-                list_available_models,
-                title="List models",
-                document=ModelsDocument,
-                text=texts.models_text,
-                open_world=True,
-            ),
-            lookup_tool(
-                get_server_b_config,
-                title="Show Server B's defaults",
-                document=ConfigDocument,
-                text=texts.config_text,
-                open_world=False,
-            ),
-        ],
-        instructions=INSTRUCTIONS,
-    )
-
-
-async def _process(prompt: Prompt, caller: str = ANONYMOUS) -> Answer:
+async def process(prompt: Prompt, caller: str = ANONYMOUS) -> Answer:
+    """Answers a caller's prompt whole. Raises RelayError."""
     client = await connect()
-    return await client.process(prompt, on_behalf_of=_named(caller))
+    return await client.process(prompt, on_behalf_of=_on_behalf_of(caller))
 
 
-async def _stream_process(prompt: Prompt, caller: str = ANONYMOUS) -> AsyncGenerator[Event, None]:
+async def stream_process(prompt: Prompt, caller: str = ANONYMOUS) -> AsyncGenerator[Event, None]:
+    """Streams the answer to a caller's prompt. Raises RelayError."""
     client = await connect()
-    async with contextlib.aclosing(client.stream_process(prompt, on_behalf_of=_named(caller))) as events:
+    async with contextlib.aclosing(client.stream_process(prompt, on_behalf_of=_on_behalf_of(caller))) as events:
         async for event in events:
             yield event
 
 
-def _named(caller: str) -> str:
+def _on_behalf_of(caller: str) -> str:
     return "" if caller == ANONYMOUS else caller

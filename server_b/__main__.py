@@ -21,7 +21,7 @@ from server_b.composition import open_relay
 from server_b.settings import ServerBSettings
 
 if TYPE_CHECKING:
-    from llm_relay.mcp.program import McpTransport
+    from llm_relay.mcp.composition import McpTransport
 
 PROGRAM = "server_b"
 EXIT_CANNOT_LISTEN = 1
@@ -107,7 +107,7 @@ def _certificates(settings: ServerBSettings) -> ServerCertificates | None:
 
 
 async def _serve_mcp(settings: ServerBSettings, mode: McpTransport) -> int:
-    from server_b.tools import serve_mcp
+    from server_b.mcp_server import serve_mcp
 
     return await serve_mcp(settings, mode)
 

@@ -1,6 +1,6 @@
-"""Server B's own tools: coroutines for Python, and the same as MCP tools, on the Relay without a hop.
+"""Server B's tools as coroutines for Python. They use the Relay directly, without gRPC.
 
-The coroutines read the settings at their first use on an event loop, and keep one Relay for each.
+They read the settings at their first use on an event loop, and keep one Relay for each loop.
 """
 
 from __future__ import annotations
@@ -25,15 +25,7 @@ from llm_relay.program.per_loop import PerLoop
 from llm_relay.tokens import ANONYMOUS
 
 if TYPE_CHECKING:
-    from llm_relay.mcp.program import McpTransport
-    from llm_relay.mcp.tools import ToolServer
     from server_b.core.relay import Relay
-    from server_b.settings import ServerBSettings
-
-INSTRUCTIONS = (
-    "Asks the language model that this server is set up for. Use process_message_stream for long answers."
-    " If a call fails, its text says why and what to do."
-)
 
 
 def _open_relay() -> AsyncGenerator[Relay, None]:
@@ -63,11 +55,11 @@ async def process_message(
 ) -> AnswerDocument:
     """Sends a message to a language model and returns its whole answer, with what it cost.
 
-    `context` is the system prompt, `history` holds earlier turns, oldest first; `temperature` is 0 to 2.
+    `context` is the system prompt, `history` has the earlier turns, oldest first; `temperature` is 0 to 2.
     Raises RelayError.
     """
     prompt = prompt_of(message, context, history, model, temperature, max_tokens, request_id)
-    return answer_document(await _process(prompt))
+    return answer_document(await process(prompt))
 
 
 async def process_message_stream(
@@ -79,76 +71,35 @@ async def process_message_stream(
     max_tokens: int | None = None,
     request_id: str | None = None,
 ) -> str:
-    """Sends a message to a language model and returns its text, told as it comes to clients that show progress.
+    """Sends a message to a language model and returns the text of its answer.
 
-    Arguments are as in process_message. Raises RelayError, also where the answer was cut short.
+    Arguments are those of process_message. Raises RelayError, also if the answer was cut short.
     """
     prompt = prompt_of(message, context, history, model, temperature, max_tokens, request_id)
-    async with contextlib.aclosing(_stream_process(prompt)) as events:
+    async with contextlib.aclosing(stream_process(prompt)) as events:
         return "".join([event.text async for event in events if isinstance(event, Delta)])
 
 
 async def get_provider_info() -> ConfigDocument:
-    """Tells the provider, model, temperature and most tokens that are used where a message names none."""
+    """Returns the provider, model, temperature and token limit that a message without its own uses."""
     relay = await connect()
     return config_document(relay.status())
 
 
 async def health_check() -> HealthDocument:
-    """Tells how well this server and its provider are: healthy or degraded."""
+    """Returns the health of this server and its provider: healthy or degraded."""
     relay = await connect()
     return health_document(relay.status())
 
 
-def create_server() -> ToolServer:
-    """Makes the MCP server of these tools."""
-    from llm_relay.mcp import texts
-    from llm_relay.mcp.message_tools import stream_tool, whole_tool
-    from llm_relay.mcp.tools import ToolServer, lookup_tool
-
-    return ToolServer(
-        "Server B",
-        [
-            whole_tool(process_message, title="Process a message", process=_process),
-            stream_tool(process_message_stream, title="Process a message, streamed", stream_process=_stream_process),
-            lookup_tool(
-                get_provider_info,
-                title="Show the provider",
-                document=ConfigDocument,
-                text=texts.config_text,
-                open_world=False,
-            ),
-            lookup_tool(
-                health_check,
-                title="Check health",
-                document=HealthDocument,
-                text=texts.health_text,
-                open_world=False,
-            ),
-        ],
-        instructions=INSTRUCTIONS,
-    )
-
-
-async def serve_mcp(settings: ServerBSettings, transport: McpTransport) -> int:
-    """Serves these tools until told to stop; returns the exit code.
-
-    Raises SettingsError or ValueError, naming the setting, for what must not or cannot be served.
-    """
-    from llm_relay.mcp.program import serve
-
-    await connect()  # a missing key stops the start, not the first call
-    return await serve(
-        create_server(), transport, settings, name="Server B", port=settings.mcp_port_b, port_name="MCP_PORT_B"
-    )
-
-
-async def _process(prompt: Prompt, caller: str = ANONYMOUS) -> Answer:
+async def process(prompt: Prompt, caller: str = ANONYMOUS) -> Answer:
+    """Answers a caller's prompt whole. Raises RelayError."""
     relay = await connect()
     return await relay.process(prompt, caller=caller, door="mcp")
 
 
-async def _stream_process(prompt: Prompt, caller: str = ANONYMOUS) -> AsyncGenerator[Event, None]:
+async def stream_process(prompt: Prompt, caller: str = ANONYMOUS) -> AsyncGenerator[Event, None]:
+    """Streams the answer to a caller's prompt. Raises RelayError."""
     relay = await connect()
     async with contextlib.aclosing(relay.stream_process(prompt, caller=caller, door="mcp")) as events:
         async for event in events:

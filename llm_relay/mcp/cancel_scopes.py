@@ -1,26 +1,21 @@
-"""Cancellation between anyio, which the MCP SDK runs on, and asyncio, which the relay and grpc.aio run on."""
+"""A group of cancel scopes that are cancelled together."""
 
 from __future__ import annotations
 
-import asyncio
 import weakref
-from collections.abc import Coroutine
-from typing import Any, TypeVar
 
 import anyio
 
-T = TypeVar("T")
-
 
 class CancelScopes:
-    """Scopes that one call of `cancel` cancels, those that are made later too."""
+    """Makes scopes that one call of `cancel` cancels, including those made later."""
 
     def __init__(self) -> None:
         self.cancelled = False
         self._scopes: weakref.WeakSet[anyio.CancelScope] = weakref.WeakSet()
 
     def scope(self) -> anyio.CancelScope:
-        """Makes a scope; once cancelled, its block is left at its next wait, and execution goes on after it."""
+        """Makes a scope. Once cancelled, its block is left at its next await, and execution continues after it."""
         scope = anyio.CancelScope()
         self._scopes.add(scope)
         if self.cancelled:
@@ -32,20 +27,3 @@ class CancelScopes:
         self.cancelled = True
         for scope in tuple(self._scopes):
             scope.cancel()
-
-
-async def apart(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Runs a coroutine in a task of its own, which is cancelled once when this one is, and waited for.
-
-    anyio knows a cancellation of its own by the text of the CancelledError. grpc.aio raises one without it, and
-    anyio then cancels everything around: one cancelled call would end the session with all its other calls.
-    """
-    task = asyncio.create_task(coroutine)
-    try:
-        await asyncio.wait([task])
-    except asyncio.CancelledError:
-        task.cancel()
-        with anyio.CancelScope(shield=True):
-            await asyncio.wait([task])
-        raise
-    return task.result()

@@ -1,4 +1,4 @@
-"""The message tools: a prompt's JSON schema, and the whole and the streamed answer."""
+"""The message tools: one returns an answer whole, the other reports its text as it arrives."""
 
 from __future__ import annotations
 
@@ -10,60 +10,22 @@ import mcp_types
 
 from llm_relay.documents import AnswerDocument, FinishDocument, answer_document, finish_document, prompt_from_document
 from llm_relay.errors import Internal
+from llm_relay.mcp import tool
+from llm_relay.mcp.finish_notices import with_finish_notice
 from llm_relay.mcp.progress import Progress
-from llm_relay.mcp.results import Said
-from llm_relay.mcp.tools import Asking, Tool, create_tool
-from llm_relay.messages import (
-    MAX_TEMPERATURE,
-    MAX_TOKENS_LIMIT,
-    REQUEST_ID_PATTERN,
-    Answer,
-    Delta,
-    Event,
-    Finished,
-    Prompt,
-    Started,
-)
+from llm_relay.mcp.prompt_arguments import PROMPT_ARGUMENTS
+from llm_relay.mcp.tool import CallContext, Tool, create_tool
+from llm_relay.mcp.tool_results import ToolOutput
+from llm_relay.messages import Answer, Delta, Event, Finished, Prompt, Started
 
 Process = Callable[[Prompt, str], Awaitable[Answer]]
 """Answers a caller's prompt whole."""
 StreamProcess = Callable[[Prompt, str], AsyncGenerator[Event, None]]
 """Streams the answer to a caller's prompt."""
 
-_TURN: dict[str, Any] = {
-    "type": "object",
-    "properties": {"role": {"enum": ["user", "assistant"]}, "text": {"type": "string"}},
-    "required": ["role", "text"],
-    "additionalProperties": False,
-}
-PROMPT: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "message": {"type": "string", "minLength": 1, "description": "What to say to the model; not blank"},
-        "context": {"type": "string", "description": "System prompt"},
-        "history": {"type": "array", "items": _TURN, "description": "Earlier turns, oldest first"},
-        "model": {"type": "string", "description": "Model to ask; the server's default if absent"},
-        "temperature": {
-            "type": "number",
-            "minimum": 0,
-            "maximum": MAX_TEMPERATURE,
-            "description": "0 (steady) to 2 (wild); the server's default if absent",
-        },
-        "max_tokens": {
-            "type": "integer",
-            "minimum": 1,
-            "maximum": MAX_TOKENS_LIMIT,
-            "description": "Most tokens of the answer; the server's default if absent",
-        },
-        "request_id": {
-            "type": "string",
-            "pattern": f"^{REQUEST_ID_PATTERN}$",
-            "description": "Idempotency key: a call that is repeated with it is answered once and paid for once",
-        },
-    },
-    "required": ["message"],
-    "additionalProperties": False,
-}
+WHOLE = "Asks a language model and returns its whole answer."
+STREAMED = "Asks a language model and returns its text, reported as progress while it is written; for long answers."
+NO_MEMORY = "The model remembers nothing between calls: pass earlier turns in `history`."
 
 
 class StreamedDocument(FinishDocument):
@@ -72,31 +34,37 @@ class StreamedDocument(FinishDocument):
     text: str
 
 
-def whole_tool(function: Callable[..., object], *, title: str, process: Process) -> Tool:
-    """Makes the tool that answers a prompt whole, with a sign of life now and then."""
+def create_whole_tool(name: str, *, title: str, hint: str, process: Process) -> Tool:
+    """Makes the tool that returns an answer whole. `hint` ends its description, with what its server knows."""
 
-    async def answer(arguments: Mapping[str, Any], asking: Asking) -> Said:
+    async def answer(arguments: Mapping[str, Any], context: CallContext) -> ToolOutput:
         prompt = prompt_from_document(arguments)
-        async with asking.progress.telling():
-            answer = await process(prompt, asking.caller)
-        return Said(answer.text, answer_document(answer))
+        async with context.progress.reporting():
+            answer = await process(prompt, context.caller)
+        text = with_finish_notice(answer.text, answer.finished.finish_reason)
+        return ToolOutput(text=text, document=answer_document(answer))
 
-    return _message_tool(function, title, AnswerDocument, answer)
+    return _create(name, title, f"{WHOLE} {NO_MEMORY} {hint}", AnswerDocument, answer)
 
 
-def stream_tool(function: Callable[..., object], *, title: str, stream_process: StreamProcess) -> Tool:
-    """Makes the tool that tells of the answer's text by progress as it comes, and ends with the whole of it."""
+def create_stream_tool(name: str, *, title: str, hint: str, stream_process: StreamProcess) -> Tool:
+    """Makes the tool that reports the text as progress, and ends with the whole of it. `hint` is as above."""
 
-    async def answer(arguments: Mapping[str, Any], asking: Asking) -> Said:
+    async def answer(arguments: Mapping[str, Any], context: CallContext) -> ToolOutput:
         prompt = prompt_from_document(arguments)
-        async with asking.progress.telling(), contextlib.aclosing(stream_process(prompt, asking.caller)) as events:
-            document = await _streamed(events, asking.progress)
-        return Said(document["text"], document)
+        async with (
+            context.progress.reporting(),
+            contextlib.aclosing(stream_process(prompt, context.caller)) as events,
+        ):
+            text, started, finished = await _followed(events, context.progress)
+        document = StreamedDocument(text=text, **finish_document(started.request_id, started.provider, finished))
+        return ToolOutput(text=with_finish_notice(text, finished.finish_reason), document=document)
 
-    return _message_tool(function, title, StreamedDocument, answer)
+    return _create(name, title, f"{STREAMED} {NO_MEMORY} {hint}", StreamedDocument, answer)
 
 
-async def _streamed(events: AsyncGenerator[Event, None], progress: Progress) -> StreamedDocument:
+async def _followed(events: AsyncGenerator[Event, None], progress: Progress) -> tuple[str, Started, Finished]:
+    """Reports the text of a stream; returns the whole of it with the stream's first and last event."""
     texts: list[str] = []
     started: Started | None = None
     finished: Finished | None = None
@@ -105,24 +73,24 @@ async def _streamed(events: AsyncGenerator[Event, None], progress: Progress) -> 
             case Delta():
                 texts.append(event.text)
                 progress.add(event.text)
-                await progress.room()
+                await progress.wait_for_room()
             case Started():
                 started = event
             case Finished():
                 finished = event
     if started is None or finished is None:
         raise Internal
-    return {"text": "".join(texts), **finish_document(started.request_id, started.provider, finished)}
+    return "".join(texts), started, finished
 
 
-def _message_tool(
-    function: Callable[..., object],
-    title: str,
-    document: type,
-    answer: Callable[[Mapping[str, Any], Asking], Awaitable[Said]],
-) -> Tool:
-    # Not read-only: a call spends money. Not idempotent either, unless it bears a request_id.
-    annotations = mcp_types.ToolAnnotations(
-        title=title, read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True
+def _create(name: str, title: str, description: str, document: type, answer: tool.Answer) -> Tool:
+    # Not read-only, because a call spends money.
+    return create_tool(
+        name,
+        title=title,
+        description=description,
+        annotations=mcp_types.ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=True),
+        input_schema=PROMPT_ARGUMENTS,
+        document=document,
+        answer=answer,
     )
-    return create_tool(function, annotations=annotations, arguments=PROMPT, document=document, answer=answer)

@@ -1,4 +1,4 @@
-"""Progress notifications: an answer's text as it comes, and a sign of life while there is none."""
+"""Progress notifications: an answer's text as it arrives, and a sign of life while there is none."""
 
 from __future__ import annotations
 
@@ -7,83 +7,83 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 INTERVAL_S = 0.1
-"""Least time between two notifications."""
+"""Shortest time between two notifications."""
 HEARTBEAT_S = 10.0
-"""Longest silence: clients give up after 60 s, some of them unless they hear of progress."""
+"""Longest silence: clients give up after 60 s, some of them unless they receive progress."""
 SETTLE_S = 0.03
-"""Least time between the last notification and the result: TypeScript clients lose progress that comes with it."""
+"""Shortest time between the last notification and the result: TypeScript clients lose progress that comes with it."""
 
 READ_AHEAD_CHARS = 256 * 1024
-"""How much text a client may leave untold, before the call is made to wait."""
+"""How much text may wait for a slow client before its call is made to wait."""
 
-Send = Callable[[float, float | None, str | None], Awaitable[None]]
+Notify = Callable[[float, float | None, str | None], Awaitable[None]]
 """Sends one notification: progress, total, message."""
 
 
 class Progress:
-    """Tells a client how its call gets on: the first text at once, then what has gathered each INTERVAL_S.
+    """Reports a call's text to its client: the first text at once, then what has gathered, every INTERVAL_S.
 
-    What has not been told by the end is left to the result.
+    Text that is still unsent when the call ends is left to the result.
     """
 
-    def __init__(self, send: Send | None, *, heartbeat_s: float = HEARTBEAT_S) -> None:
-        """`send` None: the client did not ask to be told. `heartbeat_s` is the longest silence, in seconds."""
-        self._send = send
+    def __init__(self, notify: Notify | None, *, heartbeat_s: float = HEARTBEAT_S) -> None:
+        """`notify` is None if the client asked for no progress. `heartbeat_s` is the longest silence, in seconds."""
+        self._notify = notify
         self._heartbeat_s = heartbeat_s
-        self._untold: list[str] = []
-        self._untold_chars = 0
-        self._more = asyncio.Event()
-        self._told = asyncio.Event()
-        self._told_count = 0
-        self._told_at = -SETTLE_S
+        self._unsent: list[str] = []
+        self._unsent_chars = 0
+        self._has_text = asyncio.Event()
+        self._was_sent = asyncio.Event()
+        self._count = 0
         self._now = asyncio.get_running_loop().time
+        self._last_sent_at = self._now() - SETTLE_S
 
     def add(self, text: str) -> None:
-        """Has more text told."""
-        if self._send is not None:
-            self._untold.append(text)
-            self._untold_chars += len(text)
-            self._more.set()
+        """Adds text to report."""
+        if self._notify is not None:
+            self._unsent.append(text)
+            self._unsent_chars += len(text)
+            self._has_text.set()
 
-    async def room(self) -> None:
+    async def wait_for_room(self) -> None:
         """Waits until the client has taken enough of what was added."""
-        while self._untold_chars > READ_AHEAD_CHARS:
-            self._told.clear()
-            await self._told.wait()
+        while self._unsent_chars > READ_AHEAD_CHARS:
+            self._was_sent.clear()
+            await self._was_sent.wait()
 
     @contextlib.asynccontextmanager
-    async def telling(self) -> AsyncIterator[None]:
-        """Tells of progress while the block runs; afterwards a result may be sent."""
-        if self._send is None:
+    async def reporting(self) -> AsyncIterator[None]:
+        """Reports progress while the block runs. After the block a result may be sent."""
+        if self._notify is None:
             yield
             return
-        telling = asyncio.create_task(self._tell(self._send))
-        telling.add_done_callback(self._tell_no_more)
+        reports = asyncio.create_task(self._report(self._notify))
+        reports.add_done_callback(self._stop_waiting)
         try:
             yield
         finally:
-            telling.cancel()
-            await asyncio.wait([telling])
-            await asyncio.sleep(self._told_at + SETTLE_S - self._now())
+            reports.cancel()
+            await asyncio.wait([reports])
+            await asyncio.sleep(self._last_sent_at + SETTLE_S - self._now())
 
-    def _tell_no_more(self, _: asyncio.Task[None]) -> None:
-        self._send = None
-        self._untold_chars = 0
-        self._told.set()
+    def _stop_waiting(self, _: asyncio.Task[None]) -> None:
+        self._notify = None
+        self._unsent_chars = 0
+        self._was_sent.set()
 
-    async def _tell(self, send: Send) -> None:
+    async def _report(self, notify: Notify) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._heartbeat_s):
-                    await self._more.wait()
-            text = "".join(self._untold)
-            self._untold.clear()
-            self._untold_chars = 0
-            self._more.clear()
-            self._told_count += 1
+                    await self._has_text.wait()
+            text = "".join(self._unsent)
+            self._unsent.clear()
+            self._unsent_chars = 0
+            self._has_text.clear()
+            self._count += 1
             try:
-                await send(self._told_count, None, text or None)
+                await notify(self._count, None, text or None)
             finally:
-                self._told_at = self._now()
-                self._told.set()
+                self._last_sent_at = self._now()
+                self._was_sent.set()
             await asyncio.sleep(INTERVAL_S)

@@ -10,6 +10,7 @@ import pytest
 
 from server_b.providers.base import Text
 from tests.server_a.conftest import OpenBehind
+from tests.support.logged import without_time
 from tests.support.mcp_stdio import MODERN_META, STOP_LIMIT_S, StdioServer, stdio_server
 from tests.support.scripted import ENDING, OPENING, End
 
@@ -30,7 +31,7 @@ async def test_stdout_bears_the_protocol_alone_and_stderr_the_start(behind: Open
         assert answer["result"]["content"] == [{"type": "text", "text": "Hello"}]
         assert await server.close_stdin() == 0
         assert all(message["jsonrpc"] == "2.0" for message in server.messages)
-    assert server.log == ["Starting Server A (MCP) with STDIO transport\n"]
+    assert [without_time(line) for line in server.log] == ["INFO relay Starting Server A (MCP) with STDIO transport"]
 
 
 async def test_a_modern_client_needs_no_handshake(behind: OpenBehind) -> None:

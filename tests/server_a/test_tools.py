@@ -13,7 +13,7 @@ from mcp_types import CallToolResult
 
 import server_a
 from llm_relay.errors import InvalidRequest, ProviderProtocol, ServerBUnavailable
-from server_a.tools import create_server
+from server_a.mcp_server import create_server
 from tests.server_a.conftest import Behind, OpenBehind
 from tests.support.programs import environment
 from tests.support.scripted import HELLO, USAGE

@@ -14,7 +14,8 @@ from mcp import Client
 
 import server_b
 from llm_relay.errors import InvalidRequest, ProviderProtocol
-from server_b.tools import create_server
+from server_b.mcp_server import create_server
+from tests.support.logged import without_time
 from tests.support.mcp_stdio import MODERN_META, stdio_server
 from tests.support.programs import environment, running
 
@@ -126,7 +127,7 @@ async def test_over_stdio_a_signal_and_the_end_of_input_end_it_with_a_call_under
         assert first is not None
         assert first["method"] == "notifications/progress"
         assert await (server.stop(number) if number else server.close_stdin()) == 0
-    assert server.log[0] == "Starting Server B (MCP) with STDIO transport\n"
+    assert without_time(server.log[0]) == "INFO relay Starting Server B (MCP) with STDIO transport"
     calls = [line for line in server.log if CALL_LINE in line]
     assert len(calls) == 1
     assert "outcome=CANCELLED" in calls[0]
@@ -147,7 +148,9 @@ async def test_over_http_the_token_names_the_caller(tmp_path: Path) -> None:
             answer = await http.post(f"http://{program.address}/mcp", json=body, headers=headers)
         assert answer.json()["result"]["isError"] is False
         assert await program.stop() == 0
-    assert program.lines[0] == f"Starting Server B (MCP) with HTTP transport on {program.address}\n"
+    assert (
+        without_time(program.lines[0]) == f"INFO relay Starting Server B (MCP) with HTTP transport on {program.address}"
+    )
     assert [line for line in program.lines if CALL_LINE in line and "caller=ann" in line]
 
 

@@ -37,7 +37,7 @@ class Client:
 async def test_the_first_text_is_told_at_once_and_the_rest_as_it_gathers() -> None:
     client = Client()
     progress = Progress(client.hear)
-    async with progress.telling():
+    async with progress.reporting():
         progress.add("The ")
         await client.until_told(1)
         for text in ("relay ", "carries ", "words."):
@@ -50,7 +50,7 @@ async def test_the_first_text_is_told_at_once_and_the_rest_as_it_gathers() -> No
 async def test_what_is_untold_at_the_end_is_left_to_the_result() -> None:
     client = Client()
     progress = Progress(client.hear)
-    async with progress.telling():
+    async with progress.reporting():
         progress.add("The ")
         await client.until_told(1)
         progress.add("end.")
@@ -60,7 +60,7 @@ async def test_what_is_untold_at_the_end_is_left_to_the_result() -> None:
 async def test_the_result_keeps_its_distance_from_the_last_notification() -> None:
     client = Client()
     progress = Progress(client.hear)
-    async with progress.telling():
+    async with progress.reporting():
         progress.add("Hi")
         await client.until_told(1)
     assert asyncio.get_running_loop().time() - client.at[0] >= SETTLE_S - CLOCK_GRAIN_S
@@ -69,7 +69,7 @@ async def test_the_result_keeps_its_distance_from_the_last_notification() -> Non
 async def test_silence_is_broken_by_signs_of_life_without_text() -> None:
     client = Client()
     progress = Progress(client.hear, heartbeat_s=0.01)
-    async with progress.telling():
+    async with progress.reporting():
         await client.until_told(2)
         progress.add("At last")
         await client.until_told(4)
@@ -81,9 +81,9 @@ async def test_silence_is_broken_by_signs_of_life_without_text() -> None:
 
 async def test_nothing_is_told_to_who_did_not_ask() -> None:
     progress = Progress(None, heartbeat_s=0)
-    async with progress.telling():
+    async with progress.reporting():
         progress.add("Hi")
-    assert not progress._untold
+    assert not progress._unsent
 
 
 async def test_a_failed_call_ends_the_telling() -> None:
@@ -92,7 +92,7 @@ async def test_a_failed_call_ends_the_telling() -> None:
     tasks = asyncio.all_tasks()
 
     async def fail() -> None:
-        async with progress.telling():
+        async with progress.reporting():
             await client.until_told(1)
             raise LookupError
 
@@ -109,11 +109,11 @@ async def test_a_client_that_takes_nothing_makes_the_call_wait() -> None:
         await taking.wait()
 
     progress = Progress(hear)
-    async with progress.telling(), asyncio.timeout(LIMIT_S):
+    async with progress.reporting(), asyncio.timeout(LIMIT_S):
         progress.add("first")
         await asked.wait()
         progress.add("x" * (READ_AHEAD_CHARS + 1))
-        waiting = asyncio.create_task(progress.room())
+        waiting = asyncio.create_task(progress.wait_for_room())
         await asyncio.sleep(0)
         assert not waiting.done()
         taking.set()
@@ -125,6 +125,6 @@ async def test_a_client_that_is_gone_makes_no_call_wait() -> None:
         raise ConnectionError
 
     progress = Progress(hear)
-    async with progress.telling(), asyncio.timeout(LIMIT_S):
+    async with progress.reporting(), asyncio.timeout(LIMIT_S):
         progress.add("x" * (READ_AHEAD_CHARS + 1))
-        await progress.room()
+        await progress.wait_for_room()

@@ -13,6 +13,7 @@ import httpx2
 import pytest
 
 from scripts.certificates import Authority
+from tests.support.logged import without_time
 from tests.support.mcp_stdio import MODERN_META, STOP_LIMIT_S, stdio_server
 from tests.support.programs import Program, running
 from tests.support.scripted import End, ScriptedProvider
@@ -182,7 +183,9 @@ async def test_a_signal_ends_it_well_with_a_call_and_a_stream_under_way(
         assert await program.stop(number, within_s=STOP_LIMIT_S) == 0
         assert await provider.until_ended() is End.ABORTED
         assert "DRAINING" in await answers
-    assert program.lines == [f"Starting Server A (MCP) with {transport.upper()} transport on {program.address}\n"]
+    assert [without_time(line) for line in program.lines] == [
+        f"INFO relay Starting Server A (MCP) with {transport.upper()} transport on {program.address}"
+    ]
 
 
 async def _under_way(http: httpx2.AsyncClient) -> asyncio.Task[str]:

@@ -1,15 +1,12 @@
-"""What both MCP programs do with their settings: announce themselves, check the exposure, serve."""
+"""From a program's settings to its MCP server: checks the exposure, announces the start, serves."""
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import sys
-from collections.abc import Callable
 from typing import Literal
 
 from llm_relay.mcp.serving import serve_http, serve_stdio
-from llm_relay.mcp.tools import ToolServer
+from llm_relay.mcp.tool_server import ToolServer
 from llm_relay.program.settings import McpServingSettings, check_exposure
 from llm_relay.tls.http import http_certificates
 
@@ -18,20 +15,20 @@ McpTransport = Literal["stdio", "sse", "http"]
 logger = logging.getLogger("relay")
 
 
-async def serve(
-    tools: ToolServer, transport: McpTransport, settings: McpServingSettings, *, name: str, port: int, port_name: str
+async def serve_tools(
+    tools: ToolServer, transport: McpTransport, settings: McpServingSettings, *, name: str, port: int, port_setting: str
 ) -> int:
     """Serves the tools until told to stop; returns the exit code.
 
-    `name` is announced on stderr, `port_name` is the setting of `port`. Raises SettingsError or ValueError, naming
-    the setting, for what must not or cannot be served.
+    `name` is the program's in its start line, `port_setting` the name of the setting that holds `port`. Raises
+    SettingsError or ValueError, naming the setting, for what must not or cannot be served.
     """
-    announce = _announcing(settings, f"Starting {name} (MCP) with {transport.upper()} transport")
+    announcement = f"Starting {name} (MCP) with {transport.upper()} transport"
     if transport == "stdio":
-        announce("")
-        await serve_stdio(tools)
+        logger.info(announcement)
+        await serve_stdio(tools, settings.max_message_bytes)
         return 0
-    from llm_relay.mcp.http import Door
+    from llm_relay.mcp.http.endpoint import HttpEndpoint
 
     certificates = http_certificates(settings.http_tls_cert_file, settings.http_tls_key_file)
     check_exposure(
@@ -41,10 +38,10 @@ async def serve(
         tls=certificates is not None,
         insecure=settings.relay_insecure,
     )
-    door = Door(
+    endpoint = HttpEndpoint(
         host=settings.mcp_host,
         port=port,
-        port_name=port_name,
+        port_setting=port_setting,
         allowed_hosts=_listed(settings.mcp_allowed_hosts),
         allowed_origins=_listed(settings.mcp_allowed_origins),
         tokens=settings.tokens,
@@ -53,18 +50,9 @@ async def serve(
         drain_s=settings.drain_seconds,
         stall_s=settings.stall_seconds,
     )
-    return await serve_http(tools, transport, door, lambda host, port: announce(f" on {host}:{port}"))
-
-
-def _announcing(settings: McpServingSettings, text: str) -> Callable[[str], None]:
-    def announce(where: str) -> None:
-        if settings.log_format == "json":
-            logger.info("%s%s", text, where)
-        else:
-            with contextlib.suppress(OSError):  # a full disk for one, where the log goes on without lines too
-                sys.stderr.write(f"{text}{where}\n")
-
-    return announce
+    return await serve_http(
+        tools, transport, endpoint, lambda host, port: logger.info("%s on %s:%d", announcement, host, port)
+    )
 
 
 def _listed(names: str) -> tuple[str, ...]:

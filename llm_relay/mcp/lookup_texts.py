@@ -1,4 +1,4 @@
-"""Documents as short text for a model to read."""
+"""The documents of the lookup tools as short text for a model to read."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from llm_relay.documents import ConfigDocument, HealthDocument, ModelsDocument
 
 
 def health_text(document: HealthDocument) -> str:
-    """Puts a server's health in a sentence or two."""
+    """Describes a server's health in a few sentences."""
     sentences = [f"{document.get('server', 'Server B')} is {document['status']}."]
     if "error" in document:
         sentences.append(f"{document['error']}.")
     if "ai" in document:
         provider = document["ai"]
-        trouble = f" ({provider['error']})" if "error" in provider else ""
-        sentences.append(f"Its provider {document.get('provider', '')} is {provider['status']}{trouble}.")
+        reason = f" ({provider['error']})" if "error" in provider else ""
+        sentences.append(f"Its provider {document.get('provider', '')} is {provider['status']}{reason}.")
     if "messagesProcessed" in document:
         sentences.append(f"It has processed {document['messagesProcessed']} messages.")
     return " ".join(sentences)
@@ -28,8 +28,8 @@ def models_text(document: ModelsDocument) -> str:
 
 
 def config_text(document: ConfigDocument) -> str:
-    """Puts the defaults in a sentence."""
+    """Describes the defaults in a sentence."""
     return (
-        f"Where a message names nothing else: provider {document['provider']}, model {document['defaultModel']},"
+        f"Defaults: provider {document['provider']}, model {document['defaultModel']},"
         f" temperature {document['temperature']:g}, at most {document['maxTokens']} tokens."
     )

@@ -8,7 +8,7 @@ from mcp_types import CallToolResult
 
 from llm_relay import errors
 from llm_relay.errors import ERRORS_BY_REASON, RelayError, Violation
-from llm_relay.mcp.results import MENDS, Said, error_result, result_of
+from llm_relay.mcp.tool_results import ADVICE, ToolOutput, error_result, success_result
 from llm_relay.messages import Cost, Finished, Usage
 
 
@@ -16,8 +16,8 @@ def text_of(result: CallToolResult) -> str:
     return str(result.content[0].text)  # type: ignore[union-attr]
 
 
-def test_every_error_has_a_mend() -> None:
-    assert set(MENDS) == set(ERRORS_BY_REASON.values())
+def test_there_is_advice_for_every_error() -> None:
+    assert set(ADVICE) == set(ERRORS_BY_REASON.values())
 
 
 @pytest.mark.parametrize("error_type", ERRORS_BY_REASON.values(), ids=ERRORS_BY_REASON)
@@ -26,7 +26,7 @@ def test_an_error_says_its_reason_what_happened_what_to_do_and_of_which_call(err
     assert result.is_error
     assert result.structured_content is None
     assert text_of(result) == (
-        f"{error_type.reason}: {error_type.default_message}. {MENDS[error_type]} (request_id r-1)"
+        f"{error_type.reason}: {error_type.default_message}. {ADVICE[error_type]} (request_id r-1)"
     )
     assert result.meta == {"reason": error_type.reason, "requestId": "r-1"}
 
@@ -67,7 +67,7 @@ def test_what_a_failed_call_has_spent_is_told() -> None:
 
 
 def test_an_answer_is_text_for_the_model_and_a_document_for_the_program() -> None:
-    result = result_of(Said("Hi", {"aiResponse": "Hi"}))
+    result = success_result(ToolOutput(text="Hi", document={"aiResponse": "Hi"}))
     assert not result.is_error
     assert text_of(result) == "Hi"
     assert result.structured_content == {"aiResponse": "Hi"}

@@ -1,0 +1,20 @@
+"""What a model is told about an answer that is not whole: many clients pass it the text and nothing else."""
+
+from __future__ import annotations
+
+from llm_relay.messages import FinishReason
+
+NOTICES = {
+    FinishReason.LENGTH: "it reached the limit of output tokens; raise max_tokens or ask for the rest",
+    FinishReason.CONTENT_FILTER: "the provider's content filter stopped it",
+    FinishReason.CANCELLED: "the call was cancelled",
+}
+"""Why an answer that ended for one of these reasons is not whole."""
+
+
+def with_finish_notice(text: str, finish_reason: FinishReason | None) -> str:
+    """Returns the text, followed by a notice in brackets if the answer ended before it was whole."""
+    if finish_reason not in NOTICES:
+        return text
+    notice = f"[This answer is incomplete: {NOTICES[finish_reason]} (finish reason: {finish_reason.value}).]"
+    return f"{text}\n\n{notice}" if text else notice

@@ -1,0 +1,95 @@
+"""The two ASGI applications that serve MCP over HTTP, and what every request passes on its way to them.
+
+In order: the time that a body may take, Host and Origin, the token, the path, the whole body, the caller's sessions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from mcp.server.lowlevel import Server
+from mcp.server.sse import SseServerTransport
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from llm_relay.http.slow_bodies import BodyInTime
+from llm_relay.mcp.cancel_scopes import CancelScopes
+from llm_relay.mcp.http.accepted_form import AnswerInAcceptedForm
+from llm_relay.mcp.http.allow_lists import AllowLists
+from llm_relay.mcp.http.disconnect import CancelOnDisconnect
+from llm_relay.mcp.http.endpoint import HttpEndpoint
+from llm_relay.mcp.http.paths import Paths
+from llm_relay.mcp.http.session_limits import SESSION_IDLE_S, LimitConnections, LimitSessions
+from llm_relay.mcp.http.token_check import RequireToken
+from llm_relay.mcp.http.whole_body import ReadWholeBody
+from llm_relay.mcp.json_rpc import max_request_bytes
+
+SSE_PATH = "/sse"
+MESSAGES_PATH = "/messages"
+STREAMABLE_PATH = "/mcp"
+
+
+@contextlib.asynccontextmanager
+async def open_sse(protocol: Server[Any], endpoint: HttpEndpoint) -> AsyncIterator[ASGIApp]:
+    """Opens the HTTP+SSE application of the first revisions. Its connections end with the block."""
+    transport = SseServerTransport(f"{MESSAGES_PATH}/", None, max_request_bytes(endpoint.max_message_bytes))
+    connections = CancelScopes()
+    paths: dict[str, ASGIApp] = {
+        SSE_PATH: LimitConnections(_EventStream(protocol, transport, connections)),
+        MESSAGES_PATH: _whole_bodies(transport.handle_post_message, endpoint),
+    }
+    try:
+        yield _protected(paths, endpoint)
+    finally:
+        connections.cancel()
+
+
+class _EventStream:
+    """The GET request that a client holds open to receive events."""
+
+    def __init__(self, protocol: Server[Any], transport: SseServerTransport, connections: CancelScopes) -> None:
+        self._protocol = protocol
+        self._transport = transport
+        self._connections = connections
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "GET":
+            await Response(status_code=405, headers={"Allow": "GET"})(scope, receive, send)
+            return
+        async with self._transport.connect_sse(scope, receive, send) as (read, write):
+            # Inside the connection: its response ends properly once the protocol has ended, but would be cut off if it
+            # were cancelled itself.
+            with self._connections.scope():
+                await self._protocol.run(read, write, self._protocol.create_initialization_options())
+
+
+@contextlib.asynccontextmanager
+async def open_streamable(protocol: Server[Any], endpoint: HttpEndpoint, **options: Any) -> AsyncIterator[ASGIApp]:
+    """Opens the streamable HTTP application, for revisions with and without sessions. Its sessions end with the block.
+
+    Clients of the earlier revisions have sessions: without one, `notifications/cancelled` cannot reach its call.
+    `options` are StreamableHTTPSessionManager's own.
+    """
+    manager = StreamableHTTPSessionManager(
+        protocol,
+        max_request_body_size=max_request_bytes(endpoint.max_message_bytes),
+        session_idle_timeout=SESSION_IDLE_S,
+        **options,
+    )
+    async with manager.run():
+        app = AnswerInAcceptedForm(CancelOnDisconnect(manager.handle_request))
+        yield _protected({STREAMABLE_PATH: _whole_bodies(LimitSessions(app), endpoint)}, endpoint)
+
+
+def _whole_bodies(app: ASGIApp, endpoint: HttpEndpoint) -> ASGIApp:
+    return ReadWholeBody(app, max_request_bytes(endpoint.max_message_bytes))
+
+
+def _protected(paths: Mapping[str, ASGIApp], endpoint: HttpEndpoint) -> ASGIApp:
+    app: ASGIApp = Paths(paths)
+    if endpoint.tokens:
+        app = RequireToken(app, endpoint.tokens)
+    return BodyInTime(AllowLists(app, hosts=endpoint.allowed_hosts, origins=endpoint.allowed_origins))

@@ -1,0 +1,37 @@
+"""Refuses requests without a valid bearer token, and binds each session to the caller who opened it."""
+
+from __future__ import annotations
+
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.auth.provider import AccessToken
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from llm_relay.errors import Unauthenticated
+from llm_relay.tokens import ANONYMOUS, Tokens
+
+
+class RequireToken:
+    """Answers 401 to requests without a valid token; names the caller of the others to the SDK and the tools."""
+
+    def __init__(self, app: ASGIApp, tokens: Tokens) -> None:
+        self._app = app
+        self._tokens = tokens
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            name = self._tokens.caller(Headers(scope=scope).get("authorization"))
+        except Unauthenticated as error:
+            refusal = PlainTextResponse(f"{error.message}\n", 401, {"WWW-Authenticate": "Bearer"})
+            await refusal(scope, receive, send)
+            return
+        # The SDK lets nobody but this user into the session that it opens now.
+        scope["user"] = AuthenticatedUser(AccessToken(token="", client_id=name, scopes=[]))
+        await self._app(scope, receive, send)
+
+
+def caller_of(scope: Scope) -> str:
+    """Returns the name of the caller that RequireToken found; ANONYMOUS where no tokens are set."""
+    user = scope.get("user")
+    return user.username if isinstance(user, AuthenticatedUser) else ANONYMOUS

@@ -1,0 +1,8 @@
+"""Keys of the ASGI scope by which a transport tells the tool server about a request what the SDK does not pass on."""
+
+from __future__ import annotations
+
+CANCEL_SCOPES = "relay.cancel_scopes"
+"""CancelScopes of the calls that end when the client gives this request up."""
+REPEATED_ARGUMENTS = "relay.repeated_arguments"
+"""Names of the members that the arguments of a tool call contain twice in one object, a tuple of str."""

@@ -1,0 +1,49 @@
+"""Writes to a file descriptor without blocking the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import queue
+import select
+
+from llm_relay.mcp.stdio.daemon_thread import start_daemon_thread
+
+
+class BackgroundWriter:
+    """Writes in a daemon thread, so that a client that does not read delays nothing but its own answers."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._loop = asyncio.get_running_loop()
+        self._pending: queue.SimpleQueue[tuple[bytes, asyncio.Future[None]]] = queue.SimpleQueue()
+        start_daemon_thread("stdout", self._write_all)
+
+    async def write(self, data: bytes) -> None:
+        """Returns once the data has been written, or cannot be because the client has closed its end."""
+        written = self._loop.create_future()
+        self._pending.put((data, written))
+        await written
+
+    def has_reader(self) -> bool:
+        """Returns whether anybody can still read what is written; True where the system cannot tell."""
+        if not hasattr(select, "poll"):
+            return True  # Windows
+        poller = select.poll()
+        poller.register(self._descriptor, 0)  # only errors, such as a pipe whose other end is closed
+        return not poller.poll(0)
+
+    def _write_all(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the event loop is closed: the program is ending
+            while True:
+                data, written = self._pending.get()
+                with contextlib.suppress(OSError):
+                    while data:
+                        data = data[os.write(self._descriptor, data) :]
+                self._loop.call_soon_threadsafe(_settle, written)
+
+
+def _settle(written: asyncio.Future[None]) -> None:
+    if not written.done():
+        written.set_result(None)

@@ -1,0 +1,163 @@
+"""MCP over standard input and output, one JSON-RPC message a line.
+
+The SDK's stdio_server does not serve here: it waits for a thread that is blocked in a read, which no signal wakes
+(modelcontextprotocol/python-sdk#3551), and answers nothing to a line that it cannot parse.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import anyio
+import mcp_types
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from mcp.shared.message import ServerMessageMetadata, SessionMessage
+
+from llm_relay.mcp.json_rpc import encode_message, max_request_bytes, parse_json, repeated_error
+from llm_relay.mcp.request_scope import REPEATED_ARGUMENTS
+from llm_relay.mcp.stdio.background_writer import BackgroundWriter
+from llm_relay.mcp.stdio.line_reader import LineReader, LineTooLong
+from llm_relay.mcp.stdio.unanswered import UnansweredRequests
+
+FromClient = MemoryObjectReceiveStream[SessionMessage | Exception]
+ToClient = MemoryObjectSendStream[SessionMessage]
+
+ANSWER_GRACE_S = 2.0
+"""Once the input has ended, how long the next answer to a request that was read may take."""
+READER_CHECK_S = 0.05
+"""How often it is checked during that time that somebody reads the answers."""
+MAX_UNANSWERED = 256
+"""Requests that are read before the first of them is answered; after that the client has to wait."""
+
+_ANSWERS = (mcp_types.JSONRPCResponse, mcp_types.JSONRPCError)
+
+
+@dataclass(frozen=True, slots=True)
+class StdioRequest:
+    """What the tool server may ask about a request, as it does over HTTP."""
+
+    scope: dict[str, Any] = field(default_factory=dict)
+
+
+class StdioConnection:
+    """The client at standard input and output.
+
+    `from_client` ends when the input has ended and what was read is answered, or ANSWER_GRACE_S has passed without
+    an answer. After the input has ended only answers are written, and after the grace nothing: clients that have
+    closed their end may fail on a message that they do not expect.
+    """
+
+    def __init__(self, wire_in: int, wire_out: int, max_message_bytes: int) -> None:
+        max_line_bytes = max_request_bytes(max_message_bytes)
+        self._reader = LineReader(wire_in, max_line_bytes)
+        self._writer = BackgroundWriter(wire_out)
+        self._unanswered = UnansweredRequests(max_count=MAX_UNANSWERED, max_bytes=2 * max_line_bytes)
+        self._to_server, self.from_client = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+        self.to_client, self._from_server = anyio.create_memory_object_stream[SessionMessage](0)
+        self._input_has_ended = False
+        self._is_silent = False
+
+    def stop(self) -> None:
+        """Makes the program's end silent if the client has closed its end already."""
+        self._is_silent = self._input_has_ended
+
+    async def receive(self) -> None:
+        """Passes on what the client sends, until it has ended its input and what was read is answered."""
+        async with self._to_server:
+            async for line in self._reader.lines():
+                await self._receive_line(line)
+            self._input_has_ended = True
+            await self._wait_for_answers()
+            self._is_silent = True
+
+    async def send(self) -> None:
+        """Writes what the server sends."""
+        async with self._from_server:
+            async for item in self._from_server:
+                if self._may_write(item.message):
+                    await self._writer.write(encode_message(item.message) + b"\n")
+                if isinstance(item.message, _ANSWERS) and item.message.id is not None:
+                    self._unanswered.remove(item.message.id)
+
+    async def aclose(self) -> None:
+        """Closes the streams, so that `receive` and `send` end."""
+        for stream in (self._to_server, self.from_client, self.to_client, self._from_server):
+            await stream.aclose()
+
+    def _may_write(self, message: mcp_types.JSONRPCMessage) -> bool:
+        if self._input_has_ended:
+            return isinstance(message, _ANSWERS) and not self._is_silent
+        return True
+
+    async def _receive_line(self, line: bytes | LineTooLong) -> None:
+        if isinstance(line, LineTooLong):
+            await self._answer(_error(mcp_types.INVALID_REQUEST, "Message too large (MAX_MESSAGE_BYTES)"))
+            return
+        try:
+            parsed = parse_json(line)
+            message = mcp_types.jsonrpc_message_adapter.validate_python(parsed.value, by_name=False)
+        except ValueError:
+            await self._answer(_error(mcp_types.PARSE_ERROR, "Parse error"))
+            return
+        if parsed.repeated_in_envelope:
+            await self._answer(repeated_error(parsed.repeated_in_envelope, getattr(message, "id", None)))
+            return
+        await self._pass_on(message, len(line), parsed.repeated_in_arguments)
+
+    async def _pass_on(self, message: mcp_types.JSONRPCMessage, size: int, repeated: tuple[str, ...]) -> None:
+        if not isinstance(message, mcp_types.JSONRPCRequest):
+            await self._to_server.send(SessionMessage(message))
+            return
+        await self._unanswered.wait_for_room()
+        self._unanswered.add(message.id, size)
+        metadata = ServerMessageMetadata(
+            request_context=StdioRequest({REPEATED_ARGUMENTS: repeated}),
+            on_request_unanswered=partial(self._forget, message.id),
+        )
+        await self._to_server.send(SessionMessage(message, metadata))
+
+    async def _answer(self, error: mcp_types.JSONRPCError) -> None:
+        await self.to_client.send(SessionMessage(error))
+
+    async def _forget(self, request_id: mcp_types.RequestId) -> None:
+        self._unanswered.remove(request_id)
+
+    async def _wait_for_answers(self) -> None:
+        now = asyncio.get_running_loop().time
+        count, deadline = self._unanswered.count, now() + ANSWER_GRACE_S
+        while count and now() < deadline and self._writer.has_reader():
+            await self._unanswered.wait_for_answer(READER_CHECK_S)
+            if self._unanswered.count < count:
+                count, deadline = self._unanswered.count, now() + ANSWER_GRACE_S
+
+
+@contextlib.asynccontextmanager
+async def open_stdio(max_message_bytes: int) -> AsyncIterator[StdioConnection]:
+    """Takes standard input and output for MCP and yields the connection to the client.
+
+    What the program prints meanwhile, or its children do, goes to stderr.
+    """
+    connection = StdioConnection(*_take_standard_streams(), max_message_bytes)
+    async with contextlib.aclosing(connection), anyio.create_task_group() as tasks:
+        tasks.start_soon(connection.receive)
+        tasks.start_soon(connection.send)
+        yield connection
+
+
+def _take_standard_streams() -> tuple[int, int]:
+    wire_in, wire_out = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return wire_in, wire_out
+
+
+def _error(code: int, message: str) -> mcp_types.JSONRPCError:
+    return mcp_types.JSONRPCError(jsonrpc="2.0", id=None, error=mcp_types.ErrorData(code=code, message=message))

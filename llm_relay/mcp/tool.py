@@ -1,0 +1,108 @@
+"""A tool: what clients see of it, and the coroutine that answers a call."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import mcp_types
+from pydantic import TypeAdapter
+
+from llm_relay.errors import InvalidRequest, Violation
+from llm_relay.mcp.progress import Progress
+from llm_relay.mcp.tool_results import ToolOutput
+from llm_relay.mcp.tool_schemas import NO_ARGUMENTS, output_schema
+
+D = TypeVar("D", bound=Mapping[str, Any])
+
+MAX_SHOWN_NAME_CHARS = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallContext:
+    """Who called a tool, and how progress is reported to them."""
+
+    caller: str
+    """The name of the caller's token; ANONYMOUS without tokens and over stdio."""
+    progress: Progress
+
+
+Answer = Callable[[Mapping[str, Any], CallContext], Awaitable[ToolOutput]]
+"""Answers a call with these arguments; raises RelayError."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A tool as clients see it, and what answers a call."""
+
+    definition: mcp_types.Tool
+    document: TypeAdapter[Any]
+    """Validates the structured content."""
+    answer: Answer
+
+    @property
+    def declared(self) -> Mapping[str, Any]:
+        """The arguments that it takes, by name."""
+        properties: Mapping[str, Any] = self.definition.input_schema["properties"]
+        return properties
+
+
+def create_tool(
+    name: str,
+    *,
+    title: str,
+    description: str,
+    annotations: mcp_types.ToolAnnotations,
+    input_schema: dict[str, Any],
+    document: type,
+    answer: Answer,
+) -> Tool:
+    """Makes a tool. `document` is the TypedDict of its structured content."""
+    adapter = TypeAdapter[Any](document)
+    definition = mcp_types.Tool(
+        name=name,
+        title=title,
+        description=description,
+        input_schema=input_schema,
+        output_schema=output_schema(adapter),
+        annotations=annotations,
+    )
+    return Tool(definition=definition, document=adapter, answer=answer)
+
+
+def create_lookup_tool(
+    function: Callable[[], Awaitable[D]],
+    *,
+    title: str,
+    description: str,
+    document: type[D],
+    text: Callable[[D], str],
+    open_world: bool,
+) -> Tool:
+    """Makes a tool, named like `function`, that takes no arguments and changes nothing.
+
+    `text` writes the document for the model. `open_world` says that the answer comes from the provider.
+    """
+
+    async def answer(arguments: Mapping[str, Any], _: CallContext) -> ToolOutput:
+        if arguments:
+            raise InvalidRequest.of(*(Violation(_shown(name), "is not a known field") for name in arguments))
+        found = await function()
+        return ToolOutput(text=text(found), document=found)
+
+    return create_tool(
+        function.__name__,
+        title=title,
+        description=description,
+        annotations=mcp_types.ToolAnnotations(
+            read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=open_world
+        ),
+        input_schema=NO_ARGUMENTS,
+        document=document,
+        answer=answer,
+    )
+
+
+def _shown(name: str) -> str:
+    return ascii(name)[1:-1][:MAX_SHOWN_NAME_CHARS]

@@ -1,0 +1,152 @@
+"""The MCP server that offers a program's tools: lists them, answers calls, and ends the running ones.
+
+It uses the SDK's low-level Server. MCPServer would check arguments by a function's signature, put rejected values (a
+prompt) into the error's text, ignore names that it does not know, and offer prompts and resources.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import anyio
+import mcp_types
+from mcp.server.caching import CacheHint
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import Server
+from mcp.shared.exceptions import MCPError
+from starlette.requests import Request
+
+from llm_relay import VERSION
+from llm_relay.errors import Cancelled, Draining, Internal, InvalidRequest, RelayError, Violation
+from llm_relay.mcp.cancel_scopes import CancelScopes
+from llm_relay.mcp.client_extras import without_client_extras
+from llm_relay.mcp.own_task import run_in_own_task
+from llm_relay.mcp.progress import Progress
+from llm_relay.mcp.request_scope import CANCEL_SCOPES, REPEATED_ARGUMENTS
+from llm_relay.mcp.tool import CallContext, Tool
+from llm_relay.mcp.tool_results import error_result, success_result
+from llm_relay.program.unexpected import class_and_place
+from llm_relay.tokens import ANONYMOUS
+
+RequestContext = ServerRequestContext[Any, Request]
+
+LAST_ANSWERS_S = 0.2
+"""How long the last answers have to reach their clients when the server stops."""
+TOOLS_FRESH_MS = 300_000
+"""How long a client may keep the list of tools."""
+
+logger = logging.getLogger("relay.mcp")
+
+
+class ToolServer:
+    """An MCP server of these tools, for any transport."""
+
+    def __init__(self, name: str, tools: Iterable[Tool], *, instructions: str) -> None:
+        self._tools = {tool.definition.name: tool for tool in tools}
+        self._running = CancelScopes()
+        self._calls = 0
+        self._draining = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.protocol: Server[Any] = Server(
+            name,
+            version=VERSION,
+            instructions=instructions,
+            cache_hints={"tools/list": CacheHint(ttl_ms=TOOLS_FRESH_MS, scope="public")},
+            get_tool_input_schema=self._input_schema,
+            on_list_tools=self._list,
+            on_call_tool=self._call,
+        )
+
+    async def drain(self, grace_s: float) -> None:
+        """Refuses new calls from now on, and waits until none runs, `grace_s` seconds at most."""
+        self._draining = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace_s):
+                await self._idle.wait()
+
+    async def stop(self) -> None:
+        """Cancels the calls that run and refuses new ones; each is answered that the server is stopping."""
+        self._running.cancel()
+        await asyncio.sleep(LAST_ANSWERS_S)
+
+    def _input_schema(self, name: str) -> dict[str, Any] | None:
+        tool = self._tools.get(name)
+        return tool.definition.input_schema if tool else None
+
+    async def _list(self, _: RequestContext, __: mcp_types.PaginatedRequestParams | None) -> mcp_types.ListToolsResult:
+        return mcp_types.ListToolsResult(tools=[tool.definition for tool in self._tools.values()])
+
+    async def _call(self, context: RequestContext, params: mcp_types.CallToolRequestParams) -> mcp_types.CallToolResult:
+        tool = self._tools.get(params.name)
+        if tool is None:
+            raise MCPError(mcp_types.INVALID_PARAMS, f"Unknown tool: {ascii(params.name)[:80]}")
+        if self._draining:
+            return error_result(Draining())
+        with self._counted(), self._running.scope(), _request_cancel_scope(context):
+            return await run_in_own_task(_answer(tool, params.arguments or {}, context))
+        return error_result(Draining() if self._running.cancelled else Cancelled())
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        self._calls += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._calls -= 1
+            if not self._calls:
+                self._idle.set()
+
+
+def _request_cancel_scope(context: RequestContext) -> anyio.CancelScope:
+    scopes = _request_scope(context).get(CANCEL_SCOPES)
+    return scopes.scope() if isinstance(scopes, CancelScopes) else anyio.CancelScope()
+
+
+def _request_scope(context: RequestContext) -> Mapping[str, Any]:
+    return context.request.scope if context.request is not None else {}
+
+
+async def _answer(tool: Tool, arguments: Mapping[str, Any], context: RequestContext) -> mcp_types.CallToolResult:
+    try:
+        _refuse_repeated(context)
+        output = await tool.answer(_declared_arguments(tool, arguments), _call_context(context))
+        tool.document.validate_python(output.document)
+        return success_result(output)
+    except RelayError as error:
+        _log_failure(tool, error)
+        return error_result(error)
+    except Exception as error:  # noqa: BLE001 - the outermost handler; neither caller nor log may see an error's text
+        logger.error("unexpected %s", class_and_place(error))  # noqa: TRY400 - a traceback contains it
+        return error_result(Internal())
+
+
+def _refuse_repeated(context: RequestContext) -> None:
+    if names := _request_scope(context).get(REPEATED_ARGUMENTS):
+        raise InvalidRequest.of(*(Violation(name, "must not be given twice in one object") for name in names))
+
+
+def _declared_arguments(tool: Tool, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    kept, extras = without_client_extras(arguments, tool.declared)
+    if extras:
+        facts = {"tool": tool.definition.name, "arguments": ",".join(extras)}
+        logger.info("ignored arguments that the client added", extra={"facts": facts})
+    return kept
+
+
+def _call_context(context: RequestContext) -> CallContext:
+    wants_progress = (context.meta or {}).get("progress_token") is not None
+    return CallContext(
+        caller=getattr(_request_scope(context).get("user"), "username", ANONYMOUS),
+        progress=Progress(context.session.report_progress if wants_progress else None),
+    )
+
+
+def _log_failure(tool: Tool, error: RelayError) -> None:
+    facts = {"tool": tool.definition.name, "outcome": error.reason, "request_id": error.request_id or None}
+    logger.warning("tool failed", extra={"facts": facts})
