@@ -3,12 +3,14 @@
 isort:skip_file
 The contract of the relay: language-model calls between servers, with their cost.
 
-Errors are gRPC statuses with a google.rpc.ErrorInfo whose domain is "relay.v1" and whose reason says
-what happened (the README lists them), and where they apply RetryInfo, BadRequest and, on a call that
-had begun, a Finished message with what was spent.
+Errors are gRPC statuses with a google.rpc.ErrorInfo. Its domain is "relay.v1" and its reason says what
+happened (the README lists the reasons). RetryInfo and BadRequest are added where they apply. A call that
+failed after it had begun also has a Finished message with what was spent.
 
-Metadata that every method heeds: "authorization: Bearer TOKEN", and "relay-on-behalf-of: NAME" from
-callers that the server trusts to speak for others. A gRPC deadline bounds the provider's call too.
+Every method reads this metadata: "authorization: Bearer TOKEN", and "relay-on-behalf-of: NAME" from callers
+that the server trusts to speak for others. The gRPC deadline also limits the call to the provider.
+
+Text is valid Unicode without NUL (U+0000) everywhere. All bytes of a request count toward MAX_MESSAGE_BYTES.
 """
 
 from collections import abc as _abc
@@ -36,21 +38,29 @@ class _Role:
 class _RoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Role.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     ROLE_UNSPECIFIED: _Role.ValueType  # 0
-    """Not said; refused in a request."""
+    """Not set. Refused in a request."""
     ROLE_USER: _Role.ValueType  # 1
     """The person or program that asks."""
     ROLE_ASSISTANT: _Role.ValueType  # 2
     """The model."""
+    ROLE_SYSTEM: _Role.ValueType  # 3
+    """Instructions within the history (a system or developer message). Moved to the system prompt where a provider
+    has no other place for it.
+    """
 
 class Role(_Role, metaclass=_RoleEnumTypeWrapper):
-    """Who spoke an earlier turn."""
+    """Who spoke a turn."""
 
 ROLE_UNSPECIFIED: Role.ValueType  # 0
-"""Not said; refused in a request."""
+"""Not set. Refused in a request."""
 ROLE_USER: Role.ValueType  # 1
 """The person or program that asks."""
 ROLE_ASSISTANT: Role.ValueType  # 2
 """The model."""
+ROLE_SYSTEM: Role.ValueType  # 3
+"""Instructions within the history (a system or developer message). Moved to the system prompt where a provider
+has no other place for it.
+"""
 Global___Role: _TypeAlias = Role  # noqa: Y015
 
 class _State:
@@ -60,17 +70,17 @@ class _State:
 class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_State.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     STATE_UNSPECIFIED: _State.ValueType  # 0
-    """Not known yet, for one because the provider has not been asked."""
+    """Not known yet, for example because the provider has not been called."""
     STATE_HEALTHY: _State.ValueType  # 1
     """Able to answer."""
     STATE_DEGRADED: _State.ValueType  # 2
     """Running, but the provider's last call failed or the server is stopping."""
 
 class State(_State, metaclass=_StateEnumTypeWrapper):
-    """How well a server or its provider is."""
+    """How healthy a server or its provider is."""
 
 STATE_UNSPECIFIED: State.ValueType  # 0
-"""Not known yet, for one because the provider has not been asked."""
+"""Not known yet, for example because the provider has not been called."""
 STATE_HEALTHY: State.ValueType  # 1
 """Able to answer."""
 STATE_DEGRADED: State.ValueType  # 2
@@ -84,23 +94,23 @@ class _Accuracy:
 class _AccuracyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Accuracy.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     ACCURACY_UNSPECIFIED: _Accuracy.ValueType  # 0
-    """Not said."""
+    """Not set."""
     ACCURACY_EXACT: _Accuracy.ValueType  # 1
     """Counted by the provider."""
     ACCURACY_ESTIMATED: _Accuracy.ValueType  # 2
-    """Estimated from the text by this server, since the provider gave no count."""
+    """Estimated by this server, because the provider gave no count."""
     ACCURACY_UNKNOWN: _Accuracy.ValueType  # 3
     """Nothing is known of what was spent."""
 
 class Accuracy(_Accuracy, metaclass=_AccuracyEnumTypeWrapper):
-    """How a count of tokens came about."""
+    """Where a token count comes from."""
 
 ACCURACY_UNSPECIFIED: Accuracy.ValueType  # 0
-"""Not said."""
+"""Not set."""
 ACCURACY_EXACT: Accuracy.ValueType  # 1
 """Counted by the provider."""
 ACCURACY_ESTIMATED: Accuracy.ValueType  # 2
-"""Estimated from the text by this server, since the provider gave no count."""
+"""Estimated by this server, because the provider gave no count."""
 ACCURACY_UNKNOWN: Accuracy.ValueType  # 3
 """Nothing is known of what was spent."""
 Global___Accuracy: _TypeAlias = Accuracy  # noqa: Y015
@@ -112,33 +122,49 @@ class _FinishReason:
 class _FinishReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FinishReason.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     FINISH_REASON_UNSPECIFIED: _FinishReason.ValueType  # 0
-    """Not said."""
+    """Not set."""
     FINISH_REASON_STOP: _FinishReason.ValueType  # 1
-    """The model came to its end."""
+    """The model was done."""
     FINISH_REASON_LENGTH: _FinishReason.ValueType  # 2
-    """max_tokens or the model's own limit was reached."""
+    """The answer reached max_tokens or the model's own limit."""
     FINISH_REASON_CONTENT_FILTER: _FinishReason.ValueType  # 3
-    """The provider held text back."""
+    """The provider withheld content."""
     FINISH_REASON_CANCELLED: _FinishReason.ValueType  # 4
     """Cancel was called for this request."""
     FINISH_REASON_OTHER: _FinishReason.ValueType  # 5
     """Another reason of the provider's own."""
+    FINISH_REASON_TOOL_CALLS: _FinishReason.ValueType  # 6
+    """The model calls tools and waits for their results."""
+    FINISH_REASON_REFUSAL: _FinishReason.ValueType  # 7
+    """The model refused to answer."""
+    FINISH_REASON_CONTEXT_EXCEEDED: _FinishReason.ValueType  # 8
+    """The model's context window was full before the answer was complete."""
+    FINISH_REASON_MALFORMED_OUTPUT: _FinishReason.ValueType  # 9
+    """The provider discarded output that it could not parse, such as a malformed tool call."""
 
 class FinishReason(_FinishReason, metaclass=_FinishReasonEnumTypeWrapper):
     """Why an answer ended."""
 
 FINISH_REASON_UNSPECIFIED: FinishReason.ValueType  # 0
-"""Not said."""
+"""Not set."""
 FINISH_REASON_STOP: FinishReason.ValueType  # 1
-"""The model came to its end."""
+"""The model was done."""
 FINISH_REASON_LENGTH: FinishReason.ValueType  # 2
-"""max_tokens or the model's own limit was reached."""
+"""The answer reached max_tokens or the model's own limit."""
 FINISH_REASON_CONTENT_FILTER: FinishReason.ValueType  # 3
-"""The provider held text back."""
+"""The provider withheld content."""
 FINISH_REASON_CANCELLED: FinishReason.ValueType  # 4
 """Cancel was called for this request."""
 FINISH_REASON_OTHER: FinishReason.ValueType  # 5
 """Another reason of the provider's own."""
+FINISH_REASON_TOOL_CALLS: FinishReason.ValueType  # 6
+"""The model calls tools and waits for their results."""
+FINISH_REASON_REFUSAL: FinishReason.ValueType  # 7
+"""The model refused to answer."""
+FINISH_REASON_CONTEXT_EXCEEDED: FinishReason.ValueType  # 8
+"""The model's context window was full before the answer was complete."""
+FINISH_REASON_MALFORMED_OUTPUT: FinishReason.ValueType  # 9
+"""The provider discarded output that it could not parse, such as a malformed tool call."""
 Global___FinishReason: _TypeAlias = FinishReason  # noqa: Y015
 
 @_typing.final
@@ -149,27 +175,673 @@ class Turn(_message.Message):
 
     ROLE_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
     role: Global___Role.ValueType
-    """Who spoke; required."""
+    """Who spoke. Required."""
     text: _builtins.str
-    """What was said; required, not blank, no NUL."""
+    """What was said. Not blank, unless the turn has parts. A turn has text or parts, not both."""
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Part]:
+        """What was said, part by part. Default: none."""
+
     def __init__(
         self,
         *,
         role: Global___Role.ValueType = ...,
         text: _builtins.str = ...,
+        parts: _abc.Iterable[Global___Part] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["role", b"role", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parts", b"parts", "role", b"role", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Turn: _TypeAlias = Turn  # noqa: Y015
 
 @_typing.final
+class Part(_message.Message):
+    """One piece of a turn or of an answer. Exactly one kind is set. A prompt has at most 10000 parts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    IMAGE_FIELD_NUMBER: _builtins.int
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    TOOL_CALL_FIELD_NUMBER: _builtins.int
+    TOOL_RESULT_FIELD_NUMBER: _builtins.int
+    REASONING_FIELD_NUMBER: _builtins.int
+    CACHE_POINT_FIELD_NUMBER: _builtins.int
+    REFUSAL_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """Text. Not empty. In user and system turns not blank either."""
+    refusal: _builtins.str
+    """The model's words where it refused to answer. Only in assistant turns. Not empty."""
+    @_builtins.property
+    def image(self) -> Global___Image:
+        """An image."""
+
+    @_builtins.property
+    def document(self) -> Global___Document:
+        """A document, such as a PDF file."""
+
+    @_builtins.property
+    def tool_call(self) -> Global___ToolCall:
+        """A call of a tool by the model. Only in assistant turns."""
+
+    @_builtins.property
+    def tool_result(self) -> Global___ToolResult:
+        """The result of such a call. Only in user turns. All results of one assistant turn go in the next user turn."""
+
+    @_builtins.property
+    def reasoning(self) -> Global___Reasoning:
+        """The model's reasoning. Only in assistant turns. Send it back as it came."""
+
+    @_builtins.property
+    def cache_point(self) -> Global___CachePoint:
+        """Asks the provider to cache the prompt up to this place."""
+
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        image: Global___Image | None = ...,
+        document: Global___Document | None = ...,
+        tool_call: Global___ToolCall | None = ...,
+        tool_result: Global___ToolResult | None = ...,
+        reasoning: Global___Reasoning | None = ...,
+        cache_point: Global___CachePoint | None = ...,
+        refusal: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cache_point", b"cache_point", "document", b"document", "image", b"image", "kind", b"kind", "reasoning", b"reasoning", "refusal", b"refusal", "text", b"text", "tool_call", b"tool_call", "tool_result", b"tool_result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache_point", b"cache_point", "document", b"document", "image", b"image", "kind", b"kind", "reasoning", b"reasoning", "refusal", b"refusal", "text", b"text", "tool_call", b"tool_call", "tool_result", b"tool_result"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["text", "image", "document", "tool_call", "tool_result", "reasoning", "cache_point", "refusal"]  # noqa: Y015
+    _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
+
+Global___Part: _TypeAlias = Part  # noqa: Y015
+
+@_typing.final
+class Image(_message.Message):
+    """An image for the model to look at."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEDIA_TYPE_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    media_type: _builtins.str
+    """The media type, such as "image/png". Required with data; may be empty with url."""
+    data: _builtins.bytes
+    """The file's bytes. Not empty. They are not checked against the media type."""
+    url: _builtins.str
+    """An https URL without credentials, at most 8192 characters, that the provider fetches. This server fetches
+    nothing. UNSUPPORTED where the provider does not fetch URLs itself.
+    """
+    detail: _builtins.str
+    """How closely to look: a word of the provider's, such as "low", "high" or "auto". Empty: the provider's default."""
+    def __init__(
+        self,
+        *,
+        media_type: _builtins.str = ...,
+        data: _builtins.bytes = ...,
+        url: _builtins.str = ...,
+        detail: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "source", b"source", "url", b"url"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "detail", b"detail", "media_type", b"media_type", "source", b"source", "url", b"url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["data", "url"]  # noqa: Y015
+    _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_source) -> _WhichOneofReturnType_source | None: ...
+
+Global___Image: _TypeAlias = Image  # noqa: Y015
+
+@_typing.final
+class Document(_message.Message):
+    """A document for the model to read."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEDIA_TYPE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    media_type: _builtins.str
+    """The media type, such as "application/pdf". Required with data; may be empty with url."""
+    name: _builtins.str
+    """The file's name, at most 255 characters. Empty: none."""
+    data: _builtins.bytes
+    """The file's bytes. Not empty."""
+    url: _builtins.str
+    """An https URL without credentials, at most 8192 characters, that the provider fetches, as in Image."""
+    def __init__(
+        self,
+        *,
+        media_type: _builtins.str = ...,
+        name: _builtins.str = ...,
+        data: _builtins.bytes = ...,
+        url: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "source", b"source", "url", b"url"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "media_type", b"media_type", "name", b"name", "source", b"source", "url", b"url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["data", "url"]  # noqa: Y015
+    _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_source) -> _WhichOneofReturnType_source | None: ...
+
+Global___Document: _TypeAlias = Document  # noqa: Y015
+
+@_typing.final
+class ToolCall(_message.Message):
+    """A call of a tool by the model."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    ARGUMENTS_JSON_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The call's id, as the provider gave it. Required. Unlike the ids of the other calls of its turn."""
+    name: _builtins.str
+    """The tool's name, 1 to 64 of A-Za-z0-9_-. Required."""
+    arguments_json: _builtins.str
+    """The arguments as JSON text, exactly as the model wrote them. A model may write text that is not valid JSON: it is
+    passed on as it is. Empty is the same as "{}".
+    """
+    signature: _builtins.bytes
+    """The provider's signature of the call. Send it back as it came. Empty: none."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        arguments_json: _builtins.str = ...,
+        signature: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments_json", b"arguments_json", "id", b"id", "name", b"name", "signature", b"signature"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ToolCall: _TypeAlias = ToolCall  # noqa: Y015
+
+@_typing.final
+class ToolResult(_message.Message):
+    """What a tool returned."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOOL_CALL_ID_FIELD_NUMBER: _builtins.int
+    CONTENT_FIELD_NUMBER: _builtins.int
+    STRUCTURED_JSON_FIELD_NUMBER: _builtins.int
+    IS_ERROR_FIELD_NUMBER: _builtins.int
+    tool_call_id: _builtins.str
+    """The id of the ToolCall in the assistant turn before. Required. Each call is answered exactly once."""
+    structured_json: _builtins.str
+    """The result as a JSON value, at most 32 levels deep. Absent: none."""
+    is_error: _builtins.bool
+    """Whether the tool failed. Default: false."""
+    @_builtins.property
+    def content(self) -> _containers.RepeatedCompositeFieldContainer[Global___Part]:
+        """The result: text (which may be empty), images and documents. Default: none."""
+
+    def __init__(
+        self,
+        *,
+        tool_call_id: _builtins.str = ...,
+        content: _abc.Iterable[Global___Part] | None = ...,
+        structured_json: _builtins.str | None = ...,
+        is_error: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_structured_json", b"_structured_json", "structured_json", b"structured_json"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_structured_json", b"_structured_json", "content", b"content", "is_error", b"is_error", "structured_json", b"structured_json", "tool_call_id", b"tool_call_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__structured_json: _TypeAlias = _typing.Literal["structured_json"]  # noqa: Y015
+    _WhichOneofArgType__structured_json: _TypeAlias = _typing.Literal["_structured_json", b"_structured_json"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__structured_json) -> _WhichOneofReturnType__structured_json | None: ...
+
+Global___ToolResult: _TypeAlias = ToolResult  # noqa: Y015
+
+@_typing.final
+class Reasoning(_message.Message):
+    """What the model thought before it answered. Send it back unchanged, in the assistant turn that it came with."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    REDACTED_FIELD_NUMBER: _builtins.int
+    PROVIDER_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """The reasoning in words. May be empty, also where there is a signature."""
+    signature: _builtins.bytes
+    """The provider's signature. It goes back to the provider that made it byte for byte."""
+    redacted: _builtins.bytes
+    """Reasoning that only the provider can read."""
+    provider: _builtins.str
+    """The provider that wrote it: mock, openai or bedrock. It is left out of a request to another provider."""
+    id: _builtins.str
+    """The provider's id of this piece of reasoning. Empty: none."""
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        signature: _builtins.bytes = ...,
+        redacted: _builtins.bytes = ...,
+        provider: _builtins.str = ...,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "provider", b"provider", "redacted", b"redacted", "signature", b"signature", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Reasoning: _TypeAlias = Reasoning  # noqa: Y015
+
+@_typing.final
+class CachePoint(_message.Message):
+    """The end of a part of the prompt that the provider should cache."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TTL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def ttl(self) -> _duration_pb2.Duration:
+        """How long to cache it: more than 0, at most 24 hours. Absent: the provider's default."""
+
+    def __init__(
+        self,
+        *,
+        ttl: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ttl", b"ttl"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ttl", b"ttl"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CachePoint: _TypeAlias = CachePoint  # noqa: Y015
+
+@_typing.final
+class Tool(_message.Message):
+    """A tool that the model may call."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    INPUT_SCHEMA_JSON_FIELD_NUMBER: _builtins.int
+    STRICT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The name, 1 to 64 of A-Za-z0-9_-. Required. No two tools have the same."""
+    description: _builtins.str
+    """What the tool does, for the model to read. Default: empty."""
+    input_schema_json: _builtins.str
+    """The JSON Schema of the arguments: a JSON object, at most 64 KiB and 32 levels deep. Required."""
+    strict: _builtins.bool
+    """Whether the arguments must match the schema exactly. Absent: the provider's default."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        description: _builtins.str = ...,
+        input_schema_json: _builtins.str = ...,
+        strict: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_strict", b"_strict", "strict", b"strict"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_strict", b"_strict", "description", b"description", "input_schema_json", b"input_schema_json", "name", b"name", "strict", b"strict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__strict: _TypeAlias = _typing.Literal["strict"]  # noqa: Y015
+    _WhichOneofArgType__strict: _TypeAlias = _typing.Literal["_strict", b"_strict"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__strict) -> _WhichOneofReturnType__strict | None: ...
+
+Global___Tool: _TypeAlias = Tool  # noqa: Y015
+
+@_typing.final
+class ToolChoice(_message.Message):
+    """Whether and which tools the model must call."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Mode:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ToolChoice._Mode.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        MODE_UNSPECIFIED: ToolChoice._Mode.ValueType  # 0
+        """Not set. The same as MODE_AUTO."""
+        MODE_AUTO: ToolChoice._Mode.ValueType  # 1
+        """The model decides whether to call tools."""
+        MODE_NONE: ToolChoice._Mode.ValueType  # 2
+        """The model calls no tool."""
+        MODE_REQUIRED: ToolChoice._Mode.ValueType  # 3
+        """The model calls at least one tool. Needs tools."""
+
+    class Mode(_Mode, metaclass=_ModeEnumTypeWrapper):
+        """How freely the model chooses."""
+
+    MODE_UNSPECIFIED: ToolChoice.Mode.ValueType  # 0
+    """Not set. The same as MODE_AUTO."""
+    MODE_AUTO: ToolChoice.Mode.ValueType  # 1
+    """The model decides whether to call tools."""
+    MODE_NONE: ToolChoice.Mode.ValueType  # 2
+    """The model calls no tool."""
+    MODE_REQUIRED: ToolChoice.Mode.ValueType  # 3
+    """The model calls at least one tool. Needs tools."""
+
+    MODE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    PARALLEL_FIELD_NUMBER: _builtins.int
+    mode: Global___ToolChoice.Mode.ValueType
+    """How freely the model chooses."""
+    name: _builtins.str
+    """The tool that the model must call: the name of one of the tools."""
+    parallel: _builtins.bool
+    """Whether the model may call several tools at once. Absent: the provider's default."""
+    def __init__(
+        self,
+        *,
+        mode: Global___ToolChoice.Mode.ValueType = ...,
+        name: _builtins.str = ...,
+        parallel: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_parallel", b"_parallel", "choice", b"choice", "mode", b"mode", "name", b"name", "parallel", b"parallel"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_parallel", b"_parallel", "choice", b"choice", "mode", b"mode", "name", b"name", "parallel", b"parallel"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__parallel: _TypeAlias = _typing.Literal["parallel"]  # noqa: Y015
+    _WhichOneofArgType__parallel: _TypeAlias = _typing.Literal["_parallel", b"_parallel"]  # noqa: Y015
+    _WhichOneofReturnType_choice: _TypeAlias = _typing.Literal["mode", "name"]  # noqa: Y015
+    _WhichOneofArgType_choice: _TypeAlias = _typing.Literal["choice", b"choice"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__parallel) -> _WhichOneofReturnType__parallel | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_choice) -> _WhichOneofReturnType_choice | None: ...
+
+Global___ToolChoice: _TypeAlias = ToolChoice  # noqa: Y015
+
+@_typing.final
+class ResponseFormat(_message.Message):
+    """The form of the answer's text."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Kind:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ResponseFormat._Kind.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: ResponseFormat._Kind.ValueType  # 0
+        """Not set. The same as KIND_TEXT."""
+        KIND_TEXT: ResponseFormat._Kind.ValueType  # 1
+        """Plain text."""
+        KIND_JSON: ResponseFormat._Kind.ValueType  # 2
+        """Any JSON object."""
+        KIND_JSON_SCHEMA: ResponseFormat._Kind.ValueType  # 3
+        """JSON that matches the schema."""
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
+        """A form."""
+
+    KIND_UNSPECIFIED: ResponseFormat.Kind.ValueType  # 0
+    """Not set. The same as KIND_TEXT."""
+    KIND_TEXT: ResponseFormat.Kind.ValueType  # 1
+    """Plain text."""
+    KIND_JSON: ResponseFormat.Kind.ValueType  # 2
+    """Any JSON object."""
+    KIND_JSON_SCHEMA: ResponseFormat.Kind.ValueType  # 3
+    """JSON that matches the schema."""
+
+    KIND_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    SCHEMA_JSON_FIELD_NUMBER: _builtins.int
+    STRICT_FIELD_NUMBER: _builtins.int
+    kind: Global___ResponseFormat.Kind.ValueType
+    """The form. Default: KIND_TEXT."""
+    name: _builtins.str
+    """A name for the schema, at most 64 of A-Za-z0-9_-. Empty: none."""
+    schema_json: _builtins.str
+    """The JSON Schema: a JSON object, at most 64 KiB and 32 levels deep. Required with KIND_JSON_SCHEMA, else empty."""
+    strict: _builtins.bool
+    """Whether the answer must match the schema exactly. Absent: the provider's default."""
+    def __init__(
+        self,
+        *,
+        kind: Global___ResponseFormat.Kind.ValueType = ...,
+        name: _builtins.str = ...,
+        schema_json: _builtins.str = ...,
+        strict: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_strict", b"_strict", "strict", b"strict"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_strict", b"_strict", "kind", b"kind", "name", b"name", "schema_json", b"schema_json", "strict", b"strict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__strict: _TypeAlias = _typing.Literal["strict"]  # noqa: Y015
+    _WhichOneofArgType__strict: _TypeAlias = _typing.Literal["_strict", b"_strict"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__strict) -> _WhichOneofReturnType__strict | None: ...
+
+Global___ResponseFormat: _TypeAlias = ResponseFormat  # noqa: Y015
+
+@_typing.final
+class Sampling(_message.Message):
+    """How the model picks its next token. The temperature is a field of the requests."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOP_P_FIELD_NUMBER: _builtins.int
+    STOP_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
+    FREQUENCY_PENALTY_FIELD_NUMBER: _builtins.int
+    PRESENCE_PENALTY_FIELD_NUMBER: _builtins.int
+    top_p: _builtins.float
+    """Nucleus sampling, 0 to 1. Absent: the provider's default."""
+    seed: _builtins.int
+    """Asks for the same answer each time, as far as the provider can. Absent: none."""
+    frequency_penalty: _builtins.float
+    """Makes tokens less likely the more often they occur, -2 to 2. Absent: the provider's default."""
+    presence_penalty: _builtins.float
+    """Makes tokens that occurred less likely, -2 to 2. Absent: the provider's default."""
+    @_builtins.property
+    def stop(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Texts that end the answer where the model would write them: at most 16, each of 1 to 256 characters."""
+
+    def __init__(
+        self,
+        *,
+        top_p: _builtins.float | None = ...,
+        stop: _abc.Iterable[_builtins.str] | None = ...,
+        seed: _builtins.int | None = ...,
+        frequency_penalty: _builtins.float | None = ...,
+        presence_penalty: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_frequency_penalty", b"_frequency_penalty", "_presence_penalty", b"_presence_penalty", "_seed", b"_seed", "_top_p", b"_top_p", "frequency_penalty", b"frequency_penalty", "presence_penalty", b"presence_penalty", "seed", b"seed", "top_p", b"top_p"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_frequency_penalty", b"_frequency_penalty", "_presence_penalty", b"_presence_penalty", "_seed", b"_seed", "_top_p", b"_top_p", "frequency_penalty", b"frequency_penalty", "presence_penalty", b"presence_penalty", "seed", b"seed", "stop", b"stop", "top_p", b"top_p"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__frequency_penalty: _TypeAlias = _typing.Literal["frequency_penalty"]  # noqa: Y015
+    _WhichOneofArgType__frequency_penalty: _TypeAlias = _typing.Literal["_frequency_penalty", b"_frequency_penalty"]  # noqa: Y015
+    _WhichOneofReturnType__presence_penalty: _TypeAlias = _typing.Literal["presence_penalty"]  # noqa: Y015
+    _WhichOneofArgType__presence_penalty: _TypeAlias = _typing.Literal["_presence_penalty", b"_presence_penalty"]  # noqa: Y015
+    _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
+    _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
+    _WhichOneofReturnType__top_p: _TypeAlias = _typing.Literal["top_p"]  # noqa: Y015
+    _WhichOneofArgType__top_p: _TypeAlias = _typing.Literal["_top_p", b"_top_p"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__frequency_penalty) -> _WhichOneofReturnType__frequency_penalty | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__presence_penalty) -> _WhichOneofReturnType__presence_penalty | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__top_p) -> _WhichOneofReturnType__top_p | None: ...
+
+Global___Sampling: _TypeAlias = Sampling  # noqa: Y015
+
+@_typing.final
+class Thinking(_message.Message):
+    """Asks the model to reason before it answers. At least one field is set."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EFFORT_FIELD_NUMBER: _builtins.int
+    MAX_TOKENS_FIELD_NUMBER: _builtins.int
+    effort: _builtins.str
+    """How much, in a word that the provider knows, such as "low", "medium" or "high". Empty: not set."""
+    max_tokens: _builtins.int
+    """The most tokens to spend on reasoning, 1 or more. Absent: the provider's default."""
+    def __init__(
+        self,
+        *,
+        effort: _builtins.str = ...,
+        max_tokens: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens", "max_tokens", b"max_tokens"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens", "effort", b"effort", "max_tokens", b"max_tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__max_tokens: _TypeAlias = _typing.Literal["max_tokens"]  # noqa: Y015
+    _WhichOneofArgType__max_tokens: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_tokens) -> _WhichOneofReturnType__max_tokens | None: ...
+
+Global___Thinking: _TypeAlias = Thinking  # noqa: Y015
+
+@_typing.final
+class Options(_message.Message):
+    """How to answer. Both requests have it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class TagsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class ProviderOptionsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    TOOLS_FIELD_NUMBER: _builtins.int
+    TOOL_CHOICE_FIELD_NUMBER: _builtins.int
+    RESPONSE_FORMAT_FIELD_NUMBER: _builtins.int
+    SAMPLING_FIELD_NUMBER: _builtins.int
+    THINKING_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
+    PROVIDER_OPTIONS_FIELD_NUMBER: _builtins.int
+    SERVICE_TIER_FIELD_NUMBER: _builtins.int
+    MAX_COST_NANO_USD_FIELD_NUMBER: _builtins.int
+    END_USER_FIELD_NUMBER: _builtins.int
+    service_tier: _builtins.str
+    """The provider's service tier, in its own word, such as "flex" or "priority". Empty: the provider's default."""
+    max_cost_nano_usd: _builtins.int
+    """The most that this call may cost, in 1e-9 US dollars, 0 or more. Absent: no limit."""
+    end_user: _builtins.str
+    """Who uses the caller's product: an id for the provider's abuse detection, at most 256 characters. Empty: none."""
+    @_builtins.property
+    def tools(self) -> _containers.RepeatedCompositeFieldContainer[Global___Tool]:
+        """The tools that the model may call, at most 1024. Default: none."""
+
+    @_builtins.property
+    def tool_choice(self) -> Global___ToolChoice:
+        """Whether and which tools the model must call. Default: the model decides."""
+
+    @_builtins.property
+    def response_format(self) -> Global___ResponseFormat:
+        """The form of the answer's text. Default: plain text."""
+
+    @_builtins.property
+    def sampling(self) -> Global___Sampling:
+        """How the model picks its next token. Default: as the provider does."""
+
+    @_builtins.property
+    def thinking(self) -> Global___Thinking:
+        """Asks the model to reason first. Default: as the model does."""
+
+    @_builtins.property
+    def tags(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """The caller's own labels for the cost records, never sent to the provider: at most 16, keys of 1 to 64
+        characters, values of at most 512.
+        """
+
+    @_builtins.property
+    def provider_options(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """More members for the request body of one provider. The key is the provider's name (mock, openai or bedrock), the
+        value a JSON object, at most 64 KiB and 32 levels deep. Used only if that provider is asked. At bedrock they
+        join additionalModelRequestFields. Members that this server writes itself are refused, and so are those that
+        change what is asked or spent, such as model, messages, stream, n, tools and max_tokens.
+        """
+
+    def __init__(
+        self,
+        *,
+        tools: _abc.Iterable[Global___Tool] | None = ...,
+        tool_choice: Global___ToolChoice | None = ...,
+        response_format: Global___ResponseFormat | None = ...,
+        sampling: Global___Sampling | None = ...,
+        thinking: Global___Thinking | None = ...,
+        tags: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        provider_options: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        service_tier: _builtins.str = ...,
+        max_cost_nano_usd: _builtins.int | None = ...,
+        end_user: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_cost_nano_usd", b"_max_cost_nano_usd", "max_cost_nano_usd", b"max_cost_nano_usd", "response_format", b"response_format", "sampling", b"sampling", "thinking", b"thinking", "tool_choice", b"tool_choice"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_cost_nano_usd", b"_max_cost_nano_usd", "end_user", b"end_user", "max_cost_nano_usd", b"max_cost_nano_usd", "provider_options", b"provider_options", "response_format", b"response_format", "sampling", b"sampling", "service_tier", b"service_tier", "tags", b"tags", "thinking", b"thinking", "tool_choice", b"tool_choice", "tools", b"tools"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__max_cost_nano_usd: _TypeAlias = _typing.Literal["max_cost_nano_usd"]  # noqa: Y015
+    _WhichOneofArgType__max_cost_nano_usd: _TypeAlias = _typing.Literal["_max_cost_nano_usd", b"_max_cost_nano_usd"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_cost_nano_usd) -> _WhichOneofReturnType__max_cost_nano_usd | None: ...
+
+Global___Options: _TypeAlias = Options  # noqa: Y015
+
+@_typing.final
 class ProcessRequest(_message.Message):
-    """A prompt to be answered whole. Numbers 8 to 15 are kept for fields that both requests will share."""
+    """A prompt to be answered whole. Numbers 10 to 15 are kept for fields that both requests will share."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -180,21 +852,35 @@ class ProcessRequest(_message.Message):
     TEMPERATURE_FIELD_NUMBER: _builtins.int
     MAX_TOKENS_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
     message: _builtins.str
-    """What the user says now; required, not blank, no NUL."""
+    """What the user says now. Not blank. May be empty if parts has something besides cache points."""
     context: _builtins.str
-    """System prompt; absent or blank: none."""
+    """System prompt. Absent or blank: none."""
     model: _builtins.str
-    """The provider's model, or a short name that it lists; absent or blank: the server's default."""
+    """The provider's model, or a short name that it lists, at most 512 characters. Absent or blank: the server's
+    default.
+    """
     temperature: _builtins.float
-    """Sampling temperature, 0 to 2; absent: the server's default, left out where the model takes none."""
+    """Sampling temperature, 0 to 2. Absent: the server's default, or none for a model that accepts none."""
     max_tokens: _builtins.int
-    """The most tokens that the answer may have, 1 or more; absent: the server's default."""
+    """The most tokens that the answer may have, 1 or more. Absent: the server's default."""
     request_id: _builtins.str
-    """The caller's idempotency key, 1 to 128 of A-Za-z0-9._:-; empty: the server makes one."""
+    """The caller's idempotency key, 1 to 128 of A-Za-z0-9._:-. Empty: the server makes one."""
     @_builtins.property
     def history(self) -> _containers.RepeatedCompositeFieldContainer[Global___Turn]:
-        """Earlier turns, oldest first, 10000 at most; default none."""
+        """Earlier turns, oldest first, at most 10000. Default: none."""
+
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Part]:
+        """What the user says now besides the message. Tool results are sent first, then the message, then the other
+        parts. Default: none.
+        """
+
+    @_builtins.property
+    def options(self) -> Global___Options:
+        """How to answer. Default: none."""
 
     def __init__(
         self,
@@ -206,10 +892,12 @@ class ProcessRequest(_message.Message):
         temperature: _builtins.float | None = ...,
         max_tokens: _builtins.int | None = ...,
         request_id: _builtins.str = ...,
+        parts: _abc.Iterable[Global___Part] | None = ...,
+        options: Global___Options | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_context", b"_context", "_max_tokens", b"_max_tokens", "_model", b"_model", "_temperature", b"_temperature", "context", b"context", "max_tokens", b"max_tokens", "model", b"model", "temperature", b"temperature"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_context", b"_context", "_max_tokens", b"_max_tokens", "_model", b"_model", "_temperature", b"_temperature", "context", b"context", "max_tokens", b"max_tokens", "model", b"model", "options", b"options", "temperature", b"temperature"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_context", b"_context", "_max_tokens", b"_max_tokens", "_model", b"_model", "_temperature", b"_temperature", "context", b"context", "history", b"history", "max_tokens", b"max_tokens", "message", b"message", "model", b"model", "request_id", b"request_id", "temperature", b"temperature"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_context", b"_context", "_max_tokens", b"_max_tokens", "_model", b"_model", "_temperature", b"_temperature", "context", b"context", "history", b"history", "max_tokens", b"max_tokens", "message", b"message", "model", b"model", "options", b"options", "parts", b"parts", "request_id", b"request_id", "temperature", b"temperature"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__context: _TypeAlias = _typing.Literal["context"]  # noqa: Y015
     _WhichOneofArgType__context: _TypeAlias = _typing.Literal["_context", b"_context"]  # noqa: Y015
@@ -232,7 +920,7 @@ Global___ProcessRequest: _TypeAlias = ProcessRequest  # noqa: Y015
 
 @_typing.final
 class StreamProcessRequest(_message.Message):
-    """A prompt to be answered as a stream. Its fields 1 to 7 are those of ProcessRequest."""
+    """A prompt to be answered as a stream. Its fields 1 to 9 are those of ProcessRequest."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -243,29 +931,43 @@ class StreamProcessRequest(_message.Message):
     TEMPERATURE_FIELD_NUMBER: _builtins.int
     MAX_TOKENS_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
     AFTER_SEQUENCE_FIELD_NUMBER: _builtins.int
     RESUME_WINDOW_FIELD_NUMBER: _builtins.int
     message: _builtins.str
-    """What the user says now; required, not blank, no NUL."""
+    """What the user says now. Not blank. May be empty if parts has something besides cache points."""
     context: _builtins.str
-    """System prompt; absent or blank: none."""
+    """System prompt. Absent or blank: none."""
     model: _builtins.str
-    """The provider's model, or a short name that it lists; absent or blank: the server's default."""
+    """The provider's model, or a short name that it lists, at most 512 characters. Absent or blank: the server's
+    default.
+    """
     temperature: _builtins.float
-    """Sampling temperature, 0 to 2; absent: the server's default, left out where the model takes none."""
+    """Sampling temperature, 0 to 2. Absent: the server's default, or none for a model that accepts none."""
     max_tokens: _builtins.int
-    """The most tokens that the answer may have, 1 or more; absent: the server's default."""
+    """The most tokens that the answer may have, 1 or more. Absent: the server's default."""
     request_id: _builtins.str
-    """The caller's idempotency key, 1 to 128 of A-Za-z0-9._:-; empty: the server makes one."""
+    """The caller's idempotency key, 1 to 128 of A-Za-z0-9._:-. Empty: the server makes one."""
     after_sequence: _builtins.int
-    """Resume after this sequence number; not built yet: other than 0 is refused as UNSUPPORTED."""
+    """Resume after this sequence number. Not built yet: other than 0 is refused as UNSUPPORTED."""
     @_builtins.property
     def history(self) -> _containers.RepeatedCompositeFieldContainer[Global___Turn]:
-        """Earlier turns, oldest first, 10000 at most; default none."""
+        """Earlier turns, oldest first, at most 10000. Default: none."""
+
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Part]:
+        """What the user says now besides the message. Tool results are sent first, then the message, then the other
+        parts. Default: none.
+        """
+
+    @_builtins.property
+    def options(self) -> Global___Options:
+        """How to answer. Default: none."""
 
     @_builtins.property
     def resume_window(self) -> _duration_pb2.Duration:
-        """How long the server should keep the stream for a resume; not built yet: other than 0 is refused as UNSUPPORTED."""
+        """How long the server should keep the stream for a resume. Not built yet: other than 0 is refused as UNSUPPORTED."""
 
     def __init__(
         self,
@@ -277,12 +979,14 @@ class StreamProcessRequest(_message.Message):
         temperature: _builtins.float | None = ...,
         max_tokens: _builtins.int | None = ...,
         request_id: _builtins.str = ...,
+        parts: _abc.Iterable[Global___Part] | None = ...,
+        options: Global___Options | None = ...,
         after_sequence: _builtins.int = ...,
         resume_window: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_context", b"_context", "_max_tokens", b"_max_tokens", "_model", b"_model", "_temperature", b"_temperature", "context", b"context", "max_tokens", b"max_tokens", "model", b"model", "resume_window", b"resume_window", "temperature", b"temperature"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_context", b"_context", "_max_tokens", b"_max_tokens", "_model", b"_model", "_temperature", b"_temperature", "context", b"context", "max_tokens", b"max_tokens", "model", b"model", "options", b"options", "resume_window", b"resume_window", "temperature", b"temperature"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_context", b"_context", "_max_tokens", b"_max_tokens", "_model", b"_model", "_temperature", b"_temperature", "after_sequence", b"after_sequence", "context", b"context", "history", b"history", "max_tokens", b"max_tokens", "message", b"message", "model", b"model", "request_id", b"request_id", "resume_window", b"resume_window", "temperature", b"temperature"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_context", b"_context", "_max_tokens", b"_max_tokens", "_model", b"_model", "_temperature", b"_temperature", "after_sequence", b"after_sequence", "context", b"context", "history", b"history", "max_tokens", b"max_tokens", "message", b"message", "model", b"model", "options", b"options", "parts", b"parts", "request_id", b"request_id", "resume_window", b"resume_window", "temperature", b"temperature"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__context: _TypeAlias = _typing.Literal["context"]  # noqa: Y015
     _WhichOneofArgType__context: _TypeAlias = _typing.Literal["_context", b"_context"]  # noqa: Y015
@@ -318,23 +1022,29 @@ class ProcessResponse(_message.Message):
     COST_FIELD_NUMBER: _builtins.int
     COMPLETED_AT_FIELD_NUMBER: _builtins.int
     DURATION_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    SERVICE_TIER_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """The request's id, the server's own if the request had none."""
+    """The request's id, or the server's own if the request had none."""
     text: _builtins.str
     """The answer's text."""
     model: _builtins.str
     """The model that answered, as the provider names it."""
     provider: _builtins.str
-    """The provider that answered: mock, openai or bedrock; all that may, as openai,bedrock, where Cancel came before one did."""
+    """The provider that answered: mock, openai or bedrock. Where Cancel came before any did: all that might have
+    answered, such as "openai,bedrock".
+    """
     finish_reason: Global___FinishReason.ValueType
     """Why the answer ended."""
+    service_tier: _builtins.str
+    """The service tier that the provider says it used. Empty: not known."""
     @_builtins.property
     def usage(self) -> Global___Usage:
-        """Tokens that were used."""
+        """The tokens that were used."""
 
     @_builtins.property
     def cost(self) -> Global___Cost:
-        """What that costs."""
+        """What they cost."""
 
     @_builtins.property
     def completed_at(self) -> _timestamp_pb2.Timestamp:
@@ -342,7 +1052,13 @@ class ProcessResponse(_message.Message):
 
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration:
-        """From admission to completion."""
+        """How long the call took, from admission to completion."""
+
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Part]:
+        """The whole output in order: text, reasoning, tool calls and refusals. Empty where the output is text alone.
+        To continue the conversation, send it back as the parts of an assistant turn.
+        """
 
     def __init__(
         self,
@@ -356,10 +1072,12 @@ class ProcessResponse(_message.Message):
         cost: Global___Cost | None = ...,
         completed_at: _timestamp_pb2.Timestamp | None = ...,
         duration: _duration_pb2.Duration | None = ...,
+        parts: _abc.Iterable[Global___Part] | None = ...,
+        service_tier: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "cost", b"cost", "duration", b"duration", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "cost", b"cost", "duration", b"duration", "finish_reason", b"finish_reason", "model", b"model", "provider", b"provider", "request_id", b"request_id", "text", b"text", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "cost", b"cost", "duration", b"duration", "finish_reason", b"finish_reason", "model", b"model", "parts", b"parts", "provider", b"provider", "request_id", b"request_id", "service_tier", b"service_tier", "text", b"text", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -367,7 +1085,7 @@ Global___ProcessResponse: _TypeAlias = ProcessResponse  # noqa: Y015
 
 @_typing.final
 class StreamProcessResponse(_message.Message):
-    """One event of a streamed answer. A client skips events that it does not know."""
+    """One event of a streamed answer. A client skips events that it does not know: it still gets the text and the end."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -375,11 +1093,18 @@ class StreamProcessResponse(_message.Message):
     STARTED_FIELD_NUMBER: _builtins.int
     DELTA_FIELD_NUMBER: _builtins.int
     FINISHED_FIELD_NUMBER: _builtins.int
+    TOOL_CALL_STARTED_FIELD_NUMBER: _builtins.int
+    TOOL_CALL_DELTA_FIELD_NUMBER: _builtins.int
+    TOOL_CALL_FINISHED_FIELD_NUMBER: _builtins.int
+    REASONING_DELTA_FIELD_NUMBER: _builtins.int
+    REFUSAL_DELTA_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
-    """Rises by the provider's own deltas: 1 is started; a message that bears several deltas has the last one's number."""
+    """Counts the provider's own events and rises with each message: 1 is started. A message that carries several of
+    them has the number of the last.
+    """
     @_builtins.property
     def started(self) -> Global___Started:
-        """The provider's first event has come; sent once, after retries."""
+        """The provider's first event has come. Sent once, after all retries."""
 
     @_builtins.property
     def delta(self) -> Global___Delta:
@@ -387,7 +1112,27 @@ class StreamProcessResponse(_message.Message):
 
     @_builtins.property
     def finished(self) -> Global___Finished:
-        """The answer is complete; sent once, last."""
+        """The answer is complete. Sent once, last."""
+
+    @_builtins.property
+    def tool_call_started(self) -> Global___ToolCallStarted:
+        """The model begins to call a tool."""
+
+    @_builtins.property
+    def tool_call_delta(self) -> Global___ToolCallDelta:
+        """More of a call's arguments."""
+
+    @_builtins.property
+    def tool_call_finished(self) -> Global___ToolCallFinished:
+        """A call is complete."""
+
+    @_builtins.property
+    def reasoning_delta(self) -> Global___ReasoningDelta:
+        """More reasoning."""
+
+    @_builtins.property
+    def refusal_delta(self) -> Global___RefusalDelta:
+        """More of the model's words where it refuses to answer."""
 
     def __init__(
         self,
@@ -396,12 +1141,17 @@ class StreamProcessResponse(_message.Message):
         started: Global___Started | None = ...,
         delta: Global___Delta | None = ...,
         finished: Global___Finished | None = ...,
+        tool_call_started: Global___ToolCallStarted | None = ...,
+        tool_call_delta: Global___ToolCallDelta | None = ...,
+        tool_call_finished: Global___ToolCallFinished | None = ...,
+        reasoning_delta: Global___ReasoningDelta | None = ...,
+        refusal_delta: Global___RefusalDelta | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "event", b"event", "finished", b"finished", "started", b"started"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "event", b"event", "finished", b"finished", "reasoning_delta", b"reasoning_delta", "refusal_delta", b"refusal_delta", "started", b"started", "tool_call_delta", b"tool_call_delta", "tool_call_finished", b"tool_call_finished", "tool_call_started", b"tool_call_started"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "event", b"event", "finished", b"finished", "sequence", b"sequence", "started", b"started"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "event", b"event", "finished", b"finished", "reasoning_delta", b"reasoning_delta", "refusal_delta", b"refusal_delta", "sequence", b"sequence", "started", b"started", "tool_call_delta", b"tool_call_delta", "tool_call_finished", b"tool_call_finished", "tool_call_started", b"tool_call_started"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["started", "delta", "finished"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["started", "delta", "finished", "tool_call_started", "tool_call_delta", "tool_call_finished", "reasoning_delta", "refusal_delta"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -417,11 +1167,13 @@ class Started(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     PROVIDER_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """The request's id, the server's own if the request had none."""
+    """The request's id, or the server's own if the request had none."""
     model: _builtins.str
     """The model that answers, as the provider names it."""
     provider: _builtins.str
-    """The provider that answers: mock, openai or bedrock; all that may, as openai,bedrock, where Cancel came before one did."""
+    """The provider that answers: mock, openai or bedrock. Where Cancel came before any did: all that might have
+    answered, such as "openai,bedrock".
+    """
     def __init__(
         self,
         *,
@@ -439,29 +1191,185 @@ Global___Started: _TypeAlias = Started  # noqa: Y015
 
 @_typing.final
 class Delta(_message.Message):
-    """More of the answer."""
+    """More text of the answer."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     TEXT_FIELD_NUMBER: _builtins.int
+    INDEX_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """Text to append to what came before; never empty."""
+    """Text to append to what came before. Never empty."""
+    index: _builtins.int
+    """Which block of the answer it belongs to. Blocks are numbered from 0 in the order in which they begin."""
     def __init__(
         self,
         *,
         text: _builtins.str = ...,
+        index: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["index", b"index", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Delta: _TypeAlias = Delta  # noqa: Y015
 
 @_typing.final
+class ToolCallStarted(_message.Message):
+    """The model begins to call a tool. Comes before the deltas of the call."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INDEX_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    index: _builtins.int
+    """The block's number, as in Delta."""
+    id: _builtins.str
+    """The call's id, as the provider gave it."""
+    name: _builtins.str
+    """The tool's name."""
+    def __init__(
+        self,
+        *,
+        index: _builtins.int = ...,
+        id: _builtins.str = ...,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "index", b"index", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ToolCallStarted: _TypeAlias = ToolCallStarted  # noqa: Y015
+
+@_typing.final
+class ToolCallDelta(_message.Message):
+    """More of a call's arguments."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INDEX_FIELD_NUMBER: _builtins.int
+    ARGUMENTS_FIELD_NUMBER: _builtins.int
+    index: _builtins.int
+    """The block's number, as in Delta."""
+    arguments: _builtins.str
+    """JSON text to append to what came before. Never empty. All deltas of a call add up to its arguments_json."""
+    def __init__(
+        self,
+        *,
+        index: _builtins.int = ...,
+        arguments: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments", b"arguments", "index", b"index"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ToolCallDelta: _TypeAlias = ToolCallDelta  # noqa: Y015
+
+@_typing.final
+class ToolCallFinished(_message.Message):
+    """A tool call is complete."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INDEX_FIELD_NUMBER: _builtins.int
+    CALL_FIELD_NUMBER: _builtins.int
+    ARGUMENTS_VALID_FIELD_NUMBER: _builtins.int
+    index: _builtins.int
+    """The block's number, as in Delta."""
+    arguments_valid: _builtins.bool
+    """Whether the arguments are valid JSON. They are passed on as they came where they are not."""
+    @_builtins.property
+    def call(self) -> Global___ToolCall:
+        """The whole call again."""
+
+    def __init__(
+        self,
+        *,
+        index: _builtins.int = ...,
+        call: Global___ToolCall | None = ...,
+        arguments_valid: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments_valid", b"arguments_valid", "call", b"call", "index", b"index"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ToolCallFinished: _TypeAlias = ToolCallFinished  # noqa: Y015
+
+@_typing.final
+class ReasoningDelta(_message.Message):
+    """More of the model's reasoning. It counts in output_tokens."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INDEX_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    REDACTED_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    index: _builtins.int
+    """The block's number, as in Delta."""
+    text: _builtins.str
+    """Text to append to what came before. May be empty where there is a signature or redacted reasoning."""
+    signature: _builtins.bytes
+    """The provider's signature of the block, on the block's last delta. Empty: none."""
+    redacted: _builtins.bytes
+    """Reasoning that only the provider can read. Append it to what came before."""
+    id: _builtins.str
+    """The provider's id of the block, on the block's first delta. Empty: none."""
+    def __init__(
+        self,
+        *,
+        index: _builtins.int = ...,
+        text: _builtins.str = ...,
+        signature: _builtins.bytes = ...,
+        redacted: _builtins.bytes = ...,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "index", b"index", "redacted", b"redacted", "signature", b"signature", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReasoningDelta: _TypeAlias = ReasoningDelta  # noqa: Y015
+
+@_typing.final
+class RefusalDelta(_message.Message):
+    """More of the model's words where it refuses to answer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INDEX_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    index: _builtins.int
+    """The block's number, as in Delta."""
+    text: _builtins.str
+    """Text to append to what came before. Never empty."""
+    def __init__(
+        self,
+        *,
+        index: _builtins.int = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["index", b"index", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefusalDelta: _TypeAlias = RefusalDelta  # noqa: Y015
+
+@_typing.final
 class Finished(_message.Message):
-    """The end of an answer and what it took; also a detail of the status of a call that failed after it had begun."""
+    """The end of an answer and what it took. Also a detail of the status of a call that failed after it had begun."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -471,17 +1379,20 @@ class Finished(_message.Message):
     COST_FIELD_NUMBER: _builtins.int
     COMPLETED_AT_FIELD_NUMBER: _builtins.int
     DURATION_FIELD_NUMBER: _builtins.int
+    SERVICE_TIER_FIELD_NUMBER: _builtins.int
     finish_reason: Global___FinishReason.ValueType
-    """Why the answer ended; unspecified in the details of a failure."""
+    """Why the answer ended. Not set in the details of a failure."""
     model: _builtins.str
     """The model that answered, as the provider names it."""
+    service_tier: _builtins.str
+    """The service tier that the provider says it used. Empty: not known."""
     @_builtins.property
     def usage(self) -> Global___Usage:
-        """Tokens that were used."""
+        """The tokens that were used."""
 
     @_builtins.property
     def cost(self) -> Global___Cost:
-        """What that costs."""
+        """What they cost."""
 
     @_builtins.property
     def completed_at(self) -> _timestamp_pb2.Timestamp:
@@ -489,7 +1400,7 @@ class Finished(_message.Message):
 
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration:
-        """From admission to the end."""
+        """How long the call took, from admission to its end."""
 
     def __init__(
         self,
@@ -500,10 +1411,11 @@ class Finished(_message.Message):
         cost: Global___Cost | None = ...,
         completed_at: _timestamp_pb2.Timestamp | None = ...,
         duration: _duration_pb2.Duration | None = ...,
+        service_tier: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "cost", b"cost", "duration", b"duration", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "cost", b"cost", "duration", b"duration", "finish_reason", b"finish_reason", "model", b"model", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "cost", b"cost", "duration", b"duration", "finish_reason", b"finish_reason", "model", b"model", "service_tier", b"service_tier", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -511,7 +1423,7 @@ Global___Finished: _TypeAlias = Finished  # noqa: Y015
 
 @_typing.final
 class Usage(_message.Message):
-    """Tokens that a call used. Absent means unknown, never 0."""
+    """The tokens that a call used. Absent means unknown, never 0."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -522,9 +1434,9 @@ class Usage(_message.Message):
     REASONING_TOKENS_FIELD_NUMBER: _builtins.int
     ACCURACY_FIELD_NUMBER: _builtins.int
     input_tokens: _builtins.int
-    """All input tokens, cache reads and writes included."""
+    """All input tokens, including cache reads and writes."""
     output_tokens: _builtins.int
-    """All output tokens, reasoning included."""
+    """All output tokens, including reasoning."""
     cache_read_tokens: _builtins.int
     """Input tokens that the provider read from its cache."""
     cache_write_tokens: _builtins.int
@@ -532,7 +1444,7 @@ class Usage(_message.Message):
     reasoning_tokens: _builtins.int
     """Output tokens that the model spent on reasoning."""
     accuracy: Global___Accuracy.ValueType
-    """How the counts came about."""
+    """Where the counts come from."""
     def __init__(
         self,
         *,
@@ -572,16 +1484,16 @@ Global___Usage: _TypeAlias = Usage  # noqa: Y015
 
 @_typing.final
 class Cost(_message.Message):
-    """What a call costs by the provider's list price."""
+    """What a call costs at the provider's list price."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     NANO_USD_FIELD_NUMBER: _builtins.int
     PRICE_SOURCE_FIELD_NUMBER: _builtins.int
     nano_usd: _builtins.int
-    """Thousand-millionths of a US dollar (1e-9 USD), rounded half to even; absent: no price is known."""
+    """Nano-dollars (1e-9 US dollars), rounded half to even. Absent: no price is known."""
     price_source: _builtins.str
-    """Where the price is from, such as "genai-prices 0.2.3 openai/gpt-4o"; empty: no price is known."""
+    """Where the price comes from, such as "genai-prices 0.2.3 openai/gpt-4o". Empty: no price is known."""
     def __init__(
         self,
         *,
@@ -606,7 +1518,7 @@ class CancelRequest(_message.Message):
 
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """The call's request_id, 1 to 128 of A-Za-z0-9._:-; required."""
+    """The call's request_id, 1 to 128 of A-Za-z0-9._:-. Required."""
     def __init__(
         self,
         *,
@@ -628,7 +1540,7 @@ class CancelResponse(_message.Message):
 
     FOUND_FIELD_NUMBER: _builtins.int
     found: _builtins.bool
-    """True if a call of this caller with that id was running; false for another caller's id."""
+    """True if a call of this caller with that id was running. False for another caller's id."""
     def __init__(
         self,
         *,
@@ -644,7 +1556,7 @@ Global___CancelResponse: _TypeAlias = CancelResponse  # noqa: Y015
 
 @_typing.final
 class ListModelsRequest(_message.Message):
-    """Asks for the models; has no fields."""
+    """Asks for the models. Has no fields."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -661,7 +1573,7 @@ Global___ListModelsRequest: _TypeAlias = ListModelsRequest  # noqa: Y015
 
 @_typing.final
 class ListModelsResponse(_message.Message):
-    """The models that can be asked for."""
+    """The models that a request may name."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -669,15 +1581,20 @@ class ListModelsResponse(_message.Message):
     MODELS_FIELD_NUMBER: _builtins.int
     DEFAULT_MODEL_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
+    DETAILS_FIELD_NUMBER: _builtins.int
     provider: _builtins.str
-    """The provider in force: mock, openai or bedrock; several, as openai,bedrock, where one falls back on the next."""
+    """The provider in force: mock, openai or bedrock. Several where one falls back on the next: "openai,bedrock"."""
     default_model: _builtins.str
     """The model used where a request names none."""
     note: _builtins.str
-    """A remark for people, such as why the list is short; empty: none."""
+    """A remark for people, such as why the list is short. Empty: none."""
     @_builtins.property
     def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Names that ProcessRequest.model takes, sorted."""
+        """Names that ProcessRequest.model accepts, sorted."""
+
+    @_builtins.property
+    def details(self) -> _containers.RepeatedCompositeFieldContainer[Global___Model]:
+        """What is known of these models, in the order of models. A model that nothing is known of is left out."""
 
     def __init__(
         self,
@@ -686,18 +1603,116 @@ class ListModelsResponse(_message.Message):
         models: _abc.Iterable[_builtins.str] | None = ...,
         default_model: _builtins.str = ...,
         note: _builtins.str = ...,
+        details: _abc.Iterable[Global___Model] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["default_model", b"default_model", "models", b"models", "note", b"note", "provider", b"provider"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["default_model", b"default_model", "details", b"details", "models", b"models", "note", b"note", "provider", b"provider"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListModelsResponse: _TypeAlias = ListModelsResponse  # noqa: Y015
 
 @_typing.final
+class Model(_message.Message):
+    """What is known of one model."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    PROVIDER_FIELD_NUMBER: _builtins.int
+    TOOLS_FIELD_NUMBER: _builtins.int
+    IMAGES_FIELD_NUMBER: _builtins.int
+    JSON_SCHEMA_FIELD_NUMBER: _builtins.int
+    REASONING_FIELD_NUMBER: _builtins.int
+    CONTEXT_TOKENS_FIELD_NUMBER: _builtins.int
+    INPUT_NANO_USD_PER_MILLION_TOKENS_FIELD_NUMBER: _builtins.int
+    OUTPUT_NANO_USD_PER_MILLION_TOKENS_FIELD_NUMBER: _builtins.int
+    CACHE_READ_NANO_USD_PER_MILLION_TOKENS_FIELD_NUMBER: _builtins.int
+    CACHE_WRITE_NANO_USD_PER_MILLION_TOKENS_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The name that ProcessRequest.model accepts."""
+    provider: _builtins.str
+    """The provider that has it: mock, openai or bedrock."""
+    tools: _builtins.bool
+    """Whether it can call tools. Absent: not known."""
+    images: _builtins.bool
+    """Whether it accepts images. Absent: not known."""
+    json_schema: _builtins.bool
+    """Whether it can answer in JSON that matches a schema. Absent: not known."""
+    reasoning: _builtins.bool
+    """Whether it can reason before it answers. Absent: not known."""
+    context_tokens: _builtins.int
+    """The size of its context window, in tokens. Absent: not known."""
+    input_nano_usd_per_million_tokens: _builtins.int
+    """The price of input, in 1e-9 US dollars for a million tokens. Absent: not known."""
+    output_nano_usd_per_million_tokens: _builtins.int
+    """The price of output, in 1e-9 US dollars for a million tokens. Absent: not known."""
+    cache_read_nano_usd_per_million_tokens: _builtins.int
+    """The price of input read from the cache, in 1e-9 US dollars for a million tokens. Absent: not known."""
+    cache_write_nano_usd_per_million_tokens: _builtins.int
+    """The price of input written to the cache, in 1e-9 US dollars for a million tokens. Absent: not known."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        provider: _builtins.str = ...,
+        tools: _builtins.bool | None = ...,
+        images: _builtins.bool | None = ...,
+        json_schema: _builtins.bool | None = ...,
+        reasoning: _builtins.bool | None = ...,
+        context_tokens: _builtins.int | None = ...,
+        input_nano_usd_per_million_tokens: _builtins.int | None = ...,
+        output_nano_usd_per_million_tokens: _builtins.int | None = ...,
+        cache_read_nano_usd_per_million_tokens: _builtins.int | None = ...,
+        cache_write_nano_usd_per_million_tokens: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cache_read_nano_usd_per_million_tokens", b"_cache_read_nano_usd_per_million_tokens", "_cache_write_nano_usd_per_million_tokens", b"_cache_write_nano_usd_per_million_tokens", "_context_tokens", b"_context_tokens", "_images", b"_images", "_input_nano_usd_per_million_tokens", b"_input_nano_usd_per_million_tokens", "_json_schema", b"_json_schema", "_output_nano_usd_per_million_tokens", b"_output_nano_usd_per_million_tokens", "_reasoning", b"_reasoning", "_tools", b"_tools", "cache_read_nano_usd_per_million_tokens", b"cache_read_nano_usd_per_million_tokens", "cache_write_nano_usd_per_million_tokens", b"cache_write_nano_usd_per_million_tokens", "context_tokens", b"context_tokens", "images", b"images", "input_nano_usd_per_million_tokens", b"input_nano_usd_per_million_tokens", "json_schema", b"json_schema", "output_nano_usd_per_million_tokens", b"output_nano_usd_per_million_tokens", "reasoning", b"reasoning", "tools", b"tools"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cache_read_nano_usd_per_million_tokens", b"_cache_read_nano_usd_per_million_tokens", "_cache_write_nano_usd_per_million_tokens", b"_cache_write_nano_usd_per_million_tokens", "_context_tokens", b"_context_tokens", "_images", b"_images", "_input_nano_usd_per_million_tokens", b"_input_nano_usd_per_million_tokens", "_json_schema", b"_json_schema", "_output_nano_usd_per_million_tokens", b"_output_nano_usd_per_million_tokens", "_reasoning", b"_reasoning", "_tools", b"_tools", "cache_read_nano_usd_per_million_tokens", b"cache_read_nano_usd_per_million_tokens", "cache_write_nano_usd_per_million_tokens", b"cache_write_nano_usd_per_million_tokens", "context_tokens", b"context_tokens", "id", b"id", "images", b"images", "input_nano_usd_per_million_tokens", b"input_nano_usd_per_million_tokens", "json_schema", b"json_schema", "output_nano_usd_per_million_tokens", b"output_nano_usd_per_million_tokens", "provider", b"provider", "reasoning", b"reasoning", "tools", b"tools"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cache_read_nano_usd_per_million_tokens: _TypeAlias = _typing.Literal["cache_read_nano_usd_per_million_tokens"]  # noqa: Y015
+    _WhichOneofArgType__cache_read_nano_usd_per_million_tokens: _TypeAlias = _typing.Literal["_cache_read_nano_usd_per_million_tokens", b"_cache_read_nano_usd_per_million_tokens"]  # noqa: Y015
+    _WhichOneofReturnType__cache_write_nano_usd_per_million_tokens: _TypeAlias = _typing.Literal["cache_write_nano_usd_per_million_tokens"]  # noqa: Y015
+    _WhichOneofArgType__cache_write_nano_usd_per_million_tokens: _TypeAlias = _typing.Literal["_cache_write_nano_usd_per_million_tokens", b"_cache_write_nano_usd_per_million_tokens"]  # noqa: Y015
+    _WhichOneofReturnType__context_tokens: _TypeAlias = _typing.Literal["context_tokens"]  # noqa: Y015
+    _WhichOneofArgType__context_tokens: _TypeAlias = _typing.Literal["_context_tokens", b"_context_tokens"]  # noqa: Y015
+    _WhichOneofReturnType__images: _TypeAlias = _typing.Literal["images"]  # noqa: Y015
+    _WhichOneofArgType__images: _TypeAlias = _typing.Literal["_images", b"_images"]  # noqa: Y015
+    _WhichOneofReturnType__input_nano_usd_per_million_tokens: _TypeAlias = _typing.Literal["input_nano_usd_per_million_tokens"]  # noqa: Y015
+    _WhichOneofArgType__input_nano_usd_per_million_tokens: _TypeAlias = _typing.Literal["_input_nano_usd_per_million_tokens", b"_input_nano_usd_per_million_tokens"]  # noqa: Y015
+    _WhichOneofReturnType__json_schema: _TypeAlias = _typing.Literal["json_schema"]  # noqa: Y015
+    _WhichOneofArgType__json_schema: _TypeAlias = _typing.Literal["_json_schema", b"_json_schema"]  # noqa: Y015
+    _WhichOneofReturnType__output_nano_usd_per_million_tokens: _TypeAlias = _typing.Literal["output_nano_usd_per_million_tokens"]  # noqa: Y015
+    _WhichOneofArgType__output_nano_usd_per_million_tokens: _TypeAlias = _typing.Literal["_output_nano_usd_per_million_tokens", b"_output_nano_usd_per_million_tokens"]  # noqa: Y015
+    _WhichOneofReturnType__reasoning: _TypeAlias = _typing.Literal["reasoning"]  # noqa: Y015
+    _WhichOneofArgType__reasoning: _TypeAlias = _typing.Literal["_reasoning", b"_reasoning"]  # noqa: Y015
+    _WhichOneofReturnType__tools: _TypeAlias = _typing.Literal["tools"]  # noqa: Y015
+    _WhichOneofArgType__tools: _TypeAlias = _typing.Literal["_tools", b"_tools"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cache_read_nano_usd_per_million_tokens) -> _WhichOneofReturnType__cache_read_nano_usd_per_million_tokens | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cache_write_nano_usd_per_million_tokens) -> _WhichOneofReturnType__cache_write_nano_usd_per_million_tokens | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__context_tokens) -> _WhichOneofReturnType__context_tokens | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__images) -> _WhichOneofReturnType__images | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__input_nano_usd_per_million_tokens) -> _WhichOneofReturnType__input_nano_usd_per_million_tokens | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__json_schema) -> _WhichOneofReturnType__json_schema | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__output_nano_usd_per_million_tokens) -> _WhichOneofReturnType__output_nano_usd_per_million_tokens | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__reasoning) -> _WhichOneofReturnType__reasoning | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__tools) -> _WhichOneofReturnType__tools | None: ...
+
+Global___Model: _TypeAlias = Model  # noqa: Y015
+
+@_typing.final
 class GetStatusRequest(_message.Message):
-    """Asks for the status; has no fields."""
+    """Asks for the status. Has no fields."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -714,7 +1729,7 @@ Global___GetStatusRequest: _TypeAlias = GetStatusRequest  # noqa: Y015
 
 @_typing.final
 class GetStatusResponse(_message.Message):
-    """Health and configuration in force."""
+    """Health and the configuration in force."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -735,20 +1750,20 @@ class GetStatusResponse(_message.Message):
     version: _builtins.str
     """The program's version, such as "0.1.0"."""
     state: Global___State.ValueType
-    """How well the server is."""
+    """How healthy the server is."""
     provider: _builtins.str
-    """The provider in force: mock, openai or bedrock; several, as openai,bedrock, where one falls back on the next."""
+    """The provider in force: mock, openai or bedrock. Several where one falls back on the next: "openai,bedrock"."""
     provider_configured: _builtins.bool
-    """Whether the provider has what it needs to be called, its key for one."""
+    """Whether the provider has what it needs to be called, such as its key."""
     provider_state: Global___State.ValueType
-    """How well the provider is, by its last call; degraded too where that had to fall back."""
+    """How healthy the provider is, by its last call. Degraded also where that call had to fall back."""
     provider_error: _builtins.str
-    """The reason of the provider's last failure, such as PROVIDER_AUTH; empty: none since its last success.
-    Where one falls back on the next: each that failed, with its name, in the order in which they were asked, such as
+    """The reason of the provider's last failure, such as PROVIDER_AUTH. Empty: none since its last success. Where one
+    provider falls back on the next: each that failed with its name, in the order in which they were asked, such as
     "PROVIDER_RATE_LIMITED openai, PROVIDER_AUTH bedrock".
     """
     calls_processed: _builtins.int
-    """Calls that ended since the start, whatever their end."""
+    """Calls that ended since the start, successful or not."""
     default_model: _builtins.str
     """The model used where a request names none."""
     default_temperature: _builtins.float

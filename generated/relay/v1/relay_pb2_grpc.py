@@ -67,21 +67,22 @@ class RelayServiceServicer:
     """
 
     def Process(self, request, context):
-        """Answers one prompt whole. Initial metadata with "relay-request-id" is sent before the provider is called.
+        """Returns one whole answer. Sends initial metadata with "relay-request-id" before the provider is called.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StreamProcess(self, request, context):
-        """Answers one prompt as it is written: started, deltas, exactly one finished, then OK; or a status that is not OK.
+        """Streams one answer as it is written: started, then content, then exactly one finished and the status OK.
+        A stream that fails ends with another status. Sends initial metadata as Process does.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Cancel(self, request, context):
-        """Stops a running call of the same caller softly: it ends OK, CANCELLED, with the text so far and its cost.
+        """Stops a running call of the same caller. The call ends OK with the text so far, CANCELLED, and its cost.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -95,7 +96,7 @@ class RelayServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetStatus(self, request, context):
-        """Tells health and the configuration in force, never a secret.
+        """Returns the server's health and the configuration in force, never a secret.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -3,12 +3,14 @@
 isort:skip_file
 The contract of the relay: language-model calls between servers, with their cost.
 
-Errors are gRPC statuses with a google.rpc.ErrorInfo whose domain is "relay.v1" and whose reason says
-what happened (the README lists them), and where they apply RetryInfo, BadRequest and, on a call that
-had begun, a Finished message with what was spent.
+Errors are gRPC statuses with a google.rpc.ErrorInfo. Its domain is "relay.v1" and its reason says what
+happened (the README lists the reasons). RetryInfo and BadRequest are added where they apply. A call that
+failed after it had begun also has a Finished message with what was spent.
 
-Metadata that every method heeds: "authorization: Bearer TOKEN", and "relay-on-behalf-of: NAME" from
-callers that the server trusts to speak for others. A gRPC deadline bounds the provider's call too.
+Every method reads this metadata: "authorization: Bearer TOKEN", and "relay-on-behalf-of: NAME" from callers
+that the server trusts to speak for others. The gRPC deadline also limits the call to the provider.
+
+Text is valid Unicode without NUL (U+0000) everywhere. All bytes of a request count toward MAX_MESSAGE_BYTES.
 """
 
 from collections import abc as _abc
@@ -42,15 +44,17 @@ class RelayServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> RelayServiceAsyncStub: ...
     Process: _grpc.UnaryUnaryMultiCallable[_relay_pb2.ProcessRequest, _relay_pb2.ProcessResponse]
-    """Answers one prompt whole. Initial metadata with "relay-request-id" is sent before the provider is called."""
+    """Returns one whole answer. Sends initial metadata with "relay-request-id" before the provider is called."""
     StreamProcess: _grpc.UnaryStreamMultiCallable[_relay_pb2.StreamProcessRequest, _relay_pb2.StreamProcessResponse]
-    """Answers one prompt as it is written: started, deltas, exactly one finished, then OK; or a status that is not OK."""
+    """Streams one answer as it is written: started, then content, then exactly one finished and the status OK.
+    A stream that fails ends with another status. Sends initial metadata as Process does.
+    """
     Cancel: _grpc.UnaryUnaryMultiCallable[_relay_pb2.CancelRequest, _relay_pb2.CancelResponse]
-    """Stops a running call of the same caller softly: it ends OK, CANCELLED, with the text so far and its cost."""
+    """Stops a running call of the same caller. The call ends OK with the text so far, CANCELLED, and its cost."""
     ListModels: _grpc.UnaryUnaryMultiCallable[_relay_pb2.ListModelsRequest, _relay_pb2.ListModelsResponse]
     """Lists the models that the provider offers."""
     GetStatus: _grpc.UnaryUnaryMultiCallable[_relay_pb2.GetStatusRequest, _relay_pb2.GetStatusResponse]
-    """Tells health and the configuration in force, never a secret."""
+    """Returns the server's health and the configuration in force, never a secret."""
 
 @_typing.type_check_only
 class RelayServiceAsyncStub(RelayServiceStub):
@@ -58,15 +62,17 @@ class RelayServiceAsyncStub(RelayServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Process: _aio.UnaryUnaryMultiCallable[_relay_pb2.ProcessRequest, _relay_pb2.ProcessResponse]  # type: ignore[assignment]
-    """Answers one prompt whole. Initial metadata with "relay-request-id" is sent before the provider is called."""
+    """Returns one whole answer. Sends initial metadata with "relay-request-id" before the provider is called."""
     StreamProcess: _aio.UnaryStreamMultiCallable[_relay_pb2.StreamProcessRequest, _relay_pb2.StreamProcessResponse]  # type: ignore[assignment]
-    """Answers one prompt as it is written: started, deltas, exactly one finished, then OK; or a status that is not OK."""
+    """Streams one answer as it is written: started, then content, then exactly one finished and the status OK.
+    A stream that fails ends with another status. Sends initial metadata as Process does.
+    """
     Cancel: _aio.UnaryUnaryMultiCallable[_relay_pb2.CancelRequest, _relay_pb2.CancelResponse]  # type: ignore[assignment]
-    """Stops a running call of the same caller softly: it ends OK, CANCELLED, with the text so far and its cost."""
+    """Stops a running call of the same caller. The call ends OK with the text so far, CANCELLED, and its cost."""
     ListModels: _aio.UnaryUnaryMultiCallable[_relay_pb2.ListModelsRequest, _relay_pb2.ListModelsResponse]  # type: ignore[assignment]
     """Lists the models that the provider offers."""
     GetStatus: _aio.UnaryUnaryMultiCallable[_relay_pb2.GetStatusRequest, _relay_pb2.GetStatusResponse]  # type: ignore[assignment]
-    """Tells health and the configuration in force, never a secret."""
+    """Returns the server's health and the configuration in force, never a secret."""
 
 class RelayServiceServicer(metaclass=_abc_1.ABCMeta):
     """Calls a language model on behalf of a caller that holds no provider key."""
@@ -77,7 +83,7 @@ class RelayServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _relay_pb2.ProcessRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_relay_pb2.ProcessResponse, _abc.Awaitable[_relay_pb2.ProcessResponse]]:
-        """Answers one prompt whole. Initial metadata with "relay-request-id" is sent before the provider is called."""
+        """Returns one whole answer. Sends initial metadata with "relay-request-id" before the provider is called."""
 
     @_abc_1.abstractmethod
     def StreamProcess(
@@ -85,7 +91,9 @@ class RelayServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _relay_pb2.StreamProcessRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_relay_pb2.StreamProcessResponse], _abc.AsyncIterator[_relay_pb2.StreamProcessResponse]]:
-        """Answers one prompt as it is written: started, deltas, exactly one finished, then OK; or a status that is not OK."""
+        """Streams one answer as it is written: started, then content, then exactly one finished and the status OK.
+        A stream that fails ends with another status. Sends initial metadata as Process does.
+        """
 
     @_abc_1.abstractmethod
     def Cancel(
@@ -93,7 +101,7 @@ class RelayServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _relay_pb2.CancelRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_relay_pb2.CancelResponse, _abc.Awaitable[_relay_pb2.CancelResponse]]:
-        """Stops a running call of the same caller softly: it ends OK, CANCELLED, with the text so far and its cost."""
+        """Stops a running call of the same caller. The call ends OK with the text so far, CANCELLED, and its cost."""
 
     @_abc_1.abstractmethod
     def ListModels(
@@ -109,6 +117,6 @@ class RelayServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _relay_pb2.GetStatusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_relay_pb2.GetStatusResponse, _abc.Awaitable[_relay_pb2.GetStatusResponse]]:
-        """Tells health and the configuration in force, never a secret."""
+        """Returns the server's health and the configuration in force, never a secret."""
 
 def add_RelayServiceServicer_to_server(servicer: RelayServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
