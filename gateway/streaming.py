@@ -69,6 +69,8 @@ class EventStream(Response):
                     provider = event.provider
                 case Finished():
                     end = _finish(self._request_id, provider, event)
+                case _:
+                    pass  # the core sends no other deltas yet
         return end
 
 

@@ -78,6 +78,8 @@ async def _followed(events: AsyncGenerator[Event, None], progress: Progress) -> 
                 started = event
             case Finished():
                 finished = event
+            case _:
+                pass  # the core sends no other deltas yet
     if started is None or finished is None:
         raise Internal
     return "".join(texts), started, finished

@@ -1,9 +1,11 @@
-"""What is asked of a server beside calls, its models and its status, to protobuf and back; as codec does."""
+"""A server's models and its status, to protobuf and back, as codec does it for calls."""
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from generated.relay.v1 import relay_pb2 as pb
-from llm_relay.messages import Models, State, Status
+from llm_relay.messages import Model, Models, State, Status
 from llm_relay.wire.codec import time_from_wire, time_to_wire
 
 _STATES_FROM_WIRE = {
@@ -13,10 +15,17 @@ _STATES_FROM_WIRE = {
 }
 _STATES_TO_WIRE = {state: value for value, state in _STATES_FROM_WIRE.items()}
 
+_OPTIONAL_OF_MODELS = tuple(field.name for field in fields(Model) if field.default is None)
+"""Fields of a model that may be unknown; both sides have the same names."""
+
 
 def models_to_wire(models: Models) -> pb.ListModelsResponse:
     return pb.ListModelsResponse(
-        provider=models.provider, models=models.models, default_model=models.default_model, note=models.note
+        provider=models.provider,
+        models=models.models,
+        default_model=models.default_model,
+        note=models.note,
+        details=[_model_to_wire(model) for model in models.details],
     )
 
 
@@ -26,7 +35,19 @@ def models_from_wire(response: pb.ListModelsResponse) -> Models:
         models=tuple(response.models),
         default_model=response.default_model,
         note=response.note,
+        details=tuple(_model_from_wire(model) for model in response.details),
     )
+
+
+def _model_to_wire(model: Model) -> pb.Model:
+    known = {name: getattr(model, name) for name in _OPTIONAL_OF_MODELS}
+    return pb.Model(id=model.id, provider=model.provider, **known)
+
+
+def _model_from_wire(model: pb.Model) -> Model:
+    set_fields = {field.name: value for field, value in model.ListFields()}
+    known = {name: set_fields.get(name) for name in _OPTIONAL_OF_MODELS}
+    return Model(id=model.id, provider=model.provider, **known)
 
 
 def status_to_wire(status: Status) -> pb.GetStatusResponse:

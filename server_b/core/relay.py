@@ -31,6 +31,7 @@ from llm_relay.program.unexpected import class_and_place
 from server_b.core.call import Call, Key, Kind
 from server_b.core.call_log import CallLog
 from server_b.core.calls import Calls
+from server_b.core.content import refuse_content
 from server_b.core.retry import Outcome, Patience, ask
 from server_b.core.settlement import settled_usage
 from server_b.providers.base import Defaults, Provider
@@ -126,8 +127,9 @@ class Relay:
         """Admits a request, or joins it to the call that has its key; nothing is asked of the provider yet.
 
         The context that is returned yields the call, and leaves it at its end. `door` is for the log. Raises Draining,
-        Overloaded, or InvalidRequest on request_id.
+        Overloaded, InvalidRequest on request_id, or Unsupported for a prompt with more than text.
         """
+        refuse_content(prompt)
         key = Key(caller, prompt.request_id or str(uuid.uuid4()), kind)
         call = self._calls.find(key, prompt) or self._new_call(key, prompt, door)
         call.join(self._deadline(timeout_s))

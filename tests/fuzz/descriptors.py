@@ -24,15 +24,18 @@ _BOUNDS = {
     FieldDescriptor.CPPTYPE_ENUM: (-(2**31), 2**31 - 1),
 }
 LONGEST_LIST = 4
+DEEPEST = 5
+"""How often messages are nested in one another, where a type holds itself."""
 
 
-def messages(descriptor: Any, **texts: st.SearchStrategy[str]) -> st.SearchStrategy[Message]:
+def messages(descriptor: Any, depth: int = 0, **texts: st.SearchStrategy[str]) -> st.SearchStrategy[Message]:
     """Returns a strategy of messages of this type, any field of which may be absent.
 
     `texts` are strategies for text fields of these names, to reach what a random word never would.
     """
     create = GetMessageClass(descriptor)
-    fields = {field.name: _field(field, texts) for field in descriptor.fields}
+    within = [field for field in descriptor.fields if field.message_type is None or depth < DEEPEST]
+    fields = {field.name: _field(field, depth, texts) for field in within}
     return st.fixed_dictionaries({}, optional=fields).map(lambda given: _message(create, given))
 
 
@@ -42,16 +45,20 @@ def _message(create: type[Message], given: dict[str, Any]) -> Message:
     return create(**{name: given[name] for name in chosen.values()})
 
 
-def _field(field: FieldDescriptor, texts: dict[str, st.SearchStrategy[str]]) -> st.SearchStrategy[Any]:
-    value = _value(field, texts)
+def _field(field: FieldDescriptor, depth: int, texts: dict[str, st.SearchStrategy[str]]) -> st.SearchStrategy[Any]:
+    entry = field.message_type
+    if entry is not None and entry.GetOptions().map_entry:
+        key, value = (_value(entry.fields_by_name[name], depth, texts) for name in ("key", "value"))
+        return st.dictionaries(key, value, max_size=LONGEST_LIST)
+    value = _value(field, depth, texts)
     return st.lists(value, max_size=LONGEST_LIST) if field.is_repeated else value
 
 
-def _value(field: FieldDescriptor, texts: dict[str, st.SearchStrategy[str]]) -> st.SearchStrategy[Any]:
+def _value(field: FieldDescriptor, depth: int, texts: dict[str, st.SearchStrategy[str]]) -> st.SearchStrategy[Any]:
     match field.cpp_type:
         case FieldDescriptor.CPPTYPE_MESSAGE:
             assert field.message_type is not None
-            return messages(field.message_type, **texts)
+            return messages(field.message_type, depth + 1, **texts)
         case FieldDescriptor.CPPTYPE_STRING if field.type == FieldDescriptor.TYPE_BYTES:
             return st.binary(max_size=40)
         case FieldDescriptor.CPPTYPE_STRING:

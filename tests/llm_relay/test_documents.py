@@ -241,7 +241,7 @@ def test_a_value_of_the_wrong_type_or_range_is_named(field: str, value: object) 
         ({}, "history[1]"),
         ({"role": "user"}, "history[1]"),
         ({"role": "user", "text": "a", "more": 1}, "history[1]"),
-        ({"role": "system", "text": "a"}, "history[1].role"),
+        ({"role": "robot", "text": "a"}, "history[1].role"),
         ({"role": [SECRET], "text": "a"}, "history[1].role"),
         ({"role": "user", "text": ""}, "history[1].text"),
         ({"role": "user", "text": 5}, "history[1].text"),

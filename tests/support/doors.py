@@ -83,6 +83,8 @@ class GrpcDoor:
                         case Finished():
                             assert finished is None, "a second finish"
                             finished = event
+                        case _:
+                            pass  # the core sends no other deltas yet
         assert started is not None
         assert finished is not None
         return dict(finish_document(started.request_id, started.provider, finished))

@@ -16,6 +16,7 @@ from llm_relay.messages import (
     Event,
     Finished,
     FinishReason,
+    Model,
     Models,
     Prompt,
     Role,
@@ -79,7 +80,7 @@ def test_an_absent_temperature_is_not_zero() -> None:
     assert codec.prompt_from_wire(pb.ProcessRequest(message="Hi", temperature=0)).temperature == 0
 
 
-@pytest.mark.parametrize("role", [0, 3, 99])
+@pytest.mark.parametrize("role", [0, 4, 99])
 def test_a_role_that_is_unspecified_or_unknown_is_refused_with_its_place(role: int) -> None:
     request = pb.ProcessRequest(message="Hi", history=[pb.Turn(role=role, text="a")])  # type: ignore[arg-type]
     with pytest.raises(InvalidRequest) as refused:
@@ -231,9 +232,25 @@ def test_a_whole_answer_travels() -> None:
     assert codec.answer_from_wire(codec.answer_to_wire(answer)) == answer
 
 
-@pytest.mark.parametrize("note", ["", "a note"])
-def test_the_models_travel(note: str) -> None:
-    models = Models(provider="mock", models=("a", "b"), default_model="a", note=note)
+MODEL = Model(id="a", provider="mock")
+DETAILED = Model(
+    id="b",
+    provider="openai",
+    tools=True,
+    images=False,
+    json_schema=True,
+    reasoning=False,
+    context_tokens=128_000,
+    input_nano_usd_per_million_tokens=2_500_000_000,
+    output_nano_usd_per_million_tokens=0,
+    cache_read_nano_usd_per_million_tokens=1,
+    cache_write_nano_usd_per_million_tokens=2,
+)
+
+
+@pytest.mark.parametrize(("note", "details"), [("", ()), ("a note", (MODEL, DETAILED))])
+def test_the_models_travel_with_what_is_known_of_them(note: str, details: tuple[Model, ...]) -> None:
+    models = Models(provider="mock", models=("a", "b"), default_model="a", note=note, details=details)
     assert introspection.models_from_wire(introspection.models_to_wire(models)) == models
 
 

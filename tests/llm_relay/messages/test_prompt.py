@@ -5,18 +5,10 @@ from typing import Any
 import pytest
 
 from llm_relay.errors import MAX_VIOLATIONS, InvalidRequest
-from llm_relay.messages import MAX_TURNS, Prompt, Role, Turn
+from llm_relay.messages import MAX_TURNS, CachePoint, Image, Prompt, Role, TextPart, Turn
+from tests.support.refused import SECRET, fields_refused
 
-SECRET = "sk-live-0123456789"
-
-
-def fields_refused(**given: Any) -> list[str]:
-    """Returns the names of the fields that a Prompt with these values is refused for."""
-    with pytest.raises(InvalidRequest) as refused:
-        Prompt(**{"message": "Hi", **given})
-    assert SECRET not in str(refused.value)
-    assert SECRET not in repr(refused.value.violations)
-    return [violation.field for violation in refused.value.violations]
+PNG = Image(media_type="image/png", data=b"png")
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t ", "\u2003", None, 7, b"Hi", ["Hi"], f"{SECRET}\0", f"{SECRET}\ud800"])
@@ -121,3 +113,29 @@ def test_a_history_has_its_limit() -> None:
 def test_text_of_every_script_is_taken() -> None:
     text = "Grüße, 世界 👋🏽 \u202e\r\n\t\x01"
     assert Prompt(message=text, context=text, history=(Turn(role=Role.USER, text=text),)).message == text
+
+
+@pytest.mark.parametrize("part", [TextPart(text="Hi"), PNG])
+def test_the_message_may_be_empty_where_a_part_says_something(part: TextPart | Image) -> None:
+    assert Prompt(parts=(part,)).message == ""
+
+
+@pytest.mark.parametrize("message", [" ", "\n"])
+def test_a_message_of_blanks_is_refused_beside_parts_too(message: str) -> None:
+    assert fields_refused(message=message, parts=(PNG,)) == ["message"]
+
+
+@pytest.mark.parametrize("parts", [(), (CachePoint(),), (CachePoint(), CachePoint())])
+def test_a_prompt_that_says_nothing_is_refused(parts: tuple[CachePoint, ...]) -> None:
+    assert fields_refused(message="", parts=parts) == ["message"]
+
+
+def test_a_turn_with_text_and_parts_is_refused() -> None:
+    turn = Turn(role=Role.USER, text="Hi", parts=(TextPart(text="Hi"),))
+    assert fields_refused(history=(turn,)) == ["history[0]"]
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_a_turn_of_every_role_may_have_text_or_parts(role: Role) -> None:
+    history = (Turn(role=role, text="Hi"), Turn(role=role, parts=(TextPart(text="Hi"),)))
+    assert Prompt(message="Hi", history=history).history == history

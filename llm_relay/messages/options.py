@@ -1,0 +1,117 @@
+"""Options: how a prompt is to be answered."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A tool that the model may call."""
+
+    name: str
+    """1 to 64 of A-Za-z0-9_-; no two tools have the same."""
+    description: str = ""
+    """For the model to read."""
+    input_schema_json: str
+    """The JSON Schema of the arguments, as text."""
+    strict: bool | None = None
+    """Whether the arguments must match the schema exactly; None: the provider's default."""
+
+
+class ToolChoiceMode(enum.Enum):
+    """How freely the model chooses among the tools."""
+
+    AUTO = "auto"
+    NONE = "none"
+    """Calls no tool."""
+    REQUIRED = "required"
+    """Calls at least one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolChoice:
+    """Whether and which tools the model must call."""
+
+    mode: ToolChoiceMode = ToolChoiceMode.AUTO
+    """Not used where there is a name."""
+    name: str | None = None
+    """The tool that must be called; None: `mode` says."""
+    parallel: bool | None = None
+    """Whether several may be called at once; None: the provider's default."""
+
+
+class ResponseKind(enum.Enum):
+    """A form of the answer's text."""
+
+    TEXT = "text"
+    JSON = "json"
+    """Any JSON object."""
+    JSON_SCHEMA = "json_schema"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseFormat:
+    """The form of the answer's text."""
+
+    kind: ResponseKind = ResponseKind.TEXT
+    name: str = ""
+    """Of the schema; empty: none."""
+    schema_json: str = ""
+    """The JSON Schema, as text; only and always with JSON_SCHEMA."""
+    strict: bool | None = None
+    """Whether the answer must match the schema exactly; None: the provider's default."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How the model picks its next token; None: the provider's default."""
+
+    top_p: float | None = None
+    """0 to 1."""
+    stop: tuple[str, ...] = ()
+    """Texts that end the answer, MAX_STOPS at most."""
+    seed: int | None = None
+    """64 bits, signed."""
+    frequency_penalty: float | None = None
+    """-2 to 2."""
+    presence_penalty: float | None = None
+    """-2 to 2."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thinking:
+    """Asks the model to reason before it answers."""
+
+    effort: str = ""
+    """In the provider's own word, such as "low"; empty: not set."""
+    max_tokens: int | None = None
+    """1 or more; None: the provider's default."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a prompt is to be answered."""
+
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice | None = None
+    """None: the model decides."""
+    response_format: ResponseFormat | None = None
+    """None: plain text."""
+    sampling: Sampling | None = None
+    thinking: Thinking | None = None
+    tags: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """The caller's labels for the cost records, never sent to a provider."""
+    provider_options: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """By provider, a JSON object, as text, that joins the body of a request to that one."""
+    service_tier: str = ""
+    """In the provider's own word; empty: its default."""
+    max_cost_nano_usd: int | None = None
+    """The most that the call may cost; None: no limit."""
+    end_user: str = ""
+    """Who uses the caller's product; empty: not told."""
+
+
+NO_OPTIONS = Options()

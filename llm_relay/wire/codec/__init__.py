@@ -1,0 +1,28 @@
+"""Messages to protobuf and back. Nothing else knows both, but introspection, which has the others.
+
+`x_to_wire` never fails on a valid message. `x_from_wire` maps values that this version does not know to the most
+general one (OTHER, UNKNOWN, UNSPECIFIED), so that a newer peer can be talked to. In a request they are refused
+instead: a server that cannot know what is asked must not answer something else.
+"""
+
+from llm_relay.wire.codec.answers import answer_from_wire, answer_to_wire, finished_from_wire, finished_to_wire
+from llm_relay.wire.codec.events import event_from_wire, event_to_wire
+from llm_relay.wire.codec.parsing import parse
+from llm_relay.wire.codec.requests import prompt_from_wire, prompt_to_wire
+from llm_relay.wire.codec.times import time_from_wire, time_to_wire
+from llm_relay.wire.codec.usage import NANO_USD_PER_USD
+
+__all__ = [
+    "NANO_USD_PER_USD",
+    "answer_from_wire",
+    "answer_to_wire",
+    "event_from_wire",
+    "event_to_wire",
+    "finished_from_wire",
+    "finished_to_wire",
+    "parse",
+    "prompt_from_wire",
+    "prompt_to_wire",
+    "time_from_wire",
+    "time_to_wire",
+]
