@@ -28,4 +28,4 @@ def duration_to_wire(seconds: float) -> Duration:
 
 
 def duration_from_wire(duration: Duration) -> float:
-    return duration.seconds + duration.nanos / _NANOS_PER_SECOND
+    return (duration.seconds * _NANOS_PER_SECOND + duration.nanos) / _NANOS_PER_SECOND
