@@ -5,7 +5,7 @@ import sys
 
 from tests.standins import OpenAIStandIn, Script
 
-SCRIPT = Script(words=("word ",) * 40, gap_s=0.005)
+SCRIPT = Script(words=("word ",) * 20, gap_s=0.0025)
 
 
 async def main() -> None:
@@ -15,4 +15,5 @@ async def main() -> None:
         await asyncio.to_thread(sys.stdin.read)
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    asyncio.run(main())
