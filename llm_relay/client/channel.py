@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import grpc
 
 from llm_relay.addresses import is_loopback_target, shown_address, target_addresses
-from llm_relay.tls.client import channel_credentials
 from llm_relay.tokens import TOKEN, TOKEN_RULE
 
 DEFAULT_TARGET = "127.0.0.1:50051"
 DEFAULT_MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+ENVELOPE_BYTES = 64 * 1024
+"""What the metadata of a request takes, at most."""
 SERVICE = "relay.v1.RelayService"
 
 # A call may be sent again only where no server has admitted it: once initial metadata has come, gRPC never does.
@@ -66,13 +67,17 @@ def check_dial(dial: Dial) -> None:
         )
 
 
-def open_channel(dial: Dial) -> grpc.aio.Channel:
-    """Opens a channel on the running event loop; connects at the first call. Close it on the same loop."""
-    check_dial(dial)
+def open_channel(dial: Dial, credentials: grpc.ChannelCredentials | None) -> grpc.aio.Channel:
+    """Opens a channel on the running event loop; it connects at the first call. Close it on the same loop.
+
+    `credentials` None: plaintext.
+    """
     options: list[tuple[str, str | int]] = [
         ("grpc.service_config", _SERVICE_CONFIG),
         ("grpc.service_config_disable_resolution", 1),
         ("grpc.enable_retries", 1),
+        # gRPC keeps a request for its retries only if it fits in here; its own default is 256 KiB.
+        ("grpc.per_rpc_retry_buffer_size", dial.max_message_bytes + ENVELOPE_BYTES),
         ("grpc.max_send_message_length", dial.max_message_bytes),
         ("grpc.max_receive_message_length", -1),
         # A frozen or vanished server is noticed within 5 s, on idle streams too: 3.5 s, and the retries' back-off.
@@ -87,9 +92,9 @@ def open_channel(dial: Dial) -> grpc.aio.Channel:
         # gRPC heeds http_proxy for loopback too, where no proxy can help.
         ("grpc.enable_http_proxy", 0 if is_loopback_target(dial.target) else 1),
     ]
-    if not dial.tls:
+    if credentials is None:
         return grpc.aio.insecure_channel(dial.target, options=options)
     if len(addresses := target_addresses(dial.target)) > 1:
         # gRPC would look for a certificate that is for the whole list: each must be for the first address.
         options.append(("grpc.default_authority", shown_address(*addresses[0])))
-    return grpc.aio.secure_channel(dial.target, channel_credentials(dial), options=options)
+    return grpc.aio.secure_channel(dial.target, credentials, options=options)

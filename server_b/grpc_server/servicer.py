@@ -66,6 +66,7 @@ class RelayServicer:
         async with self._aborting(context, "ListModels"):
             codec.parse(pb.ListModelsRequest, data)
             self._caller(context.invocation_metadata())
+            await context.send_initial_metadata(())  # from here on no channel repeats the call
             return introspection.models_to_wire(await self._relay.list_models())
 
     async def get_status(self, data: bytes, context: Context) -> pb.GetStatusResponse:

@@ -55,10 +55,11 @@ async def serving(
     max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
     stall_s: float = DEFAULT_STALL_S,
     version: str = VERSION,
+    port: int = 0,
 ) -> AsyncIterator[Serving]:
     """Serves `provider` (None: a mock without delays that knows faults) until the block ends; then aborts what runs.
 
-    `tokens` as in RELAY_TOKENS, `delegates` as in RELAY_DELEGATES.
+    `tokens` as in RELAY_TOKENS, `delegates` as in RELAY_DELEGATES. `port` 0: any free one.
     """
     provider = provider or MockProvider(delay_s=0, word_delay_s=0, faults_allowed=True)
     relay = create_relay(provider, limits=limits, version=version)
@@ -69,9 +70,9 @@ async def serving(
         max_message_bytes=max_message_bytes,
         stall_s=stall_s,
     )
-    port = await server.start("127.0.0.1", 0)
+    bound = await server.start("127.0.0.1", port)
     try:
-        yield Serving(server=server, relay=relay, provider=provider, port=port)
+        yield Serving(server=server, relay=relay, provider=provider, port=bound)
     finally:
         await server.drain(0, notice_s=0)
         await provider.close()

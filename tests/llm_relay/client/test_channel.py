@@ -42,18 +42,34 @@ async def test_calls_are_spread_over_several_servers() -> None:
             await client.process(Prompt(message="Hi"))
 
 
-async def test_a_server_that_stops_loses_no_call_where_another_one_serves() -> None:
+@pytest.mark.parametrize("characters", [2, 300_000])
+async def test_a_server_that_stops_loses_no_call_where_another_one_serves(characters: int) -> None:
+    first, second = ScriptedProvider(), ScriptedProvider()
+    prompt = Prompt(message="x" * characters)
+    async with (
+        serving(first) as one,
+        serving(second) as other,
+        one.client(target=f"ipv4:{one.target},{other.target}") as client,
+    ):
+        await client.process(prompt)
+        await one.server.drain(1, notice_s=0)
+        for _ in range(10):
+            assert (await client.process(prompt)).text == "Hello"
+        assert second.tries
+
+
+@pytest.mark.parametrize("characters", [2, 300_000, 4_000_000])
+async def test_a_call_that_a_draining_server_refuses_is_sent_to_another_one(characters: int) -> None:
     first, second = ScriptedProvider(), ScriptedProvider()
     async with (
         serving(first) as one,
         serving(second) as other,
         one.client(target=f"ipv4:{one.target},{other.target}") as client,
     ):
-        await client.process(Prompt(message="Hi"))
-        await one.server.drain(1, notice_s=0)
+        one.relay.drain()  # it still looks healthy to the channel
         for _ in range(10):
-            assert (await client.process(Prompt(message="Hi"))).text == "Hello"
-        assert second.tries
+            assert (await client.process(Prompt(message="x" * characters))).text == "Hello"
+        assert len(second.tries) == 10
 
 
 @pytest.mark.parametrize("target", ["b.example.com:50051", "10.0.0.1:50051", "ipv4:127.0.0.1:1,10.0.0.1:1"])

@@ -15,12 +15,13 @@ from llm_relay.errors import (
     DeadlineExceeded,
     Internal,
     InvalidRequest,
+    ProviderUnavailable,
     RelayError,
     ServerBUnavailable,
     TooLarge,
     Unsupported,
 )
-from llm_relay.messages import Delta, Finished, FinishReason, Prompt, Started
+from llm_relay.messages import Delta, Finished, FinishReason, Models, Prompt, Started
 from server_b.providers.base import Text
 from tests.support.scripted import OPENING, PATIENCE_S, End, ScriptedProvider
 from tests.support.serving import late_events, serving
@@ -284,3 +285,21 @@ async def test_a_call_that_was_admitted_is_never_sent_again() -> None:
     async with answering(handler) as client:
         await failure(client)
     assert len(calls) == 2
+
+
+async def test_a_provider_that_cannot_list_its_models_is_asked_once() -> None:
+    provider = NoList()
+    async with serving(provider) as server, server.client() as client:
+        with pytest.raises(ProviderUnavailable):
+            await client.list_models()
+    assert provider.asked == 1
+
+
+class NoList(ScriptedProvider):
+    """A provider whose list of models fails."""
+
+    asked = 0
+
+    async def list_models(self) -> Models:
+        self.asked += 1
+        raise ProviderUnavailable

@@ -1,0 +1,115 @@
+"""The channel of a client: the event loop that it belongs to, and certificate files that change on disk."""
+
+import asyncio
+import shutil
+from dataclasses import astuple
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llm_relay.client.channel import Dial
+from llm_relay.client.relay_client import RelayClient
+from llm_relay.errors import ServerBUnavailable
+from llm_relay.messages import Prompt
+from llm_relay.tls.server import ServerCertificates
+from scripts.certificates import Authority
+from server_b.providers.base import Text
+from tests.support.far_side import free_port
+from tests.support.scripted import ENDING, OPENING, ScriptedProvider
+from tests.support.serving import serving
+
+HI = Prompt(message="Hi")
+
+
+async def answer(client: RelayClient, port: int) -> str:
+    """Serves on the running event loop, and asks there."""
+    async with serving(ScriptedProvider(), port=port):
+        return (await client.process(HI)).text
+
+
+def test_a_client_that_was_made_outside_of_an_event_loop_answers_on_one_after_another() -> None:
+    port = free_port()
+    client = RelayClient(Dial(target=f"127.0.0.1:{port}"))
+    assert [asyncio.run(answer(client, port)) for _ in range(2)] == ["Hello", "Hello"]
+
+
+def test_a_client_in_use_on_one_event_loop_refuses_another_and_names_the_fix() -> None:
+    port = free_port()
+    client = RelayClient(Dial(target=f"127.0.0.1:{port}"))
+    with asyncio.Runner() as first, asyncio.Runner() as second:
+        assert first.run(answer(client, port)) == "Hello"
+        with pytest.raises(RuntimeError, match="make a RelayClient for each event loop"):
+            second.run(client.process(HI))
+        first.run(client.close())
+
+
+class Files:
+    """An authority, what it has issued for a server, and in a folder of its own what a client has of it."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "client").mkdir(parents=True)
+        self._authority = Authority(folder, "authority")
+        self._server, client = self._authority.issue("server"), self._authority.issue("client")
+        copied = [shutil.copy(file, folder / "client") for file in (self._authority.ca_file, *astuple(client))]
+        self.dial: dict[str, Any] = dict(zip(("ca_file", "cert_file", "key_file"), map(str, copied), strict=True))
+        self.dial["tls"] = True
+
+    @property
+    def certificates(self) -> ServerCertificates:
+        """The server's; its clients must present one of the authority too."""
+        return ServerCertificates(self._server.cert_file, self._server.key_file, self._authority.ca_file)
+
+    def become(self, other: "Files", *, half: bool = False) -> None:
+        """Renews the client's files with those of another authority; the key last, and by half not at all."""
+        for name in ("ca_file", "cert_file") if half else ("ca_file", "cert_file", "key_file"):
+            shutil.copy(other.dial[name], self.dial[name])
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Files:
+    return Files(tmp_path / "old")
+
+
+@pytest.fixture
+def new(tmp_path: Path) -> Files:
+    return Files(tmp_path / "new")
+
+
+@pytest.mark.anyio
+async def test_a_server_with_a_new_certificate_is_reached_once_the_clients_files_are_renewed_too(
+    old: Files, new: Files
+) -> None:
+    port = free_port()
+    async with RelayClient(Dial(target=f"127.0.0.1:{port}", **old.dial)) as client:
+        async with serving(certificates=old.certificates, port=port):
+            await client.process(HI)
+        async with serving(certificates=new.certificates, port=port):
+            with pytest.raises(ServerBUnavailable):
+                await client.process(HI)
+            old.become(new, half=True)
+            with pytest.raises(ServerBUnavailable):
+                await client.process(HI)
+            old.become(new)
+            await client.process(HI)
+
+
+@pytest.mark.anyio
+async def test_files_that_are_renewed_by_half_leave_the_old_ones_in_use(old: Files, new: Files) -> None:
+    async with serving(certificates=old.certificates) as server, server.client(**old.dial) as client:
+        old.become(new, half=True)
+        await client.process(HI)
+
+
+@pytest.mark.anyio
+async def test_a_call_that_runs_while_files_are_renewed_ends_well(old: Files, new: Files) -> None:
+    go_on = asyncio.Event()
+    provider = ScriptedProvider((OPENING, go_on, Text("Hello"), ENDING))
+    async with serving(provider, certificates=old.certificates) as server, server.client(**old.dial) as client:
+        running = asyncio.create_task(client.process(HI))
+        await provider.until_waiting()
+        old.become(new)
+        with pytest.raises(ServerBUnavailable):  # the server is still the old one
+            await client.process(HI)
+        go_on.set()
+        assert (await running).text == "Hello"
