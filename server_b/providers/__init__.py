@@ -75,7 +75,6 @@ def _create(name: str, settings: ServerBSettings) -> Provider:
                 endpoint_url=settings.aws_endpoint_url_bedrock_runtime,
                 default_model=settings.bedrock_default_model,
                 defaults=settings.defaults,
-                concurrency=settings.max_concurrent_calls,
             )
         case _:
             from server_b.providers.mock import MockProvider

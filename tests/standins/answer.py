@@ -82,5 +82,6 @@ def streamed(
 
 def _place(events: Sequence[Event], after: int) -> int:
     """The index of the event that follows `after` words, never the opening one; the end when none follows."""
-    sent = list(accumulate(event.words for event in events))
-    return next((index for index in range(1, len(events)) if sent[index - 1] >= after), len(events))
+    sent = [0, *accumulate(event.words for event in events)]
+    first = 0 if events[0].words else 1
+    return next((index for index in range(first, len(events)) if sent[index] >= after), len(events))

@@ -22,6 +22,7 @@ EXPIRED_TOKEN = "expired"
 
 HEADERS = {"x-amzn-requestid": "3f1c2a5e-0000-4000-8000-000000000000"}
 CONVERSE = re.compile(r"/model/(?P<model>[^/]+)/converse(?P<stream>-stream)?")
+PROFILE = re.compile(r"/inference-profiles/(?P<profile>[^/]+)")
 
 STATUS = {
     "ThrottlingException": 429,
@@ -48,10 +49,29 @@ REFUSED_MODELS = {
     "short-context": ("ValidationException", "Input is too long for requested model."),
 }
 """Models that are refused whatever the script says."""
+WHOLE_ONLY_MODELS = {
+    "whole-only": ("ValidationException", "The model is unsupported for streaming."),
+    "no-stream-permission": (
+        "AccessDeniedException",
+        "User: x is not authorized to perform: bedrock:InvokeModelWithResponseStream on resource: y",
+    ),
+}
+"""Models whose answers can be asked for whole only, and how a stream of theirs is refused."""
+PROFILES = {
+    "us.anthropic.claude-3-haiku-20240307-v1:0": "anthropic.claude-3-haiku-20240307-v1:0",
+    "eu.amazon.nova-lite-v1:0": "amazon.nova-lite-v1:0",
+    "ab12cd34ef56": "anthropic.claude-3-haiku-20240307-v1:0",
+}
+"""The models of the inference profiles; the last is one that an account made."""
 
 
 class BedrockStandIn(StandIn):
     """Refuses some credentials and models as Bedrock does; all else is answered by the script."""
+
+    streams = True
+    """Whether a stream is answered with one, and not with a whole answer as some gateways do."""
+    profiles = Script()
+    """The pace and the fault of inference profiles."""
 
     def answer(self, received: Received) -> Answer:
         """Check the credentials, then answer by method and path."""
@@ -64,15 +84,27 @@ class BedrockStandIn(StandIn):
             return self._converse(unquote(converse["model"]), stream=bool(converse["stream"]))
         if received.method == "GET" and path == "/foundation-models":
             return _whole(self.next_script(), {"modelSummaries": [_summary(model) for model in MODELS]})
+        if received.method == "GET" and path == "/inference-profiles":
+            return _whole(self.profiles, {"inferenceProfileSummaries": [_profile(profile) for profile in PROFILES]})
+        if received.method == "GET" and (named := PROFILE.fullmatch(path)):
+            return self._profile(unquote(named["profile"]))
         return _error("UnknownOperationException", "The operation is not known.")
 
     def _converse(self, model: str, *, stream: bool) -> Answer:
         if model in REFUSED_MODELS:
             return _error(*REFUSED_MODELS[model])
+        if stream and model in WHOLE_ONLY_MODELS:
+            return _error(*WHOLE_ONLY_MODELS[model])
         script = self.next_script(model)
-        if not stream or script.fails(FaultKind.STATUS):
+        if not stream or not self.streams or script.fails(FaultKind.STATUS):
             return _whole(script, _message(script), words=len(script.spoken))
         return _streamed(script)
+
+    def _profile(self, name: str) -> Answer:
+        profile = name.rpartition("/")[2]
+        if profile not in PROFILES:
+            return _error("ResourceNotFoundException", "The inference profile is not found.")
+        return _whole(self.profiles, _profile(profile))
 
 
 def _wrong_credentials(headers: Mapping[str, str]) -> Answer | None:
@@ -118,14 +150,15 @@ def _streamed(script: Script) -> Answer:
 
 def _events(script: Script) -> Iterator[Event]:
     """The start, the words, the block's stop; then the message's stop and the metadata, if it ends at all."""
-    yield Event({"role": "assistant", "p": "abcd"}, name="messageStart")
+    if script.opening:
+        yield Event({"role": "assistant", "p": "abcd"}, name="messageStart")
     for word in script.spoken:
         yield Event({"contentBlockIndex": 0, "delta": {"text": word}, "p": "abcd"}, 1, "contentBlockDelta")
     yield Event({"contentBlockIndex": 0, "p": "abcd"}, name="contentBlockStop")
     if _unended(script):
         return
     yield Event({"stopReason": _stop_reason(script), "p": "abcd"}, name="messageStop")
-    if script.usage is not None:
+    if script.usage is not None and not script.fails(FaultKind.HANG_AFTER_END, FaultKind.CUT_AFTER_END):
         yield Event({**_metadata(script.usage), "p": "abcd"}, name="metadata")
 
 
@@ -167,6 +200,21 @@ def _summary(model: str) -> dict[str, object]:
         "customizationsSupported": [],
         "inferenceTypesSupported": ["ON_DEMAND"],
         "modelLifecycle": {"status": "ACTIVE"},
+    }
+
+
+def _profile(profile: str) -> dict[str, object]:
+    kind = "inference-profile" if "." in profile else "application-inference-profile"
+    regions = ("us-east-1", "us-west-2")
+    return {
+        "inferenceProfileName": profile,
+        "inferenceProfileArn": f"arn:aws:bedrock:us-east-1:123456789012:{kind}/{profile}",
+        "inferenceProfileId": profile,
+        "models": [
+            {"modelArn": f"arn:aws:bedrock:{region}::foundation-model/{PROFILES[profile]}"} for region in regions
+        ],
+        "status": "ACTIVE",
+        "type": "SYSTEM_DEFINED" if "." in profile else "APPLICATION",
     }
 
 

@@ -17,7 +17,11 @@ STRING = 7
 
 def message(headers: Mapping[str, str], document: bytes) -> bytes:
     """Frame one message, with both of its CRCs."""
-    head = b"".join(_header(name, value) for name, value in headers.items())
+    return with_headers(b"".join(_header(name, value) for name, value in headers.items()), document)
+
+
+def with_headers(head: bytes, document: bytes) -> bytes:
+    """Frame one message whose headers are these bytes, with both of its CRCs."""
     lengths = struct.pack(">II", OVERHEAD + len(head) + len(document), len(head))
     checked = lengths + struct.pack(">I", zlib.crc32(lengths)) + head + document
     return checked + struct.pack(">I", zlib.crc32(checked))

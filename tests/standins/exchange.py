@@ -21,7 +21,7 @@ class Outcome(StrEnum):
     DISCONNECTED = "disconnected"
     """The client closed its connection before that."""
     FAULT = "fault"
-    """The stand-in broke it off: CUT_BEFORE, CUT or RESET."""
+    """The stand-in broke it off: CUT_BEFORE, CUT, CUT_AFTER_END or RESET."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -35,6 +35,8 @@ class Received:
     """Names in lower case."""
     body: Any
     """Parsed from JSON; None when empty."""
+    data: bytes = b""
+    """The body as it came."""
     words_sent: int = 0
     """Words written to the socket so far."""
     outcome: Outcome = Outcome.RUNNING
@@ -67,7 +69,7 @@ async def play(connection: Connection, answer: Answer, received: Received) -> No
     if script.fails(FaultKind.HANG_HEADERS):
         await _silence()
     await _write(connection, answer, received)
-    if script.fails(FaultKind.HANG_AMID):
+    if script.fails(FaultKind.HANG_AMID, FaultKind.HANG_AFTER_END):
         await _silence()
     _finish(connection, answer, received)
 
@@ -94,9 +96,10 @@ def _parts(script: Script, data: bytes) -> list[bytes]:
 
 
 def _finish(connection: Connection, answer: Answer, received: Received) -> None:
-    broken = answer.script.fails(FaultKind.CUT, FaultKind.RESET)
+    cut = answer.script.fails(FaultKind.CUT, FaultKind.CUT_AFTER_END)
+    broken = cut or answer.script.fails(FaultKind.RESET)
     received.end(Outcome.FAULT if broken else Outcome.DONE)
-    if answer.script.fails(FaultKind.CUT):
+    if cut:
         connection.cut()
     elif answer.script.fails(FaultKind.RESET):
         connection.reset()

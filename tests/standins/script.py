@@ -36,6 +36,10 @@ class FaultKind(StrEnum):
     """OpenAI's [DONE] without a finish_reason; at Bedrock as NO_END."""
     FINISH_WITHOUT_DONE = "finish_without_done"
     """OpenAI's finish_reason without [DONE], as some compatible servers end; at Bedrock no fault. Valid."""
+    HANG_AFTER_END = "hang_after_end"
+    """In Bedrock's stream silence after messageStop, without usage; elsewhere as HANG_AMID after all words."""
+    CUT_AFTER_END = "cut_after_end"
+    """In Bedrock's stream the connection is closed after messageStop, without usage; elsewhere no fault."""
     SPLIT_UTF8 = "split_utf8"
     """Every multibyte character is split between two writes. Valid: the text must arrive whole."""
     INVALID_UTF8 = "invalid_utf8"
@@ -92,6 +96,8 @@ class Script:
     """Seconds between two writes."""
     per_write: int = 1
     """Events in one write, 1 or more; opening and ending events count too."""
+    opening: bool = True
+    """Bedrock only: whether a stream begins with messageStart, also where it fails at once."""
     fault: Fault | None = None
 
     def __post_init__(self) -> None:

@@ -114,7 +114,8 @@ class StandIn(ABC):
 
     async def _exchange(self, connection: Connection, request: Request) -> None:
         method, path, headers, body = request
-        received = Received(method=method, path=path, headers=headers, body=json.loads(body) if body else None)
+        document = json.loads(body) if body else None
+        received = Received(method=method, path=path, headers=headers, body=document, data=body)
         self.requests.append(received)
         self._arrivals.put_nowait(received)
         try:

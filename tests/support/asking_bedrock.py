@@ -15,9 +15,9 @@ TIME_LIMIT_S = 20
 PROMPT = Prompt(message=f"say {SECRET}")
 
 
-def bedrock(url: str, **given: str | int) -> BedrockProvider:
-    """Makes a provider with a key pair, the region us-east-1 and a few threads, unless `given` says otherwise."""
-    settings: dict[str, str | int] = {
+def bedrock(url: str, **given: str) -> BedrockProvider:
+    """Makes a provider with a key pair and the region us-east-1, unless `given` says otherwise."""
+    settings = {
         "access_key_id": "AKIDEXAMPLE",
         "secret_access_key": SECRET,
         "session_token": "",
@@ -25,10 +25,9 @@ def bedrock(url: str, **given: str | int) -> BedrockProvider:
         "region": "us-east-1",
         "endpoint_url": url,
         "default_model": "sonnet-v2",
-        "concurrency": 8,
     }
     defaults = Defaults(temperature=0.7, max_tokens=1000)
-    return BedrockProvider(defaults=defaults, **(settings | given))  # type: ignore[arg-type]
+    return BedrockProvider(defaults=defaults, **(settings | given))
 
 
 async def pieces_of(provider: BedrockProvider, prompt: Prompt = PROMPT) -> list[Piece]:

@@ -1,20 +1,11 @@
-"""What goes wrong at Bedrock, as a RelayError: one table by AWS's error code, one by exception.
+"""Bedrock's failures as RelayErrors: by what the message says where the code does not tell, by code, by status.
 
-The texts are our own: AWS's may hold an account's numbers, and a proxy's anything.
+The texts are our own, because AWS's may contain account numbers, and a proxy's anything.
 """
 
 from __future__ import annotations
 
-import contextlib
-import re
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple
-
-import urllib3.exceptions
-from botocore import eventstream, exceptions, parsers
-from botocore.exceptions import ClientError
+from collections.abc import Mapping
 
 from llm_relay.errors import (
     ProviderAuth,
@@ -24,40 +15,65 @@ from llm_relay.errors import (
     ProviderUnavailable,
     RelayError,
     UnknownModel,
+    Violation,
 )
-from server_b.providers.bedrock.line import is_answered
+from server_b.providers.bedrock.failures import Failure
+from server_b.providers.bedrock.sayings import Meaning, meaning_of_message
 
 CODES: Mapping[str, type[RelayError]] = {
     # limits
+    "EC2ThrottledException": ProviderRateLimited,
+    "LimitExceededException": ProviderRateLimited,
     "ModelNotReadyException": ProviderRateLimited,
+    "PriorRequestNotComplete": ProviderRateLimited,
+    "ProvisionedThroughputExceededException": ProviderRateLimited,
+    "RequestLimitExceeded": ProviderRateLimited,
+    "RequestThrottled": ProviderRateLimited,
+    "RequestThrottledException": ProviderRateLimited,
     "ServiceQuotaExceededException": ProviderRateLimited,
+    "SlowDown": ProviderRateLimited,
+    "ThrottledException": ProviderRateLimited,
     "Throttling": ProviderRateLimited,
     "ThrottlingException": ProviderRateLimited,
     "TooManyRequestsException": ProviderRateLimited,
     # key and account
     "AccessDenied": ProviderAuth,
     "AccessDeniedException": ProviderAuth,
+    "AccountProblem": ProviderAuth,
+    "AuthFailure": ProviderAuth,
     "ExpiredToken": ProviderAuth,
     "ExpiredTokenException": ProviderAuth,
+    "ForbiddenException": ProviderAuth,
     "IncompleteSignature": ProviderAuth,
     "IncompleteSignatureException": ProviderAuth,
+    "InvalidAccessKeyId": ProviderAuth,
     "InvalidClientTokenId": ProviderAuth,
     "InvalidIdentityToken": ProviderAuth,
     "InvalidSignatureException": ProviderAuth,
+    "InvalidToken": ProviderAuth,
     "MissingAuthenticationToken": ProviderAuth,
     "MissingAuthenticationTokenException": ProviderAuth,
     "NotAuthorized": ProviderAuth,
+    "NotSignedUp": ProviderAuth,
     "OptInRequired": ProviderAuth,
+    "PendingVerification": ProviderAuth,
     "RegionDisabledException": ProviderAuth,
     "RequestExpired": ProviderAuth,
+    "RequestTimeTooSkewed": ProviderAuth,
     "SignatureDoesNotMatch": ProviderAuth,
+    "SubscriptionRequiredException": ProviderAuth,
+    "TokenRefreshRequired": ProviderAuth,
     "UnauthorizedException": ProviderAuth,
+    "UnauthorizedOperation": ProviderAuth,
     "UnrecognizedClientException": ProviderAuth,
     # the request
+    "RequestEntityTooLargeException": ProviderRejected,
     "ResourceNotFoundException": UnknownModel,
+    "ValidationError": ProviderRejected,
     "ValidationException": ProviderRejected,
     # the service
     "InternalFailure": ProviderUnavailable,
+    "InternalServerError": ProviderUnavailable,
     "InternalServerException": ProviderUnavailable,
     "ModelErrorException": ProviderUnavailable,
     "ModelStreamErrorException": ProviderUnavailable,
@@ -66,145 +82,72 @@ CODES: Mapping[str, type[RelayError]] = {
     "ServiceUnavailableException": ProviderUnavailable,
     "UnknownOperationException": ProviderProtocol,
 }
-"""By the code of an answer, or of an exception inside a stream."""
+"""By the code of a response, or of an exception in a stream."""
 
-STATUSES: Mapping[int, type[RelayError]] = {
-    401: ProviderAuth,
-    403: ProviderAuth,
-    404: ProviderProtocol,
-    408: ProviderUnavailable,
-    424: ProviderUnavailable,
-    429: ProviderRateLimited,
+WRONG_ENDPOINT = "the provider's endpoint does not know this request: check AWS_ENDPOINT_URL_BEDROCK_RUNTIME"
+STATUSES: Mapping[int, Meaning] = {
+    401: Meaning(ProviderAuth),
+    402: Meaning(ProviderAuth),
+    403: Meaning(ProviderAuth),
+    404: Meaning(ProviderProtocol, WRONG_ENDPOINT),
+    405: Meaning(ProviderProtocol, WRONG_ENDPOINT),
+    408: Meaning(ProviderUnavailable),
+    413: Meaning(ProviderRejected, "the prompt is too long for the provider: shorten it or its history"),
+    424: Meaning(ProviderUnavailable),
+    429: Meaning(ProviderRateLimited),
+    498: Meaning(ProviderUnavailable),
 }
-"""By HTTP status where the code is none of these: a proxy's answer for one."""
-
-EXCEPTIONS: Mapping[type[Exception], type[RelayError]] = {
-    # the first that fits counts, so a class stands before its base
-    exceptions.ReadTimeoutError: ProviderUnavailable,
-    exceptions.ResponseStreamingError: ProviderProtocol,
-    exceptions.HTTPClientError: ProviderUnavailable,
-    exceptions.ConnectionError: ProviderUnavailable,
-    exceptions.IncompleteReadError: ProviderProtocol,
-    exceptions.ParamValidationError: ProviderRejected,
-    exceptions.NoCredentialsError: ProviderAuth,
-    exceptions.PartialCredentialsError: ProviderAuth,
-    exceptions.CredentialRetrievalError: ProviderAuth,
-    exceptions.MetadataRetrievalError: ProviderAuth,
-    exceptions.NoAuthTokenError: ProviderAuth,
-    exceptions.TokenRetrievalError: ProviderAuth,
-    exceptions.SSOError: ProviderAuth,
-    exceptions.LoginError: ProviderAuth,
-    exceptions.RefreshWithMFAUnsupportedError: ProviderAuth,
-    exceptions.ProfileNotFound: ProviderAuth,
-    urllib3.exceptions.TimeoutError: ProviderUnavailable,
-    urllib3.exceptions.HTTPError: ProviderProtocol,
-    eventstream.ParserError: ProviderProtocol,
-    parsers.ResponseParserError: ProviderProtocol,
-    UnicodeDecodeError: ProviderProtocol,
-}
-"""By what boto3 raises where there is no code. urllib3's own come out of streams only, so the answer had begun."""
-
-
-class Saying(NamedTuple):
-    """What one of AWS's messages means, where its code does not tell."""
-
-    pattern: re.Pattern[str]
-    error: type[RelayError]
-    text: str
-
-
-def _saying(pattern: str, error: type[RelayError], text: str = "") -> Saying:
-    return Saying(re.compile(pattern, re.IGNORECASE), error, text)
-
-
-SAYINGS = (
-    _saying("model identifier|inference profile.*(not found|invalid)", UnknownModel),
-    _saying(
-        "on-demand throughput",
-        ProviderRejected,
-        "Bedrock serves this model through an inference profile only; name that, such as us. before the model's id",
+"""By HTTP status where the code is none of these, as in a proxy's response."""
+STATUS_CLASSES: Mapping[int, Meaning] = {
+    3: Meaning(
+        ProviderProtocol,
+        "the provider answers with a redirect, which is not followed: check AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
     ),
-    _saying(
-        "too long|too many input tokens|context (length|limit|window)|input length",
-        ProviderRejected,
-        "the prompt is too long for the model",
-    ),
-)
-"""Of ValidationException, which Bedrock has for almost everything; the first that fits counts."""
-
-REFUSALS: Mapping[str, re.Pattern[str]] = {
-    "temperature": re.compile("temperature", re.IGNORECASE),
-    "maxTokens": re.compile("maximum tokens you requested", re.IGNORECASE),
+    4: Meaning(ProviderRejected),
+    5: Meaning(ProviderUnavailable),
 }
-"""How a ValidationException names an inference parameter that the model does not take."""
+"""By the status's first digit, where the status is none of these."""
+
+TRANSIENT = (ProviderRateLimited, ProviderUnavailable)
+NOT_BEGUN = frozenset({400, 429, 498, 500, 502, 503, 529})
+"""The service has not begun to work where it says one of these itself; 400 is for limits that are no 429."""
+BEGUN = frozenset({"ModelErrorException", "ModelStreamErrorException", "ModelTimeoutException"})
+"""The model was at work."""
+OVERLOADED = frozenset({"ServiceUnavailable", "ServiceUnavailableException"})
 
 
-@contextlib.contextmanager
-def relay_errors() -> Iterator[None]:
-    """Raises what boto3 raises inside as a RelayError; to be used in the thread that calls."""
-    try:
-        yield
-    except (ClientError, *EXCEPTIONS) as error:
-        raise relay_error(error) from error
+def relay_error(failure: Failure, *, begun: bool = False) -> RelayError:
+    """Makes the relay's error; `begun` says that an event of the answer has come before."""
+    meaning = meaning_of_message(failure) or _meaning_of_code(failure)
+    text = meaning.text or meaning.error.default_message
+    # A code that is none of AWS's may be anything.
+    known = failure.code in CODES
+    return meaning.error(
+        f"{text} ({failure.code})" if known else text,
+        retry_after_s=failure.retry_after_s if issubclass(meaning.error, TRANSIENT) else None,
+        violations=(Violation(meaning.field, text.partition(": ")[2]),) if meaning.field else (),
+        may_have_worked=_may_have_worked(failure, meaning.error, begun=begun),
+    )
 
 
-def relay_error(error: Exception) -> RelayError:
-    """Returns the RelayError for one of boto3's."""
-    if isinstance(error, ClientError):
-        return _from_answer(error)
-    found = next(ours for theirs, ours in EXCEPTIONS.items() if isinstance(error, theirs))
-    if isinstance(error, exceptions.HTTPClientError) and not isinstance(error, exceptions.ReadTimeoutError):
-        return ProviderProtocol() if is_answered() else found()
-    return found()
+def _meaning_of_code(failure: Failure) -> Meaning:
+    original = failure.original_status
+    if failure.code in BEGUN and original is not None and 400 <= original < 500:
+        # The model's own server refuses the request.
+        return Meaning(STATUSES.get(original, STATUS_CLASSES[4]).error)
+    if failure.code in CODES:
+        return Meaning(CODES[failure.code], WRONG_ENDPOINT if failure.code == "UnknownOperationException" else "")
+    if failure.status is None:
+        return Meaning(ProviderProtocol, "the provider broke its answer off with an error")
+    return STATUSES.get(failure.status) or STATUS_CLASSES.get(failure.status // 100, Meaning(ProviderProtocol))
 
 
-def refused_parameters(error: ClientError) -> frozenset[str]:
-    """Returns the inference parameters that the model refuses by this error."""
-    if _code(error) != "ValidationException":
-        return frozenset()
-    message = _message(error)
-    return frozenset(name for name, pattern in REFUSALS.items() if pattern.search(message))
-
-
-def _from_answer(error: ClientError) -> RelayError:
-    code = _code(error)
-    if code == "ValidationException":
-        message = _message(error)
-        for saying in SAYINGS:
-            if saying.pattern.search(message):
-                return saying.error(saying.text)
-    retry_after_s = _retry_after_s(_metadata(error).get("HTTPHeaders", {}).get("retry-after", ""))
-    if code not in CODES:
-        return _class_by_status(_metadata(error).get("HTTPStatusCode", 500))(retry_after_s=retry_after_s)
-    found = CODES[code]
-    return found(f"{found.default_message} ({code})", retry_after_s=retry_after_s)
-
-
-def _class_by_status(status: int) -> type[RelayError]:
-    usual = ProviderUnavailable if status >= 500 else ProviderRejected if status >= 400 else ProviderProtocol
-    return STATUSES.get(status, usual)
-
-
-def _code(error: ClientError) -> str:
-    """Returns the code as AWS writes it in answers: inside a stream it begins with a small letter."""
-    code = str(error.response.get("Error", {}).get("Code", ""))
-    return code[:1].upper() + code[1:]
-
-
-def _message(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Message", ""))
-
-
-def _metadata(error: ClientError) -> Mapping[str, Any]:
-    metadata: Mapping[str, Any] = error.response.get("ResponseMetadata", {})
-    return metadata
-
-
-def _retry_after_s(value: str) -> float | None:
-    """Reads a Retry-After header: seconds, or an HTTP date."""
-    if value.strip().isdecimal():
-        return float(value)
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (TypeError, ValueError):
-        return None
+def _may_have_worked(failure: Failure, error: type[RelayError], *, begun: bool) -> bool:
+    if begun or failure.code in BEGUN:
+        return True
+    if not issubclass(error, TRANSIENT):
+        is_refusal = failure.status is not None and 300 <= failure.status < 500
+        return error.may_have_worked and not is_refusal
+    if failure.status is None:  # the first event of a stream
+        return error is not ProviderRateLimited and failure.code not in OVERLOADED
+    return not (failure.is_own and failure.status in NOT_BEGUN)

@@ -1,63 +1,141 @@
-"""Short names of Bedrock's models."""
+"""Short names of Bedrock's models, and what their ids say."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-SHORT_NAMES: Mapping[str, str] = {
-    "opus": "anthropic.claude-3-opus-20240229-v1:0",
-    "opus-4": "{area}.anthropic.claude-opus-4-20250514-v1:0",
-    "opus-4.1": "{area}.anthropic.claude-opus-4-1-20250805-v1:0",
-    "opus-4.5": "global.anthropic.claude-opus-4-5-20251101-v1:0",
-    "opus-5.5": "global.anthropic.claude-opus-5-5",
-    "sonnet": "anthropic.claude-3-5-sonnet-20240620-v1:0",
-    "sonnet-v2": "anthropic.claude-3-5-sonnet-20241022-v2:0",
-    "sonnet-3.7": "{area}.anthropic.claude-3-7-sonnet-20250219-v1:0",
-    "sonnet-4": "{area}.anthropic.claude-sonnet-4-20250514-v1:0",
-    "sonnet-4.5": "global.anthropic.claude-sonnet-4-5-20250929-v1:0",
-    "sonnet-5.5": "global.anthropic.claude-sonnet-5-5",
-    "haiku": "anthropic.claude-3-haiku-20240307-v1:0",
-    "haiku-3.5": "{area}.anthropic.claude-3-5-haiku-20241022-v1:0",
-    "haiku-4.5": "global.anthropic.claude-haiku-4-5-20251001-v1:0",
-    "haiku-5.5": "global.anthropic.claude-haiku-5-5",
-    "nova-micro": "amazon.nova-micro-v1:0",
-    "nova-lite": "amazon.nova-lite-v1:0",
-    "nova-pro": "amazon.nova-pro-v1:0",
-    "nova-premier": "{area}.amazon.nova-premier-v1:0",
-    "llama": "{area}.meta.llama3-3-70b-instruct-v1:0",
-    "llama-8b": "meta.llama3-8b-instruct-v1:0",
-    "llama-70b": "meta.llama3-70b-instruct-v1:0",
-    "llama-scout": "{area}.meta.llama4-scout-17b-instruct-v1:0",
-    "llama-maverick": "{area}.meta.llama4-maverick-17b-instruct-v1:0",
-    "mistral": "mistral.mistral-large-2402-v1:0",
-    "mistral-7b": "mistral.mistral-7b-instruct-v0:2",
-    "mistral-small": "mistral.mistral-small-2402-v1:0",
-    "mixtral": "mistral.mixtral-8x7b-instruct-v0:1",
-    "deepseek-r1": "{area}.deepseek.r1-v1:0",
-    # As the HTTP version named them.
-    "claude-3.5-sonnet-v2": "anthropic.claude-3-5-sonnet-20241022-v2:0",
-    "claude-3.5-sonnet": "anthropic.claude-3-5-sonnet-20240620-v1:0",
-    "claude-3.5-haiku": "{area}.anthropic.claude-3-5-haiku-20241022-v1:0",
-    "claude-3-sonnet": "anthropic.claude-3-sonnet-20240229-v1:0",
-    "claude-3-haiku": "anthropic.claude-3-haiku-20240307-v1:0",
-    "claude-3-opus": "anthropic.claude-3-opus-20240229-v1:0",
+COMMERCIAL = "aws"
+GLOBAL = "global"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model that has a short name."""
+
+    id: str
+    profiles: str
+    """The areas of its inference profiles, separated by spaces: `eu` is for `eu.` before the id."""
+    at_home: str = ""
+    """How the names of the regions begin that serve the id itself, separated by spaces."""
+
+
+_EVERYWHERE = "us-east- us-west- eu- ap- ca- sa- me- il- af- mx-"
+_US = "us-east-1 us-west-2"
+_CLAUDE_3_SONNET = "us-east-1 us-west-2 us-east-2 eu- ap- ca- sa-"
+_NOVA = "us-east-1 us-gov-west-1 eu-west-2 ap-southeast-2"
+
+SHORT_NAMES: Mapping[str, Model] = {
+    "opus": Model("anthropic.claude-3-opus-20240229-v1:0", "us us-gov", _EVERYWHERE),
+    "opus-4": Model("anthropic.claude-opus-4-20250514-v1:0", "us"),
+    "opus-4.1": Model("anthropic.claude-opus-4-1-20250805-v1:0", "us"),
+    "opus-4.5": Model("anthropic.claude-opus-4-5-20251101-v1:0", "global us eu us-gov"),
+    "opus-5.5": Model("anthropic.claude-opus-5-5", "global us eu jp au us-gov"),
+    "sonnet": Model("anthropic.claude-3-5-sonnet-20240620-v1:0", "us eu apac us-gov", _CLAUDE_3_SONNET),
+    "sonnet-v2": Model("anthropic.claude-3-5-sonnet-20241022-v2:0", "us eu apac us-gov", _US),
+    "sonnet-3.7": Model("anthropic.claude-3-7-sonnet-20250219-v1:0", "us eu apac us-gov"),
+    "sonnet-4": Model("anthropic.claude-sonnet-4-20250514-v1:0", "us eu apac us-gov"),
+    "sonnet-4.5": Model("anthropic.claude-sonnet-4-5-20250929-v1:0", "global us eu jp au us-gov"),
+    "sonnet-5.5": Model("anthropic.claude-sonnet-5-5", "global us eu jp au us-gov"),
+    "haiku": Model("anthropic.claude-3-haiku-20240307-v1:0", "us eu apac us-gov", f"{_EVERYWHERE} us-gov-west-1"),
+    "haiku-3.5": Model("anthropic.claude-3-5-haiku-20241022-v1:0", "us"),
+    "haiku-4.5": Model("anthropic.claude-haiku-4-5-20251001-v1:0", "global us eu jp au us-gov"),
+    "haiku-5.5": Model("anthropic.claude-haiku-5-5", "global us eu jp au us-gov"),
+    "nova-micro": Model("amazon.nova-micro-v1:0", "us eu apac us-gov", _NOVA),
+    "nova-lite": Model("amazon.nova-lite-v1:0", "us eu apac ca us-gov", f"{_NOVA} eu-north-1 ap-northeast-1"),
+    "nova-pro": Model("amazon.nova-pro-v1:0", "us eu apac us-gov", _NOVA),
+    "nova-premier": Model("amazon.nova-premier-v1:0", "us"),
+    "llama": Model("meta.llama3-3-70b-instruct-v1:0", "us"),
+    "llama-8b": Model("meta.llama3-8b-instruct-v1:0", "", f"{_EVERYWHERE} us-gov-"),
+    "llama-70b": Model("meta.llama3-70b-instruct-v1:0", "", f"{_EVERYWHERE} us-gov-"),
+    "llama-scout": Model("meta.llama4-scout-17b-instruct-v1:0", "us"),
+    "llama-maverick": Model("meta.llama4-maverick-17b-instruct-v1:0", "us"),
+    "mistral": Model("mistral.mistral-large-2402-v1:0", "", _EVERYWHERE),
+    "mistral-7b": Model("mistral.mistral-7b-instruct-v0:2", "", _EVERYWHERE),
+    "mistral-small": Model("mistral.mistral-small-2402-v1:0", "", _EVERYWHERE),
+    "mixtral": Model("mistral.mixtral-8x7b-instruct-v0:1", "", _EVERYWHERE),
+    "deepseek-r1": Model("deepseek.r1-v1:0", "us"),
+    "claude-3-sonnet": Model("anthropic.claude-3-sonnet-20240229-v1:0", "us eu apac us-gov", _EVERYWHERE),
 }
-"""`{area}` stands where a model is served through an inference profile of the region's area only.
+"""From the model cards: https://docs.aws.amazon.com/bedrock/latest/userguide/model-cards.html"""
+
+OLDER_NAMES: Mapping[str, str] = {
+    "claude-3.5-sonnet-v2": "sonnet-v2",
+    "claude-3.5-sonnet": "sonnet",
+    "claude-3.5-haiku": "haiku-3.5",
+    "claude-3-haiku": "haiku",
+    "claude-3-opus": "opus",
+}
+"""The HTTP version had these short names."""
+
+AREAS: tuple[tuple[str, str], ...] = (
+    ("us-gov-", "us-gov"),
+    ("us-", "us"),
+    ("ca-", "ca us"),
+    ("eu-", "eu"),
+    ("il-", "eu"),
+    ("ap-northeast-1", "jp apac"),
+    ("ap-northeast-3", "jp apac"),
+    ("ap-southeast-2", "au apac"),
+    ("ap-southeast-4", "au apac"),
+    ("ap-southeast-6", "au apac"),
+    ("ap-south-", "in apac"),
+    ("ap-", "apac"),
+    ("me-", "apac"),
+    ("sa-", "sa us"),
+    ("", "us"),
+)
+"""By how a region's name begins, the first that fits: the areas of its inference profiles, the narrowest first.
 
 https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html
 """
 
-AREAS: Mapping[str, str] = {"us": "us", "eu": "eu", "ap": "apac"}
-"""By a region's first part; `us` for the rest."""
+# In the other partitions (China, the ISO regions, the European Sovereign Cloud) there are no inference profiles.
+_PARTITIONS_WITH_PROFILES = frozenset({COMMERCIAL, "aws-us-gov"})
+_PROFILE_ID = re.compile(r"(?:global|us-gov|us|eu|apac|jp|au|ca|sa|in)\.(?=[a-z0-9-]+\.)")
+_ARN = re.compile(r"arn:[a-z0-9-]+:bedrock:[a-z0-9-]*:\d*:(?P<kind>[a-z-]+)/(?P<id>.+)")
 
 
-def resolve(model: str, region: str) -> str:
+def resolve(name: str, region: str, partition: str = COMMERCIAL) -> str:
     """Returns the id that a short name stands for in this region; an id or an ARN stands for itself."""
-    area = AREAS.get(region.partition("-")[0], "us")
-    return SHORT_NAMES[model].format(area=area) if model in SHORT_NAMES else model
+    model = SHORT_NAMES.get(OLDER_NAMES.get(name, name))
+    return _id_in(model, region, partition) if model else name
 
 
-def listed(region: str, found: tuple[str, ...] = ()) -> tuple[str, ...]:
+def _id_in(model: Model, region: str, partition: str) -> str:
+    if partition not in _PARTITIONS_WITH_PROFILES or region.startswith(tuple(model.at_home.split())):
+        return model.id
+    profiles, areas = model.profiles.split(), _areas(region)
+    if GLOBAL in profiles and partition == COMMERCIAL:
+        return f"{GLOBAL}.{model.id}"
+    # Where no profile is known, that of the whole area is the likeliest: Bedrock may have added it.
+    return f"{next((area for area in areas if area in profiles), areas[-1])}.{model.id}"
+
+
+def _areas(region: str) -> list[str]:
+    return next(areas for start, areas in AREAS if region.startswith(start)).split()
+
+
+def profile_in_area(model: str, region: str) -> str:
+    """Returns the id of the inference profile of the region's area that would have this model in it."""
+    return f"{_areas(region)[-1]}.{_PROFILE_ID.sub('', model, count=1)}"
+
+
+def listed(region: str, partition: str, found: Iterable[str] = ()) -> tuple[str, ...]:
     """Returns the short names, their ids in this region, and the ids that were found besides, each once."""
-    ids = (resolve(name, region) for name in SHORT_NAMES)
-    return tuple(dict.fromkeys((*SHORT_NAMES, *ids, *found)))
+    names = (*SHORT_NAMES, *OLDER_NAMES)
+    ids = (resolve(name, region, partition) for name in names)
+    return tuple(dict.fromkeys((*names, *ids, *found)))
+
+
+def is_application_profile(model: str) -> bool:
+    """Tells whether this is the ARN of an inference profile that an account made, which says nothing of its model."""
+    arn = _ARN.fullmatch(model)
+    return arn is not None and arn["kind"] == "application-inference-profile"
+
+
+def model_in_arn(model: str) -> str:
+    """Returns the id that an ARN of a model or of a system's inference profile ends with; else an empty text."""
+    arn = _ARN.fullmatch(model)
+    return arn["id"] if arn is not None and arn["kind"] in ("foundation-model", "inference-profile") else ""

@@ -1,35 +1,29 @@
-"""The Bedrock provider: Converse and ConverseStream through boto3, which blocks.
-
-bedrock_session makes the clients, bedrock_threads runs their calls beside the event loop, bedrock_line cuts
-their connections, bedrock_wire and bedrock_errors translate, bedrock_models knows the short names.
-"""
+"""The Bedrock provider: one prompt asked with ConverseStream, or with Converse where the model does not stream."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Generator
-from functools import partial
-from typing import Any
+from collections.abc import AsyncGenerator
 
-from botocore.exceptions import ClientError
+import orjson
 
-from llm_relay.errors import ProviderProtocol, RelayError
+from llm_relay.errors import ProviderProtocol
 from llm_relay.messages import Models, Prompt
-from server_b.providers.base import Completion, Defaults, Piece, Text, WholeAnswer
-from server_b.providers.bedrock.errors import refused_parameters, relay_errors
+from server_b.providers.base import Defaults, Opening, Piece, WholeAnswer
+from server_b.providers.bedrock.account import open_account
+from server_b.providers.bedrock.answer import StreamReader, whole_answer
+from server_b.providers.bedrock.catalogue import Catalogue
+from server_b.providers.bedrock.client import MAX_DOCUMENT_BYTES, BedrockClient
+from server_b.providers.bedrock.errors import relay_error
+from server_b.providers.bedrock.failures import Refusal
 from server_b.providers.bedrock.models import listed, resolve
-from server_b.providers.bedrock.session import LIST_TIMEOUT_S, create_catalogue, create_runtime, create_session
-from server_b.providers.bedrock.threads import Threads
-from server_b.providers.bedrock.wire import (
-    asked_parameters,
-    coalesced,
-    completion_from_wire,
-    pieces_from_wire,
-    request_to_wire,
-)
+from server_b.providers.bedrock.refusals import STREAMING, Refusals, Refused, is_lasting, refused_of
+from server_b.providers.bedrock.request import asked_parameters, request_body
+from server_b.providers.http.response import Response
 
-NOT_LISTED = "Bedrock did not list its models ({reason}): these are the short names and what they stand for"
+USAGE_TIMEOUT_S = 2.0
+"""How long an answer that has ended waits for its usage, which follows at once."""
 
 
 class BedrockProvider:
@@ -48,26 +42,24 @@ class BedrockProvider:
         endpoint_url: str,
         default_model: str,
         defaults: Defaults,
-        concurrency: int,
     ) -> None:
-        """Blank texts are left to boto3; `concurrency` is how many calls run at once, the others wait.
+        """Blank texts are left to boto3.
 
-        Raises ValueError, with the variable and the mend, if there are no credentials or a setting is wrong.
+        Raises ValueError, with the variable and the fix, if there are no credentials or a setting is wrong.
         """
-        session = create_session(
+        self._account = open_account(
             access_key_id=access_key_id,
             secret_access_key=secret_access_key,
             session_token=session_token,
             profile=profile,
             region=region,
+            endpoint_url=endpoint_url,
         )
-        self._runtime = create_runtime(session, endpoint_url=endpoint_url, concurrency=concurrency)
-        self._catalogue = create_catalogue(session, endpoint_url=endpoint_url)
-        self._threads = Threads(concurrency)
-        self._region = region
-        self._default_model = resolve(default_model, region)
+        self._client = BedrockClient(self._account)
+        self._catalogue = Catalogue(self._client)
+        self._default_model = self._resolved(default_model)
         self._defaults = defaults
-        self._refused: dict[str, frozenset[str]] = {}
+        self._refusals = Refusals()
 
     @property
     def default_model(self) -> str:
@@ -77,85 +69,88 @@ class BedrockProvider:
     @property
     def endpoint(self) -> str:
         """The URL of the region's runtime, or the one that is set."""
-        return str(self._runtime.meta.endpoint_url)
+        return self._account.runtime_url
 
-    async def complete(self, prompt: Prompt) -> Completion:
-        return await self._threads.run(partial(self._complete, prompt))
+    async def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:  # noqa: ARG002
+        """Yields one Opening, Texts and, unless the stream was cut, one Ending; raises a RelayError.
 
-    async def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:
-        if whole:
-            yield WholeAnswer()
-            for piece in (await self.complete(prompt)).pieces():
-                yield piece
-            return
-        batches = self._threads.pour(partial(self._pieces, prompt), size=_size)
-        async with contextlib.aclosing(batches):
-            async for batch in batches:
-                for piece in coalesced(batch):
-                    yield piece
+        Asks again without what the model refuses of our own, and without it from then on.
+        """
+        model = self._model(prompt)
+        refused = lasting = self._refusals.of(model)
+        while True:
+            begun = False
+            try:
+                async with contextlib.aclosing(self._answer(prompt, model, refused)) as pieces:
+                    async for piece in pieces:
+                        if isinstance(piece, Opening):
+                            begun = True
+                            self._refusals.remember(model, lasting)
+                        yield piece
+            except Refusal as refusal:
+                more = refused_of(refusal.failure) - asked_parameters(prompt).keys() - refused
+                if begun or not more:
+                    raise relay_error(refusal.failure, begun=begun) from refusal
+                refused |= more
+                if is_lasting(refusal.failure, self._defaults.max_tokens):
+                    lasting |= more
+            else:
+                return
 
     async def list_models(self) -> Models:
-        found, note = await self._found_models()
-        models = listed(self._region, (self._default_model, *found))
-        return Models(provider=self.name, models=models, default_model=self._default_model, note=note)
+        """Lists the short names, what they stand for, and what AWS lists; a note says if AWS does not."""
+        found, note = await self._catalogue.list_names()
+        names = listed(self._account.region, self._account.partition, (self._default_model, *found))
+        return Models(provider=self.name, models=names, default_model=self._default_model, note=note)
 
     async def close(self) -> None:
-        await self._threads.close()
-        self._runtime.close()
-        self._catalogue.close()
+        """Closes the connections, those in use too."""
+        await self._client.close()
 
-    async def _found_models(self) -> tuple[tuple[str, ...], str]:
-        try:
-            async with asyncio.timeout(LIST_TIMEOUT_S):
-                return await self._threads.run(self._list), ""
-        except RelayError as error:
-            return (), NOT_LISTED.format(reason=error.reason)
-        except TimeoutError:
-            return (), NOT_LISTED.format(reason=f"no answer in {LIST_TIMEOUT_S} s")
-
-    # Below here everything blocks, and runs in a thread.
-
-    def _complete(self, prompt: Prompt) -> Completion:
-        model = self._model(prompt)
-        with relay_errors():
-            return completion_from_wire(self._ask(self._runtime.converse, prompt, model), model)
-
-    def _pieces(self, prompt: Prompt) -> Generator[Piece, None, None]:
-        model = self._model(prompt)
-        with (
-            relay_errors(),
-            contextlib.closing(self._ask(self._runtime.converse_stream, prompt, model)["stream"]) as events,
-        ):
-            yield from pieces_from_wire(events, model)
-
-    def _ask(self, operation: Callable[..., Any], prompt: Prompt, model: str) -> Any:
-        """Sends the request; again without a default of ours that the model refuses, and without it from then on."""
-        while True:
-            left_out = self._refused.get(model, frozenset())
-            try:
-                return operation(**request_to_wire(prompt, model, self._defaults, left_out))
-            except ClientError as error:
-                refused = refused_parameters(error) - asked_parameters(prompt).keys() - left_out
-                if not refused:
-                    raise
-                self._refused[model] = left_out | refused
-
-    def _list(self) -> tuple[str, ...]:
-        with relay_errors():
-            response = self._catalogue.list_foundation_models(byOutputModality="TEXT")
-        if "modelSummaries" not in response:
-            raise ProviderProtocol
-        summaries = response["modelSummaries"]
-        return tuple(summary["modelId"] for summary in summaries if _is_active(summary))
+    async def _answer(self, prompt: Prompt, model: str, refused: Refused) -> AsyncGenerator[Piece, None]:
+        """Asks once; raises Refusal or a RelayError."""
+        streaming = STREAMING not in refused
+        if not streaming:
+            yield WholeAnswer()
+        body = orjson.dumps(request_body(prompt, self._defaults, refused))
+        with contextlib.closing(await self._client.converse(model, body, streaming=streaming)) as response:
+            if not streaming or _is_json(response):
+                for piece in whole_answer(await response.read(MAX_DOCUMENT_BYTES), model):
+                    yield piece
+                return
+            reader = StreamReader(model)
+            async with contextlib.aclosing(_blocks(response, reader)) as blocks:
+                async for block in blocks:
+                    for piece in reader.read(block):
+                        yield piece
+            await response.drain()
+        if reader.ending is not None:
+            yield reader.ending
 
     def _model(self, prompt: Prompt) -> str:
         named = (prompt.model or "").strip()
-        return resolve(named, self._region) if named else self._default_model
+        return self._resolved(named) if named else self._default_model
+
+    def _resolved(self, name: str) -> str:
+        return resolve(name, self._account.region, self._account.partition)
 
 
-def _is_active(summary: dict[str, Any]) -> bool:
-    return bool(summary.get("modelLifecycle", {}).get("status", "ACTIVE") == "ACTIVE")
+def _is_json(response: Response) -> bool:
+    """Tells whether a document came where a stream was asked for: a whole answer, or an error."""
+    return response.headers.get("content-type", "").startswith("application/json")
 
 
-def _size(piece: Piece) -> int:
-    return len(piece.text) if isinstance(piece, Text) else 0
+async def _blocks(response: Response, reader: StreamReader) -> AsyncGenerator[bytes, None]:
+    """Yields the body until the reader has all of the answer. An answer that has ended needs no more to be whole."""
+    chunks = response.chunks()
+    while not reader.complete:
+        try:
+            async with asyncio.timeout(USAGE_TIMEOUT_S if reader.stopped else None):
+                block = await anext(chunks, b"")
+        except (TimeoutError, ProviderProtocol):
+            if not reader.stopped:
+                raise
+            return
+        if not block:
+            return
+        yield block

@@ -101,7 +101,6 @@ def _bedrock(url: str) -> Provider:
         endpoint_url=url,
         default_model="sonnet-v2",
         defaults=DEFAULTS,
-        concurrency=8,
     )
 
 

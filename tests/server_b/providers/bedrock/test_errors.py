@@ -1,5 +1,6 @@
 """Every way that Bedrock fails has its class, and none says more than the class."""
 
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -16,11 +17,14 @@ from llm_relay.errors import (
     UnknownModel,
 )
 from llm_relay.messages import Prompt
-from server_b.providers.base import Opening, Text
+from server_b.providers.base import Ending, Opening, Working
+from server_b.providers.bedrock.errors import relay_error
+from server_b.providers.bedrock.failures import failure_from_response
 from server_b.providers.bedrock.provider import BedrockProvider
 from tests.standins import BedrockStandIn, Fault, FaultKind, Script
 from tests.standins.bedrock import EXPIRED_TOKEN, WRONG_KEY_ID
 from tests.support.asking_bedrock import PROMPT, SECRET, SONNET, bedrock, broken_off, pieces_of, texts_of
+from tests.support.gathered import whole_answer
 
 pytestmark = pytest.mark.anyio
 
@@ -38,99 +42,155 @@ async def provider(standin: BedrockStandIn) -> AsyncIterator[BedrockProvider]:
     await provider.close()
 
 
-CODES: list[tuple[str, type[RelayError]]] = [
-    ("ThrottlingException", ProviderRateLimited),
-    ("TooManyRequestsException", ProviderRateLimited),
-    ("ServiceQuotaExceededException", ProviderRateLimited),
-    ("ModelNotReadyException", ProviderRateLimited),
-    ("AccessDeniedException", ProviderAuth),
-    ("UnrecognizedClientException", ProviderAuth),
-    ("ExpiredTokenException", ProviderAuth),
-    ("InvalidSignatureException", ProviderAuth),
-    ("MissingAuthenticationTokenException", ProviderAuth),
-    ("ResourceNotFoundException", UnknownModel),
-    ("ValidationException", ProviderRejected),
-    ("InternalServerException", ProviderUnavailable),
-    ("ServiceUnavailableException", ProviderUnavailable),
-    ("ModelErrorException", ProviderUnavailable),
-    ("ModelTimeoutException", ProviderUnavailable),
-    ("UnknownOperationException", ProviderProtocol),
+CODES: list[tuple[str, int, type[RelayError], bool]] = [
+    # the code, its status, the class, and whether the model may have worked
+    ("ThrottlingException", 429, ProviderRateLimited, False),
+    ("TooManyRequestsException", 429, ProviderRateLimited, False),
+    ("ServiceQuotaExceededException", 400, ProviderRateLimited, False),
+    ("ModelNotReadyException", 429, ProviderRateLimited, False),
+    ("AccessDeniedException", 403, ProviderAuth, False),
+    ("UnrecognizedClientException", 403, ProviderAuth, False),
+    ("ExpiredTokenException", 403, ProviderAuth, False),
+    ("InvalidSignatureException", 403, ProviderAuth, False),
+    ("MissingAuthenticationTokenException", 403, ProviderAuth, False),
+    ("OptInRequired", 403, ProviderAuth, False),
+    ("ResourceNotFoundException", 404, UnknownModel, False),
+    ("ValidationException", 400, ProviderRejected, False),
+    ("InternalServerException", 500, ProviderUnavailable, False),
+    ("ServiceUnavailableException", 503, ProviderUnavailable, False),
+    ("ModelErrorException", 424, ProviderUnavailable, True),
+    ("ModelTimeoutException", 408, ProviderUnavailable, True),
+    ("UnknownOperationException", 404, ProviderProtocol, False),
 ]
-STATUSES: list[tuple[int, type[RelayError]]] = [
-    (401, ProviderAuth),
-    (403, ProviderAuth),
-    (404, ProviderProtocol),
-    (413, ProviderRejected),
-    (429, ProviderRateLimited),
-    (502, ProviderUnavailable),
-    (504, ProviderUnavailable),
+STATUSES: list[tuple[int, type[RelayError], bool]] = [
+    (302, ProviderProtocol, False),
+    (401, ProviderAuth, False),
+    (403, ProviderAuth, False),
+    (404, ProviderProtocol, False),
+    (408, ProviderUnavailable, True),
+    (413, ProviderRejected, False),
+    (422, ProviderRejected, False),
+    (429, ProviderRateLimited, False),
+    (500, ProviderUnavailable, False),
+    (502, ProviderUnavailable, False),
+    (504, ProviderUnavailable, True),
+    (529, ProviderUnavailable, False),
 ]
-SAYINGS: list[tuple[str, type[RelayError], str]] = [
-    ("The provided model identifier is invalid.", UnknownModel, "list of models"),
-    ("Input is too long for requested model.", ProviderRejected, "too long"),
-    ("input length and `max_tokens` exceed context limit: 199000 + 4096 > 200000", ProviderRejected, "too long"),
-    ("Invocation of model ID x with on-demand throughput isn\u2019t supported.", ProviderRejected, "inference profile"),
-    ("A conversation must start with a user message.", ProviderRejected, "ValidationException"),
-]
-IN_STREAM: list[tuple[str, type[RelayError]]] = [
-    ("throttlingException", ProviderRateLimited),
-    ("modelStreamErrorException", ProviderUnavailable),
-    ("internalServerException", ProviderUnavailable),
-    ("serviceUnavailableException", ProviderUnavailable),
-    ("validationException", ProviderRejected),
+IN_STREAM: list[tuple[str, type[RelayError], bool]] = [
+    # the last: whether the model may have worked if this is the first event
+    ("throttlingException", ProviderRateLimited, False),
+    ("serviceUnavailableException", ProviderUnavailable, False),
+    ("modelStreamErrorException", ProviderUnavailable, True),
+    ("internalServerException", ProviderUnavailable, True),
+    ("validationException", ProviderRejected, False),
+    ("tomorrowsException", ProviderProtocol, True),
 ]
 
 
 async def _errors(provider: BedrockProvider, prompt: Prompt = PROMPT) -> list[RelayError]:
     """Asks whole and streamed, and returns both errors."""
     with pytest.raises(RelayError) as whole:
-        await provider.complete(prompt)
+        await whole_answer(provider, prompt)
     with pytest.raises(RelayError) as streamed:
         await pieces_of(provider, prompt)
     return [whole.value, streamed.value]
 
 
-@pytest.mark.parametrize(("code", "expected"), CODES)
+@pytest.mark.parametrize(("code", "status", "expected", "may_have_worked"), CODES)
 async def test_an_error_code_has_its_class_and_the_text_is_ours(
-    standin: BedrockStandIn, provider: BedrockProvider, code: str, expected: type[RelayError]
+    standin: BedrockStandIn,
+    provider: BedrockProvider,
+    code: str,
+    status: int,
+    expected: type[RelayError],
+    may_have_worked: bool,
 ) -> None:
-    standin.script = Script(fault=Fault(kind=FaultKind.STATUS, code=code, message=f"not for {SECRET}"))
+    message = f"not for {SECRET}"
+    standin.script = Script(fault=Fault(kind=FaultKind.STATUS, code=code, status=status, message=message))
     for error in await _errors(provider):
         assert type(error) is expected
         assert code in error.message
         assert SECRET not in error.message
+        assert error.may_have_worked is may_have_worked
 
 
-@pytest.mark.parametrize(("status", "expected"), STATUSES)
-async def test_a_strangers_answer_is_judged_by_its_status(
-    standin: BedrockStandIn, provider: BedrockProvider, status: int, expected: type[RelayError]
+@pytest.mark.parametrize(("status", "expected", "may_have_worked"), STATUSES)
+async def test_an_unknown_code_is_judged_by_its_status(
+    standin: BedrockStandIn,
+    provider: BedrockProvider,
+    status: int,
+    expected: type[RelayError],
+    may_have_worked: bool,
 ) -> None:
     standin.script = Script(fault=Fault(kind=FaultKind.STATUS, code=f"Not{SECRET}", status=status))
     for error in await _errors(provider):
         assert type(error) is expected
-        assert error.message == expected.default_message
+        assert SECRET not in error.message
+        assert error.may_have_worked is may_have_worked
 
 
-@pytest.mark.parametrize(("message", "expected", "saying"), SAYINGS)
-async def test_a_validation_error_is_told_by_what_it_says(
-    standin: BedrockStandIn, provider: BedrockProvider, message: str, expected: type[RelayError], saying: str
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 529])
+def test_a_proxys_page_tells_nothing_of_whether_the_model_worked(status: int) -> None:
+    error = relay_error(failure_from_response(status, {}, b"<html>Bad gateway</html>"))
+    assert error.may_have_worked
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({"x-amzn-errortype": "ThrottlingException"}, b"{}"),
+        ({"x-amzn-errortype": "ThrottlingException:http://internal.amazon.com/coral/com.amazon.bedrock/"}, b""),
+        ({}, b'{"__type":"com.amazon.coral.service#ThrottlingException","Message":"x"}'),
+        ({}, b'{"code":"ThrottlingException","message":"x"}'),
+        ({}, b'{"Code":"ThrottlingException"}'),
+    ],
+)
+def test_the_code_is_read_wherever_aws_writes_it(headers: dict[str, str], body: bytes) -> None:
+    assert failure_from_response(400, headers, body).code == "ThrottlingException"
+
+
+@pytest.mark.parametrize("code", ["\x00\xff" * 40, "A" * 500, "", "no code", "<b>"])
+def test_a_code_that_is_none_is_passed_over(code: str) -> None:
+    assert failure_from_response(400, {"x-amzn-errortype": code}, b"[]").code == ""
+
+
+@pytest.mark.parametrize(
+    ("original_status", "expected"),
+    [(400, ProviderRejected), (429, ProviderRateLimited), (500, ProviderUnavailable), (None, ProviderUnavailable)],
+)
+def test_what_the_models_own_server_answered_tells_more(
+    original_status: int | None, expected: type[RelayError]
 ) -> None:
-    standin.script = Script(fault=Fault(kind=FaultKind.STATUS, code="ValidationException", message=message))
-    for error in await _errors(provider):
-        assert type(error) is expected
-        assert saying in error.message
-        assert message not in error.message
+    said = {"message": "The model failed.", "originalStatusCode": original_status}
+    headers = {"x-amzn-errortype": "ModelErrorException"}
+    assert type(relay_error(failure_from_response(424, headers, json.dumps(said).encode()))) is expected
 
 
-@pytest.mark.parametrize(("code", "expected"), IN_STREAM)
+@pytest.mark.parametrize(("code", "expected", "_"), IN_STREAM)
 async def test_an_error_inside_a_stream_comes_after_its_text(
-    standin: BedrockStandIn, provider: BedrockProvider, code: str, expected: type[RelayError]
+    standin: BedrockStandIn, provider: BedrockProvider, code: str, expected: type[RelayError], _: bool
 ) -> None:
     standin.script = Script(fault=Fault(kind=FaultKind.ERROR_EVENT, code=code, after=2, message=SECRET))
     pieces, error = await broken_off(provider)
     assert type(error) is expected
     assert "".join(text.text for text in texts_of(pieces)) == "Hello, "
     assert SECRET not in error.message
+    assert error.may_have_worked
+
+
+@pytest.mark.parametrize(("code", "expected", "may_have_worked"), IN_STREAM)
+async def test_an_error_as_a_streams_first_event_comes_alone(
+    standin: BedrockStandIn,
+    provider: BedrockProvider,
+    code: str,
+    expected: type[RelayError],
+    may_have_worked: bool,
+) -> None:
+    standin.script = Script(opening=False, fault=Fault(kind=FaultKind.ERROR_EVENT, code=code, message=SECRET))
+    pieces, error = await broken_off(provider)
+    assert [piece for piece in pieces if piece != Working()] == []
+    assert type(error) is expected
+    assert error.may_have_worked is may_have_worked
 
 
 async def test_retry_after_is_kept_in_seconds_and_as_a_date(standin: BedrockStandIn, provider: BedrockProvider) -> None:
@@ -182,22 +242,22 @@ async def test_a_stream_that_breaks_is_a_protocol_error_after_what_came_before(
     assert "".join(text.text for text in texts_of(pieces)) == "".join(standin.script.words[:after])
 
 
-@pytest.mark.parametrize("kind", [FaultKind.CUT, FaultKind.RESET, FaultKind.MALFORMED, FaultKind.INVALID_UTF8])
+@pytest.mark.parametrize(
+    "kind", [FaultKind.CUT, FaultKind.RESET, FaultKind.MALFORMED, FaultKind.INVALID_UTF8, FaultKind.NO_END]
+)
 async def test_a_whole_answer_that_breaks_is_a_protocol_error(
     standin: BedrockStandIn, provider: BedrockProvider, kind: FaultKind
 ) -> None:
     standin.script = Script(fault=Fault(kind=kind, after=2))
     with pytest.raises(ProviderProtocol):
-        await provider.complete(PROMPT)
+        await whole_answer(provider, Prompt(message="Hi", model="whole-only"))
 
 
-async def test_without_its_end_mark_a_stream_has_no_ending_and_a_whole_answer_is_an_error(
-    standin: BedrockStandIn, provider: BedrockProvider
-) -> None:
+async def test_without_its_end_mark_a_stream_has_no_ending(standin: BedrockStandIn, provider: BedrockProvider) -> None:
     standin.script = Script(fault=Fault(kind=FaultKind.NO_END))
-    assert isinstance((await pieces_of(provider))[-1], Text)
-    with pytest.raises(ProviderProtocol):
-        await provider.complete(PROMPT)
+    pieces = await pieces_of(provider)
+    assert "".join(text.text for text in texts_of(pieces)) == "Hello, wörld!"
+    assert not [piece for piece in pieces if isinstance(piece, Ending)]
 
 
 @pytest.mark.parametrize("keys", [{"access_key_id": WRONG_KEY_ID}, {"session_token": EXPIRED_TOKEN}])
@@ -206,7 +266,7 @@ async def test_a_wrong_key_and_an_expired_token_are_the_servers_fault(
 ) -> None:
     provider = bedrock(standin.url, **keys)
     with pytest.raises(ProviderAuth):
-        await provider.complete(PROMPT)
+        await whole_answer(provider, PROMPT)
     await provider.close()
 
 
@@ -224,6 +284,6 @@ async def test_a_refused_model_is_refused_whole_and_streamed(
 ) -> None:
     prompt = Prompt(message="Hi", model=model)
     with pytest.raises(expected):
-        await provider.complete(prompt)
+        await whole_answer(provider, prompt)
     with pytest.raises(expected):
         await pieces_of(provider, prompt)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from llm_relay.errors import ProviderRejected
 from llm_relay.messages import Accuracy, FinishReason, Prompt, Role, Turn
 from llm_relay.messages import Usage as Counts
 from server_b.providers.base import Ending, Opening, Text
@@ -13,6 +12,7 @@ from server_b.providers.bedrock.provider import BedrockProvider
 from tests.standins import BedrockStandIn, Fault, FaultKind, Script, Usage
 from tests.standins.bedrock import MODELS
 from tests.support.asking_bedrock import PROMPT, SONNET, bedrock, pieces_of, texts_of
+from tests.support.gathered import whole_answer
 
 pytestmark = pytest.mark.anyio
 
@@ -56,8 +56,8 @@ async def test_a_request_has_system_prompt_history_and_defaults(
     standin: BedrockStandIn, provider: BedrockProvider
 ) -> None:
     history = (Turn(role=Role.USER, text="Hi"), Turn(role=Role.ASSISTANT, text="Hello"))
-    await provider.complete(Prompt(message="Who?", context="Be brief.", history=history))
-    assert standin.requests[0].path == f"/model/{SONNET.replace(':', '%3A')}/converse"
+    await whole_answer(provider, Prompt(message="Who?", context="Be brief.", history=history))
+    assert standin.requests[0].path == f"/model/{SONNET.replace(':', '%3A')}/converse-stream"
     assert standin.requests[0].body == {
         "system": [{"text": "Be brief."}],
         "messages": [
@@ -69,20 +69,20 @@ async def test_a_request_has_system_prompt_history_and_defaults(
     }
 
 
-async def test_a_stream_asks_the_same(standin: BedrockStandIn, provider: BedrockProvider) -> None:
+async def test_a_whole_answer_is_asked_for_as_a_stream_too(standin: BedrockStandIn, provider: BedrockProvider) -> None:
     prompt = Prompt(message="Who?", context=" ", temperature=0, max_tokens=5, model="haiku")
-    await provider.complete(prompt)
+    await whole_answer(provider, prompt)
     await pieces_of(provider, prompt)
     whole, streamed = standin.requests
     assert whole.body == streamed.body
     assert streamed.body["inferenceConfig"] == {"temperature": 0, "maxTokens": 5}
     assert "system" not in streamed.body
-    assert streamed.path == "/model/anthropic.claude-3-haiku-20240307-v1%3A0/converse-stream"
+    assert {whole.path, streamed.path} == {"/model/anthropic.claude-3-haiku-20240307-v1%3A0/converse-stream"}
 
 
 async def test_keys_token_and_region_sign_the_request(standin: BedrockStandIn) -> None:
     provider = bedrock(standin.url, session_token="tok", region="eu-west-1")
-    await provider.complete(PROMPT)
+    await whole_answer(provider, PROMPT)
     await provider.close()
     headers = standin.requests[0].headers
     assert "Credential=AKIDEXAMPLE/" in headers["authorization"]
@@ -92,42 +92,9 @@ async def test_keys_token_and_region_sign_the_request(standin: BedrockStandIn) -
 
 async def test_a_profile_signs_the_request(standin: BedrockStandIn, profile: str) -> None:
     provider = bedrock(standin.url, access_key_id="", secret_access_key="", profile=profile)
-    await provider.complete(PROMPT)
+    await whole_answer(provider, PROMPT)
     await provider.close()
     assert "Credential=AKIDPROFILE/" in standin.requests[0].headers["authorization"]
-
-
-async def test_a_default_that_the_model_refuses_is_left_out_from_then_on(
-    standin: BedrockStandIn, provider: BedrockProvider
-) -> None:
-    standin.script = _refusing("temperature is not supported by this model")
-    await provider.complete(PROMPT)
-    await pieces_of(provider)
-    sent = [request.body["inferenceConfig"] for request in standin.requests]
-    assert sent == [{"temperature": 0.7, "maxTokens": 1000}, {"maxTokens": 1000}, {"maxTokens": 1000}]
-    await provider.complete(Prompt(message="Hi", model="haiku"))
-    assert "temperature" in standin.requests[-1].body["inferenceConfig"]
-
-
-async def test_too_many_default_tokens_are_left_out_of_a_stream(
-    standin: BedrockStandIn, provider: BedrockProvider
-) -> None:
-    standin.script = _refusing("The maximum tokens you requested exceeds the model limit of 512.")
-    assert isinstance((await pieces_of(provider))[-1], Ending)
-    assert standin.requests[-1].body["inferenceConfig"] == {"temperature": 0.7}
-
-
-async def test_a_refused_value_of_the_callers_own_is_an_error(
-    standin: BedrockStandIn, provider: BedrockProvider
-) -> None:
-    standin.script = _refusing("temperature is not supported by this model")
-    with pytest.raises(ProviderRejected):
-        await provider.complete(Prompt(message="Hi", temperature=0.7))
-    assert len(standin.requests) == 1
-
-
-def _refusing(message: str) -> Script:
-    return Script(fault=Fault(kind=FaultKind.STATUS, code="ValidationException", message=message, times=1))
 
 
 # Answers.
@@ -138,13 +105,13 @@ async def test_cached_tokens_count_as_input(standin: BedrockStandIn, provider: B
     counted = Counts(
         input_tokens=28, output_tokens=7, cache_read_tokens=5, cache_write_tokens=3, accuracy=Accuracy.EXACT
     )
-    assert (await provider.complete(PROMPT)).usage == counted
+    assert (await whole_answer(provider, PROMPT)).usage == counted
     assert (await pieces_of(provider))[-1] == Ending(FinishReason.STOP, counted)
 
 
 async def test_an_answer_without_usage_is_whole(standin: BedrockStandIn, provider: BedrockProvider) -> None:
     standin.script = Script(usage=None, finish="max_tokens")
-    assert (await provider.complete(PROMPT)).usage is None
+    assert (await whole_answer(provider, PROMPT)).usage is None
     assert (await pieces_of(provider))[-1] == Ending(FinishReason.LENGTH, None)
 
 
@@ -194,16 +161,35 @@ async def test_models_are_the_short_names_their_ids_and_what_bedrock_lists(
     assert len(models.models) == len(set(models.models))
     assert models.default_model == SONNET
     assert models.note == ""
-    assert [request.path for request in standin.requests] == ["/foundation-models?byOutputModality=TEXT"]
+    paths = {request.path for request in standin.requests}
+    assert paths == {"/foundation-models?byOutputModality=TEXT", "/inference-profiles?maxResults=1000"}
 
 
-async def test_without_leave_to_list_the_short_names_are_given_with_a_note(
-    standin: BedrockStandIn, provider: BedrockProvider
+async def test_inference_profiles_are_listed_by_id_and_an_accounts_own_by_arn(provider: BedrockProvider) -> None:
+    models = (await provider.list_models()).models
+    assert "eu.amazon.nova-lite-v1:0" in models
+    assert "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/ab12cd34ef56" in models
+    assert "ab12cd34ef56" not in models
+
+
+async def test_models_are_listed_where_profiles_may_not_be(standin: BedrockStandIn, provider: BedrockProvider) -> None:
+    standin.profiles = Script(fault=Fault(kind=FaultKind.STATUS, code="AccessDeniedException"))
+    models = await provider.list_models()
+    assert set(MODELS) <= set(models.models)
+    assert models.note == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [("AccessDeniedException", "PROVIDER_AUTH"), ("InternalServerException", "PROVIDER_UNAVAILABLE")],
+)
+async def test_where_bedrock_does_not_list_the_short_names_are_given_with_a_note(
+    standin: BedrockStandIn, provider: BedrockProvider, code: str, reason: str
 ) -> None:
-    standin.listing = Script(fault=Fault(kind=FaultKind.STATUS, code="AccessDeniedException"))
+    standin.listing = Script(fault=Fault(kind=FaultKind.STATUS, code=code))
     models = await provider.list_models()
     assert "sonnet-v2" in models.models
-    assert "PROVIDER_AUTH" in models.note
+    assert reason in models.note
 
 
 # Starts.
@@ -220,10 +206,10 @@ def test_the_start_is_refused_with_an_unknown_profile(no_account: Path) -> None:
 
 
 def test_the_start_is_refused_with_an_endpoint_that_is_no_url() -> None:
-    with pytest.raises(ValueError, match=r"^AWS_ENDPOINT_URL_BEDROCK_RUNTIME: "):
+    with pytest.raises(ValueError, match=r"^AWS_ENDPOINT_URL_BEDROCK_RUNTIME: is not a URL"):
         bedrock("not a url")
 
 
 def test_the_start_is_refused_with_a_region_that_is_none() -> None:
-    with pytest.raises(ValueError, match=r"^AWS_REGION: 'us east'"):
+    with pytest.raises(ValueError, match=r"^AWS_REGION: 'us east' is not a region"):
         bedrock("", region="us east")

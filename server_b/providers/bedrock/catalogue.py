@@ -1,0 +1,112 @@
+"""What an account may ask: the models and inference profiles that AWS lists, and the model in a profile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from llm_relay.errors import ProviderProtocol, RelayError
+from server_b.providers.bedrock.client import BedrockClient
+from server_b.providers.bedrock.errors import relay_error
+from server_b.providers.bedrock.failures import Refusal
+from server_b.providers.bedrock.models import model_in_arn
+
+LIST_TIMEOUT_S = 5.0
+PROFILE_TIMEOUT_S = 2.0
+MAX_PAGES = 20
+MAX_REMEMBERED_PROFILES = 1000
+NOT_LISTED = "Bedrock did not list its models ({reason}): these are the short names and what they stand for"
+
+
+class Catalogue:
+    """Asks AWS what there is."""
+
+    def __init__(self, client: BedrockClient) -> None:
+        self._client = client
+        self._models: dict[str, asyncio.Task[str]] = {}
+
+    async def list_names(self) -> tuple[tuple[str, ...], str]:
+        """Returns the ids of models and profiles, and a note; without ids, the note says why."""
+        try:
+            async with asyncio.timeout(LIST_TIMEOUT_S):
+                models, profiles = await asyncio.gather(self._foundation_models(), self._inference_profiles())
+        except RelayError as error:
+            return (), NOT_LISTED.format(reason=error.reason)
+        except TimeoutError:
+            return (), NOT_LISTED.format(reason=f"no answer in {LIST_TIMEOUT_S:g} s")
+        return (*models, *profiles), ""
+
+    async def model_in_profile(self, arn: str) -> str:
+        """Returns the id of the model in an application inference profile; an empty text if it is not known.
+
+        AWS is asked once for each profile, PROFILE_TIMEOUT_S at most.
+        """
+        asked = self._models.get(arn)
+        if asked is None:
+            if len(self._models) >= MAX_REMEMBERED_PROFILES:
+                del self._models[next(iter(self._models))]
+            asked = self._models[arn] = asyncio.create_task(self._find_model(arn))
+        # Who leaves leaves it to the others.
+        return await asyncio.shield(asked)
+
+    async def _find_model(self, arn: str) -> str:
+        try:
+            async with asyncio.timeout(PROFILE_TIMEOUT_S):
+                profile = await self._client.get("inference-profiles", arn)
+        except (Refusal, RelayError, TimeoutError):
+            return ""
+        match profile.get("models"):
+            case [{"modelArn": str(model)}, *_]:
+                return model_in_arn(model)
+            case _:
+                return ""
+
+    async def _foundation_models(self) -> tuple[str, ...]:
+        document = await self._get("foundation-models", byOutputModality="TEXT")
+        summaries = document.get("modelSummaries")
+        if not isinstance(summaries, list):
+            raise ProviderProtocol
+        return tuple(_names(summaries, "modelId"))
+
+    async def _inference_profiles(self) -> tuple[str, ...]:
+        """Lists the profiles; none where the account may not list them, which the models do not depend on."""
+        found: list[str] = []
+        query = {"maxResults": "1000"}
+        for _ in range(MAX_PAGES):
+            try:
+                document = await self._get("inference-profiles", **query)
+            except RelayError:
+                break
+            found += _profile_names(document.get("inferenceProfileSummaries"))
+            next_token = document.get("nextToken")
+            if not isinstance(next_token, str) or not next_token:
+                break
+            query["nextToken"] = next_token
+        return tuple(found)
+
+    async def _get(self, *path: str, **query: str) -> dict[str, Any]:
+        try:
+            return await self._client.get(*path, **query)
+        except Refusal as refusal:
+            raise relay_error(refusal.failure) from refusal
+
+
+def _names(summaries: list[Any], key: str) -> list[str]:
+    active = [summary for summary in summaries if isinstance(summary, Mapping) and _is_active(summary)]
+    return [summary[key] for summary in active if isinstance(summary.get(key), str)]
+
+
+def _profile_names(summaries: object) -> list[str]:
+    """Returns the ids of the system's profiles, and the ARNs of the account's own, whose ids say nothing."""
+    if not isinstance(summaries, list):
+        return []
+    own = [one for one in summaries if isinstance(one, Mapping) and one.get("type") == "APPLICATION"]
+    others = [one for one in summaries if one not in own]
+    return [*_names(others, "inferenceProfileId"), *_names(own, "inferenceProfileArn")]
+
+
+def _is_active(summary: Mapping[str, Any]) -> bool:
+    lifecycle = summary.get("modelLifecycle")
+    status = lifecycle.get("status") if isinstance(lifecycle, Mapping) else summary.get("status")
+    return status in (None, "ACTIVE")

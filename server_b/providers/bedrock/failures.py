@@ -1,0 +1,92 @@
+"""What Bedrock, or something before it, says when it does not answer: read from a response or from a stream.
+
+https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from server_b.providers.bedrock.documents import document_or_nothing
+from server_b.providers.http.retry_after import retry_after_s
+
+MAX_MESSAGE_CHARS = 4096
+_CODE = re.compile(r"[A-Z][A-Za-z]{2,63}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """An error as it was said. None of its texts is passed on: they may contain account numbers, or anything."""
+
+    status: int | None = None
+    """The HTTP status; None: it came in a stream that had begun."""
+    code: str = ""
+    """AWS's name of it, such as ThrottlingException; empty where there is none."""
+    message: str = ""
+    is_own: bool = False
+    """The service itself says it, in its own JSON, and not a proxy before it."""
+    original_status: int | None = None
+    """What the model's own server answered, where Bedrock passes that on."""
+    retry_after_s: float | None = None
+
+
+class Refusal(Exception):
+    """A response that is not a success."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.code or failure.status)
+        self.failure = failure
+
+
+def failure_from_response(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+    """Reads an error response."""
+    document = document_or_nothing(body)
+    stated = headers.get("x-amzn-errortype") or document.get("__type") or document.get("code") or document.get("Code")
+    return Failure(
+        status=status,
+        code=_code(stated),
+        message=_message(document),
+        is_own=bool(document),
+        original_status=_status(document),
+        retry_after_s=retry_after_s(headers),
+    )
+
+
+def failure_from_exception(name: object, payload: bytes) -> Failure:
+    """Reads an exception that came as an event of a stream."""
+    document = document_or_nothing(payload)
+    return Failure(code=_code(name), message=_message(document), is_own=True, original_status=_status(document))
+
+
+def failure_from_error(code: object, message: object) -> Failure:
+    """Reads an error of the event stream's own, which is in a message's headers."""
+    text = message if isinstance(message, str) else ""
+    return Failure(code=_code(code), message=text[:MAX_MESSAGE_CHARS], is_own=True)
+
+
+def failure_from_document(document: Mapping[str, Any]) -> Failure | None:
+    """Reads an error that came with a status of success; None if the document is no error."""
+    code = _code(document.get("__type"))
+    return Failure(code=code, message=_message(document), is_own=True) if code else None
+
+
+def _code(stated: object) -> str:
+    """Returns the code as AWS writes it in responses: `com.amazon#NAME:http://…`; in a stream it begins small."""
+    if not isinstance(stated, str):
+        return ""
+    name = stated.partition(":")[0].rpartition("#")[2].strip()
+    name = name[:1].upper() + name[1:]
+    return name if _CODE.fullmatch(name) else ""
+
+
+def _message(document: Mapping[str, Any]) -> str:
+    texts = [document.get(name) for name in ("message", "Message", "errorMessage", "originalMessage")]
+    return "\n".join(text for text in texts if isinstance(text, str))[:MAX_MESSAGE_CHARS]
+
+
+def _status(document: Mapping[str, Any]) -> int | None:
+    status = document.get("originalStatusCode")
+    return status if type(status) is int else None

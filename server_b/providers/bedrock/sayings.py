@@ -1,0 +1,140 @@
+"""What AWS's messages mean where their codes do not tell: ValidationException is used for almost everything."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from llm_relay.errors import ProviderAuth, ProviderRateLimited, ProviderRejected, RelayError, UnknownModel
+from server_b.providers.bedrock.failures import Failure
+
+
+class Meaning(NamedTuple):
+    """The relay's error for a failure."""
+
+    error: type[RelayError]
+    text: str = ""
+    """Empty: the class's own."""
+    field: str = ""
+    """The field of the request that is refused; the text begins with it."""
+
+
+class Saying(NamedTuple):
+    """A message, and what it means."""
+
+    pattern: re.Pattern[str]
+    meaning: Meaning
+
+
+def _saying(pattern: str, error: type[RelayError], text: str = "", field: str = "") -> Saying:
+    return Saying(re.compile(pattern, re.IGNORECASE), Meaning(error, f"{field}: {text}" if field else text, field))
+
+
+_NO_ACCESS = "this AWS account may not use the model: open its access in Bedrock's console, or ask AWS support"
+_TOO_LONG = "the prompt is too long for the model: shorten it or its history"
+
+_OF_ACCOUNTS = _saying(
+    r"operation not allowed|unsupported countries|channel program|marketplace|payment_?\s?instrument|use case details"
+    r"|not (been )?subscribed|subscription|agreement|not authorized|access (is |was )?denied|security token"
+    r"|(don['’]t|do not|does not|doesn['’]t) have access|not (been )?(granted|enabled)|not allowed to (use|invoke)"
+    r"|account (is|has been|was) (\w+ ){0,2}(suspended|blocked|disabled|closed|on hold|verified)",
+    ProviderAuth,
+    _NO_ACCESS,
+)
+_OF_MODELS = (
+    _saying(
+        r"on-demand throughput|inference profile that contains",
+        ProviderRejected,
+        "Bedrock serves this model through an inference profile only; name that, such as us. before the model's id",
+        "model",
+    ),
+    _saying(
+        r"doesn['’]t support the model|supported text or chat model|not support (the )?converse",
+        ProviderRejected,
+        "this model cannot hold a conversation; name a text or chat model",
+        "model",
+    ),
+    _saying(
+        r"model identifier|model (id|arn) .*(invalid|not found|not exist)|\barn is invalid|invalid arn|region in arn"
+        r"|model (is |was )?not found|model does(n['’]t| not) exist|could not resolve the foundation model"
+        r"|inference profile.*(not found|invalid|not exist)|end of (its|their) life|'modelId' failed",
+        UnknownModel,
+    ),
+)
+_OF_PROMPTS = (
+    _saying(
+        r"(input length|prompt) and .?max_?tokens|in the completion\)",
+        ProviderRejected,
+        f"{_TOO_LONG}, or ask for fewer max_tokens",
+    ),
+    _saying(
+        r"maximum tokens you requested|max_?(new_|completion_|output_|gen_)?(tokens|len)\b|max_?token_?count"
+        r"|max_tokens_to_sample",
+        ProviderRejected,
+        "the model refuses this number; ask for fewer, or leave it out",
+        "max_tokens",
+    ),
+    _saying(
+        r"too (long|large|big)|too many (total )?(input |text )?(tokens|bytes|characters)|maxlength|payload size"
+        r"|context (length|limit|window|size)|input length|number of input tokens|tokens? exceed"
+        r"|(input|prompt).*exceeds?\b|exceeds? (the )?(maximum|max|limit).*(input|prompt)",
+        ProviderRejected,
+        _TOO_LONG,
+    ),
+    _saying(
+        r"system (message|prompt|instruction|content|role)|\[system\]|/system\b",
+        ProviderRejected,
+        "the model takes no system prompt; leave it out, or put it into the message",
+        "context",
+    ),
+    _saying(
+        r"(start|begin|end) with a user|first (message|turn)|(last|final) turn|alternate|consecutive (user|assistant)"
+        r"|roles? must|messages?\.\d+|prefill",
+        ProviderRejected,
+        "the model refuses the order of the turns; begin with the user's, and let user and assistant alternate",
+        "history",
+    ),
+    _saying(
+        r"temperature",
+        ProviderRejected,
+        "the model refuses this value; send another, or leave it out",
+        "temperature",
+    ),
+)
+_OF_ENDED_MODELS = _saying(
+    r"end of (its|their) life|legacy|deprecated|retired",
+    UnknownModel,
+    "the provider no longer has this model; the list of models names those it has",
+)
+_OF_DENIED_MODELS = _saying(
+    r"model access|model with the specified model id|marketplace|payment|subscri|agreement|use case",
+    ProviderAuth,
+    _NO_ACCESS,
+)
+_OF_DAYS = _saying(r"per day|daily|for today", ProviderRateLimited, "the account's limit for this day is reached")
+_OF_CLOCKS = _saying(
+    r"expired|not yet current|skew|clock",
+    ProviderAuth,
+    "AWS refuses the time of the signature: this server's clock is wrong",
+)
+
+SAYINGS: Mapping[str, tuple[Saying, ...]] = {
+    "AccessDeniedException": (_OF_DENIED_MODELS,),
+    "InvalidSignatureException": (_OF_CLOCKS,),
+    "ModelErrorException": _OF_PROMPTS,
+    "RequestExpired": (_OF_CLOCKS,),
+    "RequestTimeTooSkewed": (_OF_CLOCKS,),
+    "ResourceNotFoundException": (_OF_ENDED_MODELS, _OF_ACCOUNTS),
+    "SignatureDoesNotMatch": (_OF_CLOCKS,),
+    "ThrottlingException": (_OF_DAYS,),
+    "ValidationError": (_OF_ACCOUNTS, *_OF_MODELS, *_OF_PROMPTS),
+    "ValidationException": (_OF_ACCOUNTS, *_OF_MODELS, *_OF_PROMPTS),
+}
+"""By code; the first that fits counts."""
+
+
+def meaning_of_message(failure: Failure) -> Meaning | None:
+    """Returns what a failure's message means; None where it tells no more than the code."""
+    sayings = SAYINGS.get(failure.code, ())
+    return next((saying.meaning for saying in sayings if saying.pattern.search(failure.message)), None)

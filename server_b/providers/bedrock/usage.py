@@ -1,0 +1,43 @@
+"""The usage that Bedrock reports, in the contract's meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from llm_relay.messages import Accuracy, Usage
+
+MAX_COUNT = 2**53
+GUARDRAIL = "guardrail_intervened"
+"""The stop reason of an answer that a guardrail wrote: where it blocked the prompt, the model was not asked."""
+
+
+def usage_from_wire(counts: object, stop_reason: str, *, has_text: bool) -> Usage | None:
+    """Reads a TokenUsage; None where nothing was counted, which is not zero.
+
+    https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html
+    """
+    if not isinstance(counts, Mapping):
+        return None
+    fresh, written = _count(counts, "inputTokens"), _count(counts, "outputTokens")
+    read, stored = _count(counts, "cacheReadInputTokens"), _count(counts, "cacheWriteInputTokens")
+    if fresh is None or written is None:
+        return None
+    # Bedrock's inputTokens are those that no cache was used for.
+    prompt = fresh + (read or 0) + (stored or 0)
+    if stop_reason != GUARDRAIL and (not prompt or (has_text and not written)):
+        return None
+    total = _count(counts, "totalTokens")
+    adds_up = total in (None, prompt + written, fresh + written)
+    return Usage(
+        input_tokens=prompt,
+        output_tokens=written,
+        cache_read_tokens=read,
+        cache_write_tokens=stored,
+        accuracy=Accuracy.EXACT if adds_up else Accuracy.ESTIMATED,
+    )
+
+
+def _count(counts: Mapping[str, Any], name: str) -> int | None:
+    number = counts.get(name)
+    return number if type(number) is int and 0 <= number < MAX_COUNT else None

@@ -1,0 +1,146 @@
+"""What Bedrock's messages mean, as people have met them: each with the code that it came with."""
+
+import pytest
+
+from llm_relay.errors import ProviderAuth, ProviderRateLimited, ProviderRejected, RelayError, UnknownModel
+from server_b.providers.bedrock.errors import relay_error
+from server_b.providers.bedrock.failures import Failure
+
+STATUS = {"AccessDeniedException": 403, "ResourceNotFoundException": 404, "ThrottlingException": 429}
+VALIDATION = "ValidationException"
+ACCESS = "AccessDeniedException"
+NOT_FOUND = "ResourceNotFoundException"
+
+ACCOUNT: list[tuple[str, str]] = [
+    (VALIDATION, "Operation not allowed"),
+    (VALIDATION, "Access to this model is not available for channel program accounts. Reach out to your AWS Solution"),
+    (VALIDATION, "Access to Anthropic models is not allowed from unsupported countries, regions, or territories."),
+    (VALIDATION, "Your account is not authorized to invoke this API operation."),
+    (VALIDATION, "You don't have access to the model with the specified model ID."),
+    (VALIDATION, "Your account has been temporarily suspended"),
+    (ACCESS, "You don't have access to the model with the specified model ID."),
+    (ACCESS, "User: arn:aws:iam::123456789012:user/temperature is not authorized to perform: bedrock:InvokeModel"),
+    (ACCESS, "Model access is denied due to INVALID_PAYMENT_INSTRUMENT: A valid payment instrument must be provided."),
+    (
+        ACCESS,
+        "Model access is denied due to IAM user is not authorized to perform the required AWS Marketplace actions",
+    ),
+    (
+        NOT_FOUND,
+        "Model use case details have not been submitted for this account. Fill out the Anthropic use case form.",
+    ),
+    ("UnrecognizedClientException", "The security token included in the request is invalid."),
+    ("ExpiredTokenException", "The security token included in the request is expired"),
+    ("InvalidSignatureException", "Signature expired: 20261126T000000Z is now earlier than 20261126T010000Z"),
+    ("SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided."),
+    ("OptInRequired", "You are not subscribed to this service"),
+]
+MODEL: list[tuple[str, str]] = [
+    (VALIDATION, "The provided model identifier is invalid."),
+    (VALIDATION, "The provided ARN is invalid for the service region."),
+    (VALIDATION, "Invalid ARN"),
+    (VALIDATION, "1 validation error detected: Value 'no such' at 'modelId' failed to satisfy constraint: Member must"),
+    (NOT_FOUND, "Could not resolve the foundation model from the provided model identifier."),
+    (NOT_FOUND, "This model version has reached the end of its life. Please refer to the AWS documentation."),
+    (NOT_FOUND, "Access denied. This Model is marked by provider as Legacy and you have not been actively using it."),
+    (NOT_FOUND, "The inference profile is not found."),
+]
+TOO_LONG: list[str] = [
+    "Input is too long for requested model.",
+    "The model returned the following errors: prompt is too long: 210000 tokens > 200000 maximum",
+    "The model returned the following errors: Input is too long for requested model.",
+    "Malformed input request: expected maxLength: 51200, actual: 60000, please reformat your input and try again.",
+    "Too many input tokens. Max input tokens: 8192, request input token count: 9000",
+    "Input Tokens Exceeded: Number of input tokens exceeds maximum length. Please update the input to try again.",
+    "This model's maximum context length is 8192 tokens. Please reduce the length of the prompt",
+    "input length and `max_tokens` exceed context limit: 199000 + 4096 > 200000, decrease input length",
+    "Too many total text bytes: 30000000 > 26214400",
+    "The prompt exceeds the maximum number of tokens of this model",
+]
+FIELDS: list[tuple[str, str]] = [
+    ("This model doesn't support system messages. Try again without system messages.", "context"),
+    ("This model does not support system prompts.", "context"),
+    ("Malformed input request: #: extraneous key [system] is not permitted, please reformat your input.", "context"),
+    ("A conversation must start with a user message. Try again with a conversation that starts with one.", "history"),
+    (
+        "A conversation must alternate between user and assistant roles. Make sure the conversation alternates",
+        "history",
+    ),
+    ('The model returned the following errors: messages: first message must use the "user" role', "history"),
+    ('The model returned the following errors: messages: roles must alternate between "user" and', "history"),
+    ("The model returned the following errors: temperature: range: 0..1", "temperature"),
+    (
+        "Value '1.5' at 'inferenceConfig.temperature' failed to satisfy constraint: Member must be at most 1",
+        "temperature",
+    ),
+    ("Malformed input request: #/temperature: 1.5 is not less or equal to 1.0", "temperature"),
+    ("The maximum tokens you requested exceeds the model limit of 4096. Try again with a lower value.", "max_tokens"),
+    ("max_tokens: 1000000 > 8192, which is the maximum allowed number of output tokens for claude", "max_tokens"),
+    ("Invocation of model ID x with on-demand throughput isn’t supported. Retry with an inference profile.", "model"),
+    (
+        "This action doesn't support the model that you provided. Try again with a supported text or chat model.",
+        "model",
+    ),
+]
+
+
+def _error(code: str, message: str) -> RelayError:
+    failure = Failure(status=STATUS.get(code, 400), code=code, message=message, is_own=True)
+    error = relay_error(failure)
+    assert message not in error.message
+    assert code in error.message
+    assert not error.may_have_worked
+    return error
+
+
+@pytest.mark.parametrize(("code", "message"), ACCOUNT)
+def test_what_is_wrong_with_the_account_is_told_as_that(code: str, message: str) -> None:
+    assert type(_error(code, message)) is ProviderAuth
+
+
+@pytest.mark.parametrize(("code", "message"), MODEL)
+def test_a_model_that_does_not_exist_is_unknown(code: str, message: str) -> None:
+    error = _error(code, message)
+    assert type(error) is UnknownModel
+    assert "list of models" in error.message
+
+
+@pytest.mark.parametrize("message", TOO_LONG)
+def test_a_prompt_that_is_too_long_is_told_as_that(message: str) -> None:
+    error = _error(VALIDATION, message)
+    assert type(error) is ProviderRejected
+    assert "prompt is too long" in error.message
+
+
+@pytest.mark.parametrize(("message", "field"), FIELDS)
+def test_a_field_that_the_model_refuses_is_named(message: str, field: str) -> None:
+    error = _error(VALIDATION, message)
+    assert type(error) is ProviderRejected
+    assert error.message.startswith(f"{field}: ")
+    assert [violation.field for violation in error.violations] == [field]
+    assert error.violations[0].description
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ("Too many tokens per day, please wait before trying again.", "for this day"),
+        ("Too many tokens, please wait before trying again.", "rate limit"),
+        ("Too many requests, please wait before trying again.", "rate limit"),
+    ],
+)
+def test_a_limit_of_a_day_is_told_as_that(message: str, told: str) -> None:
+    error = _error("ThrottlingException", message)
+    assert type(error) is ProviderRateLimited
+    assert told in error.message
+
+
+def test_a_wrong_clock_is_told_as_that() -> None:
+    assert "clock" in _error("InvalidSignatureException", "Signature not yet current").message
+
+
+def test_a_refusal_that_says_nothing_known_is_no_more_than_that() -> None:
+    error = _error(VALIDATION, "The request is not right somehow.")
+    assert type(error) is ProviderRejected
+    assert error.message == "the provider refuses this request (ValidationException)"
+    assert error.violations == ()
