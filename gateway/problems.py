@@ -13,6 +13,7 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from llm_relay import errors
+from llm_relay.documents import UsageDocument, usage_document
 from llm_relay.errors import RelayError
 
 PROBLEM_JSON = "application/problem+json"
@@ -59,6 +60,7 @@ class ProblemDocument(TypedDict):
     requestId: str
     errors: NotRequired[list[FieldProblemDocument]]
     retryAfter: NotRequired[int]
+    usage: NotRequired[UsageDocument]
 
 
 def problem_document(error: RelayError, request_id: str, *, status: int | None = None) -> ProblemDocument:
@@ -76,6 +78,8 @@ def problem_document(error: RelayError, request_id: str, *, status: int | None =
         document["errors"] = [{"field": one.field, "detail": one.description} for one in error.violations]
     if error.retry_after_s is not None:
         document["retryAfter"] = math.ceil(error.retry_after_s)
+    if error.spent is not None:
+        document["usage"] = usage_document(error.spent)
     return document
 
 

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from types import TracebackType
-from typing import Any
 
 from starlette.requests import Request
 from starlette.types import Receive
 
 from gateway.disconnect import ClientGone
-from llm_relay.documents import prompt_from_document
+from llm_relay.documents import parse_json, prompt_from_document
 from llm_relay.errors import DeadlineExceeded, InvalidRequest, TooLarge, Violation
 from llm_relay.messages import Prompt, request_id_fault
 
-BODY = "(body)"
 REQUEST_ID_HEADER = "X-Request-Id"
 TIMEOUT_HEADER = "X-Request-Timeout"
 MIN_TIMEOUT_S = 0.001
 MAX_TIMEOUT_S = 86_400.0
-LONGEST_WHOLE_NUMBER = 20
-"""Digits. No field takes more, and Python refuses to read thousands of them."""
+PARSED_AT_ONCE_BYTES = 64 * 1024
+"""Larger bodies are parsed in a thread: one with many members takes half a second, and others would wait for it."""
 
 _SECONDS = re.compile(r"[0-9]{1,20}(\.[0-9]{0,20})?|\.[0-9]{1,20}")
 
@@ -74,15 +71,14 @@ async def read_prompt(request: Request, request_id: str, *, deadline: float, max
     """
     async with before(deadline):
         body = await _read_body(request, max_bytes)
-    document = parse_json(body)
-    if isinstance(document, dict) and document.get("request_id") in (None, ""):
-        document["request_id"] = request_id
-    return prompt_from_document(document)
+    if len(body) <= PARSED_AT_ONCE_BYTES:
+        return _prompt_from_body(body, request_id)
+    return await asyncio.to_thread(_prompt_from_body, body, request_id)
 
 
 async def _read_body(request: Request, max_bytes: int) -> bytearray:
     announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced[:LONGEST_WHOLE_NUMBER]) > max_bytes:
+    if announced.isdecimal() and int(announced[:20]) > max_bytes:
         raise _too_large(max_bytes)
     body, more = bytearray(), True
     while more:
@@ -104,38 +100,5 @@ def _too_large(max_bytes: int) -> TooLarge:
     return TooLarge(f"the body is larger than MAX_MESSAGE_BYTES ({max_bytes})")
 
 
-def parse_json(body: bytes | bytearray) -> object:
-    """Parses JSON; refuses what is malformed, nested too deeply, or names a member twice.
-
-    NaN, infinities and lone surrogates are let through, for the check of fields to refuse them by their names. That,
-    and the members named twice, is why it is not orjson, which knows neither; both take the same time for a long text.
-    """
-    try:
-        return _DECODER.decode(body.decode())
-    except UnicodeDecodeError as error:
-        raise InvalidRequest.of(Violation(BODY, f"must be UTF-8, which byte {error.start} is not")) from error
-    except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise InvalidRequest.of(Violation(BODY, f"must be JSON, which it ceases to be at {place}")) from error
-    except RecursionError as error:
-        raise InvalidRequest.of(Violation(BODY, "must not be nested that deeply")) from error
-
-
-def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    document: dict[str, Any] = {}
-    for name, value in members:
-        if name in document:
-            raise InvalidRequest.of(Violation(_shown(name), "must not be given twice in one object"))
-        document[name] = value
-    return document
-
-
-def _shown(name: str) -> str:
-    return name if name.isidentifier() and name.isascii() and len(name) <= 40 else BODY
-
-
-def _whole_number(text: str) -> int | float:
-    return int(text) if len(text) <= LONGEST_WHOLE_NUMBER else float(text)
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_whole_number)
+def _prompt_from_body(body: bytes | bytearray, request_id: str) -> Prompt:
+    return prompt_from_document(parse_json(body), request_id=request_id)

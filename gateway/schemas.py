@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
-from pydantic.config import JsonDict
+from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 from starlette.responses import Response
 from typing_extensions import TypedDict
@@ -20,15 +19,17 @@ from llm_relay.documents import (
     FinishDocument,
     HealthDocument,
     ModelsDocument,
+    PromptDocument,
     StreamErrorDocument,
+    body_schema,
 )
 from llm_relay.errors import RelayError
-from llm_relay.messages import MAX_MODEL_CHARS, MAX_TEMPERATURE, MAX_TOKENS_LIMIT, MAX_TURNS, REQUEST_ID_PATTERN
+from llm_relay.messages import REQUEST_ID_PATTERN
 
 REF = "#/components/schemas/{model}"
 
 
-_FULL_EXAMPLE: JsonDict = {
+_FULL_EXAMPLE: dict[str, Any] = {
     "message": "And in winter?",
     "context": "Answer in one sentence.",
     "history": [
@@ -46,54 +47,13 @@ data: {"content": "lo!"}
 
 event: finish
 data: {"requestId":"r-1","model":"gpt-4o","provider":"openai","finishReason":"stop",\
-"usage":{"promptTokens":9,"completionTokens":2,"totalTokens":11,"estimatedCost":4.25e-05},\
+"usage":{"promptTokens":9,"completionTokens":2,"totalTokens":11,"cacheReadTokens":0,"cacheWriteTokens":null,\
+"reasoningTokens":0,"accuracy":"exact","estimatedCost":4.25e-05,"priceSource":"genai-prices"},\
 "timestamp":"2026-11-22T12:00:00.000Z","processingTime":0.8}
 
 data: [DONE]
 
 """
-
-
-_NO_NUL = r"^[^\u0000]*$"
-_NOT_BLANK = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"  # blank as str.strip has it
-
-
-class TurnDocument(BaseModel):
-    """One earlier turn."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    role: Literal["user", "assistant", "ROLE_USER", "ROLE_ASSISTANT"]
-    text: Annotated[str, Field(pattern=_NOT_BLANK, description="Not blank, no NUL")]
-
-
-class PromptDocument(BaseModel):
-    """A question to a model. Null is the same as absent."""
-
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"message": "Hello!"}, _FULL_EXAMPLE]})
-
-    message: Annotated[str, Field(pattern=_NOT_BLANK, description="What the user says now; not blank, no NUL")]
-    context: Annotated[str | None, Field(pattern=_NO_NUL, description="System prompt; no NUL")] = None
-    history: Annotated[
-        list[TurnDocument] | None, Field(max_length=MAX_TURNS, description="Earlier turns, oldest first")
-    ] = None
-    model: Annotated[
-        str | None,
-        Field(max_length=MAX_MODEL_CHARS, pattern=_NO_NUL, description="One of /models; absent: the server's default"),
-    ] = None
-    temperature: Annotated[
-        float | None, Field(ge=0, le=MAX_TEMPERATURE, description="Absent: the server's default")
-    ] = None
-    max_tokens: Annotated[int | None, Field(ge=1, le=MAX_TOKENS_LIMIT, description="Absent: the server's default")] = (
-        None
-    )
-    request_id: Annotated[
-        str | None,
-        Field(
-            pattern=f"^(?:{REQUEST_ID_PATTERN})?$",
-            description=f"Idempotency key; absent: that of {REQUEST_ID_HEADER}, else the gateway makes one",
-        ),
-    ] = None
 
 
 class FoundDocument(TypedDict):
@@ -109,7 +69,6 @@ class DeltaDocument(TypedDict):
 
 
 _DOCUMENTS: tuple[type[Any], ...] = (
-    PromptDocument,
     AnswerDocument,
     DeltaDocument,
     FinishDocument,
@@ -143,7 +102,11 @@ def add_components(document: dict[str, Any]) -> None:
     ]
     _, definitions = TypeAdapter.json_schemas(shapes, ref_template=REF)
     components = document.setdefault("components", {})
-    components["schemas"] = definitions["$defs"]
+    examples = [{"message": "Hello!"}, _FULL_EXAMPLE]
+    components["schemas"] = {
+        **definitions["$defs"],
+        "PromptDocument": {**body_schema(PromptDocument), "examples": examples},
+    }
     components["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer", "description": "Needed where RELAY_TOKENS is set"}
     }

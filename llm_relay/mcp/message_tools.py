@@ -8,12 +8,19 @@ from typing import Any
 
 import mcp_types
 
-from llm_relay.documents import AnswerDocument, FinishDocument, answer_document, finish_document, prompt_from_document
+from llm_relay.documents import (
+    AnswerDocument,
+    FinishDocument,
+    PromptDocument,
+    answer_document,
+    arguments_schema,
+    finish_document,
+    prompt_from_document,
+)
 from llm_relay.errors import Internal
 from llm_relay.mcp import tool
 from llm_relay.mcp.finish_notices import with_finish_notice
 from llm_relay.mcp.progress import Progress
-from llm_relay.mcp.prompt_arguments import PROMPT_ARGUMENTS
 from llm_relay.mcp.tool import CallContext, Tool, create_tool
 from llm_relay.mcp.tool_results import ToolOutput
 from llm_relay.messages import Answer, Delta, Event, Finished, Prompt, Started
@@ -92,7 +99,7 @@ def _create(name: str, title: str, description: str, document: type, answer: too
         title=title,
         description=description,
         annotations=mcp_types.ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=True),
-        input_schema=PROMPT_ARGUMENTS,
+        input_schema=arguments_schema(PromptDocument),
         document=document,
         answer=answer,
     )

@@ -36,7 +36,17 @@ async def test_process_answers_the_documented_shape() -> None:
         "status": "success",
         "aiResponse": text,
         "model": "mock-model",
-        "usage": {"promptTokens": 1, "completionTokens": 16, "totalTokens": 17, "estimatedCost": 0.0},
+        "usage": {
+            "promptTokens": 1,
+            "completionTokens": 16,
+            "totalTokens": 17,
+            "cacheReadTokens": None,
+            "cacheWriteTokens": None,
+            "reasoningTokens": None,
+            "accuracy": "exact",
+            "estimatedCost": 0.0,
+            "priceSource": "mock",
+        },
         "requestId": "r-1",
         "provider": "mock",
         "finishReason": "stop",
@@ -95,11 +105,23 @@ async def test_a_failure_after_the_first_delta_is_the_last_line() -> None:
     assert response.status_code == 200
     delta, failure = server_sent_events(response.text)
     assert delta == {"id": "2", "data": '{"content": "Hel"}'}
-    assert orjson.loads(failure["data"]) == {
+    document = orjson.loads(failure["data"])
+    assert document.pop("usage")["accuracy"] == "estimated"
+    assert document == {
         "error": ProviderProtocol.default_message,
         "reason": "PROVIDER_PROTOCOL",
         "requestId": "r-1",
     }
+
+
+async def test_the_problem_of_a_call_that_had_begun_tells_what_it_used() -> None:
+    provider = ScriptedProvider((OPENING, Text("Hel"), ProviderProtocol()))
+    async with serving(provider) as server_b, gateway(server_b.target) as client:
+        response = await client.post("/process", json={"message": "Hi"})
+    assert response.status_code == 502
+    usage = response.json()["usage"]
+    assert (usage["accuracy"], usage["promptTokens"]) == ("estimated", 5)
+    assert "estimatedCost" in usage
 
 
 async def test_an_answer_without_text_is_a_stream_of_its_finish_alone() -> None:

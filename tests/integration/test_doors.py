@@ -93,8 +93,14 @@ async def test_a_whole_answer_bears_its_usage_and_its_cost(door: Door, stack: St
         "promptTokens": 1000,
         "completionTokens": 100,
         "totalTokens": 1100,
+        "cacheReadTokens": 200,
+        "cacheWriteTokens": None,
+        "reasoningTokens": None,
+        "accuracy": "exact",
         "estimatedCost": pytest.approx(PRICE_USD),
+        "priceSource": answer["usage"]["priceSource"],
     }
+    assert answer["usage"]["priceSource"].startswith("genai-prices ")
     assert answer["requestId"] == "whole-1"
 
 

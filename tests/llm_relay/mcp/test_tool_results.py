@@ -62,7 +62,12 @@ def test_what_a_failed_call_has_spent_is_told() -> None:
         "promptTokens": 3,
         "completionTokens": None,
         "totalTokens": None,
+        "cacheReadTokens": None,
+        "cacheWriteTokens": None,
+        "reasoningTokens": None,
+        "accuracy": "unknown",
         "estimatedCost": 0.5,
+        "priceSource": None,
     }
 
 

@@ -1,0 +1,87 @@
+"""JSON as clients send it: bytes to Python values, strictly, with an error that says what is wrong and where."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from typing import Any
+
+from llm_relay.documents.shown_names import shown_name
+from llm_relay.errors import InvalidRequest, Violation
+
+BODY = "(body)"
+"""Names the whole body where no single field is at fault."""
+LONGEST_WHOLE_NUMBER = 20
+"""Digits. No field takes more, and Python refuses to read thousands of them."""
+MAX_VALUES = 250_000
+"""How many values one body may have. A prompt needs a few for each turn; to parse a million takes seconds."""
+
+
+def parse_json(body: bytes | bytearray) -> object:
+    """Parses JSON in UTF-8, with or without a byte order mark.
+
+    Raises InvalidRequest if it is malformed, in another encoding, nested too deeply, has more than MAX_VALUES values,
+    or names a member twice.
+    NaN, infinities and lone surrogates pass: whoever checks the fields can name the field that has one.
+    """
+    _check_values(body)
+    try:
+        return _DECODER.decode(_decoded(body))
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise _refusal(f"is not valid JSON at {place}") from error
+    except RecursionError as error:
+        raise _refusal("is nested too deeply") from error
+
+
+# A string without an end matches too, up to the body's end: else each quote in it would be tried as a beginning.
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+
+
+def _check_values(body: bytes | bytearray) -> None:
+    if _separators(body) > MAX_VALUES and _separators(_STRING.sub(b"", body)) > MAX_VALUES:
+        raise _refusal(f"has more than {MAX_VALUES} values")
+
+
+def _separators(text: bytes | bytearray) -> int:
+    return text.count(b",") + text.count(b":")
+
+
+def _decoded(body: bytes | bytearray) -> str:
+    encoding = json.detect_encoding(body)
+    if not encoding.startswith("utf-8"):
+        raise _refusal(f"is {encoding[:6].upper()}: send it as UTF-8")
+    try:
+        return body.removeprefix(codecs.BOM_UTF8).decode()
+    except UnicodeDecodeError as error:
+        raise _refusal(f"is not valid UTF-8 at byte {error.start}") from error
+
+
+def _refusal(text: str) -> InvalidRequest:
+    return InvalidRequest.of(Violation(BODY, text))
+
+
+def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(members)
+    if len(document) < len(members):
+        raise InvalidRequest.of(Violation(shown_name(_repeated(members)), "must not be given twice in one object"))
+    return document
+
+
+def _repeated(members: list[tuple[str, Any]]) -> str:
+    seen: set[str] = set()
+    for name, _ in members:
+        if name in seen:
+            return name
+        seen.add(name)
+    raise AssertionError
+
+
+def _whole_number(text: str) -> int | float:
+    return int(text) if len(text) <= LONGEST_WHOLE_NUMBER else float(text)
+
+
+# Not orjson: it lets a member be named twice, and refuses NaN and lone surrogates without the field's name. For a long
+# text both take the same time.
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_whole_number)
