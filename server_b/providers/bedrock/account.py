@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import boto3
@@ -31,6 +34,8 @@ class Account:
     control_url: str
     """Where models and inference profiles are listed."""
     signer: Signer
+    tls: ssl.SSLContext | None
+    """Which certificates are trusted; None: those that the system trusts."""
 
 
 def open_account(
@@ -59,6 +64,7 @@ def open_account(
             runtime_url=_checked(endpoint_url) or _endpoint("bedrock-runtime", profile, region),
             control_url=_checked(endpoint_url) or _endpoint("bedrock", profile, region),
             signer=_signer(session, region),
+            tls=_trusted(core.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE", "")),
         )
 
 
@@ -73,6 +79,20 @@ def _signer(session: boto3.Session, region: str) -> Signer:
             " or run where a role is given"
         )
     return SigV4Signer(Credentials(found), region)
+
+
+def _trusted(ca_bundle: str) -> ssl.SSLContext | None:
+    """Trusts the certificates of a file or a folder, if one is named, as boto3 does."""
+    if not ca_bundle:
+        return None
+    path = Path(ca_bundle).expanduser()
+    try:
+        return ssl.create_default_context(
+            cafile=None if path.is_dir() else path, capath=path if path.is_dir() else None
+        )
+    except OSError as error:  # ssl's own errors are such too
+        reason = error.strerror or "it has no certificates"
+        raise ValueError(f"AWS_CA_BUNDLE: cannot read {path.absolute()}: {reason.lower()}") from error
 
 
 def _partition(session: boto3.Session, region: str) -> str:

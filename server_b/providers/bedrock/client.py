@@ -31,7 +31,7 @@ class BedrockClient:
         """Raises ValueError that names the variable of a proxy that cannot be used."""
         self._account = account
         user_agent = {"User-Agent": f"grpc-llm-relay/{VERSION}"}
-        self._http = HttpClient(account.runtime_url, account.control_url, headers=user_agent)
+        self._http = HttpClient(account.runtime_url, account.control_url, headers=user_agent, tls=account.tls)
 
     async def converse(self, model: str, body: bytes, *, streaming: bool) -> Response:
         """Asks a model, an id or an ARN; returns the response, to be closed, when its head has come.

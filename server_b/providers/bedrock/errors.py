@@ -18,7 +18,7 @@ from llm_relay.errors import (
     Violation,
 )
 from server_b.providers.bedrock.failures import Failure
-from server_b.providers.bedrock.sayings import Meaning, meaning_of_message
+from server_b.providers.bedrock.sayings import PROFILE, Meaning, meaning_of_message
 
 CODES: Mapping[str, type[RelayError]] = {
     # limits
@@ -116,15 +116,20 @@ BEGUN = frozenset({"ModelErrorException", "ModelStreamErrorException", "ModelTim
 OVERLOADED = frozenset({"ServiceUnavailable", "ServiceUnavailableException"})
 
 
-def relay_error(failure: Failure, *, begun: bool = False) -> RelayError:
-    """Makes the relay's error; `begun` says that an event of the answer has come before."""
+def relay_error(failure: Failure, *, begun: bool = False, profile: str = "us.MODEL-ID") -> RelayError:
+    """Makes the relay's error.
+
+    `begun` says that an event of the answer has come before; `profile` is the inference profile to name in place of a
+    model that is not served without one.
+    """
     meaning = meaning_of_message(failure) or _meaning_of_code(failure)
-    text = meaning.text or meaning.error.default_message
+    text = (meaning.text or meaning.error.default_message).replace(PROFILE, profile)
     # A code that is none of AWS's may be anything.
     known = failure.code in CODES
     return meaning.error(
         f"{text} ({failure.code})" if known else text,
         retry_after_s=failure.retry_after_s if issubclass(meaning.error, TRANSIENT) else None,
+        repeat_helps=meaning.repeat_helps,
         violations=(Violation(meaning.field, text.partition(": ")[2]),) if meaning.field else (),
         may_have_worked=_may_have_worked(failure, meaning.error, begun=begun),
     )

@@ -94,6 +94,7 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.
 # In the other partitions (China, the ISO regions, the European Sovereign Cloud) there are no inference profiles.
 _PARTITIONS_WITH_PROFILES = frozenset({COMMERCIAL, "aws-us-gov"})
 _PROFILE_ID = re.compile(r"(?:global|us-gov|us|eu|apac|jp|au|ca|sa|in)\.(?=[a-z0-9-]+\.)")
+_ID = re.compile(r"[a-z0-9.:-]+")
 _ARN = re.compile(r"arn:[a-z0-9-]+:bedrock:[a-z0-9-]*:\d*:(?P<kind>[a-z-]+)/(?P<id>.+)")
 
 
@@ -118,8 +119,8 @@ def _areas(region: str) -> list[str]:
 
 
 def profile_in_area(model: str, region: str) -> str:
-    """Returns the id of the inference profile of the region's area that would have this model in it."""
-    return f"{_areas(region)[-1]}.{_PROFILE_ID.sub('', model, count=1)}"
+    """Returns the id that the inference profile of this model would have in the region's area."""
+    return f"{_areas(region)[-1]}.{_PROFILE_ID.sub('', model, count=1) if _ID.fullmatch(model) else 'MODEL-ID'}"
 
 
 def listed(region: str, partition: str, found: Iterable[str] = ()) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from server_b.providers.bedrock.catalogue import Catalogue
 from server_b.providers.bedrock.client import MAX_DOCUMENT_BYTES, BedrockClient
 from server_b.providers.bedrock.errors import relay_error
 from server_b.providers.bedrock.failures import Refusal
-from server_b.providers.bedrock.models import listed, resolve
+from server_b.providers.bedrock.models import listed, profile_in_area, resolve
 from server_b.providers.bedrock.refusals import STREAMING, Refusals, Refused, is_lasting, refused_of
 from server_b.providers.bedrock.request import asked_parameters, request_body
 from server_b.providers.http.response import Response
@@ -90,7 +90,8 @@ class BedrockProvider:
             except Refusal as refusal:
                 more = refused_of(refusal.failure) - asked_parameters(prompt).keys() - refused
                 if begun or not more:
-                    raise relay_error(refusal.failure, begun=begun) from refusal
+                    profile = profile_in_area(model, self._account.region)
+                    raise relay_error(refusal.failure, begun=begun, profile=profile) from refusal
                 refused |= more
                 if is_lasting(refusal.failure, self._defaults.max_tokens):
                     lasting |= more

@@ -9,6 +9,9 @@ from typing import NamedTuple
 from llm_relay.errors import ProviderAuth, ProviderRateLimited, ProviderRejected, RelayError, UnknownModel
 from server_b.providers.bedrock.failures import Failure
 
+PROFILE = "{profile}"
+"""In a text, the id of the inference profile that the model would have."""
+
 
 class Meaning(NamedTuple):
     """The relay's error for a failure."""
@@ -18,6 +21,7 @@ class Meaning(NamedTuple):
     """Empty: the class's own."""
     field: str = ""
     """The field of the request that is refused; the text begins with it."""
+    repeat_helps: bool = True
 
 
 class Saying(NamedTuple):
@@ -46,7 +50,7 @@ _OF_MODELS = (
     _saying(
         r"on-demand throughput|inference profile that contains",
         ProviderRejected,
-        "Bedrock serves this model through an inference profile only; name that, such as us. before the model's id",
+        f"Bedrock serves this model through an inference profile only; name that, such as {PROFILE}",
         "model",
     ),
     _saying(
@@ -112,7 +116,10 @@ _OF_DENIED_MODELS = _saying(
     ProviderAuth,
     _NO_ACCESS,
 )
-_OF_DAYS = _saying(r"per day|daily|for today", ProviderRateLimited, "the account's limit for this day is reached")
+_OF_DAYS = Saying(
+    re.compile(r"per day|daily|for today", re.IGNORECASE),
+    Meaning(ProviderRateLimited, "the account's limit for this day is reached", repeat_helps=False),
+)
 _OF_CLOCKS = _saying(
     r"expired|not yet current|skew|clock",
     ProviderAuth,

@@ -30,9 +30,12 @@ OUR_OWN_FIELDS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 class HttpClient:
     """Asks servers over connections that it keeps, and waits for answers without limit: who asks bounds the time."""
 
-    def __init__(self, *servers: str, headers: Mapping[str, str] = NO_HEADERS) -> None:
+    def __init__(
+        self, *servers: str, headers: Mapping[str, str] = NO_HEADERS, tls: ssl.SSLContext | None = None
+    ) -> None:
         """`servers` are the URLs that will be asked; `headers` go with every request.
 
+        `tls` says which certificates are trusted; None: those that the system trusts.
         Raises ValueError that names the variable of a proxy that cannot be used.
         """
         self._headers = headers
@@ -40,7 +43,7 @@ class HttpClient:
         schemes = {
             url.scheme for server, proxy in self._proxies.items() for url in (server, proxy and proxy.url) if url
         }
-        self._tls = _create_tls() if "https" in schemes else None
+        self._tls = _prepared(tls or _create_tls()) if "https" in schemes else None
         self._session: aiohttp.ClientSession | None = None
 
     async def ask(self, method: str, url: str, headers: Mapping[str, str] = NO_HEADERS, body: bytes = b"") -> Response:
@@ -117,6 +120,9 @@ def _create_tls() -> ssl.SSLContext:
     # It knows where each system keeps the authorities that it trusts, and heeds SSL_CERT_FILE and SSL_CERT_DIR.
     import httpx2
 
-    context = httpx2.create_ssl_context()
-    context.set_alpn_protocols(["http/1.1"])
-    return context
+    return httpx2.create_ssl_context()
+
+
+def _prepared(tls: ssl.SSLContext) -> ssl.SSLContext:
+    tls.set_alpn_protocols(["http/1.1"])
+    return tls

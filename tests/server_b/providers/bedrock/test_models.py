@@ -87,6 +87,7 @@ def test_the_list_has_each_short_name_and_each_id_once() -> None:
             "us-gov-west-1",
             "us-gov.anthropic.claude-sonnet-4-20250514-v1:0",
         ),
+        ("no id at all", "us-east-1", "us.MODEL-ID"),
     ],
 )
 def test_the_profile_of_a_region_s_area_is_known(model: str, region: str, expected: str) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from llm_relay.errors import ProviderRejected
 from llm_relay.messages import Accuracy, FinishReason, Prompt, Role, Turn
 from llm_relay.messages import Usage as Counts
 from server_b.providers.base import Ending, Opening, Text
@@ -95,6 +96,15 @@ async def test_a_profile_signs_the_request(standin: BedrockStandIn, profile: str
     await whole_answer(provider, PROMPT)
     await provider.close()
     assert "Credential=AKIDPROFILE/" in standin.requests[0].headers["authorization"]
+
+
+async def test_a_model_that_is_served_through_a_profile_only_is_told_with_the_profile(
+    standin: BedrockStandIn, provider: BedrockProvider
+) -> None:
+    message = "Invocation of model ID x with on-demand throughput isn’t supported. Retry with an inference profile."
+    standin.script = Script(fault=Fault(kind=FaultKind.STATUS, code="ValidationException", message=message))
+    with pytest.raises(ProviderRejected, match=r"^model: .* us\.anthropic\.claude-sonnet-4-20250514-v1:0 "):
+        await whole_answer(provider, Prompt(message="Hi", model="anthropic.claude-sonnet-4-20250514-v1:0"))
 
 
 # Answers.
@@ -208,6 +218,18 @@ def test_the_start_is_refused_with_an_unknown_profile(no_account: Path) -> None:
 def test_the_start_is_refused_with_an_endpoint_that_is_no_url() -> None:
     with pytest.raises(ValueError, match=r"^AWS_ENDPOINT_URL_BEDROCK_RUNTIME: is not a URL"):
         bedrock("not a url")
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_the_start_is_refused_with_a_ca_bundle_that_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
+) -> None:
+    bundle = tmp_path / "ca.pem"
+    if content is not None:
+        bundle.write_text(content)
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(bundle))
+    with pytest.raises(ValueError, match=rf"^AWS_CA_BUNDLE: cannot read {bundle}: "):
+        bedrock("")
 
 
 def test_the_start_is_refused_with_a_region_that_is_none() -> None:

@@ -133,6 +133,7 @@ def test_a_limit_of_a_day_is_told_as_that(message: str, told: str) -> None:
     error = _error("ThrottlingException", message)
     assert type(error) is ProviderRateLimited
     assert told in error.message
+    assert error.repeat_helps is ("day" not in message)
 
 
 def test_a_wrong_clock_is_told_as_that() -> None:
