@@ -16,7 +16,7 @@ from gateway.serving import create_server
 from gateway.settings import GatewaySettings
 from gateway.streaming import PING_S
 from llm_relay.addresses import listen
-from llm_relay.http.serving import HEAD_TIMEOUT_S, PunctualProtocol
+from llm_relay.http.connection import HEAD_TIMEOUT_S, HttpConnection
 
 PATIENCE_S = 10.0
 """How long a test waits for what must happen."""
@@ -35,13 +35,13 @@ async def gateway(
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """Serves a gateway in front of `target` until the block ends; yields a client of it."""
 
-    class Protocol(PunctualProtocol):
+    class Connection(HttpConnection):
         pass
 
-    Protocol.head_timeout_s = head_timeout_s
+    Connection.head_timeout_s = head_timeout_s
     made = gateway_settings(server_b_target=target, **settings)
     server = create_server(create_app(made, ping_s=ping_s), made)
-    server.config.http = Protocol
+    server.config.http = Connection
     with listen("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
         running = asyncio.create_task(server.serve(sockets=[listener]))

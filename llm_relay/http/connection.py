@@ -1,0 +1,142 @@
+"""One HTTP/1.1 connection: uvicorn's, with limits that it lacks, and one that sees its client leave at any moment."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from llm_relay.http.http10 import without_chunks
+
+HEAD_TIMEOUT_S = 15.0
+"""How long a client may take to send a request's head, or the rest of a body that has been answered already."""
+MAX_HEAD_BYTES = 64 * 1024
+"""Of a request's head, beyond the read that it began with."""
+MAX_PIPELINED_BYTES = 256 * 1024
+"""How much a client may send behind a request that is not answered yet."""
+
+
+class HttpConnection(HttpToolsProtocol):
+    """Closes connections on which no request gets under way, bounds heads, and reads on while a request is answered.
+
+    uvicorn stops reading when one request waits behind another, and so does not see the client leave.
+    """
+
+    head_timeout_s = HEAD_TIMEOUT_S
+    _head_timer: asyncio.TimerHandle | None = None
+    _head_bytes: int | None = None
+    """What has come of a head since the read that it began with; None where no head is under way."""
+    _answering: RequestResponseCycle | None = None
+    """The request that is answered now, or was last."""
+    _pipelined_bytes = 0
+    """What has come since a request has been waiting behind another."""
+    _is_ignoring = False
+    """Whether what still comes is thrown away, and the connection ends with the answer that is under way."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait_for_head()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._head_bytes = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # RFC 9110, 5.5: blanks around a value are no part of it. httptools keeps those behind it.
+        super().on_header(name, value.strip(b" \t"))
+
+    def on_headers_complete(self) -> None:
+        self._head_bytes = None
+        if not self.parser.should_upgrade():
+            super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_ignoring:
+            return
+        if self._head_bytes is not None:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self.send_400_response("The request's head is too large.")
+                return
+        self._unset_keepalive_if_required()
+        self._parse(data)
+        if self.pipeline:
+            self._read_on(len(data))
+        if not self._is_answering():
+            self._wait_for_head()
+        elif self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _parse(self, data: bytes) -> None:
+        while data:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                is_tunnel = self.parser.get_method() == b"CONNECT"
+                data = b"" if is_tunnel else self._without_upgrade() + data[upgrade.args[0] :]
+            except httptools.HttpParserError:
+                data = b""
+            else:
+                return
+        self.send_400_response("The request is not valid HTTP/1.1, or asks for a tunnel.")
+
+    def _without_upgrade(self) -> bytes:
+        """Returns the request's head without the offer to speak another protocol.
+
+        Java's and curl's clients make the offer (h2c). The parser stops at it, and the request's body would be lost.
+        """
+        first = b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
+        lines = [b"%b: %b" % (name, value) for name, value in self.headers if name != b"upgrade"]
+        return b"\r\n".join([first, *lines, b"", b""])
+
+    def send_400_response(self, msg: str) -> None:
+        if self._is_answering():
+            self._ignore_what_comes()  # the answer under way is sound, and goes on
+        else:
+            super().send_400_response(msg)
+
+    def on_response_complete(self) -> None:
+        if not self._is_ignoring:
+            super().on_response_complete()
+            return
+        # Not closed at once: the kernel would reset the connection for what comes unread, and the answer could be lost.
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._wait_for_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+        self.pipeline.clear()
+        self.cycle = self._answering  # type: ignore[assignment]  # None before the first request, whatever its type says
+        super().connection_lost(exc)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cycle
+        self._pipelined_bytes = 0
+        is_old = cycle.scope["http_version"] == "1.0"
+        super()._start_asgi_task(cycle, without_chunks(app, cycle) if is_old else app)
+
+    def _is_answering(self) -> bool:
+        return self._answering is not None and not self._answering.response_complete
+
+    def _read_on(self, length: int) -> None:
+        self._pipelined_bytes += length
+        if self._pipelined_bytes > MAX_PIPELINED_BYTES:
+            self._ignore_what_comes()
+        self.flow.resume_reading()
+
+    def _ignore_what_comes(self) -> None:
+        self._is_ignoring = True
+        self.pipeline.clear()
+
+    def _wait_for_head(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(self.head_timeout_s, self.transport.close)
