@@ -77,7 +77,7 @@ def _create(name: str, settings: ServerBSettings) -> Provider:
                 defaults=settings.defaults,
             )
         case _:
-            from server_b.providers.mock import MockProvider
+            from server_b.providers.mock.provider import MockProvider
 
             return MockProvider(
                 delay_s=settings.mock_delay_seconds,

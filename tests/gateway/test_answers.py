@@ -13,7 +13,7 @@ from server_b.core.relay import Limits
 from server_b.core.retry import Patience
 from server_b.grpc_server.server import Server
 from server_b.providers.base import Text
-from server_b.providers.mock import MockProvider
+from server_b.providers.mock.provider import MockProvider
 from tests.support.gateways import NOBODY, PATIENCE_S, gateway, server_sent_events
 from tests.support.scripted import ENDING, OPENING, ScriptedProvider
 from tests.support.serving import create_relay, serving

@@ -13,7 +13,7 @@ from llm_relay.errors import ProviderProtocol, ProviderRateLimited
 from server_b.core.relay import Limits
 from server_b.core.retry import Patience
 from server_b.providers.base import Text
-from server_b.providers.mock import MockProvider
+from server_b.providers.mock.provider import MockProvider
 from tests.support.gateways import gateway, gateway_settings, server_sent_events
 from tests.support.scripted import OPENING, ScriptedProvider
 from tests.support.serving import serving

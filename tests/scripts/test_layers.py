@@ -16,7 +16,10 @@ FOREIGN = {
     "addresses import pydantic": ("llm_relay/addresses.py", "import pydantic"),
     "the core's broadcast imports orjson": ("server_b/core/broadcast.py", "import orjson"),
     "the core imports gRPC": ("server_b/core/relay.py", "import grpc"),
-    "a provider imports what is generated": ("server_b/providers/mock.py", "import generated.relay.v1.relay_pb2"),
+    "a provider imports what is generated": (
+        "server_b/providers/mock/provider.py",
+        "import generated.relay.v1.relay_pb2",
+    ),
     "a provider imports the settings": ("server_b/providers/base.py", "import server_b.settings"),
     "the gateway imports Server B": ("gateway/routes.py", "import server_b.core.relay"),
     "Server A imports the gateway": ("server_a/tools.py", "import gateway.routes"),

@@ -18,7 +18,7 @@ from server_b.grpc_server.server import Server
 from server_b.grpc_server.servicer import DEFAULT_STALL_S
 from server_b.pricing import price
 from server_b.providers.base import Defaults, Provider
-from server_b.providers.mock import MockProvider
+from server_b.providers.mock.provider import MockProvider
 
 DEFAULTS = Defaults(temperature=0.7, max_tokens=1000)
 CLIENT_TIMEOUT_S = 30.0

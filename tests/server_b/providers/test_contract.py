@@ -11,7 +11,7 @@ from llm_relay import errors
 from llm_relay.messages import Accuracy, FinishReason, Prompt
 from server_b.providers.base import Defaults, Ending, Opening, Piece, Provider, Text
 from server_b.providers.bedrock.provider import BedrockProvider
-from server_b.providers.mock import MockProvider
+from server_b.providers.mock.provider import MockProvider
 from server_b.providers.openai.provider import OpenAIProvider
 from tests.standins.bedrock import BedrockStandIn
 from tests.standins.exchange import Outcome

@@ -30,12 +30,9 @@ from llm_relay.errors import (
 )
 from llm_relay.messages import Accuracy, FinishReason, Models, Prompt, Usage
 from server_b.providers.base import Ending, Opening, Piece, Text
+from server_b.providers.mock.texts import text_of
 
 MODEL = "mock-model"
-WHOLE_TEXT = (
-    "[MOCK RESPONSE #{number}] You said: '{message}'. This is a test response without calling any external API."
-)
-STREAM_TEXT = "[MOCK STREAM #{number}] You said: '{message}'. This is a streaming test response."
 NOTE = "The mock answers as mock-model, whatever model is named"
 
 
@@ -89,7 +86,7 @@ class MockProvider:
         await asyncio.sleep(behaviour.delay_s)
         await _fail_before(behaviour)
         yield Opening(MODEL)
-        text = (WHOLE_TEXT if whole else STREAM_TEXT).format(number=next(self._count), message=prompt.message)
+        text = text_of(prompt, number=next(self._count), whole=whole)
         for place, word in enumerate([text] if whole and behaviour.fault is None else _words(text)):
             if place == behaviour.after and behaviour.fault in AMID:
                 if behaviour.fault is Fault.CUT:
