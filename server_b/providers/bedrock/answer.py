@@ -76,7 +76,7 @@ class StreamReader:
             yield Opening(self._model)
         if text := self._texts.take(at_end=self.stopped):
             yield text
-        elif self._opened == opened and not self.stopped:
+        elif opened and not self.stopped and failure is None:
             yield Working()
         if failure is not None:
             raise failure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ from server_b.providers.bedrock.errors import relay_error
 from server_b.providers.bedrock.failures import Refusal
 from server_b.providers.bedrock.models import model_in_arn
 
-LIST_TIMEOUT_S = 5.0
+LIST_TIMEOUT_S = 4.0
 PROFILE_TIMEOUT_S = 2.0
 MAX_PAGES = 20
 MAX_REMEMBERED_PROFILES = 1000
@@ -28,13 +29,19 @@ class Catalogue:
 
     async def list_names(self) -> tuple[tuple[str, ...], str]:
         """Returns the ids of models and profiles, and a note; without ids, the note says why."""
+        ends_at = asyncio.get_running_loop().time() + LIST_TIMEOUT_S
         try:
-            async with asyncio.timeout(LIST_TIMEOUT_S):
-                models, profiles = await asyncio.gather(self._foundation_models(), self._inference_profiles())
+            async with asyncio.timeout_at(ends_at):
+                models = await self._foundation_models()
         except RelayError as error:
             return (), NOT_LISTED.format(reason=error.reason)
         except TimeoutError:
             return (), NOT_LISTED.format(reason=f"no answer in {LIST_TIMEOUT_S:g} s")
+        profiles: tuple[str, ...] = ()
+        # An account may be allowed to list models only.
+        with contextlib.suppress(RelayError, TimeoutError):
+            async with asyncio.timeout_at(ends_at):
+                profiles = await self._inference_profiles()
         return (*models, *profiles), ""
 
     async def model_in_profile(self, arn: str) -> str:
@@ -70,14 +77,10 @@ class Catalogue:
         return tuple(_names(summaries, "modelId"))
 
     async def _inference_profiles(self) -> tuple[str, ...]:
-        """Lists the profiles; none where the account may not list them, which the models do not depend on."""
         found: list[str] = []
         query = {"maxResults": "1000"}
         for _ in range(MAX_PAGES):
-            try:
-                document = await self._get("inference-profiles", **query)
-            except RelayError:
-                break
+            document = await self._get("inference-profiles", **query)
             found += _profile_names(document.get("inferenceProfileSummaries"))
             next_token = document.get("nextToken")
             if not isinstance(next_token, str) or not next_token:

@@ -132,6 +132,7 @@ def relay_error(failure: Failure, *, begun: bool = False, profile: str = "us.MOD
         repeat_helps=meaning.repeat_helps,
         violations=(Violation(meaning.field, text.partition(": ")[2]),) if meaning.field else (),
         may_have_worked=_may_have_worked(failure, meaning.error, begun=begun),
+        operator_detail=f"HTTP {failure.status}" if failure.status else "",
     )
 
 

@@ -138,20 +138,20 @@ class BedrockProvider:
 
 def _is_json(response: Response) -> bool:
     """Tells whether a document came where a stream was asked for: a whole answer, or an error."""
-    return response.headers.get("content-type", "").startswith("application/json")
+    return response.headers.get("content-type", "").lower().startswith("application/json")
 
 
 async def _blocks(response: Response, reader: StreamReader) -> AsyncGenerator[bytes, None]:
     """Yields the body until the reader has all of the answer. An answer that has ended needs no more to be whole."""
-    chunks = response.chunks()
-    while not reader.complete:
-        try:
-            async with asyncio.timeout(USAGE_TIMEOUT_S if reader.stopped else None):
-                block = await anext(chunks, b"")
-        except (TimeoutError, ProviderProtocol):
-            if not reader.stopped:
-                raise
-            return
-        if not block:
-            return
-        yield block
+    async with contextlib.aclosing(response.chunks()) as chunks:
+        while not reader.complete:
+            try:
+                async with asyncio.timeout(USAGE_TIMEOUT_S if reader.stopped else None):
+                    block = await anext(chunks, b"")
+            except (TimeoutError, ProviderProtocol):
+                if not reader.stopped:
+                    raise
+                return
+            if not block:
+                return
+            yield block

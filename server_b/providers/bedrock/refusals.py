@@ -17,7 +17,8 @@ Refused = frozenset[str]
 NOTHING: Refused = frozenset()
 MAX_REMEMBERED_MODELS = 1000
 
-_REFUSING = frozenset({"ValidationException", "ModelErrorException"})
+_REFUSING = frozenset({"ValidationException", "ValidationError"})
+"""The codes of a refusal. Behind any other, the model's own server may have refused."""
 PATTERNS: Mapping[str, re.Pattern[str]] = {
     TEMPERATURE: re.compile("temperature", re.IGNORECASE),
     MAX_TOKENS: re.compile(
@@ -58,7 +59,7 @@ class Refusals:
 
 def refused_of(failure: Failure) -> Refused:
     """Returns what a failure says that the model does not take."""
-    if failure.code in _REFUSING:
+    if failure.code in _REFUSING or 400 <= (failure.original_status or 0) < 500:
         found = {name for name, pattern in PATTERNS.items() if pattern.search(failure.message)}
         return frozenset(found | {STREAMING} if _NO_STREAMS.search(failure.message) else found)
     without_streams = failure.code == "UnknownOperationException" or failure.status in (405, 501)
