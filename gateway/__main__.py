@@ -20,6 +20,7 @@ from llm_relay.http.stalled_readers import drop_stalled_readers
 from llm_relay.program.event_loop import run, spare_what_is_there, stopping_signals
 from llm_relay.program.logs import configure_logging
 from llm_relay.program.settings import SettingsError, check_exposure, exit_for_bad_settings, read_or_exit
+from llm_relay.program.standard_streams import open_missing_streams
 from llm_relay.program.workers import Worker, serving, supervise, this_worker
 
 EXIT_CANNOT_LISTEN = 1
@@ -29,6 +30,7 @@ logger = logging.getLogger("gateway")
 
 def main() -> None:
     """Runs the gateway until it is told to stop."""
+    open_missing_streams()
     parser = argparse.ArgumentParser(prog=f"python -m {PROGRAM}", description="HTTP in front of Server B")
     parser.add_argument("check", nargs="?", choices=("check",), help="tell what is right with the settings, and end")
     if parser.parse_args().check:

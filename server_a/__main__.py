@@ -11,6 +11,7 @@ import sys
 from llm_relay.program.event_loop import run
 from llm_relay.program.logs import configure_logging
 from llm_relay.program.settings import SettingsError, exit_for_bad_settings, read_or_exit
+from llm_relay.program.standard_streams import open_missing_streams
 from server_a.settings import ServerASettings
 
 PROGRAM = "server_a"
@@ -18,6 +19,7 @@ PROGRAM = "server_a"
 
 def main() -> None:
     """Runs Server A until its client is gone or it is told to stop."""
+    open_missing_streams()
     parser = argparse.ArgumentParser(prog=f"python -m {PROGRAM}", description="Server A of the relay")
     parser.add_argument(
         "transport", nargs="?", choices=("stdio", "sse", "http", "check"), help="default: MCP_TRANSPORT"

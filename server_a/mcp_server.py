@@ -34,7 +34,6 @@ def create_server() -> ToolServer:
                 description="Says whether Server B and its provider are healthy, degraded or unhealthy.",
                 document=HealthDocument,
                 text=health_text,
-                open_world=False,
             ),
             create_lookup_tool(
                 tools.list_available_models,
@@ -42,7 +41,7 @@ def create_server() -> ToolServer:
                 description="Lists the models that a message can be sent to, and the default.",
                 document=ModelsDocument,
                 text=models_text,
-                open_world=True,
+                asks_provider=True,
             ),
             create_lookup_tool(
                 tools.get_server_b_config,
@@ -50,7 +49,6 @@ def create_server() -> ToolServer:
                 description="Shows the provider, model, temperature and token limit of a message that names none.",
                 document=ConfigDocument,
                 text=config_text,
-                open_world=False,
             ),
         ],
         instructions=INSTRUCTIONS,

@@ -15,6 +15,7 @@ from llm_relay.addresses import hold_port, shown_address
 from llm_relay.program.event_loop import run, spare_what_is_there, stopping_signals, unless_signalled
 from llm_relay.program.logs import configure_logging
 from llm_relay.program.settings import SettingsError, check_exposure, exit_for_bad_settings, read_or_exit
+from llm_relay.program.standard_streams import open_missing_streams
 from llm_relay.program.workers import Worker, serving, supervise, this_worker
 from llm_relay.tls.server import ServerCertificates
 from server_b.composition import open_relay
@@ -31,6 +32,7 @@ logger = logging.getLogger("relay")
 
 def main() -> None:
     """Runs Server B until it is told to stop."""
+    open_missing_streams()
     parser = argparse.ArgumentParser(prog=f"python -m {PROGRAM}", description="Server B of the relay")
     parser.add_argument("mode", nargs="?", default="grpc", choices=("grpc", "stdio", "sse", "http", "check"))
     mode = parser.parse_args().mode

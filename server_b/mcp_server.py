@@ -36,7 +36,6 @@ def create_server() -> ToolServer:
                 description="Shows the provider, model, temperature and token limit of a message that names none.",
                 document=ConfigDocument,
                 text=config_text,
-                open_world=False,
             ),
             create_lookup_tool(
                 tools.health_check,
@@ -44,7 +43,6 @@ def create_server() -> ToolServer:
                 description="Says whether this server and its provider are healthy or degraded.",
                 document=HealthDocument,
                 text=health_text,
-                open_world=False,
             ),
         ],
         instructions=INSTRUCTIONS,

@@ -22,7 +22,7 @@ from llm_relay.documents.lookups import (
     unhealthy_document,
 )
 from llm_relay.documents.prompt import PromptDocument, TurnDocument, prompt_from_document, prompt_of
-from llm_relay.documents.schemas import arguments_schema, body_schema
+from llm_relay.documents.schemas import arguments_schema, body_schema, result_schema
 
 __all__ = [
     "AnswerDocument",
@@ -44,6 +44,7 @@ __all__ = [
     "parse_json",
     "prompt_from_document",
     "prompt_of",
+    "result_schema",
     "stream_error_document",
     "timestamp",
     "unhealthy_document",

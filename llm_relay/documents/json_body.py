@@ -78,10 +78,11 @@ def _repeated(members: list[tuple[str, Any]]) -> str:
     raise AssertionError
 
 
-def _whole_number(text: str) -> int | float:
+def whole_number(text: str) -> int | float:
+    """Reads a whole number of JSON; one that is too long for any field becomes a float."""
     return int(text) if len(text) <= LONGEST_WHOLE_NUMBER else float(text)
 
 
 # Not orjson: it lets a member be named twice, and refuses NaN and lone surrogates without the field's name. For a long
 # text both take the same time.
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_whole_number)
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=whole_number)

@@ -40,9 +40,7 @@ class TurnDocument(TypedDict):
     """One earlier turn."""
 
     role: Annotated[Literal["user", "assistant", "system"], Field(description="Who spoke"), SkipValidation]
-    text: Annotated[
-        str, Field(min_length=1, pattern=_NOT_BLANK, description="What was said; not blank"), SkipValidation
-    ]
+    text: Annotated[str, Field(min_length=1, pattern=_NOT_BLANK, description="What was said"), SkipValidation]
 
 
 _TURN_RULE = 'must be {"role": "user"|"assistant"|"system", "text": "…"}'
@@ -68,7 +66,7 @@ class PromptDocument(BaseModel):
         Field(
             min_length=1,
             pattern=_NOT_BLANK,
-            description="What the user says now. The model remembers no earlier call: put those turns into history.",
+            description="What the user says now.",
         ),
         SkipValidation,
     ]
@@ -77,7 +75,7 @@ class PromptDocument(BaseModel):
     ] = None
     history: Annotated[
         list[Annotated[TurnDocument, BeforeValidator(_turn_shape)]] | None,
-        Field(max_length=MAX_TURNS, description="Earlier turns of the conversation, oldest first."),
+        Field(max_length=MAX_TURNS, description="Earlier turns, oldest first. The model remembers no earlier call."),
     ] = None
     model: Annotated[
         str | None,

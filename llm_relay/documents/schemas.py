@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
@@ -34,36 +34,57 @@ def body_schema(model: type[BaseModel]) -> JsonSchema:
 def arguments_schema(model: type[BaseModel]) -> JsonSchema:
     """Returns the schema of a tool's arguments, in the few keywords that every model provider takes.
 
-    It has one type for each property, and no patterns. What it leaves out is checked when the tool is called.
+    It has one type for each property, no patterns and no limits of length. What it leaves out is checked when the tool
+    is called.
     """
-    return _without(cast("JsonSchema", _plain(body_schema(model))), "description")
+    return _without(_argument(body_schema(model)), "description")
+
+
+def result_schema(document: type) -> JsonSchema:
+    """Returns the schema of a tool's result, a TypedDict: its members, their types, and what its objects are.
+
+    It is short, because clients put the schemas of all tools into the model's prompt.
+    """
+    schema = _without_references(TypeAdapter[Any](document).json_schema(schema_generator=_PlainSchema))
+    return {"type": "object", "properties": {name: _result(one) for name, one in schema["properties"].items()}}
+
+
+_ARGUMENT_KEYWORDS = ("description", "required", "additionalProperties", "enum", "minimum", "maximum")
+
+
+def _argument(schema: JsonSchema) -> JsonSchema:
+    argument = {keyword: schema[keyword] for keyword in ("type", *_ARGUMENT_KEYWORDS) if keyword in schema}
+    if isinstance(kinds := schema["type"], list):  # a model leaves out what would be null
+        argument["type"] = next(kind for kind in kinds if kind != "null")
+    if "properties" in schema:
+        argument["properties"] = {name: _argument(one) for name, one in schema["properties"].items()}
+    if "items" in schema:
+        argument["items"] = _without(_argument(schema["items"]), "description")
+    return argument
+
+
+def _result(schema: JsonSchema) -> JsonSchema:
+    kept = ("type", "description") if schema["type"] == "object" else ("type", "items")
+    return {keyword: schema[keyword] for keyword in kept if keyword in schema}
 
 
 def _without_references(schema: JsonSchema) -> JsonSchema:
     definitions = schema.pop("$defs", {})
 
-    def resolved(value: object) -> object:
+    def resolved(value: object, inside: tuple[str, ...]) -> object:
         if isinstance(value, list):
-            return [resolved(one) for one in value]
+            return [resolved(one, inside) for one in value]
         if not isinstance(value, dict):
             return value
         if "$ref" in value:
-            return resolved({**definitions[value["$ref"].removeprefix(_ROOT)], **_without(value, "$ref")})
+            name = value["$ref"].removeprefix(_ROOT)
+            if name in inside:
+                return {"type": "object"}  # it contains itself, without end
+            return resolved({**definitions[name], **_without(value, "$ref")}, (*inside, name))
         # The title of a class is a text; that of a property of this name is a schema.
-        return {name: resolved(one) for name, one in value.items() if name != "title" or isinstance(one, dict)}
+        return {name: resolved(one, inside) for name, one in value.items() if name != "title" or isinstance(one, dict)}
 
-    return cast("JsonSchema", resolved(schema))
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, list):
-        return [_plain(one) for one in value]
-    if not isinstance(value, dict):
-        return value
-    schema = {name: _plain(one) for name, one in value.items() if name not in ("pattern", "examples")}
-    if isinstance(kinds := schema.get("type"), list):
-        schema["type"] = next(kind for kind in kinds if kind != "null")
-    return schema
+    return cast("JsonSchema", resolved(schema, ()))
 
 
 def _without(schema: JsonSchema, name: str) -> JsonSchema:

@@ -8,6 +8,8 @@ NOTICES = {
     FinishReason.LENGTH: "it reached the limit of output tokens; raise max_tokens or ask for the rest",
     FinishReason.CONTENT_FILTER: "the provider's content filter stopped it",
     FinishReason.CANCELLED: "the call was cancelled",
+    FinishReason.CONTEXT_EXCEEDED: "the model's context window was full; send a shorter prompt",
+    FinishReason.MALFORMED_OUTPUT: "the provider discarded output that it could not parse",
 }
 """Why an answer that ended for one of these reasons is not whole."""
 

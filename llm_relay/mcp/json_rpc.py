@@ -15,12 +15,11 @@ from typing import Any
 
 import mcp_types
 
+from llm_relay.documents.json_body import whole_number
+from llm_relay.documents.shown_names import shown_name
 from llm_relay.errors import MAX_VIOLATIONS
 
 UTF8_BOM = b"\xef\xbb\xbf"
-LONGEST_WHOLE_NUMBER = 20
-"""Digits. No field takes more, and Python refuses to read thousands of them."""
-MAX_SHOWN_NAME_CHARS = 40
 ENVELOPE_BYTES = 64 * 1024
 
 
@@ -40,7 +39,7 @@ def parse_json(text: bytes) -> ParsedJson:
     repeating: list[_RepeatingObject] = []
     try:
         value = json.JSONDecoder(
-            object_pairs_hook=lambda members: _object(members, repeating), parse_int=_whole_number
+            object_pairs_hook=lambda members: _object(members, repeating), parse_int=whole_number
         ).decode(text.removeprefix(UTF8_BOM).decode())
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
@@ -108,8 +107,4 @@ def _repeating_objects(value: object) -> Iterator[_RepeatingObject]:
 
 def _names(objects: list[_RepeatingObject]) -> tuple[str, ...]:
     names = dict.fromkeys(name for found in objects for name in found.repeated)
-    return tuple(ascii(name)[1:-1][:MAX_SHOWN_NAME_CHARS] for name in itertools.islice(names, MAX_VIOLATIONS))
-
-
-def _whole_number(text: str) -> int | float:
-    return int(text) if len(text) <= LONGEST_WHOLE_NUMBER else float(text)
+    return tuple(shown_name(name) for name in itertools.islice(names, MAX_VIOLATIONS))

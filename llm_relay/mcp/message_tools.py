@@ -31,8 +31,8 @@ StreamProcess = Callable[[Prompt, str], AsyncGenerator[Event, None]]
 """Streams the answer to a caller's prompt."""
 
 WHOLE = "Asks a language model and returns its whole answer."
-STREAMED = "Asks a language model and returns its text, reported as progress while it is written; for long answers."
-NO_MEMORY = "The model remembers nothing between calls: pass earlier turns in `history`."
+STREAMED = "Asks a language model and returns its text, which is also reported as progress while it is written."
+NO_MEMORY = "It remembers nothing between calls: pass earlier turns in history."
 
 
 class StreamedDocument(FinishDocument):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -9,14 +10,15 @@ from typing import Any, TypeVar
 import mcp_types
 from pydantic import TypeAdapter
 
-from llm_relay.errors import InvalidRequest, Violation
+from llm_relay.documents import result_schema
+from llm_relay.documents.shown_names import shown_name
+from llm_relay.errors import MAX_VIOLATIONS, InvalidRequest, Violation
 from llm_relay.mcp.progress import Progress
 from llm_relay.mcp.tool_results import ToolOutput
-from llm_relay.mcp.tool_schemas import NO_ARGUMENTS, output_schema
 
 D = TypeVar("D", bound=Mapping[str, Any])
 
-MAX_SHOWN_NAME_CHARS = 40
+NO_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}, "additionalProperties": False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,16 +61,15 @@ def create_tool(
     answer: Answer,
 ) -> Tool:
     """Makes a tool. `document` is the TypedDict of its structured content."""
-    adapter = TypeAdapter[Any](document)
     definition = mcp_types.Tool(
         name=name,
         title=title,
         description=description,
         input_schema=input_schema,
-        output_schema=output_schema(adapter),
+        output_schema=result_schema(document),
         annotations=annotations,
     )
-    return Tool(definition=definition, document=adapter, answer=answer)
+    return Tool(definition=definition, document=TypeAdapter(document), answer=answer)
 
 
 def create_lookup_tool(
@@ -78,16 +79,17 @@ def create_lookup_tool(
     description: str,
     document: type[D],
     text: Callable[[D], str],
-    open_world: bool,
+    asks_provider: bool = False,
 ) -> Tool:
     """Makes a tool, named like `function`, that takes no arguments and changes nothing.
 
-    `text` writes the document for the model. `open_world` says that the answer comes from the provider.
+    `text` writes the document for the model. `asks_provider`: the answer comes from outside the relay.
     """
 
     async def answer(arguments: Mapping[str, Any], _: CallContext) -> ToolOutput:
         if arguments:
-            raise InvalidRequest.of(*(Violation(_shown(name), "is not a known field") for name in arguments))
+            names = itertools.islice(arguments, MAX_VIOLATIONS + 1)
+            raise InvalidRequest.of(*(Violation(shown_name(name), "is not a known field") for name in names))
         found = await function()
         return ToolOutput(text=text(found), document=found)
 
@@ -96,13 +98,9 @@ def create_lookup_tool(
         title=title,
         description=description,
         annotations=mcp_types.ToolAnnotations(
-            read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=open_world
+            read_only_hint=True, destructive_hint=False, open_world_hint=asks_provider
         ),
         input_schema=NO_ARGUMENTS,
         document=document,
         answer=answer,
     )
-
-
-def _shown(name: str) -> str:
-    return ascii(name)[1:-1][:MAX_SHOWN_NAME_CHARS]

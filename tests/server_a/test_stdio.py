@@ -123,10 +123,12 @@ async def opened(behind: OpenBehind) -> AsyncIterator[StdioServer]:
         ('{"message": "a secret prompt \\ud83d"}', "message"),
         ('{"message": "a secret prompt \\u0000"}', "message"),
         ('{"context": "a secret prompt"}', "message"),
-        ('{"message": "a secret prompt", "history": [{"role": "system", "text": "x"}]}', "history[0].role"),
+        ('{"message": "a secret prompt", "history": [{"role": "tool", "text": "x"}]}', "history[0].role"),
         ('{"message": "a secret prompt", "history": "a secret prompt"}', "history"),
         ('{"message": "a secret prompt", "request_id": "a secret prompt"}', "request_id"),
         ('{"message": "a secret prompt", "prompt": "a secret prompt"}', "prompt"),
+        ('{"message": "a secret prompt", "message": "a secret prompt"}', "message"),
+        ('{"message": "a secret prompt", "history": [{"role": "user", "text": "x", "role": "user"}]}', "role"),
     ],
 )
 async def test_a_bad_argument_is_named_and_not_repeated(opened: StdioServer, arguments: str, field: str) -> None:
@@ -145,6 +147,29 @@ async def test_a_bad_argument_is_named_and_not_repeated(opened: StdioServer, arg
 async def test_a_line_that_is_no_message_is_answered_and_survived(opened: StdioServer, line: str) -> None:
     await opened.write(line)
     assert (await opened.answer(None))["error"]["code"] == -32700
+    await opened.send("ping", {}, 1)
+    assert (await opened.answer(1))["result"] == {}
+
+
+@pytest.mark.parametrize(
+    ("line", "number", "name"),
+    [
+        ('{"jsonrpc": "2.0", "id": 7, "method": "ping", "method": "tools/list"}', 7, "method"),
+        ('{"jsonrpc": "2.0", "id": 7, "id": 8, "method": "ping"}', 8, "id"),
+        ('{"jsonrpc": "2.0", "method": "ping", "method": "ping"}', None, "method"),
+    ],
+)
+async def test_a_member_of_a_message_that_is_given_twice_is_refused(
+    opened: StdioServer, line: str, number: int | None, name: str
+) -> None:
+    await opened.write(line)
+    error = (await opened.answer(number))["error"]
+    assert error == {"code": -32600, "message": f"Invalid Request: given twice in one object: {name}"}
+
+
+async def test_half_of_a_surrogate_pair_in_a_message_is_survived(opened: StdioServer) -> None:
+    await opened.write('{"jsonrpc": "2.0", "id": "\\ud83d", "method": "ping"}')
+    assert (await opened.answer("\ud83d"))["result"] == {}
     await opened.send("ping", {}, 1)
     assert (await opened.answer(1))["result"] == {}
 

@@ -1,6 +1,7 @@
 """Server A's tools, as coroutines and as an MCP client sees them."""
 
 import asyncio
+import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Coroutine
@@ -13,10 +14,13 @@ from mcp_types import CallToolResult
 
 import server_a
 from llm_relay.errors import InvalidRequest, ProviderProtocol, ServerBUnavailable
+from llm_relay.messages import FinishReason
 from server_a.mcp_server import create_server
+from server_b.providers.base import Ending, Text
 from tests.server_a.conftest import Behind, OpenBehind
+from tests.support.logged import logged_facts
 from tests.support.programs import environment
-from tests.support.scripted import HELLO, USAGE
+from tests.support.scripted import HELLO, OPENING, USAGE
 
 pytestmark = pytest.mark.anyio
 
@@ -45,6 +49,12 @@ async def b(behind: OpenBehind) -> AsyncIterator[Behind]:
 async def on_a_new_loop(coroutine: Coroutine[Any, Any, T]) -> T:
     """Runs a coroutine on an event loop of its own, which reads the settings anew."""
     return await asyncio.to_thread(asyncio.run, coroutine)
+
+
+async def ask(name: str, arguments: dict[str, Any]) -> CallToolResult:
+    """Calls a tool as an MCP client does, on an event loop that has called none before."""
+    async with Client(create_server().protocol) as client:
+        return await client.call_tool(name, arguments)
 
 
 async def test_send_message_returns_the_answer_document(b: Behind) -> None:
@@ -125,6 +135,23 @@ async def test_every_tool_has_a_title_a_description_schemas_and_true_annotations
         jsonschema.Draft202012Validator.check_schema(tool.output_schema)
 
 
+async def test_the_list_of_tools_takes_less_than_1500_tokens_of_the_model(client: Client) -> None:
+    listed = (await client.list_tools()).model_dump(mode="json", by_alias=True, exclude_none=True)
+    assert len(json.dumps(listed)) / 4 < 1500
+
+
+@pytest.mark.parametrize("name", ["send_message", "send_message_stream"])
+async def test_a_model_is_told_what_it_needs_to_know(client: Client, name: str) -> None:
+    tool = next(tool for tool in (await client.list_tools()).tools if tool.name == name)
+    assert tool.description is not None
+    assert "remembers nothing between calls: pass earlier turns in history" in tool.description
+    assert "list_available_models" in tool.description
+    properties = tool.input_schema["properties"]
+    assert properties["request_id"]["description"].startswith("Leave out.")
+    assert properties["history"]["items"]["properties"]["role"]["type"] == "string"
+    assert all(argument["description"] for argument in properties.values())
+
+
 @pytest.mark.parametrize("name", sorted(TOOLS))
 async def test_structured_content_is_what_the_output_schema_says(client: Client, name: str) -> None:
     tools = {tool.name: tool for tool in (await client.list_tools()).tools}
@@ -133,6 +160,44 @@ async def test_structured_content_is_what_the_output_schema_says(client: Client,
     assert not result.is_error
     assert tools[name].output_schema is not None
     jsonschema.validate(result.structured_content, tools[name].output_schema)
+
+
+@pytest.mark.parametrize("reason", [FinishReason.LENGTH, FinishReason.CONTENT_FILTER])
+@pytest.mark.parametrize(("name", "text"), [("send_message", "aiResponse"), ("send_message_stream", "text")])
+async def test_the_text_says_that_an_answer_is_not_whole(
+    b: Behind, behind: OpenBehind, monkeypatch: pytest.MonkeyPatch, name: str, text: str, reason: FinishReason
+) -> None:
+    async with behind(OPENING, Text("Half an"), Ending(reason, USAGE)) as cutting:
+        monkeypatch.setenv("SERVER_B_TARGET", cutting.target)
+        result = await on_a_new_loop(ask(name, {"message": "Hi"}))
+    assert result.structured_content[text] == "Half an"
+    shown = result.content[0].text  # type: ignore[union-attr]
+    assert shown.startswith("Half an\n\n[This answer is incomplete: ")
+    assert reason.value in shown
+
+
+N8N = {"toolCallId": "call_1", "sessionId": "s", "action": "sendMessage", "chatInput": "Hi", "tool": "send_message"}
+
+
+@pytest.mark.parametrize("name", sorted(TOOLS))
+async def test_what_clients_add_to_the_arguments_is_left_out_and_logged(
+    client: Client, b: Behind, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    arguments = {"message": "Hi"} if name.startswith("send_") else {}
+    with caplog.at_level("INFO", "relay.mcp"):
+        result = await client.call_tool(name, {**arguments, **N8N, "_sessionID": "s", "_meta": {}})
+    assert not result.is_error
+    left_out = "_meta,_sessionID,action,chatInput,sessionId,tool,toolCallId"
+    assert logged_facts(caplog, "relay.mcp") == [{"tool": name, "arguments": left_out}]
+
+
+@pytest.mark.parametrize("name", sorted(TOOLS))
+async def test_other_arguments_that_are_not_declared_are_refused(client: Client, name: str) -> None:
+    arguments = {"message": "Hi"} if name.startswith("send_") else {}
+    result = await client.call_tool(name, {**arguments, **N8N, "promt": "Hi", "Message": "Hi"})
+    assert result.is_error
+    assert result.meta is not None
+    assert [violation["field"] for violation in result.meta["violations"]] == ["promt", "Message"]
 
 
 @pytest.mark.parametrize("name", ["send_message", "send_message_stream"])
@@ -160,11 +225,7 @@ async def test_an_error_nobody_foresaw_says_nothing_of_itself(
     monkeypatch.setenv("SERVER_B_CLIENT_KEY_FILE", "a-secret-path")
     monkeypatch.setenv("SERVER_B_TLS", "true")
 
-    async def ask() -> CallToolResult:
-        async with Client(create_server().protocol) as client:
-            return await client.call_tool("get_server_b_config", {})
-
-    result = await on_a_new_loop(ask())
+    result = await on_a_new_loop(ask("get_server_b_config", {}))
     assert result.is_error
     assert result.meta is not None
     assert result.meta["reason"] == "INTERNAL"

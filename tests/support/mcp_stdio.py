@@ -56,7 +56,7 @@ class StdioServer:
         await self.send("notifications/initialized", {})
         return answer
 
-    async def answer(self, number: int | None) -> dict[str, Any]:
+    async def answer(self, number: int | str | None) -> dict[str, Any]:
         """Waits for the answer with that number."""
         while True:
             for message in self._unasked:

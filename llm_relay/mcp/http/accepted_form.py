@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 JSON = "application/json"
@@ -18,11 +19,13 @@ _EVENT_RANGES = (EVENTS, "text/*", "*/*")
 _EVENT_END = b"\r\n\r\n"
 _NO_ANSWER = b'{"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"The session ended before the answer"}}'
 
+_NOT_ACCEPTABLE = PlainTextResponse(f"the answer is {JSON} or {EVENTS}, and the Accept header names neither\n", 406)
+
 
 class AnswerInAcceptedForm:
     """Tells the SDK that both forms are accepted, and turns its answer into the other where only one is.
 
-    Errors stay JSON, since clients read those by their status. What accepts neither form gets the SDK's 406.
+    Errors stay JSON, since clients read those by their status. Where neither form is accepted, the answer is a 406.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -31,8 +34,11 @@ class AnswerInAcceptedForm:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         accepted = _accepted(", ".join(Headers(scope=scope).getlist("accept")))
         takes_json, takes_events = _takes(accepted, _JSON_RANGES), _takes(accepted, _EVENT_RANGES)
-        if scope["method"] != "POST" or not (takes_json or takes_events):
+        if scope["method"] != "POST":
             await self._app(scope, receive, send)
+            return
+        if not takes_json and not takes_events:
+            await _NOT_ACCEPTABLE(scope, receive, send)
             return
         kept = [(name, value) for name, value in scope["headers"] if name != b"accept"]
         scope = {**scope, "headers": [*kept, (b"accept", f"{JSON}, {EVENTS}".encode())]}

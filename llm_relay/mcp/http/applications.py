@@ -12,8 +12,9 @@ from typing import Any
 from mcp.server.lowlevel import Server
 from mcp.server.sse import SseServerTransport
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from llm_relay.http.slow_bodies import BodyInTime
 from llm_relay.mcp.cancel_scopes import CancelScopes
@@ -59,11 +60,24 @@ class _EventStream:
         if scope["method"] != "GET":
             await Response(status_code=405, headers={"Allow": "GET"})(scope, receive, send)
             return
-        async with self._transport.connect_sse(scope, receive, send) as (read, write):
+        async with self._transport.connect_sse(scope, receive, _untransformed(send)) as (read, write):
             # Inside the connection: its response ends properly once the protocol has ended, but would be cut off if it
             # were cancelled itself.
             with self._connections.scope():
                 await self._protocol.run(read, write, self._protocol.create_initialization_options())
+
+
+def _untransformed(send: Send) -> Send:
+    """Asks proxies not to compress the events: they would hold them back. The SDK asks so on `/mcp` only."""
+
+    async def send_untransformed(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(raw=list(message["headers"]))
+            headers["Cache-Control"] = "no-store, no-transform"
+            message = {**message, "headers": headers.raw}
+        await send(message)
+
+    return send_untransformed
 
 
 @contextlib.asynccontextmanager

@@ -57,15 +57,13 @@ class LimitSessions:
                 opened = Headers(raw=message["headers"]).get(SESSION_ID, "")
                 if opened:
                     sessions[opened] = 1
+                    await self._close_excess(sessions, scope)
             await send(message)
 
         try:
             await self._app(scope, receive, watch)
         finally:
             _end_use(sessions, opened)
-        while len(sessions) > self._limit and (unused := _least_recently_used(sessions)):
-            del sessions[unused]
-            await self._close(unused, scope)
 
     async def _use(self, sessions: _Sessions, session_id: str, scope: Scope, receive: Receive, send: Send) -> None:
         if session_id in sessions:
@@ -84,11 +82,13 @@ class LimitSessions:
         finally:
             _end_use(sessions, session_id)
 
-    async def _close(self, session_id: str, scope: Scope) -> None:
-        """Ends a session as its client would: by DELETE."""
-        kept = [(name, value) for name, value in scope["headers"] if name != SESSION_ID.encode()]
-        headers = [*kept, (SESSION_ID.encode(), session_id.encode())]
-        await self._app({**scope, "method": "DELETE", "headers": headers}, _receive_nothing, _send_nowhere)
+    async def _close_excess(self, sessions: _Sessions, scope: Scope) -> None:
+        """Ends unused sessions as their client would: by DELETE."""
+        while len(sessions) > self._limit and (unused := _least_recently_used(sessions)):
+            del sessions[unused]
+            kept = [(name, value) for name, value in scope["headers"] if name != SESSION_ID.encode()]
+            headers = [*kept, (SESSION_ID.encode(), unused.encode())]
+            await self._app({**scope, "method": "DELETE", "headers": headers}, _receive_nothing, _send_nowhere)
 
 
 class LimitConnections:

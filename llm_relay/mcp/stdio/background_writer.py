@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import os
 import queue
-import select
 
 from llm_relay.mcp.stdio.daemon_thread import start_daemon_thread
+from llm_relay.mcp.stdio.other_end import other_end_is_closed
 
 
 class BackgroundWriter:
@@ -27,12 +27,8 @@ class BackgroundWriter:
         await written
 
     def has_reader(self) -> bool:
-        """Returns whether anybody can still read what is written; True where the system cannot tell."""
-        if not hasattr(select, "poll"):
-            return True  # Windows
-        poller = select.poll()
-        poller.register(self._descriptor, 0)  # only errors, such as a pipe whose other end is closed
-        return not poller.poll(0)
+        """Returns whether anybody can still read what is written; True for a file."""
+        return not other_end_is_closed(self._descriptor)
 
     def _write_all(self) -> None:
         with contextlib.suppress(RuntimeError):  # the event loop is closed: the program is ending

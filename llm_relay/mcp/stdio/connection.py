@@ -65,7 +65,7 @@ class StdioConnection:
 
     def stop(self) -> None:
         """Makes the program's end silent if the client has closed its end already."""
-        self._is_silent = self._input_has_ended
+        self._is_silent = self._input_has_ended or not self._reader.has_writer()
 
     async def receive(self) -> None:
         """Passes on what the client sends, until it has ended its input and what was read is answered."""

@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncIterator
 
 from llm_relay.mcp.stdio.daemon_thread import start_daemon_thread
+from llm_relay.mcp.stdio.other_end import other_end_is_closed
 
 READ_BYTES = 64 * 1024
 
@@ -46,6 +47,10 @@ class LineReader:
             yield LineTooLong()
         elif whole := bytes(line).strip():
             yield whole
+
+    def has_writer(self) -> bool:
+        """Returns whether more input can come; True for a file."""
+        return not other_end_is_closed(self._descriptor)
 
     async def _read_chunks(self) -> AsyncIterator[bytes]:
         while chunk := await self._chunks.get():

@@ -1,4 +1,4 @@
-"""The MCP doors over HTTP, by the example of Server A: who may come in, how they stop, what keeps them shut."""
+"""MCP over HTTP, by the example of Server A: who is accepted, how it stops, what stops its start."""
 
 import asyncio
 import json
@@ -14,7 +14,8 @@ import pytest
 
 from scripts.certificates import Authority
 from tests.support.logged import without_time
-from tests.support.mcp_stdio import MODERN_META, STOP_LIMIT_S, stdio_server
+from tests.support.mcp_http import ACCEPT, INITIALIZE, MODERN, PING, call, client, modern_call, open_session
+from tests.support.mcp_stdio import STOP_LIMIT_S, stdio_server
 from tests.support.programs import Program, running
 from tests.support.scripted import End, ScriptedProvider
 from tests.support.serving import serving
@@ -24,38 +25,10 @@ pytestmark = pytest.mark.anyio
 NOWHERE = "127.0.0.1:1"
 MAX_MESSAGE_BYTES = 100_000
 PATHS = ["/mcp", "/nowhere"]
-ACCEPT = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
-MODERN = {**ACCEPT, "MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": "send_message"}
-INITIALIZE = {
-    "jsonrpc": "2.0",
-    "id": 0,
-    "method": "initialize",
-    "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "0"}},
-}
-PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
-
-
-HANGING = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "tools/call",
-    "params": {"name": "send_message", "arguments": {"message": "Hi"}},
-}
-
-
-def modern_call(**arguments: Any) -> dict[str, Any]:
-    params = {"name": "send_message", "arguments": arguments, "_meta": MODERN_META}
-    return {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
-
-
-def client(program: Program, **headers: str) -> httpx2.AsyncClient:
-    return httpx2.AsyncClient(
-        base_url=f"http://{program.address}", headers={**ACCEPT, **headers}, timeout=20, trust_env=False
-    )
 
 
 @pytest.fixture(scope="module")
-async def open_door(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Program]:
+async def open_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Program]:
     """Server A over HTTP without tokens."""
     settings = {
         "MCP_ALLOWED_HOSTS": "relay.example, other.example:8443",
@@ -68,15 +41,15 @@ async def open_door(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[P
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:1", "[::1]:8001", "relay.example:99", "other.example:8443"])
-async def test_an_allowed_host_comes_in(open_door: Program, host: str) -> None:
-    async with client(open_door, Host=host) as http:
+async def test_an_allowed_host_is_accepted(open_server: Program, host: str) -> None:
+    async with client(open_server, Host=host) as http:
         assert (await http.post("/mcp", json=INITIALIZE)).status_code == 200
 
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example:80", "other.example:1", "127.0.0.1.nip.io"])
-async def test_another_host_is_refused(open_door: Program, host: str, path: str) -> None:
-    async with client(open_door, Host=host) as http:
+async def test_another_host_is_refused(open_server: Program, host: str, path: str) -> None:
+    async with client(open_server, Host=host) as http:
         refusal = await http.post(path, json=INITIALIZE)
     assert refusal.status_code == 421
     assert "MCP_ALLOWED_HOSTS" in refusal.text
@@ -93,13 +66,13 @@ async def test_another_host_is_refused(open_door: Program, host: str, path: str)
         ("null", 403),
     ],
 )
-async def test_a_web_page_must_have_an_allowed_origin(open_door: Program, origin: str, status: int) -> None:
-    async with client(open_door, Origin=origin) as http:
+async def test_a_web_page_must_have_an_allowed_origin(open_server: Program, origin: str, status: int) -> None:
+    async with client(open_server, Origin=origin) as http:
         assert (await http.post("/mcp", json=INITIALIZE)).status_code == status
 
 
-async def test_a_body_over_the_limit_is_refused_and_survived(open_door: Program) -> None:
-    async with client(open_door) as http:
+async def test_a_body_over_the_limit_is_refused_and_survived(open_server: Program) -> None:
+    async with client(open_server) as http:
         large = modern_call(message="x" * 2 * MAX_MESSAGE_BYTES)
         assert (await http.post("/mcp", json=large, headers=MODERN)).status_code == 413
         assert (await http.post("/mcp", json=INITIALIZE)).status_code == 200
@@ -107,15 +80,15 @@ async def test_a_body_over_the_limit_is_refused_and_survived(open_door: Program)
 
 @pytest.mark.parametrize("body", [b"no JSON", b"[" * 90_000, b'{"jsonrpc": "2.0", "id": 1}', b"\xff", b"1e999999"])
 @pytest.mark.parametrize("headers", [ACCEPT, MODERN], ids=["legacy", "modern"])
-async def test_a_bad_body_is_refused_and_survived(open_door: Program, body: bytes, headers: dict[str, str]) -> None:
-    async with client(open_door) as http:
+async def test_a_bad_body_is_refused_and_survived(open_server: Program, body: bytes, headers: dict[str, str]) -> None:
+    async with client(open_server) as http:
         assert (await http.post("/mcp", content=body, headers=headers)).status_code == 400
         assert (await http.post("/mcp", json=INITIALIZE)).status_code == 200
 
 
 @pytest.fixture(scope="module")
-async def guarded_door(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Program]:
-    """Server A over HTTP with tokens, before a Server B that takes its word for its callers' names."""
+async def guarded_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Program]:
+    """Server A over HTTP with tokens, and a Server B that lets it speak for its callers."""
     async with (
         serving(tokens="a:secret-of-a", delegates=("a",)) as server_b,
         running(
@@ -133,15 +106,17 @@ async def guarded_door(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic secret-1"}])
-async def test_without_a_valid_token_nothing_is_open(guarded_door: Program, headers: dict[str, str], path: str) -> None:
-    async with client(guarded_door, **headers) as http:
+async def test_without_a_valid_token_nothing_is_open(
+    guarded_server: Program, headers: dict[str, str], path: str
+) -> None:
+    async with client(guarded_server, **headers) as http:
         refusal = await http.post(path, json=INITIALIZE)
     assert refusal.status_code == 401
     assert refusal.headers["www-authenticate"] == "Bearer"
 
 
-async def test_a_session_belongs_to_the_caller_who_opened_it(guarded_door: Program) -> None:
-    async with client(guarded_door) as http:
+async def test_a_session_belongs_to_the_caller_who_opened_it(guarded_server: Program) -> None:
+    async with client(guarded_server) as http:
         opened = await http.post("/mcp", json=INITIALIZE, headers={"Authorization": "Bearer secret-1"})
         session = {"Mcp-Session-Id": opened.headers["mcp-session-id"]}
         statuses = [
@@ -151,8 +126,8 @@ async def test_a_session_belongs_to_the_caller_who_opened_it(guarded_door: Progr
     assert statuses == [200, 200, 404]
 
 
-async def test_callers_are_told_apart_down_to_server_b(guarded_door: Program) -> None:
-    async with client(guarded_door) as http:
+async def test_callers_are_told_apart_down_to_server_b(guarded_server: Program) -> None:
+    async with client(guarded_server) as http:
 
         async def ask(token: str, message: str) -> dict[str, Any]:
             headers = {**MODERN, "Authorization": f"Bearer {token}"}
@@ -190,12 +165,11 @@ async def test_a_signal_ends_it_well_with_a_call_and_a_stream_under_way(
 
 async def _under_way(http: httpx2.AsyncClient) -> asyncio.Task[str]:
     """Opens a session and its stream, calls a tool; returns the task of what is answered to the call."""
-    opened = await http.post("/mcp", json=INITIALIZE)
-    http.headers["Mcp-Session-Id"] = opened.headers["mcp-session-id"]
+    await open_session(http)
     await http.send(http.build_request("GET", "/mcp"), stream=True)
 
     async def text() -> str:
-        return (await http.post("/mcp", json=HANGING)).text
+        return (await http.post("/mcp", json=call(message="Hi"))).text
 
     return asyncio.create_task(text())
 
@@ -208,7 +182,7 @@ async def _under_way_over_sse(http: httpx2.AsyncClient) -> asyncio.Task[str]:
         if line.startswith("data: "):
             path = line.removeprefix("data: ")
             break
-    for message in (INITIALIZE, HANGING):
+    for message in (INITIALIZE, call(message="Hi")):
         assert (await http.post(path, content=json.dumps(message))).status_code == 202
 
     async def text() -> str:

@@ -1,0 +1,61 @@
+"""The schemas of tools: short, and without what some model provider refuses."""
+
+from typing import NotRequired
+
+import pytest
+from pydantic import BaseModel, Field
+from typing_extensions import TypedDict
+
+from llm_relay.documents import arguments_schema, result_schema
+
+
+class Node(BaseModel):
+    """A tree."""
+
+    name: str = Field(description="Its name", min_length=1, max_length=9, pattern="^[a-z]*$")
+    children: list["Node"] | None = Field(None, description="What hangs on it")
+
+
+def test_a_model_that_contains_itself_ends() -> None:
+    assert arguments_schema(Node) == {
+        "type": "object",
+        "required": ["name"],
+        "properties": {
+            "name": {"type": "string", "description": "Its name"},
+            "children": {"type": "array", "description": "What hangs on it", "items": {"type": "object"}},
+        },
+    }
+
+
+class Usage(TypedDict):
+    """What it cost."""
+
+    tokens: int
+
+
+class Result(TypedDict):
+    """A result."""
+
+    text: str
+    count: int | None
+    names: list[str]
+    usage: Usage
+    note: NotRequired[str]
+
+
+def test_a_result_has_the_types_of_its_members() -> None:
+    assert result_schema(Result) == {
+        "type": "object",
+        "properties": {
+            "text": {"type": "string"},
+            "count": {"type": ["integer", "null"]},
+            "names": {"type": "array", "items": {"type": "string"}},
+            "usage": {"type": "object", "description": "What it cost."},
+            "note": {"type": "string"},
+        },
+    }
+
+
+@pytest.mark.parametrize("keyword", ["title", "$defs", "$ref", "anyOf", "default", "required"])
+def test_a_result_wastes_no_keywords(keyword: str) -> None:
+    assert f"'{keyword}'" not in str(result_schema(Result))

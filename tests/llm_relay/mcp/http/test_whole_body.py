@@ -1,0 +1,69 @@
+"""What is wrong with a body is found before the SDK sees it, and is no reason for a traceback."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.mcp_http import ACCEPT, INITIALIZE, MODERN, client, message_in, modern_call, open_session
+from tests.support.programs import Program
+
+pytestmark = pytest.mark.anyio
+
+HEAD = "POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n"
+
+
+@pytest.mark.parametrize("version", ["", "MCP-Protocol-Version: 2026-07-28\r\n"], ids=["legacy", "modern"])
+@pytest.mark.parametrize("body", ["", '{"jsonrpc": '])
+async def test_leaving_during_the_upload_logs_nothing(server_a: Program, version: str, body: str) -> None:
+    before = len(server_a.lines)
+    _, writer = await asyncio.open_connection("127.0.0.1", server_a.port)
+    writer.write(f"{HEAD}{version}\r\n{body}".encode())
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+    async with client(server_a) as http:
+        for _ in range(3):  # the program has by then seen that the other connection has ended
+            await http.post("/mcp", json=INITIALIZE)
+    assert server_a.lines[before:] == []
+
+
+def with_repeated(message: dict[str, Any], name: str) -> str:
+    """Writes the message as JSON in which a member has another value first."""
+    member = f"{json.dumps(name)}: "
+    return json.dumps(message).replace(member, f"{member}null, {member}", 1)
+
+
+@pytest.mark.parametrize("name", ["message", "temperature"])
+@pytest.mark.parametrize("headers", [ACCEPT, MODERN], ids=["legacy", "modern"])
+async def test_an_argument_that_is_given_twice_is_refused_by_name(
+    server_a: Program, headers: dict[str, str], name: str
+) -> None:
+    message = modern_call(message="a secret prompt", temperature=1)
+    async with client(server_a, **headers) as http:
+        if headers is ACCEPT:
+            await open_session(http)
+            del message["params"]["_meta"]
+        answer = await http.post("/mcp", content=with_repeated(message, name))
+    result = message_in(answer)["result"]
+    assert result["isError"]
+    assert result["_meta"]["violations"] == [{"field": name, "description": "must not be given twice in one object"}]
+    assert "a secret prompt" not in answer.text
+
+
+@pytest.mark.parametrize("name", ["id", "method", "arguments", "params"])
+async def test_a_member_of_the_envelope_that_is_given_twice_is_refused_by_name(server_a: Program, name: str) -> None:
+    async with client(server_a, **MODERN) as http:
+        refusal = await http.post("/mcp", content=with_repeated(modern_call(message="Hi"), name))
+    assert refusal.status_code == 400
+    assert refusal.json()["error"] == {
+        "code": -32600,
+        "message": f"Invalid Request: given twice in one object: {name}",
+    }
+
+
+async def test_a_byte_order_mark_is_skipped(server_a: Program) -> None:
+    async with client(server_a) as http:
+        opened = await http.post("/mcp", content=b"\xef\xbb\xbf" + json.dumps(INITIALIZE).encode())
+    assert message_in(opened)["id"] == 0

@@ -1,0 +1,138 @@
+"""Once standard input has ended, what was read is answered, and then nothing more is written."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llm_relay.mcp.stdio.background_writer import BackgroundWriter
+from server_b.providers.base import Text
+from tests.support.mcp_http import INITIALIZE, request
+from tests.support.mcp_stdio import LIMIT_S, MODERN_META, StdioServer, stdio_server
+from tests.support.programs import environment
+from tests.support.scripted import ENDING, OPENING, End, ScriptedProvider
+from tests.support.serving import serving
+
+pytestmark = pytest.mark.anyio
+
+SAY_HI = {"name": "send_message", "arguments": {"message": "Hi"}}
+INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+
+
+async def piped(folder: Path, data: str, **settings: str) -> tuple[list[dict[str, Any]], str, int]:
+    """Runs `python -m server_a` with this input, as a shell's pipe does; returns what it wrote, and its exit code."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "server_a", "stdio"),
+        cwd=folder,
+        env=environment(settings),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(LIMIT_S):
+        out, err = await process.communicate(data.encode())
+    assert process.returncode is not None
+    return [json.loads(line) for line in out.splitlines()], err.decode(), process.returncode
+
+
+def lines(*messages: dict[str, Any]) -> str:
+    return "".join(f"{json.dumps(message)}\n" for message in messages)
+
+
+LEGACY = lines(INITIALIZE, INITIALIZED, request(1, "tools/list"), request(2, "tools/call", SAY_HI))
+MODERN = lines(
+    request(1, "tools/list", {"_meta": MODERN_META}),
+    request(2, "tools/call", {**SAY_HI, "_meta": MODERN_META}),
+)
+
+
+@pytest.mark.parametrize(
+    ("data", "numbers"),
+    [
+        pytest.param(LEGACY, {0, 1, 2}, id="legacy"),
+        pytest.param(MODERN, {1, 2}, id="modern"),
+        pytest.param(LEGACY.rstrip("\n"), {0, 1, 2}, id="no end of the last line"),
+        pytest.param(LEGACY.replace("\n", "\r\n"), {0, 1, 2}, id="CRLF"),
+        pytest.param("\ufeff" + LEGACY, {0, 1, 2}, id="byte order mark"),
+        pytest.param("", set(), id="nothing"),
+        pytest.param("\n \n", set(), id="blank lines"),
+    ],
+)
+async def test_what_was_piped_in_is_answered(tmp_path: Path, data: str, numbers: set[int]) -> None:
+    async with serving(ScriptedProvider()) as server_b:
+        messages, log, code = await piped(tmp_path, data, SERVER_B_TARGET=server_b.target)
+    assert {message["id"] for message in messages} == numbers
+    assert len(messages) == len(numbers)
+    assert all("result" in message for message in messages)
+    if 2 in numbers:
+        answer = next(message for message in messages if message["id"] == 2)
+        assert answer["result"]["structuredContent"]["aiResponse"] == "Hello"
+    assert (code, "Traceback" in log) == (0, False)
+
+
+async def test_many_calls_are_answered_one_and_all(tmp_path: Path) -> None:
+    calls = [request(number, "tools/call", SAY_HI) for number in range(1, 101)]
+    async with serving(ScriptedProvider()) as server_b:
+        messages, _, _ = await piped(tmp_path, lines(INITIALIZE, *calls), SERVER_B_TARGET=server_b.target)
+    assert sorted(message["id"] for message in messages) == list(range(101))
+
+
+async def close_stdin(server: StdioServer) -> None:
+    assert server.process.stdin is not None
+    server.process.stdin.close()
+    await server.process.stdin.wait_closed()
+
+
+@pytest.mark.parametrize("signalled", [False, True])
+async def test_a_call_that_does_not_end_is_aborted_in_silence(tmp_path: Path, signalled: bool) -> None:
+    provider = ScriptedProvider([OPENING, Text("Hel"), asyncio.Event()])
+    async with (
+        serving(provider) as server_b,
+        stdio_server(tmp_path, "server_a", SERVER_B_TARGET=server_b.target) as server,
+    ):
+        await server.initialize()
+        await server.call(1, "send_message_stream", {"message": "Hi"}, progressToken="p")
+        while (await server.read() or {}).get("method") != "notifications/progress":
+            pass
+        before = len(server.messages)
+        await close_stdin(server)
+        assert await (server.stop(signal.SIGTERM) if signalled else server.close_stdin()) == 0
+        assert await provider.until_ended() is End.ABORTED
+        assert server.messages[before:] == []
+
+
+async def test_only_the_answer_is_written_then(tmp_path: Path) -> None:
+    release = asyncio.Event()
+    provider = ScriptedProvider([OPENING, Text("Hel"), release, Text("lo"), ENDING])
+    async with (
+        serving(provider) as server_b,
+        stdio_server(tmp_path, "server_a", SERVER_B_TARGET=server_b.target) as server,
+    ):
+        await server.initialize()
+        await server.call(1, "send_message_stream", {"message": "Hi"}, progressToken="p")
+        while (await server.read() or {}).get("method") != "notifications/progress":
+            pass
+        before = len(server.messages)
+        await close_stdin(server)
+        release.set()
+        assert await server.close_stdin() == 0
+        assert [message.get("id") for message in server.messages[before:]] == [1]
+
+
+async def test_whether_anybody_reads_is_seen() -> None:
+    reading, writing = os.pipe()
+    writer = BackgroundWriter(writing)
+    assert writer.has_reader()
+    os.close(reading)
+    assert not writer.has_reader()
+    os.close(writing)
+
+
+async def test_a_file_counts_as_read(tmp_path: Path) -> None:
+    with (tmp_path / "out").open("wb") as file:
+        assert BackgroundWriter(file.fileno()).has_reader()
