@@ -36,6 +36,8 @@ class Text:
     text: str
     count: int = 1
     """How many of the provider's own deltas it is made of."""
+    index: int = 0
+    """Its block; see content_pieces."""
 
 
 @dataclass(frozen=True, slots=True)
