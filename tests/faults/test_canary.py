@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import re
 import time
@@ -57,7 +58,8 @@ CORES_OWN = re.compile(r"[IWEF]\d{4} ")
 """Lines of gRPC's core, which GRPC_VERBOSITY asked for."""
 
 ALL_SAID = f"{WORDS}: {KEY} may not say canary0message"
-PATIENCE_S = 1.5
+PATIENCE_S = 10.0
+"""Of every call: what hangs is asked all at once, and nothing else should come near it."""
 SPOKEN = Script(words=(ANSWER, " and ", ANSWER, "."))
 MCP_HEADERS = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
 LOUD = {
@@ -88,12 +90,12 @@ FAULTS: dict[str, Fault | None] = {
             FaultKind.MALFORMED_JSON,
             FaultKind.INVALID_UTF8,
             FaultKind.NO_END,
-            FaultKind.HANG_AMID,
         )
     },
     "cut before": Fault(kind=FaultKind.CUT_BEFORE),
-    "hang": Fault(kind=FaultKind.HANG),
 }
+HANGS = {kind.value: Fault(kind=kind, after=1) for kind in (FaultKind.HANG_AMID, FaultKind.HANG)}
+"""By the model that is asked for."""
 
 
 @dataclass(slots=True)
@@ -106,6 +108,8 @@ class Shown:
 
 
 Ask = Callable[[dict[str, Any]], Awaitable[Shown]]
+NUMBERS = itertools.count(1000)
+"""Of requests over stdio."""
 
 
 @dataclass(slots=True)
@@ -191,7 +195,7 @@ def _mcp_ask(client: Client, tool: str) -> Ask:
 
 def _stdio_ask(server: StdioServer, tool: str) -> Ask:
     async def ask(fields: dict[str, Any]) -> Shown:
-        number = len(server.messages) + 1000
+        number = next(NUMBERS)
         await server.call(number, tool, fields)
         return _without_text((await server.answer(number))["result"])
 
@@ -254,15 +258,13 @@ async def _open_doors(
 async def _ask_all(doors: Doors, fault: str, saw: Saw, fields: dict[str, Any]) -> set[str]:
     """Asks every door, whole and streamed, and returns the outcomes."""
 
-    async def ask(door: str, asks: tuple[Ask, Ask]) -> list[Shown]:
-        shown = []
-        for one in asks:
-            began_at = time.monotonic()
-            shown.append(await one(fields))
-            saw(fault=fault, door=door, saw=shown[-1].outcome, seconds=time.monotonic() - began_at)
+    async def ask(door: str, one: Ask) -> Shown:
+        began_at = time.monotonic()
+        shown = await one(fields)
+        saw(fault=fault, door=door, saw=shown.outcome, seconds=time.monotonic() - began_at)
         return shown
 
-    answers = [shown for door in await asyncio.gather(*(ask(*item) for item in doors.asks.items())) for shown in door]
+    answers = await asyncio.gather(*(ask(door, one) for door, asks in doors.asks.items() for one in asks))
     doors.told += [shown.told for shown in answers]
     return {shown.outcome for shown in answers}
 
@@ -390,6 +392,9 @@ async def test_no_canary_is_ever_told(name: str, logs: str, tmp_path: Path, saw:
                 outcomes = await _ask_all(doors, f"{name}: {fault}", saw, PROMPT)
                 assert (outcomes == {"OK"}) is (kind is None), fault
                 assert len(outcomes) == 1, (fault, outcomes)
+            provider.scripts = {model: Script(words=SPOKEN.words, fault=hang) for model, hang in HANGS.items()}
+            hung = [_ask_all(doors, f"{name}: {model}", saw, {**PROMPT, "model": model}) for model in HANGS]
+            assert await asyncio.gather(*hung) == [{"DEADLINE_EXCEEDED"}] * len(HANGS)
             await _leave(doors, provider)
             await _ask_badly(doors)
             await _look_around(doors)

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 READERS = 100 if FULL else 20
 MOST_KIB_A_READER = 8192
 STALL_S = 1.0
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 FAULT = "a reader stops reading"
 
 

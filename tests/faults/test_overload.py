@@ -27,7 +27,9 @@ CALLS = 12_000 if FULL else 2_000
 CHANNELS = 12 if FULL else 4
 STREAMS = 10_000 if FULL else 500
 MOST_KIB_A_STREAM = 40
+LIMIT_S = 300.0
 SLOW = Prompt(message="Hi", model="mock-model?delay=1")
+ENDLESS = Prompt(message="Hi", model="mock-model?fault=hang")
 FAULT = "more calls than MAX_CONCURRENT_CALLS"
 
 
@@ -66,17 +68,20 @@ async def test_a_burst_over_the_limit_is_overloaded_and_never_cancelled(server_b
 
 
 async def test_health_answers_while_no_call_is_taken(server_b: Program) -> None:
-    async with RelayClient(Dial(target=server_b.address), timeout_s=60) as client:
-        busy = [asyncio.create_task(outcome(client, {})) for _ in range(4 * MOST_CALLS)]
-        await asyncio.wait(busy, return_when=asyncio.FIRST_COMPLETED)
-        async with grpc.aio.insecure_channel(server_b.address) as channel, asyncio.timeout(10):
+    async with RelayClient(Dial(target=server_b.address), timeout_s=LIMIT_S) as client:
+        held = [asyncio.create_task(client.process(ENDLESS)) for _ in range(MOST_CALLS + 1)]
+        refused, busy = await asyncio.wait(held, return_when=asyncio.FIRST_COMPLETED)
+        assert [type(task.exception()) for task in refused] == [Overloaded]
+        async with grpc.aio.insecure_channel(server_b.address) as channel, asyncio.timeout(LIMIT_S):
             check: Any = channel.unary_unary("/grpc.health.v1.Health/Check")
             answer = await check(health_pb2.HealthCheckRequest(service=SERVICE).SerializeToString())
             status = health_pb2.HealthCheckResponse.FromString(answer).status
             assert status == health_pb2.HealthCheckResponse.SERVING
             assert (await client.get_status()).server
-        assert not all(task.done() for task in busy)
-        assert set(await asyncio.gather(*busy)) == {"OK", "OVERLOADED"}
+        assert not any(task.done() for task in busy)
+        for task in busy:
+            task.cancel()
+        await asyncio.wait(busy)
 
 
 async def test_an_idle_stream_is_cheap_to_hold(tmp_path: Path, saw: Saw) -> None:
@@ -89,7 +94,7 @@ async def test_an_idle_stream_is_cheap_to_hold(tmp_path: Path, saw: Saw) -> None
         before = memory_kib(server_b.process.pid)
         began = time.monotonic()
         idle = [client.stream_process(Prompt(message="Hi", model="mock-model?fault=hang_amid")) for _ in range(STREAMS)]
-        async with asyncio.timeout(STREAMS / 50):
+        async with asyncio.timeout(LIMIT_S):
             await asyncio.gather(*(anext(events) for events in idle))
             with pytest.raises(Overloaded):
                 await client.process(Prompt(message="Hi"))
@@ -98,6 +103,6 @@ async def test_an_idle_stream_is_cheap_to_hold(tmp_path: Path, saw: Saw) -> None
             saw(fault=fault, door="grpc", saw="held", seconds=time.monotonic() - began)
             assert held < MOST_KIB_A_STREAM
         await asyncio.gather(*(events.aclose() for events in idle))
-        async with asyncio.timeout(STREAMS / 50):  # a channel that is closed amid thousands of ends may lose some
+        async with asyncio.timeout(LIMIT_S):  # a channel that is closed amid thousands of ends may lose some
             while (await client.get_status()).calls_processed < STREAMS:
                 pass

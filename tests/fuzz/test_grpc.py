@@ -41,6 +41,8 @@ MODELS = st.sampled_from(
     [f"mock-model?fault={fault}" for fault in FAULTS] + ["mock-model?fault=", "mock-model?delay=-1"]
 )
 NEVER = {grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL}
+LIMIT_S = 60.0
+"""Of every call; Server B itself gives up after 5 s."""
 WATCH_S = 0.05
 """A watch of health never ends by itself."""
 
@@ -109,7 +111,7 @@ def _outcome(channel: grpc.Channel, call: Call, metadata: tuple[tuple[str, str],
     """Sends it and returns OK or the reason; raises AssertionError for an end that the contract does not know."""
     watch = call.method.endswith("/Watch")
     begin: Any = channel.stream_stream(call.method)
-    answers = begin(iter([call.body]), timeout=WATCH_S if watch else 10, metadata=metadata)
+    answers = begin(iter([call.body]), timeout=WATCH_S if watch else LIMIT_S, metadata=metadata)
     try:
         for _ in answers:
             pass

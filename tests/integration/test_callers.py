@@ -41,7 +41,7 @@ NOBODY = (
     "Bearer",
     "Bearer ann:" + OLD,
 )
-LIMIT_S = 10.0
+LIMIT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)

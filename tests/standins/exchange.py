@@ -48,7 +48,7 @@ class Received:
         self.outcome = outcome
         self.closed.set()
 
-    async def ended(self, within_s: float = 5.0) -> Outcome:
+    async def ended(self, within_s: float = 30.0) -> Outcome:
         """Wait for the end and say how it was; raise TimeoutError after `within_s` seconds."""
         async with asyncio.timeout(within_s):
             await self.closed.wait()

@@ -44,12 +44,12 @@ class StandIn(ABC):
         """How many clients' connections are open now, idle ones too."""
         return len(self._connections)
 
-    async def next_request(self, within_s: float = 5.0) -> Received:
+    async def next_request(self, within_s: float = 30.0) -> Received:
         """Wait for the oldest request not yet taken; raise TimeoutError after `within_s` seconds."""
         async with asyncio.timeout(within_s):
             return await self._arrivals.get()
 
-    async def all_closed(self, within_s: float = 5.0) -> None:
+    async def all_closed(self, within_s: float = 30.0) -> None:
         """Wait until no connection is open; raise TimeoutError after `within_s` seconds."""
         async with asyncio.timeout(within_s):
             while self._connections:

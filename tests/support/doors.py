@@ -21,6 +21,7 @@ from llm_relay.messages import Delta, Finished, Started
 from tests.support.programs import environment
 
 Document = dict[str, Any]
+LIMIT_S = 60.0
 OnText = Callable[[str], None]
 
 
@@ -184,7 +185,7 @@ class McpDoor:
 
 
 @contextlib.asynccontextmanager
-async def open_door(name: str, at: Addresses, *, timeout_s: float = 30) -> AsyncIterator[Door]:
+async def open_door(name: str, at: Addresses, *, timeout_s: float = LIMIT_S) -> AsyncIterator[Door]:
     """Opens the door of that name, one of DOORS; over gRPC and HTTP it is the caller who sets the deadline."""
     async with contextlib.AsyncExitStack() as stack:
         match name.split("-"):
@@ -194,7 +195,9 @@ async def open_door(name: str, at: Addresses, *, timeout_s: float = 30) -> Async
                 )
             case ["http"]:
                 headers = {"x-request-timeout": str(timeout_s)}
-                http = httpx2.AsyncClient(base_url=f"http://{at.gateway}", headers=headers, timeout=30, trust_env=False)
+                http = httpx2.AsyncClient(
+                    base_url=f"http://{at.gateway}", headers=headers, timeout=LIMIT_S, trust_env=False
+                )
                 yield HttpDoor(await stack.enter_async_context(http))
             case ["mcp", transport, era]:
                 mcp = Client(_mcp_transport(transport, at), mode="legacy" if era == "legacy" else "2026-07-28")
@@ -232,7 +235,7 @@ async def until_first_text(door: Door, **fields: Any) -> asyncio.Task[Document]:
     """Starts a stream and returns its task once the first text has come."""
     came = asyncio.Event()
     task = asyncio.create_task(door.stream(lambda _: came.set(), **fields))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LIMIT_S):
         await asyncio.wait([task, waiting := asyncio.create_task(came.wait())], return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
     return task

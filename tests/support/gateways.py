@@ -18,7 +18,7 @@ from gateway.streaming import PING_S
 from llm_relay.addresses import listen
 from llm_relay.http.connection import HEAD_TIMEOUT_S, HttpConnection
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 """How long a test waits for what must happen."""
 NOBODY = "127.0.0.1:1"
 """A target where nothing listens."""

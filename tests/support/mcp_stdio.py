@@ -12,8 +12,8 @@ from typing import Any
 
 from tests.support.programs import environment
 
-LIMIT_S = 30.0
-STOP_LIMIT_S = 5.0
+LIMIT_S = 60.0
+STOP_LIMIT_S = 30.0
 MODERN_META = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
     "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "0"},
@@ -30,6 +30,7 @@ class StdioServer:
     """From its stdout, each parsed: a line that is no JSON fails the test."""
     log: list[str] = field(default_factory=list)
     _unasked: list[dict[str, Any]] = field(default_factory=list)
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def write(self, line: str) -> None:
         """Sends a line as it is."""
@@ -57,14 +58,15 @@ class StdioServer:
         return answer
 
     async def answer(self, number: int | str | None) -> dict[str, Any]:
-        """Waits for the answer with that number."""
+        """Waits for the answer with that number; several may be waited for at once."""
         while True:
-            for message in self._unasked:
-                if message.get("id", -1) == number:
-                    self._unasked.remove(message)
-                    return message
-            if await self.read() is None:
-                raise AssertionError(f"no answer {number}; stderr:\n{''.join(self.log)}")
+            async with self._reading:
+                for message in self._unasked:
+                    if message.get("id", -1) == number:
+                        self._unasked.remove(message)
+                        return message
+                if await self.read() is None:
+                    raise AssertionError(f"no answer {number}; stderr:\n{''.join(self.log)}")
 
     async def read(self) -> dict[str, Any] | None:
         """Reads one message; None at the end."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
-START_LIMIT_S = 30.0
-STOP_LIMIT_S = 10.0
+START_LIMIT_S = 60.0
+STOP_LIMIT_S = 60.0
 _LISTENS = re.compile(r" on (?:https?://)?(\S+):(\d+)")
 _KEPT_VARIABLES = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT")
 

@@ -20,7 +20,7 @@ OPENING = Opening(MODEL)
 ENDING = Ending(FinishReason.STOP, USAGE)
 HELLO: tuple[Step, ...] = (OPENING, Text("Hel"), Text("lo"), ENDING)
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 """How long a test waits for what must happen."""
 
 

@@ -11,7 +11,7 @@ from google.rpc import error_details_pb2, status_pb2
 from generated.relay.v1 import relay_pb2 as pb
 
 Metadata = tuple[tuple[str, str], ...]
-LIMIT_S = 10.0
+LIMIT_S = 60.0
 METHODS: dict[str, type[Message]] = {
     "Process": pb.ProcessRequest,
     "StreamProcess": pb.StreamProcessRequest,

@@ -1,0 +1,89 @@
+"""A provider that keeps silent: Server B's patience ends the call, or the caller's deadline, whichever comes first."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine, Mapping
+
+import pytest
+
+from tests.faults.conftest import Saw
+from tests.standins.exchange import Outcome
+from tests.standins.script import Fault, FaultKind, Script
+from tests.support.doors import Door, Refusal, open_door
+from tests.support.provider_cases import WORDS
+from tests.support.providing import GRPC_AND_HTTP, OVER_STDIO, Injection, Providing, expect, open_providing
+
+pytestmark = pytest.mark.anyio
+
+SILENCE_S = 1.0
+"""Far from what the other limit is in each test, so that only one of them can end a call, however busy the machine."""
+SILENCES = [
+    ("hang before the first byte", FaultKind.HANG, 0),
+    ("hang after the headers", FaultKind.HANG_HEADERS, 0),
+    ("hang amid", FaultKind.HANG_AMID, 2),
+]
+Asking = Coroutine[None, None, dict[str, Refusal | None]]
+
+
+def hangs(
+    one: Providing, doors: Mapping[str, Door], saw: Saw, until: str, *, ways: tuple[bool, ...] = (True, False)
+) -> list[Asking]:
+    """Has the provider keep silent in each way, by the model's name; returns what asks every interface for each.
+
+    `ways` tells whether streams, whole answers or both are asked for.
+    """
+    asking = []
+    for streamed in ways:
+        for fault, kind, after in SILENCES:
+            model = f"{kind.value}-{streamed}"
+            one.standin.scripts[model] = Script(words=WORDS, fault=Fault(kind=kind, after=after))
+            way = "stream" if streamed else "whole"
+            injection = Injection(f"{one.name}: {fault} ({way}), until {until}", saw)
+            asking.append(injection.seen_by(doors, "".join(WORDS), streamed=streamed, model=model))
+    return asking
+
+
+async def all_disconnected(providing: Mapping[str, Providing]) -> None:
+    """Waits until every request that reached a provider has ended, each by our leaving."""
+    for one in providing.values():
+        outcomes = [await request.ended() for request in one.standin.requests]
+        assert set(outcomes) == {Outcome.DISCONNECTED}
+
+
+@pytest.fixture
+async def hasty(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, Providing]]:
+    """A Server B that waits SILENCE_S for a word, behind callers who would wait long."""
+    patience = {"FIRST_TOKEN_SECONDS": str(SILENCE_S), "TOKEN_GAP_SECONDS": str(SILENCE_S)}
+    folder = tmp_path_factory.mktemp("hasty")
+    async with open_providing(folder, doors=(*GRPC_AND_HTTP, *OVER_STDIO), **patience) as opened:
+        yield opened
+
+
+async def test_silence_ends_a_stream_by_server_bs_patience(hasty: dict[str, Providing], saw: Saw) -> None:
+    asking = [
+        call for one in hasty.values() for call in hangs(one, one.doors, saw, "Server B's patience", ways=(True,))
+    ]
+    for refusals in await asyncio.gather(*asking):
+        expect(refusals, "PROVIDER_UNAVAILABLE")
+    await all_disconnected(hasty)
+
+
+@pytest.fixture
+async def patient(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, Providing]]:
+    """A Server B that would wait long."""
+    async with open_providing(tmp_path_factory.mktemp("patient"), doors=GRPC_AND_HTTP) as opened:
+        yield opened
+
+
+async def test_a_callers_deadline_ends_a_silent_call(patient: dict[str, Providing], saw: Saw) -> None:
+    asking = []
+    async with contextlib.AsyncExitStack() as stack:
+        for one in patient.values():
+            doors = {
+                name: await stack.enter_async_context(open_door(name, one.at, timeout_s=SILENCE_S))
+                for name in one.doors
+            }
+            asking += hangs(one, doors, saw, f"the caller's deadline of {SILENCE_S:g} s")
+        for refusals in await asyncio.gather(*asking):
+            expect(refusals, "DEADLINE_EXCEEDED")
+    await all_disconnected(patient)
