@@ -6,7 +6,7 @@ They read the settings at their first use on an event loop, and keep one channel
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 from llm_relay.documents import (
@@ -14,12 +14,11 @@ from llm_relay.documents import (
     ConfigDocument,
     HealthDocument,
     ModelsDocument,
-    TurnDocument,
     answer_document,
     config_document,
     health_document,
     models_document,
-    prompt_of,
+    takes_prompt_arguments,
     unhealthy_document,
 )
 from llm_relay.errors import ServerBUnavailable
@@ -48,38 +47,22 @@ async def connect() -> RelayClient:
     return await _clients.get()
 
 
-async def send_message(
-    message: str,
-    context: str | None = None,
-    history: Sequence[TurnDocument] | None = None,
-    model: str | None = None,
-    temperature: float | None = None,
-    max_tokens: int | None = None,
-    request_id: str | None = None,
-) -> AnswerDocument:
+@takes_prompt_arguments
+async def send_message(prompt: Prompt) -> AnswerDocument:
     """Sends a message to a language model and returns its whole answer, with what it cost.
 
     `context` is the system prompt, `history` has the earlier turns, oldest first; `temperature` is 0 to 2.
     Raises RelayError.
     """
-    prompt = prompt_of(message, context, history, model, temperature, max_tokens, request_id)
     return answer_document(await process(prompt))
 
 
-async def send_message_stream(
-    message: str,
-    context: str | None = None,
-    history: Sequence[TurnDocument] | None = None,
-    model: str | None = None,
-    temperature: float | None = None,
-    max_tokens: int | None = None,
-    request_id: str | None = None,
-) -> str:
+@takes_prompt_arguments
+async def send_message_stream(prompt: Prompt) -> str:
     """Sends a message to a language model and returns the text of its answer.
 
     Arguments are those of send_message. Raises RelayError, also if the answer was cut short.
     """
-    prompt = prompt_of(message, context, history, model, temperature, max_tokens, request_id)
     async with contextlib.aclosing(stream_process(prompt)) as events:
         return "".join([event.text async for event in events if isinstance(event, Delta)])
 

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 from llm_relay.documents import (
     AnswerDocument,
     ConfigDocument,
     HealthDocument,
-    TurnDocument,
     answer_document,
     config_document,
     health_document,
-    prompt_of,
+    takes_prompt_arguments,
 )
 from llm_relay.messages import Answer, Delta, Event, Prompt
 from llm_relay.program.per_loop import PerLoop
@@ -44,38 +43,22 @@ async def connect() -> Relay:
     return await _relays.get()
 
 
-async def process_message(
-    message: str,
-    context: str | None = None,
-    history: Sequence[TurnDocument] | None = None,
-    model: str | None = None,
-    temperature: float | None = None,
-    max_tokens: int | None = None,
-    request_id: str | None = None,
-) -> AnswerDocument:
+@takes_prompt_arguments
+async def process_message(prompt: Prompt) -> AnswerDocument:
     """Sends a message to a language model and returns its whole answer, with what it cost.
 
     `context` is the system prompt, `history` has the earlier turns, oldest first; `temperature` is 0 to 2.
     Raises RelayError.
     """
-    prompt = prompt_of(message, context, history, model, temperature, max_tokens, request_id)
     return answer_document(await process(prompt))
 
 
-async def process_message_stream(
-    message: str,
-    context: str | None = None,
-    history: Sequence[TurnDocument] | None = None,
-    model: str | None = None,
-    temperature: float | None = None,
-    max_tokens: int | None = None,
-    request_id: str | None = None,
-) -> str:
+@takes_prompt_arguments
+async def process_message_stream(prompt: Prompt) -> str:
     """Sends a message to a language model and returns the text of its answer.
 
     Arguments are those of process_message. Raises RelayError, also if the answer was cut short.
     """
-    prompt = prompt_of(message, context, history, model, temperature, max_tokens, request_id)
     async with contextlib.aclosing(stream_process(prompt)) as events:
         return "".join([event.text async for event in events if isinstance(event, Delta)])
 

@@ -21,7 +21,8 @@ from llm_relay.documents.lookups import (
     models_document,
     unhealthy_document,
 )
-from llm_relay.documents.prompt import PromptDocument, TurnDocument, prompt_from_document, prompt_of
+from llm_relay.documents.prompt import PromptDocument, TurnDocument, prompt_from_document
+from llm_relay.documents.prompt_arguments import prompt_from_arguments, takes_prompt_arguments
 from llm_relay.documents.schemas import arguments_schema, body_schema, result_schema
 
 __all__ = [
@@ -42,10 +43,11 @@ __all__ = [
     "health_document",
     "models_document",
     "parse_json",
+    "prompt_from_arguments",
     "prompt_from_document",
-    "prompt_of",
     "result_schema",
     "stream_error_document",
+    "takes_prompt_arguments",
     "timestamp",
     "unhealthy_document",
     "usage_document",

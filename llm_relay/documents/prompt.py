@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation, ValidationError, with_config
@@ -162,29 +162,6 @@ def prompt_from_document(document: object, *, request_id: str = "") -> Prompt:
         shape = [*_shape_violations(error)]
         read = _without_unreadable(given, error)
     raise InvalidRequest.of(*unknown, *shape, *_value_violations(read))
-
-
-def prompt_of(
-    message: str,
-    context: str | None,
-    history: Sequence[TurnDocument] | None,
-    model: str | None,
-    temperature: float | None,
-    max_tokens: int | None,
-    request_id: str | None,
-) -> Prompt:
-    """Makes a prompt of the message tools' arguments; raises InvalidRequest as prompt_from_document does."""
-    return prompt_from_document(
-        {
-            "message": message,
-            "context": context,
-            "history": history,
-            "model": model,
-            "temperature": temperature,
-            "max_tokens": max_tokens,
-            "request_id": request_id,
-        }
-    )
 
 
 def _unknown_fields(document: Mapping[Any, Any]) -> Iterator[Violation]:

@@ -12,6 +12,7 @@ import pytest
 
 from server_b.providers.base import Text
 from tests.server_a.conftest import Behind, OpenBehind
+from tests.support.mcp_http import ACCEPT, CLIENT, MODERN, SESSION_ID, request
 from tests.support.mcp_stdio import MODERN_META
 from tests.support.programs import running
 from tests.support.scripted import OPENING, End, Step
@@ -19,19 +20,12 @@ from tests.support.scripted import OPENING, End, Step
 pytestmark = pytest.mark.anyio
 
 LIMIT_S = 20.0
-ACCEPT = {"Accept": "application/json, text/event-stream"}
-MODERN = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call"}
-CLIENT = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "0"}}
 
 MOMENTS = [
     pytest.param("send_message", (), id="whole answer"),
     pytest.param("send_message_stream", (), id="before the first word"),
     pytest.param("send_message_stream", (OPENING, Text("Hel")), id="amid the stream"),
 ]
-
-
-def request(number: int, method: str, params: dict[str, Any]) -> dict[str, Any]:
-    return {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
 
 
 def call(number: int, tool: str, **meta: Any) -> dict[str, Any]:
@@ -75,7 +69,7 @@ async def served(behind: OpenBehind, transport: str, *script: Step) -> AsyncIter
 
 async def open_session(http: httpx2.AsyncClient) -> Session:
     response = await http.post("/mcp", json=request(0, "initialize", CLIENT))
-    http.headers["Mcp-Session-Id"] = response.headers["mcp-session-id"]
+    http.headers[SESSION_ID] = response.headers[SESSION_ID]
     assert (await http.post("/mcp", json=notification("notifications/initialized"))).status_code == 202
     return Session(http)
 
@@ -116,6 +110,27 @@ async def test_a_modern_request_whose_stream_is_closed(behind: OpenBehind, tool:
         posting = asyncio.create_task(http.post("/mcp", json=call(1, tool, **MODERN_META), headers=headers))
         await b.provider.until_waiting()
         posting.cancel()
+        assert await b.provider.until_ended() is End.ABORTED
+
+
+@pytest.mark.parametrize(("tool", "said"), MOMENTS)
+@pytest.mark.parametrize("era", ["legacy", "modern"])
+async def test_a_request_that_is_dropped_with_another_one_behind_it(
+    behind: OpenBehind, era: str, tool: str, said: tuple[Step, ...]
+) -> None:
+    async with served(behind, "http", *said, asyncio.Event()) as (b, http):
+        if era == "legacy":
+            await open_session(http)
+            message, headers = call(1, tool), {}
+        else:
+            message, headers = call(1, tool, **MODERN_META), {**MODERN, "Mcp-Name": tool}
+        built = http.build_request("POST", "/mcp", json=message, headers=headers)
+        head = "".join(f"{name}: {value}\r\n" for name, value in built.headers.items())
+        _, writer = await asyncio.open_connection(built.url.host, built.url.port)
+        writer.write(f"POST /mcp HTTP/1.1\r\n{head}\r\n".encode() + built.content)
+        writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await b.provider.until_waiting()
+        writer.close()
         assert await b.provider.until_ended() is End.ABORTED
 
 

@@ -5,13 +5,38 @@ import json
 from typing import Any
 
 import pytest
+from starlette.types import Receive, Scope, Send
 
-from tests.support.mcp_http import ACCEPT, INITIALIZE, MODERN, client, message_in, modern_call, open_session
+from llm_relay.addresses import listen
+from llm_relay.http.serving import create_server
+from llm_relay.http.slow_bodies import BodyInTime
+from llm_relay.mcp.http.whole_body import ReadWholeBody
+from tests.support.mcp_http import ACCEPT, INITIALIZE, MODERN, TIMEOUT_S, client, message_in, modern_call, open_session
 from tests.support.programs import Program
 
 pytestmark = pytest.mark.anyio
 
 HEAD = "POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n"
+
+
+async def unreachable(_: Scope, __: Receive, ___: Send) -> None:
+    raise AssertionError("the body is not whole")
+
+
+@pytest.mark.parametrize("body", [b"", b"{"])
+async def test_a_body_that_does_not_come_is_given_up(body: bytes) -> None:
+    app = BodyInTime(ReadWholeBody(unreachable, 1000), timeout_s=0.05)
+    server = create_server(app, certificates=None, grace_s=1, lifespan="off")
+    listener = listen("127.0.0.1", 0)
+    serving = asyncio.create_task(server.serve([listener]))
+    reader, writer = await asyncio.open_connection(*listener.getsockname())
+    writer.write(f"{HEAD}\r\n".encode() + body)
+    async with asyncio.timeout(TIMEOUT_S):
+        answer = await reader.read()
+    writer.close()
+    server.stop_accepting()
+    await serving
+    assert answer.startswith(b"HTTP/1.1 408 ")
 
 
 @pytest.mark.parametrize("version", ["", "MCP-Protocol-Version: 2026-07-28\r\n"], ids=["legacy", "modern"])
