@@ -32,6 +32,8 @@ pytestmark = pytest.mark.anyio
 
 DOORS = ("grpc", "http")
 MOCK = {"MOCK_DELAY_SECONDS": "0.05", "MOCK_WORD_DELAY_SECONDS": "0.02"}
+LARGE = "x" * 300_000
+"""More than gRPC's channel keeps for another attempt, unless it is told to."""
 ENOUGH = 30
 """Calls of each kind, through each door, that must end well before the next step."""
 
@@ -63,17 +65,20 @@ class Load:
 
 
 def loads(door: Door) -> list[Load]:
-    """Returns what is asked of a door: whole answers and streams, four at a time of each."""
+    """Returns what is asked of a door: whole answers and streams, four at a time of each, and a large prompt."""
 
     async def whole() -> None:
         assert (await door.whole(message="Hi"))["status"] == "success"
+
+    async def large() -> None:
+        assert LARGE in (await door.whole(message=LARGE))["aiResponse"]
 
     async def stream() -> None:
         seen, finish = await texts(door, message="Hi")
         assert finish["finishReason"] == "stop"
         assert "".join(seen).endswith("streaming test response.")
 
-    return [Load(call) for call in (whole, stream) for _ in range(4)]
+    return [Load(call) for call in (whole, stream) * 4] + [Load(large)]
 
 
 @contextlib.asynccontextmanager
@@ -174,6 +179,20 @@ async def test_calls_of_a_killed_server_end_unsent_and_all_others_go_on(pair: Pa
         asked = pair.asked_by(0) + pair.asked_by(1)
         assert {asked[message] for message in calls} == {1}
         assert {message for message, call in calls.items() if call.task.done()} == set(lost)
+
+
+async def test_large_prompts_move_away_from_a_draining_server(pair: Pair, saw: Saw) -> None:
+    async with pair.calling() as calls:
+        held = pair.asked_by(0)
+        pair.servers[0].process.terminate()
+        for name, door in pair.near.doors.items():
+            struck_at = time.monotonic()
+            for _ in range(10):
+                assert (await door.whole(message=LARGE))["status"] == "success"
+            seconds = time.monotonic() - struck_at
+            saw(fault="one of two Server Bs drains: large prompts", door=name, saw="10 of 10", seconds=seconds)
+        assert not any(calls[message].task.done() for message in held)
+        assert pair.asked_by(1)[LARGE] == 10 * len(pair.near.doors)
 
 
 async def test_calls_move_away_from_a_frozen_server(pair: Pair, saw: Saw) -> None:
