@@ -29,7 +29,8 @@ PATTERNS: Mapping[str, re.Pattern[str]] = {
 }
 """How a model names a parameter that it refuses, in each vendor's own words."""
 _NO_STREAMS = re.compile(
-    r"(unsupported|(not|n['’]t) support(ed)?)\b.*\bstream|\bstream(s|ing)?\b.*(unsupported|(not|n['’]t) supported)",
+    r"(unsupported|(not|n['’]t) support(ed)?)\b.*\b(converse)?stream"
+    r"|\b(converse)?stream(s|ing)?\b.*(unsupported|(not|n['’]t) supported)",
     re.IGNORECASE,
 )
 _STREAMS_NOT_ALLOWED = "InvokeModelWithResponseStream"

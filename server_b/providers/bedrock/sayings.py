@@ -87,7 +87,7 @@ _OF_PROMPTS = (
         _TOO_LONG,
     ),
     _saying(
-        r"system (message|prompt|instruction|content|role)|\[system\]|/system\b",
+        r"system (message|prompt|instruction|content|role|field)|\[system\]|/system\b",
         ProviderRejected,
         "the model takes no system prompt; leave it out, or put it into the message",
         "context",

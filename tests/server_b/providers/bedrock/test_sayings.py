@@ -60,6 +60,7 @@ TOO_LONG: list[str] = [
 FIELDS: list[tuple[str, str]] = [
     ("This model doesn't support system messages. Try again without system messages.", "context"),
     ("This model does not support system prompts.", "context"),
+    ("This model doesn't support the system field. Remove system and try again.", "context"),
     ("Malformed input request: #: extraneous key [system] is not permitted, please reformat your input.", "context"),
     ("A conversation must start with a user message. Try again with a conversation that starts with one.", "history"),
     (
