@@ -15,12 +15,19 @@ from typing import Any
 
 import mcp_types
 
-from llm_relay.documents.json_body import whole_number
+from llm_relay.documents.json_body import has_more_values, whole_number
 from llm_relay.documents.shown_names import shown_name
 from llm_relay.errors import MAX_VIOLATIONS
 
 UTF8_BOM = b"\xef\xbb\xbf"
 ENVELOPE_BYTES = 64 * 1024
+
+MAX_VALUES = 100_000
+"""How many values one message may have. A prompt needs a few for each turn; the SDK reads each of them five times."""
+
+
+class TooManyValues(ValueError):
+    """A message has more than MAX_VALUES values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +42,12 @@ class ParsedJson:
 
 
 def parse_json(text: bytes) -> ParsedJson:
-    """Parses one JSON value in UTF-8. Raises ValueError if it is malformed or nested too deeply."""
+    """Parses one JSON value in UTF-8.
+
+    Raises TooManyValues if it has more than MAX_VALUES, ValueError if it is malformed or nested too deeply.
+    """
+    if has_more_values(text, MAX_VALUES):
+        raise TooManyValues
     repeating: list[_RepeatingObject] = []
     try:
         value = json.JSONDecoder(
@@ -64,12 +76,20 @@ def encode_message(message: mcp_types.JSONRPCMessage) -> bytes:
 
 def repeated_error(names: tuple[str, ...], request_id: object) -> mcp_types.JSONRPCError:
     """Makes the answer to a message whose envelope has members with these names twice."""
-    message = f"Invalid Request: given twice in one object: {', '.join(names)}"
-    return mcp_types.JSONRPCError(
-        jsonrpc="2.0",
-        id=request_id if isinstance(request_id, str | int) else None,
-        error=mcp_types.ErrorData(code=mcp_types.INVALID_REQUEST, message=message),
+    return error_message(
+        mcp_types.INVALID_REQUEST, f"Invalid Request: given twice in one object: {', '.join(names)}", request_id
     )
+
+
+def too_many_values_error() -> mcp_types.JSONRPCError:
+    """Makes the answer to a message with more than MAX_VALUES values."""
+    return error_message(mcp_types.INVALID_REQUEST, f"Invalid Request: more than {MAX_VALUES} values")
+
+
+def error_message(code: int, message: str, request_id: object = None) -> mcp_types.JSONRPCError:
+    """Makes an error for the request with this id; for none if it is not an id."""
+    known_id = request_id if isinstance(request_id, str | int) else None
+    return mcp_types.JSONRPCError(jsonrpc="2.0", id=known_id, error=mcp_types.ErrorData(code=code, message=message))
 
 
 class _RepeatingObject(dict[str, Any]):

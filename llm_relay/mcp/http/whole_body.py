@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import asyncio
 
+from mcp_types import JSONRPCError
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from llm_relay.mcp.json_rpc import UTF8_BOM, ParsedJson, encode_message, parse_json, repeated_error
+from llm_relay.mcp.json_rpc import (
+    UTF8_BOM,
+    ParsedJson,
+    TooManyValues,
+    encode_message,
+    parse_json,
+    repeated_error,
+    too_many_values_error,
+)
 from llm_relay.mcp.request_scope import REPEATED_ARGUMENTS
 
 LARGE_BODY_BYTES = 64 * 1024
@@ -16,7 +25,7 @@ LARGE_BODY_BYTES = 64 * 1024
 
 
 class ReadWholeBody:
-    """Refuses a body that is too large, ends early, or has a member of its envelope twice.
+    """Refuses a body that is too large, ends early, has too many values, or has a member of its envelope twice.
 
     The SDK logs a traceback where a client leaves during its upload. Members that are repeated in the arguments of a
     tool are left for the tool server to refuse, by its own kind of error.
@@ -35,10 +44,10 @@ class ReadWholeBody:
             await body(scope, receive, send)
             return
         parsed = await _parsed(body)
-        if parsed is not None and parsed.repeated_in_envelope:
-            await _repeated_response(parsed)(scope, receive, send)
+        if isinstance(parsed, Response):
+            await parsed(scope, receive, send)
             return
-        scope[REPEATED_ARGUMENTS] = parsed.repeated_in_arguments if parsed is not None else ()
+        scope[REPEATED_ARGUMENTS] = parsed.repeated_in_arguments
         await self._app(scope, _replaying(body, receive), send)
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes | Response:
@@ -58,16 +67,21 @@ class ReadWholeBody:
         return bytes(body).removeprefix(UTF8_BOM)
 
 
-async def _parsed(body: bytes) -> ParsedJson | None:
+async def _parsed(body: bytes) -> ParsedJson | Response:
+    """Returns the parsed body; what is no JSON counts as empty, since the SDK refuses it in the client's revision."""
     try:
-        return await asyncio.to_thread(parse_json, body) if len(body) > LARGE_BODY_BYTES else parse_json(body)
+        parsed = await asyncio.to_thread(parse_json, body) if len(body) > LARGE_BODY_BYTES else parse_json(body)
+    except TooManyValues:
+        return _refusal(too_many_values_error())
     except ValueError:
-        return None  # the SDK answers it, in the form of the client's revision
+        return ParsedJson(value=None, repeated_in_envelope=(), repeated_in_arguments=())
+    if parsed.repeated_in_envelope:
+        request_id = parsed.value.get("id") if isinstance(parsed.value, dict) else None
+        return _refusal(repeated_error(parsed.repeated_in_envelope, request_id))
+    return parsed
 
 
-def _repeated_response(parsed: ParsedJson) -> Response:
-    request_id = parsed.value.get("id") if isinstance(parsed.value, dict) else None
-    error = repeated_error(parsed.repeated_in_envelope, request_id)
+def _refusal(error: JSONRPCError) -> Response:
     return Response(encode_message(error), 400, media_type="application/json")
 
 

@@ -19,7 +19,15 @@ import mcp_types
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.shared.message import ServerMessageMetadata, SessionMessage
 
-from llm_relay.mcp.json_rpc import encode_message, max_request_bytes, parse_json, repeated_error
+from llm_relay.mcp.json_rpc import (
+    TooManyValues,
+    encode_message,
+    error_message,
+    max_request_bytes,
+    parse_json,
+    repeated_error,
+    too_many_values_error,
+)
 from llm_relay.mcp.request_scope import REPEATED_ARGUMENTS
 from llm_relay.mcp.stdio.background_writer import BackgroundWriter
 from llm_relay.mcp.stdio.line_reader import LineReader, LineTooLong
@@ -97,13 +105,16 @@ class StdioConnection:
 
     async def _receive_line(self, line: bytes | LineTooLong) -> None:
         if isinstance(line, LineTooLong):
-            await self._answer(_error(mcp_types.INVALID_REQUEST, "Message too large (MAX_MESSAGE_BYTES)"))
+            await self._answer(error_message(mcp_types.INVALID_REQUEST, "Message too large (MAX_MESSAGE_BYTES)"))
             return
         try:
             parsed = parse_json(line)
             message = mcp_types.jsonrpc_message_adapter.validate_python(parsed.value, by_name=False)
+        except TooManyValues:
+            await self._answer(too_many_values_error())
+            return
         except ValueError:
-            await self._answer(_error(mcp_types.PARSE_ERROR, "Parse error"))
+            await self._answer(error_message(mcp_types.PARSE_ERROR, "Parse error"))
             return
         if parsed.repeated_in_envelope:
             await self._answer(repeated_error(parsed.repeated_in_envelope, getattr(message, "id", None)))
@@ -157,7 +168,3 @@ def _take_standard_streams() -> tuple[int, int]:
     os.close(nothing)
     os.dup2(2, 1)
     return wire_in, wire_out
-
-
-def _error(code: int, message: str) -> mcp_types.JSONRPCError:
-    return mcp_types.JSONRPCError(jsonrpc="2.0", id=None, error=mcp_types.ErrorData(code=code, message=message))

@@ -11,6 +11,7 @@ from llm_relay.addresses import listen
 from llm_relay.http.serving import create_server
 from llm_relay.http.slow_bodies import BodyInTime
 from llm_relay.mcp.http.whole_body import ReadWholeBody
+from llm_relay.mcp.json_rpc import MAX_VALUES
 from tests.support.mcp_http import ACCEPT, INITIALIZE, MODERN, TIMEOUT_S, client, message_in, modern_call, open_session
 from tests.support.programs import Program
 
@@ -92,3 +93,17 @@ async def test_a_byte_order_mark_is_skipped(server_a: Program) -> None:
     async with client(server_a) as http:
         opened = await http.post("/mcp", content=b"\xef\xbb\xbf" + json.dumps(INITIALIZE).encode())
     assert message_in(opened)["id"] == 0
+
+
+async def test_a_body_with_too_many_values_is_refused_before_it_is_read(server_a: Program) -> None:
+    arguments = {f"k{number}": 0 for number in range(MAX_VALUES // 2 + 1)}
+    async with client(server_a, **MODERN) as http:
+        refusal = await http.post("/mcp", json=modern_call(**arguments))
+    assert refusal.status_code == 400
+    assert refusal.json()["error"]["message"] == f"Invalid Request: more than {MAX_VALUES} values"
+
+
+async def test_a_long_text_has_one_value(server_a: Program) -> None:
+    async with client(server_a, **MODERN) as http:
+        answer = await http.post("/mcp", json=modern_call(message=",:" * MAX_VALUES))
+    assert not message_in(answer)["result"]["isError"]

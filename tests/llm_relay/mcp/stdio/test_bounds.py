@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_relay.mcp.json_rpc import max_request_bytes
+from llm_relay.mcp.json_rpc import MAX_VALUES, max_request_bytes
 from llm_relay.mcp.stdio.connection import MAX_UNANSWERED
 from llm_relay.mcp.stdio.line_reader import READ_BYTES, LineReader, LineTooLong
 from llm_relay.mcp.stdio.unanswered import UnansweredRequests
@@ -54,6 +54,13 @@ async def test_a_line_that_is_too_long_is_answered_and_skipped(tmp_path: Path) -
         assert "MAX_MESSAGE_BYTES" in refusal["error"]["message"]
         await server.send("ping", {}, 2)
         assert (await server.answer(2))["result"] == {}
+
+
+async def test_a_line_with_too_many_values_is_answered(tmp_path: Path) -> None:
+    async with stdio_server(tmp_path, "server_a", SERVER_B_TARGET=NOWHERE) as server:
+        await server.initialize()
+        await server.call(1, "send_message", {f"k{number}": 0 for number in range(MAX_VALUES)})
+        assert "values" in (await server.answer(None))["error"]["message"]
 
 
 LONG = b"y" * READ_BYTES * 3
