@@ -44,6 +44,9 @@ class Text:
 class Working:
     """The provider works and has nothing to show: it reasons, or says that it is still there."""
 
+    reasoning: str = ""
+    """More of its reasoning, where it shows that. It is no part of the answer; it counts where usage is estimated."""
+
 
 @dataclass(frozen=True, slots=True)
 class WholeAnswer:

@@ -157,9 +157,7 @@ async def test_a_failure_before_the_first_word_has_its_reason(
     assert KEY not in str(refusal.value)
 
 
-@pytest.mark.parametrize(
-    "kind", [FaultKind.CUT, FaultKind.RESET, FaultKind.NO_END, FaultKind.MALFORMED, FaultKind.DONE_WITHOUT_FINISH]
-)
+@pytest.mark.parametrize("kind", [FaultKind.CUT, FaultKind.RESET, FaultKind.NO_END, FaultKind.MALFORMED])
 async def test_a_stream_that_the_provider_cuts_short_is_an_error_and_never_an_end(
     door: Door, stack: Stack, kind: FaultKind
 ) -> None:

@@ -6,16 +6,22 @@ from collections.abc import AsyncIterator
 import pytest
 
 from llm_relay.errors import RelayError
-from llm_relay.messages import Accuracy, Prompt, Usage
+from llm_relay.messages import Accuracy, FinishReason, Prompt, Usage
 from server_b.providers.base import Defaults, Ending, Piece, Text
 from server_b.providers.openai.provider import OpenAIProvider
 from tests.standins.openai import OpenAIStandIn
+from tests.support.gathered import whole_answer
 
 KEY = "sk-canary314159"
 SAID = "canary271828"
 PROMPT = Prompt(message=f"say {SAID}")
 COUNTED = Usage(input_tokens=11, output_tokens=4, accuracy=Accuracy.EXACT)
 """What the stand-in counts by default."""
+
+
+def ended(reason: FinishReason = FinishReason.STOP, usage: Usage | None = COUNTED) -> Ending:
+    """Makes the ending of the stand-in's answers."""
+    return Ending(reason, usage, "default")
 
 
 def create_provider(base_url: str, *, api_key: str = KEY, default_model: str = "gpt-4o") -> OpenAIProvider:
@@ -55,5 +61,5 @@ async def said_before_failing(provider: OpenAIProvider) -> tuple[str, RelayError
 async def failure(provider: OpenAIProvider, prompt: Prompt = PROMPT) -> RelayError:
     """Asks for a whole answer; returns the error."""
     with pytest.raises(RelayError) as raised:
-        await provider.complete(prompt)
+        await whole_answer(provider, prompt)
     return raised.value

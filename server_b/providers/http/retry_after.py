@@ -1,20 +1,105 @@
-"""How long a server asks its clients to wait."""
+"""How long a provider asks to wait, wherever it says so: headers, the error's details, its text."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-MAX_RETRY_AFTER_S = 86_400.0
+MAX_WAIT_S = 86_400.0
+_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_PART = re.compile(
+    r"(\d+(?:\.\d+)?)\s*(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)(?![a-z])"
+)
+_IN_TEXT = re.compile(
+    r"\b(?:try again|retry|wait|available again|resets?)\b[^.\n]{0,40}?\b(?:in|after|for|of)\s+"
+    rf"((?:{_PART.pattern}[\s,]*(?:and\s+)?)+)"
+)
+_NAMES = ("retrydelay", "retryafter", "retryafterms", "retryafterseconds", "retryafters", "retryafterinseconds")
+_EPOCH_S = 10**9
+"""A larger number of seconds is a moment, not a duration."""
+_EPOCH_MS = 10**12
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
     """Reads how long to wait, in seconds from 0 to a day; None: nothing sensible is said."""
-    milliseconds, stated = headers.get("retry-after-ms", ""), headers.get("retry-after", "")
-    for seconds in (_number(milliseconds, 0.001), _number(stated, 1), _seconds_until(stated)):
-        if seconds is not None and 0 <= seconds <= MAX_RETRY_AFTER_S:
-            return seconds
+    named = {name.lower(): value.strip() for name, value in headers.items()}
+    stated = named.get("retry-after", "")
+    return _sensible(
+        _number(named.get("retry-after-ms", ""), 0.001),
+        _number(stated, 1.0),
+        duration_s(stated),
+        _until(stated),
+        _until_reset(named),
+    )
+
+
+def wait_from_member(name: str, value: object) -> float | None:
+    """Reads a member of an error's details, such as Google's retryDelay; None: it says nothing about waiting."""
+    name = name.lower().replace("_", "").replace("-", "")
+    if name not in (
+        "retrydelay",
+        "retryafter",
+        "retryafterms",
+        "retryafterseconds",
+        "retryafters",
+        "retryafterinseconds",
+    ):
+        return None
+    if isinstance(value, Mapping):  # a protobuf Duration
+        value = value.get("seconds")
+    text = str(value).strip().lower()
+    return _sensible(_number(text, 0.001 if name.endswith("ms") else 1.0), duration_s(text))
+
+
+def wait_from_text(text: str) -> float | None:
+    """Reads `Please try again in 6m1.2s` and its like, in lower case; None: nothing sensible is said."""
+    found = _IN_TEXT.search(text)
+    return _sensible(duration_s(found[1])) if found else None
+
+
+def duration_s(text: str) -> float | None:
+    """Adds up durations such as `1m26.4s`, `20ms` or `6 seconds`; None: there is none, or something else too."""
+    text = text.lower()
+    if re.sub(r"[\s,]|and", "", _PART.sub("", text)):
+        return None
+    parts = [float(number) * _unit_s(unit) for number, unit in _PART.findall(text)]
+    return sum(parts) if parts else None
+
+
+def _unit_s(unit: str) -> float:
+    return _UNITS_S["ms" if unit.startswith(("ms", "milli")) else unit[0]]
+
+
+def _until_reset(headers: Mapping[str, str]) -> float | None:
+    """Reads x-ratelimit-reset and its kin; of several limits the ones that are used up count, else the nearest."""
+    waits: list[float] = []
+    used_up: list[float] = []
+    for name, value in headers.items():
+        if "ratelimit" in name and "reset" in name and (wait_s := _moment(value)) is not None:
+            remaining = name.replace("reset", "remaining")
+            (used_up if headers.get(remaining, "").strip() == "0" else waits).append(wait_s)
+    return max(used_up) if used_up else min(waits, default=None)
+
+
+def _moment(text: str) -> float | None:
+    number = _number(text, 1.0)
+    if number is None:
+        return next((wait for wait in (duration_s(text), _until(text)) if wait is not None), None)
+    if number >= _EPOCH_S:
+        moment_s = number / 1000 if number >= _EPOCH_MS else number
+        return max(0.0, moment_s - datetime.now(UTC).timestamp())
+    return number
+
+
+def _until(date: str) -> float | None:
+    for parse in (parsedate_to_datetime, datetime.fromisoformat):
+        try:
+            moment = parse(date)
+        except (ValueError, TypeError):
+            continue
+        return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
     return None
 
 
@@ -25,9 +110,9 @@ def _number(text: str, unit_s: float) -> float | None:
         return None
 
 
-def _seconds_until(date: str) -> float | None:
-    try:
-        moment = parsedate_to_datetime(date)
-    except ValueError:
-        return None
-    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+def _sensible(*waits_s: float | None) -> float | None:
+    return next(iter(_in_range(waits_s)), None)
+
+
+def _in_range(waits_s: tuple[float | None, ...]) -> Iterator[float]:
+    return (wait_s for wait_s in waits_s if wait_s is not None and 0 <= wait_s <= MAX_WAIT_S)

@@ -1,8 +1,4 @@
-"""The way to OpenAI, or to a server that speaks as it does.
-
-The openai SDK's own client cost more for a request than all else that the relay does for one, and its import more
-than the rest of a start; it asks the tests' stand-in instead, to prove that one true.
-"""
+"""Requests to OpenAI, or to a server that speaks as it does."""
 
 from __future__ import annotations
 
@@ -14,14 +10,12 @@ from llm_relay import VERSION
 from llm_relay.errors import RelayError
 from server_b.providers.http.client import HttpClient
 from server_b.providers.http.response import Response
-from server_b.providers.openai.errors import BadStatus
+from server_b.providers.openai.failure import Failed, failure_of_response
 
 VENDOR_URL = "https://api.openai.com/v1"
-MAX_DOCUMENT_BYTES = 64 * 2**20
-"""The largest whole answer."""
-LISTING = {"Accept": "application/json"}
-COMPLETION = {"Accept": "application/json", "Content-Type": "application/json"}
-STREAM = {"Accept": "text/event-stream", "Content-Type": "application/json"}
+MAX_ERROR_BYTES = 2**20
+_LISTING = {"Accept": "application/json"}
+_COMPLETION = {"Accept": "text/event-stream, application/json", "Content-Type": "application/json"}
 
 
 class OpenAIClient:
@@ -35,37 +29,36 @@ class OpenAIClient:
             self.base_url,
             headers={
                 "Authorization": f"Bearer {key}",
-                # Compressed, the words of a stream would wait in the server for more of their kind.
+                # A compressed stream would wait in the server for more text to compress.
                 "Accept-Encoding": "identity",
                 "User-Agent": f"grpc-llm-relay/{VERSION}",
             },
         )
 
-    async def complete(self, body: bytes, *, stream: bool) -> Response:
-        """Asks for a chat completion; returns the answer, to be closed, when its head has come.
+    async def complete(self, body: bytes) -> Response:
+        """Asks for a chat completion; returns the response, to be closed, when its head has come.
 
-        Raises BadStatus, or what HttpClient raises.
+        Raises Failed where the status is no success, or what HttpClient raises.
         """
-        headers = STREAM if stream else COMPLETION
-        return await _good(await self._http.ask("POST", self._completions, headers, body))
+        return await _good(await self._http.ask("POST", self._completions, _COMPLETION, body))
 
     async def list_models(self) -> Response:
         """Asks for the list of models; returns and raises as `complete` does."""
-        return await _good(await self._http.ask("GET", self._models, LISTING))
+        return await _good(await self._http.ask("GET", self._models, _LISTING))
 
     async def close(self) -> None:
         """Closes the connections."""
         await self._http.close()
 
 
-async def _good(answer: Response) -> Response:
-    if answer.status // 100 == 2:
-        return answer
-    with contextlib.closing(answer):
+async def _good(response: Response) -> Response:
+    if response.status // 100 == 2:
+        return response
+    with contextlib.closing(response):
         body = b""
         with contextlib.suppress(RelayError):  # the status says enough
-            body = await answer.read(MAX_DOCUMENT_BYTES)
-    raise BadStatus(answer.status, answer.headers, body)
+            body = await response.read(MAX_ERROR_BYTES)
+    raise Failed(failure_of_response(response.status, response.headers, body))
 
 
 def _checked_key(api_key: str) -> str:
@@ -76,16 +69,17 @@ def _checked_key(api_key: str) -> str:
             "takes no key), or AI_PROVIDER=mock"
         )
     if not (key.isascii() and key.isprintable()):
-        raise ValueError("OPENAI_API_KEY: holds characters that no key has: copy it again")
+        raise ValueError("OPENAI_API_KEY: contains characters that no key has: copy it again")
     return key
 
 
 def _checked_url(base_url: str) -> str:
     try:
         url = URL(base_url.strip() or VENDOR_URL)
-    except ValueError as error:
-        raise ValueError("OPENAI_BASE_URL: is not a URL") from error
-    if url.scheme not in ("http", "https") or not url.host:
+        scheme, host = url.scheme, url.host
+    except ValueError:
+        raise ValueError("OPENAI_BASE_URL: is not a URL: write one such as http://127.0.0.1:8080/v1") from None
+    if scheme not in ("http", "https") or not host:
         raise ValueError("OPENAI_BASE_URL: must begin with http:// or https://, such as http://127.0.0.1:8080/v1")
     if url.user or url.password or url.query_string or url.fragment:
         raise ValueError("OPENAI_BASE_URL: must have no user name, query or fragment")

@@ -1,24 +1,33 @@
-"""OpenAI, and every server that speaks its chat completions; what it says is read from its bytes."""
+"""OpenAI, and every server that speaks its chat completions."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 
 import orjson
 
-from llm_relay.errors import UnknownModel
+from llm_relay.errors import ProviderRejected, RelayError
 from llm_relay.messages import Models, Prompt
-from server_b.providers.base import Completion, Defaults, Piece, WholeAnswer
-from server_b.providers.http.response import Response
-from server_b.providers.openai.answer import StreamReader, completion_from_wire, model_names_from_wire
-from server_b.providers.openai.client import MAX_DOCUMENT_BYTES, OpenAIClient
-from server_b.providers.openai.errors import BadStatus, error_before_answer
-from server_b.providers.openai.request import Refusals, refused_parameter, request_body
+from server_b.providers.base import Defaults, Opening, Piece, WholeAnswer
+from server_b.providers.openai.answer import AnswerReader
+from server_b.providers.openai.client import OpenAIClient
+from server_b.providers.openai.errors import error_of, field_error
+from server_b.providers.openai.failure import Failed, Failure
+from server_b.providers.openai.models import model_names_from_wire
+from server_b.providers.openai.refusals import Refusals, change_for, refused_field
+from server_b.providers.openai.request import request_body
+
+MAX_LIST_BYTES = 64 * 2**20
+END_WAIT_S = 5.0
+"""How long counts and the end mark may take once the provider has said why its answer ends."""
+_NO_LIST_STATUSES = (404, 405, 410, 501)
+"""How servers answer that do not list their models."""
 
 
 class OpenAIProvider:
-    """Completes prompts by POST /chat/completions."""
+    """Answers prompts by POST /chat/completions."""
 
     def __init__(self, *, api_key: str, base_url: str, default_model: str, defaults: Defaults) -> None:
         """An empty `base_url` is the vendor's; raises ValueError that names the variable if one is not usable."""
@@ -42,70 +51,79 @@ class OpenAIProvider:
         """The base URL that is asked."""
         return self._client.base_url
 
-    async def complete(self, prompt: Prompt) -> Completion:
-        """Answers a prompt whole; raises a RelayError."""
-        model = self._model(prompt)
-        with contextlib.closing(await self._ask(prompt, model, stream=False)) as answer:
-            return completion_from_wire(await answer.read(MAX_DOCUMENT_BYTES), model)
-
     async def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:
-        """Yields one Opening, Texts and, unless the stream was cut, one Ending; raises a RelayError."""
-        if whole:
-            yield WholeAnswer()
-            for piece in (await self.complete(prompt)).pieces():
-                yield piece
-            return
-        model = self._model(prompt)
-        reader = StreamReader(model)
-        with contextlib.closing(await self._ask(prompt, model, stream=True)) as answer:
-            async for chunk in answer.chunks():
+        """Yields one Opening, Texts and one Ending; raises a RelayError.
+
+        What the model refuses of the request, and the caller did not ask for, is left out and asked again.
+        """
+        del whole  # asked for as a stream all the same
+        model = prompt.model if prompt.model and prompt.model.strip() else self._default_model
+        refused = lasting = self._refusals.of(model)
+        while True:
+            if "stream" in refused:
+                yield WholeAnswer()
+            body = request_body(prompt, model, self._defaults, refused)
+            reader = AnswerReader(model)
+            opened = False
+            try:
+                async with contextlib.aclosing(self._answer(body, reader)) as pieces:
+                    async for piece in pieces:
+                        if isinstance(piece, Opening):
+                            opened = True
+                            self._refusals.remember(model, lasting | {"stream"} if reader.is_whole else lasting)
+                        yield piece
+            except Failed as failed:
+                change = None if opened else change_for(failed.failure, body, prompt, self._defaults)
+                if change is None or change.names <= refused:
+                    raise _error(failed.failure, prompt) from failed
+                refused |= change.names
+                lasting = lasting | change.names if change.lasts else lasting
+            else:
+                return
+
+    async def _answer(self, body: dict[str, object], reader: AnswerReader) -> AsyncGenerator[Piece, None]:
+        """Sends one request and yields its answer; raises Failed, or a RelayError."""
+        with contextlib.closing(await self._client.complete(orjson.dumps(body))) as response:
+            chunks = response.chunks()
+            while (chunk := await _next(chunks, END_WAIT_S if reader.has_finish_reason else None)) is not None:
                 for piece in reader.read(chunk):
                     yield piece
-                if reader.complete:
-                    await answer.drain()
+                if reader.ended:
+                    await response.drain()
                     break
-        if reader.ending is not None:
-            yield reader.ending
+            for piece in reader.end():
+                yield piece
 
     async def list_models(self) -> Models:
         """Lists the server's models, and the default one; raises a RelayError."""
-        names: set[str] = set()
-        note = ""
+        names: frozenset[str] = frozenset()
         try:
-            names = await self._list_models()
-        except UnknownModel:
-            note = "this server does not list its models"
+            with contextlib.closing(await self._client.list_models()) as response:
+                names = model_names_from_wire(await response.read(MAX_LIST_BYTES))
+        except Failed as failed:
+            if failed.failure.status not in _NO_LIST_STATUSES:
+                raise error_of(failed.failure) from failed
         listed = tuple(sorted({*names, self._default_model}))
+        note = "" if names else "this server does not list its models"
         return Models(provider=self.name, models=listed, default_model=self._default_model, note=note)
-
-    async def _list_models(self) -> set[str]:
-        try:
-            answer = await self._client.list_models()
-        except BadStatus as error:
-            raise error_before_answer(error) from error
-        with contextlib.closing(answer):
-            return model_names_from_wire(await answer.read(MAX_DOCUMENT_BYTES))
 
     async def close(self) -> None:
         """Closes the connections."""
         await self._client.close()
 
-    def _model(self, prompt: Prompt) -> str:
-        return prompt.model if prompt.model and prompt.model.strip() else self._default_model
 
-    async def _ask(self, prompt: Prompt, model: str, *, stream: bool) -> Response:
-        """Sends a prompt, again without what the model refuses, and returns the open answer."""
-        known = refused = self._refusals.of(model)
-        while True:
-            body = request_body(prompt, model, self._defaults, refused, stream=stream)
-            try:
-                answer = await self._client.complete(orjson.dumps(body), stream=stream)
-            except BadStatus as error:
-                parameter = refused_parameter(error, body, prompt)
-                if parameter is None or parameter in refused:
-                    raise error_before_answer(error) from error
-                refused |= {parameter}
-            else:
-                if refused != known:
-                    self._refusals.remember(model, refused)
-                return answer
+async def _next(chunks: AsyncGenerator[bytes, None], within_s: float | None) -> bytes | None:
+    """Returns the next part of a body; None at its end, or when it does not come in time."""
+    if within_s is None:
+        return await anext(chunks, None)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            return await anext(chunks, None)
+    return None
+
+
+def _error(failure: Failure, prompt: Prompt) -> RelayError:
+    error = error_of(failure)
+    if isinstance(error, ProviderRejected) and (field := refused_field(failure, prompt)):
+        return field_error(field, failure)
+    return error

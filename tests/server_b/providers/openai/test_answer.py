@@ -1,180 +1,344 @@
-"""OpenAI's answers read from bytes, as they are written by the vendor and by compatible servers."""
+"""Answers read from bytes, in every form in which the vendor and compatible servers write them."""
 
+import itertools
 from collections.abc import Iterable
+from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from llm_relay.errors import ProviderProtocol, ProviderUnavailable
+from llm_relay.errors import ProviderProtocol, RelayError
 from llm_relay.messages import Accuracy, FinishReason, Usage
 from server_b.providers.base import Ending, Opening, Piece, Text, Working
-from server_b.providers.openai.answer import MAX_EVENT_BYTES, EventSplitter, StreamReader, completion_from_wire
+from server_b.providers.openai.answer import AnswerReader
+from server_b.providers.openai.errors import error_of
+from server_b.providers.openai.failure import Failed
 
-STREAM = (
-    b": hello\n\n"
-    b'event: x\r\nid: 7\r\ndata: {"a":\r\ndata: 1}\r\n\r\n'
-    b'data:"w\xc3\xb6rld"\n\n\n\n'
-    b"retry: 5\n\n"
-    b"data: [DONE]\n\n"
-)
-EVENTS = [b' {"a":\r\n 1}\r', b'"w\xc3\xb6rld"', b" [DONE]"]
+DONE = b"data: [DONE]\n\n"
+COUNTS = {"prompt_tokens": 3, "completion_tokens": 2}
+COUNTED = Usage(input_tokens=3, output_tokens=2, accuracy=Accuracy.EXACT)
 
 
-def event(delta: object, finish_reason: str | None = None, **more: object) -> bytes:
+def event(delta: object, finish_reason: object = None, **more: object) -> bytes:
     choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
     return b"data: %b\n\n" % orjson.dumps({"model": "m", "choices": [choice], **more})
 
 
-def read(*blocks: bytes) -> tuple[list[Piece], Ending | None]:
-    reader = StreamReader("asked")
-    pieces = [piece for block in blocks for piece in reader.read(block)]
-    return pieces, reader.ending
+def said(text: str) -> bytes:
+    return event({"content": text})
+
+
+def finished(reason: object = "stop") -> bytes:
+    return event({}, reason)
+
+
+def document(message: object, finish_reason: object = "stop", **more: object) -> bytes:
+    choice = {"index": 0, "message": message, "finish_reason": finish_reason}
+    return orjson.dumps({"model": "m", "object": "chat.completion", "choices": [choice], **more})
+
+
+def in_many_lines(body: bytes) -> bytes:
+    return orjson.dumps(orjson.loads(body), option=orjson.OPT_INDENT_2)
+
+
+def read(*blocks: bytes) -> list[Piece]:
+    reader = AnswerReader("asked")
+    pieces: list[Piece] = []
+    for block in blocks:
+        pieces.extend(reader.read(block))
+    pieces.extend(reader.end())
+    return pieces
+
+
+def outcome(*blocks: bytes) -> tuple[str, object, type[RelayError] | None]:
+    """Returns the text, how it ended, and the error if it failed."""
+    reader, text, ending = AnswerReader("asked"), "", None
+    try:
+        for block in [*blocks, None]:
+            for piece in reader.end() if block is None else reader.read(block):
+                text += piece.text if isinstance(piece, Text) else ""
+                ending = piece if isinstance(piece, Ending) else None
+    except Failed as failed:
+        return text, None, type(error_of(failed.failure))
+    except RelayError as error:
+        return text, None, type(error)
+    return text, ending, None
 
 
 def texts(pieces: Iterable[Piece]) -> list[tuple[str, int]]:
     return [(piece.text, piece.count) for piece in pieces if isinstance(piece, Text)]
 
 
-@pytest.mark.parametrize("size", range(1, len(STREAM) + 1))
-def test_events_are_the_same_wherever_the_stream_is_cut(size: int) -> None:
-    splitter = EventSplitter()
-    blocks = [STREAM[start : start + size] for start in range(0, len(STREAM), size)]
-    assert [data for block in blocks for data in splitter.split(block)] == EVENTS
+STOPPED = Ending(FinishReason.STOP, None)
 
 
-def test_an_event_that_is_not_ended_is_not_given() -> None:
-    splitter = EventSplitter()
-    assert splitter.split(b"data: 1\n") == []
-    assert splitter.split(b"\n") == [b" 1"]
-
-
-def test_an_event_without_end_is_refused() -> None:
-    splitter = EventSplitter()
-    assert splitter.split(bytes(MAX_EVENT_BYTES)) == []
-    with pytest.raises(ProviderProtocol):
-        splitter.split(b"0")
+# Pieces.
 
 
 def test_a_block_of_many_events_is_one_text_with_their_number() -> None:
-    pieces, ending = read(event({"role": "assistant", "content": ""}) + event({"content": "a"}) * 3)
-    assert pieces == [Opening("m"), Text("aaa", 3)]
-    assert ending is None
-
-
-def test_a_refusal_is_text() -> None:
-    pieces, ending = read(event({"refusal": "I "}), event({"refusal": "won't"}, "stop"))
-    assert texts(pieces) == [("I ", 1), ("won't", 1)]
-    assert ending == Ending(FinishReason.STOP, None)
-
-
-@pytest.mark.parametrize(
-    "delta", [None, {}, {"content": None}, {"content": ""}, {"tool_calls": []}, {"reasoning_content": "hm"}]
-)
-def test_a_delta_without_text_is_no_text(delta: object) -> None:
-    pieces, _ = read(event(delta))
-    assert pieces == [Opening("m")]
+    reader = AnswerReader("asked")
+    assert list(reader.read(event({"role": "assistant", "content": ""}) + said("a") * 3)) == [
+        Opening("m"),
+        Text("aaa", 3),
+    ]
 
 
 def test_what_has_no_text_is_a_sign_of_life() -> None:
-    pieces, _ = read(event({"content": "a"}), event({"reasoning_content": "hm"}), b": still here\n\n")
-    assert pieces == [Opening("m"), Text("a"), Working(), Working()]
+    reader = AnswerReader("asked")
+    blocks = [said("a"), event({"reasoning_content": "hm"}), b": still here\n\n", b"data:\n\n", event({"content": ""})]
+    pieces = [piece for block in blocks for piece in reader.read(block)]
+    assert pieces == [Opening("m"), Text("a"), Working("hm"), Working(), Working(), Working()]
 
 
 def test_an_event_before_the_first_choice_does_not_open_the_answer() -> None:
+    reader = AnswerReader("asked")
     filters = b'data: {"model":"","choices":[],"prompt_filter_results":[]}\n\n'
-    assert read(filters) == ([Working()], None)
-    assert read(filters, event({"content": "a"}))[0] == [Working(), Opening("m"), Text("a")]
+    assert list(reader.read(filters)) == [Working()]
+    assert list(reader.read(said("a"))) == [Opening("m"), Text("a")]
 
 
-def test_a_stream_that_names_no_model_has_the_one_asked_for() -> None:
-    pieces, _ = read(event({"content": "a"}, model=None))
-    assert pieces[0] == Opening("asked")
-
-
-@pytest.mark.parametrize("finish_reason", ["", None])
-def test_an_empty_finish_reason_is_none(finish_reason: str | None) -> None:
-    assert read(event({"content": "a"}, finish_reason))[1] is None
-
-
-def test_a_finish_reason_is_kept_when_later_events_have_none() -> None:
-    assert read(event({}, "length"), event({}))[1] == Ending(FinishReason.LENGTH, None)
-
-
-def test_usage_may_come_with_the_finish_reason_after_it_or_with_every_event() -> None:
-    counts = {"prompt_tokens": 3, "completion_tokens": 2}
-    expected = Ending(FinishReason.STOP, Usage(input_tokens=3, output_tokens=2, accuracy=Accuracy.EXACT))
-    after = b'data: {"choices":[],"usage":%b}\n\n' % orjson.dumps(counts)
-    assert read(event({}, "stop", usage=counts))[1] == expected
-    assert read(event({}, "stop", usage=None), after)[1] == expected
-    assert read(event({}, usage={**counts, "completion_tokens": 1}), event({}, "stop", usage=counts))[1] == expected
-
-
-@pytest.mark.parametrize(
-    "usage", [{}, "many", [1], {"prompt_tokens": "3"}, {"prompt_tokens": -1}, {"completion_tokens": True}]
-)
-def test_a_usage_that_counts_nothing_is_none(usage: object) -> None:
-    assert read(event({}, "stop", usage=usage))[1] == Ending(FinishReason.STOP, None)
-
-
-def test_details_of_usage_that_are_no_numbers_are_unknown() -> None:
-    usage = {"prompt_tokens": 3, "prompt_tokens_details": [], "completion_tokens_details": {"reasoning_tokens": 1e3}}
-    expected = Usage(input_tokens=3, accuracy=Accuracy.EXACT)
-    assert read(event({}, "stop", usage=usage))[1] == Ending(FinishReason.STOP, expected)
-
-
-def test_nothing_after_the_end_mark_is_heeded() -> None:
-    reader = StreamReader("asked")
-    pieces = list(reader.read(event({"content": "a"}, "stop") + b"data: [DONE]\n\n" + event({"content": "b"})))
-    assert texts(pieces) == [("a", 1)]
-    assert reader.complete
-
-
-MALFORMED = [
-    b"{",
-    b"[]",
-    b"1",
-    b'"\xff"',
-    b'{"choices":1}',
-    b'{"choices":{"0":1}}',
-    b'{"choices":["a"]}',
-    b'{"choices":[{"delta":"a"}]}',
-    b'{"choices":[{"delta":{"content":["a"]}}]}',
-    b'{"choices":[{"delta":{"content":1}}]}',
-    b'{"choices":[{"finish_reason":["stop"]}]}',
-    b"[" * 5000,
-]
-
-
-@pytest.mark.parametrize("data", MALFORMED)
-def test_an_event_of_another_shape_is_a_protocol_error(data: bytes) -> None:
-    with pytest.raises(ProviderProtocol):
-        read(b"data: %b\n\n" % data)
+def test_an_answer_that_names_no_model_has_the_one_asked_for() -> None:
+    assert read(event({"content": "a"}, "stop", model=None))[0] == Opening("asked")
 
 
 def test_what_came_before_an_error_in_one_block_is_given_first() -> None:
-    given = StreamReader("asked").read(event({"content": "a"}) + b'data: {"error":{"code":502}}\n\n')
-    assert [next(given), next(given)] == [Opening("m"), Text("a")]
-    with pytest.raises(ProviderUnavailable):
-        next(given)
+    given_first = AnswerReader("asked").read(said("a") + b'data: {"error":{"code":502}}\n\n')
+    assert [next(given_first), next(given_first)] == [Opening("m"), Text("a")]
+    with pytest.raises(Failed):
+        next(given_first)
 
 
-WHOLE = {"model": "m", "choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]}
+def test_nothing_after_the_end_mark_is_heeded() -> None:
+    reader = AnswerReader("asked")
+    pieces = list(reader.read(event({"content": "a"}, "stop") + DONE + said("b")))
+    assert texts(pieces) == [("a", 1)]
+    assert reader.ended
 
 
-def test_a_whole_answer_without_text_is_empty() -> None:
-    for message in ({"content": None}, {}, None):
-        body = orjson.dumps({**WHOLE, "choices": [{"message": message, "finish_reason": "tool_calls"}]})
-        completion = completion_from_wire(body, "asked")
-        assert (completion.text, completion.finish_reason) == ("", FinishReason.OTHER)
+# Good answers in unusual forms.
+
+GOOD = {
+    "as OpenAI": (event({"role": "assistant", "content": ""}), said("Hi"), said("!"), finished(), DONE),
+    "BOM": (b"\xef\xbb\xbf" + said("Hi"), said("!"), finished(), DONE),
+    "heartbeats": (b"data:\n\n", said("Hi"), b"data: \n\n", b"event: ping\ndata:\n\n", said("!"), finished(), DONE),
+    "heartbeats in JSON": (b'data: {"type":"ping"}\n\n', said("Hi!"), b"data: {}\n\n", finished(), DONE),
+    "last event ends in one newline": (said("Hi"), event({"content": "!"}, "stop")[:-1]),
+    "last event ends in none": (said("Hi"), event({"content": "!"}, "stop")[:-2]),
+    "no end mark": (said("Hi!"), finished()),
+    "one newline between events": tuple(one[:-1] for one in (said("Hi"), said("!"), finished(), DONE)),
+    "typed parts": (
+        event({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}]}),
+        event({"content": [{"type": "text", "text": "H"}, {"type": "text", "text": "i"}]}),
+        said("!"),
+        finished(),
+        DONE,
+    ),
+    "Databricks' reasoning": (
+        event({"content": [{"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}]}]}),
+        event({"content": [{"type": "output_text", "text": "Hi!"}]}),
+        finished(),
+    ),
+    "one part without a list": (event({"content": {"type": "text", "text": "Hi!"}}), finished()),
+    "strings in a list": (event({"content": ["Hi", "!"]}), finished()),
+    "message for delta": (b'data: {"choices":[{"message":{"content":"Hi!"}}]}\n\n', finished(), DONE),
+    "text for delta": (b'data: {"choices":[{"text":"Hi!","index":0}]}\n\n', finished(), DONE),
+    "delta and the text so far": (
+        b'data: {"choices":[{"delta":{"content":"Hi"},"message":{"content":"Hi"}}]}\n\n',
+        b'data: {"choices":[{"delta":{"content":"!"},"message":{"content":"Hi!"},"finish_reason":"stop"}]}\n\n',
+    ),
+    "a refusal": (event({"refusal": "Hi"}), event({"refusal": "!"}, "stop")),
+    "NaN": (b'data: {"choices":[{"delta":{"content":"Hi!"},"logprobs":NaN}]}\n\n', finished(), DONE),
+    "no delta at the end": (said("Hi!"), b'data: {"choices":[{"index":0,"finish_reason":"stop"}]}\n\n', DONE),
+    "Azure's filter": (
+        b'data: {"model":"","choices":[],"prompt_filter_results":[]}\n\n',
+        said("Hi!"),
+        b'data: {"choices":[{"index":0,"finish_reason":null,"content_filter_results":{}}]}\n\n',
+        finished(),
+        DONE,
+    ),
+    "the end mark quoted": (said("Hi!"), finished(), b'data: "[DONE]"\n\n'),
+    "a list of chunks": (b'data: [{"choices":[{"delta":{"content":"Hi!"},"finish_reason":"stop"}]}]\n\n',),
+    "null choices": (b'data: {"choices":null}\n\n', said("Hi!"), finished(), DONE),
+    "one document": (document({"content": "Hi!"}),),
+    "one document, BOM": (b"\xef\xbb\xbf", document({"content": "Hi!"})),
+    "one document, blank before": (b"\n\n ", document({"content": "Hi!"})),
+    "one document of many lines": (
+        orjson.dumps(orjson.loads(document({"content": "Hi!"})), option=orjson.OPT_INDENT_2),
+    ),
+    "one document, end mark": (document({"content": "Hi!"}), b"\n\ndata: [DONE]\n\n"),
+    "one document of many lines, end mark": (in_many_lines(document({"content": "Hi!"})), b"\n\n" + DONE),
+    "one document, of parts": (document({"content": [{"type": "text", "text": "Hi"}, {"type": "text", "text": "!"}]}),),
+    "one document, delta for message": (
+        document(None)[:-1] + b',"choices":[{"delta":{"content":"Hi!"},"finish_reason":"stop"}]}',
+    ),
+    "one document, NaN": (document({"content": "Hi!"})[:-1] + b',"score":NaN}',),
+    "one document a line": (
+        b'{"choices":[{"delta":{"content":"Hi"}}]}\n',
+        b'{"choices":[{"delta":{"content":"!"},"finish_reason":"stop"}]}\n',
+    ),
+}
 
 
-def test_a_whole_answer_may_be_a_refusal_and_name_no_model() -> None:
-    choice = {"message": {"content": None, "refusal": "I won't"}, "finish_reason": "stop"}
-    completion = completion_from_wire(orjson.dumps({"choices": [choice]}), "asked")
-    assert (completion.text, completion.model, completion.usage) == ("I won't", "asked", None)
+@pytest.mark.parametrize("case", GOOD)
+def test_a_good_answer_is_understood_in_whatever_form(case: str) -> None:
+    assert outcome(*GOOD[case]) == ("Hi!", STOPPED, None)
 
 
-@pytest.mark.parametrize("change", [{"choices": []}, {"choices": None}, {"choices": [{"message": {"content": "Hi"}}]}])
-def test_a_whole_answer_without_finish_reason_is_a_protocol_error(change: dict[str, object]) -> None:
-    with pytest.raises(ProviderProtocol):
-        completion_from_wire(orjson.dumps({**WHOLE, **change}), "asked")
+@pytest.mark.parametrize("case", GOOD)
+def test_an_answer_says_the_same_wherever_it_is_cut(case: str) -> None:
+    body = b"".join(GOOD[case])
+    for size in (1, 2, 3, 5, 7, 100):
+        assert outcome(*(body[start : start + size] for start in range(0, len(body), size))) == ("Hi!", STOPPED, None)
+
+
+# Answers that are damaged, cut or failed.
+
+
+def stream_of(data: bytes) -> bytes:
+    return b"data: %b\n\n" % data
+
+
+MALFORMED = {
+    "half a document": b"{",
+    "a list of numbers": b"[1]",
+    "a number": b"1",
+    "a word": b'"Hi"',
+    "no UTF-8": b'{"choices":[{"delta":{"content":"\xff"}}]}',
+    "choices as a number": b'{"choices":1}',
+    "choices as an object": b'{"choices":{"0":1}}',
+    "a choice as text": b'{"choices":["a"]}',
+    "a delta as text": b'{"choices":[{"delta":"a"}]}',
+    "content as a number": b'{"choices":[{"delta":{"content":1}}]}',
+    "a part as a number": b'{"choices":[{"delta":{"content":[1]}}]}',
+    "a finish reason as a list": b'{"choices":[{"delta":{},"finish_reason":["stop"]}]}',
+    "no choices": b'{"id":"c1","object":"chat.completion.chunk","model":"m"}',
+    "misspelt choices": b'{"id":"c1","cHoices":[{"delta":{"content":"a"}}]}',
+    "no delta": b'{"choices":[{"index":0}]}'.replace(b'"index"', b'"jndex"'),
+    "misspelt delta": b'{"choices":[{"index":0,"dElta":{"content":"a"},"finish_reason":null}]}',
+    "misspelt delta at the end": b'{"choices":[{"index":0,"dElta":{"content":"a"},"finish_reason":"stop"}]}',
+    "nested too deeply": b"[" * 5000,
+    "content nested too deeply": b'{"choices":[{"delta":{"content":%b1%b}}]}' % (b"[" * 50, b"]" * 50),
+}
+
+
+@pytest.mark.parametrize("case", MALFORMED)
+def test_an_event_of_another_shape_is_a_protocol_error_after_what_came_before(case: str) -> None:
+    bad = MALFORMED[case]
+    assert outcome(said("a") + stream_of(bad) + finished() + DONE) == ("a", None, ProviderProtocol)
+    assert outcome(bad) == ("", None, ProviderProtocol)
+
+
+CUT = {
+    "no end at all": said("a"),
+    "amid the last event": said("a") + finished()[:-10],
+    "amid a field's name": said("a") + b"dat",
+    "nothing": b"",
+    "blank": b"\n\n",
+    "the end mark alone": DONE,
+    "comments alone": b": hi\n\n: hi\n\n" + DONE,
+    "heartbeats alone": b"data:\n\n" * 3 + DONE,
+    "unknown fields alone": b"foo: bar\n\n" + DONE,
+    "HTML": b"<!doctype html><p>Sign in</p>",
+    "half a document": document({"content": "a"})[:-5],
+    "a document without finish_reason": document({"content": "a"}, None),
+    "a document without choices": b'{"id":"c1","model":"m"}',
+}
+
+
+@pytest.mark.parametrize("case", CUT)
+def test_an_answer_without_the_providers_own_end_is_a_protocol_error(case: str) -> None:
+    assert outcome(CUT[case])[1:] == (None, ProviderProtocol)
+
+
+def test_the_end_mark_without_a_finish_reason_is_an_end() -> None:
+    assert outcome(said("Hi"), DONE) == ("Hi", Ending(FinishReason.OTHER, None), None)
+
+
+@pytest.mark.parametrize("reason", ["", None])
+def test_an_empty_finish_reason_is_none(reason: str | None) -> None:
+    assert outcome(event({"content": "a"}, reason)) == ("a", None, ProviderProtocol)
+
+
+def test_a_finish_reason_is_kept_when_later_events_have_none() -> None:
+    assert outcome(finished("length"), event({})) == ("", Ending(FinishReason.LENGTH, None), None)
+
+
+# Characters.
+
+
+def test_halves_of_a_surrogate_pair_in_two_deltas_are_one_character() -> None:
+    halves = [b'data: {"choices":[{"delta":{"content":"%b"}}]}\n\n' % half for half in (b"a\\ud83d", b"\\ude00b")]
+    assert outcome(*halves, finished()) == ("a\U0001f600b", STOPPED, None)
+    assert outcome(b"".join(halves), finished()) == ("a\U0001f600b", STOPPED, None)
+
+
+@pytest.mark.parametrize("half", [b"\\ud83d", b"\\ude00"])
+def test_a_half_without_its_other_one_is_no_character(half: bytes) -> None:
+    lone = b'data: {"choices":[{"delta":{"content":"a%b"}}]}\n\n' % half
+    assert outcome(lone, finished()) == ("a\ufffd", STOPPED, None)
+    assert outcome(lone, said("b"), finished()) == ("a\ufffdb", STOPPED, None)
+
+
+# Counts.
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        (event({"content": "a"}, "stop", usage=COUNTS),),
+        (said("a"), event({}, "stop", usage=None), stream_of(orjson.dumps({"choices": [], "usage": COUNTS}))),
+        (said("a"), finished(), stream_of(orjson.dumps({"usage": COUNTS}))),
+        (event({"content": "a"}, usage={**COUNTS, "completion_tokens": 1}), event({}, "stop", usage=COUNTS)),
+        (said("a"), stream_of(orjson.dumps({"choices": [{"delta": {}, "finish_reason": "stop", "usage": COUNTS}]}))),
+        (said("a"), event({}, "stop", x_groq={"usage": COUNTS})),
+        (document({"content": "a"}, usage=COUNTS),),
+    ],
+    ids=["at the end", "after it", "without choices", "everywhere", "in the choice", "in x_groq", "whole"],
+)
+def test_counts_are_found_wherever_they_stand(blocks: tuple[bytes, ...]) -> None:
+    assert outcome(*blocks, *([DONE] if len(blocks) > 1 else [])) == ("a", Ending(FinishReason.STOP, COUNTED), None)
+
+
+@pytest.mark.parametrize("counts", ["many", [1], {}, 7])
+def test_counts_of_another_shape_are_none(counts: object) -> None:
+    assert outcome(event({"content": "a"}, "stop", usage=counts)) == ("a", STOPPED, None)
+
+
+def test_the_service_tier_that_was_used_is_told() -> None:
+    ending = read(event({"content": "a"}, service_tier="auto"), event({}, "stop", service_tier="flex"))[-1]
+    assert ending == Ending(FinishReason.STOP, None, "flex")
+
+
+# Reasoning.
+
+
+@pytest.mark.parametrize(
+    "delta",
+    [
+        {"reasoning_content": "hm"},
+        {"content": None, "reasoning": "hm"},
+        {"content": "", "reasoning_content": "hm", "reasoning": "hm"},
+        {"reasoning": {"content": "hm"}},
+        {"thinking": [{"type": "text", "text": "hm"}]},
+        {"content": [{"type": "thinking", "thinking": "hm"}]},
+        {"content": [{"type": "reasoning_text", "text": "hm"}]},
+    ],
+)
+def test_reasoning_that_is_shown_is_no_text(delta: dict[str, Any]) -> None:
+    pieces = read(event(delta), event({"content": "Hi", "reasoning_content": None}, "stop"))
+    assert pieces == [Opening("m"), Working("hm"), Text("Hi"), STOPPED]
+
+
+TEXTS = [said("a"), said("é"), said("\U0001f600"), b'data: {"choices":[{"delta":{"content":"\\ud83d"}}]}\n\n']
+OTHERS = [event({}), finished(), DONE, b"data:\n\n", b": hi\r\n\r\n", b"\n", b"data: {\n", document({"content": "a"})]
+PARTS = st.sampled_from([*TEXTS, *OTHERS, b'data: {"error":{"code":"429"}}\n\n'])
+
+
+@settings(max_examples=300, deadline=None)
+@given(parts=st.lists(PARTS, max_size=8), places=st.lists(st.integers(0, 1000), max_size=12))
+def test_any_split_into_reads_gives_the_same_answer(parts: list[bytes], places: list[int]) -> None:
+    body = b"".join(parts)
+    edges = sorted({0, len(body), *(place for place in places if place < len(body))})
+    assert outcome(*(body[edge:end] for edge, end in itertools.pairwise(edges))) == outcome(body)

@@ -1,16 +1,15 @@
 """OpenAI's failures over real sockets: each has its class, its message nothing of key, prompt or provider's text."""
 
 import asyncio
-import email.utils
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
 
+import orjson
 import pytest
 
 from llm_relay import errors
 from llm_relay.messages import Prompt
-from server_b.providers.base import Opening, Text
-from server_b.providers.openai.errors import error_from_wire
+from server_b.providers.openai.errors import error_of
+from server_b.providers.openai.failure import Failure, failure_of_document, failure_of_response
 from server_b.providers.openai.provider import OpenAIProvider
 from tests.standins.openai import REDIRECT_MODEL, REDIRECTED_PATH, OpenAIStandIn
 from tests.standins.openai_errors import WRONG_KEY
@@ -20,7 +19,6 @@ from tests.support.asking_openai import (
     SAID,
     create_provider,
     failure,
-    said,
     said_before_failing,
     serving,
 )
@@ -52,15 +50,10 @@ async def test_what_came_before_a_fault_is_given_before_the_error(
     assert (told, type(error)) == ("Hello, ", errors.ProviderProtocol)
 
 
-@pytest.mark.parametrize("kind", [FaultKind.NO_END, FaultKind.DONE_WITHOUT_FINISH])
-async def test_a_stream_without_finish_reason_has_no_ending(
-    standin: OpenAIStandIn, provider: OpenAIProvider, kind: FaultKind
-) -> None:
-    standin.script = Script(fault=Fault(kind=kind))
-    opening, *texts = await said(provider)
-    assert opening == Opening("gpt-4o")
-    assert all(isinstance(piece, Text) for piece in texts)
-    assert isinstance(await failure(provider), errors.ProviderProtocol)
+async def test_a_stream_without_an_end_is_a_protocol_error(standin: OpenAIStandIn, provider: OpenAIProvider) -> None:
+    standin.script = Script(fault=Fault(kind=FaultKind.NO_END))
+    told, error = await said_before_failing(provider)
+    assert (told, type(error)) == ("Hello, wörld!", errors.ProviderProtocol)
 
 
 @pytest.mark.parametrize(
@@ -117,30 +110,6 @@ async def test_a_status_has_its_class_and_the_error_says_nothing_of_the_provider
         assert SAID not in str(raised)
 
 
-@pytest.mark.parametrize("word", [KEY, "sk-abc", "Incorrect API key", "a" * 65, 401.5, ["x"], None])
-def test_an_error_code_that_is_no_plain_word_is_not_passed_on(word: object) -> None:
-    error = error_from_wire({"code": word, "type": word, "message": KEY}, status=400)
-    assert str(error) == f"{errors.ProviderRejected.default_message} (HTTP 400)"
-
-
-@pytest.mark.parametrize(
-    ("detail", "error"),
-    [
-        ({"code": 429}, errors.ProviderRateLimited),
-        ({"code": 502, "message": "upstream"}, errors.ProviderUnavailable),
-        ({"code": 50001}, errors.ProviderProtocol),
-        ({"type": "overloaded_error"}, errors.ProviderUnavailable),
-        ({"type": "unheard_of"}, errors.ProviderProtocol),
-        ("something broke", errors.ProviderProtocol),
-        (True, errors.ProviderProtocol),
-    ],
-)
-def test_errors_amid_an_answer_are_known_by_their_words_or_by_a_status(
-    detail: object, error: type[errors.RelayError]
-) -> None:
-    assert type(error_from_wire(detail)) is error
-
-
 async def test_a_prompt_that_is_too_long_is_called_that(standin: OpenAIStandIn, provider: OpenAIProvider) -> None:
     error = await failure(provider, Prompt(message="long", model="short-context"))
     assert isinstance(error, errors.ProviderRejected)
@@ -152,39 +121,6 @@ async def test_a_refused_key_is_not_repeated_in_the_error(standin: OpenAIStandIn
         error = await failure(provider)
     assert isinstance(error, errors.ProviderAuth)
     assert WRONG_KEY not in str(error)
-
-
-def _in(seconds: float) -> str:
-    return email.utils.format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
-
-
-@pytest.mark.parametrize("status", [429, 503])
-@pytest.mark.parametrize(
-    ("headers", "expected"),
-    [
-        ({"retry-after": "2"}, 2.0),
-        ({"retry-after": "0.5"}, 0.5),
-        ({"retry-after-ms": "1500", "retry-after": "2"}, 1.5),
-        ({"retry-after-ms": "soon", "retry-after": "2"}, 2.0),
-        ({"retry-after": _in(-600)}, 0.0),
-        ({"retry-after": "-1"}, None),
-        ({"retry-after": "nan"}, None),
-        ({"retry-after": "1e9"}, None),
-        ({"retry-after": "Mon, 99 Foo 2026"}, None),
-        ({}, None),
-    ],
-)
-async def test_the_time_to_wait_is_kept_when_it_is_sensible(
-    standin: OpenAIStandIn, provider: OpenAIProvider, status: int, headers: dict[str, str], expected: float | None
-) -> None:
-    standin.script = Script(fault=Fault(kind=FaultKind.STATUS, status=status, headers=headers))
-    assert (await failure(provider)).retry_after_s == expected
-
-
-async def test_the_time_to_wait_may_be_a_date(standin: OpenAIStandIn, provider: OpenAIProvider) -> None:
-    standin.script = Script(fault=Fault(kind=FaultKind.STATUS, status=429, headers={"retry-after": _in(3600)}))
-    waiting = (await failure(provider)).retry_after_s
-    assert waiting == pytest.approx(3600, abs=60)
 
 
 async def test_an_exhausted_quota_is_not_worth_waiting_for(standin: OpenAIStandIn, provider: OpenAIProvider) -> None:
@@ -225,3 +161,57 @@ async def test_a_redirect_is_not_followed(standin: OpenAIStandIn, provider: Open
     error = await failure(provider, Prompt(message="Hi", model=REDIRECT_MODEL))
     assert isinstance(error, errors.ProviderProtocol)
     assert REDIRECTED_PATH not in {request.path for request in standin.requests}
+
+
+# Whether a provider may have worked.
+
+
+def answered(status: int, body: object = None, **headers: str) -> Failure:
+    data = body.encode() if isinstance(body, str) else orjson.dumps(body or {"error": {"message": "x"}})
+    return failure_of_response(status, {name.replace("_", "-"): value for name, value in headers.items()}, data)
+
+
+def within(error: object, *, is_first: bool) -> Failure:
+    return failure_of_document({"error": error}, is_first=is_first)
+
+
+NOT_WORKED = {
+    **{f"{status} in JSON": answered(status) for status in (429, 498, 500, 502, 503, 529)},
+    **{f"{status}, a refusal": answered(status) for status in (400, 401, 402, 403, 404, 413, 422)},
+    "429 without a body": answered(429, ""),
+    "400, throttled": answered(400, {"__type": "ThrottlingException"}),
+    "504, but the server says so": answered(504, "<html>", x_should_retry="true"),
+    "an overloaded server, first": within({"type": "overloaded_error"}, is_first=True),
+    "a rate limit, first": within({"code": "429"}, is_first=True),
+    "a refusal, first": within({"code": 400}, is_first=True),
+    "no room, first": within({"code": 503}, is_first=True),
+    "a redirect": answered(307, ""),
+}
+MAYBE_WORKED = {
+    **{f"{status} in JSON": answered(status) for status in (408, 409, 425, 499, 504, 520, 524)},
+    **{f"{status} of a proxy": answered(status, "<html>no</html>") for status in (429, 500, 502, 503, 504, 529)},
+    **{f"{status} without a body": answered(status, "") for status in (500, 502, 503)},
+    "a server error, first": within({"code": 500}, is_first=True),
+    "an unknown error, first": within("x", is_first=True),
+    "an overloaded server, later": within({"type": "overloaded_error"}, is_first=False),
+    "a rate limit, later": within({"code": "429"}, is_first=False),
+    "a refusal, later": within({"code": 400}, is_first=False),
+    "the account, later": within({"code": "insufficient_quota"}, is_first=False),
+}
+
+
+@pytest.mark.parametrize("case", NOT_WORKED)
+def test_a_provider_that_cannot_have_worked_may_be_asked_again(case: str) -> None:
+    assert not error_of(NOT_WORKED[case]).may_have_worked
+
+
+@pytest.mark.parametrize("case", MAYBE_WORKED)
+def test_a_provider_that_may_have_worked_is_told_as_such(case: str) -> None:
+    assert error_of(MAYBE_WORKED[case]).may_have_worked
+
+
+@pytest.mark.parametrize(
+    ("header", "helps"), [("true", True), ("false", False), ("FALSE", False), ("", True), ("?", True)]
+)
+def test_what_a_server_says_of_sending_again_is_obeyed(header: str, helps: bool) -> None:
+    assert error_of(answered(503, x_should_retry=header)).repeat_helps is helps

@@ -1,0 +1,150 @@
+"""Server-sent events, as the standard has them and as servers break them.
+
+https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
+
+The standard: lines end in LF, CRLF or CR; a byte order mark at the start, comments and unknown fields are skipped;
+several `data` lines are one event. Beyond it, because servers do so:
+
+- An event that is complete is given even if one newline, or none, follows it.
+- A field `error` is an event of that name.
+- A line that can only be a damaged event raises ProviderProtocol instead of being skipped: its text would be lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from llm_relay.errors import ProviderProtocol
+
+MAX_EVENT_BYTES = 64 * 2**20
+"""The largest event."""
+ERROR = "error"
+"""The name of an event that says that the server failed."""
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_DAMAGED_COMMENT = b'"choices"'
+
+Event = tuple[str, bytes]
+"""An event's name, empty for most, and its data, blank for a sign of life."""
+
+
+class SseReader:
+    """Splits a stream, which may come in pieces cut anywhere, into events."""
+
+    def __init__(self, is_complete: Callable[[bytes], bool]) -> None:
+        """`is_complete` tells whether data is an event by itself, where no blank line has said so."""
+        self._is_complete = is_complete
+        self._start: bytes | None = b""
+        """What came so far, while that may be a byte order mark; None after that."""
+        self._after_cr = False
+        self._rest = bytearray()
+        """A line that is not complete."""
+        self._data: list[bytes] = []
+        self._data_bytes = 0
+        self._name = ""
+        self._late_name = ""
+        """A name that came after the data: this event's by the standard, the next one's if no blank line comes."""
+
+    def read(self, block: bytes) -> Iterator[Event]:
+        """Yields the events that `block` completes; raises ProviderProtocol for a damaged or endless one."""
+        if self._start is not None:
+            block = self._without_mark(block)
+        if self._after_cr or b"\r" in block:
+            block = self._with_line_feeds(block)
+        end = block.rfind(b"\n") + 1
+        if not end:
+            self._rest += block
+            self._check_size()
+            return
+        lines = (bytes(self._rest) + block[:end]).split(b"\n")
+        lines.pop()
+        self._rest[:] = block[end:]
+        for line in lines:
+            if line.startswith(b"data: ") and not self._data:  # as most are
+                self._data.append(line[6:])
+                self._data_bytes = len(line)
+            elif line:
+                yield from self._take_field(line)
+            elif self._data:
+                yield self._dispatch()
+            else:
+                self._name = self._late_name = ""
+        self._check_size()
+
+    def end(self) -> Iterator[Event]:
+        """Yields what is complete at the end of the stream."""
+        rest, self._rest = bytes(self._start or self._rest), bytearray()
+        if rest:
+            yield from self._take_field(rest)
+        if self._data:
+            yield self._dispatch()
+
+    def _without_mark(self, block: bytes) -> bytes:
+        start = (self._start or b"") + block
+        if len(start) < len(_BYTE_ORDER_MARK) and _BYTE_ORDER_MARK.startswith(start):
+            self._start = start
+            return b""
+        self._start = None
+        return start.removeprefix(_BYTE_ORDER_MARK)
+
+    def _with_line_feeds(self, block: bytes) -> bytes:
+        if self._after_cr and block:
+            block = block.removeprefix(b"\n")
+            self._after_cr = False
+        self._after_cr = self._after_cr or block.endswith(b"\r")
+        return block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _take_field(self, line: bytes) -> Iterator[Event]:
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        match name:
+            case b"data":
+                yield from self._take_data(value)
+            case b"event":
+                self._take_name(value.decode(errors="replace"))
+            case b"":
+                if value.startswith(b"{") and _DAMAGED_COMMENT in value:
+                    raise _damaged()
+            case b"error":
+                yield ERROR, value
+            case b"id" | b"retry":
+                pass
+            case _:
+                yield from self._take_unknown(line, name, value)
+
+    def _take_unknown(self, line: bytes, name: bytes, value: bytes) -> Iterator[Event]:
+        """Passes on JSON that stands in a line of its own; skips what is no JSON; the rest is a damaged event."""
+        if line.startswith(b"{") and self._is_complete(line):
+            yield "", line
+        elif b"{" in name or b'"' in name or value.startswith(b"{"):
+            raise _damaged()
+
+    def _take_data(self, value: bytes) -> Iterator[Event]:
+        if len(self._data) == 1 and self._is_complete(self._data[0]):
+            next_name, self._late_name = self._late_name, ""
+            yield self._dispatch()
+            self._name = next_name
+        self._data.append(value)
+        self._data_bytes += len(value)
+
+    def _take_name(self, name: str) -> None:
+        if self._data:
+            self._late_name = name
+        else:
+            self._name = name
+
+    def _dispatch(self) -> Event:
+        event = self._late_name or self._name, self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
+        self._data.clear()
+        self._data_bytes = 0
+        self._name = self._late_name = ""
+        return event
+
+    def _check_size(self) -> None:
+        if len(self._rest) + self._data_bytes > MAX_EVENT_BYTES:
+            raise ProviderProtocol("an event of the provider's stream is too large")
+
+
+def _damaged() -> ProviderProtocol:
+    return ProviderProtocol(
+        "the provider's stream is malformed", operator_detail="a line of the stream is no field of an event"
+    )

@@ -1,0 +1,131 @@
+"""The documents of an answer: what a chunk of a stream, or a whole completion, adds to what was said before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from llm_relay.messages import FinishReason
+from server_b.providers.openai.content import Said
+from server_b.providers.openai.errors import malformed
+from server_b.providers.openai.failure import Failed, failure_of_document, is_failure
+from server_b.providers.openai.finish_reasons import finish_reason, finish_word, is_failure_word
+from server_b.providers.openai.usage import usage_of
+
+_USUAL_MEMBERS = 4
+"""index, delta, logprobs, finish_reason."""
+_PLACES = ("delta", "message", "text")
+"""Where a choice says something; a whole completion has `message`, and a server may mistake one for the other."""
+_NOTHING_TO_SAY = frozenset(
+    {"index", "finish_reason", "native_finish_reason", "stop_reason", "matched_stop", "logprobs", "usage", "token_ids"}
+    | {"content_filter_result", "content_filter_results", "content_filter_offsets"}
+)
+"""What a choice that says nothing may have: Azure's filter writes such."""
+_SIGNS_OF_LIFE = frozenset({"ping", "heartbeat", "keepalive", "keep_alive", "keep-alive"})
+
+
+@dataclass(slots=True)
+class AnswerSoFar:
+    """What the documents of one answer have said. Raises Failed, or ProviderProtocol for what is no completion."""
+
+    model: str
+    """The one asked for, until the answer names another."""
+    said: Said = field(default_factory=Said)
+    """What came since it was taken last."""
+    chunks: int = 0
+    opened: bool = False
+    finish_reason: FinishReason | None = None
+    counts: Mapping[str, object] | None = None
+    service_tier: str = ""
+
+    def take(self, document: object) -> None:
+        """Takes a chunk, a whole completion, an error or a sign of life."""
+        if not isinstance(document, dict):
+            raise malformed("a document of the answer is no object")
+        choices = document.get("choices")
+        if not choices or document.get("error"):
+            self._take_without_choice(document)
+            return
+        choice = choices[0] if isinstance(choices, list) else None
+        if not isinstance(choice, dict):
+            raise malformed("the choices of a chunk are no list of objects")
+        self._begin(document)
+        reason = choice.get("finish_reason")
+        delta = choice.get("delta")
+        content = delta.get("content") if delta.__class__ is dict and len(delta) == 1 else None
+        if content.__class__ is str:  # as most are
+            if content:
+                self.said.texts.append(content)
+        else:
+            self._take_message(choice)
+        if reason or len(choice) > _USUAL_MEMBERS:
+            self._take_end(document, choice, reason)
+
+    def fail(self, document: object) -> None:
+        """Takes a document, or a text, that tells a failure; raises Failed."""
+        raise Failed(failure_of_document(document, is_first=not self.chunks))
+
+    def _begin(self, document: Mapping[str, Any]) -> None:
+        self.chunks += 1
+        if counts := document.get("usage"):
+            self.counts = counts if isinstance(counts, dict) else self.counts
+        if tier := document.get("service_tier"):
+            self.service_tier = tier if isinstance(tier, str) else ""
+        if not self.opened:
+            self.opened = True
+            self.model = _model(document) or self.model
+
+    def _take_without_choice(self, document: Mapping[str, Any]) -> None:
+        """Takes counts, what Azure's filter says of the prompt, and signs of life; the rest is a failure."""
+        if document.get("error") or ("choices" not in document and is_failure(document)):
+            self.fail(document)
+        if "choices" not in document and "usage" not in document:
+            if not document or document.get("type") in _SIGNS_OF_LIFE or document.get("object") in _SIGNS_OF_LIFE:
+                return
+            raise malformed("a document of the answer has no choices")
+        self.chunks += 1
+        self.counts = usage_of(document) or self.counts
+        if not self.opened and (model := _model(document)):
+            self.opened = True
+            self.model = model
+
+    def _take_message(self, choice: Mapping[str, Any]) -> None:
+        for place in _PLACES:
+            message = choice.get(place)
+            if isinstance(message, dict):
+                self.said.take_message(message)
+                return
+            if isinstance(message, str) and place == "text":
+                self.said.take_message({"content": message})
+                return
+            if message is not None:
+                raise malformed("a delta or a message is no object")
+        if not any(place in choice for place in _PLACES) and not _NOTHING_TO_SAY.issuperset(choice):
+            raise malformed("a choice has neither a delta nor a message")
+
+    def _take_end(self, document: Mapping[str, Any], choice: Mapping[str, Any], reason: object) -> None:
+        groq = document.get("x_groq")
+        if choice.get("error"):
+            self._fail_at_end(choice["error"])
+        if isinstance(groq, dict) and groq.get("error"):
+            self._fail_at_end(groq["error"])
+        self.counts = usage_of(document) or self.counts
+        if not reason:
+            return
+        if not isinstance(reason, str):
+            raise malformed("a finish_reason is no text")
+        word = finish_word(reason)
+        if is_failure_word(word):
+            self._fail_at_end({"code": word, "type": "server_error"})
+        self.finish_reason = finish_reason(word)
+
+    def _fail_at_end(self, error: object) -> None:
+        """Raises Failed: this chunk says that the provider failed, and it came after others or is the only one."""
+        nothing_came = self.chunks == 1 and not self.said.texts and not self.said.reasoning and not self.counts
+        raise Failed(failure_of_document({"error": error}, is_first=nothing_came))
+
+
+def _model(document: Mapping[str, Any]) -> str:
+    model = document.get("model")
+    return model if isinstance(model, str) else ""

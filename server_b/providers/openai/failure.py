@@ -1,0 +1,218 @@
+"""A failure as a provider tells it: its status, and what its document says in any of the forms that vendors use.
+
+`{"error": {…}}`, `{"error": "…"}`, `[{"error": {…}}]` (Google), `{"detail": …}` (FastAPI), `{"message": …}` (AWS),
+`{"object": "error", …}` (vLLM), `{"type": "error", "error": {…}}` (Anthropic), `{"errors": […]}`, one provider's error
+as text within another's. The document is searched as a whole; what a word or a text means, errors.py tells.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from server_b.providers.http.retry_after import retry_after_s, wait_from_member, wait_from_text
+from server_b.providers.openai.documents import parse
+
+MAX_TEXT_CHARS = 16 * 1024
+MAX_MEMBERS = 500
+MAX_DEPTH = 8
+MAX_NUMBER = 10**6
+SHOWN_WORD = re.compile(r"[a-z][a-z_]{0,63}")
+"""Letters only, so that a word that is shown can hold no key."""
+
+_WORD_NAMES = frozenset({"code", "type", "status", "reason", "errorcode", "errortype", "__type", "kind", "error"})
+_NUMBER_NAMES = frozenset({"code", "status", "statuscode", "errorcode", "httpstatus", "httpcode", "httpstatuscode"})
+_PARAM_NAMES = frozenset({"param", "parameter", "field", "loc"})
+_NOT_SAID = frozenset({"input", "prompt", "messages", "flagged_input", "failed_generation", "links", "help"})
+"""Members that repeat the request, or point elsewhere."""
+_CODE_NAMES = frozenset({"code", "errorcode", "__type"})
+"""Where the more precise of several words stands."""
+_FAILURE_NAMES = ("error", "errors", "detail", "error_code", "error_msg", "error_message", "__type")
+_MAX_WORD_CHARS = 80
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """What a provider says of a failure."""
+
+    status: int | None = None
+    """Of HTTP; None: the failure came within a good answer."""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    words: tuple[str, ...] = ()
+    """Codes, then types and their like, in lower case and without separators."""
+    numbers: tuple[int, ...] = ()
+    """Codes that are numbers, or numbers as text."""
+    params: frozenset[str] = frozenset()
+    """Members of the request that are named as the reason."""
+    text: str = field(default="", repr=False)
+    """All that is said, in lower case; to be searched, never to be shown."""
+    shown_word: str = ""
+    wait_s: float | None = None
+    """How long to wait before trying again."""
+    is_document: bool = False
+    """Whether it is told in JSON: by the provider itself, not by a proxy."""
+    is_html: bool = False
+    is_first: bool = False
+    """Whether nothing of an answer came before it."""
+
+    @property
+    def said_status(self) -> int | None:
+        """The HTTP status, or the one that is written in the document."""
+        if self.status is not None and self.status >= 400:
+            return self.status
+        return next((number for number in self.numbers if 400 <= number < 600), self.status)
+
+
+class Failed(Exception):
+    """The provider did not answer, or broke its answer off; says nothing itself, for its text is the provider's."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__()
+        self.failure = failure
+
+
+def is_failure(document: Mapping[str, object]) -> bool:
+    """Tells whether a document without choices is one that tells a failure."""
+    if document.get("object") == "error" or document.get("type") == "error":
+        return True
+    if any(document.get(name) for name in _FAILURE_NAMES):
+        return True
+    minimax = document.get("base_resp")
+    if isinstance(minimax, dict) and minimax.get("status_code"):
+        return True
+    said = any(isinstance(document.get(name), str) for name in ("message", "msg", "Message"))
+    return said and any(name in document for name in ("code", "status", "status_code", "statusCode", "type"))
+
+
+def failure_of_response(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+    """Reads a response whose status is no success."""
+    try:
+        document = parse(body.removeprefix(b"\xef\xbb\xbf"))
+    except ValueError:
+        document = None
+    if isinstance(document, dict | list) and document:
+        return _read(document, status=status, headers=headers, is_first=True)
+    text = body[:MAX_TEXT_CHARS].decode(errors="replace").lower()
+    return Failure(
+        status=status,
+        headers=headers,
+        text=text,
+        is_html=text.lstrip("\ufeff \t\r\n").startswith("<"),
+        wait_s=_first_wait(retry_after_s(headers), wait_from_text(text)),
+        is_first=True,
+    )
+
+
+def failure_of_document(document: object, *, is_first: bool, words: tuple[str, ...] = ()) -> Failure:
+    """Reads a failure that came within a good answer; `words` say what the document itself does not."""
+    return _read(document, status=None, headers={}, is_first=is_first, words=words)
+
+
+def _read(
+    document: object,
+    *,
+    status: int | None,
+    headers: Mapping[str, str],
+    is_first: bool,
+    words: tuple[str, ...] = (),
+) -> Failure:
+    search = _Search()
+    search.take("error", document, 0)
+    text = "\n".join(search.texts)[:MAX_TEXT_CHARS].lower()
+    return Failure(
+        status=status,
+        headers=headers,
+        words=tuple(dict.fromkeys([*words, *search.codes, *search.words])),
+        numbers=tuple(dict.fromkeys(search.numbers)),
+        params=frozenset(search.params),
+        text=text,
+        shown_word=search.shown.get("code") or search.shown.get("type") or "",
+        wait_s=_first_wait(retry_after_s(headers), *search.waits_s, wait_from_text(text)),
+        is_document=True,
+        is_first=is_first,
+    )
+
+
+def _first_wait(*waits_s: float | None) -> float | None:
+    return next((wait_s for wait_s in waits_s if wait_s is not None), None)
+
+
+@dataclass(slots=True)
+class _Search:
+    """Goes through a document, and takes down what may tell something."""
+
+    codes: list[str] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    params: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    shown: dict[str, str] = field(default_factory=dict)
+    waits_s: list[float] = field(default_factory=list)
+    members: int = 0
+
+    def take(self, name: str, value: object, depth: int) -> None:
+        """Takes one member and those within it."""
+        self.members += 1
+        if depth > MAX_DEPTH or self.members > MAX_MEMBERS or name in _NOT_SAID:
+            return
+        if (wait_s := wait_from_member(name, value)) is not None:
+            self.waits_s.append(wait_s)
+        plain = name.lower().replace("_", "") if name != "__type" else name
+        if isinstance(value, dict):
+            self._take_members(plain, value, depth + 1)
+        elif isinstance(value, list):
+            for member in value:
+                self.take(name, member, depth + 1)
+        elif isinstance(value, str):
+            self._take_text(plain, value, depth)
+        elif isinstance(value, int | float) and plain in _NUMBER_NAMES:
+            self.numbers.append(int(value) if abs(value) < MAX_NUMBER else 0)
+
+    def _take_members(self, name: str, members: Mapping[str, object], depth: int) -> None:
+        if name == "headers":
+            stated = {key: str(value) for key, value in members.items()}
+            if (wait_s := retry_after_s(stated)) is not None:
+                self.waits_s.append(wait_s)
+            return
+        if name == "baseresp":  # MiniMax's, whose numbers are its own
+            self.codes.append(f"minimax{members.get('status_code')}")
+            self.texts.append(str(members.get("status_msg")))
+            return
+        for key, member in members.items():
+            self.take(key, member, depth)
+
+    def _take_text(self, name: str, value: str, depth: int) -> None:
+        if value.lstrip()[:1] in ("{", "[") and (within := _document_within(value)) is not None:
+            self.take("error", within, depth + 1)
+            return
+        self.texts.append(value[:MAX_TEXT_CHARS])
+        if name in _PARAM_NAMES:
+            self.params.append(value.lower()[:_MAX_WORD_CHARS])
+        if name in _NUMBER_NAMES and value.strip().isdecimal():
+            self.numbers.append(int(value.strip()[:6]))  # no code is longer
+        elif name in _WORD_NAMES and len(value) <= _MAX_WORD_CHARS:
+            (self.codes if name in _CODE_NAMES else self.words).extend(_words(value))
+            if SHOWN_WORD.fullmatch(value):
+                self.shown.setdefault(name, value)
+
+
+def _document_within(text: str) -> object | None:
+    try:
+        document = parse(text.encode("utf-8", "surrogatepass"))
+    except ValueError:
+        return None
+    return document if isinstance(document, dict | list) else None
+
+
+def _words(value: str) -> Iterator[str]:
+    """Yields a word as a whole, and its parts: `com.amazon#ThrottlingException:x`, `Throttling.RateQuota`."""
+    name = value.rpartition("#")[2].partition(":")[0]
+    for part in (name, *(name.split(".") if "." in name else ())):
+        if plain := plain_word(part):
+            yield plain
+
+
+def plain_word(word: str) -> str:
+    """Returns a word in the form in which it is looked up: `RateLimitExceeded`, `rate_limit_exceeded` are the same."""
+    return re.sub(r"[^a-z0-9]+", "", word.lower())

@@ -1,0 +1,43 @@
+"""What a provider's failure can mean: the relay's error for it, and our words."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from llm_relay.errors import (
+    ProviderAuth,
+    ProviderProtocol,
+    ProviderRateLimited,
+    ProviderRejected,
+    ProviderUnavailable,
+    RelayError,
+    UnknownModel,
+)
+
+
+class Meaning(NamedTuple):
+    """The relay's error for a provider's failure; without a text, the class's own is said."""
+
+    error: type[RelayError]
+    text: str = ""
+
+
+RATE_LIMITED = Meaning(ProviderRateLimited)
+OVERLOADED = Meaning(ProviderUnavailable, "the provider is overloaded")
+UNAVAILABLE = Meaning(ProviderUnavailable)
+AUTH = Meaning(ProviderAuth)
+NO_CREDIT = Meaning(ProviderAuth, "the provider refuses this server's account: its quota or its credit is used up")
+REJECTED = Meaning(ProviderRejected)
+TOO_LONG = Meaning(ProviderRejected, "the prompt is too long for this model: shorten its history")
+FILTERED = Meaning(ProviderRejected, "the provider's content filter refuses the prompt")
+TURNS = Meaning(ProviderRejected, "history: this model wants turns of user and assistant to alternate, the user first")
+NO_SYSTEM = Meaning(ProviderRejected, "context: this model takes no system prompt")
+UNKNOWN_MODEL = Meaning(UnknownModel)
+NOT_FOUND = Meaning(
+    UnknownModel, "the provider has no such model (GET /models lists the names), or OPENAI_BASE_URL is not its address"
+)
+REDIRECT = Meaning(
+    ProviderProtocol, "the provider answers with a redirect, which is not followed: check OPENAI_BASE_URL"
+)
+PROTOCOL = Meaning(ProviderProtocol)
+BROKEN_OFF = Meaning(ProviderProtocol, "the provider broke its answer off with an error")

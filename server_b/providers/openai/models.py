@@ -1,0 +1,34 @@
+"""The models that a server lists, in every form in which servers list them."""
+
+from __future__ import annotations
+
+from server_b.providers.openai.documents import parse
+from server_b.providers.openai.errors import malformed
+
+_LISTS = ("data", "models", "body", "result", "items")
+_NAMES = ("id", "model", "name", "slug")
+
+
+def model_names_from_wire(body: bytes) -> frozenset[str]:
+    """Reads a list of models, none if the server lists none; raises ProviderProtocol if it is no list."""
+    try:
+        document = parse(body.removeprefix(b"\xef\xbb\xbf"))
+    except ValueError as error:
+        raise malformed("the list of models is not JSON") from error
+    models = document
+    if isinstance(document, dict):
+        named = [name for name in _LISTS if name in document]
+        if not named:
+            raise malformed("the list of models has no `data`")
+        models = next((document[name] for name in named if document[name]), None)
+    if models is None:
+        return frozenset()
+    if not isinstance(models, list):
+        raise malformed("the list of models is no list")
+    return frozenset(name for model in models if (name := _name(model)))
+
+
+def _name(model: object) -> str:
+    if isinstance(model, dict):
+        model = next((model[name] for name in _NAMES if isinstance(model.get(name), str) and model[name]), "")
+    return model if isinstance(model, str) else ""

@@ -1,0 +1,123 @@
+"""What models do not take of a request: found out from their errors, left out, and remembered.
+
+Only what the caller did not ask for is left out. A value of the caller's own that is refused is the caller's to change.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from llm_relay.messages import Prompt
+from server_b.providers.base import Defaults
+from server_b.providers.openai.failure import Failure
+from server_b.providers.openai.request import DEFAULT_LIMIT, LIMIT_NAMES, Refused
+
+MAX_REMEMBERED_MODELS = 1000
+NOTHING: Refused = frozenset()
+_REASONING_MODEL = re.compile(r"(?:^|[/:])(?:o[1-9]|gpt-(?:[5-9]|\d\d))(?![0-9a-z])")
+
+_REFUSING_STATUSES = frozenset({400, 405, 406, 413, 415, 422, 500, 501, None})
+"""None: the refusal came within a good answer, and names no status."""
+_STREAM_OPTIONS = re.compile(r"stream_?options|include_usage")
+_STREAM = re.compile(r"\bstream(?:ing)?\b")
+_NOT_POSSIBLE = re.compile(
+    r"not |n't |unsupported|disabled|must be (?:set to )?['\"`]?false|only .{0,40}false|unrecognized|unknown|extra"
+)
+_TEMPERATURE = re.compile(r"\btemperature\b")
+_LIMIT = re.compile(
+    r"\bmax[_ ]?(?:(?:completion|output|new)[_ ]?)?tokens\b|maxoutputtokens|maximum output|in the completion"
+)
+_OTHER_NAME = re.compile(
+    r"use ['\"`]?max_\w+|unsupported[ _]parameter|unsupported argument|unrecognized|unknown|unexpected|extra"
+    r"|not (?:supported|permitted|allowed)|no longer supported|deprecated"
+)
+_OTHER_NAME_WORDS = frozenset({"unsupportedparameter", "unknownparameter", "extraforbidden", "unrecognizedparameter"})
+_CONTEXT_TOKENS = re.compile(r"context (?:length|window|size|limit)\D{0,20}(\d+)")
+
+
+class Change(NamedTuple):
+    """What to leave out of a request that was refused."""
+
+    names: Refused
+    lasts: bool = True
+    """Whether the model refuses it always, not only beside a prompt of this length."""
+
+
+class Refusals:
+    """What each model is known to refuse; forgets the oldest beyond MAX_REMEMBERED_MODELS."""
+
+    def __init__(self) -> None:
+        self._by_model: dict[str, Refused] = {}
+
+    def of(self, model: str) -> Refused:
+        """Tells what a model refuses as far as is known, from its name at first."""
+        known = self._by_model.get(model)
+        if known is not None:
+            return known
+        return frozenset({"temperature", "max_tokens"}) if _REASONING_MODEL.search(model) else NOTHING
+
+    def remember(self, model: str, refused: Refused) -> None:
+        """Keeps what has been found."""
+        if refused == self.of(model):
+            return
+        if len(self._by_model) >= MAX_REMEMBERED_MODELS and model not in self._by_model:
+            del self._by_model[next(iter(self._by_model))]
+        self._by_model[model] = refused
+
+
+def change_for(failure: Failure, body: dict[str, object], prompt: Prompt, defaults: Defaults) -> Change | None:
+    """Tells what to leave out so that a refused request can be sent again; None: nothing that would help."""
+    if failure.said_status not in _REFUSING_STATUSES:
+        return None
+    if "stream_options" in body and _names(failure, _STREAM_OPTIONS):
+        return Change(frozenset({"stream_options"}))
+    if body.get("stream") and _refuses_streams(failure):
+        return Change(frozenset({"stream"}))
+    if "temperature" in body and prompt.temperature is None and _names(failure, _TEMPERATURE):
+        return Change(frozenset({"temperature"}))
+    return _change_of_limit(failure, body, prompt, defaults)
+
+
+def refused_field(failure: Failure, prompt: Prompt) -> str | None:
+    """Names the field whose value, the caller's own, is refused; None: there is none."""
+    if failure.said_status not in _REFUSING_STATUSES:
+        return None
+    if prompt.temperature is not None and _names(failure, _TEMPERATURE):
+        return "temperature"
+    if prompt.max_tokens is not None and _names(failure, _LIMIT):
+        return "max_tokens"
+    return None
+
+
+def _change_of_limit(failure: Failure, body: dict[str, object], prompt: Prompt, defaults: Defaults) -> Change | None:
+    sent = next((name for name in LIMIT_NAMES if name in body), None)
+    if sent is None or not _names(failure, _LIMIT):
+        return None
+    if _is_unknown(failure) and (sent == LIMIT_NAMES[0] or prompt.max_tokens is None):
+        return Change(frozenset({sent}))
+    if prompt.max_tokens is not None:
+        return None
+    return Change(frozenset({DEFAULT_LIMIT}), lasts=_is_too_large_for_any_prompt(failure, defaults))
+
+
+def _refuses_streams(failure: Failure) -> bool:
+    if failure.status in (405, 406):
+        return True
+    if "stream" in failure.params:
+        return True
+    return bool(_STREAM.search(failure.text) and _NOT_POSSIBLE.search(failure.text))
+
+
+def _is_unknown(failure: Failure) -> bool:
+    """Tells whether the model does not know the name of the limit, rather than take another value."""
+    return not _OTHER_NAME_WORDS.isdisjoint(failure.words) or bool(_OTHER_NAME.search(failure.text))
+
+
+def _is_too_large_for_any_prompt(failure: Failure, defaults: Defaults) -> bool:
+    stated = _CONTEXT_TOKENS.search(failure.text)
+    return stated is None or defaults.max_tokens >= int(stated[1])
+
+
+def _names(failure: Failure, members: re.Pattern[str]) -> bool:
+    return any(members.search(param) for param in failure.params) or bool(members.search(failure.text))

@@ -1,0 +1,133 @@
+"""What a provider counted, wherever it stands and however it adds up, as the contract's Usage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from llm_relay.messages import Accuracy, Usage
+
+MAX_COUNT = 2**53
+
+_INPUT = ("prompt_tokens", "input_tokens", "prompt_eval_count")
+_OUTPUT = ("completion_tokens", "output_tokens", "eval_count")
+_INPUT_DETAILS = ("prompt_tokens_details", "input_tokens_details")
+_OUTPUT_DETAILS = ("completion_tokens_details", "output_tokens_details")
+_CACHE_READ = ("cached_tokens", "cache_read_input_tokens", "cache_read_tokens", "prompt_cache_hit_tokens")
+_CACHE_WRITE = (
+    "cache_write_tokens",
+    "cache_creation_input_tokens",
+    "cache_write_input_tokens",
+    "cache_creation_tokens",
+)
+_REASONING = ("reasoning_tokens", "thinking_tokens")
+
+
+def usage_of(document: Mapping[str, object]) -> Mapping[str, object] | None:
+    """Finds the counts in a chunk or a whole answer: on top, in the first choice, or where Groq puts them."""
+    if isinstance(counts := document.get("usage"), dict) and counts:
+        return counts
+    groq = document.get("x_groq")
+    if isinstance(groq, dict) and isinstance(counts := groq.get("usage"), dict) and counts:
+        return counts
+    choices = document.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    if isinstance(choice, dict) and isinstance(counts := choice.get("usage"), dict) and counts:
+        return counts
+    return None
+
+
+def usage_from_wire(counts: Mapping[str, object] | None, *, has_text: bool) -> Usage | None:
+    """Returns what was counted; None where nothing was, though `has_text` says that there was something to count.
+
+    EXACT only if the parts add up to the total, where one is given.
+    """
+    if counts is None:
+        return None
+    cache_read = _first(counts, _INPUT_DETAILS, _CACHE_READ)
+    cache_write = _first(counts, _INPUT_DETAILS, _CACHE_WRITE)
+    reasoning = _first(counts, _OUTPUT_DETAILS, _REASONING)
+    stated_input, stated_output = _first(counts, (), _INPUT), _first(counts, (), _OUTPUT)
+    total = _count(counts, "total_tokens")
+    if stated_input is None and stated_output is None:
+        return None
+    cached = (cache_read or 0) + (cache_write or 0)
+    input_tokens, output_tokens, exact = _added_up(
+        stated_input, stated_output, total, reasoning=reasoning or 0, cached=cached, anthropic=_is_anthropic(counts)
+    )
+    # No prompt is empty: a 0 there, or beside text, says that the server does not count.
+    input_tokens = input_tokens or None
+    output_tokens = output_tokens or (None if has_text else output_tokens)
+    if input_tokens is None and not output_tokens:
+        return None
+    return Usage(
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        cache_read_tokens=cache_read,
+        cache_write_tokens=cache_write,
+        reasoning_tokens=reasoning,
+        accuracy=Accuracy.EXACT if exact else Accuracy.ESTIMATED,
+    )
+
+
+def _is_anthropic(counts: Mapping[str, object]) -> bool:
+    """Tells whether these are Anthropic's own names, whose input_tokens are without cached ones."""
+    cached = "cache_read_input_tokens" in counts or "cache_creation_input_tokens" in counts
+    return cached and "input_tokens" in counts and "prompt_tokens" not in counts
+
+
+def _added_up(
+    stated_input: int | None,
+    stated_output: int | None,
+    total: int | None,
+    *,
+    reasoning: int,
+    cached: int,
+    anthropic: bool,
+) -> tuple[int | None, int | None, bool]:
+    """Returns input with its cached tokens, output with its reasoning, and whether that is what the total says.
+
+    Vendors count reasoning within the output (OpenAI) or beside it (xAI, Gemini), and cached tokens within the input
+    (OpenAI) or beside it (Anthropic). The total tells; without one, a part cannot be larger than the whole.
+    """
+    if stated_input is None or stated_output is None:
+        return _completed(stated_input, stated_output, total)
+    inputs, outputs = [stated_input, stated_input + cached], [stated_output, stated_output + reasoning]
+    if total:
+        for input_tokens in inputs:
+            for output_tokens in outputs:
+                fits = cached <= input_tokens and reasoning <= output_tokens
+                if fits and input_tokens + output_tokens == total:
+                    return input_tokens, output_tokens, True
+    input_tokens = inputs[1] if cached > stated_input or (anthropic and not total) else stated_input
+    output_tokens = outputs[1] if reasoning > stated_output else stated_output
+    if total:
+        # What nobody accounts for was output: hidden reasoning.
+        output_tokens = max(output_tokens, total - input_tokens)
+    return input_tokens, output_tokens, not total
+
+
+def _completed(
+    input_tokens: int | None, output_tokens: int | None, total: int | None
+) -> tuple[int | None, int | None, bool]:
+    """Takes the one that is missing from the total."""
+    if total is None:
+        return input_tokens, output_tokens, True
+    if input_tokens is None and output_tokens is not None and total >= output_tokens:
+        return total - output_tokens, output_tokens, True
+    if input_tokens is not None and total >= input_tokens:
+        return input_tokens, total - input_tokens, True
+    return input_tokens, output_tokens, False
+
+
+def _first(counts: Mapping[str, object], details: tuple[str, ...], names: tuple[str, ...]) -> int | None:
+    """Returns the first count that has one of these names, in the details or beside them."""
+    places = [counts.get(detail) for detail in details] + [counts]
+    found = (_count(place, name) for place in places if isinstance(place, dict) for name in names)
+    return next((count for count in found if count is not None), None)
+
+
+def _count(counts: Mapping[str, object], name: str) -> int | None:
+    number = counts.get(name)
+    if isinstance(number, float) and number.is_integer():
+        number = int(number)
+    return number if type(number) is int and 0 <= number < MAX_COUNT else None

@@ -1,0 +1,45 @@
+"""Why an answer ended, in the words of many vendors."""
+
+import pytest
+
+from llm_relay.messages import FinishReason
+from server_b.providers.openai.finish_reasons import finish_reason, finish_word, is_failure_word
+
+WORDS = {
+    FinishReason.STOP: [
+        *("stop", "STOP", "eos", "eos_token", "end_turn", "endTurn", "COMPLETE", "stop_sequence", "FINISH_REASON_STOP"),
+        *("FinishReason.STOP", "stop-sequence", "Stop", "done", " stop "),
+    ],
+    FinishReason.LENGTH: [
+        *("length", "max_tokens", "MAX_TOKENS", "maxTokens", "model_length", "max_output_tokens", "max-tokens"),
+        *("model_context_window_exceeded", "FINISH_REASON_MAX_TOKENS"),
+    ],
+    FinishReason.CONTENT_FILTER: [
+        *("content_filter", "content_filtered", "sensitive", "SAFETY", "RECITATION", "PROHIBITED_CONTENT", "refusal"),
+        *("guardrail_intervened", "content-filter", "contentFilter", "ERROR_TOXIC", "BLOCKLIST", "SPII"),
+    ],
+    FinishReason.OTHER: ["tool_calls", "function_call", "word-of-tomorrow", "OTHER", "?"],
+}
+
+
+@pytest.mark.parametrize(("reason", "word"), [(reason, word) for reason, words in WORDS.items() for word in words])
+def test_a_vendors_word_is_understood(reason: FinishReason, word: str) -> None:
+    assert finish_reason(finish_word(word)) is reason
+    assert not is_failure_word(finish_word(word))
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "error",
+        "ERROR",
+        "network_error",
+        "insufficient_system_resource",
+        "abort",
+        "server_error",
+        "cancelled",
+        "timeout",
+    ],
+)
+def test_a_word_for_a_failure_is_one(word: str) -> None:
+    assert is_failure_word(finish_word(word))

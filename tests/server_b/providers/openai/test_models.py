@@ -1,0 +1,36 @@
+"""Lists of models, in every form in which servers write them."""
+
+import pytest
+
+from llm_relay.errors import ProviderProtocol
+from server_b.providers.openai.models import model_names_from_wire
+
+LISTS = {
+    "OpenAI": b'{"object":"list","data":[{"id":"a"},{"id":"b"}]}',
+    "Together": b'[{"id":"a"},{"id":"b"}]',
+    "BOM": b'\xef\xbb\xbf[{"id":"a"},{"id":"b"}]',
+    "models": b'{"models":[{"name":"a"},{"name":"b"}]}',
+    "names": b'{"data":["a","b"]}',
+    "bare names": b'["a","b"]',
+    "Ollama": b'{"models":[{"name":"a","model":"a"},{"name":"b","model":"b"}]}',
+    "empty data, then models": b'{"data":[],"models":[{"id":"a"},{"id":"b"}]}',
+    "what is no model": b'{"data":[{"id":"a"},{"id":"b"},{"id":7},{},null,[],""]}',
+}
+NONE = [b'{"data":null}', b'{"object":"list","data":[]}', b"[]", b'{"models":null}', b"null"]
+BAD = [b"", b"<html>", b"{", b'{"error":"x"}', b'{"data":7}', b'{"data":{"a":1}}', b"7"]
+
+
+@pytest.mark.parametrize("case", LISTS)
+def test_a_list_is_understood_in_whatever_form(case: str) -> None:
+    assert model_names_from_wire(LISTS[case]) == {"a", "b"}
+
+
+@pytest.mark.parametrize("body", NONE)
+def test_a_server_may_list_none(body: bytes) -> None:
+    assert model_names_from_wire(body) == frozenset()
+
+
+@pytest.mark.parametrize("body", BAD)
+def test_what_is_no_list_is_a_protocol_error(body: bytes) -> None:
+    with pytest.raises(ProviderProtocol):
+        model_names_from_wire(body)
