@@ -23,10 +23,11 @@ def _create_app_of_environment() -> FastAPI:
     from gateway.application import create_app
     from gateway.settings import PROGRAM, GatewaySettings
     from llm_relay.program.logs import configure_logging
-    from llm_relay.program.settings import read_or_exit
+    from llm_relay.program.startup import log_warnings, read_or_exit
 
     settings = read_or_exit(GatewaySettings, PROGRAM)
-    # A server that runs the app may have set up logging already: then it is that server's affair.
+    # A server that runs the app may have set up logging already; its setup stays.
     if not logging.getLogger().handlers:
         configure_logging(settings.log_format)
+    log_warnings(settings)
     return create_app(settings)

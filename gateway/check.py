@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from gateway.settings import GatewaySettings
-from llm_relay.check.findings import Finding, exposure_finding, http_tls_findings, server_b_findings
-from llm_relay.check.findings import check as check_settings
+from llm_relay.check.certificate_findings import http_tls_findings
+from llm_relay.check.findings import Finding
+from llm_relay.check.listening_findings import exposure_finding
+from llm_relay.check.report import check as check_settings
+from llm_relay.check.server_b_findings import server_b_findings
 
 
 async def check() -> int:

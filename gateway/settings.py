@@ -6,10 +6,11 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from llm_relay.program.settings import (
+from llm_relay.program.setting_groups import (
     DialSettings,
     DrainSettings,
     HttpTlsSettings,
+    ListeningHost,
     StallSettings,
     TokenSettings,
     WorkerSettings,
@@ -21,13 +22,16 @@ PROGRAM = "gateway"
 
 
 class GatewaySettings(DialSettings, TokenSettings, HttpTlsSettings, StallSettings, DrainSettings, WorkerSettings):
-    """Everything that can be set for the gateway."""
+    """The gateway."""
 
-    http_host: str = Field("127.0.0.1", min_length=1, description="Address that the gateway listens on")
-    http_port: int = Field(8000, ge=0, le=65535, description="Its port; 0: any free one")
+    http_host: ListeningHost = Field(
+        "127.0.0.1", min_length=1, description="Address that the gateway listens on; 0.0.0.0: every one"
+    )
+    http_port: int = Field(8000, ge=0, le=65535, description="Port of the gateway, 0 to 65535; 0: any free one")
     cors_origins: str = Field(
         "",
-        description="Browsers' origins that may call the gateway, comma-separated, such as https://app.example; or *",
+        description="Origins of web pages that may call the gateway, comma-separated, such as https://app.example;"
+        " *: every page",
     )
 
     @model_validator(mode="after")

@@ -1,13 +1,14 @@
-"""Addresses and targets: which of them stay on this machine, what a target names, and how to listen."""
+"""Addresses to listen on: which of them stay on this machine, and why one cannot be had."""
 
 from __future__ import annotations
 
+import errno
 import ipaddress
+import re
 import socket
 
 BACKLOG = 2048
-_DEFAULT_PORT = 443
-"""gRPC's, where a target names none."""
+"""Connections that may wait to be accepted."""
 
 
 def is_loopback_host(host: str) -> bool:
@@ -21,38 +22,29 @@ def is_loopback_host(host: str) -> bool:
         return False
 
 
-def is_loopback_target(target: str) -> bool:
-    """Tells whether a gRPC target (https://grpc.github.io/grpc/core/md_doc_naming.html) stays on this machine."""
-    if socket_path(target) is not None:
-        return True
-    return _names_addresses(target) and all(is_loopback_host(host) for host, _ in _split(target))
+def listening_host(host: str) -> str:
+    """Returns a host to listen on, without the brackets of an IPv6 address. Raises ValueError with the fix."""
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if "://" in host:
+        raise ValueError("is a host to listen on, not a URL: write it alone, such as 127.0.0.1")
+    if "/" in host or re.search(r"\s", host):
+        raise ValueError("is not a host: write one alone, such as 127.0.0.1")
+    if ":" in bare and ip_version(bare) is None:
+        raise ValueError("has a port: write the host alone, the port has a setting of its own")
+    return bare
 
 
-def target_addresses(target: str) -> list[tuple[str, int]]:
-    """Lists the hosts and ports of a gRPC target; none for a Unix socket, or a scheme that may look them up anywhere.
-
-    Raises ValueError where a port is not a number.
-    """
-    if socket_path(target) is not None or not _names_addresses(target):
-        return []
+def ip_version(host: str) -> int | None:
+    """Returns 4 or 6 for an IP address, None for a name."""
     try:
-        return [(host, int(port or _DEFAULT_PORT)) for host, port in _split(target)]
-    except ValueError as error:
-        raise ValueError(f"SERVER_B_TARGET: {target} has a port that is no number: write host:port") from error
+        return ipaddress.ip_address(host.partition("%")[0]).version
+    except ValueError:
+        return None
 
 
 def shown_address(host: str, port: int) -> str:
     """Returns an address as it is written in a URL or a target."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def socket_path(target: str) -> str | None:
-    """Returns the path of a Unix socket that a gRPC target names, as asyncio takes it; None for other targets."""
-    if target.startswith("unix-abstract:"):
-        return "\0" + target.removeprefix("unix-abstract:")
-    if target.startswith("unix:"):
-        return target.removeprefix("unix:").removeprefix("//")
-    return None
 
 
 def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
@@ -61,7 +53,30 @@ def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
     `shared`: beside other sockets that share the port (SO_REUSEPORT); the kernel spreads connections over them.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host.strip("[]"), port), family=family, backlog=BACKLOG, reuse_port=shared)
+    # create_server would hide that the name is what is wrong.
+    address = socket.getaddrinfo(host.strip("[]"), port, family, socket.SOCK_STREAM)[0][4]
+    return socket.create_server(address, family=family, backlog=BACKLOG, reuse_port=shared)
+
+
+def listen_fault(host: str, port: int, host_setting: str, port_setting: str, error: OSError) -> str:
+    """Tells why `listen` or `hold_port` failed: names the setting and the fix."""
+    where = f"cannot listen on {shown_address(host, port)}"
+    if isinstance(error, socket.gaierror):
+        return f"{host_setting}: {where}: the name {host} cannot be resolved. Set {host_setting} to an address"
+    match error.errno:
+        case errno.EADDRINUSE:
+            fix = f"Stop the program that uses it, or set {port_setting} to another port"
+            return f"{port_setting}: {where}: the port is in use. {fix}"
+        case errno.EADDRNOTAVAIL:
+            fix = f"Set {host_setting} to one of its addresses, such as 127.0.0.1, or to 0.0.0.0 for all of them"
+            return f"{host_setting}: {where}: {host} is not an address of this machine. {fix}"
+        case errno.EACCES | errno.EPERM:
+            fix = f"Set {port_setting} to a port from 1024 on"
+            return f"{port_setting}: {where}: this user may not use port {port}. {fix}"
+        case errno.EAFNOSUPPORT:
+            return f"{host_setting}: {where}: this system has no IPv6. Set {host_setting} to an IPv4 address"
+        case _:
+            return f"{port_setting}: {where} ({error.strerror}). Set {host_setting} or {port_setting} to another"
 
 
 def hold_port(host: str, port: int) -> socket.socket:
@@ -81,25 +96,3 @@ def hold_port(host: str, port: int) -> socket.socket:
             held.close()
             raise
     return held
-
-
-def _names_addresses(target: str) -> bool:
-    return "://" not in _bare(target)  # a scheme that may look the name up anywhere: xds, passthrough
-
-
-def _bare(target: str) -> str:
-    for prefix in ("ipv4:", "ipv6:", "dns:"):
-        target = target.removeprefix(prefix)
-    return target
-
-
-def _split(target: str) -> list[tuple[str, str]]:
-    return [_host_and_port(address) for address in _bare(target).rpartition("/")[2].split(",")]
-
-
-def _host_and_port(address: str) -> tuple[str, str]:
-    if address.startswith("["):
-        host, _, port = address[1:].partition("]")
-        return host, port.removeprefix(":")
-    host, _, port = address.rpartition(":")
-    return (host, port) if address.count(":") == 1 else (address, "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from llm_relay.errors import InvalidRequest, Unauthenticated, Violation
@@ -17,7 +17,8 @@ ANONYMOUS = "anonymous"
 CALLER_NAME = re.compile(r"[A-Za-z0-9._@\-]{1,64}")
 NAME_RULE = "a name is 1 to 64 of A-Z a-z 0-9 . _ @ -"
 TOKEN = re.compile(r"[!-~]+")
-TOKEN_RULE = "a token is printable ASCII without spaces"  # noqa: S105 - of what a token is made
+TOKEN_RULE = "a token is printable ASCII without spaces"  # noqa: S105 - what a token is made of
+_ANOTHER_ENTRY = re.compile(r"[;|][A-Za-z0-9._@\-]{1,64}:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +35,13 @@ class Tokens:
         Raises ValueError, without the token, if an entry has no colon, a bad name or a bad token.
         """
         names_by_digest: dict[bytes, str] = {}
-        for place, entry in enumerate((entry.strip() for entry in text.split(",") if entry.strip()), start=1):
-            name, _, token = (part.strip() for part in entry.partition(":"))
+        for place, (name, token) in enumerate(_entries(text), start=1):
             if not TOKEN.fullmatch(token) or not CALLER_NAME.fullmatch(name):
                 raise ValueError(f"entry {place} is not name:token ({NAME_RULE}; {TOKEN_RULE})")
+            if name == ANONYMOUS:
+                raise ValueError(
+                    f"entry {place} is named {ANONYMOUS}, as callers without a token are: give it another name"
+                )
             names_by_digest[_digest(token)] = name
         return cls(names_by_digest, frozenset(delegates))
 
@@ -68,6 +72,20 @@ class Tokens:
         if found is None or scheme.lower() != "bearer":
             raise Unauthenticated
         return found
+
+
+def token_warnings(text: str) -> Iterator[str]:
+    """Yields what is probably a mistake in RELAY_TOKENS, without any token."""
+    for place, (_, token) in enumerate(_entries(text), start=1):
+        if _ANOTHER_ENTRY.search(token):
+            yield f"entry {place} has a ';' or '|' in its token: if it is several callers, separate them with commas"
+
+
+def _entries(text: str) -> Iterator[tuple[str, str]]:
+    for entry in text.split(","):
+        if entry.strip():
+            name, _, token = entry.partition(":")
+            yield name.strip(), token.strip()
 
 
 def _digest(token: str) -> bytes:

@@ -1,4 +1,6 @@
-"""Writes .env.example and docs/settings.md from the settings classes, or with --check says whether they are fresh.
+"""Writes .env.example, docs/settings.md and the list of known names from the settings classes.
+
+With --check it says whether they are fresh.
 
 python -m scripts.settings_reference [--check]
 """
@@ -28,6 +30,12 @@ EXAMPLE_HEAD = """\
 # The environment goes before .env. One .env serves all programs: each reads the settings that it knows.
 # Written from the settings classes by `python -m scripts.settings_reference`.
 """
+KNOWN_NAMES = "llm_relay/program/known_settings.py"
+KNOWN_NAMES_HEAD = '''\
+"""Names of all settings of all programs. Written by `python -m scripts.settings_reference`; do not edit."""
+
+KNOWN_SETTINGS: frozenset[str] = frozenset(
+    ('''
 REFERENCE_HEAD = """\
 # Settings
 
@@ -96,9 +104,16 @@ def _default(field: FieldInfo) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def known_names() -> str:
+    """Returns the module that tells every program the names of all settings, so that it can warn of misspelt ones."""
+    names = sorted({name.upper() for settings in PROGRAMS.values() for name in settings.model_fields})
+    return "\n".join([KNOWN_NAMES_HEAD, *(f'        "{name}",' for name in names), "    )", ")", ""])
+
+
 def main() -> int:
     stale = 0
-    for path, text in ((PROJECT / ".env.example", example()), (PROJECT / "docs/settings.md", reference())):
+    written = {".env.example": example(), "docs/settings.md": reference(), KNOWN_NAMES: known_names()}
+    for path, text in ((PROJECT / name, text) for name, text in written.items()):
         if "--check" not in sys.argv[1:]:
             path.write_text(text, "utf-8")
         elif not path.exists() or path.read_text("utf-8") != text:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import llm_relay.program.quiet_grpc  # noqa: F401 - before grpc
+import llm_relay.program.process_setup  # noqa: F401 - before grpc
 
 # isort: split
 import argparse
 import sys
 
+from llm_relay.program.env_file import leave_out_working_folder, value_of
 from llm_relay.program.event_loop import run
-from llm_relay.program.logs import configure_logging
-from llm_relay.program.settings import SettingsError, exit_for_bad_settings, read_or_exit
-from llm_relay.program.standard_streams import open_missing_streams
+from llm_relay.program.settings import SettingsError
+from llm_relay.program.startup import begin, exit_for_bad_settings
 from server_a.settings import ServerASettings
 
 PROGRAM = "server_a"
@@ -19,7 +19,6 @@ PROGRAM = "server_a"
 
 def main() -> None:
     """Runs Server A until its client is gone or it is told to stop."""
-    open_missing_streams()
     parser = argparse.ArgumentParser(prog=f"python -m {PROGRAM}", description="Server A of the relay")
     parser.add_argument(
         "transport", nargs="?", choices=("stdio", "sse", "http", "check"), help="default: MCP_TRANSPORT"
@@ -29,10 +28,12 @@ def main() -> None:
         from server_a.check import check
 
         sys.exit(run(check()))
-    settings = read_or_exit(ServerASettings, PROGRAM)
-    configure_logging(settings.log_format)
+    transport = transport or value_of("MCP_TRANSPORT") or "stdio"
+    if transport == "stdio":
+        leave_out_working_folder()
+    settings = begin(ServerASettings, PROGRAM)
     try:
-        sys.exit(run(_serve(settings.model_copy(update={"mcp_transport": transport or settings.mcp_transport}))))
+        sys.exit(run(_serve(settings.model_copy(update={"mcp_transport": transport}))))
     except (SettingsError, ValueError) as error:
         exit_for_bad_settings(PROGRAM, error)
 

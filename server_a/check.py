@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from llm_relay.check.findings import Finding, exposure_finding, http_tls_findings, server_b_findings
-from llm_relay.check.findings import check as check_settings
+from llm_relay.check.certificate_findings import http_tls_findings
+from llm_relay.check.findings import Finding
+from llm_relay.check.listening_findings import exposure_finding
+from llm_relay.check.report import check as check_settings
+from llm_relay.check.server_b_findings import server_b_findings
 from server_a.settings import ServerASettings
 
 

@@ -6,13 +6,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from llm_relay.program.settings import DialSettings, McpServingSettings
+from llm_relay.program.setting_groups import DialSettings, McpServingSettings
 
 
 class ServerASettings(DialSettings, McpServingSettings):
-    """Everything that can be set for Server A."""
+    """Server A."""
 
     mcp_transport: Literal["stdio", "sse", "http"] = Field(
-        "stdio", description="How Server A speaks MCP where its command line does not say: stdio, sse or http"
+        "stdio", description="Transport of Server A if its command line names none: stdio, sse or http"
     )
     mcp_port_a: int = Field(8001, ge=0, le=65535, description="Port of Server A over SSE and HTTP; 0: any free one")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import llm_relay.program.quiet_grpc  # noqa: F401 - before grpc
+import llm_relay.program.process_setup  # noqa: F401 - before grpc
 
 # isort: split
 import argparse
@@ -11,12 +11,14 @@ import sys
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-from llm_relay.addresses import hold_port, shown_address
+from llm_relay.addresses import hold_port, listen, listen_fault
+from llm_relay.program.env_file import leave_out_working_folder
 from llm_relay.program.event_loop import run, spare_what_is_there, stopping_signals, unless_signalled
-from llm_relay.program.logs import configure_logging
-from llm_relay.program.settings import SettingsError, check_exposure, exit_for_bad_settings, read_or_exit
-from llm_relay.program.standard_streams import open_missing_streams
-from llm_relay.program.workers import Worker, serving, supervise, this_worker
+from llm_relay.program.exposure import check_exposure
+from llm_relay.program.settings import SettingsError
+from llm_relay.program.startup import begin, exit_for_bad_settings
+from llm_relay.program.supervised import Supervised, serving, this_process
+from llm_relay.program.workers import run_workers
 from llm_relay.tls.server import ServerCertificates
 from server_b.composition import open_relay
 from server_b.settings import ServerBSettings
@@ -32,7 +34,6 @@ logger = logging.getLogger("relay")
 
 def main() -> None:
     """Runs Server B until it is told to stop."""
-    open_missing_streams()
     parser = argparse.ArgumentParser(prog=f"python -m {PROGRAM}", description="Server B of the relay")
     parser.add_argument("mode", nargs="?", default="grpc", choices=("grpc", "stdio", "sse", "http", "check"))
     mode = parser.parse_args().mode
@@ -40,8 +41,9 @@ def main() -> None:
         from server_b.check import check
 
         sys.exit(run(check()))
-    settings = read_or_exit(ServerBSettings, PROGRAM)
-    configure_logging(settings.log_format)
+    if mode == "stdio":
+        leave_out_working_folder()
+    settings = begin(ServerBSettings, PROGRAM)
     try:
         sys.exit(run(_grpc(settings) if mode == "grpc" else _serve_mcp(settings, mode)))
     except (SettingsError, ValueError) as error:
@@ -49,20 +51,24 @@ def main() -> None:
 
 
 def _grpc(settings: ServerBSettings) -> Coroutine[Any, Any, int]:
-    worker = this_worker()
-    return serve_grpc(settings, worker) if worker or settings.workers == 1 else _supervise(settings)
+    supervised = this_process()
+    is_worker = supervised is not None and supervised.shared_port
+    if is_worker or settings.workers == 1:
+        return serve_grpc(settings, supervised)
+    return _serve_with_workers(settings, supervised)
 
 
-async def _supervise(settings: ServerBSettings) -> int:
+async def _serve_with_workers(settings: ServerBSettings, supervised: Supervised | None) -> int:
     try:
         held = hold_port(settings.grpc_host, settings.grpc_port)
-    except OSError:
-        return _cannot_listen(settings)
+    except OSError as error:
+        return _cannot_listen(settings, error)
     with held:
-        return await supervise(PROGRAM, settings.workers, held.getsockname()[1])
+        port = held.getsockname()[1]
+        return await run_workers(PROGRAM, settings, count=settings.workers, port=port, supervised=supervised)
 
 
-async def serve_grpc(settings: ServerBSettings, worker: Worker | None = None) -> int:
+async def serve_grpc(settings: ServerBSettings, supervised: Supervised | None = None) -> int:
     """Serves gRPC until SIGINT or SIGTERM, then drains; a second signal ends the drain. Returns the exit code."""
     from server_b.grpc_server.server import Server
 
@@ -71,6 +77,7 @@ async def serve_grpc(settings: ServerBSettings, worker: Worker | None = None) ->
     check_exposure(
         settings.grpc_host, "GRPC_HOST", tokens=bool(tokens), tls=bool(certificates), insecure=settings.relay_insecure
     )
+    shared_port = supervised.shared_port if supervised else 0
     signals = await stopping_signals()
     async with open_relay(settings) as relay:
         server = Server(
@@ -79,27 +86,35 @@ async def serve_grpc(settings: ServerBSettings, worker: Worker | None = None) ->
             certificates=certificates,
             max_message_bytes=settings.max_message_bytes,
             stall_s=settings.stall_seconds,
-            shares_port=worker is not None,
+            shares_port=bool(shared_port),
         )
         try:
-            port = await server.start(settings.grpc_host, worker.port if worker else settings.grpc_port)
-        except OSError:
-            return _cannot_listen(settings)
+            port = await server.start(settings.grpc_host, shared_port or settings.grpc_port)
+        except OSError as error:
+            return _cannot_listen(settings, _reason(settings) or error)
         logger.info(
             "Starting Server B (gRPC) on %s:%d with provider %s", settings.grpc_host, port, settings.ai_provider
         )
         spare_what_is_there()
-        with serving(worker, signals):
+        with serving(supervised, signals, port):
             await signals.get()
             logger.info("Stopping Server B: running calls have %g s to end", settings.drain_seconds)
             await unless_signalled(server.drain(settings.drain_seconds), signals)
     return 0
 
 
-def _cannot_listen(settings: ServerBSettings) -> int:
-    address = shown_address(settings.grpc_host, settings.grpc_port)
-    logger.error("GRPC_PORT: cannot listen on %s: is it in use? Stop the other program or set another port", address)
+def _cannot_listen(settings: ServerBSettings, error: OSError) -> int:
+    logger.error(listen_fault(settings.grpc_host, settings.grpc_port, "GRPC_HOST", "GRPC_PORT", error))
     return EXIT_CANNOT_LISTEN
+
+
+def _reason(settings: ServerBSettings) -> OSError | None:
+    """Tells why nothing can listen where gRPC could not, which says nothing about it."""
+    try:
+        listen(settings.grpc_host, settings.grpc_port).close()
+    except OSError as error:
+        return error
+    return None
 
 
 def _certificates(settings: ServerBSettings) -> ServerCertificates | None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from llm_relay.addresses import listen, shown_address
+from llm_relay.addresses import shown_address
 from llm_relay.check import certificates
-from llm_relay.check.findings import Finding, certificate_finding, exposure_finding, pair_finding
-from llm_relay.check.findings import check as check_settings
+from llm_relay.check.certificate_findings import certificate_finding, pair_finding
+from llm_relay.check.findings import Finding, failure, ok
+from llm_relay.check.listening_findings import exposure_finding, port_finding
+from llm_relay.check.report import check as check_settings
 from llm_relay.client.channel import SERVICE
 from llm_relay.errors import ProviderAuth, RelayError
 from llm_relay.messages import Models
@@ -49,7 +50,7 @@ def _tls_findings(settings: ServerBSettings) -> Iterator[Finding]:
     try:
         ServerCertificates(settings.tls_cert_file, settings.tls_key_file, settings.tls_client_ca_file)
     except ValueError as error:
-        yield Finding(False, str(error))
+        yield failure(str(error))
         return
     yield pair_finding("TLS_CERT_FILE", settings.tls_cert_file, settings.tls_key_file)
     if settings.tls_client_ca_file:
@@ -58,25 +59,14 @@ def _tls_findings(settings: ServerBSettings) -> Iterator[Finding]:
 
 
 async def _port_finding(settings: ServerBSettings) -> Finding:
-    where = f"{settings.grpc_host}:{settings.grpc_port}"
-    try:
-        listen(settings.grpc_host, settings.grpc_port).close()
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            return await _taken_port_finding(settings, where)
-        return Finding(
-            False,
-            f"GRPC_PORT: cannot listen on {where} ({error.strerror}): set GRPC_HOST to an address of this machine,"
-            " or another port",
-        )
-    return Finding(True, f"GRPC_PORT: {where} is free" if settings.grpc_port else "GRPC_PORT: any free port is taken")
-
-
-async def _taken_port_finding(settings: ServerBSettings, where: str) -> Finding:
+    found = port_finding(settings.grpc_host, settings.grpc_port, "GRPC_HOST", "GRPC_PORT")
+    if found:
+        return found
+    where = shown_address(settings.grpc_host, settings.grpc_port)
     if await _serves(settings):
-        return Finding(True, f"GRPC_PORT: a healthy Server B has {where}")
-    mend = "stop the program that does, or set another port"
-    return Finding(False, f"GRPC_PORT: {where} is in use, and no healthy Server B answers there: {mend}")
+        return ok(f"GRPC_PORT: a healthy Server B has {where}")
+    fix = "stop the program that does, or set another port"
+    return failure(f"GRPC_PORT: {where} is in use, and no healthy Server B answers there: {fix}")
 
 
 async def _serves(settings: ServerBSettings) -> bool:
@@ -107,14 +97,14 @@ async def _provider_finding(name: str, settings: ServerBSettings) -> Finding:
     try:
         provider = create_provider(settings.model_copy(update={"ai_provider": name}))
     except ValueError as error:
-        return Finding(False, str(error))
+        return failure(str(error))
     try:
         models = await provider.list_models()
     except ProviderAuth:
         mend = f"set {_SETTING_OF_KEY.get(name, 'AI_PROVIDER')} to one that it accepts"
-        return Finding(False, f"AI_PROVIDER: {name} refuses the key or the account: {mend}")
+        return failure(f"AI_PROVIDER: {name} refuses the key or the account: {mend}")
     except RelayError as error:
-        return Finding(False, f"AI_PROVIDER: {name}: {error.message} ({error.reason})")
+        return failure(f"AI_PROVIDER: {name}: {error.message} ({error.reason})")
     finally:
         await provider.close()
     return _models_finding(name, models)
@@ -123,6 +113,6 @@ async def _provider_finding(name: str, settings: ServerBSettings) -> Finding:
 def _models_finding(name: str, models: Models) -> Finding:
     if name == "bedrock" and models.note:  # its provider lists what it knows by itself where AWS refuses or is away
         mend = "set AWS_REGION and credentials that AWS accepts, allowed to bedrock:ListFoundationModels"
-        return Finding(False, f"AI_PROVIDER: {models.note}: {mend}")
+        return failure(f"AI_PROVIDER: {models.note}: {mend}")
     note = f" ({models.note})" if models.note else ""
-    return Finding(True, f"AI_PROVIDER: {name} answers, default model {models.default_model}{note}")
+    return ok(f"AI_PROVIDER: {name} answers, default model {models.default_model}{note}")

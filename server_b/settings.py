@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from llm_relay.program.settings import McpServingSettings, WorkerSettings
+from llm_relay.base_urls import base_url_fault
+from llm_relay.program.setting_groups import ListeningHost, McpServingSettings, WorkerSettings
 from server_b.core.relay import Limits
 from server_b.core.retry import Patience
 from server_b.providers import model_map_from_text, provider_names_from_text
@@ -15,64 +16,105 @@ from server_b.providers.base import Defaults
 
 
 class ServerBSettings(McpServingSettings, WorkerSettings):
-    """Everything that can be set for Server B."""
+    """Server B."""
 
     ai_provider: str = Field(
-        "mock", description="mock, openai or bedrock; several with commas, openai,bedrock: the next where one fails"
+        "mock",
+        description="Provider that is asked: mock, openai or bedrock. Several, comma-separated, are a fallback chain: "
+        "the next is asked if one fails",
     )
     model_map: str = Field(
         "",
-        description="A provider's model for one that is asked for, comma-separated: bedrock/gpt-4o=sonnet-v2,"
-        " provider/asked=its own",
+        description="Models that a provider is asked for in place of others, comma-separated, as"
+        " provider/model-asked-for=its-model, such as bedrock/gpt-4o=sonnet-v2",
     )
     ai_temperature: float = Field(
-        0.7, ge=0, le=2, allow_inf_nan=False, description="Temperature where a call names none, 0 to 2"
+        0.7, ge=0, le=2, allow_inf_nan=False, description="Temperature of a call that names none, 0 to 2"
     )
     ai_max_tokens: int = Field(
-        1000, ge=1, le=2**31 - 1, description="The most output tokens where a call names no number"
+        1000, ge=1, le=2**31 - 1, description="Most output tokens of a call that names no number, 1 or more"
     )
 
-    openai_api_key: SecretStr = Field(SecretStr(""), description="Key for AI_PROVIDER=openai")
-    openai_base_url: str = Field("", description="Any OpenAI-compatible server, such as http://127.0.0.1:8080/v1")
-    openai_default_model: str = Field("gpt-4o", min_length=1, description="Model where a call names none")
+    openai_api_key: SecretStr = Field(SecretStr(""), description="API key for AI_PROVIDER=openai")
+    openai_base_url: str = Field(
+        "",
+        description="Base URL of an OpenAI-compatible server, such as http://127.0.0.1:8080/v1; empty: OpenAI's own",
+    )
+    openai_default_model: str = Field("gpt-4o", min_length=1, description="OpenAI model of a call that names none")
 
-    aws_access_key_id: SecretStr = Field(SecretStr(""), description="Key pair for AI_PROVIDER=bedrock")
-    aws_secret_access_key: SecretStr = Field(SecretStr(""), description="Its secret half")
-    aws_session_token: SecretStr = Field(SecretStr(""), description="Of temporary credentials")
-    aws_profile: str = Field("", description="A profile of ~/.aws instead of a key pair")
-    aws_region: str = Field("us-east-1", min_length=1, description="Region of Bedrock")
-    aws_endpoint_url_bedrock_runtime: str = Field("", description="Another endpoint of the Bedrock runtime")
+    aws_access_key_id: SecretStr = Field(
+        SecretStr(""), description="AWS access key id for AI_PROVIDER=bedrock; empty: credentials as boto3 finds them"
+    )
+    aws_secret_access_key: SecretStr = Field(
+        SecretStr(""), description="AWS secret access key that belongs to AWS_ACCESS_KEY_ID"
+    )
+    aws_session_token: SecretStr = Field(
+        SecretStr(""), description="AWS session token, if AWS_ACCESS_KEY_ID is of temporary credentials"
+    )
+    aws_profile: str = Field("", description="Profile of ~/.aws to take AWS credentials from, instead of a key pair")
+    aws_region: str = Field("us-east-1", min_length=1, description="AWS region of Bedrock")
+    aws_endpoint_url_bedrock_runtime: str = Field(
+        "", description="URL of the Bedrock runtime, such as a VPC endpoint's; empty: the region's"
+    )
     bedrock_default_model: str = Field(
         "anthropic.claude-3-5-sonnet-20241022-v2:0",
         min_length=1,
-        description="Model where a call names none; short names such as sonnet-v2 are accepted",
+        description="Bedrock model of a call that names none, as an id or a short name such as sonnet-v2",
     )
 
     mock_delay_seconds: float = Field(
-        0.1, ge=0, le=3600, allow_inf_nan=False, description="Before the mock's answer, seconds"
+        0.1, ge=0, le=3600, allow_inf_nan=False, description="How long the mock waits before it answers, in seconds"
     )
     mock_word_delay_seconds: float = Field(
-        0.05, ge=0, le=3600, allow_inf_nan=False, description="Between the mock's words, seconds"
+        0.05, ge=0, le=3600, allow_inf_nan=False, description="How long the mock waits between two words, in seconds"
     )
-    mock_faults: bool = Field(False, description="Let callers ask the mock for faults: mock-model?fault=cut&after=3")
+    mock_faults: bool = Field(
+        False, description="true: callers may ask the mock for faults, such as model mock-model?fault=cut&after=3"
+    )
 
-    grpc_host: str = Field("127.0.0.1", min_length=1, description="Address that Server B listens on")
-    grpc_port: int = Field(50051, ge=0, le=65535, description="Its port; 0: any free one")
-    mcp_port_b: int = Field(8002, ge=0, le=65535, description="Port of Server B's own MCP doors")
-    tls_cert_file: str = Field("", description="PEM certificate of the gRPC port; empty: no TLS")
-    tls_key_file: str = Field("", description="Its PEM key")
-    tls_client_ca_file: str = Field("", description="PEM file of authorities whose certificates clients must present")
+    grpc_host: ListeningHost = Field(
+        "127.0.0.1", min_length=1, description="Address that Server B listens on over gRPC; 0.0.0.0: every one"
+    )
+    grpc_port: int = Field(50051, ge=0, le=65535, description="Port of Server B over gRPC, 0 to 65535; 0: any free one")
+    mcp_port_b: int = Field(
+        8002, ge=0, le=65535, description="Port of Server B over MCP (HTTP and SSE), 0 to 65535; 0: any free one"
+    )
+    tls_cert_file: str = Field("", description="PEM certificate of Server B over gRPC; empty: no TLS")
+    tls_key_file: str = Field("", description="PEM key of TLS_CERT_FILE, unencrypted")
+    tls_client_ca_file: str = Field(
+        "",
+        description="PEM file of the authorities of which clients must present a certificate (mutual TLS); empty: none",
+    )
 
-    retry_attempts: int = Field(3, ge=1, le=10, description="Tries of the provider before the first delta")
-    max_concurrent_calls: int = Field(1000, ge=1, le=1_000_000, description="Calls at once; more are OVERLOADED")
+    retry_attempts: int = Field(
+        3,
+        ge=1,
+        le=10,
+        description="How often a provider is tried before its first token, the first try included, 1 to 10",
+    )
+    max_concurrent_calls: int = Field(
+        1000, ge=1, le=1_000_000, description="Most calls that run at once; more are refused as OVERLOADED"
+    )
     first_token_seconds: float = Field(
-        60, gt=0, le=86_400, allow_inf_nan=False, description="A stream's provider may be silent so long at first"
+        60,
+        gt=0,
+        le=86_400,
+        allow_inf_nan=False,
+        description="How long a provider may take until the first token of a stream, in seconds, up to 86400",
     )
     token_gap_seconds: float = Field(
-        60, gt=0, le=86_400, allow_inf_nan=False, description="And so long between two tokens"
+        60,
+        gt=0,
+        le=86_400,
+        allow_inf_nan=False,
+        description="How long a stream may be silent between two tokens, in seconds, up to 86400",
     )
     answer_keep_seconds: float = Field(
-        300, ge=0, le=86_400, allow_inf_nan=False, description="How long an answer is kept for a repeated request_id"
+        300,
+        ge=0,
+        le=86_400,
+        allow_inf_nan=False,
+        description="How long an answer is kept for a repeated request_id, in seconds, 0 to 86400; 0: not at all",
     )
 
     @field_validator("ai_provider")
@@ -86,6 +128,13 @@ class ServerBSettings(McpServingSettings, WorkerSettings):
         model_map_from_text(value)
         return value
 
+    @field_validator("openai_base_url", "aws_endpoint_url_bedrock_runtime")
+    @classmethod
+    def _is_a_base_url(cls, value: str) -> str:
+        if value and (fault := base_url_fault(value)):
+            raise ValueError(fault)
+        return value
+
     @model_validator(mode="after")
     def _pairs(self) -> Self:
         if bool(self.tls_cert_file) != bool(self.tls_key_file):
@@ -95,6 +144,12 @@ class ServerBSettings(McpServingSettings, WorkerSettings):
         if bool(self.aws_access_key_id.get_secret_value()) != bool(self.aws_secret_access_key.get_secret_value()):
             raise ValueError("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: set both or neither")
         return self
+
+    def warnings(self) -> Iterator[str]:
+        yield from super().warnings()
+        for provider, asked in self.models:
+            if provider not in self.providers:
+                yield f"MODEL_MAP: {provider}/{asked} is never used, because AI_PROVIDER does not name {provider}"
 
     @property
     def providers(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Why Server B cannot be reached: a connection, step by step, each failure with its mend."""
+"""Why Server B cannot be reached: a connection, step by step, each failure with its fix."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from llm_relay.addresses import shown_address, socket_path, target_addresses
+from llm_relay.addresses import shown_address
 from llm_relay.client.channel import Dial
+from llm_relay.targets import socket_path, target_addresses
 
-PATIENCE_S = 5.0
+STEP_LIMIT_S = 5.0
 """For each step of a connection."""
 GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
 """HTTP/2's preface and empty settings: a server answers with its own settings (RFC 9113, 3.4)."""
@@ -24,7 +25,7 @@ _EXPIRED, _NOT_YET_VALID, _NAME_DIFFERS = {10}, {9}, {62, 64}
 
 
 class Unreachable(Exception):
-    """A step of the connection fails; the text names the setting and the mend."""
+    """A step of the connection fails; the text names the setting and the fix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +60,12 @@ async def probe(dial: Dial, place: Place) -> None:
         raise Unreachable(f"SERVER_B_TARGET: the name {place.host} cannot be resolved ({error.strerror})") from error
     except TimeoutError as error:
         raise Unreachable(
-            f"SERVER_B_TARGET: no answer from {place} in {PATIENCE_S:g} s:"
+            f"SERVER_B_TARGET: no answer from {place} in {STEP_LIMIT_S:g} s:"
             " is the machine up, Server B not stopped, and no firewall between?"
         ) from error
     except (ConnectionRefusedError, FileNotFoundError) as error:
         raise Unreachable(
-            f"SERVER_B_TARGET: nothing listens at {place}: start Server B there with `python -m server_b`,"
+            f"SERVER_B_TARGET: nothing listens at {place}: start Server B there with `relay server-b`,"
             " or set SERVER_B_TARGET to where it listens"
         ) from error
     except OSError as error:
@@ -75,7 +76,7 @@ async def _probe_plaintext(place: Place) -> None:
     if await _greets(place, None):
         return
     if await _shakes_hands(place):
-        raise Unreachable(f"SERVER_B_TLS: {place} speaks TLS, and plaintext is dialled: set SERVER_B_TLS=true")
+        raise Unreachable(f"SERVER_B_TLS: {place} speaks TLS, and this end speaks plaintext: set SERVER_B_TLS=true")
     raise _no_grpc(place)
 
 
@@ -130,7 +131,7 @@ async def _no_tls(place: Place, error: OSError) -> Unreachable:
     with contextlib.suppress(OSError):
         if await _greets(place, None):
             return Unreachable(
-                f"SERVER_B_TLS: {place} speaks plaintext, and TLS is dialled: set TLS_CERT_FILE and TLS_KEY_FILE"
+                f"SERVER_B_TLS: {place} speaks plaintext, and this end speaks TLS: set TLS_CERT_FILE and TLS_KEY_FILE"
                 " at Server B, or SERVER_B_TLS=false here"
             )
     return Unreachable(f"SERVER_B_TLS: TLS with {place} fails ({_words(error)}): is it another program's port?")
@@ -156,7 +157,7 @@ async def _greets(place: Place, context: ssl.SSLContext | None) -> bool:
     async with _connection(place, context) as (reader, writer):
         writer.write(GREETING)
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(STEP_LIMIT_S):
                 head = await reader.readexactly(FRAME_HEAD_BYTES)
         except TimeoutError:
             raise
@@ -168,7 +169,7 @@ async def _greets(place: Place, context: ssl.SSLContext | None) -> bool:
 
 
 def _no_grpc(place: Place) -> Unreachable:
-    return Unreachable(f"SERVER_B_TARGET: what listens at {place} is no gRPC server: is it another program's port?")
+    return Unreachable(f"SERVER_B_TARGET: what listens at {place} is not a gRPC server: is it another program's port?")
 
 
 async def _shakes_hands(place: Place) -> bool:
@@ -189,7 +190,7 @@ async def _connection(
     place: Place, context: ssl.SSLContext | None
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     name = place.name if context else None
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(STEP_LIMIT_S):
         if place.path:
             reader, writer = await asyncio.open_unix_connection(place.path, ssl=context, server_hostname=name)
         else:

@@ -7,7 +7,8 @@ from typing import Literal
 
 from llm_relay.mcp.serving import serve_http, serve_stdio
 from llm_relay.mcp.tool_server import ToolServer
-from llm_relay.program.settings import McpServingSettings, check_exposure
+from llm_relay.program.exposure import check_exposure
+from llm_relay.program.setting_groups import McpServingSettings
 from llm_relay.tls.http import http_certificates
 
 McpTransport = Literal["stdio", "sse", "http"]

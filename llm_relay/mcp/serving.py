@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from llm_relay.addresses import listen
+from llm_relay.addresses import listen, listen_fault
 from llm_relay.http.stalled_readers import drop_stalled_readers
 from llm_relay.mcp.stdio.connection import StdioConnection, open_stdio
 from llm_relay.mcp.tool_server import ToolServer
 from llm_relay.program.event_loop import spare_what_is_there, stopping_signals, unless_signalled
+from llm_relay.program.supervised import serving, this_process
 
 if TYPE_CHECKING:
     from llm_relay.mcp.http.endpoint import HttpEndpoint
@@ -63,9 +64,7 @@ async def serve_http(
     try:
         listener = listen(endpoint.host, endpoint.port)
     except OSError as error:
-        where, why = f"{endpoint.host}:{endpoint.port}", error.strerror
-        fix = "stop the program that uses it, or set another port"
-        logger.error("%s: cannot listen on %s (%s): %s", endpoint.port_setting, where, why, fix)  # noqa: TRY400
+        logger.error(listen_fault(endpoint.host, endpoint.port, "MCP_HOST", endpoint.port_setting, error))  # noqa: TRY400
         return EXIT_CANNOT_LISTEN
     drop_stalled_readers(listener, endpoint.stall_s)
     # The application is left first: it ends its streams, so that the server has no connection to wait for.
@@ -74,10 +73,12 @@ async def serve_http(
         grace_s = math.ceil(endpoint.drain_s) + GRACE_S
         server = create_server(app, certificates=endpoint.certificates, grace_s=grace_s, lifespan="off")
         tasks.start_soon(server.serve, [listener])
-        announce(endpoint.host, listener.getsockname()[1])
+        port = listener.getsockname()[1]
+        announce(endpoint.host, port)
         spare_what_is_there()
-        await signals.get()
-        server.stop_accepting()
-        await unless_signalled(tools.drain(endpoint.drain_s), signals)
+        with serving(this_process(), signals, port):
+            await signals.get()
+            server.stop_accepting()
+            await unless_signalled(tools.drain(endpoint.drain_s), signals)
         await tools.stop()
     return 0

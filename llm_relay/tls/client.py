@@ -22,10 +22,12 @@ class ClientFiles(Protocol):
 
 def channel_credentials(files: ClientFiles) -> grpc.ChannelCredentials:
     """Makes the credentials of a dialling end; raises ValueError naming the bad setting."""
+    if bool(files.cert_file) != bool(files.key_file):
+        raise ValueError("SERVER_B_CLIENT_CERT_FILE and SERVER_B_CLIENT_KEY_FILE: set both or neither")
     credentials = _channel_credentials(files)
     if files.ca_file:
         check_authorities("SERVER_B_CA_FILE", files.ca_file)
-    if files.cert_file or files.key_file:
+    if files.cert_file:
         check_pair("SERVER_B_CLIENT_CERT_FILE", files.cert_file, "SERVER_B_CLIENT_KEY_FILE", files.key_file)
     return credentials
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from gateway.settings import GatewaySettings
-from llm_relay.program.settings import read_or_exit
+from llm_relay.program.startup import read_or_exit
 from scripts.showcase.doors import Relay
 from scripts.showcase.programs import Launch, StartError
 from server_a.settings import ServerASettings

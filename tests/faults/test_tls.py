@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from llm_relay.check.findings import server_b_findings
+from llm_relay.check.server_b_findings import server_b_findings
 from llm_relay.client.channel import Dial
 from llm_relay.client.relay_client import RelayClient
 from llm_relay.errors import ServerBUnavailable
@@ -75,11 +75,13 @@ def wrong_name(ours: Authority, _: Authority) -> Fault:
 
 
 def plaintext_to_tls(ours: Authority, _: Authority) -> Fault:
-    return Fault("plaintext to a TLS port", served(ours.issue("server")), {}, "speaks TLS, and plaintext is dialled")
+    return Fault(
+        "plaintext to a TLS port", served(ours.issue("server")), {}, "speaks TLS, and this end speaks plaintext"
+    )
 
 
 def tls_to_plaintext(ours: Authority, _: Authority) -> Fault:
-    return Fault("TLS to a plaintext port", None, trusting(ours), "speaks plaintext, and TLS is dialled")
+    return Fault("TLS to a plaintext port", None, trusting(ours), "speaks plaintext, and this end speaks TLS")
 
 
 def no_client_certificate(ours: Authority, _: Authority) -> Fault:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import re
+import shutil
 import signal
 import socket
 import sys
@@ -17,6 +18,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from generated.relay.v1 import relay_pb2, relay_pb2_grpc
 from llm_relay.client.channel import SERVICE
+from scripts.certificates import Authority
 from tests.support.programs import Program, environment, running
 from tests.support.serving import late_events
 
@@ -200,17 +202,37 @@ async def test_of_the_gateways_workers_one_serves_while_another_is_replaced(fold
     assert "Traceback" not in "".join(program.lines)
 
 
-async def test_a_worker_that_is_told_to_stop_drains_and_a_replacement_with_bad_settings_stops_them_all(
+async def test_a_worker_that_is_told_to_stop_drains_and_is_replaced_by_one_with_the_settings_in_force(
     folder: Path,
 ) -> None:
-    async with two_workers(folder) as (program, pids), streams(program) as begun:
-        (folder / ".env").write_text("GRPC_HOST=0.0.0.0\n")
+    (folder / ".env").write_text("RELAY_TOKENS=ann:secret\n")
+    async with two_workers(folder) as (program, pids):
+        (folder / ".env").write_text("GRPC_HOST=0.0.0.0\nRELAY_TOKENS=\n")
         os.kill(pids.pop(), signal.SIGTERM)
-        assert all(text.endswith(ENDS_WELL) for text in await asyncio.gather(*map(rest, begun)))
-        assert await asyncio.wait_for(program.process.wait(), LIMIT_S) == 2
-        await program.silent.wait()
-    assert await program.told(REPLACES) == ["0"]
-    assert len(await program.told(r"server_b: (GRPC_HOST): ")) == 1
+        assert await program.told(REPLACES) == ["0"]
+        await program.told(SERVES, 3)
+        for _ in range(CONNECTIONS):
+            async with connection(program) as stub:
+                with pytest.raises(grpc.aio.AioRpcError) as refused:
+                    await number(stub)
+                assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+        assert await program.stop() == 0
+
+
+async def test_a_half_renewed_certificate_is_tried_again_until_it_is_whole_and_the_other_worker_serves_on(
+    folder: Path,
+) -> None:
+    authority = Authority(folder, "ca")
+    pair, other = authority.issue("server"), authority.issue("other")
+    files = {"TLS_CERT_FILE": pair.cert_file, "TLS_KEY_FILE": pair.key_file}
+    async with two_workers(folder, **files) as (program, pids):
+        shutil.copy(other.key_file, pair.key_file)
+        os.kill(pids.pop(), signal.SIGKILL)
+        assert (await program.told(REPLACES, 3))[:3] == ["-9", "2", "2"]
+        assert is_alive(pids.pop())
+        shutil.copy(other.cert_file, pair.cert_file)
+        await program.told(SERVES, 3)
+        assert await program.stop() == 0
 
 
 async def ended(folder: Path, *command: str, **settings: str) -> tuple[int | None, list[str]]:

@@ -1,8 +1,11 @@
-"""Only what surely stays on this machine counts as loopback."""
+"""Hosts: which of them are loopback, and why a program cannot listen on one."""
+
+import errno
+import os
 
 import pytest
 
-from llm_relay.addresses import is_loopback_host, is_loopback_target, socket_path, target_addresses
+from llm_relay.addresses import is_loopback_host, listen, listen_fault, listening_host
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "::1", "[::1]", "localhost", "LOCALHOST", "a.localhost"])
@@ -19,78 +22,66 @@ def test_these_hosts_are_not(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "target",
+    ("host", "taken"),
     [
-        "127.0.0.1:50051",
-        "127.0.0.1",
-        "localhost:50051",
-        "[::1]:50051",
-        "::1",
-        "dns:localhost:50051",
-        "dns:///localhost:50051",
-        "dns://8.8.8.8/localhost:50051",
-        "ipv4:127.0.0.1:50051",
-        "ipv4:127.0.0.1:50051,127.0.0.2:50051",
-        "ipv6:[::1]:50051",
-        "unix:/run/relay.sock",
-        "unix:///run/relay.sock",
-        "unix-abstract:relay",
+        ("127.0.0.1", "127.0.0.1"),
+        ("[::1]", "::1"),
+        ("::1", "::1"),
+        ("localhost", "localhost"),
+        ("fe80::1%lo", "fe80::1%lo"),
     ],
 )
-def test_these_targets_stay_on_this_machine(target: str) -> None:
-    assert is_loopback_target(target)
+def test_a_host_to_listen_on_is_taken_without_its_brackets(host: str, taken: str) -> None:
+    assert listening_host(host) == taken
 
 
 @pytest.mark.parametrize(
-    "target",
+    ("host", "told"),
     [
-        "",
-        "0.0.0.0:50051",
-        "10.0.0.1:50051",
-        "b.example.com:50051",
-        "localhost.example.com:50051",
-        "dns:///b.example.com:50051",
-        "dns://127.0.0.1/b.example.com:50051",
-        "dns:///localhost:50051,b.example.com:50051",
-        "ipv4:127.0.0.1:50051,10.0.0.1:50051",
-        "ipv6:[2001:db8::1]:50051",
-        "ipv6:[::1]:50051,[2001:db8::1]:50051",
-        "vsock:2:50051",
-        "xds:///localhost",
-        "google-c2p:///localhost",
+        ("http://127.0.0.1", "not a URL"),
+        ("tcp://0.0.0.0:8000", "not a URL"),
+        ("127.0.0.1:8000", "has a port"),
+        ("localhost:8000", "has a port"),
+        ("[::1]:8000", "has a port"),
+        (":8000", "has a port"),
+        ("127.0.0.1/", "is not a host"),
+        ("two words", "is not a host"),
     ],
 )
-def test_these_targets_may_leave_it(target: str) -> None:
-    assert not is_loopback_target(target)
+def test_what_is_no_host_is_refused_with_the_fix(host: str, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        listening_host(host)
+
+
+def fault(host: str, port: int) -> str:
+    """Returns why it is not possible to listen there."""
+    with pytest.raises(OSError) as failed:  # noqa: PT011 - of any kind
+        listen(host, port)
+    return listen_fault(host, port, "GRPC_HOST", "GRPC_PORT", failed.value)
+
+
+def test_a_port_in_use_is_told_apart_from_a_host_that_is_not_here() -> None:
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        assert fault("127.0.0.1", port).startswith(
+            f"GRPC_PORT: cannot listen on 127.0.0.1:{port}: the port is in use. Stop the program that uses it, or"
+        )
+    assert fault("192.0.2.1", port).startswith(
+        f"GRPC_HOST: cannot listen on 192.0.2.1:{port}: 192.0.2.1 is not an address of this machine."
+    )
+    assert fault("nowhere.invalid", port).startswith(
+        f"GRPC_HOST: cannot listen on nowhere.invalid:{port}: the name nowhere.invalid cannot be resolved."
+    )
 
 
 @pytest.mark.parametrize(
-    ("target", "addresses"),
+    ("number", "told"),
     [
-        ("b.example.com:50051", [("b.example.com", 50051)]),
-        ("b.example.com", [("b.example.com", 443)]),
-        ("[::1]:50051", [("::1", 50051)]),
-        ("dns:///b.example.com:50051", [("b.example.com", 50051)]),
-        ("dns://8.8.8.8/b.example.com:50051", [("b.example.com", 50051)]),
-        ("ipv4:10.0.0.1:50051,10.0.0.2:50052", [("10.0.0.1", 50051), ("10.0.0.2", 50052)]),
-        ("ipv6:[::1]:1,[2001:db8::1]:2", [("::1", 1), ("2001:db8::1", 2)]),
-        ("unix:/run/relay.sock", []),
-        ("xds:///b", []),
+        (errno.EACCES, "GRPC_PORT: cannot listen on 127.0.0.1:80: this user may not use port 80. Set GRPC_PORT to"),
+        (errno.EAFNOSUPPORT, "GRPC_HOST: cannot listen on 127.0.0.1:80: this system has no IPv6. Set GRPC_HOST to"),
+        (errno.ENOBUFS, "GRPC_PORT: cannot listen on 127.0.0.1:80 (No buffer space available). Set GRPC_HOST or"),
     ],
 )
-def test_a_target_names_these_addresses(target: str, addresses: list[tuple[str, int]]) -> None:
-    assert target_addresses(target) == addresses
-
-
-@pytest.mark.parametrize(
-    ("target", "path"),
-    [
-        ("unix:run/relay.sock", "run/relay.sock"),
-        ("unix:/run/relay.sock", "/run/relay.sock"),
-        ("unix:///run/relay.sock", "/run/relay.sock"),
-        ("unix-abstract:relay", "\0relay"),
-        ("127.0.0.1:50051", None),
-    ],
-)
-def test_a_target_names_this_socket(target: str, path: str | None) -> None:
-    assert socket_path(target) == path
+def test_other_reasons_are_told_too(number: int, told: str) -> None:
+    error = OSError(number, os.strerror(number))
+    assert listen_fault("127.0.0.1", 80, "GRPC_HOST", "GRPC_PORT", error).startswith(told)

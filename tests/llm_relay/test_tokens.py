@@ -3,7 +3,7 @@
 import pytest
 
 from llm_relay.errors import InvalidRequest, Unauthenticated
-from llm_relay.tokens import ANONYMOUS, Tokens
+from llm_relay.tokens import ANONYMOUS, Tokens, token_warnings
 
 TOKENS = Tokens.parse("gateway:g-1, alice:a-1,alice:a-2,bob:b:with:colons", delegates=("gateway",))
 
@@ -80,3 +80,19 @@ def test_blanks_and_stray_commas_around_entries_do_not_matter() -> None:
 
 def test_no_token_is_kept_in_the_clear() -> None:
     assert "a-1" not in repr(TOKENS)
+
+
+def test_nobody_is_named_as_callers_without_a_token_are() -> None:
+    with pytest.raises(ValueError, match="entry 2 is named anonymous"):
+        Tokens.parse("alice:a-1,anonymous:b-1")
+
+
+@pytest.mark.parametrize("text", ["a:x;b:y", "a:x|b:y", "alice:1;bob:2;carol:3"])
+def test_entries_that_are_not_separated_by_commas_are_suspected(text: str) -> None:
+    (warning,) = token_warnings(text)
+    assert warning.startswith("entry 1 has a ';' or '|' in its token: if it is several callers, separate them with")
+
+
+@pytest.mark.parametrize("text", ["", "a:x", "a:x,b:y", "a:x;y", "a:;=|"])
+def test_other_tokens_are_not_suspected(text: str) -> None:
+    assert not list(token_warnings(text))

@@ -70,11 +70,22 @@ async def test_an_expired_certificate_and_an_exposed_host_are_said(tmp_path: Pat
 
 async def test_files_that_are_no_pair_are_said(tmp_path: Path) -> None:
     authority = Authority(tmp_path, "ca")
-    settings = {"TLS_CERT_FILE": authority.issue("one").cert_file, "TLS_KEY_FILE": authority.issue("two").key_file}
-    code, lines = await check(tmp_path, "server_b", {"GRPC_PORT": "0", **settings})
+    cert_file, key_file = authority.issue("one").cert_file, authority.issue("two").key_file
+    code, lines = await check(
+        tmp_path, "server_b", {"GRPC_PORT": "0", "TLS_CERT_FILE": cert_file, "TLS_KEY_FILE": key_file}
+    )
     assert code == 1
     (line,) = failed(lines)
-    assert line.startswith("TLS_CERT_FILE and TLS_KEY_FILE: are not a certificate and its own key")
+    files = f"{cert_file} and {key_file}"
+    assert line == f"TLS_CERT_FILE and TLS_KEY_FILE: {files} are not a certificate and its own key"
+
+
+async def test_a_relative_path_is_told_with_its_folder(tmp_path: Path) -> None:
+    code, lines = await check(tmp_path, "server_b", {"TLS_CERT_FILE": "server.pem", "TLS_KEY_FILE": "server.key"})
+    assert code == 1
+    (line,) = failed(lines)
+    where = f"{tmp_path}/server.pem (relative to the working folder)"
+    assert line == f"TLS_CERT_FILE: cannot read {where}: no such file or directory"
 
 
 @pytest.mark.parametrize(("key", "told"), [(KEY, ""), (WRONG_KEY, "AI_PROVIDER: openai refuses the key")])

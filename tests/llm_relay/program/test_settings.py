@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from llm_relay.program.settings import DialSettings, ProgramSettings, SettingsError, TokenSettings, check_exposure
+from llm_relay.program.exposure import check_exposure
+from llm_relay.program.setting_groups import DialSettings, TokenSettings
+from llm_relay.program.settings import ProgramSettings, SettingsError
 from server_b.settings import ServerBSettings
 
 SECRET = "sk-live-0123456789"

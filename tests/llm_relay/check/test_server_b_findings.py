@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from llm_relay import VERSION
-from llm_relay.check.findings import server_b_findings
+from llm_relay.check.server_b_findings import server_b_findings
 from llm_relay.client.channel import Dial
 from llm_relay.tls.server import ServerCertificates
 from scripts.certificates import Authority
 from tests.support.checks import check, failed
-from tests.support.gateways import gateway, gateway_settings
+from tests.support.gateways import gateway
 from tests.support.serving import serving
 
 pytestmark = pytest.mark.anyio
@@ -92,7 +92,7 @@ async def test_a_certificate_may_be_trusted_by_itself(tmp_path: Path) -> None:
         assert not await failures(Dial(target=server.target, tls=True, ca_file=pair.cert_file))
 
 
-@pytest.mark.parametrize(("token", "told"), [("", "RELAY_TOKEN: is not set"), ("x", "RELAY_TOKEN: is not the right")])
+@pytest.mark.parametrize(("token", "told"), [("", "RELAY_TOKEN: is not set"), ("x", "RELAY_TOKEN: is not one that")])
 async def test_a_token_that_server_b_refuses_is_said(token: str, told: str) -> None:
     async with serving(tokens=f"laptop:{TOKEN}") as server:
         (line,) = await failures(Dial(target=server.target, token=token))
@@ -108,7 +108,7 @@ async def test_another_version_is_said() -> None:
 async def test_another_program_at_the_port_is_said() -> None:
     async with gateway() as http:
         (line,) = await failures(Dial(target=f"127.0.0.1:{http.base_url.port}"))
-    assert "is no gRPC server" in line
+    assert "is not a gRPC server" in line
 
 
 async def test_another_program_at_a_tls_port_is_said(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ async def test_another_program_at_a_tls_port_is_said(tmp_path: Path) -> None:
     async with gateway(http_tls_cert_file=pair.cert_file, http_tls_key_file=pair.key_file) as http:
         dial = Dial(target=f"127.0.0.1:{http.base_url.port}", tls=True, ca_file=authority.ca_file)
         (line,) = await failures(dial)
-    assert "is no gRPC server" in line
+    assert "is not a gRPC server" in line
 
 
 async def test_a_name_that_cannot_be_resolved_is_said() -> None:
@@ -154,10 +154,4 @@ async def test_a_unix_socket_is_probed_too(tmp_path: Path) -> None:
     assert line.startswith(f"SERVER_B_TARGET: nothing listens at {path}")
     async with await asyncio.start_unix_server(lambda _, writer: writer.close(), path):
         (line,) = await failures(Dial(target=f"unix:{path}"))
-    assert "is no gRPC server" in line
-
-
-@pytest.mark.parametrize("target", ["127.0.0.1:http", "ipv4:127.0.0.1:x"])
-async def test_a_port_that_is_no_number_is_said(target: str) -> None:
-    (line,) = await failures(gateway_settings(server_b_target=target).dial)
-    assert line.startswith("SERVER_B_TARGET: ")
+    assert "is not a gRPC server" in line

@@ -1,0 +1,50 @@
+"""Base URLs of HTTP APIs that settings name: what is wrong with one."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+_REQUEST_PATHS = ("/chat/completions", "/completions", "/responses", "/models", "/embeddings")
+"""What is added to a base URL for a request; it is often pasted along."""
+_HOST = re.compile(r"[\w.-]+|\[[0-9A-Fa-f:.%]+\]")
+
+
+def base_url_fault(url: str) -> str:
+    """Tells what is wrong with a base URL, and the fix; empty: nothing. The text has no credentials in it."""
+    if re.search(r"\s", url):
+        return "has a blank in it: write a URL, such as https://host/v1"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "is not a URL: write https://host/v1, with a port from 1 to 65535 if it needs one"
+    if parts.scheme not in ("http", "https") or not url.lower().startswith(f"{parts.scheme}://"):
+        return "must begin with http:// or https://"
+    if parts.username is not None or parts.password is not None:
+        return "has a user name or password in it: leave that out, keys have settings of their own"
+    if not parts.hostname or port == 0:
+        return "has no host that can be reached: write https://host/v1"
+    if not _is_host(parts.netloc.removesuffix(f":{port}"), parts.hostname):
+        return "has a host name that does not exist: write https://host/v1"
+    if "?" in url or "#" in url:
+        return "has a query or fragment (? or #): write it without"
+    for path in _REQUEST_PATHS:
+        if parts.path.rstrip("/").endswith(path):
+            base = url.rstrip("/").removesuffix(path)
+            return f"ends in {path}, which is added to it for each request: set it to {base}"
+    return ""
+
+
+def _is_host(written: str, host: str) -> bool:
+    """Tells whether a name can be looked up: every label has 1 to 63 characters, and Punycode can be decoded."""
+    if not _HOST.fullmatch(written.rstrip(":")):
+        return False
+    if written.startswith("["):
+        return True
+    try:
+        for label in host.removesuffix(".").encode("idna").split(b"."):
+            label.decode("idna")
+    except UnicodeError:
+        return False
+    return True

@@ -1,0 +1,34 @@
+"""Whether a server may and can listen where its settings say, and who may call it there."""
+
+from __future__ import annotations
+
+import errno
+
+from llm_relay.addresses import listen, listen_fault, shown_address
+from llm_relay.check.findings import Finding, failure, ok
+from llm_relay.program.exposure import check_exposure
+from llm_relay.program.setting_groups import TokenSettings
+from llm_relay.program.settings import SettingsError
+
+
+def exposure_finding(host: str, host_setting: str, settings: TokenSettings, *, tls: bool) -> Finding:
+    """Tells whether a server may listen on `host`, and who may call it there."""
+    try:
+        check_exposure(host, host_setting, tokens=bool(settings.tokens), tls=tls, insecure=settings.relay_insecure)
+    except SettingsError as error:
+        return failure(str(error))
+    names = sorted(set(settings.tokens.names_by_digest.values()))
+    who = f"{', '.join(names)} may call" if names else "everybody who reaches it may call"
+    return ok(f"{host_setting}: {host}, {'over TLS' if tls else 'in plaintext'}; {who}")
+
+
+def port_finding(host: str, port: int, host_setting: str, port_setting: str) -> Finding | None:
+    """Tells whether a server can listen on host:port; None if another program does already."""
+    try:
+        listen(host, port).close()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return None
+        return failure(listen_fault(host, port, host_setting, port_setting, error))
+    free = f"{shown_address(host, port)} is free" if port else "0, so any free port is taken"
+    return ok(f"{port_setting}: {free}")

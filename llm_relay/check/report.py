@@ -1,0 +1,56 @@
+"""Runs a check: reads a program's settings, and writes a line for each finding."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
+
+from llm_relay.check.findings import Finding, failure, ok, warning
+from llm_relay.program.env_file import EnvFileError, read_env_file
+from llm_relay.program.settings import ProgramSettings, SettingsError
+from llm_relay.program.startup import file_warnings, settings_warnings
+
+EXIT_FAILED = 1
+
+S = TypeVar("S", bound=ProgramSettings)
+Findings = Callable[[S], AsyncIterator[Finding]]
+
+
+async def check(settings_type: type[S], findings: Findings[S]) -> int:
+    """Writes every finding to stdout as it comes; returns the exit code: 0 if nothing has failed."""
+    return await report(all_findings(settings_type, findings))
+
+
+async def report(findings: AsyncIterator[Finding]) -> int:
+    """Writes findings to stdout as they come; returns the exit code: 0 if nothing has failed."""
+    failed = False
+    async for finding in findings:
+        failed = failed or not finding.ok
+        sys.stdout.write(f"{finding}\n")
+        sys.stdout.flush()
+    return EXIT_FAILED if failed else 0
+
+
+async def all_findings(settings_type: type[S], findings: Findings[S]) -> AsyncIterator[Finding]:
+    """Yields what is found about how the settings are written, and then what `findings` finds about them."""
+    try:
+        settings = settings_type.read()
+    except SettingsError as error:
+        for finding in _bad_settings_findings(error):
+            yield finding
+        return
+    yield ok(f"settings: read from the environment and {settings.file.path or 'no .env file'}")
+    for text in settings_warnings(settings):
+        yield warning(text)
+    async for finding in findings(settings):
+        yield finding
+
+
+def _bad_settings_findings(error: SettingsError) -> list[Finding]:
+    found = [failure(line) for line in str(error).splitlines()]
+    try:
+        return found + [warning(text) for text in file_warnings(read_env_file(), os.environ)]
+    except EnvFileError:  # which is what the error says
+        return found

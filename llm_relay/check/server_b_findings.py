@@ -1,0 +1,90 @@
+"""Whether Server B can be reached, takes the token, is of this version, and is well."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+from llm_relay import VERSION
+from llm_relay.check import certificates
+from llm_relay.check.certificate_findings import certificate_finding, pair_finding
+from llm_relay.check.findings import Finding, failure, ok
+from llm_relay.check.probing import Place, Unreachable, places, probe
+from llm_relay.client.channel import Dial
+from llm_relay.client.relay_client import RelayClient
+from llm_relay.errors import RelayError, ServerBUnavailable, Unauthenticated
+from llm_relay.messages import State, Status
+from llm_relay.tls.client import channel_credentials
+
+
+async def server_b_findings(dial: Dial) -> AsyncIterator[Finding]:
+    """Tells whether Server B can be reached, takes the token, is of this version, and is well."""
+    files = list(_file_findings(dial))
+    for finding in files:
+        yield finding
+    if all(finding.ok for finding in files):
+        reached = [await _place_finding(dial, place) for place in places(dial.target)]
+        for finding in reached:
+            yield finding
+        if not reached or any(finding.ok for finding in reached):
+            for finding in await _call_findings(dial):
+                yield finding
+
+
+def _file_findings(dial: Dial) -> Iterator[Finding]:
+    if not dial.tls:
+        return
+    try:
+        channel_credentials(dial)
+    except ValueError as error:
+        yield failure(str(error))
+        return
+    if dial.ca_file:
+        for authority in certificates.authorities(dial.ca_file):
+            yield certificate_finding("SERVER_B_CA_FILE", dial.ca_file, authority)
+    if dial.cert_file:
+        yield pair_finding("SERVER_B_CLIENT_CERT_FILE", dial.cert_file, dial.key_file, of_client=True)
+
+
+async def _place_finding(dial: Dial, place: Place) -> Finding:
+    try:
+        await probe(dial, place)
+    except Unreachable as error:
+        return failure(str(error))
+    return ok(f"SERVER_B_TARGET: {place} answers, {'over TLS' if dial.tls else 'in plaintext'}")
+
+
+async def _call_findings(dial: Dial) -> list[Finding]:
+    try:
+        async with RelayClient(dial) as client:
+            status = await client.get_status()
+    except Unauthenticated:
+        fault = "is not one that Server B accepts" if dial.token else "is not set, and Server B asks for one"
+        return [failure(f"RELAY_TOKEN: {fault}: set it to one of Server B's RELAY_TOKENS")]
+    except ServerBUnavailable:
+        return [failure(_unreachable_for_grpc(dial))]
+    except RelayError as error:
+        return [failure(f"SERVER_B_TARGET: {dial.target} answers {error.reason}: {error.message}")]
+    token = "accepted" if dial.token else "not set, and not asked for"
+    return [ok(f"RELAY_TOKEN: {token}"), *_status_findings(status)]
+
+
+def _unreachable_for_grpc(dial: Dial) -> str:
+    text = (
+        f"SERVER_B_TARGET: a call to {dial.target} does not get through: is it Server B, and serving?"
+        " If http_proxy or https_proxy is set, gRPC goes that way: name the host in no_proxy"
+    )
+    if dial.tls and not dial.ca_file:
+        return f"{text}. gRPC trusts a list of authorities of its own: set SERVER_B_CA_FILE"
+    return text
+
+
+def _status_findings(status: Status) -> Iterator[Finding]:
+    if status.version == VERSION:
+        yield ok(f"version: {VERSION} at both ends")
+    else:
+        yield failure(f"version: Server B is {status.version}, this is {VERSION}: install the same at both ends")
+    if status.state is State.DEGRADED or status.provider_state is State.DEGRADED:
+        error = status.provider_error or "no reason given"
+        yield failure(f"provider: {status.provider} fails ({error}): run `relay check server-b` at Server B")
+    else:
+        yield ok(f"provider: {status.provider}, model {status.default_model}")

@@ -1,0 +1,103 @@
+"""The .env file: which one is in force, and what it says.
+
+It is the file that RELAY_ENV_FILE names, else `.env` in the working folder, else `.env` beside the project.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dotenv import dotenv_values
+from dotenv.parser import Binding, parse_stream
+
+ENV_FILE_VARIABLE = "RELAY_ENV_FILE"
+PROJECT_FOLDER = Path(__file__).resolve().parent.parent.parent
+
+
+class EnvFileError(Exception):
+    """The file in force cannot be read; the text names it and says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvFile:
+    """What a .env file says."""
+
+    path: Path | None = None
+    """None: there is no file."""
+    values: Mapping[str, str] = field(default_factory=dict)
+    """By name, in upper case; without those that are blank."""
+    lines: Mapping[str, int] = field(default_factory=dict)
+    """The line of each name."""
+    unreadable: tuple[int, ...] = ()
+    """The lines that are not NAME=value."""
+
+
+def env_file_path() -> Path | None:
+    """Returns the path of the .env file in force; None where there is none. It may not exist if it was named."""
+    if named := os.environ.get(ENV_FILE_VARIABLE):
+        return None if named == os.devnull else Path(named).expanduser().absolute()
+    candidates = (Path.cwd() / ".env", PROJECT_FOLDER / ".env")
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def leave_out_working_folder() -> None:
+    """From now on this process, and those that it starts, do not read the `.env` of the working folder.
+
+    For programs that a client starts inside whatever folder it has open. A file that was named stays in force.
+    """
+    if not os.environ.get(ENV_FILE_VARIABLE):
+        beside = PROJECT_FOLDER / ".env"
+        os.environ[ENV_FILE_VARIABLE] = str(beside) if beside.is_file() else os.devnull
+
+
+def read_env_file() -> EnvFile:
+    """Reads the .env file in force. Raises EnvFileError if it cannot be read; lines that are wrong are left out."""
+    path = env_file_path()
+    if path is None:
+        return EnvFile()
+    try:
+        text = path.read_text("utf-8-sig")
+    except OSError as error:
+        raise EnvFileError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise EnvFileError(f"{path}: is not UTF-8 text: save it as UTF-8") from error
+    return _parsed(path, text)
+
+
+def value_of(name: str) -> str:
+    """Returns one setting as it is written, before all are read and checked; empty if nothing says it."""
+    try:
+        return os.environ.get(name) or read_env_file().values.get(name, "")
+    except EnvFileError:
+        return ""
+
+
+def _parsed(path: Path, text: str) -> EnvFile:
+    lines: dict[str, int] = {}
+    unreadable: list[int] = []
+    readable: list[str] = []
+    for binding in parse_stream(io.StringIO(text)):
+        if binding.error or (binding.key is not None and binding.value is None):
+            unreadable.append(_first_line(binding))
+            continue
+        readable.append(binding.original.string)
+        if binding.key is not None:
+            lines[binding.key.upper()] = _first_line(binding)
+    # Only what can be read: the library writes a line of its own to stderr about the rest.
+    values = dotenv_values(stream=io.StringIO("".join(readable)))
+    return EnvFile(
+        path=path,
+        values={name.upper(): value for name, value in values.items() if value},
+        lines=lines,
+        unreadable=tuple(unreadable),
+    )
+
+
+def _first_line(binding: Binding) -> int:
+    """Returns the line on which a statement begins: the blank lines before it belong to it too."""
+    text = binding.original.string
+    return binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")

@@ -1,0 +1,109 @@
+"""How the programs start with settings that are odd, and with standard streams that are closed."""
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.checks import check
+from tests.support.far_side import free_port
+from tests.support.programs import environment, running
+
+pytestmark = pytest.mark.anyio
+
+LIMIT_S = 30.0
+PORTS = {"server_b": "GRPC_PORT", "gateway": "HTTP_PORT"}
+PROGRAMS = pytest.mark.parametrize("name", PORTS)
+ODD = """\
+GRPC_PROT=50999
+this is not a setting
+RELAY_TOKENS=ann:x;bob:y
+RELAY_DELEGATES=gatway
+MODEL_MAP=bedrock/gpt-4o=sonnet-v2
+"""
+WARNINGS = [
+    ".env, line 2: is not NAME=value, and is ignored",
+    ".env, line 1: GRPC_PROT is not a setting; did you mean GRPC_PORT?",
+    "RELAY_TOKENS: entry 1 has a ';' or '|' in its token: if it is several callers, separate them with commas",
+    "RELAY_DELEGATES: no caller in RELAY_TOKENS is named gatway",
+]
+OF_SERVER_B = ["MODEL_MAP: bedrock/gpt-4o is never used, because AI_PROVIDER does not name bedrock"]
+
+
+def expected(name: str) -> list[str]:
+    return WARNINGS + (OF_SERVER_B if name == "server_b" else [])
+
+
+@PROGRAMS
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_what_is_odd_is_warned_of_once_as_json_where_the_log_is_json(
+    name: str, workers: str, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text(ODD + "LOG_FORMAT=json\n")
+    async with running(tmp_path, name, WORKERS=workers, **{PORTS[name]: "0"}) as program:
+        await program.stop()
+        await program.silent.wait()
+    lines = [json.loads(line) for line in program.lines]
+    warned = [line["message"].removeprefix(f"{tmp_path}/") for line in lines if line["level"] == "WARNING"]
+    assert warned == expected(name)
+    assert "ann:x" not in "".join(program.lines)
+
+
+@PROGRAMS
+async def test_a_check_warns_too_and_is_no_failure_for_that(name: str, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(ODD)
+    _, lines = await check(tmp_path, name, {PORTS[name]: "0"})
+    warned = [line.removeprefix("warning").strip() for line in lines if line.startswith("warning")]
+    assert [line.removeprefix(f"{tmp_path}/") for line in warned] == expected(name)
+
+
+@PROGRAMS
+async def test_bad_settings_are_json_too_where_the_log_is_json(name: str, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"LOG_FORMAT=json\n{PORTS[name]}=many\n")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", name), cwd=tmp_path, env=environment({}), stderr=asyncio.subprocess.PIPE
+    )
+    _, told = await asyncio.wait_for(process.communicate(), LIMIT_S)
+    assert process.returncode == 2
+    (line,) = map(json.loads, told.decode().splitlines())
+    assert line["level"] == "ERROR"
+    assert line["message"].startswith(f"{PORTS[name]}: ")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@PROGRAMS
+async def test_a_program_starts_and_serves_with_closed_standard_streams(name: str, tmp_path: Path) -> None:
+    port = str(free_port())
+    command = f'exec "{sys.executable}" -m {name} <&- >&- 2>&-'
+    process = await asyncio.create_subprocess_exec(
+        *("sh", "-c", command), cwd=tmp_path, env=environment({PORTS[name]: port, "SERVER_B_TARGET": "127.0.0.1:1"})
+    )
+    try:
+        async with asyncio.timeout(LIMIT_S):
+            await _until_connected(int(port))
+            streams = [stream_of(process.pid, number) for number in (0, 1, 2)]
+            process.terminate()
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert streams == [Path(os.devnull)] * 3  # no socket has their numbers, so no log line gets into one
+
+
+def stream_of(pid: int, number: int) -> Path:
+    """Returns what a descriptor of a process leads to."""
+    return Path(f"/proc/{pid}/fd/{number}").readlink()
+
+
+async def _until_connected(port: int) -> None:
+    while True:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.02)
+        else:
+            writer.close()
+            return

@@ -1,0 +1,64 @@
+"""Base URLs: what is wrong with one is told with the fix, and without its credentials."""
+
+import pytest
+
+from llm_relay.base_urls import base_url_fault
+
+SECRET = "sk-live-0123456789"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://api.openai.com/v1",
+        "https://api.openai.com/v1/",
+        "HTTPS://api.openai.com/v1",
+        "http://127.0.0.1:8080/v1",
+        "http://[::1]:8080/v1",
+        "http://my_server:8000",
+        "https://xn--mnchen-3ya.example/v1",
+        "https://münchen.example/v1",
+        "https://example.openai.azure.com/openai/v1",
+        "https://generativelanguage.googleapis.com/v1beta/openai",
+        "http://host.:80/v1",
+    ],
+)
+def test_these_base_urls_are_taken(url: str) -> None:
+    assert base_url_fault(url) == ""
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("http://xn--a/v1", "has a host name that does not exist"),
+        ("http://a..b/v1", "has a host name that does not exist"),
+        (f"http://{'a' * 64}.example/v1", "has a host name that does not exist"),
+        ("http://h%20x/v1", "has a host name that does not exist"),
+        ("http://h;x/v1", "has a host name that does not exist"),
+        ("127.0.0.1:8080/v1", "must begin with http:// or https://"),
+        ("localhost:8080/v1", "must begin with http:// or https://"),
+        ("ftp://h/v1", "must begin with http:// or https://"),
+        ("http:/h/v1", "must begin with http:// or https://"),
+        ("http:///v1", "has no host"),
+        ("https://", "has no host"),
+        ("http://h:0/v1", "has no host that can be reached"),
+        ("http://h:99999/v1", "is not a URL: write https://host/v1, with a port from 1 to 65535"),
+        ("http://h:port/v1", "is not a URL"),
+        ("http://[::1/v1", "is not a URL"),
+        ("http://h /v1", "has a blank in it"),
+        (f"https://user:{SECRET}@h/v1", "has a user name or password in it"),
+        (f"https://{SECRET}@h/v1", "has a user name or password in it"),
+        ("https://h/v1?api-version=1", "has a query or fragment"),
+        ("https://h/v1?", "has a query or fragment"),
+        ("https://h/v1#x", "has a query or fragment"),
+        (
+            "https://h/v1/chat/completions",
+            "ends in /chat/completions, which is added to it for each request: set it to https://h/v1",
+        ),
+        ("https://h/v1/chat/completions/", "ends in /chat/completions, which is added to it for each request: set it"),
+        ("https://h/v1/models", "ends in /models, which is added to it for each request: set it to https://h/v1"),
+    ],
+)
+def test_what_is_wrong_with_a_base_url_is_told_with_the_fix(url: str, told: str) -> None:
+    assert base_url_fault(url).startswith(told)
+    assert SECRET not in base_url_fault(url)
