@@ -129,29 +129,32 @@ class AnswerReader:
         return True
 
     def _take_events(self, events: Iterable[Event]) -> None:
-        for name, data in events:
-            if self.ended:
-                return
-            try:
-                document = parse(data)
-            except ValueError as error:
-                self._take_other(name, data, error)
-                continue
-            if name and "error" in name.lower():
-                self._answer.fail(document)
-            if isinstance(document, str) and is_end_mark(data):
-                self.ended = True
-            else:
-                self._take(document)
+        """Takes events until the end mark: what follows it is not looked at, be it damaged or not."""
+        if not self.ended:
+            self.ended = any(self._take_event(name, data) for name, data in events)
 
-    def _take_other(self, name: str, data: bytes, error: ValueError) -> None:
+    def _take_event(self, name: str, data: bytes) -> bool:
+        """Takes one event; returns whether it is the end mark."""
+        try:
+            document = parse(data)
+        except ValueError as error:
+            return self._take_other(name, data, error)
+        if name and "error" in name.lower():
+            self._answer.fail(document)
+        if isinstance(document, str) and is_end_mark(data):
+            return True
+        self._take(document)
+        return False
+
+    def _take_other(self, name: str, data: bytes, error: ValueError) -> bool:
         """Takes what is no JSON: the end mark, a sign of life, an error in words, or damage."""
         if is_end_mark(data):
-            self.ended = True
-        elif "error" in name.lower():
+            return True
+        if "error" in name.lower():
             self._answer.fail({"error": data.decode(errors="replace")})
-        elif data.strip():
+        if data.strip():
             raise malformed("an event of the stream is not JSON") from error
+        return False
 
     def _take(self, document: object) -> None:
         for one in document if isinstance(document, list) else (document,):

@@ -112,7 +112,7 @@ def test_what_came_before_an_error_in_one_block_is_given_first() -> None:
 
 def test_nothing_after_the_end_mark_is_heeded() -> None:
     reader = AnswerReader("asked")
-    pieces = list(reader.read(event({"content": "a"}, "stop") + DONE + said("b")))
+    pieces = list(reader.read(event({"content": "a"}, "stop") + DONE + said("b") + b'Data: {"a":1}\n'))
     assert texts(pieces) == [("a", 1)]
     assert reader.ended
 
