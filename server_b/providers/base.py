@@ -27,6 +27,8 @@ class Opening:
     """As the provider names it."""
     provider: str = ""
     """Who answers, where a provider is made of several."""
+    priced_as: tuple[str, ...] = ()
+    """Other names that a price list may have of the model, the likeliest first."""
 
 
 @dataclass(frozen=True, slots=True)

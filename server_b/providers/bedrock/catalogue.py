@@ -11,10 +11,12 @@ from llm_relay.errors import ProviderProtocol, RelayError
 from server_b.providers.bedrock.client import BedrockClient
 from server_b.providers.bedrock.errors import relay_error
 from server_b.providers.bedrock.failures import Refusal
-from server_b.providers.bedrock.models import model_in_arn
+from server_b.providers.bedrock.models import is_application_profile, list_names, profiled_model
 
 LIST_TIMEOUT_S = 4.0
 PROFILE_TIMEOUT_S = 2.0
+ASK_AGAIN_S = 300.0
+"""How long an answer that AWS did not give is not asked for again."""
 MAX_PAGES = 20
 MAX_REMEMBERED_PROFILES = 1000
 NOT_LISTED = "Bedrock did not list its models ({reason}): these are the short names and what they stand for"
@@ -27,7 +29,7 @@ class Catalogue:
         self._client = client
         self._models: dict[str, asyncio.Task[str]] = {}
 
-    async def list_names(self) -> tuple[tuple[str, ...], str]:
+    async def models(self) -> tuple[tuple[str, ...], str]:
         """Returns the ids of models and profiles, and a note; without ids, the note says why."""
         ends_at = asyncio.get_running_loop().time() + LIST_TIMEOUT_S
         try:
@@ -44,30 +46,34 @@ class Catalogue:
                 profiles = await self._inference_profiles()
         return (*models, *profiles), ""
 
-    async def model_in_profile(self, arn: str) -> str:
-        """Returns the id of the model in an application inference profile; an empty text if it is not known.
+    async def other_names(self, model: str) -> tuple[str, ...]:
+        """Returns the other names that a price list may have of a model; none where they are not known.
 
-        AWS is asked once for each profile, PROFILE_TIMEOUT_S at most.
+        Of an application inference profile AWS is asked which model it has: once, and for PROFILE_TIMEOUT_S at most.
         """
+        named = await self._model_in_profile(model) if is_application_profile(model) else model
+        return tuple(name for name in list_names(named) if name != model)
+
+    async def _model_in_profile(self, arn: str) -> str:
         asked = self._models.get(arn)
         if asked is None:
             if len(self._models) >= MAX_REMEMBERED_PROFILES:
                 del self._models[next(iter(self._models))]
             asked = self._models[arn] = asyncio.create_task(self._find_model(arn))
-        # Who leaves leaves it to the others.
+        # One request for all who wait. Who leaves does not stop it.
         return await asyncio.shield(asked)
 
     async def _find_model(self, arn: str) -> str:
+        """Asks AWS; returns an empty text where it does not tell, and asks again later."""
         try:
             async with asyncio.timeout(PROFILE_TIMEOUT_S):
                 profile = await self._client.get("inference-profiles", arn)
         except (Refusal, RelayError, TimeoutError):
+            asyncio.get_running_loop().call_later(ASK_AGAIN_S, self._models.pop, arn, None)
             return ""
-        match profile.get("models"):
-            case [{"modelArn": str(model)}, *_]:
-                return model_in_arn(model)
-            case _:
-                return ""
+        models = profile.get("models")
+        arns = [one.get("modelArn") for one in models if isinstance(one, dict)] if isinstance(models, list) else []
+        return profiled_model(arn for arn in arns if isinstance(arn, str))
 
     async def _foundation_models(self) -> tuple[str, ...]:
         document = await self._get("foundation-models", byOutputModality="TEXT")

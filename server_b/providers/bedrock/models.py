@@ -95,7 +95,7 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.
 _PARTITIONS_WITH_PROFILES = frozenset({COMMERCIAL, "aws-us-gov"})
 _PROFILE_ID = re.compile(r"(?:global|us-gov|us|eu|apac|jp|au|ca|sa|in)\.(?=[a-z0-9-]+\.)")
 _ID = re.compile(r"[a-z0-9.:-]+")
-_ARN = re.compile(r"arn:[a-z0-9-]+:bedrock:[a-z0-9-]*:\d*:(?P<kind>[a-z-]+)/(?P<id>.+)")
+_ARN = re.compile(r"arn:[a-z0-9-]+:bedrock:(?P<region>[a-z0-9-]*):\d*:(?P<kind>[a-z-]+)/(?P<id>.+)")
 
 
 def resolve(name: str, region: str, partition: str = COMMERCIAL) -> str:
@@ -136,7 +136,29 @@ def is_application_profile(model: str) -> bool:
     return arn is not None and arn["kind"] == "application-inference-profile"
 
 
-def model_in_arn(model: str) -> str:
-    """Returns the id that an ARN of a model or of a system's inference profile ends with; else an empty text."""
+def list_names(model: str) -> tuple[str, ...]:
+    """Returns the names that a price list may have of this model, the likeliest first; none for an ARN that tells none.
+
+    A profile of one area costs what the model itself does, a global one less, and one of GovCloud more.
+    """
     arn = _ARN.fullmatch(model)
-    return arn["id"] if arn is not None and arn["kind"] in ("foundation-model", "inference-profile") else ""
+    if not model:
+        return ()
+    if arn is not None:
+        return list_names(arn["id"]) if arn["kind"] in ("foundation-model", "inference-profile") else ()
+    area = _PROFILE_ID.match(model)
+    if area is None or area[0] in ("global.", "us-gov."):
+        return (model,)
+    return model, model.removeprefix(area[0])
+
+
+def profiled_model(arns: Iterable[str]) -> str:
+    """Returns the id of the model that a profile sends requests to, from the ARNs of the model in each region.
+
+    The ARN of a model that is served globally names no region.
+    """
+    found = [arn for arn in map(_ARN.fullmatch, arns) if arn is not None and arn["kind"] == "foundation-model"]
+    if not found:
+        return ""
+    is_global = any(not arn["region"] for arn in found)
+    return f"{GLOBAL}.{found[0]['id']}" if is_global else found[0]["id"]

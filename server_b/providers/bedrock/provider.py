@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 
 import orjson
 
@@ -77,6 +78,7 @@ class BedrockProvider:
         Asks again without what the model refuses of our own, and without it from then on.
         """
         model = self._model(prompt)
+        priced_as = await self._catalogue.other_names(model)
         refused = lasting = self._refusals.of(model)
         while True:
             begun = False
@@ -86,7 +88,9 @@ class BedrockProvider:
                         if isinstance(piece, Opening):
                             begun = True
                             self._refusals.remember(model, lasting)
-                        yield piece
+                            yield replace(piece, priced_as=priced_as)
+                        else:
+                            yield piece
             except Refusal as refusal:
                 more = refused_of(refusal.failure) - asked_parameters(prompt).keys() - refused
                 if begun or not more:
@@ -100,7 +104,7 @@ class BedrockProvider:
 
     async def list_models(self) -> Models:
         """Lists the short names, what they stand for, and what AWS lists; a note says if AWS does not."""
-        found, note = await self._catalogue.list_names()
+        found, note = await self._catalogue.models()
         names = listed(self._account.region, self._account.partition, (self._default_model, *found))
         return Models(provider=self.name, models=names, default_model=self._default_model, note=note)
 

@@ -6,9 +6,10 @@ from server_b.providers.bedrock.models import (
     OLDER_NAMES,
     SHORT_NAMES,
     is_application_profile,
+    list_names,
     listed,
-    model_in_arn,
     profile_in_area,
+    profiled_model,
     resolve,
 )
 
@@ -95,15 +96,33 @@ def test_the_profile_of_a_region_s_area_is_known(model: str, region: str, expect
 
 
 @pytest.mark.parametrize(
-    ("model", "inside"),
+    ("model", "names"),
     [
-        (f"{ARN}:inference-profile/us.amazon.nova-lite-v1:0", "us.amazon.nova-lite-v1:0"),
-        ("arn:aws-us-gov:bedrock:us-gov-west-1::foundation-model/amazon.nova-lite-v1:0", "amazon.nova-lite-v1:0"),
-        (f"{ARN}:application-inference-profile/ab12cd34ef56", ""),
-        (f"{ARN}:provisioned-model/ab12cd34ef56", ""),
-        ("amazon.nova-lite-v1:0", ""),
+        ("amazon.nova-lite-v1:0", ["amazon.nova-lite-v1:0"]),
+        ("eu.amazon.nova-lite-v1:0", ["eu.amazon.nova-lite-v1:0", "amazon.nova-lite-v1:0"]),
+        ("global.amazon.nova-2-lite-v1:0", ["global.amazon.nova-2-lite-v1:0"]),
+        ("us-gov.amazon.nova-lite-v1:0", ["us-gov.amazon.nova-lite-v1:0"]),
+        (f"{ARN}:inference-profile/us.amazon.nova-lite-v1:0", ["us.amazon.nova-lite-v1:0", "amazon.nova-lite-v1:0"]),
+        ("arn:aws-us-gov:bedrock:us-gov-west-1::foundation-model/amazon.nova-lite-v1:0", ["amazon.nova-lite-v1:0"]),
+        (f"{ARN}:application-inference-profile/ab12cd34ef56", []),
+        (f"{ARN}:provisioned-model/ab12cd34ef56", []),
+        (f"{ARN}:custom-model-deployment/ab12cd34ef56", []),
     ],
 )
-def test_an_arn_of_a_model_or_of_a_systems_profile_ends_with_an_id(model: str, inside: str) -> None:
-    assert model_in_arn(model) == inside
+def test_a_model_is_looked_for_in_price_lists_by_its_own_id_too(model: str, names: list[str]) -> None:
+    assert list(list_names(model)) == names
     assert is_application_profile(model) is ("application" in model)
+
+
+@pytest.mark.parametrize(
+    ("arns", "model"),
+    [
+        (["arn:aws:bedrock:us-east-1::foundation-model/m:0", "arn:aws:bedrock:us-west-2::foundation-model/m:0"], "m:0"),
+        (["arn:aws:bedrock:us-east-1::foundation-model/m:0", "arn:aws:bedrock:::foundation-model/m:0"], "global.m:0"),
+        ([f"{ARN}:custom-model/x"], ""),
+        (["no arn"], ""),
+        ([], ""),
+    ],
+)
+def test_the_model_in_a_profile_is_the_one_of_all_its_regions(arns: list[str], model: str) -> None:
+    assert profiled_model(arns) == model

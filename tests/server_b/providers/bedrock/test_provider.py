@@ -1,5 +1,6 @@
 """What is Bedrock's own: its requests, its answers, its models, and what its start refuses."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -158,6 +159,46 @@ async def test_characters_split_between_packets_arrive_whole(
 ) -> None:
     standin.script = Script(fault=Fault(kind=FaultKind.SPLIT_UTF8))
     assert "".join(text.text for text in texts_of(await pieces_of(provider))) == "Hello, wörld!"
+
+
+PROFILE = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/ab12cd34ef56"
+HAIKU = "anthropic.claude-3-haiku-20240307-v1:0"
+
+
+@pytest.mark.parametrize(
+    ("model", "names"),
+    [
+        (HAIKU, ()),
+        (f"eu.{HAIKU}", (HAIKU,)),
+        (f"arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.{HAIKU}", (f"us.{HAIKU}", HAIKU)),
+        (PROFILE, (HAIKU,)),
+    ],
+)
+async def test_a_stream_opens_with_the_names_that_a_price_list_may_have(
+    provider: BedrockProvider, model: str, names: tuple[str, ...]
+) -> None:
+    assert (await pieces_of(provider, Prompt(message="Hi", model=model)))[0] == Opening(model, priced_as=names)
+
+
+async def test_the_model_in_an_application_profile_is_asked_for_once(
+    standin: BedrockStandIn, provider: BedrockProvider
+) -> None:
+    prompt = Prompt(message="Hi", model=PROFILE)
+    await asyncio.gather(*(pieces_of(provider, prompt) for _ in range(5)))
+    await pieces_of(provider, prompt)
+    methods = [request.method for request in standin.requests]
+    assert (methods.count("GET"), methods.count("POST")) == (1, 6)
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException", "InternalServerException"])
+async def test_where_the_model_in_a_profile_is_not_told_the_call_goes_on(
+    standin: BedrockStandIn, provider: BedrockProvider, code: str
+) -> None:
+    standin.profiles = Script(fault=Fault(kind=FaultKind.STATUS, code=code))
+    prompt = Prompt(message="Hi", model=PROFILE)
+    assert (await pieces_of(provider, prompt))[0] == Opening(PROFILE)
+    await pieces_of(provider, prompt)
+    assert [request.method for request in standin.requests] == ["GET", "POST", "POST"]
 
 
 # Models.
