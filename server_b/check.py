@@ -19,7 +19,7 @@ from llm_relay.errors import ProviderAuth, RelayError
 from llm_relay.messages import Models
 from llm_relay.tls.pem import read_pem
 from llm_relay.tls.server import ServerCertificates
-from server_b.providers import create_provider
+from server_b.composition import create_provider
 from server_b.settings import ServerBSettings
 
 PATIENCE_S = 5.0
@@ -95,7 +95,7 @@ def _open_channel(settings: ServerBSettings) -> grpc.aio.Channel:
 
 async def _provider_finding(name: str, settings: ServerBSettings) -> Finding:
     try:
-        provider = create_provider(settings.model_copy(update={"ai_provider": name}))
+        provider = create_provider(name, settings)
     except ValueError as error:
         return failure(str(error))
     try:

@@ -1,28 +1,87 @@
-"""From settings to a Relay: the composition that the gRPC server, the MCP doors and the coroutines share."""
+"""From settings to a Relay: the composition that the gRPC server, the MCP servers and the coroutines share."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from llm_relay import VERSION
 from llm_relay.messages import Usage
+from server_b.core.call_log import CallLog
 from server_b.core.relay import Relay
-from server_b.pricing import load_price_lists, price
-from server_b.providers import create_provider
+from server_b.pricing.endpoints import price_lists
+from server_b.providers.base import Provider
 from server_b.settings import ServerBSettings
 
 
 @contextlib.asynccontextmanager
 async def open_relay(settings: ServerBSettings) -> AsyncIterator[Relay]:
-    """Opens the provider that the settings name, and a Relay on it. Raises ValueError naming a bad setting."""
-    load_price_lists(settings.providers)
-    provider = create_provider(settings)
-    # What pricing makes for its first call takes its time too: better now than amid somebody's stream.
-    price(provider.name, provider.default_model, Usage(input_tokens=1, output_tokens=1))
-    relay = Relay(provider, price=price, defaults=settings.defaults, limits=settings.limits, version=VERSION)
+    """Opens the providers that the settings name, and a Relay on them. Raises ValueError naming a bad setting."""
+    providers = create_providers(settings)
+    provider = chained(providers, settings)
+    prices = price_lists({one.name: one.endpoint for one in providers})
+    # The first look at a price list takes its time: better now than during somebody's stream.
+    for one in providers:
+        prices[one.name].cost(one.default_model, Usage(input_tokens=1, output_tokens=1))
+    relay = Relay(
+        provider,
+        prices=prices,
+        defaults=settings.defaults,
+        limits=settings.limits,
+        observers=[CallLog()],
+        version=VERSION,
+    )
     try:
         yield relay
     finally:
-        relay.close()
+        await relay.aclose()
         await provider.close()
+
+
+def create_providers(settings: ServerBSettings) -> list[Provider]:
+    """Makes the providers of AI_PROVIDER, in their order. Raises ValueError naming a bad setting."""
+    return [create_provider(name, settings) for name in settings.providers]
+
+
+def chained(providers: Sequence[Provider], settings: ServerBSettings) -> Provider:
+    """Makes the one provider that the Relay asks: several are asked one after the other, by the map of models."""
+    if len(providers) == 1 and not any(name == providers[0].name for name, _ in settings.models):
+        return providers[0]
+    from server_b.providers.fallback import Fallback
+
+    return Fallback(providers, settings.models, retry_maybe_worked=settings.retry_maybe_worked)
+
+
+def create_provider(name: str, settings: ServerBSettings) -> Provider:
+    """Makes the provider with this name; it is imported only now. Raises ValueError naming a bad setting."""
+    match name:
+        case "openai":
+            from server_b.providers.openai.provider import OpenAIProvider
+
+            return OpenAIProvider(
+                api_key=settings.openai_api_key.get_secret_value(),
+                base_url=settings.openai_base_url,
+                default_model=settings.openai_default_model,
+                defaults=settings.defaults,
+            )
+        case "bedrock":
+            from server_b.providers.bedrock.provider import BedrockProvider
+
+            return BedrockProvider(
+                access_key_id=settings.aws_access_key_id.get_secret_value(),
+                secret_access_key=settings.aws_secret_access_key.get_secret_value(),
+                session_token=settings.aws_session_token.get_secret_value(),
+                profile=settings.aws_profile,
+                region=settings.aws_region,
+                endpoint_url=settings.aws_endpoint_url_bedrock_runtime,
+                default_model=settings.bedrock_default_model,
+                defaults=settings.defaults,
+            )
+        case _:
+            from server_b.providers.mock.provider import MockProvider
+
+            return MockProvider(
+                delay_s=settings.mock_delay_seconds,
+                word_delay_s=settings.mock_word_delay_seconds,
+                faults_allowed=settings.mock_faults,
+            )

@@ -11,7 +11,7 @@ from llm_relay.base_urls import base_url_fault
 from llm_relay.program.setting_groups import ListeningHost, McpServingSettings, WorkerSettings
 from server_b.core.relay import Limits
 from server_b.core.retry import Patience
-from server_b.providers import model_map_from_text, provider_names_from_text
+from server_b.provider_choice import model_map_from_text, provider_names_from_text
 from server_b.providers.base import Defaults
 
 
@@ -91,6 +91,11 @@ class ServerBSettings(McpServingSettings, WorkerSettings):
         ge=1,
         le=10,
         description="How often a provider is tried before its first token, the first try included, 1 to 10",
+    )
+    retry_maybe_worked: bool = Field(
+        False,
+        description="true: send a request again, to the same provider or the next, although the provider may have"
+        " worked on it; both requests may be billed",
     )
     max_concurrent_calls: int = Field(
         1000, ge=1, le=1_000_000, description="Most calls that run at once; more are refused as OVERLOADED"
@@ -177,5 +182,6 @@ class ServerBSettings(McpServingSettings, WorkerSettings):
                 attempts=self.retry_attempts,
                 first_token_s=self.first_token_seconds,
                 token_gap_s=self.token_gap_seconds,
+                retry_maybe_worked=self.retry_maybe_worked,
             ),
         )

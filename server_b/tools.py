@@ -78,12 +78,12 @@ async def health_check() -> HealthDocument:
 async def process(prompt: Prompt, caller: str = ANONYMOUS) -> Answer:
     """Answers a caller's prompt whole. Raises RelayError."""
     relay = await connect()
-    return await relay.process(prompt, caller=caller, door="mcp")
+    return await relay.process(prompt, caller=caller, protocol="mcp")
 
 
 async def stream_process(prompt: Prompt, caller: str = ANONYMOUS) -> AsyncGenerator[Event, None]:
     """Streams the answer to a caller's prompt. Raises RelayError."""
     relay = await connect()
-    async with contextlib.aclosing(relay.stream_process(prompt, caller=caller, door="mcp")) as events:
+    async with contextlib.aclosing(relay.stream_process(prompt, caller=caller, protocol="mcp")) as events:
         async for event in events:
             yield event

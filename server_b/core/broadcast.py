@@ -1,12 +1,12 @@
-"""Waiting for the next of many changes: what an asyncio.Event is that is set and cleared at once."""
+"""A broadcast: tasks wait for it, and everybody who waits goes on when it is made. It leaves nothing set behind."""
 
 from __future__ import annotations
 
 import asyncio
 
 
-class Waiters:
-    """Tasks that wait for the same thing, time and again."""
+class Broadcast:
+    """Wakes all tasks that wait for the next change of something."""
 
     __slots__ = ("_futures",)
 
@@ -20,8 +20,10 @@ class Waiters:
         await future
 
     def wake(self) -> None:
-        """Lets all go on that wait now."""
+        """Lets every task go on that waits now."""
+        if not self._futures:
+            return
         futures, self._futures = self._futures, []
         for future in futures:
-            if not future.done():  # who was cancelled has left already
+            if not future.done():  # a task that was cancelled no longer waits
                 future.set_result(None)

@@ -1,198 +1,185 @@
-"""One call to a provider, and its readers.
+"""One call to a provider, and what is known of it so far.
 
-The call runs in a task of its own and writes down what comes; each reader follows from the beginning, so
-that a second request with the same key joins the call instead of paying for another one. When the last
-reader leaves before the end, the provider call is aborted.
+The call runs in a task of its own and writes down what comes. Each reader follows from the beginning, so a second
+request with the same key joins the call instead of paying for another one. When the last reader leaves before the
+end, the provider call is aborted.
 """
 
 from __future__ import annotations
 
 import asyncio
-import enum
 import math
-from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
 
-from llm_relay.errors import Cancelled, ProviderProtocol, RelayError
-from llm_relay.messages import Answer, Delta, Event, Finished, Prompt, Started
-from server_b.core.broadcast import Waiters
+from llm_relay.errors import Cancelled, DeadlineExceeded, ProviderProtocol, ProviderUnavailable, RelayError
+from llm_relay.messages import Finished, Prompt, Started
+from server_b.core.attempt import Attempt
+from server_b.core.broadcast import Broadcast
+from server_b.core.key import Delivery, Key
+from server_b.core.time_limit import TimeLimit
+from server_b.core.transcript import Transcript
 
-Result = TypeVar("Result")
+if TYPE_CHECKING:
+    from server_b.core.reader import Reader
 
-MAX_ANSWER_CHARS = 16 * 1024 * 1024
-"""More than any model says; a provider that does not end is not gathered without end."""
-READ_AHEAD_CHARS = 256 * 1024
-"""How much text a call may hold that no reader has taken yet, before the provider is made to wait."""
-
-
-class Kind(enum.StrEnum):
-    """How the caller asked; a part of the idempotency key."""
-
-    WHOLE = "Process"
-    STREAM = "StreamProcess"
-
-
-class Key(NamedTuple):
-    """What makes two requests the same one."""
-
-    caller: str
-    request_id: str
-    kind: Kind
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """One provider of several that did not answer."""
-
-    attempt: int
-    provider: str
-    error: RelayError
-    retry_after_s: float | None
-    """Its own: the error that is told for all of them bears the shortest."""
-
-
-class Kept(NamedTuple):
-    """What is kept of a call for a caller who asks again: no more than its answer, for there are thousands."""
-
-    prompt: Prompt
-    started: Started
-    finished: Finished
-    text: str
-    delta_count: int
-
-    @property
-    def prompt_chars(self) -> int:
-        """How much text the prompt has, in characters."""
-        return self.prompt.text_chars
-
-    @property
-    def text_chars(self) -> int:
-        """How much text the answer has, in characters."""
-        return len(self.text)
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+"""More than any model writes; an endless answer is not gathered without end."""
+CALL_BYTES = 3_000
+"""What a call takes beside its prompt and answer: its task, its readers, and a dozen small objects."""
+READ_AHEAD_BYTES = 64 * 1024
+"""How much of an answer a call may hold that no reader has taken yet, before the provider has to wait."""
 
 
 class Call:
-    """What is known of a call so far. The Relay writes it, readers follow it."""
+    """What is known of a call. Its task writes here, its readers follow."""
 
-    def __init__(self, key: Key, prompt: Prompt, provider: str, door: str = "") -> None:
+    def __init__(self, key: Key, prompt: Prompt, provider: str, *, protocol: str = "") -> None:
+        """`provider` is the name of who may answer, `protocol` how the caller reached the relay: grpc, http or mcp."""
         self.key = key
         self.prompt = prompt
-        self.prompt_chars = prompt.text_chars
-        self.door = door
+        self._prompt_bytes = prompt.size_bytes
+        self.protocol = protocol
         self.provider = provider
-        """Who answers; until that is known, all who may."""
-        self.failures: list[Failure] = []
-        """Of those who may answer, in the order in which they were asked; empty where there is but one."""
+        """Who answers; until that is known, everybody who may."""
+        self.attempts: list[Attempt] = []
+        self.transcript = Transcript()
+        self.reasoning_tokens = 0
+        """Estimated, of reasoning that the provider showed and that is not passed on."""
         self.started: Started | None = None
         self.finished: Finished | None = None
         self.error: RelayError | None = None
-        self.delta_count = 0
-        self.text_chars = 0
+        self.stopped: RelayError | None = None
+        """Why the provider call was ended from this side, if it was; the call fails with it."""
         self.cancelled_softly = False
-        self.aborted: RelayError | None = None
-        """Why the provider's connection was closed before the end, if it was."""
-        self._texts: list[tuple[str, int]] = []
-        self._changed = Waiters()
-        self._taken = Waiters()
-        self._over = Waiters()
-        self._most_taken = 0
-        self._readers = 0
-        self._task: asyncio.Task[Any] | None = None
-        self._scope: asyncio.Timeout | None = None
+        self.changed = Broadcast()
+        """Made when there is more for a reader."""
+        self._taken = Broadcast()
+        self._taken_bytes = 0
+        self._readers: list[Reader] = []
+        self._task: asyncio.Task[None] | None = None
+        self._interruptible = False
+        self._limit = TimeLimit(self._out_of_time)
         self._silence_ends = math.inf
-        self.began_at = asyncio.get_running_loop().time()
+        self._now = asyncio.get_running_loop().time
+        self.began_at = self._now()
         self.asked_at: float | None = None
-        """When the provider was first asked."""
-        self.first_piece_at: float | None = None
-        self.attempts = 0
+        """When the provider was first asked; in the event loop's time, as the others here."""
+        self.first_event_at: float | None = None
         self.deadline = 0.0
-        """In the event loop's time, as the others here; the latest of its readers'."""
+        """The latest of its readers'."""
 
-    # The Relay's side.
+    # The side of the call's own task.
 
-    def begin(
-        self, ask: Callable[[], Coroutine[Any, Any, Result]], settle: Callable[[asyncio.Task[Result]], None]
-    ) -> None:
-        """Starts the task that asks the provider, once; `settle` hears of its end, whatever it is."""
-        if self._task is None and not self.ended:
-            task = asyncio.create_task(ask())
-            task.add_done_callback(settle)
-            self._task = task
+    def begin(self, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Starts the call's task, once."""
+        if self._task is None:
+            self._task = asyncio.create_task(run())
 
-    def patience(self) -> asyncio.Timeout:
-        """Makes the time limit under which the provider is asked; Cancel and a later deadline move it."""
-        self.asked_at = asyncio.get_running_loop().time()
-        self._scope = asyncio.timeout_at(self.deadline)
-        return self._scope
+    def begin_asking(self) -> None:
+        """The provider may be asked from now on, until the deadline; only then can the task be interrupted.
 
-    @property
-    def out_of_time(self) -> bool:
-        """Whether the limit in force is the deadline, not the provider's silence."""
-        return self.deadline <= self._silence_ends
+        Raises the error that the call was stopped with before it began.
+        """
+        if self.stopped is not None:
+            raise self.stopped
+        self.asked_at = self._now()
+        self._interruptible = True
+        self._limit.move(self.deadline)
 
-    def expect_word_within(self, seconds: float) -> None:
-        """Moves the time limit to `seconds` from now, or the deadline if that comes first."""
-        self._silence_ends = asyncio.get_running_loop().time() + seconds
-        self._reschedule()
+    def end_asking(self) -> None:
+        """The provider is no longer asked."""
+        self._interruptible = False
+        self._limit.stop()
 
-    def _reschedule(self) -> None:
-        if self._scope is not None and self._is_asking and not self._scope.expired():
-            now = asyncio.get_running_loop().time()
-            limit = now if self.cancelled_softly else min(self._silence_ends, self.deadline)
-            if limit != self._scope.when():
-                self._scope.reschedule(limit)
+    def expect_event_within(self, seconds: float) -> None:
+        """Lets the provider be silent for so long, counted from now."""
+        self._silence_ends = self._now() + seconds
+        self._limit.move(min(self._silence_ends, self.deadline))
 
-    def note_failure(self, provider: str, error: RelayError) -> None:
-        """One of several providers has failed before it began to answer."""
-        self.failures.append(Failure(self.attempts, provider, error, error.retry_after_s))
+    def begin_attempt(self, round_: int, provider: str, model: str) -> None:
+        """A provider is asked; in a chain, the attempt that has just begun gets its provider's name."""
+        last = self.attempts[-1] if self.attempts else None
+        if last is not None and last.ended_at is None:
+            last.provider, last.model = provider, model
+        else:
+            self.attempts.append(Attempt(round=round_, provider=provider, model=model, began_at=self._now()))
 
-    def start(self, model: str, provider: str = "") -> None:
-        """The provider's first event has come; `provider` where there are several."""
-        self.provider = provider or self.provider
-        self.first_piece_at = asyncio.get_running_loop().time()
+    def end_attempt(self, error: RelayError | None = None) -> None:
+        """The attempt that runs has ended; without one that runs, nothing changes."""
+        if self.attempts and (last := self.attempts[-1]).ended_at is None:
+            last.ended_at, last.error = self._now(), error
+
+    def start(self, model: str) -> None:
+        """The provider's first event has come."""
+        self.provider = self.attempts[-1].provider
+        self.first_event_at = self._now()
         self.started = self._started(model)
-        self._changed.wake()
+        self.changed.wake()
 
     def _started(self, model: str) -> Started:
         return Started(request_id=self.key.request_id, model=model, provider=self.provider)
 
     def add(self, text: str, count: int = 1) -> None:
         """More text has come, made of `count` provider deltas; raises ProviderProtocol where it is too much."""
-        self.delta_count += count
-        self.text_chars += len(text)
-        if self.text_chars > MAX_ANSWER_CHARS:
-            raise ProviderProtocol(f"the provider's answer is longer than {MAX_ANSWER_CHARS} characters")
-        self._texts.append((text, self.delta_count))
-        self._changed.wake()
+        transcript = self.transcript
+        transcript.add(text, count)
+        if transcript.bytes > MAX_ANSWER_BYTES:
+            raise ProviderProtocol(f"the provider's answer is longer than {MAX_ANSWER_BYTES >> 20} MiB")
+        if transcript.is_scattered:
+            transcript.join_until(min((reader.sequence for reader in self._readers), default=transcript.sequence))
+        if self.key.delivery is Delivery.STREAM:
+            self.changed.wake()
 
     async def room(self) -> None:
-        """Waits until a reader has taken enough of what was added; the provider's silence meanwhile is no fault."""
-        while self.text_chars - self._most_taken > READ_AHEAD_CHARS:
-            self.expect_word_within(math.inf)
-            await self._taken.wait()
+        """Waits until a reader has taken enough of a stream; the provider's silence during that time is no fault."""
+        if self.key.delivery is Delivery.STREAM:
+            while self.transcript.added_bytes - self._taken_bytes > READ_AHEAD_BYTES:
+                self.expect_event_within(math.inf)
+                await self._taken.wait()
 
     def finish(self, finished: Finished) -> None:
-        """The answer is complete; a stream has its start even where Cancel came before the provider's first event."""
+        """The answer is complete. A stream that was cancelled before its first event has its start too."""
         self.started = self.started or self._started(finished.model)
         self.finished = finished
-        self._end()
+        self.changed.wake()
 
     def fail(self, error: RelayError) -> None:
         """The call has failed."""
         self.error = error
         self._forget_unread()
-        self._end()
+        self.changed.wake()
 
-    def _end(self) -> None:
-        self._changed.wake()
-        self._over.wake()
+    # Ending it before its end: the first reason counts.
+
+    def cancel_softly(self) -> bool:
+        """Makes the provider stop; the call ends OK with what it has. Returns whether it was running."""
+        if self.ended or self.stopped is not None:
+            return False
+        if not self.cancelled_softly:
+            self.cancelled_softly = True
+            self._interrupt()
+        return True
+
+    def stop(self, error: RelayError) -> None:
+        """Closes the provider's connection; the call fails with `error`, unless it was stopped already."""
+        if self.stopped is None and not self.cancelled_softly:
+            self.stopped = error
+            self._interrupt()
+
+    def _interrupt(self) -> None:
+        # Once only: a second interruption would cut the provider's own closing short.
+        if self._interruptible and self._task is not None:
+            self._interruptible = False
+            self._task.cancel()
+
+    def _out_of_time(self) -> None:
+        if self.deadline <= self._silence_ends:
+            self.stop(DeadlineExceeded())
+        else:
+            self.stop(ProviderUnavailable("the provider was silent for too long"))
 
     # Everybody's.
-
-    @property
-    def _is_asking(self) -> bool:
-        return self._task is not None and not self._task.done()
 
     @property
     def ended(self) -> bool:
@@ -200,95 +187,46 @@ class Call:
         return self.finished is not None or self.error is not None
 
     @property
-    def text(self) -> str:
-        """The text so far."""
-        return "".join(text for text, _ in self._texts)
+    def is_left(self) -> bool:
+        """Whether nobody reads it any more, although it has not ended."""
+        return not self._readers and not self.ended
 
-    def kept(self) -> Kept | None:
-        """Returns what is kept of a call that has ended well; None of another."""
-        if self.started is None or self.finished is None:
-            return None
-        return Kept(self.prompt, self.started, self.finished, self.text, self.delta_count)
+    @property
+    def weight(self) -> int:
+        """The bytes that it takes, with its prompt and answer."""
+        return CALL_BYTES + self._prompt_bytes + self.transcript.bytes
 
-    @classmethod
-    def of_kept(cls, key: Key, kept: Kept) -> Call:
-        """Makes the call that a caller who asks again reads."""
-        call = cls(key, kept.prompt, kept.started.provider)
-        call.started, call.finished = kept.started, kept.finished
-        call.delta_count, call.text_chars = kept.delta_count, kept.text_chars
-        call._texts = [(kept.text, kept.delta_count)] if kept.text else []
-        return call
-
-    def cancel_softly(self) -> bool:
-        """Makes the provider stop; the call ends OK with what it has. Returns whether it was running."""
-        if self.ended:
-            return False
-        self.cancelled_softly = True
-        self._reschedule()
-        return True
-
-    def abort(self, error: RelayError) -> bool:
-        """Closes the provider's connection; the call fails with `error`. Returns whether it had begun."""
-        if (
-            self._task is not None and self.aborted is None
-        ):  # a second cancel would cut the provider's own closing short
-            self._task.cancel()
-        self.aborted = self.aborted or error
-        return self._task is not None
+    async def wait(self) -> None:
+        """Waits until the call's task is done, if it has begun."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
 
     # The readers' side.
 
-    def join(self, deadline: float) -> None:
+    def join(self, reader: Reader) -> None:
         """Counts one more reader; the call may last until the latest reader's deadline."""
-        self._readers += 1
-        if deadline > self.deadline:
-            self.deadline = deadline
-            self._reschedule()
+        self._readers.append(reader)
+        self.deadline = max(self.deadline, reader.deadline)
+        if self._interruptible:
+            self._limit.move(min(self._silence_ends, self.deadline))
+        for one in self._readers:
+            one.call_lasts_until(self.deadline)
 
-    def leave(self) -> bool:
-        """Counts one reader less; without readers a running call is aborted. Returns whether it was never begun."""
-        self._readers -= 1
-        self._forget_unread()
-        return self._readers == 0 and not self.ended and not self.abort(Cancelled())
+    def leave(self, reader: Reader) -> None:
+        """Counts one reader less; without readers a call that has not ended is stopped."""
+        self._readers.remove(reader)
+        if not self._readers:
+            self._forget_unread()
+            if not self.ended:
+                self.stop(Cancelled())
+
+    def took(self, added_bytes: int) -> None:
+        """A reader has taken what was there when so much had been added."""
+        if added_bytes > self._taken_bytes:
+            self._taken_bytes = added_bytes
+            self._taken.wake()
 
     def _forget_unread(self) -> None:
         # A caller who takes no data does not take the status either, which holds on to the call.
-        if self._readers == 0 and self.error is not None:
-            self._texts.clear()
-
-    async def events(self) -> AsyncIterator[Event]:
-        """Yields the events from the first one on; what has gathered since the last look is one Delta.
-
-        Raises the RelayError that the call ends with.
-        """
-        seen, taken = 0, 0
-        told_start = False
-        while True:
-            if self.started is not None and not told_start:
-                told_start = True
-                yield self.started
-            while seen < len(self._texts):
-                fresh, seen = self._texts[seen:], len(self._texts)
-                text = fresh[0][0] if len(fresh) == 1 else "".join(text for text, _ in fresh)
-                taken += len(text)
-                self._take(taken)
-                yield Delta(text=text, sequence=1 + fresh[-1][1])
-            if self.error is not None:
-                raise self.error
-            if self.finished is not None:
-                yield self.finished
-                return
-            await self._changed.wait()
-
-    def _take(self, taken: int) -> None:
-        if taken > self._most_taken:
-            self._most_taken = taken
-            self._taken.wake()
-
-    async def answer(self) -> Answer:
-        """Waits for the whole answer; raises the RelayError that the call ends with."""
-        while self.finished is None:
-            if self.error is not None:
-                raise self.error
-            await self._over.wait()
-        return Answer(request_id=self.key.request_id, text=self.text, provider=self.provider, finished=self.finished)
+        if not self._readers and self.error is not None:
+            self.transcript.clear()

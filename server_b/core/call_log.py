@@ -4,64 +4,112 @@ from __future__ import annotations
 
 import functools
 import logging
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from llm_relay.errors import RelayError
-from llm_relay.messages import Finished
 from llm_relay.program.buffered_log import GatheredLog
-from server_b.core.call import Call
+from server_b.core.attempt import Attempt
+from server_b.core.key import Key
+from server_b.core.record import CallRecord, SharedRecord
 
-MAX_RPC_CHARS = 80
+MAX_FIELD_CHARS = 200
+"""Of each field: some hold what a caller or a provider chose."""
 
 logger = logging.getLogger("relay.calls")
 
 
 class CallLog:
-    """Writes the line of each call that has ended."""
+    """Writes the line of each call that has ended: at once if it failed."""
 
     def __init__(self) -> None:
         self._log = GatheredLog(logger, "call")
 
-    def note(self, call: Call, finished: Finished, error: RelayError | None) -> None:
-        """Has the line written of a call that ends now: at once if it failed."""
-        level = logging.WARNING if error else logging.INFO
-        self._log.note(level, functools.partial(_facts, call, finished, error))
+    def call_ended(self, record: CallRecord) -> None:
+        """Has the line of a call written."""
+        self._note(logging.WARNING if record.error else logging.INFO, functools.partial(_facts, record))
 
-    def flush(self) -> None:
+    def call_shared(self, record: SharedRecord) -> None:
+        """Has a line written for a request that was given another one's answer."""
+        self._note(logging.INFO, functools.partial(_shared_facts, record))
+
+    def close(self) -> None:
         """Writes what has gathered."""
         self._log.flush()
 
+    def _note(self, level: int, facts: Callable[[], dict[str, Any]]) -> None:
+        self._log.note(level, facts)
 
-def _facts(call: Call, finished: Finished, error: RelayError | None) -> dict[str, Any]:
+
+def log_refusal(rpc: str, error: RelayError, *, protocol: str = "grpc") -> None:
+    """Writes the line of a call that was refused before it was admitted."""
+    facts = {
+        "request_id": error.request_id or None,
+        "protocol": protocol,
+        "rpc": _bounded(rpc),
+        "outcome": error.reason,
+        **_cause(error),
+    }
+    logger.warning("refused", extra={"facts": facts})
+
+
+def _facts(record: CallRecord) -> dict[str, Any]:
     """What the line tells; times in seconds from admission: until the provider was asked, its first token, the end."""
-    usage = finished.usage
+    finished, usage = record.finished, record.finished.usage
     facts: dict[str, Any] = {
-        "request_id": call.key.request_id,
-        "caller": call.key.caller,
-        "door": call.door or None,
-        "rpc": call.key.kind.value,
-        "provider": call.provider,
-        "model": finished.model,
-        "outcome": error.reason if error else finished.finish_reason and finished.finish_reason.value,
-        "attempts": call.attempts,
-        "queue_s": _since(call, call.asked_at),
-        "first_token_s": _since(call, call.first_piece_at),
-        "total_s": round(finished.duration_s, 4),
+        **_who(record.key, record.protocol, record.provider),
+        "model": _bounded(finished.model),
+        "outcome": record.outcome,
+        "attempts": len(record.attempts),
+        "queue_s": _rounded(record.queue_s),
+        "first_token_s": _rounded(record.first_token_s),
+        "total_s": _rounded(finished.duration_s),
         "input_tokens": usage.input_tokens,
         "output_tokens": usage.output_tokens,
         "accuracy": usage.accuracy.value,
         "usd": None if finished.cost.usd is None else f"{finished.cost.usd:f}",
     }
-    if call.failures:
-        facts["tried"] = ",".join(f"{failure.provider}:{failure.error.reason}" for failure in call.failures)
+    if finished.service_tier:
+        facts["service_tier"] = _bounded(finished.service_tier)
+    if record.error is not None:
+        facts |= _cause(record.error)
+    if tried := _tried(record.attempts):
+        facts["tried"] = tried
     return facts
 
 
-def log_refusal(rpc: str, error: RelayError, *, door: str = "grpc") -> None:
-    """Writes the line of a call that was refused before it was admitted; a stranger may have chosen `rpc`."""
-    facts = {"request_id": error.request_id or None, "door": door, "rpc": rpc[:MAX_RPC_CHARS], "outcome": error.reason}
-    logger.warning("refused", extra={"facts": facts})
+def _shared_facts(record: SharedRecord) -> dict[str, Any]:
+    return {
+        **_who(record.key, record.protocol, record.provider),
+        "outcome": record.outcome,
+        "total_s": _rounded(record.duration_s),
+    }
 
 
-def _since(call: Call, at: float | None) -> float | None:
-    return None if at is None else round(at - call.began_at, 4)
+def _who(key: Key, protocol: str, provider: str) -> dict[str, Any]:
+    return {
+        "request_id": key.request_id,
+        "caller": _bounded(key.caller),
+        "protocol": protocol or None,
+        "rpc": key.delivery.value,
+        "provider": _bounded(provider),
+    }
+
+
+def _tried(attempts: Sequence[Attempt]) -> str:
+    """Names each attempt that another followed, with its error."""
+    failed = [f"{one.provider}:{one.error.reason}" for one in attempts[:-1] if one.error]
+    return _bounded(",".join(failed))
+
+
+def _cause(error: RelayError) -> dict[str, Any]:
+    """What only the operator is told of an error."""
+    return {"cause": _bounded(error.operator_detail)} if error.operator_detail else {}
+
+
+def _bounded(text: str) -> str:
+    return text if len(text) <= MAX_FIELD_CHARS else f"{text[:MAX_FIELD_CHARS]}…"
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 4)

@@ -1,45 +1,37 @@
-"""The core: what holds for every call, through whichever door it came.
+"""The core: what holds for every call, whichever way it came.
 
-A call is admitted (limits, idempotency), the provider is asked (server_b.core.retry), and at every end the
-call is settled: what was used, what it cost, one line in the log.
+A call is admitted (limits, idempotency) and read; server_b.core.call_runner asks the provider and settles it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import functools
-import logging
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from llm_relay.errors import (
-    OVERLOADED_RETRY_AFTER_S,
-    Cancelled,
-    Draining,
-    Internal,
-    Overloaded,
-    ProviderAuth,
-    ProviderProtocol,
-    ProviderRateLimited,
-    ProviderUnavailable,
-    RelayError,
-)
-from llm_relay.messages import Answer, Cost, Event, Finished, Models, Prompt, State, Status, Usage
-from llm_relay.program.unexpected import class_and_place
-from server_b.core.call import Call, Key, Kind
-from server_b.core.call_log import CallLog
+from llm_relay.errors import OVERLOADED_RETRY_AFTER_S, DeadlineExceeded, Draining, Overloaded, RelayError
+from llm_relay.messages import Answer, Event, Models, Prompt, State, Status
+from server_b.core.call import Call
+from server_b.core.call_runner import CallRunner
 from server_b.core.calls import Calls
 from server_b.core.content import refuse_content
-from server_b.core.retry import Outcome, Patience, ask
-from server_b.core.settlement import settled_usage
+from server_b.core.gate import Gate, OpenGate
+from server_b.core.key import Delivery, Key
+from server_b.core.model_list import ModelList
+from server_b.core.provider_health import ProviderHealth
+from server_b.core.reader import Reader
+from server_b.core.record import CallRecord, Observer, SharedRecord
+from server_b.core.retry import Patience
+from server_b.core.settlement import Settlement
+from server_b.pricing.price_list import PriceList
 from server_b.providers.base import Defaults, Provider
 
 SERVER_NAME = "Server B"
-PROVIDER_FAULTS = (ProviderAuth, ProviderProtocol, ProviderRateLimited, ProviderUnavailable)
-
-logger = logging.getLogger("relay")
+CLOSE_S = 5.0
+"""How long the calls that still run at the end may take to be settled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,27 +41,30 @@ class Limits:
     timeout_s: float = 120.0
     """Deadline of a call whose caller sets none."""
     concurrent_calls: int = 1000
-    running_chars: int = 256 * 1024 * 1024
-    """How much text the running calls may hold, prompts and answers, before new ones are OVERLOADED."""
+    running_bytes: int = 256 * 1024 * 1024
+    """What the running calls may hold, prompts and answers, before new ones are OVERLOADED."""
     answer_keep_s: float = 300.0
     """How long an answer is kept for a caller who repeats the request."""
     patience: Patience = field(default_factory=Patience)
 
 
 class Admission:
-    """A reader's stay with a call: from the admission until the context ends."""
+    """A reader's stay with a call: `async with` admits it and lets it leave."""
 
-    __slots__ = ("_call", "_leave")
+    __slots__ = ("_enter", "_leave", "_reader")
 
-    def __init__(self, call: Call, leave: Callable[[Call], None]) -> None:
-        self._call = call
+    def __init__(self, enter: Callable[[], Reader], leave: Callable[[Reader], None]) -> None:
+        self._enter = enter
         self._leave = leave
+        self._reader: Reader | None = None
 
-    def __enter__(self) -> Call:
-        return self._call
+    async def __aenter__(self) -> Reader:
+        self._reader = self._enter()
+        return self._reader
 
-    def __exit__(self, *_: object) -> None:
-        self._leave(self._call)
+    async def __aexit__(self, *_: object) -> None:
+        if self._reader is not None:
+            self._leave(self._reader)
 
 
 class Relay:
@@ -79,27 +74,34 @@ class Relay:
         self,
         provider: Provider,
         *,
-        price: Callable[[str, str, Usage], Cost],
+        prices: Mapping[str, PriceList],
         defaults: Defaults,
         limits: Limits | None = None,
+        gate: Gate | None = None,
+        observers: Sequence[Observer] = (),
         version: str = "",
     ) -> None:
-        """`price` tells the cost of a usage, by provider and model."""
+        """`prices` by the provider's name, of one that is made of several by each name.
+
+        A call passes the `gate` before the provider is asked; `observers` hear of its end.
+        """
         self._provider = provider
-        self._price = price
         self._defaults = defaults
         self._limits = limits or Limits()
         self._version = version
         self._now = asyncio.get_running_loop().time
         self._calls = Calls(self._limits.answer_keep_s, self._now)
-        self._log = CallLog()
+        self._settlement = Settlement(prices, default_model=provider.default_model)
+        self._runner = CallRunner(
+            provider, self._limits.patience, self._settlement, gate or OpenGate(), observers, self._ended
+        )
+        self._models = ModelList(provider)
+        self._health = ProviderHealth(provider.name)
         self._readers = 0
         self._draining = False
         self._idle = asyncio.Event()
         self._idle.set()
         self._processed = 0
-        self._provider_error = ""
-        self._provider_answered = False
 
     @property
     def most_calls(self) -> int:
@@ -108,66 +110,74 @@ class Relay:
 
     # Calls.
 
-    async def process(self, prompt: Prompt, *, caller: str, door: str = "", timeout_s: float | None = None) -> Answer:
+    async def process(
+        self, prompt: Prompt, *, caller: str, protocol: str = "", timeout_s: float | None = None
+    ) -> Answer:
         """Answers a prompt whole; raises a RelayError. `timeout_s` is the caller's deadline, in seconds."""
-        with self.admit(prompt, caller=caller, kind=Kind.WHOLE, door=door, timeout_s=timeout_s) as call:
-            return await self.answer(call)
+        admission = self.admit(prompt, caller=caller, delivery=Delivery.WHOLE, protocol=protocol, timeout_s=timeout_s)
+        async with admission as reader:
+            return await reader.answer()
 
     async def stream_process(
-        self, prompt: Prompt, *, caller: str, door: str = "", timeout_s: float | None = None
+        self, prompt: Prompt, *, caller: str, protocol: str = "", timeout_s: float | None = None
     ) -> AsyncGenerator[Event, None]:
         """Yields one Started, Deltas and one Finished, or raises a RelayError; closing it leaves the call."""
-        with self.admit(prompt, caller=caller, kind=Kind.STREAM, door=door, timeout_s=timeout_s) as call:
-            async for event in self.events(call):
+        admission = self.admit(prompt, caller=caller, delivery=Delivery.STREAM, protocol=protocol, timeout_s=timeout_s)
+        async with admission as reader:
+            async for event in reader.events():
                 yield event
 
     def admit(
-        self, prompt: Prompt, *, caller: str, kind: Kind, door: str = "", timeout_s: float | None = None
+        self, prompt: Prompt, *, caller: str, delivery: Delivery, protocol: str = "", timeout_s: float | None = None
     ) -> Admission:
-        """Admits a request, or joins it to the call that has its key; nothing is asked of the provider yet.
+        """Joins the call with this key, or makes a new one; the provider is asked once the reader reads.
 
-        The context that is returned yields the call, and leaves it at its end. `door` is for the log. Raises Draining,
-        Overloaded, InvalidRequest on request_id, or Unsupported for a prompt with more than text.
+        Entering the context raises Overloaded, Draining, InvalidRequest where the key was used for another prompt, or
+        Unsupported for a prompt with more than text.
         """
-        refuse_content(prompt)
-        key = Key(caller, prompt.request_id or str(uuid.uuid4()), kind)
-        call = self._calls.find(key, prompt) or self._new_call(key, prompt, door)
-        call.join(self._deadline(timeout_s))
-        self._readers += 1
-        self._idle.clear()
-        return Admission(call, self._leave)
-
-    def _leave(self, call: Call) -> None:
-        self._readers -= 1
-        if call.leave():
-            self._processed += 1
-            self._calls.end(call, keep=False)
-        self._notice_idle()
-
-    async def answer(self, call: Call) -> Answer:
-        """Asks the provider, unless that has begun, and waits for the whole answer."""
-        self._begin(call)
-        return await call.answer()
-
-    def events(self, call: Call) -> AsyncIterator[Event]:
-        """Asks the provider, unless that has begun, and yields the call's events from the first."""
-        self._begin(call)
-        return call.events()
+        key = Key(caller, prompt.request_id or str(uuid.uuid4()), delivery)
+        return Admission(functools.partial(self._enter, key, prompt, protocol, timeout_s), self._leave)
 
     def cancel(self, request_id: str, *, caller: str) -> bool:
         """Stops this caller's running calls with that id softly; returns whether there were any."""
         running = self._calls.find_running(caller, request_id)
         return sum(call.cancel_softly() for call in running) > 0
 
-    def _new_call(self, key: Key, prompt: Prompt, door: str) -> Call:
+    def _enter(self, key: Key, prompt: Prompt, protocol: str, timeout_s: float | None) -> Reader:
+        refuse_content(prompt)
+        call = self._calls.find(key, prompt)
+        shares = "" if call is None else "replayed" if call.ended else "joined"
+        reader = Reader(
+            call or self._new_call(key, prompt, protocol),
+            self._deadline(timeout_s),
+            protocol=protocol,
+            shares=shares,
+            begin=self._begin,
+            too_late=self._too_late,
+        )
+        self._readers += 1
+        self._idle.clear()
+        return reader
+
+    def _leave(self, reader: Reader) -> None:
+        call = reader.call
+        self._readers -= 1
+        reader.leave()
+        if call.is_left:  # it is settled also if it was never begun
+            self._begin(call)
+        self._notice_idle()
+        if reader.shares:
+            self._tell_shared(reader, call)
+
+    def _new_call(self, key: Key, prompt: Prompt, protocol: str) -> Call:
         if self._draining:
-            raise Draining(request_id=key.request_id)
+            raise Draining(request_id=key.request_id, may_have_worked=False)
         if len(self._calls) >= self._limits.concurrent_calls:
             raise Overloaded(request_id=key.request_id, retry_after_s=OVERLOADED_RETRY_AFTER_S)
-        if self._calls.running_chars + prompt.text_chars > self._limits.running_chars:
+        call = Call(key, prompt, self._provider.name, protocol=protocol)
+        if self._calls.running_bytes + call.weight > self._limits.running_bytes:
             text = "the running calls hold too much text; try again later"
             raise Overloaded(text, request_id=key.request_id, retry_after_s=OVERLOADED_RETRY_AFTER_S)
-        call = Call(key, prompt, self._provider.name, door)
         self._calls.add(call)
         return call
 
@@ -177,93 +187,53 @@ class Relay:
         return self._now() + given_s - min(0.1, given_s * 0.05)
 
     def _begin(self, call: Call) -> None:
-        call.begin(
-            functools.partial(ask, call, self._provider, self._limits.patience), functools.partial(self._settle, call)
-        )
+        if not call.ended:
+            call.begin(functools.partial(self._runner.run, call))
 
-    # Settlement: runs once for each call that was begun, whatever its end.
+    def _too_late(self, call: Call) -> RelayError:
+        """Makes the error for a reader whose deadline has passed while the call goes on for others."""
+        worked = any(attempt.may_have_worked for attempt in call.attempts)
+        spent = self._settlement.finished(call)
+        return DeadlineExceeded(request_id=call.key.request_id, spent=spent, may_have_worked=worked)
 
-    def _settle(self, call: Call, task: asyncio.Task[Outcome]) -> None:
-        error = None if task.cancelled() else task.exception()
-        if task.cancelled():
-            failure: RelayError | None = call.aborted or Cancelled()
-        elif error is None or isinstance(error, RelayError):
-            failure = error
-        else:
-            failure = self.report(error, request_id=call.key.request_id)
-        outcome = None if failure else task.result()
-        finished = self._finished(call, outcome, failure)
-        self._note_health(call, failure)
-        if failure is None:
-            call.finish(finished)
-        else:
-            failure.request_id, failure.spent = call.key.request_id, finished
-            call.fail(failure)
+    def _ended(self, record: CallRecord, call: Call) -> None:
         self._processed += 1
-        self._calls.end(call, keep=failure is None and not call.cancelled_softly)
+        self._health.note(record)
+        self._calls.end(call, keep=record.error is None and not call.cancelled_softly)
         self._notice_idle()
-        self._log.note(call, finished, failure)
 
-    def _finished(self, call: Call, outcome: Outcome | None, failure: RelayError | None) -> Finished:
-        model = call.started.model if call.started else call.prompt.model or self._provider.default_model
-        usage = settled_usage(call, outcome.usage if outcome else None, failure)
-        return Finished(
-            finish_reason=outcome.finish_reason if outcome else None,
-            model=model,
-            usage=usage,
-            cost=self._cost(call.provider, model, usage, call.key.request_id),
-            completed_at=datetime.now(UTC),
-            duration_s=self._now() - call.began_at,
-            sequence=call.delta_count + 2,
+    def _tell_shared(self, reader: Reader, call: Call) -> None:
+        record = SharedRecord(
+            key=call.key,
+            protocol=reader.protocol,
+            provider=call.provider,
+            outcome=reader.shares,
+            duration_s=self._now() - reader.came_at,
         )
-
-    def _cost(self, provider: str, model: str, usage: Usage, request_id: str) -> Cost:
-        try:
-            return self._price(provider, model, usage)
-        except Exception as error:  # noqa: BLE001 - a call without an end would keep its readers waiting for ever
-            self.report(error, request_id=request_id)
-            return Cost()
-
-    def _note_health(self, call: Call, failure: RelayError | None) -> None:
-        """Takes from a call that has ended how the provider is; of several, each that failed in the last try."""
-        failed = [(one.provider, one.error) for one in call.failures if one.attempt == call.attempts]
-        if failure is not None and all(error is not failure for _, error in failed):
-            failed.append((call.provider, failure))
-        faults = [self._fault(name, error) for name, error in failed if isinstance(error, PROVIDER_FAULTS)]
-        if failure is None or faults:
-            self._provider_error = ", ".join(faults)
-        self._provider_answered = self._provider_answered or failure is None
-
-    def _fault(self, name: str, error: RelayError) -> str:
-        return error.reason if name == self._provider.name else f"{error.reason} {name}"
+        self._runner.tell(lambda observer: observer.call_shared(record))
 
     def _notice_idle(self) -> None:
         # A caller may still be reading the answer of a call that has ended.
         if not self._readers and not len(self._calls):
             self._idle.set()
 
-    def report(self, error: BaseException, *, request_id: str = "") -> RelayError:
-        """Logs an error that nobody foresaw, by its class and place only, and returns what a caller may know."""
-        logger.error("request_id=%s unexpected %s", request_id, class_and_place(error))
-        return Internal(f"internal error (request_id {request_id})" if request_id else "", request_id=request_id)
-
     # The rest.
 
     async def list_models(self) -> Models:
-        """Lists the models that the provider offers."""
-        return await self._provider.list_models()
+        """Lists the models that the provider offers, as they were a few seconds ago."""
+        return await self._models.get()
 
     def status(self) -> Status:
         """Tells health and the configuration in force."""
-        degraded = self._draining or self._provider_error
+        degraded = self._draining or self._health.error
         return Status(
             server=SERVER_NAME,
             version=self._version,
             state=State.DEGRADED if degraded else State.HEALTHY,
             provider=self._provider.name,
             provider_configured=True,
-            provider_state=self._provider_state(),
-            provider_error=self._provider_error,
+            provider_state=self._health.state,
+            provider_error=self._health.error,
             calls_processed=self._processed,
             default_model=self._provider.default_model,
             default_temperature=self._defaults.temperature,
@@ -271,26 +241,28 @@ class Relay:
             observed_at=datetime.now(UTC),
         )
 
-    def _provider_state(self) -> State:
-        if self._provider_error:
-            return State.DEGRADED
-        return State.HEALTHY if self._provider_answered or self._provider.name == "mock" else State.UNSPECIFIED
-
     def drain(self) -> None:
         """Refuses new calls from now on; running ones go on."""
         self._draining = True
 
     async def wait_idle(self, grace_s: float) -> bool:
-        """Waits until no call runs or is read, `grace_s` seconds at most, then aborts; returns whether none was."""
+        """Waits until no call runs or is read, `grace_s` seconds at most, then stops them; returns whether none was."""
         try:
             async with asyncio.timeout(grace_s):
                 await self._idle.wait()
         except TimeoutError:
             for call in self._calls:
-                call.abort(Draining())
+                call.stop(Draining())
             return False
         return True
 
-    def close(self) -> None:
-        """Writes what the log has gathered."""
-        self._log.flush()
+    async def aclose(self) -> None:
+        """Stops what still runs, waits until it is settled, and closes the observers."""
+        running = list(self._calls)
+        for call in running:
+            call.stop(Draining())
+            self._begin(call)
+        if running:
+            await asyncio.wait([asyncio.create_task(call.wait()) for call in running], timeout=CLOSE_S)
+        self._calls.kept.close()
+        self._runner.tell(lambda observer: observer.close())

@@ -1,4 +1,4 @@
-"""Asking the provider: within the deadline, with patience for silence, and again where that can help."""
+"""Asking the provider, again where that can help and costs nothing twice."""
 
 from __future__ import annotations
 
@@ -8,16 +8,28 @@ import math
 import random
 from dataclasses import dataclass
 
-from llm_relay.errors import DeadlineExceeded, ProviderProtocol, ProviderRateLimited, ProviderUnavailable, RelayError
+from llm_relay.errors import ProviderProtocol, RelayError
 from llm_relay.messages import FinishReason, Usage
-from server_b.core.call import Call, Kind
-from server_b.core.settlement import NOTHING_USED
-from server_b.providers.base import Ending, Opening, Provider, Text, WholeAnswer, Working
-from server_b.providers.fallback import Fallback
+from server_b.core.attempt import Attempt
+from server_b.core.call import Call
+from server_b.core.estimates import estimated_tokens
+from server_b.core.key import Delivery
+from server_b.providers.base import (
+    TRANSIENT,
+    AttemptBegan,
+    AttemptFailed,
+    Ending,
+    Opening,
+    Provider,
+    Text,
+    WholeAnswer,
+    Working,
+)
 
-RETRYABLE = (ProviderRateLimited, ProviderUnavailable)
 FIRST_BACKOFF_S = 0.2
 MAX_BACKOFF_S = 5.0
+MIN_PAUSE_S = 0.1
+"""Between two tries, also where a provider says that it can be asked at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +42,8 @@ class Patience:
     """Before the first event."""
     token_gap_s: float = 60.0
     """Between two events."""
+    retry_maybe_worked: bool = False
+    """Whether a request is sent again although the provider may have worked on it, and may bill both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,91 +53,78 @@ class Outcome:
     finish_reason: FinishReason
     usage: Usage | None = None
     """None: the provider gave no count."""
+    service_tier: str = ""
+    """The one that the provider says it used."""
 
 
 async def ask(call: Call, provider: Provider, patience: Patience) -> Outcome:
-    """Asks the provider and writes what comes into the call, until its end, Cancel or the deadline.
-
-    Raises the provider's RelayError, ProviderUnavailable for too long a silence, or DeadlineExceeded.
-    """
-    limit = call.patience()
-    try:
-        async with limit:
-            return await _ask_until_answered(call, provider, patience)
-    except TimeoutError as error:
-        if not limit.expired():
-            raise
-        if call.cancelled_softly:
-            return Outcome(FinishReason.CANCELLED)
-        if call.out_of_time:
-            raise DeadlineExceeded from error
-        raise ProviderUnavailable("the provider kept silent for too long") from error
-
-
-async def _ask_until_answered(call: Call, provider: Provider, patience: Patience) -> Outcome:
-    if call.cancelled_softly:  # while the caller was being told its request_id
-        return Outcome(FinishReason.CANCELLED, NOTHING_USED)
+    """Asks the provider and writes what comes into the call, until its end. Raises the provider's RelayError."""
+    round_ = 1
     while True:
-        call.attempts += 1
         try:
-            return await _ask_once(call, provider, patience)
-        except RETRYABLE as error:
-            pause_s = min(_pause_s(call.attempts, wait_s) for wait_s in _waits_s(call, error))
-            if call.started or not error.repeat_helps or call.attempts >= patience.attempts or not _fits(pause_s, call):
+            return await _ask_once(call, provider, patience, round_)
+        except RelayError as error:
+            call.end_attempt(error)
+            pause_s = _pause_before_next_try_s(call, round_, patience)
+            if pause_s is None:
                 raise
-            call.expect_word_within(pause_s + patience.first_token_s)
-            await asyncio.sleep(pause_s)
+        call.expect_event_within(pause_s + patience.first_token_s)
+        await asyncio.sleep(pause_s)
+        round_ += 1
 
 
-def _waits_s(call: Call, error: RelayError) -> list[float | None]:
-    """Returns what each provider said of waiting: of several, one that named no time may be there at once."""
-    failed = [one for one in call.failures if one.attempt == call.attempts and isinstance(one.error, RETRYABLE)]
-    return [one.retry_after_s for one in failed] or [error.retry_after_s]
-
-
-def _pause_s(attempt: int, retry_after_s: float | None) -> float:
-    if retry_after_s is not None:
-        return retry_after_s
-    backoff_s: float = min(MAX_BACKOFF_S, FIRST_BACKOFF_S * 2 ** (attempt - 1))
-    return backoff_s * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
-
-
-def _fits(pause_s: float, call: Call) -> bool:
-    """Tells whether there is time left after the pause; where there is not, the caller had better hear at once."""
-    return asyncio.get_running_loop().time() + pause_s < call.deadline
-
-
-async def _ask_once(call: Call, provider: Provider, patience: Patience) -> Outcome:
-    call.expect_word_within(patience.first_token_s)
-    provider = _noting(call, provider, patience.first_token_s)
-    whole = call.key.kind is Kind.WHOLE
+async def _ask_once(call: Call, provider: Provider, patience: Patience, round_: int) -> Outcome:
+    call.begin_attempt(round_, provider.name, call.prompt.model or provider.default_model)
+    call.expect_event_within(patience.first_token_s)
     gap_s = patience.token_gap_s
-    async with contextlib.aclosing(provider.stream(call.prompt, whole=whole)) as pieces:
+    pieces = provider.stream(call.prompt, whole=call.key.delivery is Delivery.WHOLE)
+    async with contextlib.aclosing(pieces):
         async for piece in pieces:
             match piece:
                 case Text():
                     call.add(piece.text, piece.count)
-                    if not whole:  # whose reader takes everything at the end
-                        await call.room()
+                    await call.room()
                 case Opening():
-                    call.start(piece.model, piece.provider)
+                    call.attempts[-1].responded = True
+                    call.start(piece.model)
+                case Working():  # nothing to show, but a sign of life
+                    call.attempts[-1].responded = True
+                    if piece.reasoning:
+                        call.reasoning_tokens += estimated_tokens(piece.reasoning)
                 case Ending():
-                    return Outcome(piece.finish_reason, piece.usage)
+                    call.end_attempt()
+                    return Outcome(piece.finish_reason, piece.usage, piece.service_tier)
                 case WholeAnswer():
                     gap_s = math.inf
-                case Working():
-                    pass  # nothing to show, but a sign of life
-            call.expect_word_within(gap_s)
+                case AttemptBegan():
+                    call.begin_attempt(round_, piece.provider, piece.model)
+                    gap_s = patience.token_gap_s
+                    call.expect_event_within(patience.first_token_s)
+                    continue
+                case AttemptFailed():
+                    call.end_attempt(piece.error)
+            call.expect_event_within(gap_s)
     raise ProviderProtocol("the provider's stream ended before its own end mark")
 
 
-def _noting(call: Call, provider: Provider, first_word_s: float) -> Provider:
-    """Has a provider that is made of several tell of each that fails; the next has its own time for a first word."""
-    if not isinstance(provider, Fallback):
-        return provider
+def _pause_before_next_try_s(call: Call, round_: int, patience: Patience) -> float | None:
+    """Returns how long to wait before the provider is asked again; None: it is not, and the caller hears at once."""
+    tried = [attempt for attempt in call.attempts if attempt.round == round_]
+    waits_s = [_wait_s(attempt, round_) for attempt in tried if _may_pass(attempt)]
+    worked = any(attempt.may_have_worked for attempt in tried)
+    if call.started or not waits_s or round_ >= patience.attempts or (worked and not patience.retry_maybe_worked):
+        return None
+    pause_s = min(waits_s)
+    return pause_s if asyncio.get_running_loop().time() + pause_s < call.deadline else None
 
-    def note(name: str, error: RelayError) -> None:
-        call.note_failure(name, error)
-        call.expect_word_within(first_word_s)
 
-    return provider.noting(note)
+def _may_pass(attempt: Attempt) -> bool:
+    return isinstance(attempt.error, TRANSIENT) and attempt.error.repeat_helps
+
+
+def _wait_s(attempt: Attempt, round_: int) -> float:
+    """Returns what a provider said of waiting; one that said nothing may be there again soon."""
+    if attempt.error is not None and attempt.error.retry_after_s is not None:
+        return max(attempt.error.retry_after_s, MIN_PAUSE_S)
+    backoff_s: float = min(MAX_BACKOFF_S, FIRST_BACKOFF_S * 2 ** (round_ - 1))
+    return backoff_s * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret

@@ -1,43 +1,118 @@
-"""What a call has used, at every end: counted by the provider, estimated from the text, or unknown."""
+"""What a call has used and cost, at every end: counted by the provider, estimated from the text, or unknown."""
 
 from __future__ import annotations
 
-import math
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
 
-from llm_relay.errors import ProviderAuth, ProviderRateLimited, ProviderRejected, RelayError, UnknownModel
-from llm_relay.messages import Accuracy, Prompt, Usage
+from llm_relay.errors import RelayError
+from llm_relay.messages import Accuracy, Cost, Finished, Prompt, Usage
 from server_b.core.call import Call
+from server_b.core.estimates import estimated_tokens
+from server_b.core.record import CallRecord
+from server_b.core.retry import Outcome
+from server_b.core.unforeseen import report
+from server_b.pricing.price_list import PriceList
 
-CHARS_PER_TOKEN = 4
-"""A rule of thumb for English text (https://platform.openai.com/tokenizer); estimates are marked as such."""
 TOKENS_PER_TURN = 4
 """What the chat format adds to each turn."""
 
 NOTHING_USED = Usage(input_tokens=0, output_tokens=0, accuracy=Accuracy.EXACT)
-
-# The provider said no before it worked: nothing was spent, and that is known.
-_REFUSALS = (ProviderRateLimited, ProviderAuth, ProviderRejected, UnknownModel)
+NO_COST = Cost(usd=Decimal(0), price_source="nothing was used")
 
 
-def settled_usage(call: Call, counted: Usage | None, error: RelayError | None = None) -> Usage:
-    """Returns the provider's count if there is one, else what can be said from the text that came."""
-    if counted is not None:
+class Settlement:
+    """Settles calls by the price lists of their providers."""
+
+    def __init__(self, prices: Mapping[str, PriceList], *, default_model: str) -> None:
+        """`prices` by the provider's name; `default_model` is that of a call for which nobody was asked."""
+        self._prices = prices
+        self._default_model = default_model
+        self._now = asyncio.get_running_loop().time
+
+    def record(self, call: Call, outcome: Outcome | None, error: RelayError | None) -> CallRecord:
+        """Makes the record of a call that ends now."""
+        return CallRecord(
+            key=call.key,
+            protocol=call.protocol,
+            provider=call.provider,
+            attempts=tuple(call.attempts),
+            finished=self.finished(call, outcome),
+            error=error,
+            queue_s=None if call.asked_at is None else call.asked_at - call.began_at,
+            first_token_s=None if call.first_event_at is None else call.first_event_at - call.began_at,
+        )
+
+    def finished(self, call: Call, outcome: Outcome | None = None) -> Finished:
+        """Tells what a call has taken until now; without an outcome it has failed, or still runs."""
+        last = call.attempts[-1] if call.attempts else None
+        if call.started is not None:
+            model = call.started.model
+        else:
+            model = last.model if last is not None else call.prompt.model or self._default_model
+        usage = settled_usage(call, outcome.usage if outcome else None)
+        provider = call.provider if last is None else last.provider
+        tier = outcome.service_tier if outcome else ""
+        return Finished(
+            finish_reason=outcome.finish_reason if outcome else None,
+            model=model,
+            usage=usage,
+            cost=self._cost(call, provider, model, usage, tier),
+            completed_at=datetime.now(UTC),
+            duration_s=self._now() - call.began_at,
+            service_tier=tier,
+            sequence=call.transcript.sequence + 1,
+        )
+
+    def _cost(self, call: Call, provider: str, model: str, usage: Usage, tier: str) -> Cost:
+        if usage.input_tokens == 0 and usage.output_tokens == 0:
+            return NO_COST
+        try:
+            return self._prices[provider].cost(model, usage, tier) if provider in self._prices else Cost()
+        except Exception as error:  # noqa: BLE001 - a call without an end would keep its readers waiting for ever
+            report(error, call.key.request_id)
+            return Cost()
+
+
+def settled_usage(call: Call, counted: Usage | None) -> Usage:
+    """Returns the provider's count, or what can be said from the text.
+
+    It is exact only if no earlier attempt can have been billed too: of those, the prompt is counted once more each.
+    """
+    has_text = call.transcript.sequence > 1 or call.reasoning_tokens > 0
+    if counted is None or (has_text and _counts_nothing(counted)):
+        if not has_text:
+            worked = any(attempt.may_have_worked for attempt in call.attempts)
+            return Usage(accuracy=Accuracy.UNKNOWN) if worked else NOTHING_USED
+        counted = _estimate(call)
+    lost = sum(attempt.may_have_worked for attempt in call.attempts[:-1])
+    if not lost:
         return counted
-    if call.delta_count:
-        return _estimate(call)
-    if isinstance(error, _REFUSALS) and all(isinstance(failure.error, _REFUSALS) for failure in call.failures):
-        return NOTHING_USED
-    return Usage(accuracy=Accuracy.UNKNOWN)
+    more = lost * _input_tokens(call.prompt)
+    inputs = None if counted.input_tokens is None else counted.input_tokens + more
+    return replace(counted, input_tokens=inputs, accuracy=Accuracy.ESTIMATED)
+
+
+def _counts_nothing(usage: Usage) -> bool:
+    """Tells the usage of a server that does not count: zeros, beside an answer."""
+    return not usage.input_tokens and not usage.output_tokens
 
 
 def _estimate(call: Call) -> Usage:
-    # A provider sends about one token a delta, sometimes several: the larger guess is the nearer one.
-    output_tokens = max(call.delta_count if call.started else 0, math.ceil(call.text_chars / CHARS_PER_TOKEN))
-    return Usage(input_tokens=_input_tokens(call.prompt), output_tokens=output_tokens, accuracy=Accuracy.ESTIMATED)
+    reasoning = call.reasoning_tokens
+    return Usage(
+        input_tokens=_input_tokens(call.prompt),
+        output_tokens=estimated_tokens(call.transcript.text) + reasoning,
+        reasoning_tokens=reasoning or None,
+        accuracy=Accuracy.ESTIMATED,
+    )
 
 
 def _input_tokens(prompt: Prompt) -> int:
     texts = [prompt.message, *(turn.text for turn in prompt.history)]
     if prompt.context:
         texts.append(prompt.context)
-    return sum(math.ceil(len(text) / CHARS_PER_TOKEN) + TOKENS_PER_TURN for text in texts)
+    return sum(estimated_tokens(text) + TOKENS_PER_TURN for text in texts)

@@ -1,7 +1,6 @@
 """The gRPC face of the Relay: decode, relay, encode; nothing else.
 
-Requests come as raw bytes: gRPC would report a message that cannot be parsed as UNKNOWN, with the
-parser's own text.
+Requests come as raw bytes: gRPC would report a message that cannot be parsed as UNKNOWN, with the parser's text.
 """
 
 from __future__ import annotations
@@ -19,13 +18,13 @@ from llm_relay.metadata import AUTHORIZATION, DOOR, DOORS, ON_BEHALF_OF, REQUEST
 from llm_relay.tokens import Tokens
 from llm_relay.wire import codec, introspection
 from llm_relay.wire.errors import aborting
-from server_b.core.call import Kind
 from server_b.core.call_log import log_refusal
+from server_b.core.key import Delivery
 from server_b.core.relay import Admission, Relay
+from server_b.core.unforeseen import report
 
 Context = grpc.aio.ServicerContext[Any, Any]
-Told: TypeAlias = Iterable[tuple[str, str | bytes]] | None
-"""A call's metadata."""
+CallMetadata: TypeAlias = Iterable[tuple[str, str | bytes]] | None
 
 DEFAULT_STALL_S = 30.0
 
@@ -42,16 +41,16 @@ class RelayServicer:
     async def process(self, data: bytes, context: Context) -> pb.ProcessResponse:
         async with self._aborting(context, "Process"):
             prompt = codec.prompt_from_wire(codec.parse(pb.ProcessRequest, data))
-            with self._admit(prompt, context, Kind.WHOLE) as call:
-                await context.send_initial_metadata(((REQUEST_ID, call.key.request_id),))
-                return codec.answer_to_wire(await self._relay.answer(call))
+            async with self._admit(prompt, context, Delivery.WHOLE) as reader:
+                await context.send_initial_metadata(((REQUEST_ID, reader.request_id),))
+                return codec.answer_to_wire(await reader.answer())
 
     async def stream_process(self, data: bytes, context: Context) -> None:
         async with self._aborting(context, "StreamProcess"):
             prompt = codec.prompt_from_wire(codec.parse(pb.StreamProcessRequest, data))
-            with self._admit(prompt, context, Kind.STREAM) as call:
-                await context.send_initial_metadata(((REQUEST_ID, call.key.request_id),))
-                async for event in self._relay.events(call):
+            async with self._admit(prompt, context, Delivery.STREAM) as reader:
+                await context.send_initial_metadata(((REQUEST_ID, reader.request_id),))
+                async for event in reader.events():
                     await self._write(context, codec.event_to_wire(event))
 
     async def cancel(self, data: bytes, context: Context) -> pb.CancelResponse:
@@ -77,19 +76,24 @@ class RelayServicer:
 
     def _aborting(self, context: Context, rpc: str) -> aborting:
         def note(error: RelayError) -> None:
-            # It was never admitted, so the Relay has no line for it; unless it is a caller that stalled.
+            # It was never admitted, so no other line tells of it; unless its caller took no data.
             if error.spent is None and not isinstance(error, Cancelled):
-                log_refusal(rpc, error, door=_door(context.invocation_metadata()))
+                log_refusal(rpc, error, protocol=_protocol(context.invocation_metadata()))
 
-        return aborting(context, self._relay.report, note)
+        return aborting(context, report, note)
 
-    def _admit(self, prompt: Prompt, context: Context, kind: Kind) -> Admission:
-        told = context.invocation_metadata()
-        caller, timeout_s = self._caller(told), context.time_remaining()
-        return self._relay.admit(prompt, caller=caller, kind=kind, door=_door(told), timeout_s=timeout_s)
+    def _admit(self, prompt: Prompt, context: Context, delivery: Delivery) -> Admission:
+        metadata = context.invocation_metadata()
+        return self._relay.admit(
+            prompt,
+            caller=self._caller(metadata),
+            delivery=delivery,
+            protocol=_protocol(metadata),
+            timeout_s=context.time_remaining(),
+        )
 
-    def _caller(self, told: Told) -> str:
-        return self._tokens.caller(first_value(told, AUTHORIZATION), first_value(told, ON_BEHALF_OF))
+    def _caller(self, metadata: CallMetadata) -> str:
+        return self._tokens.caller(first_value(metadata, AUTHORIZATION), first_value(metadata, ON_BEHALF_OF))
 
     async def _write(self, context: Context, response: pb.StreamProcessResponse) -> None:
         try:
@@ -99,9 +103,9 @@ class RelayServicer:
             raise Cancelled(f"the caller took no data for {self._stall_s:g} s (STALL_SECONDS)") from error
 
 
-def _door(told: Told) -> str:
-    door = first_value(told, DOOR)
-    return door if door in DOORS else "grpc"
+def _protocol(metadata: CallMetadata) -> str:
+    protocol = first_value(metadata, DOOR)
+    return protocol if protocol in DOORS else "grpc"
 
 
 def method_handlers(servicer: RelayServicer) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:

@@ -6,7 +6,11 @@ from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from llm_relay.errors import ProviderRateLimited, ProviderUnavailable, RelayError
 from llm_relay.messages import FinishReason, Models, Prompt, Usage
+
+TRANSIENT = (ProviderRateLimited, ProviderUnavailable)
+"""Errors that may pass by themselves, so that asking again later can help."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +29,6 @@ class Opening:
 
     model: str
     """As the provider names it."""
-    provider: str = ""
-    """Who answers, where a provider is made of several."""
     priced_as: tuple[str, ...] = ()
     """Other names that a price list may have of the model, the likeliest first."""
 
@@ -66,7 +68,24 @@ class Ending:
     """The tier that the provider says it used, such as flex or priority; empty: it said nothing."""
 
 
-Piece: TypeAlias = Opening | Text | Working | WholeAnswer | Ending
+@dataclass(frozen=True, slots=True)
+class AttemptBegan:
+    """Of a provider that is made of several: one of them is asked now."""
+
+    provider: str
+    """Its name."""
+    model: str
+    """The one that it is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFailed:
+    """Of a provider that is made of several: the one that was asked has failed before it began to answer."""
+
+    error: RelayError
+
+
+Piece: TypeAlias = Opening | Text | Working | WholeAnswer | Ending | AttemptBegan | AttemptFailed
 
 
 class Provider(Protocol):
@@ -93,7 +112,7 @@ class Provider(Protocol):
         ...
 
     def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:
-        """Yields one Opening, Texts and one Ending, Working in between; without an Ending the stream was cut.
+        """Yields one Opening, Texts and one Ending, with Working anywhere; without an Ending the stream was cut.
 
         `whole` says only that the caller reads the answer at its end; the server is asked to stream all the same.
         """

@@ -1,47 +1,41 @@
-"""A provider made of providers: where one fails before it has begun to answer, the next is asked.
+"""A provider made of providers: where one fails before it begins to answer, the next is asked.
 
-Which errors another provider can mend, and which error is told where all have failed, is decided here.
+Which errors move on to the next provider, and which error is told where all have failed, is decided here.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+import copy
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 
-from llm_relay.errors import (
-    ProviderAuth,
-    ProviderProtocol,
-    ProviderRateLimited,
-    ProviderUnavailable,
-    RelayError,
-    UnknownModel,
-)
+from llm_relay.errors import ProviderAuth, ProviderProtocol, ProviderUnavailable, RelayError, UnknownModel
 from llm_relay.messages import Models, Prompt
-from server_b.providers.base import Opening, Piece, Provider, WholeAnswer, Working
+from server_b.providers.base import TRANSIENT, AttemptBegan, AttemptFailed, Piece, Provider, WholeAnswer, Working
+from server_b.providers.listing import LIST_TIMEOUT_S, list_models
 
-PASSING = (ProviderRateLimited, ProviderUnavailable)
-"""Errors that waiting can mend."""
-MENDABLE = (*PASSING, ProviderAuth, UnknownModel)
-"""Errors that another provider can mend, so that it is asked; a request that one refuses, the next need not see."""
-Note = Callable[[str, RelayError], None]
-"""Hears which provider has failed, and how, as soon as it has."""
+MOVING_ON = (*TRANSIENT, ProviderAuth, UnknownModel, ProviderProtocol)
+"""Errors after which another provider may answer. What one refuses of the request itself, the next would refuse too."""
+LIST_EACH_S = LIST_TIMEOUT_S * 0.9
+"""So that a provider that does not list its models in time does not hide the others'."""
+
 ModelMap = Mapping[tuple[str, str], str]
 """A provider's model by the provider's name and the model that was asked for."""
 
 
-def _unheard(_provider: str, _error: RelayError) -> None:
-    pass
-
-
 class Fallback:
-    """Asks its providers in their order, until one begins to answer; then the answer is that one's, come what may."""
+    """Asks its providers in their order, until one begins to answer; then nobody else is asked, also if it fails."""
 
-    def __init__(self, providers: Sequence[Provider], models: ModelMap, note: Note = _unheard) -> None:
-        """`providers`, one or more, are closed with this one; `models` as in MODEL_MAP."""
+    def __init__(self, providers: Sequence[Provider], models: ModelMap, *, retry_maybe_worked: bool = False) -> None:
+        """`providers`, one or more, are closed with this one; `models` as in MODEL_MAP.
+
+        `retry_maybe_worked`: the next is asked also if one may have worked on the request, so that both may bill it.
+        """
         self._providers = tuple(providers)
         self._models = models
-        self._note = note
+        self._retry_maybe_worked = retry_maybe_worked
 
     @property
     def name(self) -> str:
@@ -58,48 +52,48 @@ class Fallback:
         """Empty: each provider has its own."""
         return ""
 
-    def noting(self, note: Note) -> Fallback:
-        """Returns the same provider for one call, whose failures `note` hears."""
-        return Fallback(self._providers, self._models, note)
-
     async def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:
+        """Yields what the first provider that begins to answer yields; tells each attempt and its failure before."""
         failures: list[RelayError] = []
         for provider in self._providers:
-            begun = False
+            asked = self._prompt(provider, prompt)
+            yield AttemptBegan(provider.name, asked.model or provider.default_model)
+            begun = responded = False
             try:
-                async with contextlib.aclosing(provider.stream(self._prompt(provider, prompt), whole=whole)) as pieces:
+                async with contextlib.aclosing(provider.stream(asked, whole=whole)) as pieces:
                     async for piece in pieces:
                         begun = begun or not isinstance(piece, Working | WholeAnswer)
-                        yield replace(piece, provider=provider.name) if isinstance(piece, Opening) else piece
+                        responded = responded or not isinstance(piece, WholeAnswer)
+                        yield piece
                 if begun:
                     return
                 raise ProviderProtocol("the provider's stream ended before it began")
             except RelayError as error:
                 if begun:
                     raise
-                self._add(failures, provider, error)
-                if not isinstance(error, MENDABLE):
+                failures.append(error)
+                yield AttemptFailed(error)
+                if not self._moves_on(error, worked=responded or error.may_have_worked):
                     break
         raise _told(failures)
 
     async def list_models(self) -> Models:
         """Lists the models of all providers, with a note of which has which; raises if none lists any."""
-        found: dict[str, Models] = {}
-        failures: dict[str, RelayError] = {}
-        for provider in self._providers:
-            try:
-                found[provider.name] = await provider.list_models()
-            except RelayError as error:
-                failures[provider.name] = error
+        lists = await asyncio.gather(*map(_listed, self._providers))
+        found = [models for models in lists if isinstance(models, Models)]
         if not found:
-            raise _told(list(failures.values()))
-        notes = [_listed(models) for models in found.values()]
-        notes += [f"{name}: not listed ({error.reason})" for name, error in failures.items()]
+            raise _told([error for error in lists if isinstance(error, RelayError)])
+        notes = [_note(models) for models in found]
+        notes += [
+            f"{provider.name}: not listed ({failure.reason})"
+            for provider, failure in zip(self._providers, lists, strict=True)
+            if isinstance(failure, RelayError)
+        ]
         return Models(
             provider=self.name,
-            models=tuple(sorted({self.default_model, *(name for models in found.values() for name in models.models)})),
+            models=tuple(sorted({self.default_model, *(name for models in found for name in models.models)})),
             default_model=self.default_model,
-            note="; ".join(notes) if len(self._providers) > 1 else found[self.name].note,
+            note="; ".join(notes) if len(self._providers) > 1 else found[0].note,
         )
 
     async def close(self) -> None:
@@ -115,26 +109,38 @@ class Fallback:
             model = named if provider is self._providers[0] else None
         return prompt if model == named else replace(prompt, model=model)
 
-    def _add(self, failures: list[RelayError], provider: Provider, error: RelayError) -> None:
-        failures.append(error)
-        self._note(provider.name, error)
+    def _moves_on(self, error: RelayError, *, worked: bool) -> bool:
+        if worked:  # a malformed answer has been paid for in any case
+            return self._retry_maybe_worked and isinstance(error, TRANSIENT)
+        return isinstance(error, MOVING_ON)
 
 
 def _told(failures: Sequence[RelayError]) -> RelayError:
-    """Chooses the error that is told: the first that waiting can mend, with the shortest wait that is known.
+    """Chooses the error that is told.
 
-    For while one provider may soon be there again, asking later helps, whatever is wrong with the others. Else that
-    of a provider which took the request up, such as ProviderRejected, since there the caller can change something.
-    Else the first provider's: that one was asked for the caller's own model.
+    That of a provider that may have worked on the request comes first, because it may be billed. Then the first that
+    may pass, with the shortest wait that is known, because asking later helps whatever is wrong with the others. Then
+    one of the request itself, because the caller can change it. Else the first provider's, which was asked for the
+    caller's own model.
     """
-    passing = [error for error in failures if isinstance(error, PASSING)]
+    last = failures[-1]
+    passing = [error for error in failures if isinstance(error, TRANSIENT)]
+    if isinstance(last, ProviderUnavailable | ProviderProtocol) and last.may_have_worked:
+        return last
     if not passing:
-        return next((error for error in failures if not isinstance(error, MENDABLE)), failures[0])
-    told = passing[0]
+        return next((error for error in failures if not isinstance(error, MOVING_ON)), failures[0])
+    told = copy.copy(passing[0])
     told.retry_after_s = min((e.retry_after_s for e in passing if e.retry_after_s is not None), default=None)
     return told
 
 
-def _listed(models: Models) -> str:
+async def _listed(provider: Provider) -> Models | RelayError:
+    try:
+        return await list_models(provider, timeout_s=LIST_EACH_S)
+    except RelayError as error:
+        return error
+
+
+def _note(models: Models) -> str:
     note = f" ({models.note})" if models.note else ""
     return f"{models.provider}: {', '.join(models.models)}{note}"

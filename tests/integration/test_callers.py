@@ -181,7 +181,7 @@ async def test_logs_name_the_caller_behind_a_delegate_and_never_a_secret(tmp_pat
         await relay.server_b.told(CALL_LINE, times=2 * len(DOORS))
     calls = relay.logged(relay.server_b)
     for token in (OLD, NEW):  # two tokens of one name: what a rotation needs
-        named = {door: (calls[f"{door}-{token}"]["caller"], calls[f"{door}-{token}"]["door"]) for door in DOORS}
+        named = {door: (calls[f"{door}-{token}"]["caller"], calls[f"{door}-{token}"]["protocol"]) for door in DOORS}
         assert named == {
             "gateway": ("gateway/ann", "http"),
             "http": ("desk/ann", "mcp"),

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from llm_relay.errors import ProviderUnavailable
 from llm_relay.messages import Accuracy, FinishReason, Models, Prompt, Usage
 from server_b.providers.base import Ending, Opening, Piece, Text
 
@@ -22,6 +23,11 @@ HELLO: tuple[Step, ...] = (OPENING, Text("Hel"), Text("lo"), ENDING)
 
 PATIENCE_S = 60.0
 """How long a test waits for what must happen."""
+
+
+def away(*, retry_after_s: float | None = None) -> ProviderUnavailable:
+    """Makes the error of a provider that cannot have worked on the request, so that it may be asked again."""
+    return ProviderUnavailable(retry_after_s=retry_after_s, may_have_worked=False)
 
 
 class End(enum.Enum):

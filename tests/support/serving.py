@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,13 @@ from llm_relay.client.channel import DEFAULT_MAX_MESSAGE_BYTES, Dial
 from llm_relay.client.relay_client import RelayClient
 from llm_relay.tls.server import ServerCertificates
 from llm_relay.tokens import Tokens
+from server_b.core.call_log import CallLog
+from server_b.core.gate import Gate
+from server_b.core.record import Observer
 from server_b.core.relay import Limits, Relay
 from server_b.grpc_server.server import Server
 from server_b.grpc_server.servicer import DEFAULT_STALL_S
-from server_b.pricing import price
+from server_b.pricing.price_list import FreePrices, PriceList
 from server_b.providers.base import Defaults, Provider
 from server_b.providers.mock.provider import MockProvider
 
@@ -75,6 +78,7 @@ async def serving(
         yield Serving(server=server, relay=relay, provider=provider, port=bound)
     finally:
         await server.drain(0, notice_s=0)
+        await relay.aclose()
         await provider.close()
         await late_events()
 
@@ -84,6 +88,22 @@ async def late_events() -> None:
     await asyncio.sleep(LATE_EVENTS_S)
 
 
-def create_relay(provider: Provider, *, limits: Limits | None = None, version: str = VERSION) -> Relay:
-    """Makes a Relay as Server B does, for tests that need no wire."""
-    return Relay(provider, price=price, defaults=DEFAULTS, limits=limits, version=version)
+def create_relay(
+    provider: Provider,
+    *,
+    prices: Mapping[str, PriceList] | None = None,
+    limits: Limits | None = None,
+    gate: Gate | None = None,
+    observers: Sequence[Observer] = (),
+    version: str = VERSION,
+) -> Relay:
+    """Makes a Relay as Server B does, for tests that need no wire; without `prices` only the mock's are known."""
+    return Relay(
+        provider,
+        prices={"mock": FreePrices()} if prices is None else prices,
+        defaults=DEFAULTS,
+        limits=limits,
+        gate=gate,
+        observers=[CallLog(), *observers],
+        version=version,
+    )

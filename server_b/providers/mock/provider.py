@@ -144,7 +144,7 @@ async def _fail_before(behaviour: Behaviour) -> None:
         case Fault.RATE_LIMIT:
             raise ProviderRateLimited(retry_after_s=behaviour.retry_after_s)
         case Fault.SERVER_ERROR:
-            raise ProviderUnavailable(retry_after_s=behaviour.retry_after_s)
+            raise ProviderUnavailable(retry_after_s=behaviour.retry_after_s, may_have_worked=False)
         case Fault.AUTH:
             raise ProviderAuth
         case Fault.REJECTED:

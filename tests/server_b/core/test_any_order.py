@@ -1,17 +1,17 @@
 """Whatever the order of joins, cancels, departures and failures: one end a call, and nothing left running."""
 
 import asyncio
-import logging
 import random
 
 import pytest
 
-from llm_relay.errors import InvalidRequest, ProviderProtocol, ProviderUnavailable, RelayError
+from llm_relay.errors import InvalidRequest, ProviderProtocol, RelayError
 from llm_relay.messages import Delta, Finished, Prompt, Started
 from server_b.core.relay import Limits, Relay
 from server_b.core.retry import Patience
 from server_b.providers.base import Text
-from tests.support.scripted import ENDING, OPENING, PATIENCE_S, End, ScriptedProvider, Step
+from tests.support.observed import Observed
+from tests.support.scripted import ENDING, OPENING, PATIENCE_S, End, ScriptedProvider, Step, away
 from tests.support.serving import create_relay
 
 pytestmark = pytest.mark.anyio
@@ -35,7 +35,7 @@ class Pause(asyncio.Event):
 
 def script(chance: random.Random) -> list[Step]:
     """Makes up how one try goes."""
-    error: Step = chance.choice([ProviderProtocol(), ProviderUnavailable(retry_after_s=0), ValueError("odd")])
+    error: Step = chance.choice([ProviderProtocol(), away(retry_after_s=0), ValueError("odd")])
     pieces: list[Step] = [OPENING, *(Text(f"{number} ") for number in range(chance.randrange(5))), ENDING]
     if chance.random() < 0.3:
         pieces.insert(chance.randrange(len(pieces)), error)
@@ -86,16 +86,17 @@ async def visit(relay: Relay, seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-async def test_nothing_is_left_whatever_the_order(seed: int, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, logger="relay.calls")
+async def test_nothing_is_left_whatever_the_order(seed: int) -> None:
     chance = random.Random(seed)
     provider = ScriptedProvider(*(script(chance) for _ in range(3 * CALLERS)))
     limits = Limits(patience=Patience(first_token_s=0.05, token_gap_s=0.05))
-    relay = create_relay(provider, limits=limits)
+    observed = Observed()
+    relay = create_relay(provider, limits=limits, observers=[observed])
     await asyncio.gather(*(visit(relay, chance.getrandbits(32)) for _ in range(CALLERS)))
     assert await relay.wait_idle(PATIENCE_S)
     assert provider.running == 0
     assert End.RUNNING not in {one.end for one in provider.tries}
-    relay.close()
-    begun = sum(record.name == "relay.calls" for record in caplog.records)
-    assert 0 < begun <= relay.status().calls_processed <= CALLERS
+    assert len(observed.calls) + len(observed.shared) <= CALLERS
+    assert 0 < len(observed.calls) == relay.status().calls_processed
+    assert sum(len(record.attempts) for record in observed.calls) == len(provider.tries)
+    assert all(attempt.ended_at is not None for record in observed.calls for attempt in record.attempts)

@@ -4,19 +4,20 @@ import asyncio
 
 import pytest
 
-from llm_relay.errors import ProviderProtocol
-from llm_relay.messages import Delta
-from server_b.core.call import MAX_ANSWER_CHARS, READ_AHEAD_CHARS, Call, Key, Kind
+from llm_relay.errors import DeadlineExceeded, Draining, ProviderProtocol
+from llm_relay.messages import Accuracy, Delta, Usage
+from server_b.core.call import MAX_ANSWER_BYTES, READ_AHEAD_BYTES
+from server_b.core.key import Delivery
 from server_b.core.relay import Limits
 from server_b.core.retry import Patience
 from server_b.providers.base import Text
-from tests.support.relayed import FINISHED, HI, a_few_turns, stream, text
-from tests.support.scripted import ENDING, OPENING, PATIENCE_S, End, ScriptedProvider
+from tests.support.relayed import HI, a_few_turns, stream, text
+from tests.support.scripted import ENDING, HELLO, OPENING, PATIENCE_S, End, ScriptedProvider
 from tests.support.serving import create_relay
 
 pytestmark = pytest.mark.anyio
 
-PIECE = "x" * (READ_AHEAD_CHARS // 4)
+PIECE = "x" * (READ_AHEAD_BYTES // 4)
 
 
 async def test_what_gathers_while_a_reader_is_slow_is_one_delta_with_the_last_number() -> None:
@@ -46,9 +47,19 @@ async def test_the_provider_waits_for_a_reader_who_takes_nothing() -> None:
     events = stream(create_relay(provider))
     await anext(events)
     await a_few_turns()
-    assert provider.tries[0].given == 5
+    assert provider.tries[0].given == 4
     assert provider.tries[0].end is End.RUNNING
     assert len(text([event async for event in events])) == 20 * len(PIECE)
+
+
+async def test_a_reader_who_takes_nothing_holds_few_tokens_back() -> None:
+    provider = ScriptedProvider([OPENING, *[Text("token ")] * 5_000, ENDING])
+    events = stream(create_relay(provider))
+    await anext(events)
+    for _ in range(100):
+        await a_few_turns()
+    assert 100 < provider.tries[0].given < 500
+    assert len(text([event async for event in events])) == 5_000 * len("token ")
 
 
 async def test_the_provider_waits_for_the_fastest_reader_only() -> None:
@@ -76,45 +87,55 @@ async def test_a_slow_reader_is_not_taken_for_a_silent_provider() -> None:
     assert len(text([event async for event in events])) == 20 * len(PIECE)
 
 
-async def test_leaving_between_the_end_and_its_settlement_is_not_leaving_before_the_beginning() -> None:
-    settled = asyncio.Event()
-    call = Call(Key("alice", "id-1", Kind.WHOLE), HI, "scripted")
-    call.join(asyncio.get_running_loop().time() + PATIENCE_S)
-
-    async def ask() -> None:
-        return
-
-    call.begin(ask, lambda _: settled.set())
-    await asyncio.sleep(0)
-    assert not settled.is_set()
-    assert not call.leave()
-    async with asyncio.timeout(PATIENCE_S):
-        await settled.wait()
-
-
-async def test_leaving_before_the_beginning_is_told() -> None:
-    call = Call(Key("alice", "id-1", Kind.WHOLE), HI, "scripted")
-    call.join(asyncio.get_running_loop().time() + PATIENCE_S)
-    call.join(asyncio.get_running_loop().time() + PATIENCE_S)
-    assert not call.leave()
-    assert call.leave()
-
-
 async def test_an_answer_without_end_is_not_gathered_without_end() -> None:
-    pieces = [Text("x" * (MAX_ANSWER_CHARS // 4))] * 5
+    pieces = [Text("x" * (MAX_ANSWER_BYTES // 4))] * 5
     events = stream(create_relay(ScriptedProvider([OPENING, *pieces, ENDING])))
-    with pytest.raises(ProviderProtocol, match="longer than"):
+    with pytest.raises(ProviderProtocol, match="longer than 16 MiB"):
         async for _ in events:
             pass
 
 
-async def test_an_answer_without_text_that_followed_a_failure_is_kept_without_a_delta() -> None:
-    call = Call(Key("ann", "r-1", Kind.STREAM), HI, "a,b")
-    call.note_failure("a", ProviderProtocol())
-    call.start("model", "b")
-    call.finish(FINISHED)
-    kept = call.kept()
-    assert kept is not None
-    again = Call.of_kept(call.key, kept)
-    assert not again.failures
-    assert [event async for event in again.events()] == [call.started, FINISHED]
+@pytest.mark.parametrize("delivery", list(Delivery))
+async def test_a_call_that_is_stopped_before_it_began_fails_without_asking(delivery: Delivery) -> None:
+    relay = create_relay(provider := ScriptedProvider())
+    async with relay.admit(HI, caller="alice", delivery=delivery) as reader:
+        relay.drain()
+        assert not await relay.wait_idle(0)
+        reading = reader.answer() if delivery is Delivery.WHOLE else anext(reader.events())
+        with pytest.raises(Draining) as failed:
+            await reading
+    assert provider.tries == []
+    assert failed.value.spent is not None
+    assert failed.value.spent.usage == Usage(input_tokens=0, output_tokens=0, accuracy=Accuracy.EXACT)
+    assert not failed.value.may_have_worked
+    assert await relay.wait_idle(PATIENCE_S)
+
+
+@pytest.mark.parametrize("first", ["patient", "hurried"])
+async def test_each_reader_has_its_own_deadline(first: str) -> None:
+    gate = asyncio.Event()
+    relay = create_relay(provider := ScriptedProvider([OPENING, Text("Hel"), gate, Text("lo"), ENDING]))
+    deadlines = {"patient": PATIENCE_S, "hurried": 0.05}
+    order = [first, *(deadlines.keys() - {first})]
+    asking = {name: asyncio.create_task(relay.process(HI, caller="alice", timeout_s=deadlines[name])) for name in order}
+    with pytest.raises(DeadlineExceeded) as late:
+        await asking["hurried"]
+    assert late.value.request_id == "id-1"
+    assert late.value.spent is not None
+    assert late.value.spent.usage.accuracy is Accuracy.ESTIMATED
+    assert provider.running == 1
+    gate.set()
+    assert (await asking["patient"]).text == "Hello"
+    assert len(provider.tries) == 1
+
+
+async def test_a_reader_with_a_later_deadline_makes_the_call_last() -> None:
+    slow = asyncio.Event()
+    relay = create_relay(provider := ScriptedProvider([slow, *HELLO]))
+    hurried = asyncio.create_task(relay.process(HI, caller="alice", timeout_s=0.05))
+    await provider.until_waiting()
+    patient = asyncio.create_task(relay.process(HI, caller="alice", timeout_s=PATIENCE_S))
+    with pytest.raises(DeadlineExceeded):
+        await hurried
+    slow.set()
+    assert (await patient).text == "Hello"

@@ -2,34 +2,29 @@
 
 import json
 import logging
-from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from llm_relay.errors import ProviderAuth
-from llm_relay.messages import Cost, Prompt, Usage
-from server_b.core.relay import Relay
+from llm_relay.messages import Prompt
 from tests.support.logged import logged_facts
+from tests.support.prices import FlatPrices
 from tests.support.scripted import HELLO, ScriptedProvider
-from tests.support.serving import DEFAULTS
+from tests.support.serving import create_relay
 
 pytestmark = pytest.mark.anyio
-
-
-def price(provider: str, model: str, usage: Usage) -> Cost:
-    return Cost(usd=Decimal("0.0000012"), price_source="list")
 
 
 async def logged(caplog: pytest.LogCaptureFixture, provider: ScriptedProvider) -> tuple[str, dict[str, Any]]:
     """Asks once and returns what was logged of it: the level and the facts."""
     caplog.set_level(logging.INFO, logger="relay.calls")
-    relay = Relay(provider, price=price, defaults=DEFAULTS)
+    relay = create_relay(provider, prices={"scripted": FlatPrices("0.0000012")})
     try:
-        await relay.process(Prompt(message="Hi", request_id="id-1"), caller="alice", door="mcp")
+        await relay.process(Prompt(message="Hi", request_id="id-1"), caller="alice", protocol="mcp")
     except ProviderAuth:
         assert relay.status().provider_error == "PROVIDER_AUTH"
-    relay.close()
+    await relay.aclose()
     (facts,) = logged_facts(caplog, "relay.calls")
     return caplog.records[-1].levelname, facts
 
@@ -42,7 +37,7 @@ async def test_a_call_that_went_well_is_an_info_line_with_all_of_it(caplog: pyte
     assert facts == {
         "request_id": "id-1",
         "caller": "alice",
-        "door": "mcp",
+        "protocol": "mcp",
         "rpc": "Process",
         "provider": "scripted",
         "model": "scripted-model",

@@ -8,7 +8,7 @@ from contextlib import aclosing
 import pytest
 
 from llm_relay.messages import Delta, Prompt, Started
-from server_b.core.call import Kind
+from server_b.core.key import Delivery
 from server_b.providers.base import Piece, Text
 from tests.support.logged import logged_facts
 from tests.support.relayed import HI, stream, streamed, text, whole
@@ -46,7 +46,7 @@ async def test_a_caller_who_leaves_a_whole_answer_aborts_the_provider() -> None:
 async def test_a_caller_who_leaves_between_admission_and_asking_leaves_nothing() -> None:
     provider = ScriptedProvider()
     relay = create_relay(provider)
-    with relay.admit(HI, caller="alice", kind=Kind.WHOLE):
+    async with relay.admit(HI, caller="alice", delivery=Delivery.WHOLE):
         assert not relay.cancel("id-2", caller="alice")
     assert not relay.cancel("id-1", caller="alice")
     assert await relay.wait_idle(PATIENCE_S)

@@ -42,7 +42,7 @@ async def test_memory_is_finite_so_calls_that_hold_too_much_text_are_overloaded_
     large = "x" * 10_000
     script: list[Step] = [asyncio.Event()] if held == "prompts" else [OPENING, Text(large), asyncio.Event()]
     provider = ScriptedProvider(script, script, HELLO)
-    relay = create_relay(provider, limits=Limits(running_chars=24_000))
+    relay = create_relay(provider, limits=Limits(running_bytes=29_000))
     message = large if held == "prompts" else "Hi"
     running = [asyncio.create_task(streamed(relay, Prompt(message=message))) for _ in range(2)]
     await provider.until_waiting(2)

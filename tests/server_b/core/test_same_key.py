@@ -10,7 +10,6 @@ from llm_relay.errors import (
     ProviderRejected,
 )
 from llm_relay.messages import (
-    FinishReason,
     Prompt,
     Role,
     Started,
@@ -18,8 +17,8 @@ from llm_relay.messages import (
 )
 from server_b.core.relay import Limits
 from server_b.providers.base import Text
-from tests.support.relayed import HI, last, streamed, text, whole
-from tests.support.scripted import ENDING, HELLO, OPENING, PATIENCE_S, End, ScriptedProvider
+from tests.support.relayed import last, streamed, text, whole
+from tests.support.scripted import ENDING, HELLO, OPENING, End, ScriptedProvider
 from tests.support.serving import create_relay
 
 pytestmark = pytest.mark.anyio
@@ -76,17 +75,6 @@ async def test_a_joined_call_that_fails_fails_for_everybody() -> None:
             await reader
 
 
-async def test_joining_extends_the_deadline_to_the_latest_readers() -> None:
-    gate = asyncio.Event()
-    relay = create_relay(provider := ScriptedProvider([OPENING, gate, ENDING]))
-    hurried = asyncio.create_task(relay.process(HI, caller="alice", timeout_s=0.05))
-    patient = asyncio.create_task(relay.process(HI, caller="alice", timeout_s=PATIENCE_S))
-    await provider.until_waiting()
-    asyncio.get_running_loop().call_later(0.1, gate.set)
-    assert (await patient).finished.finish_reason is FinishReason.STOP
-    await hurried
-
-
 async def test_a_kept_answer_is_given_again_without_asking_the_provider() -> None:
     provider = ScriptedProvider()
     relay = create_relay(provider)
@@ -107,7 +95,7 @@ async def test_a_kept_stream_is_given_again_from_its_start() -> None:
     "other",
     [
         Prompt(message="Ho", request_id="id-1"),
-        Prompt(message="Hi", context="", request_id="id-1"),
+        Prompt(message="Hi", context="Be brief", request_id="id-1"),
         Prompt(message="Hi", model="m", request_id="id-1"),
         Prompt(message="Hi", temperature=0, request_id="id-1"),
         Prompt(message="Hi", max_tokens=1, request_id="id-1"),

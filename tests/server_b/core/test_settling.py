@@ -15,17 +15,12 @@ from llm_relay.errors import (
     RelayError,
     UnknownModel,
 )
-from llm_relay.messages import (
-    Accuracy,
-    Cost,
-    Prompt,
-    Usage,
-)
-from server_b.core.relay import Relay
-from server_b.providers.base import Text
+from llm_relay.messages import Accuracy, Cost, FinishReason, Prompt, Usage
+from server_b.providers.base import Ending, Text
+from tests.support.prices import FlatPrices
 from tests.support.relayed import streamed, whole
 from tests.support.scripted import ENDING, HELLO, MODEL, OPENING, PATIENCE_S, USAGE, ScriptedProvider, Step
-from tests.support.serving import DEFAULTS, create_relay
+from tests.support.serving import create_relay
 
 pytestmark = pytest.mark.anyio
 
@@ -69,32 +64,25 @@ async def test_each_call_is_settled_and_logged_once(caplog: pytest.LogCaptureFix
         await whole(relay, Prompt(message="Hi"))
     await streamed(relay)
     await streamed(relay)
-    relay.close()
+    await relay.aclose()
     assert sum(record.name == "relay.calls" for record in caplog.records) == 3
     assert relay.status().calls_processed == 3
 
 
 async def test_a_price_list_that_fails_does_not_keep_the_caller_waiting(caplog: pytest.LogCaptureFixture) -> None:
-    def price(provider: str, model: str, usage: Usage) -> Cost:
-        raise ArithmeticError(SECRET)
-
-    relay = Relay(ScriptedProvider(), price=price, defaults=DEFAULTS)
+    relay = create_relay(ScriptedProvider(), prices={"scripted": FlatPrices(error=ArithmeticError(SECRET))})
     assert (await whole(relay)).finished.cost == Cost()
     assert await relay.wait_idle(PATIENCE_S)
     assert SECRET not in caplog.text
     assert "ArithmeticError" in caplog.text
 
 
-async def test_the_price_is_asked_for_the_model_that_answered() -> None:
-    asked: list[tuple[str, str, Usage]] = []
-
-    def price(provider: str, model: str, usage: Usage) -> Cost:
-        asked.append((provider, model, usage))
-        return Cost(usd=Decimal("0.5"), price_source="list")
-
-    relay = Relay(ScriptedProvider(), price=price, defaults=DEFAULTS)
+async def test_the_price_is_that_of_the_model_and_the_tier_that_answered() -> None:
+    prices = FlatPrices()
+    script: list[Step] = [OPENING, Text("Hello"), Ending(FinishReason.STOP, USAGE, service_tier="flex")]
+    relay = create_relay(ScriptedProvider(script), prices={"scripted": prices})
     answer = await whole(relay, Prompt(message="Hi", model="alias"))
-    assert asked == [("scripted", MODEL, USAGE)]
+    assert prices.asked == [(MODEL, USAGE, "flex")]
     assert answer.finished.cost == Cost(usd=Decimal("0.5"), price_source="list")
 
 

@@ -4,19 +4,16 @@ import asyncio
 
 import pytest
 
-from llm_relay.errors import (
-    ProviderUnavailable,
-)
 from llm_relay.messages import (
     Accuracy,
     Delta,
     FinishReason,
     Usage,
 )
-from server_b.core.call import Kind
+from server_b.core.key import Delivery
 from server_b.providers.base import Text
 from tests.support.relayed import HI, last, stream, streamed, text, whole
-from tests.support.scripted import HELLO, OPENING, End, ScriptedProvider
+from tests.support.scripted import HELLO, OPENING, End, ScriptedProvider, away
 from tests.support.serving import create_relay
 
 pytestmark = pytest.mark.anyio
@@ -60,23 +57,23 @@ async def test_cancel_of_a_whole_answer_ends_it_well() -> None:
     assert provider.tries[0].end is End.ABORTED
 
 
-@pytest.mark.parametrize("kind", list(Kind))
-async def test_cancel_between_admission_and_asking_spares_the_provider(kind: Kind) -> None:
+@pytest.mark.parametrize("delivery", list(Delivery))
+async def test_cancel_between_admission_and_asking_spares_the_provider(delivery: Delivery) -> None:
     provider = ScriptedProvider()
     relay = create_relay(provider)
-    with relay.admit(HI, caller="alice", kind=kind) as call:
+    async with relay.admit(HI, caller="alice", delivery=delivery) as reader:
         assert relay.cancel("id-1", caller="alice")
-        if kind is Kind.STREAM:
-            finished = last([event async for event in relay.events(call)])
+        if delivery is Delivery.STREAM:
+            finished = last([event async for event in reader.events()])
         else:
-            finished = (await relay.answer(call)).finished
+            finished = (await reader.answer()).finished
     assert finished.finish_reason is FinishReason.CANCELLED
     assert finished.usage == Usage(input_tokens=0, output_tokens=0, accuracy=Accuracy.EXACT)
     assert provider.tries == []
 
 
 async def test_cancel_between_two_tries_ends_the_call() -> None:
-    provider = ScriptedProvider([ProviderUnavailable(retry_after_s=30)], HELLO)
+    provider = ScriptedProvider([away(retry_after_s=30)], HELLO)
     relay = create_relay(provider)
     asking = asyncio.create_task(whole(relay))
     await provider.until_ended()

@@ -21,12 +21,12 @@ from server_b.core.retry import Patience
 from server_b.providers.base import Text, Working
 from tests.support.chains import Named, chain, once
 from tests.support.relayed import streamed, text, whole
-from tests.support.scripted import HELLO, OPENING, End, Step
+from tests.support.scripted import HELLO, OPENING, End, Step, away
 from tests.support.serving import create_relay
 
 pytestmark = pytest.mark.anyio
 
-MENDABLE = [ProviderRateLimited, ProviderUnavailable, ProviderAuth, UnknownModel]
+MOVING_ON = [ProviderRateLimited(), away(), ProviderAuth(), UnknownModel(), ProviderProtocol(may_have_worked=False)]
 
 whole_and_streamed = pytest.mark.parametrize("way", [whole, streamed])
 
@@ -35,9 +35,9 @@ whole_and_streamed = pytest.mark.parametrize("way", [whole, streamed])
 
 
 @whole_and_streamed
-@pytest.mark.parametrize("error", MENDABLE)
-async def test_after_an_error_that_another_can_mend_the_next_is_asked(error: type[RelayError], way: Any) -> None:
-    first, second = Named("one", [error()]), Named("two")
+@pytest.mark.parametrize("error", MOVING_ON, ids=lambda error: error.reason)
+async def test_the_next_is_asked_after_an_error_that_is_the_providers_alone(error: RelayError, way: Any) -> None:
+    first, second = Named("one", [error]), Named("two")
     await way(once(first, second))
     assert [first.tries[0].end, second.tries[0].end] == [End.FAILED, End.WHOLE]
 
@@ -62,11 +62,12 @@ async def test_a_malformed_answer_has_been_paid_for_and_is_not_bought_again(scri
 
 
 @pytest.mark.parametrize("begun", [[OPENING], [OPENING, Text("Hel")]])
-@pytest.mark.parametrize("error", [*MENDABLE, ProviderProtocol])
-async def test_nobody_else_is_asked_once_one_has_begun(begun: list[Step], error: type[RelayError]) -> None:
+@pytest.mark.parametrize("error", MOVING_ON, ids=lambda error: error.reason)
+@whole_and_streamed
+async def test_nobody_else_is_asked_once_one_has_begun(begun: list[Step], error: RelayError, way: Any) -> None:
     second = Named("two")
-    with pytest.raises(error):
-        await streamed(once(Named("one", [*begun, error()]), second))
+    with pytest.raises(type(error)):
+        await way(once(Named("one", [*begun, error]), second))
     assert second.tries == []
 
 
@@ -95,7 +96,7 @@ async def test_a_caller_who_leaves_ends_the_provider_that_is_being_asked() -> No
 
 @whole_and_streamed
 async def test_a_retry_goes_over_the_whole_chain(way: Any) -> None:
-    first = Named("one", [ProviderUnavailable(retry_after_s=0)], HELLO)
+    first = Named("one", [away(retry_after_s=0)], HELLO)
     second = Named("two", [ProviderAuth()])
     await way(create_relay(chain(first, second)))
     assert [len(first.tries), len(second.tries)] == [2, 1]
@@ -104,7 +105,7 @@ async def test_a_retry_goes_over_the_whole_chain(way: Any) -> None:
 @whole_and_streamed
 async def test_a_retry_waits_no_longer_than_the_readiest_provider_asks_for(way: Any) -> None:
     first = Named("one", [ProviderRateLimited(retry_after_s=3600)])
-    second = Named("two", [ProviderUnavailable()], [ProviderRateLimited(retry_after_s=0)], HELLO)
+    second = Named("two", [away()], [ProviderRateLimited(retry_after_s=0)], HELLO)
     await way(create_relay(chain(first, second)))
     assert [len(first.tries), len(second.tries)] == [3, 3]
 

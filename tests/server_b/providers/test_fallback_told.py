@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -17,14 +16,14 @@ from llm_relay.errors import (
     RelayError,
     UnknownModel,
 )
-from llm_relay.messages import Accuracy, Cost, Prompt, Started, State, Usage
-from server_b.core.relay import Relay
+from llm_relay.messages import Accuracy, Prompt, Started, State
 from server_b.providers.base import Opening, Text
 from tests.support.chains import Named, Unlisted, chain, once
 from tests.support.logged import logged_facts
+from tests.support.prices import FlatPrices
 from tests.support.relayed import HI, last, streamed, whole
-from tests.support.scripted import ENDING, HELLO, MODEL, OPENING, Step
-from tests.support.serving import DEFAULTS, create_relay
+from tests.support.scripted import ENDING, HELLO, MODEL, OPENING, Step, away
+from tests.support.serving import create_relay
 
 pytestmark = pytest.mark.anyio
 
@@ -37,9 +36,10 @@ whole_and_streamed = pytest.mark.parametrize("way", [whole, streamed])
         (ProviderAuth(), UnknownModel(), ("PROVIDER_AUTH", None)),
         (UnknownModel(), ProviderAuth(), ("UNKNOWN_MODEL", None)),
         (ProviderAuth(), ProviderRateLimited(retry_after_s=7), ("PROVIDER_RATE_LIMITED", 7)),
-        (ProviderRateLimited(retry_after_s=9), ProviderUnavailable(retry_after_s=4), ("PROVIDER_RATE_LIMITED", 4)),
-        (ProviderUnavailable(), ProviderRateLimited(retry_after_s=5), ("PROVIDER_UNAVAILABLE", 5)),
-        (ProviderRateLimited(), ProviderUnavailable(), ("PROVIDER_RATE_LIMITED", None)),
+        (ProviderRateLimited(retry_after_s=9), away(retry_after_s=4), ("PROVIDER_RATE_LIMITED", 4)),
+        (away(), ProviderRateLimited(retry_after_s=5), ("PROVIDER_UNAVAILABLE", 5)),
+        (ProviderRateLimited(), away(), ("PROVIDER_RATE_LIMITED", None)),
+        (ProviderRateLimited(retry_after_s=3), ProviderUnavailable(), ("PROVIDER_UNAVAILABLE", None)),
         (ProviderRateLimited(retry_after_s=3), ProviderRejected(), ("PROVIDER_RATE_LIMITED", 3)),
         (ProviderAuth(), ProviderRejected(), ("PROVIDER_REJECTED", None)),
         (ProviderAuth(), ProviderProtocol(), ("PROVIDER_PROTOCOL", None)),
@@ -63,19 +63,15 @@ async def test_the_answer_names_who_answered() -> None:
 @whole_and_streamed
 @pytest.mark.parametrize("fails_amid", [False, True])
 async def test_the_price_is_that_of_who_answered(way: Any, fails_amid: bool) -> None:
-    asked: list[tuple[str, str]] = []
-
-    def price(provider: str, model: str, usage: Usage) -> Cost:
-        asked.append((provider, model))
-        return Cost(usd=Decimal("0.5"), price_source="list")
-
     script: list[Step] = [Opening("two-model"), Text("Hello"), ProviderProtocol() if fails_amid else ENDING]
     second = Named("two", script)
-    relay = Relay(chain(Named("one", [ProviderAuth()]), second), price=price, defaults=DEFAULTS)
+    prices = {"one": FlatPrices("1"), "two": FlatPrices("2")}
+    relay = create_relay(chain(Named("one", [ProviderAuth()]), second), prices=prices)
     expected = pytest.raises(ProviderProtocol) if fails_amid else contextlib.nullcontext()
     with expected:
         await way(relay)
-    assert asked == [("two", "two-model")]
+    assert prices["one"].asked == []
+    assert [model for model, _, _ in prices["two"].asked] == ["two-model"]
 
 
 async def test_nothing_was_used_only_where_every_provider_refused_before_it_worked() -> None:
@@ -91,7 +87,7 @@ async def test_the_log_line_tells_what_was_tried(caplog: pytest.LogCaptureFixtur
     relay = once(Named("one", [ProviderRateLimited()], HELLO), Named("two"))
     await streamed(relay, Prompt(message="Hi"))
     await streamed(relay, Prompt(message="Hi"))
-    relay.close()
+    await relay.aclose()
     fell_back, straight = logged_facts(caplog, "relay.calls")
     assert (fell_back["provider"], fell_back["tried"]) == ("two", "one:PROVIDER_RATE_LIMITED")
     assert straight["provider"] == "one"
@@ -125,7 +121,7 @@ async def test_the_status_tells_what_failed_in_the_last_call() -> None:
 
 
 async def test_the_status_tells_of_a_failure_amid_and_forgets_what_a_retry_mended() -> None:
-    first = Named("one", [ProviderAuth()], [ProviderUnavailable(retry_after_s=0)], HELLO)
+    first = Named("one", [ProviderAuth()], [away(retry_after_s=0)], HELLO)
     relay = create_relay(chain(first, Named("two", [OPENING, ProviderProtocol()], [ProviderAuth()])))
     with pytest.raises(ProviderProtocol):
         await streamed(relay)

@@ -1,0 +1,88 @@
+"""The task of one call: pass the gate, ask the provider, settle, tell the end. All endings leave by the same way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from llm_relay.errors import Cancelled, RelayError
+from llm_relay.messages import FinishReason
+from server_b.core.call import Call
+from server_b.core.gate import Gate, Reservation
+from server_b.core.record import CallRecord, Observer
+from server_b.core.retry import Outcome, Patience, ask
+from server_b.core.settlement import Settlement
+from server_b.core.unforeseen import report
+from server_b.providers.base import Provider
+
+
+class CallRunner:
+    """Runs calls, each once."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        patience: Patience,
+        settlement: Settlement,
+        gate: Gate,
+        observers: Sequence[Observer],
+        ended: Callable[[CallRecord, Call], None],
+    ) -> None:
+        """`ended` is called when the readers have been told the end, before the observers."""
+        self._provider = provider
+        self._patience = patience
+        self._settlement = settlement
+        self._gate = gate
+        self._observers = observers
+        self._ended = ended
+
+    async def run(self, call: Call) -> None:
+        """Asks the provider on behalf of a call, and settles it at its end."""
+        reservation: Reservation | None = None
+        outcome: Outcome | None = None
+        error: RelayError | None = None
+        try:
+            call.begin_asking()
+            reservation = await self._gate.reserve(call)
+            if not call.cancelled_softly:  # while the caller was being told its request_id
+                outcome = await ask(call, self._provider, self._patience)
+        except asyncio.CancelledError:
+            error = None if call.cancelled_softly else call.stopped or Cancelled()
+        except RelayError as failure:
+            error = failure
+        except Exception as failure:  # noqa: BLE001 - nobody foresaw it; a call has an end all the same
+            error = report(failure, call.key.request_id)
+        call.end_asking()
+        call.end_attempt(error)
+        if error is None and outcome is None:
+            outcome = Outcome(FinishReason.CANCELLED)
+        await self._settle(call, self._record(call, outcome, error), reservation)
+
+    def _record(self, call: Call, outcome: Outcome | None, error: RelayError | None) -> CallRecord:
+        record = self._settlement.record(call, outcome, error)
+        if error is not None:
+            error.request_id, error.spent = call.key.request_id, record.finished
+            error.may_have_worked = any(attempt.may_have_worked for attempt in call.attempts)
+        return record
+
+    async def _settle(self, call: Call, record: CallRecord, reservation: Reservation | None) -> None:
+        try:
+            if reservation is not None:
+                await reservation.settle(record)
+        except Exception as failure:  # noqa: BLE001 - the caller is told the end all the same
+            report(failure, call.key.request_id)
+        finally:
+            if record.error is None:
+                call.finish(record.finished)
+            else:
+                call.fail(record.error)
+            self._ended(record, call)
+            self.tell(lambda observer: observer.call_ended(record))
+
+    def tell(self, what: Callable[[Observer], None]) -> None:
+        """Tells each observer; none can fail a call, or keep another from hearing of it."""
+        for observer in self._observers:
+            try:
+                what(observer)
+            except Exception as failure:  # noqa: BLE001 - an observer has no say in a call
+                report(failure)

@@ -1,0 +1,101 @@
+"""One caller's place at a call: from the admission until it leaves, within its own deadline."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+
+from llm_relay.errors import RelayError
+from llm_relay.messages import Answer, Event
+from server_b.core.call import Call
+from server_b.core.time_limit import TimeLimit
+
+
+class Reader:
+    """Reads a call, which begins when somebody reads it first."""
+
+    def __init__(
+        self,
+        call: Call,
+        deadline: float,
+        *,
+        protocol: str,
+        shares: str,
+        begin: Callable[[Call], None],
+        too_late: Callable[[Call], RelayError],
+    ) -> None:
+        """`deadline` is in the event loop's time; `too_late` makes the error for a reader whose deadline has passed."""
+        self.deadline = deadline
+        self.protocol = protocol
+        self.shares = shares
+        """joined or replayed, if another request made the call; else empty."""
+        self.call = call
+        self.came_at = asyncio.get_running_loop().time()
+        self.sequence = 0
+        """The number of the last event that it has taken."""
+        self._begin = begin
+        self._too_late = too_late
+        self._is_late = False
+        self._limit: TimeLimit | None = None
+        call.join(self)
+
+    @property
+    def request_id(self) -> str:
+        """The id by which the caller can cancel the call."""
+        return self.call.key.request_id
+
+    def call_lasts_until(self, deadline: float) -> None:
+        """Sees to its own deadline if the call's is later."""
+        if self.deadline < deadline and self._limit is None:
+            self._limit = TimeLimit(self._out_of_time)
+            self._limit.move(self.deadline)
+
+    def _out_of_time(self) -> None:
+        self._is_late = True
+        self.call.changed.wake()
+
+    def leave(self) -> None:
+        """Ends the reading; the last reader who leaves stops the call."""
+        if self._limit is not None:
+            self._limit.stop()
+        self.call.leave(self)
+
+    async def events(self) -> AsyncGenerator[Event, None]:
+        """Yields the events from the first one on; what has gathered since the last look is joined.
+
+        Raises the RelayError that the call ends with, or DeadlineExceeded.
+        """
+        call = self.call
+        self._begin(call)
+        while call.started is None:
+            await self._more(call)
+        self.sequence = call.started.sequence
+        yield call.started
+        while True:
+            while fresh := call.transcript.after(self.sequence):
+                self.sequence = fresh[-1].sequence
+                call.took(call.transcript.added_bytes)
+                for delta in fresh:
+                    yield delta
+            if call.finished is not None:
+                yield call.finished
+                return
+            await self._more(call)
+
+    async def answer(self) -> Answer:
+        """Waits for the whole answer; raises the RelayError that the call ends with, or DeadlineExceeded."""
+        call = self.call
+        self._begin(call)
+        while call.finished is None:
+            await self._more(call)
+        return Answer(
+            request_id=call.key.request_id, text=call.transcript.text, provider=call.provider, finished=call.finished
+        )
+
+    async def _more(self, call: Call) -> None:
+        """Waits for the next change; raises where there will be none for this reader."""
+        if call.error is not None:
+            raise call.error
+        if self._is_late:
+            raise self._too_late(call)
+        await call.changed.wait()

@@ -1,0 +1,67 @@
+"""What is known of a call once it has ended, and who is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from llm_relay.errors import RelayError
+from llm_relay.messages import Finished
+from server_b.core.attempt import Attempt
+from server_b.core.key import Key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRecord:
+    """One call that has ended, whatever its end; times in seconds from admission."""
+
+    key: Key
+    protocol: str
+    """How the caller reached the relay: grpc, http or mcp; empty: from Python."""
+    provider: str
+    """Who answered; of a call that nobody answered, everybody who might have."""
+    attempts: tuple[Attempt, ...]
+    """Every request to a provider, in order; empty: none was asked."""
+    finished: Finished
+    """Usage, cost, model, tier, duration and finish reason."""
+    error: RelayError | None
+    """None: it ended well."""
+    queue_s: float | None
+    """Until the provider was first asked; None: it was not."""
+    first_token_s: float | None
+    """Until the provider's first event; None: there was none."""
+
+    @property
+    def outcome(self) -> str:
+        """The error's reason, or the finish reason."""
+        if self.error is not None:
+            return self.error.reason
+        return self.finished.finish_reason.value if self.finished.finish_reason else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedRecord:
+    """A request that was given another one's answer, which costs nothing."""
+
+    key: Key
+    protocol: str
+    provider: str
+    outcome: str
+    """joined: the call was running; replayed: its answer was kept."""
+    duration_s: float
+
+
+class Observer(Protocol):
+    """Is told of what has ended, after the callers. What it raises is logged and fails no call."""
+
+    def call_ended(self, record: CallRecord) -> None:
+        """A call has ended."""
+        ...
+
+    def call_shared(self, record: SharedRecord) -> None:
+        """A reader has left who joined a call, or was given a kept answer."""
+        ...
+
+    def close(self) -> None:
+        """Nothing more will be told."""
+        ...

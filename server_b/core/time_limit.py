@@ -1,0 +1,50 @@
+"""A time limit that can be moved often: moving it later costs no timer."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+
+
+class TimeLimit:
+    """Calls a function once its time has passed. Made and used on one running event loop."""
+
+    __slots__ = ("_loop", "_passed", "_set_for", "_timer", "when")
+
+    def __init__(self, passed: Callable[[], None]) -> None:
+        """`passed` is called when the time has come; the limit can then be moved again."""
+        self._loop = asyncio.get_running_loop()
+        self._passed = passed
+        self._timer: asyncio.TimerHandle | None = None
+        self._set_for = math.inf
+        self.when = math.inf
+        """In the event loop's time; inf: never."""
+
+    def move(self, when: float) -> None:
+        """Sets the limit, in the event loop's time."""
+        self.when = when
+        # A timer that rings too early is set anew then: a limit that moves with every token needs one now and then.
+        if when < self._set_for:
+            self._set_timer()
+
+    def stop(self) -> None:
+        """Takes the limit away."""
+        self.when = math.inf
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer, self._set_for = None, math.inf
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._set_for = self.when
+        self._timer = self._loop.call_at(self.when, self._ring) if self.when < math.inf else None
+
+    def _ring(self) -> None:
+        self._timer, self._set_for = None, math.inf
+        if self._loop.time() < self.when:
+            self._set_timer()
+        else:
+            self.when = math.inf
+            self._passed()

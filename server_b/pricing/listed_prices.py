@@ -1,0 +1,97 @@
+"""The list prices of one endpoint, as genai-prices has them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from llm_relay.messages import Cost, Prompt, Usage
+from server_b.pricing.rates import Rates
+
+if TYPE_CHECKING:
+    from genai_prices.types import ModelInfo, ModelPrice, Provider
+
+REMEMBERED_MODELS = 1024
+REMEMBERED_S = 60.0
+"""How long a model's rates are remembered: some change with the date or the hour."""
+LISTED_REGIONS = frozenset({"us-east-1", "us-east-2", "us-west-2"})
+"""AWS regions for which its list prices hold."""
+STANDARD_TIERS = frozenset({"", "default", "standard", "auto"})
+TURN_BOUND_TOKENS = 16
+"""What a turn may take beside its text."""
+
+
+class ListedPrices:
+    """The prices of genai-prices for one endpoint."""
+
+    def __init__(self, vendors: Sequence[Provider], sold: Sequence[Provider] = (), *, region: str = "") -> None:
+        """`vendors` are those of the endpoint, `sold` those whose models they sell too; `region` is that of AWS."""
+        self._vendors = vendors
+        self._sold = list(sold)
+        self._region = region
+        self._remembered: dict[tuple[str, str], tuple[float, Rates | None]] = {}
+
+    def cost(self, model: str, usage: Usage, tier: str = "") -> Cost:
+        if usage.input_tokens is None or usage.output_tokens is None or not _adds_up(usage):
+            return Cost()
+        rates = self._rates(model, tier)
+        return rates.cost(usage) if rates else Cost()
+
+    def bound(self, prompt: Prompt, *, model: str, max_tokens: int) -> Decimal | None:
+        rates = self._rates(model, "")
+        return rates.bound(_input_bound_tokens(prompt), max_tokens) if rates else None
+
+    def _rates(self, model: str, tier: str) -> Rates | None:
+        now = time.monotonic()
+        expires_at, rates = self._remembered.get((model, tier), (0.0, None))
+        if now >= expires_at:
+            if len(self._remembered) >= REMEMBERED_MODELS:
+                self._remembered.clear()
+            rates = self._look_up(model, tier)
+            self._remembered[model, tier] = (now + REMEMBERED_S, rates)
+        return rates
+
+    def _look_up(self, model: str, tier: str) -> Rates | None:
+        for vendor in self._vendors:
+            found = vendor.find_model(model, all_providers=self._sold)
+            if found is not None:
+                # Of another vendor's models only the standard tier is known here.
+                own = any(found is one for one in vendor.models)
+                prices = _prices(found, tier if own or tier in STANDARD_TIERS else None)
+                known = prices is not None and (not self._region or _is_listed_for(found, self._region))
+                return Rates.of(prices, f"{vendor.id}/{found.id}") if prices and known else None
+        return None
+
+
+def _prices(found: ModelInfo, tier: str | None) -> ModelPrice | None:
+    """Returns a model's prices now; None where the tier has none of its own."""
+    now = datetime.now(UTC)
+    if tier in STANDARD_TIERS:
+        return found.get_prices(now)
+    context = {"processing": "batch"} if tier == "batch" else {"service_tier": tier or ""}
+    for variant in found.price_variants or ():
+        if variant.when == context and (variant.constraint is None or variant.constraint.active(now)):
+            return found.get_prices(now, context)
+    return None
+
+
+def _is_listed_for(found: ModelInfo, region: str) -> bool:
+    """Tells whether AWS' list price holds in this region: other models than these are dearer in some regions."""
+    return found.id.startswith(("global.", "regional.")) or region in LISTED_REGIONS
+
+
+def _adds_up(usage: Usage) -> bool:
+    counts = (usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.cache_write_tokens)
+    inputs, outputs, read, written = (count or 0 for count in counts)
+    return min(inputs, outputs, read, written) >= 0 and read + written <= inputs
+
+
+def _input_bound_tokens(prompt: Prompt) -> int:
+    """Returns the most tokens that a prompt can be: no token is shorter than a byte."""
+    texts = [prompt.message, *(turn.text for turn in prompt.history)]
+    if prompt.context:
+        texts.append(prompt.context)
+    return sum(len(text.encode()) + TURN_BOUND_TOKENS for text in texts)

@@ -1,0 +1,21 @@
+"""An observer that keeps what it is told."""
+
+from server_b.core.record import CallRecord, SharedRecord
+
+
+class Observed:
+    """Every call that has ended, and every request that was given another one's answer."""
+
+    def __init__(self) -> None:
+        self.calls: list[CallRecord] = []
+        self.shared: list[SharedRecord] = []
+        self.closed = False
+
+    def call_ended(self, record: CallRecord) -> None:
+        self.calls.append(record)
+
+    def call_shared(self, record: SharedRecord) -> None:
+        self.shared.append(record)
+
+    def close(self) -> None:
+        self.closed = True
