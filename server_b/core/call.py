@@ -19,6 +19,7 @@ from server_b.core.broadcast import Broadcast
 from server_b.core.key import Delivery, Key
 from server_b.core.time_limit import TimeLimit
 from server_b.core.transcript import Transcript
+from server_b.providers.content_pieces import ContentPiece
 
 if TYPE_CHECKING:
     from server_b.core.reader import Reader
@@ -120,10 +121,18 @@ class Call:
     def _started(self, model: str) -> Started:
         return Started(request_id=self.key.request_id, model=model, provider=self.provider)
 
-    def add(self, text: str, count: int = 1) -> None:
-        """More text has come, made of `count` provider deltas; raises ProviderProtocol where it is too much."""
+    def add(self, text: str, count: int = 1, index: int = 0) -> None:
+        """More text of a block has come, in `count` provider deltas; raises ProviderProtocol where it is too much."""
+        self.transcript.add(text, count, index)
+        self._added()
+
+    def add_content(self, piece: ContentPiece) -> None:
+        """More has come that is not text; raises ProviderProtocol where it is too much."""
+        self.transcript.add_content(piece)
+        self._added()
+
+    def _added(self) -> None:
         transcript = self.transcript
-        transcript.add(text, count)
         if transcript.bytes > MAX_ANSWER_BYTES:
             raise ProviderProtocol(f"the provider's answer is longer than {MAX_ANSWER_BYTES >> 20} MiB")
         if transcript.is_scattered:

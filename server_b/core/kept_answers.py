@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 
-from llm_relay.messages import Delta, Finished, Prompt, Started
+from llm_relay.messages import Finished, OutputDelta, Prompt, Started
 from server_b.core.call import Call
 from server_b.core.fingerprint import fingerprint
 from server_b.core.key import Key
@@ -26,7 +26,7 @@ class KeptAnswer(NamedTuple):
     fingerprint: bytes
     started: Started
     finished: Finished
-    deltas: tuple[Delta, ...]
+    deltas: tuple[OutputDelta, ...]
     weight: int
 
     def call(self, key: Key, prompt: Prompt) -> Call:

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable
 
 from llm_relay.errors import RelayError
 from llm_relay.messages import Answer, Event
+from server_b.core.answer_parts import answer_parts
 from server_b.core.call import Call
 from server_b.core.time_limit import TimeLimit
 
@@ -89,7 +90,11 @@ class Reader:
         while call.finished is None:
             await self._more(call)
         return Answer(
-            request_id=call.key.request_id, text=call.transcript.text, provider=call.provider, finished=call.finished
+            request_id=call.key.request_id,
+            text=call.transcript.text,
+            provider=call.provider,
+            finished=call.finished,
+            parts=answer_parts(call.transcript.deltas, call.provider),
         )
 
     async def _more(self, call: Call) -> None:

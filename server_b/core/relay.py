@@ -17,7 +17,6 @@ from llm_relay.messages import Answer, Event, Models, Prompt, State, Status
 from server_b.core.call import Call
 from server_b.core.call_runner import CallRunner
 from server_b.core.calls import Calls
-from server_b.core.content import refuse_content
 from server_b.core.gate import Gate, OpenGate
 from server_b.core.key import Delivery, Key
 from server_b.core.model_list import ModelList
@@ -133,7 +132,7 @@ class Relay:
         """Joins the call with this key, or makes a new one; the provider is asked once the reader reads.
 
         Entering the context raises Overloaded, Draining, InvalidRequest where the key was used for another prompt, or
-        Unsupported for a prompt with more than text.
+        Unsupported for what the provider does not take.
         """
         key = Key(caller, prompt.request_id or str(uuid.uuid4()), delivery)
         return Admission(functools.partial(self._enter, key, prompt, protocol, timeout_s), self._leave)
@@ -144,7 +143,6 @@ class Relay:
         return sum(call.cancel_softly() for call in running) > 0
 
     def _enter(self, key: Key, prompt: Prompt, protocol: str, timeout_s: float | None) -> Reader:
-        refuse_content(prompt)
         call = self._calls.find(key, prompt)
         shares = "" if call is None else "replayed" if call.ended else "joined"
         reader = Reader(
@@ -172,6 +170,7 @@ class Relay:
     def _new_call(self, key: Key, prompt: Prompt, protocol: str) -> Call:
         if self._draining:
             raise Draining(request_id=key.request_id, may_have_worked=False)
+        self._refuse_unsupported(key, prompt)
         if len(self._calls) >= self._limits.concurrent_calls:
             raise Overloaded(request_id=key.request_id, retry_after_s=OVERLOADED_RETRY_AFTER_S)
         call = Call(key, prompt, self._provider.name, protocol=protocol)
@@ -180,6 +179,13 @@ class Relay:
             raise Overloaded(text, request_id=key.request_id, retry_after_s=OVERLOADED_RETRY_AFTER_S)
         self._calls.add(call)
         return call
+
+    def _refuse_unsupported(self, key: Key, prompt: Prompt) -> None:
+        try:
+            self._provider.refuse_unsupported(prompt)
+        except RelayError as error:
+            error.request_id = key.request_id
+            raise
 
     def _deadline(self, timeout_s: float | None) -> float:
         given_s = self._limits.timeout_s if timeout_s is None else timeout_s

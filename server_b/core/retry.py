@@ -82,7 +82,7 @@ async def _ask_once(call: Call, provider: Provider, patience: Patience, round_: 
         async for piece in pieces:
             match piece:
                 case Text():
-                    call.add(piece.text, piece.count)
+                    call.add(piece.text, piece.count, piece.index)
                     await call.room()
                 case Opening():
                     call.attempts[-1].responded = True
@@ -103,6 +103,9 @@ async def _ask_once(call: Call, provider: Provider, patience: Patience, round_: 
                     continue
                 case AttemptFailed():
                     call.end_attempt(piece.error)
+                case _:
+                    call.add_content(piece)
+                    await call.room()
             call.expect_event_within(gap_s)
     raise ProviderProtocol("the provider's stream ended before its own end mark")
 

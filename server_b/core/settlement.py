@@ -9,16 +9,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from llm_relay.errors import RelayError
-from llm_relay.messages import Accuracy, Cost, Finished, Prompt, Usage
+from llm_relay.messages import Accuracy, Cost, Finished, Usage
 from server_b.core.call import Call
 from server_b.core.estimates import estimated_tokens
+from server_b.core.prompt_tokens import prompt_tokens
 from server_b.core.record import CallRecord
 from server_b.core.retry import Outcome
 from server_b.core.unforeseen import report
 from server_b.pricing.price_list import PriceList
-
-TOKENS_PER_TURN = 4
-"""What the chat format adds to each turn."""
 
 NOTHING_USED = Usage(input_tokens=0, output_tokens=0, accuracy=Accuracy.EXACT)
 NO_COST = Cost(usd=Decimal(0), price_source="nothing was used")
@@ -91,7 +89,7 @@ def settled_usage(call: Call, counted: Usage | None) -> Usage:
     lost = sum(attempt.may_have_worked for attempt in call.attempts[:-1])
     if not lost:
         return counted
-    more = lost * _input_tokens(call.prompt)
+    more = lost * prompt_tokens(call.prompt, call.provider)
     inputs = None if counted.input_tokens is None else counted.input_tokens + more
     return replace(counted, input_tokens=inputs, accuracy=Accuracy.ESTIMATED)
 
@@ -102,17 +100,10 @@ def _counts_nothing(usage: Usage) -> bool:
 
 
 def _estimate(call: Call) -> Usage:
-    reasoning = call.reasoning_tokens
+    reasoning = call.reasoning_tokens + estimated_tokens(call.transcript.reasoning)
     return Usage(
-        input_tokens=_input_tokens(call.prompt),
-        output_tokens=estimated_tokens(call.transcript.text) + reasoning,
+        input_tokens=prompt_tokens(call.prompt, call.provider),
+        output_tokens=estimated_tokens(call.transcript.written) + reasoning,
         reasoning_tokens=reasoning or None,
         accuracy=Accuracy.ESTIMATED,
     )
-
-
-def _input_tokens(prompt: Prompt) -> int:
-    texts = [prompt.message, *(turn.text for turn in prompt.history)]
-    if prompt.context:
-        texts.append(prompt.context)
-    return sum(estimated_tokens(text) + TOKENS_PER_TURN for text in texts)

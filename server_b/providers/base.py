@@ -8,6 +8,7 @@ from typing import Protocol, TypeAlias
 
 from llm_relay.errors import ProviderRateLimited, ProviderUnavailable, RelayError
 from llm_relay.messages import FinishReason, Models, Prompt, Usage
+from server_b.providers.content_pieces import ContentPiece
 
 TRANSIENT = (ProviderRateLimited, ProviderUnavailable)
 """Errors that may pass by themselves, so that asking again later can help."""
@@ -85,7 +86,7 @@ class AttemptFailed:
     error: RelayError
 
 
-Piece: TypeAlias = Opening | Text | Working | WholeAnswer | Ending | AttemptBegan | AttemptFailed
+Piece: TypeAlias = Opening | Text | Working | WholeAnswer | Ending | AttemptBegan | AttemptFailed | ContentPiece
 
 
 class Provider(Protocol):
@@ -109,6 +110,13 @@ class Provider(Protocol):
     @property
     def endpoint(self) -> str:
         """The base URL that is asked; empty for none, or for several."""
+        ...
+
+    def refuse_unsupported(self, prompt: Prompt) -> None:
+        """Raises Unsupported, naming the field and the provider, for what it or its model is known not to take.
+
+        Nothing has been sent by then, so nothing is spent.
+        """
         ...
 
     def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:

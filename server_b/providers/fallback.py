@@ -11,12 +11,12 @@ import copy
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 
-from llm_relay.errors import ProviderAuth, ProviderProtocol, ProviderUnavailable, RelayError, UnknownModel
+from llm_relay.errors import ProviderAuth, ProviderProtocol, ProviderUnavailable, RelayError, UnknownModel, Unsupported
 from llm_relay.messages import Models, Prompt
 from server_b.providers.base import TRANSIENT, AttemptBegan, AttemptFailed, Piece, Provider, WholeAnswer, Working
 from server_b.providers.listing import LIST_TIMEOUT_S, list_models
 
-MOVING_ON = (*TRANSIENT, ProviderAuth, UnknownModel, ProviderProtocol)
+MOVING_ON = (*TRANSIENT, ProviderAuth, UnknownModel, ProviderProtocol, Unsupported)
 """Errors after which another provider may answer. What one refuses of the request itself, the next would refuse too."""
 LIST_EACH_S = LIST_TIMEOUT_S * 0.9
 """So that a provider that does not list its models in time does not hide the others'."""
@@ -52,6 +52,18 @@ class Fallback:
         """Empty: each provider has its own."""
         return ""
 
+    def refuse_unsupported(self, prompt: Prompt) -> None:
+        """Raises the first provider's Unsupported if none of them takes the prompt."""
+        refusals: list[Unsupported] = []
+        for provider in self._providers:
+            try:
+                provider.refuse_unsupported(self._prompt(provider, prompt))
+            except Unsupported as error:
+                refusals.append(error)
+            else:
+                return
+        raise refusals[0]
+
     async def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:
         """Yields what the first provider that begins to answer yields; tells each attempt and its failure before."""
         failures: list[RelayError] = []
@@ -60,6 +72,7 @@ class Fallback:
             yield AttemptBegan(provider.name, asked.model or provider.default_model)
             begun = responded = False
             try:
+                provider.refuse_unsupported(asked)
                 async with contextlib.aclosing(provider.stream(asked, whole=whole)) as pieces:
                     async for piece in pieces:
                         begun = begun or not isinstance(piece, Working | WholeAnswer)

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from llm_relay.errors import ProviderUnavailable
+from llm_relay.errors import ProviderUnavailable, Unsupported
 from llm_relay.messages import Accuracy, FinishReason, Models, Prompt, Usage
 from server_b.providers.base import Ending, Opening, Piece, Text
 
@@ -67,6 +67,8 @@ class ScriptedProvider:
         self._changed = asyncio.Event()
         self.tries: list[Try] = []
         self.most_at_once = 0
+        self.unsupported: Unsupported | None = None
+        """What it raises for every prompt before it is asked."""
         self.closed = False
 
     @property
@@ -88,6 +90,10 @@ class ScriptedProvider:
         """Waits until that many tries have begun and the last of them has ended; returns how."""
         await self.until(lambda self: len(self.tries) >= tries and self.tries[tries - 1].end is not End.RUNNING)
         return self.tries[tries - 1].end
+
+    def refuse_unsupported(self, prompt: Prompt) -> None:  # noqa: ARG002 - as the protocol has it
+        if self.unsupported is not None:
+            raise self.unsupported
 
     async def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:
         one, script = self._begin(prompt, whole=whole)

@@ -22,6 +22,7 @@ from server_b.providers.bedrock.models import listed, profile_in_area, resolve
 from server_b.providers.bedrock.refusals import STREAMING, Refusals, Refused, is_lasting, refused_of
 from server_b.providers.bedrock.request import asked_parameters, request_body
 from server_b.providers.http.response import Response
+from server_b.providers.text_only import refuse_content
 
 USAGE_TIMEOUT_S = 2.0
 """How long an answer that has ended waits for its usage, which follows at once."""
@@ -71,6 +72,10 @@ class BedrockProvider:
     def endpoint(self) -> str:
         """The URL of the region's runtime, or the one that is set."""
         return self._account.runtime_url
+
+    def refuse_unsupported(self, prompt: Prompt) -> None:
+        """Raises Unsupported for a prompt with more than text."""
+        refuse_content(prompt, self.name)
 
     async def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:  # noqa: ARG002
         """Yields one Opening, Texts and, unless the stream was cut, one Ending; raises a RelayError.

@@ -18,6 +18,7 @@ from server_b.providers.openai.failure import Failed, Failure
 from server_b.providers.openai.models import model_names_from_wire
 from server_b.providers.openai.refusals import Refusals, change_for, refused_field
 from server_b.providers.openai.request import request_body
+from server_b.providers.text_only import refuse_content
 
 MAX_LIST_BYTES = 64 * 2**20
 END_WAIT_S = 5.0
@@ -50,6 +51,10 @@ class OpenAIProvider:
     def endpoint(self) -> str:
         """The base URL that is asked."""
         return self._client.base_url
+
+    def refuse_unsupported(self, prompt: Prompt) -> None:
+        """Raises Unsupported for a prompt with more than text."""
+        refuse_content(prompt, self.name)
 
     async def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:
         """Yields one Opening, Texts and one Ending; raises a RelayError.

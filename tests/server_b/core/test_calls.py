@@ -12,9 +12,9 @@ from llm_relay.errors import Cancelled
 from llm_relay.messages import Prompt, Role, Turn
 from server_b.core.call import Call
 from server_b.core.calls import Calls
+from server_b.core.deltas import DELTA_BYTES
 from server_b.core.kept_answers import KEPT_BYTES, KeptAnswers
 from server_b.core.key import Delivery, Key
-from server_b.core.transcript import DELTA_BYTES
 from server_b.providers.base import Text
 from tests.support.relayed import FINISHED, HI, a_few_turns, streamed
 from tests.support.scripted import ENDING, OPENING, PATIENCE_S, ScriptedProvider

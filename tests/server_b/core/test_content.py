@@ -1,35 +1,99 @@
-"""A prompt with more than text is refused before anything is spent, until the core can carry it."""
+"""Prompts with more than text: what a provider does not take is refused before it is asked; the rest is carried."""
 
 import pytest
 
-from llm_relay.errors import Unsupported
-from llm_relay.messages import Options, Prompt, Role, TextPart, Turn
+from llm_relay.errors import ProviderProtocol, Unsupported
+from llm_relay.messages import (
+    Delta,
+    FinishReason,
+    Image,
+    Prompt,
+    Reasoning,
+    ReasoningDelta,
+    TextPart,
+    ToolCall,
+    ToolCallDelta,
+    ToolCallFinished,
+    ToolCallStarted,
+)
+from server_b.providers.base import Ending, Text
+from server_b.providers.content_pieces import CallArguments, CallFinished, CallStarted, ReasoningPiece
+from server_b.providers.fallback import Fallback
+from server_b.providers.text_only import refuse_content
+from tests.support.chains import Named
 from tests.support.relayed import streamed, whole
-from tests.support.scripted import HELLO, ScriptedProvider
+from tests.support.scripted import HELLO, OPENING, ScriptedProvider, Step
 from tests.support.serving import create_relay
 
 pytestmark = pytest.mark.anyio
 
-TEXT = TextPart(text="Hi")
+CALLING: tuple[Step, ...] = (
+    OPENING,
+    ReasoningPiece(0, text="hm"),
+    ReasoningPiece(0, signature=b"s"),
+    Text("Let me see", index=1),
+    CallStarted(2, "c1", "weather"),
+    CallArguments(2, '{"in": "Oslo"}'),
+    CallFinished(2),
+    Ending(FinishReason.TOOL_CALLS, None),
+)
+CALL = ToolCall(id="c1", name="weather", arguments_json='{"in": "Oslo"}')
+
+
+async def test_what_a_provider_does_not_take_is_refused_and_it_is_not_asked() -> None:
+    provider = ScriptedProvider(HELLO)
+    provider.unsupported = Unsupported("parts: not supported by scripted")
+    relay = create_relay(provider)
+    for ask in (whole, streamed):
+        with pytest.raises(Unsupported, match=r"^parts") as refused:
+            await ask(relay, Prompt(message="Hi", request_id="r-1"))
+        assert refused.value.request_id == "r-1"
+    assert provider.tries == []
+
+
+async def test_a_chain_asks_the_provider_that_takes_it() -> None:
+    one, other = Named("one", HELLO), Named("other", HELLO)
+    one.unsupported = Unsupported("parts: not supported by one")
+    answer = await whole(create_relay(Fallback([one, other], {})), Prompt(message="Hi"))
+    assert (answer.provider, one.tries) == ("other", [])
 
 
 @pytest.mark.parametrize(
     ("prompt", "field"),
     [
-        (Prompt(message="Hi", request_id="a", parts=(TEXT,)), "parts"),
-        (Prompt(message="Hi", request_id="a", options=Options(service_tier="flex")), "options"),
-        (
-            Prompt(message="Hi", request_id="a", history=(Turn(role=Role.USER, parts=(TEXT,)),)),
-            r"history\[0\]\.parts",
-        ),
-        (Prompt(message="Hi", request_id="a", history=(Turn(role=Role.SYSTEM, text="Hi"),)), r"history\[0\]\.role"),
+        (Prompt(message="Hi", parts=(Image(url="https://example.com/a.png"),)), "parts"),
+        (Prompt(message="Hi", parts=(TextPart(text="more"),)), "parts"),
     ],
-    ids=["parts", "options", "turn", "system"],
 )
-async def test_content_is_unsupported_and_the_provider_is_not_asked(prompt: Prompt, field: str) -> None:
-    relay = create_relay(provider := ScriptedProvider(HELLO))
-    for ask in (whole, streamed):
-        with pytest.raises(Unsupported, match=f"^{field}.*: not supported") as refused:
-            await ask(relay, prompt)
-        assert refused.value.request_id == "a"
-    assert provider.tries == []
+def test_a_provider_of_text_alone_names_the_field_and_itself(prompt: Prompt, field: str) -> None:
+    with pytest.raises(Unsupported, match=f"^{field}: not supported by openai"):
+        refuse_content(prompt, "openai")
+
+
+async def test_an_answer_has_its_parts_in_order() -> None:
+    answer = await whole(create_relay(ScriptedProvider(CALLING)), Prompt(message="Hi"))
+    reasoning = Reasoning(text="hm", signature=b"s", provider="scripted")
+    assert answer.parts == (reasoning, TextPart(text="Let me see"), CALL)
+    assert (answer.text, answer.finished.finish_reason) == ("Let me see", FinishReason.TOOL_CALLS)
+
+
+async def test_a_stream_has_typed_deltas_and_a_repeat_the_same() -> None:
+    relay = create_relay(ScriptedProvider(CALLING))
+    _, *deltas, finished = await streamed(relay, Prompt(message="Hi", request_id="r-1"))
+    assert [type(delta) for delta in deltas if not isinstance(delta, ReasoningDelta)] == [
+        Delta,
+        ToolCallStarted,
+        ToolCallDelta,
+        ToolCallFinished,
+    ]
+    assert deltas[-1] == ToolCallFinished(index=2, call=CALL, arguments_valid=True, sequence=7)
+    assert finished.sequence == 8
+    _, *again, _ = await streamed(relay, Prompt(message="Hi", request_id="r-1"))
+    assert again[-4:] == deltas[-4:]
+
+
+async def test_a_cut_during_arguments_is_an_error() -> None:
+    provider = ScriptedProvider((OPENING, CallStarted(0, "c1", "weather"), CallArguments(0, '{"in"')))
+    with pytest.raises(ProviderProtocol):
+        await whole(create_relay(provider), Prompt(message="Hi"))
+    assert len(provider.tries) == 1

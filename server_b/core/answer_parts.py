@@ -1,0 +1,45 @@
+"""An answer's deltas as parts, each block one part, in the order in which the blocks began."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from llm_relay.messages import (
+    Delta,
+    OutputDelta,
+    Part,
+    Reasoning,
+    ReasoningDelta,
+    Refusal,
+    RefusalDelta,
+    TextPart,
+    ToolCallFinished,
+)
+
+
+def answer_parts(deltas: Iterable[OutputDelta], provider: str) -> tuple[Part, ...]:
+    """Returns the parts of an answer by `provider`; none where it is text alone. Calls that were cut are left out."""
+    blocks: dict[int, list[OutputDelta]] = {}
+    for delta in deltas:
+        blocks.setdefault(delta.index, []).append(delta)
+    parts = tuple(part for block in blocks.values() for part in _parts(block, provider))
+    return () if all(isinstance(part, TextPart) for part in parts) else parts
+
+
+def _parts(block: list[OutputDelta], provider: str) -> Iterator[Part]:
+    match block[0]:
+        case Delta():
+            yield TextPart(text="".join(delta.text for delta in block if isinstance(delta, Delta)))
+        case RefusalDelta():
+            yield Refusal(text="".join(delta.text for delta in block if isinstance(delta, RefusalDelta)))
+        case ReasoningDelta():
+            thoughts = [delta for delta in block if isinstance(delta, ReasoningDelta)]
+            yield Reasoning(
+                text="".join(delta.text for delta in thoughts),
+                signature=b"".join(delta.signature for delta in thoughts),
+                redacted=b"".join(delta.redacted for delta in thoughts),
+                id=next((delta.id for delta in thoughts if delta.id), ""),
+                provider=provider,
+            )
+        case _:
+            yield from (delta.call for delta in block if isinstance(delta, ToolCallFinished))

@@ -1,0 +1,76 @@
+"""Deltas of one answer: what each takes in memory, and which of them are one where a reader takes them together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from sys import getsizeof
+
+from llm_relay.messages import (
+    Delta,
+    OutputDelta,
+    ReasoningDelta,
+    RefusalDelta,
+    ToolCallDelta,
+    ToolCallFinished,
+)
+
+DELTA_BYTES = 120
+"""A delta beside its text."""
+
+
+def delta_bytes(delta: OutputDelta) -> int:
+    """Returns what a delta takes in memory."""
+    match delta:
+        case Delta() | RefusalDelta():
+            return DELTA_BYTES + getsizeof(delta.text)
+        case ToolCallDelta():
+            return DELTA_BYTES + getsizeof(delta.arguments)
+        case ReasoningDelta():
+            return DELTA_BYTES + getsizeof(delta.text) + len(delta.signature) + len(delta.redacted)
+        case ToolCallFinished():
+            return 2 * DELTA_BYTES + getsizeof(delta.call.arguments_json) + len(delta.call.signature)
+        case _:
+            return 2 * DELTA_BYTES
+
+
+def joined(deltas: list[OutputDelta]) -> list[OutputDelta]:
+    """Joins neighbours of one kind and block, under the number of the last. Nothing else knows what can be joined."""
+    if len(deltas) < 2:
+        return deltas
+    together: list[OutputDelta] = []
+    first = 0
+    for end in range(1, len(deltas) + 1):
+        if end == len(deltas) or not _continues(deltas[end - 1], deltas[end]):
+            together.append(deltas[first] if end - first == 1 else _one(deltas[first:end]))
+            first = end
+    return together
+
+
+def _continues(delta: OutputDelta, following: OutputDelta) -> bool:
+    if type(delta) is not type(following) or delta.index != following.index:
+        return False
+    if isinstance(delta, ReasoningDelta) and isinstance(following, ReasoningDelta):
+        is_closed = delta.signature or delta.redacted or following.redacted
+        return not is_closed and following.id in ("", delta.id)
+    return isinstance(delta, Delta | RefusalDelta | ToolCallDelta)
+
+
+def _one(deltas: Sequence[OutputDelta]) -> OutputDelta:
+    last = deltas[-1]
+    match deltas[0]:
+        case Delta() as first:
+            return Delta(text=_texts(deltas), sequence=last.sequence, index=first.index)
+        case ToolCallDelta() as first:
+            arguments = "".join([one.arguments for one in deltas if isinstance(one, ToolCallDelta)])
+            return replace(first, arguments=arguments, sequence=last.sequence)
+        case RefusalDelta() as first:
+            return replace(first, text=_texts(deltas), sequence=last.sequence)
+        case ReasoningDelta() as first if isinstance(last, ReasoningDelta):
+            return replace(first, text=_texts(deltas), signature=last.signature, sequence=last.sequence)
+        case _:  # of the others no two are joined
+            return last
+
+
+def _texts(deltas: Sequence[OutputDelta]) -> str:
+    return "".join([one.text for one in deltas if isinstance(one, Delta | ReasoningDelta | RefusalDelta)])
