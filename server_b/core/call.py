@@ -45,6 +45,8 @@ class Call:
         """Who answers; until that is known, everybody who may."""
         self.attempts: list[Attempt] = []
         self.transcript = Transcript()
+        self.priced_as: tuple[str, ...] = ()
+        """Other names that a price list may have of the model that answers."""
         self.reasoning_tokens = 0
         """Estimated, of reasoning that the provider showed and that is not passed on."""
         self.started: Started | None = None
@@ -111,11 +113,12 @@ class Call:
         if self.attempts and (last := self.attempts[-1]).ended_at is None:
             last.ended_at, last.error = self._now(), error
 
-    def start(self, model: str) -> None:
-        """The provider's first event has come."""
+    def start(self, model: str, priced_as: tuple[str, ...] = ()) -> None:
+        """The provider's first event has come; `priced_as` are other names of the model in price lists."""
         self.provider = self.attempts[-1].provider
         self.first_event_at = self._now()
         self.started = self._started(model)
+        self.priced_as = priced_as
         self.changed.wake()
 
     def _started(self, model: str) -> Started:

@@ -86,7 +86,7 @@ async def _ask_once(call: Call, provider: Provider, patience: Patience, round_: 
                     await call.room()
                 case Opening():
                     call.attempts[-1].responded = True
-                    call.start(piece.model)
+                    call.start(piece.model, piece.priced_as)
                 case Working():  # nothing to show, but a sign of life
                     call.attempts[-1].responded = True
                     if piece.reasoning:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -69,10 +69,16 @@ class Settlement:
         if usage.input_tokens == 0 and usage.output_tokens == 0:
             return NO_COST
         try:
-            return self._prices[provider].cost(model, usage, tier) if provider in self._prices else Cost()
+            return self._listed_cost(provider, (model, *call.priced_as), usage, tier)
         except Exception as error:  # noqa: BLE001 - a call without an end would keep its readers waiting for ever
             report(error, call.key.request_id)
             return Cost()
+
+    def _listed_cost(self, provider: str, names: Iterable[str], usage: Usage, tier: str) -> Cost:
+        """Returns the cost by the first of the model's names that has a price."""
+        prices = self._prices.get(provider)
+        costs = (prices.cost(name, usage, tier) for name in names) if prices else ()
+        return next((cost for cost in costs if cost.usd is not None), Cost())
 
 
 def settled_usage(call: Call, counted: Usage | None) -> Usage:

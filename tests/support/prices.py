@@ -1,5 +1,6 @@
 """A price list that is easy to foresee."""
 
+from collections.abc import Container
 from decimal import Decimal
 
 from llm_relay.messages import Cost, Prompt, Usage
@@ -8,10 +9,13 @@ from llm_relay.messages import Cost, Prompt, Usage
 class FlatPrices:
     """Charges the same for everything, and notes what it was asked for."""
 
-    def __init__(self, usd: str = "0.5", *, error: Exception | None = None) -> None:
-        """With an `error`, every cost raises it."""
+    def __init__(
+        self, usd: str = "0.5", *, error: Exception | None = None, models: Container[str] | None = None
+    ) -> None:
+        """With an `error`, every cost raises it; with `models`, only those have a price."""
         self.usd = Decimal(usd)
         self._error = error
+        self._models = models
         self.asked: list[tuple[str, Usage, str]] = []
         """Models, usages and tiers."""
         self.bounded: list[tuple[Prompt, str, int]] = []
@@ -20,6 +24,8 @@ class FlatPrices:
         self.asked.append((model, usage, tier))
         if self._error is not None:
             raise self._error
+        if self._models is not None and model not in self._models:
+            return Cost()
         return Cost(usd=self.usd, price_source="list")
 
     def bound(self, prompt: Prompt, *, model: str, max_tokens: int) -> Decimal | None:

@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStre
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from botocore.eventstream import EventStreamMessage
@@ -52,6 +52,7 @@ class StreamReader:
         self._splitter = EventSplitter()
         self._opened = False
         self._texts = Texts()
+        self._reasoning: list[str] = []
         self._stop_reason = ""
         self._metadata: Mapping[str, Any] = {}
 
@@ -74,10 +75,14 @@ class StreamReader:
             failure = error
         if self._opened and not opened:
             yield Opening(self._model)
-        if text := self._texts.take(at_end=self.stopped):
+        if self._reasoning:
+            yield _shown(self._reasoning)
+        text = self._texts.take(at_end=self.stopped)
+        if text:
             yield text
-        elif opened and not self.stopped and failure is None:
+        elif opened and not (self._reasoning or self.stopped or failure):
             yield Working()
+        self._reasoning.clear()
         if failure is not None:
             raise failure
 
@@ -105,6 +110,8 @@ class StreamReader:
             raise ProviderProtocol("the provider's answer is malformed")
         if text := _text(delta):
             self._texts.add(text)
+        elif text := _reasoning(delta):
+            self._reasoning.append(text)
 
     def _take_stop(self, event: dict[str, Any]) -> None:
         self.stopped = True
@@ -134,12 +141,15 @@ def whole_answer(body: bytes, model: str) -> Iterator[Piece]:
     answer = document(body)
     match answer:
         case {"output": {"message": {"content": list(blocks)}}, "stopReason": _}:
+            sound = [block for block in blocks if isinstance(block, dict)]
             texts = Texts()
-            texts.add("".join([_text(block) for block in blocks if isinstance(block, dict)]))
+            texts.add("".join(map(_text, sound)))
         case _:
             failure = failure_from_document(answer)
             raise Refusal(failure) if failure else ProviderProtocol
     yield Opening(model)
+    if reasoning := [*filter(None, map(_reasoning, sound))]:
+        yield _shown(reasoning)
     if text := texts.take(at_end=True):
         yield text
     yield _ending(_stop_reason(answer), answer, has_text=texts.any)
@@ -151,6 +161,20 @@ def _text(block: Mapping[str, Any]) -> str:
     if not isinstance(text, str):
         raise ProviderProtocol("the provider's answer is malformed")
     return text
+
+
+def _reasoning(block: Mapping[str, Any]) -> str:
+    """Returns the reasoning that a block or a delta shows; of its signature, or what is encrypted, nothing."""
+    match block.get("reasoningContent"):
+        case {"text": str(text)} | {"reasoningText": {"text": str(text)}}:
+            return text
+        case _:
+            return ""
+
+
+def _shown(reasoning: Iterable[str]) -> Working:
+    # It is counted, and a half of a character could not be.
+    return Working("".join(reasoning).encode(errors="replace").decode())
 
 
 def _stop_reason(event: Mapping[str, Any]) -> str:

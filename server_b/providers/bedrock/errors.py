@@ -17,6 +17,7 @@ from llm_relay.errors import (
     UnknownModel,
     Violation,
 )
+from server_b.providers.base import TRANSIENT
 from server_b.providers.bedrock.failures import Failure
 from server_b.providers.bedrock.sayings import PROFILE, Meaning, meaning_of_message
 
@@ -108,7 +109,6 @@ STATUS_CLASSES: Mapping[int, Meaning] = {
 }
 """By the status's first digit, where the status is none of these."""
 
-TRANSIENT = (ProviderRateLimited, ProviderUnavailable)
 NOT_BEGUN = frozenset({400, 429, 498, 500, 502, 503, 529})
 """The service has not begun to work where it says one of these itself; 400 is for limits that are no 429."""
 BEGUN = frozenset({"ModelErrorException", "ModelStreamErrorException", "ModelTimeoutException"})

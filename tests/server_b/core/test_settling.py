@@ -16,7 +16,7 @@ from llm_relay.errors import (
     UnknownModel,
 )
 from llm_relay.messages import Accuracy, Cost, FinishReason, Prompt, Usage
-from server_b.providers.base import Ending, Text
+from server_b.providers.base import Ending, Opening, Text
 from tests.support.prices import FlatPrices
 from tests.support.relayed import streamed, whole
 from tests.support.scripted import ENDING, HELLO, MODEL, OPENING, PATIENCE_S, USAGE, ScriptedProvider, Step
@@ -84,6 +84,15 @@ async def test_the_price_is_that_of_the_model_and_the_tier_that_answered() -> No
     answer = await whole(relay, Prompt(message="Hi", model="alias"))
     assert prices.asked == [(MODEL, USAGE, "flex")]
     assert answer.finished.cost == Cost(usd=Decimal("0.5"), price_source="list")
+
+
+async def test_a_model_that_has_no_price_by_its_own_name_is_priced_by_its_other_names() -> None:
+    prices = FlatPrices(models={"other", "last"})
+    script: list[Step] = [Opening(MODEL, priced_as=("unknown", "other", "last")), Text("Hi"), ENDING]
+    answer = await whole(create_relay(ScriptedProvider(script), prices={"scripted": prices}))
+    assert answer.finished.cost.usd == prices.usd
+    assert [model for model, _, _ in prices.asked] == [MODEL, "unknown", "other"]
+    assert answer.finished.model == MODEL
 
 
 @pytest.mark.parametrize("amid", [True, False])

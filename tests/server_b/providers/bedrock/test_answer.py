@@ -107,7 +107,6 @@ def test_what_is_no_text_is_a_sign_of_life() -> None:
     assert list(reader.read(START[:20])) == []
     assert list(reader.read(START[20:])) == [Opening("m")]
     for delta in (
-        {"reasoningContent": {"text": "Hm."}},
         {"reasoningContent": {"signature": ""}},
         {"reasoningContent": {"redactedContent": "AAAA"}},
         {"toolUse": {"input": "{"}},
@@ -119,6 +118,17 @@ def test_what_is_no_text_is_a_sign_of_life() -> None:
     ):
         assert list(reader.read(_delta(delta))) == [Working()]
     assert list(reader.read(_delta({"text": "Hi"}, index=1))) == [Text("Hi")]
+
+
+def test_reasoning_is_told_as_that_and_is_no_text() -> None:
+    first, more = _delta({"reasoningContent": {"text": "Hm"}}), _delta({"reasoningContent": {"text": "."}})
+    assert _read(START + first + more) == [Opening("m"), Working("Hm.")]
+    assert _read(START, first, more + _delta({"text": "Hi"}, index=1)) == [
+        Opening("m"),
+        Working("Hm"),
+        Working("."),
+        Text("Hi"),
+    ]
 
 
 def test_texts_of_several_blocks_are_one_answer_in_their_order() -> None:
@@ -262,7 +272,8 @@ def test_halves_of_a_character_in_two_blocks_of_a_whole_answer_are_one() -> None
 def test_reasoning_in_a_whole_answer_is_no_text() -> None:
     content = [{"reasoningContent": {"reasoningText": {"text": "Hm.", "signature": ""}}}, {"text": "Hi"}, {"text": "!"}]
     whole = {"output": {"message": {"role": "assistant", "content": content}}, "stopReason": "end_turn"}
-    assert _said(list(whole_answer(json.dumps(whole).encode(), "m"))) == "Hi!"
+    pieces = list(whole_answer(json.dumps(whole).encode(), "m"))
+    assert pieces[:3] == [Opening("m"), Working("Hm."), Text("Hi!")]
 
 
 @pytest.mark.parametrize(
