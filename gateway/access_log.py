@@ -1,28 +1,26 @@
-"""The id of each request, on every answer, and the request's line in the log."""
+"""A line in the log for each request, and its X-Request-Id on the answer."""
 
 from __future__ import annotations
 
 import functools
 import logging
 import time
-import uuid
 from typing import Any
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway import request_ids
+from gateway.headers import header
 from gateway.problems import CLIENT_CLOSED_REQUEST
-from gateway.request_parsing import REQUEST_ID_HEADER, given_request_id
+from gateway.request_ids import REQUEST_ID_HEADER
 from llm_relay.program.buffered_log import GatheredLog
 
+LONGEST_PATH = 100
 _HEADER = REQUEST_ID_HEADER.lower().encode()
 
 
-class RequestIds:
-    """Gives each request an id: the caller's own from X-Request-Id, or a new one; the body may name another yet.
-
-    It stands in the request's state, as `request_id`.
-    """
+class AccessLog:
+    """Logs each request when it has ended, and gives it an id."""
 
     def __init__(self, app: ASGIApp, *, log: GatheredLog) -> None:
         self._app = app
@@ -33,7 +31,7 @@ class RequestIds:
             await self._app(scope, receive, send)
             return
         state: dict[str, Any] = scope.setdefault("state", {})
-        state["request_id"] = given_request_id(Headers(scope=scope).get(REQUEST_ID_HEADER)) or str(uuid.uuid4())
+        request_ids.begin(scope, header(scope, _HEADER))
         status, began_at = CLIENT_CLOSED_REQUEST, time.monotonic()
 
         async def send_identified(message: Message) -> None:
@@ -49,7 +47,7 @@ class RequestIds:
             self._log.note(_level(scope, status), functools.partial(_facts, scope, status, time.monotonic() - began_at))
 
 
-def create_request_log() -> GatheredLog:
+def create_access_log() -> GatheredLog:
     """Makes the log that a line of each request goes to."""
     return GatheredLog(logging.getLogger("gateway.requests"), "request")
 
@@ -57,21 +55,25 @@ def create_request_log() -> GatheredLog:
 def _level(scope: Scope, status: int) -> int:
     if status >= 500:
         return logging.WARNING
-    # Whoever watches over a server asks for its health again and again.
+    # Monitors ask for the health again and again.
     return logging.DEBUG if _path(scope) == "/health" else logging.INFO
 
 
 def _facts(scope: Scope, status: int, total_s: float) -> dict[str, Any]:
-    """What the line tells; of the path only what the application itself has named."""
+    state = scope["state"]
+    call_id = state.get("call_id")
     return {
-        "request_id": scope["state"]["request_id"],
-        "caller": scope["state"].get("caller"),
+        "request_id": state["request_id"],
+        "call_id": call_id if call_id != state["request_id"] else None,
+        "caller": state.get("caller"),
         "method": scope["method"],
-        "route": _path(scope),
+        "path": _path(scope),
         "status": status,
         "total_s": round(total_s, 4),
     }
 
 
-def _path(scope: Scope) -> str | None:
-    return getattr(scope.get("route"), "path", None)
+def _path(scope: Scope) -> str:
+    """Returns the path as its route writes it, without the ids in it, or what was asked for where there is no route."""
+    path: str = getattr(scope.get("route"), "path", None) or scope["path"]
+    return path if len(path) <= LONGEST_PATH else f"{path[:LONGEST_PATH]}…"

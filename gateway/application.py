@@ -5,89 +5,85 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp
 
-from gateway import schemas
-from gateway.access_log import RequestIds, create_request_log
-from gateway.error_middleware import OuterDoor
+from gateway.access_log import AccessLog, create_access_log
+from gateway.deadlines import TIMEOUT_HEADER
+from gateway.dependencies import Backend
+from gateway.docs.routes import create_assets
+from gateway.docs.routes import router as docs_router
+from gateway.error_middleware import ErrorMiddleware
+from gateway.exception_handlers import HANDLERS
 from gateway.guards import Guard
-from gateway.request_parsing import REQUEST_ID_HEADER, TIMEOUT_HEADER
-from gateway.routes import ServerB, router
+from gateway.host_check import HostCheck
+from gateway.openapi.document import TAGS, describing
+from gateway.request_ids import IDEMPOTENCY_HEADER, REQUEST_ID_HEADER
+from gateway.request_parsing import BodyLimits
+from gateway.routes import router
 from gateway.settings import GatewaySettings
-from gateway.streaming import PING_S
+from gateway.streaming import Pings
 from llm_relay import VERSION
 from llm_relay.client.relay_client import RelayClient
+from llm_relay.documents import max_body_bytes
+from llm_relay.http.slow_bodies import BODY_TIMEOUT_S
 from llm_relay.program.buffered_log import GatheredLog
 
 logger = logging.getLogger("gateway")
 
 
-class Gateway(FastAPI):
-    """FastAPI, with the shapes that the relay's routes speak in its description, and no more around them than ours."""
-
-    def build_middleware_stack(self) -> ASGIApp:
-        """Puts around the routes what is ours alone.
-
-        FastAPI's own layers serve what the relay does not use, at a twentieth of a request's CPU.
-        """
-        app: ASGIApp = self.router
-        for layer, arguments, options in reversed(self.user_middleware):
-            app = layer(app, *arguments, **options)
-        return app
-
-    def openapi(self) -> dict[str, Any]:
-        """Returns the OpenAPI document."""
-        is_new = self.openapi_schema is None
-        document = super().openapi()
-        if is_new:
-            schemas.add_components(document)
-        return document
-
-
-def create_app(settings: GatewaySettings, *, ping_s: float = PING_S) -> FastAPI:
-    """Makes the application; it dials Server B when an HTTP server starts it. `ping_s` as streaming.PING_S."""
-    log = create_request_log()
+def create_app(
+    settings: GatewaySettings, *, pings: Pings | None = None, body_timeout_s: float = BODY_TIMEOUT_S
+) -> FastAPI:
+    """Makes the application. It dials Server B when an HTTP server starts it."""
+    log = create_access_log()
 
     @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, ServerB]]:
-        logger.info("Server B is looked for at %s", settings.server_b_target)
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Backend]]:
+        logger.info("Asking Server B at %s", settings.server_b_target)
         try:
             async with RelayClient(settings.dial, timeout_s=settings.timeout_seconds, door="http") as client:
-                server_b = ServerB(
+                backend = Backend(
                     client=client,
                     timeout_s=settings.timeout_seconds,
-                    max_body_bytes=settings.max_message_bytes,
-                    known_callers_only=bool(settings.tokens),
-                    ping_s=ping_s,
+                    limits=BodyLimits(max_bytes=max_body_bytes(settings.max_message_bytes), timeout_s=body_timeout_s),
+                    hides_target=bool(settings.tokens),
+                    pings=pings or Pings(),
                 )
-                yield {"server_b": server_b}
+                yield {"backend": backend}
         finally:
             log.flush()
 
-    return Gateway(
+    app = FastAPI(
         title="Relay gateway",
         summary="Language-model calls over HTTP; Server B answers them.",
         version=VERSION,
+        openapi_tags=TAGS,
+        docs_url=None,
         redoc_url=None,
-        swagger_ui_oauth2_redirect_url=None,
         redirect_slashes=False,
-        generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
         telemetry={"tracing": False, "metrics": False, "logs": False},
         middleware=_middleware(settings, log),
-        routes=router.routes,
+        exception_handlers=HANDLERS,
+        routes=[*router.routes, *docs_router.routes],
     )
+    app.mount("/docs/assets", create_assets())
+    app.openapi = describing(app)  # type: ignore[method-assign]  # as FastAPI's guide has it
+    return app
 
 
 def _middleware(settings: GatewaySettings, log: GatheredLog) -> list[Middleware]:
-    """Lists what stands around a request, outermost first; none of it hides that a client goes away."""
-    guard = Middleware(Guard, tokens=settings.tokens, insecure=settings.relay_insecure, origins=settings.origins)
-    return [Middleware(RequestIds, log=log), *_cors(settings.origins), Middleware(OuterDoor), guard]
+    """Lists what stands around a request, outermost first. None of it hides that a client goes away."""
+    return [
+        Middleware(AccessLog, log=log),
+        Middleware(HostCheck, allowed=settings.allowed_hosts),
+        *_cors(settings.origins),
+        Middleware(ErrorMiddleware),
+        Middleware(Guard, tokens=settings.tokens, insecure=settings.relay_insecure, origins=settings.origins),
+    ]
 
 
 def _cors(origins: tuple[str, ...]) -> list[Middleware]:
@@ -98,7 +94,7 @@ def _cors(origins: tuple[str, ...]) -> list[Middleware]:
             CORSMiddleware,
             allow_origins=origins,
             allow_methods=("GET", "POST"),
-            allow_headers=("Authorization", REQUEST_ID_HEADER, TIMEOUT_HEADER),
+            allow_headers=("Authorization", IDEMPOTENCY_HEADER, REQUEST_ID_HEADER, TIMEOUT_HEADER),
             expose_headers=(REQUEST_ID_HEADER, "Retry-After"),
         )
     ]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from http import HTTPStatus
-from typing import NotRequired
+from typing import Annotated, NotRequired
 
 import orjson
+from pydantic import Field
 from starlette.responses import Response
 
 # pydantic needs this one to read a TypedDict before Python 3.12.
@@ -18,7 +19,9 @@ from llm_relay.errors import RelayError
 
 PROBLEM_JSON = "application/problem+json"
 CLIENT_CLOSED_REQUEST = 499
-"""Of nginx, not registered: nobody is left to read it, but the log bears it."""
+"""nginx's own, for the log: no client is left to read it."""
+NO_STORE = "no-store, no-transform"
+"""Cache-Control of every answer: a proxy that compresses would hold back events until it has enough of them."""
 
 HTTP_STATUSES: dict[type[RelayError], int] = {
     errors.InvalidRequest: 422,
@@ -43,7 +46,7 @@ HTTP_STATUSES: dict[type[RelayError], int] = {
 
 
 class FieldProblemDocument(TypedDict):
-    """What is wrong with one field, and the mend."""
+    """What is wrong with one field, and how to fix it."""
 
     field: str
     detail: str
@@ -58,19 +61,19 @@ class ProblemDocument(TypedDict):
     detail: str
     reason: str
     requestId: str
-    errors: NotRequired[list[FieldProblemDocument]]
-    retryAfter: NotRequired[int]
-    usage: NotRequired[UsageDocument]
+    errors: NotRequired[Annotated[list[FieldProblemDocument], Field(description="Every bad field")]]
+    retryAfter: NotRequired[Annotated[int, Field(description="Seconds")]]
+    usage: NotRequired[Annotated[UsageDocument, Field(description="What the failed call used")]]
 
 
 def problem_document(error: RelayError, request_id: str, *, status: int | None = None) -> ProblemDocument:
-    """Makes the body; `status` None: the one of the error's class. `retryAfter` is in whole seconds, rounded up."""
+    """Returns the body; `status` None: the one of the error's class. `retryAfter` is in whole seconds, rounded up."""
     status = status or HTTP_STATUSES[type(error)]
     document: ProblemDocument = {
         "type": "about:blank",
         "title": _title(status),
         "status": status,
-        "detail": error.message,
+        "detail": f"{error.message} (GET /models)" if isinstance(error, errors.UnknownModel) else error.message,
         "reason": error.reason,
         "requestId": error.request_id or request_id,
     }
@@ -84,9 +87,9 @@ def problem_document(error: RelayError, request_id: str, *, status: int | None =
 
 
 def problem_response(error: RelayError, request_id: str, *, status: int | None = None) -> Response:
-    """Makes the answer that tells of the error, with the headers that belong to its status."""
+    """Returns the answer that tells of the error, with the headers that belong to its status."""
     document = problem_document(error, request_id, status=status)
-    headers = {"Cache-Control": "no-store"}
+    headers = {"Cache-Control": NO_STORE}
     if "retryAfter" in document:
         headers["Retry-After"] = str(document["retryAfter"])
     if document["status"] == HTTPStatus.UNAUTHORIZED:

@@ -2,132 +2,159 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from typing import TypedDict, cast
+from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
+from fastapi.routing import APIRoute
 from starlette.responses import Response
 
-from gateway import schemas
-from gateway.direct_route import DirectRoute
-from gateway.disconnect import while_client_stays
-from gateway.request_parsing import before, deadline, read_prompt
-from gateway.streaming import PING_S, EventStream
-from llm_relay.client.relay_client import RelayClient
+from gateway.dependencies import PromptCall, backend_of, caller_of, lookup
+from gateway.disconnect_watcher import while_client_stays
+from gateway.exception_handlers import refused_token
+from gateway.openapi import examples, requests
+from gateway.openapi.document import CALLS, SERVER
+from gateway.openapi.responses import (
+    OF_A_CALL,
+    OF_A_PROVIDER,
+    OF_SERVER_B,
+    event_responses,
+    health_responses,
+    json_responses,
+)
+from gateway.openapi.schemas import FoundDocument
+from gateway.problems import NO_STORE
+from gateway.streaming import EventStream, RelayLines
 from llm_relay.documents import (
+    AnswerDocument,
+    ConfigDocument,
+    HealthDocument,
+    ModelsDocument,
     answer_document,
     config_document,
     health_document,
     models_document,
     unhealthy_document,
 )
-from llm_relay.errors import InvalidRequest, RelayError
-from llm_relay.messages import Prompt
-from llm_relay.tokens import ANONYMOUS
+from llm_relay.errors import InvalidRequest, RelayError, Unauthenticated
+from llm_relay.messages import REQUEST_ID_PATTERN
 
-router = APIRouter(route_class=DirectRoute)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerB:
-    """Server B as the routes see it; in the application's state, as `server_b`."""
-
-    client: RelayClient
-    timeout_s: float
-    """A request's deadline where it names none, in seconds."""
-    max_body_bytes: int
-    known_callers_only: bool
-    """Whether tokens are set: then /health, which needs none, does not tell where Server B is looked for."""
-    ping_s: float = PING_S
+router = APIRouter(generate_unique_id_function=lambda route: route.name)
 
 
-@router.post("/process", **schemas.PROCESS)
-async def process(request: Request) -> Response:
-    call = await _read_call(request)
+@router.post(
+    "/process",
+    tags=[CALLS],
+    summary="Answer a prompt whole",
+    response_model=AnswerDocument,
+    responses=json_responses(examples.ANSWER, *OF_A_CALL),
+    openapi_extra=requests.PROMPT,
+)
+async def process(request: Request, call: PromptCall) -> Response:
+    """Asks the model and returns its whole answer, with its usage and cost. A client that leaves stops the call."""
     async with while_client_stays(request.receive):
-        answer = await _server_b(request).client.process(**call)
+        answer = await call.process()
     return _json(answer_document(answer))
 
 
-@router.post("/stream", **schemas.STREAM)
-async def stream(request: Request) -> Response:
-    call = await _read_call(request)
-    server_b = _server_b(request)
-    events = server_b.client.stream_process(**call)
-    return EventStream(events, call["prompt"].request_id, ping_s=server_b.ping_s)
+@router.post(
+    "/stream",
+    tags=[CALLS],
+    summary="Answer a prompt as server-sent events",
+    response_class=Response,
+    responses=event_responses(*OF_A_CALL),
+    openapi_extra=requests.PROMPT,
+)
+async def stream(request: Request, call: PromptCall) -> Response:
+    """Sends the answer as it is written.
+
+    `data:` with a DeltaDocument for each piece of text, `id:` its sequence number; then one `event: finish` with a
+    FinishDocument, then `data: [DONE]`. A failure before the answer has begun is an HTTP status. A later one is `data:`
+    with a StreamErrorDocument, and no `[DONE]`. `: ping` fills a silence of 15 seconds, of 10 before the first piece.
+    """
+    lines = RelayLines(call.prompt.request_id)
+    return EventStream(call.stream_process(), lines, backend_of(request).pings)
 
 
-@router.post("/cancel/{request_id}", **schemas.CANCEL)
-async def cancel(request: Request) -> Response:
-    async with _asking(request) as client:
-        found = await client.cancel(request.path_params["request_id"], on_behalf_of=_caller(request))
+@router.post(
+    "/cancel/{request_id}",
+    tags=[CALLS],
+    summary="Stop a running call",
+    response_model=FoundDocument,
+    responses=json_responses(examples.FOUND, *OF_SERVER_B),
+    openapi_extra=requests.LOOKUP,
+)
+async def cancel(
+    request: Request, request_id: Annotated[str, Path(json_schema_extra={"pattern": f"^{REQUEST_ID_PATTERN}$"})]
+) -> Response:
+    """Ends a call of the same caller with what it has: finish reason `cancelled`, the text so far, and its cost."""
+    async with lookup(request) as client:
+        found = await client.cancel(request_id, on_behalf_of=caller_of(request))
     return _json({"found": found})
 
 
-@router.get("/health", **schemas.HEALTH)
+@router.get(
+    "/health",
+    tags=[SERVER],
+    summary="Tell the state of Server B and its provider",
+    response_model=HealthDocument,
+    responses=health_responses(),
+    openapi_extra=requests.OPEN,
+)
 async def health(request: Request) -> Response:
+    """Asks Server B for its state. Needs no token."""
     try:
-        async with _asking(request) as client:
+        async with lookup(request) as client:
             status = await client.get_status()
-    except InvalidRequest:  # of this very request: it says nothing of Server B
+    except InvalidRequest:  # of this very request: it says nothing about Server B
         raise
+    except Unauthenticated as error:
+        return _json(unhealthy_document(refused_token(error)), status=503)
     except RelayError as error:
-        told = type(error)() if _server_b(request).known_callers_only else error
+        told = type(error)() if backend_of(request).hides_target else error
         return _json(unhealthy_document(told), status=503)
     return _json(health_document(status))
 
 
-@router.get("/models", **schemas.MODELS)
+@router.get(
+    "/models",
+    tags=[SERVER],
+    summary="List the models that can be asked for",
+    response_model=ModelsDocument,
+    responses=json_responses(examples.MODELS, *OF_SERVER_B, *OF_A_PROVIDER),
+    openapi_extra=requests.LOOKUP,
+)
 async def models(request: Request) -> Response:
-    async with _asking(request) as client:
-        listed = await client.list_models(on_behalf_of=_caller(request))
+    """Asks the provider for its models."""
+    async with lookup(request) as client:
+        listed = await client.list_models(on_behalf_of=caller_of(request))
     return _json(models_document(listed))
 
 
-@router.get("/config", **schemas.CONFIG)
+@router.get(
+    "/config",
+    tags=[SERVER],
+    summary="Tell what a call uses where it names nothing",
+    response_model=ConfigDocument,
+    responses=json_responses(examples.CONFIG, *OF_SERVER_B),
+    openapi_extra=requests.LOOKUP,
+)
 async def config(request: Request) -> Response:
-    async with _asking(request) as client:
-        status = await client.get_status(on_behalf_of=_caller(request))
+    """Returns the provider, model, temperature and most tokens in force."""
+    async with lookup(request) as client:
+        status = await client.get_status(on_behalf_of=caller_of(request))
     return _json(config_document(status))
 
 
-class _Call(TypedDict):
-    """What RelayClient is called with."""
-
-    prompt: Prompt
-    timeout_s: float
-    on_behalf_of: str
-
-
-async def _read_call(request: Request) -> _Call:
-    server_b = _server_b(request)
-    until = deadline(request, server_b.timeout_s)
-    prompt = await read_prompt(request, request.state.request_id, deadline=until, max_bytes=server_b.max_body_bytes)
-    request.state.request_id = prompt.request_id
-    left_s = until - asyncio.get_running_loop().time()
-    return {"prompt": prompt, "timeout_s": left_s, "on_behalf_of": _caller(request)}
-
-
-@contextlib.asynccontextmanager
-async def _asking(request: Request) -> AsyncIterator[RelayClient]:
-    """Yields the client of Server B for a question that asks no model: until the deadline, while the caller stays."""
-    server_b = _server_b(request)
-    async with while_client_stays(request.receive), before(deadline(request, server_b.timeout_s)):
-        yield server_b.client
-
-
-def _server_b(request: Request) -> ServerB:
-    return cast("ServerB", request.state.server_b)
-
-
-def _caller(request: Request) -> str:
-    """Returns the caller's name for Server B to heed, or nothing where tokens tell nobody apart."""
-    return "" if request.state.caller == ANONYMOUS else request.state.caller
-
-
 def _json(document: object, *, status: int = 200) -> Response:
-    return Response(orjson.dumps(document), status, {"Cache-Control": "no-store"}, "application/json")
+    # Written by orjson and returned as it is: FastAPI would validate it once more and serialize it slower.
+    return Response(orjson.dumps(document), status, {"Cache-Control": NO_STORE}, "application/json")
+
+
+def add_head(router: APIRouter) -> None:
+    """Adds HEAD to every GET route: monitors ask for the head alone. The HTTP server leaves the body out."""
+    for route in [one for one in router.routes if isinstance(one, APIRoute) and "GET" in (one.methods or ())]:
+        router.add_api_route(route.path, route.endpoint, methods=["HEAD"], include_in_schema=False)
+
+
+add_head(router)

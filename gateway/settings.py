@@ -34,6 +34,12 @@ class GatewaySettings(DialSettings, TokenSettings, HttpTlsSettings, StallSetting
         " *: every page",
     )
 
+    http_allowed_hosts: str = Field(
+        "",
+        description="Host headers that the gateway accepts besides loopback's names and its own address,"
+        " comma-separated, host or host:port; *: every host",
+    )
+
     @model_validator(mode="after")
     def _certificates_can_be_used(self) -> Self:
         if self.server_b_tls:
@@ -45,6 +51,11 @@ class GatewaySettings(DialSettings, TokenSettings, HttpTlsSettings, StallSetting
     def origins(self) -> tuple[str, ...]:
         """The origins of CORS_ORIGINS."""
         return tuple(origin.strip().rstrip("/") for origin in self.cors_origins.split(",") if origin.strip())
+
+    @property
+    def allowed_hosts(self) -> tuple[str, ...]:
+        """The hosts of HTTP_ALLOWED_HOSTS, and HTTP_HOST."""
+        return (self.http_host, *(host.strip() for host in self.http_allowed_hosts.split(",") if host.strip()))
 
     @property
     def http_certificates(self) -> HttpCertificates | None:

@@ -1,128 +1,159 @@
-"""An answer as server-sent events, each written as it comes (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
+"""Server-sent events, each written as it comes (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
 
 import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.disconnect import while_client_stays
+from gateway.disconnect_watcher import while_client_stays
+from gateway.problems import NO_STORE
 from llm_relay.documents import finish_document, stream_error_document
 from llm_relay.errors import Draining, RelayError
 from llm_relay.messages import Delta, Event, Finished, Started
 
 EVENT_STREAM = "text/event-stream"
-PING_S = 15.0
-"""Silence after which a comment is sent, so that nothing between takes the connection for dead."""
 PING = b": ping\n\n"
 
 # nginx and its like gather an answer before they pass it on, unless told otherwise.
-_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+_HEADERS = {"Cache-Control": NO_STORE, "X-Accel-Buffering": "no"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pings:
+    """How long a stream may be silent before a comment is sent, so that no proxy takes the connection for dead."""
+
+    first_s: float = 10.0
+    """Before the first event, in seconds. The comment begins the answer: from then on a failure is an event."""
+    next_s: float = 15.0
+
+
+class EventLines(Protocol):
+    """How one interface writes the events of a call as lines of server-sent events."""
+
+    def event(self, event: Event) -> bytes:
+        """Returns the lines of one event; nothing where the event has none."""
+        ...
+
+    def failure(self, error: RelayError) -> bytes:
+        """Returns the lines that end a stream in failure."""
+        ...
+
+
+class RelayLines:
+    """The events of POST /stream."""
+
+    def __init__(self, request_id: str) -> None:
+        self._request_id = request_id
+        self._provider = ""
+
+    def event(self, event: Event) -> bytes:
+        """Returns the lines of one event; nothing where the event has none."""
+        match event:
+            case Delta():
+                return b'id: %d\ndata: {"content": %b}\n\n' % (event.sequence, orjson.dumps(event.text))
+            case Started():
+                self._provider = event.provider
+            case Finished():
+                document = finish_document(self._request_id, self._provider, event)
+                return b"event: finish\ndata: %b\n\ndata: [DONE]\n\n" % orjson.dumps(document)
+            case _:
+                pass  # the core sends no other deltas yet
+        return b""
+
+    def failure(self, error: RelayError) -> bytes:
+        """Returns the lines that end a stream in failure."""
+        error.request_id = error.request_id or self._request_id
+        return b"data: %b\n\n" % orjson.dumps(stream_error_document(error))
 
 
 class EventStream(Response):
-    """Sends the events of one call; opens with the first delta, so that a failure before it has an HTTP status.
+    """Sends the events of one call. The call ends when the client leaves.
 
-    A failure before that is raised, one after it is the stream's last line. The call ends with the client.
+    The answer begins with the first line or ping. A failure before that is raised, and can have an HTTP status of its
+    own; one after it is the stream's last line.
     """
 
     media_type = EVENT_STREAM
 
-    def __init__(self, events: AsyncGenerator[Event, None], request_id: str, *, ping_s: float = PING_S) -> None:
-        """`events` as RelayClient.stream_process gives them, not begun; `ping_s` as PING_S."""
+    def __init__(self, events: AsyncGenerator[Event, None], lines: EventLines, pings: Pings) -> None:
+        """`events` as RelayClient.stream_process gives them, not begun."""
         self.status_code = 200
         self.background = None
         self.init_headers(_HEADERS)
         self._events = events
-        self._request_id = request_id
-        self._ping_s = ping_s
+        self._lines = lines
+        self._pings = pings
 
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
-        lines = _Lines(send, {"status": self.status_code, "headers": self.raw_headers}, self._ping_s)
+        body = _Body(send, {"status": self.status_code, "headers": self.raw_headers})
+        pinging = asyncio.create_task(body.ping(self._pings))
         try:
             async with while_client_stays(receive), contextlib.aclosing(self._events) as events:
-                end = await self._send(events, lines)
-            await lines.end(end)
+                end = await self._send(events, body)
+            await body.end(end)
         except RelayError as error:
-            if not lines.begun:
+            if not body.begun:
                 raise
-            await lines.end(_failure(error))
-        except asyncio.CancelledError:  # by the HTTP server, whose patience with running calls is over
-            if lines.begun:
-                await lines.end(_failure(Draining(request_id=self._request_id)))
+            await body.end(self._lines.failure(error))
+        except asyncio.CancelledError:  # by the HTTP server, which has waited long enough for running calls
+            if body.begun:
+                await body.end(self._lines.failure(Draining()))
             raise
         finally:
-            lines.close()
+            pinging.cancel()
 
-    async def _send(self, events: AsyncGenerator[Event, None], lines: _Lines) -> bytes:
-        """Writes the deltas and returns what ends the stream."""
-        provider, end = "", b""
+    async def _send(self, events: AsyncGenerator[Event, None], body: _Body) -> bytes:
+        """Writes the events and returns what ends the stream."""
+        lines_of, end = self._lines.event, b""
         async for event in events:
-            match event:
-                case Delta():
-                    await lines.write(_delta(event))
-                case Started():
-                    provider = event.provider
-                case Finished():
-                    end = _finish(self._request_id, provider, event)
-                case _:
-                    pass  # the core sends no other deltas yet
+            lines = lines_of(event)
+            if isinstance(event, Finished):
+                end = lines
+            elif lines:
+                await body.write(lines)
         return end
 
 
-class _Lines:
-    """The body of an answer: opened by the first line, pinged in silence until its end."""
+class _Body:
+    """The body of an answer, begun by its first line."""
 
-    def __init__(self, send: Send, head: Mapping[str, object], ping_s: float) -> None:
+    def __init__(self, send: Send, head: Mapping[str, object]) -> None:
         self._send = send
         self._head = head
-        self._ping_s = ping_s
-        self._pinging: asyncio.Task[None] | None = None
-        self._last_at = 0.0
+        self._now = asyncio.get_running_loop().time
+        self._last_at = self._now()
+        self._has_ended = False
         self.begun = False
 
-    async def write(self, line: bytes) -> None:
-        await self._begin()
-        self._last_at = asyncio.get_running_loop().time()
-        await self._send({"type": "http.response.body", "body": line, "more_body": True})
-
-    async def end(self, line: bytes) -> None:
-        await self._begin()
-        self.close()
-        await self._send({"type": "http.response.body", "body": line})
-
-    def close(self) -> None:
-        if self._pinging is not None:
-            self._pinging.cancel()
-
-    async def _begin(self) -> None:
+    async def write(self, lines: bytes) -> None:
         if not self.begun:
-            self.begun = True
-            await self._send({"type": "http.response.start", **self._head})
-            self._pinging = asyncio.create_task(self._ping())
+            await self._begin()
+        self._last_at = self._now()
+        await self._send({"type": "http.response.body", "body": lines, "more_body": True})
 
-    async def _ping(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            silent_s = loop.time() - self._last_at
-            if silent_s < self._ping_s:
-                await asyncio.sleep(self._ping_s - silent_s)
+    async def end(self, lines: bytes) -> None:
+        self._has_ended = True
+        if not self.begun:
+            await self._begin()
+        await self._send({"type": "http.response.body", "body": lines})
+
+    async def ping(self, pings: Pings) -> None:
+        """Writes a comment after each silence, until the body has ended."""
+        while not self._has_ended:
+            patience_s = pings.next_s if self.begun else pings.first_s
+            silent_s = self._now() - self._last_at
+            if silent_s < patience_s:
+                await asyncio.sleep(patience_s - silent_s)
             else:
                 await self.write(PING)
 
-
-def _delta(delta: Delta) -> bytes:
-    return b'id: %d\ndata: {"content": %b}\n\n' % (delta.sequence, orjson.dumps(delta.text))
-
-
-def _finish(request_id: str, provider: str, finished: Finished) -> bytes:
-    document = finish_document(request_id, provider, finished)
-    return b"event: finish\ndata: %b\n\ndata: [DONE]\n\n" % orjson.dumps(document)
-
-
-def _failure(error: RelayError) -> bytes:
-    return b"data: %b\n\n" % orjson.dumps(stream_error_document(error))
+    async def _begin(self) -> None:
+        self.begun = True
+        await self._send({"type": "http.response.start", **self._head})

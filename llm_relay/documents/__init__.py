@@ -11,7 +11,7 @@ from llm_relay.documents.answers import (
     timestamp,
     usage_document,
 )
-from llm_relay.documents.json_body import parse_json
+from llm_relay.documents.json_body import max_body_bytes, parse_json
 from llm_relay.documents.lookups import (
     ConfigDocument,
     HealthDocument,
@@ -41,6 +41,7 @@ __all__ = [
     "config_document",
     "finish_document",
     "health_document",
+    "max_body_bytes",
     "models_document",
     "parse_json",
     "prompt_from_arguments",

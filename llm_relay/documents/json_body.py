@@ -17,6 +17,14 @@ LONGEST_WHOLE_NUMBER = 20
 MAX_VALUES = 250_000
 """How many values one body may have. A prompt needs a few for each turn; to parse a million takes seconds."""
 
+ENVELOPE_BYTES = 64 * 1024
+"""How much a body may have around its message."""
+
+
+def max_body_bytes(max_message_bytes: int) -> int:
+    """Returns how large a JSON body may be whose message has `max_message_bytes`: its bytes are in base64."""
+    return max_message_bytes * 4 // 3 + ENVELOPE_BYTES
+
 
 def parse_json(body: bytes | bytearray) -> object:
     """Parses JSON in UTF-8, with or without a byte order mark.

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from llm_relay.http.http10 import without_chunks
+
+logger = logging.getLogger("relay.http")
 
 HEAD_TIMEOUT_S = 15.0
 """How long a client may take to send a request's head, or the rest of a body that has been answered already."""
@@ -62,7 +65,7 @@ class HttpConnection(HttpToolsProtocol):
         if self._head_bytes is not None:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
-                self.send_400_response("The request's head is too large.")
+                self.send_400_response("Its head is too large.")
                 return
         self._unset_keepalive_if_required()
         self._parse(data)
@@ -85,7 +88,7 @@ class HttpConnection(HttpToolsProtocol):
                 data = b""
             else:
                 return
-        self.send_400_response("The request is not valid HTTP/1.1, or asks for a tunnel.")
+        self.send_400_response("It is not valid HTTP/1.1, or asks for a tunnel.")
 
     def _without_upgrade(self) -> bytes:
         """Returns the request's head without the offer to speak another protocol.
@@ -97,6 +100,7 @@ class HttpConnection(HttpToolsProtocol):
         return b"\r\n".join([first, *lines, b"", b""])
 
     def send_400_response(self, msg: str) -> None:
+        logger.warning("refused a request: %s", msg)
         if self._is_answering():
             self._ignore_what_comes()  # the answer under way is sound, and goes on
         else:

@@ -18,6 +18,7 @@ KNOWN_SETTINGS: frozenset[str] = frozenset(
         "FIRST_TOKEN_SECONDS",
         "GRPC_HOST",
         "GRPC_PORT",
+        "HTTP_ALLOWED_HOSTS",
         "HTTP_HOST",
         "HTTP_PORT",
         "HTTP_TLS_CERT_FILE",

@@ -7,6 +7,7 @@ import httpx2
 import orjson
 import pytest
 
+from gateway.streaming import Pings
 from llm_relay.errors import ProviderProtocol, ProviderRateLimited, UnknownModel
 from llm_relay.tokens import Tokens
 from server_b.core.relay import Limits
@@ -57,7 +58,7 @@ async def test_stream_writes_deltas_then_one_finish_then_done() -> None:
     async with serving(ScriptedProvider()) as server_b, gateway(server_b.target) as client:
         response = await client.post("/stream", json={"message": "Hi", "request_id": "r-1"})
     assert response.headers["content-type"].startswith("text/event-stream")
-    assert response.headers["cache-control"] == "no-store"
+    assert response.headers["cache-control"] == "no-store, no-transform"
     assert response.headers["x-accel-buffering"] == "no"
     *deltas, finish, done = server_sent_events(response.text)
     assert "".join(orjson.loads(delta["data"])["content"] for delta in deltas) == "Hello"
@@ -135,7 +136,7 @@ async def test_silence_is_filled_with_pings() -> None:
     provider = ScriptedProvider((OPENING, Text("first"), go_on, ENDING))
     async with (
         serving(provider) as server_b,
-        gateway(server_b.target, ping_s=0.01) as client,
+        gateway(server_b.target, pings=Pings(next_s=0.01)) as client,
         client.stream("POST", "/stream", json={"message": "Hi"}) as response,
     ):
         lines = [line async for line in _until_pings(response, 2, go_on)]
@@ -174,33 +175,36 @@ async def test_the_whole_prompt_arrives() -> None:
     assert [(turn.role.value, turn.text) for turn in prompt.history] == [("user", "One?"), ("assistant", "Two.")]
 
 
-@pytest.mark.parametrize(
-    ("body", "header", "expected"),
-    [
-        ({"request_id": "body-1"}, "header-1", "body-1"),
-        ({}, "header-1", "header-1"),
-        ({"request_id": ""}, "header-1", "header-1"),
-        ({"request_id": None}, "header-1", "header-1"),
-    ],
-)
-@pytest.mark.parametrize("route", ["/process", "/stream"])
-async def test_the_request_id_is_the_bodys_else_the_headers(
-    body: dict[str, Any], header: str, expected: str, route: str
-) -> None:
-    async with serving(ScriptedProvider()) as server_b, gateway(server_b.target) as client:
-        response = await client.post(route, json={"message": "Hi", **body}, headers={"X-Request-Id": header})
-    assert response.headers["x-request-id"] == expected
-    assert f'"requestId":"{expected}"' in response.text
+async def test_the_head_and_a_ping_come_before_the_first_delta_if_that_is_late() -> None:
+    go_on = asyncio.Event()
+    provider = ScriptedProvider((OPENING, go_on, Text("late"), ENDING))
+    async with (
+        serving(provider) as server_b,
+        gateway(server_b.target, pings=Pings(first_s=0.01, next_s=0.01)) as client,
+        client.stream("POST", "/stream", json={"message": "Hi"}) as response,
+    ):
+        lines = [line async for line in _until_pings(response, 2, go_on)]
+    assert response.status_code == 200
+    assert lines.index(": ping") < lines.index('data: {"content": "late"}')
+    assert "data: [DONE]" in lines
 
 
-@pytest.mark.parametrize("given", [None, "", "no good id", "x" * 129])
-async def test_a_request_without_a_valid_id_gets_a_new_one(given: str | None) -> None:
-    headers = {} if given is None else {"X-Request-Id": given}
-    async with serving(ScriptedProvider()) as server_b, gateway(server_b.target) as client:
-        first = await client.post("/process", json={"message": "Hi"}, headers=headers)
-        second = await client.get("/models", headers=headers)
-    ids = {first.headers["x-request-id"], second.headers["x-request-id"]}
-    assert len(ids - {given}) == 2
+async def test_a_failure_after_the_head_is_the_last_line_though_no_delta_came() -> None:
+    go_on = asyncio.Event()
+    provider = ScriptedProvider((OPENING, go_on, ProviderProtocol()))
+    async with (
+        serving(provider) as server_b,
+        gateway(server_b.target, pings=Pings(first_s=0.01)) as client,
+        client.stream("POST", "/stream", json={"message": "Hi", "request_id": "r-1"}) as response,
+    ):
+        lines = [line async for line in _until_pings(response, 1, go_on)]
+    failure = orjson.loads(lines[-2].removeprefix("data: "))
+    assert (failure["reason"], failure["requestId"]) == ("PROVIDER_PROTOCOL", "r-1")
+    assert "data: [DONE]" not in lines
+
+
+def test_a_stream_is_silent_for_10_seconds_at_most_before_its_first_delta_and_15_after_it() -> None:
+    assert (Pings().first_s, Pings().next_s) == (10, 15)
 
 
 @pytest.mark.parametrize("route", ["/process", "/stream"])
@@ -328,3 +332,31 @@ async def test_what_the_router_refuses_is_a_problem_too(
     assert document["reason"] == "UNSUPPORTED"
     assert document["requestId"] == response.headers["x-request-id"]
     assert ("allow" in response.headers) is (status == 405)
+
+
+@pytest.mark.parametrize("path", ["/health", "/models", "/config", "/docs", "/openapi.json", "/nowhere"])
+async def test_head_answers_as_get_does_without_the_body(path: str) -> None:
+    async with serving(MockProvider(delay_s=0)) as server_b, gateway(server_b.target) as client:
+        got, head = await client.get(path), await client.head(path)
+    differs = {"date", "x-request-id"}
+    assert head.status_code == got.status_code
+    assert {k: v for k, v in head.headers.items() if k not in differs} == {
+        k: v for k, v in got.headers.items() if k not in differs
+    }
+    assert head.content == b""
+
+
+async def test_head_of_a_route_without_get_is_not_allowed(alone: httpx2.AsyncClient) -> None:
+    response = await alone.head("/process")
+    assert (response.status_code, response.headers["allow"]) == (405, "POST")
+
+
+async def test_the_methods_of_a_route_are_told(alone: httpx2.AsyncClient) -> None:
+    assert (await alone.delete("/models")).headers["allow"] == "GET, HEAD"
+
+
+@pytest.mark.parametrize(
+    "path", ["/health", "/models", "/config", "/docs", "/nowhere", "/process", "/docs/openapi.json"]
+)
+async def test_no_proxy_may_keep_or_transform_an_answer(alone: httpx2.AsyncClient, path: str) -> None:
+    assert (await alone.get(path)).headers["cache-control"] == "no-store, no-transform"

@@ -6,6 +6,7 @@ import json
 import httpx2
 import pytest
 
+from gateway.request_parsing import BodyLimits
 from tests.support.gateways import gateway, post, socket_to
 from tests.support.scripted import ScriptedProvider
 from tests.support.serving import serving
@@ -134,7 +135,7 @@ async def test_json_is_accepted_under_any_content_type(content_type: str) -> Non
 
 
 FIFTY_MB = 50 * 1024 * 1024
-LIMIT = 4 * 1024 * 1024
+LIMIT = 4 * 1024 * 1024 * 4 // 3 + 64 * 1024
 PART = b"x" * 65_536
 CHUNK = b"10000\r\n" + PART + b"\r\n"
 
@@ -142,7 +143,7 @@ CHUNK = b"10000\r\n" + PART + b"\r\n"
 @pytest.mark.parametrize("route", ["/process", "/stream"])
 async def test_a_body_announced_too_large_is_refused_before_it_comes(alone: httpx2.AsyncClient, route: str) -> None:
     async with socket_to(alone) as socket:
-        await socket.send(f"POST {route} HTTP/1.1\r\nHost: g\r\nContent-Length: {FIFTY_MB}\r\n\r\n".encode())
+        await socket.send(f"POST {route} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {FIFTY_MB}\r\n\r\n".encode())
         reply = await socket.reply()
     assert (reply.status, reply.document["reason"]) == (413, "TOO_LARGE")
     assert str(LIMIT) in reply.document["detail"]
@@ -150,7 +151,7 @@ async def test_a_body_announced_too_large_is_refused_before_it_comes(alone: http
 
 async def test_who_sends_all_of_a_body_too_large_gets_the_answer_and_can_ask_again(alone: httpx2.AsyncClient) -> None:
     async with socket_to(alone) as socket:
-        await socket.send(f"POST /process HTTP/1.1\r\nHost: g\r\nContent-Length: {FIFTY_MB}\r\n\r\n".encode())
+        await socket.send(f"POST /process HTTP/1.1\r\nHost: localhost\r\nContent-Length: {FIFTY_MB}\r\n\r\n".encode())
         for _ in range(FIFTY_MB // len(PART)):
             await socket.send(PART)
         assert (await socket.reply()).status == 413
@@ -160,8 +161,8 @@ async def test_who_sends_all_of_a_body_too_large_gets_the_answer_and_can_ask_aga
 
 async def test_a_chunked_body_is_refused_as_soon_as_it_is_too_large(alone: httpx2.AsyncClient) -> None:
     async with socket_to(alone) as socket:
-        await socket.send(b"POST /process HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n")
-        for _ in range(LIMIT // len(PART) + 1):
+        await socket.send(b"POST /process HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(LIMIT // len(PART) + 2):
             await socket.send(CHUNK)
         reply = await socket.reply()  # although the body goes on
         assert (reply.status, reply.document["reason"]) == (413, "TOO_LARGE")
@@ -172,20 +173,27 @@ async def test_a_chunked_body_is_refused_as_soon_as_it_is_too_large(alone: httpx
 
 
 async def test_who_waits_for_100_continue_is_told_no_instead(alone: httpx2.AsyncClient) -> None:
-    head = f"POST /process HTTP/1.1\r\nHost: g\r\nContent-Length: {FIFTY_MB}\r\nExpect: 100-continue\r\n\r\n"
+    head = f"POST /process HTTP/1.1\r\nHost: localhost\r\nContent-Length: {FIFTY_MB}\r\nExpect: 100-continue\r\n\r\n"
     async with socket_to(alone) as socket:
         await socket.send(head.encode())
         assert (await socket.reply()).status == 413
 
 
-async def test_max_message_bytes_is_the_limit_of_a_body() -> None:
+async def test_a_body_may_be_a_third_larger_than_max_message_bytes_and_64_kib() -> None:
+    limit = 2048 * 4 // 3 + 64 * 1024
     body = b'{"message": "' + b"x" * 1500 + b'"}'
     async with (
         serving(ScriptedProvider()) as server_b,
         gateway(server_b.target, max_message_bytes=2048) as client,
     ):
-        assert (await client.post("/process", content=body.ljust(2048))).status_code == 200
-        assert (await client.post("/process", content=body.ljust(2049))).status_code == 413
+        assert (await client.post("/process", content=body.ljust(limit))).status_code == 200
+        assert (await client.post("/process", content=body.ljust(limit + 1))).status_code == 413
+
+
+async def test_a_text_over_max_message_bytes_is_too_large_though_its_body_is_not() -> None:
+    async with serving(ScriptedProvider()) as server_b, gateway(server_b.target) as client:
+        response = await client.post("/process", json={"message": "x" * 5_000_000})
+    assert (response.status_code, response.json()["reason"]) == (413, "TOO_LARGE")
 
 
 async def test_a_message_over_server_bs_own_limit_is_too_large() -> None:
@@ -197,18 +205,33 @@ async def test_a_message_over_server_bs_own_limit_is_too_large() -> None:
 async def test_a_body_that_dawdles_meets_the_deadline(alone: httpx2.AsyncClient) -> None:
     async with socket_to(alone) as socket:
         await socket.send(
-            b"POST /process HTTP/1.1\r\nHost: g\r\nContent-Length: 100\r\nX-Request-Timeout: 0.1\r\n\r\n{"
+            b"POST /process HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\nX-Request-Timeout: 0.1\r\n\r\n{"
         )
         reply = await socket.reply()
     assert (reply.status, reply.document["reason"]) == (504, "DEADLINE_EXCEEDED")
+
+
+@pytest.mark.parametrize("patience", ["", "X-Request-Timeout: 86400\r\n"])
+@pytest.mark.parametrize("route", ["/process", "/stream"])
+async def test_a_body_that_dawdles_is_given_up_whatever_the_deadline(route: str, patience: str) -> None:
+    head = f"POST {route} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n{patience}\r\n{{"
+    async with gateway(body_timeout_s=0.05) as client, socket_to(client) as socket:
+        await socket.send(head.encode())
+        reply = await socket.reply()
+        assert await socket.closed() == b""
+    assert (reply.status, reply.document["status"], reply.document["reason"]) == (408, 408, "DEADLINE_EXCEEDED")
+
+
+def test_a_body_may_take_15_seconds() -> None:
+    assert BodyLimits(max_bytes=1).timeout_s == 15
 
 
 @pytest.mark.parametrize(
     "data",
     [
         b"\x00\x01\x02 nonsense\r\n\r\n",
-        b"POST /process HTTP/1.1\r\nHost: g\r\nContent-Length: -1\r\n\r\n",
-        b"POST /process HTTP/1.1\r\nHost: g\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
+        b"POST /process HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+        b"POST /process HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
     ],
     ids=["no HTTP", "negative length", "endless length"],
 )

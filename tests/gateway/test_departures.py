@@ -81,7 +81,7 @@ async def test_leaving_amid_the_body_asks_nobody() -> None:
     provider = ScriptedProvider()
     async with serving(provider) as server_b, gateway(server_b.target) as client:
         async with socket_to(client) as socket:
-            await socket.send(b"POST /process HTTP/1.1\r\nHost: g\r\nContent-Length: 1000\r\n\r\n{")
+            await socket.send(b"POST /process HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{")
         assert (await client.post("/process", content=HI)).status_code == 200
     assert len(provider.tries) == 1
 

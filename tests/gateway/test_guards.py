@@ -9,9 +9,9 @@ import httpx2
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from gateway.access_log import RequestIds, create_request_log
+from gateway.access_log import AccessLog, create_access_log
 from gateway.application import create_app
-from gateway.error_middleware import OuterDoor
+from gateway.error_middleware import ErrorMiddleware
 from gateway.guards import Guard
 from llm_relay.errors import PermissionDenied
 from llm_relay.tokens import Tokens
@@ -32,11 +32,12 @@ ROUTES = [
     ("POST", "/cancel/r-1"),
     ("GET", "/models"),
     ("GET", "/config"),
-    ("GET", "/docs"),
     ("GET", "/openapi.json"),
     ("GET", "/nowhere"),
     ("GET", "/health/"),
+    ("GET", "/docsx"),
 ]
+OPEN_ROUTES = ["/docs", "/docs/start.js", "/docs/openapi.json", "/docs/assets/swagger-ui.css"]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,7 @@ ROUTES = [
     ],
     ids=str,
 )
-async def test_every_route_but_health_needs_a_token(headers: dict[str, str]) -> None:
+async def test_every_route_but_health_and_the_docs_needs_a_token(headers: dict[str, str]) -> None:
     async with gateway(relay_tokens=TOKENS) as client:
         for method, path in ROUTES:
             response = await client.request(method, path, headers=headers)
@@ -70,9 +71,15 @@ async def test_health_needs_no_token_and_does_not_tell_strangers_where_server_b_
     assert NOBODY not in response.text
 
 
+@pytest.mark.parametrize("path", OPEN_ROUTES)
+async def test_the_docs_need_no_token(path: str) -> None:
+    async with gateway(relay_tokens=TOKENS) as client:
+        assert (await client.get(path)).status_code == 200
+
+
 async def test_without_a_token_the_body_is_not_waited_for() -> None:
     async with gateway(relay_tokens=TOKENS) as client, socket_to(client) as socket:
-        await socket.send(b"POST /process HTTP/1.1\r\nHost: g\r\nContent-Length: 1000\r\n\r\n")
+        await socket.send(b"POST /process HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n")
         assert (await socket.reply()).status == 401
 
 
@@ -87,7 +94,7 @@ async def test_server_b_hears_the_callers_name_and_no_log_its_token_or_its_promp
         assert (await client.post("/process", json={"message": SECRET}, headers=ALICE)).status_code == 200
     of_calls, of_requests = logged_facts(caplog, "relay.calls"), logged_facts(caplog, "gateway.requests")
     assert [one["caller"] for one in of_calls if one["rpc"] == "Process"] == ["gateway/alice"]
-    assert [one["caller"] for one in of_requests if one["route"] == "/process"] == ["alice"]
+    assert [one["caller"] for one in of_requests if one["path"] == "/process"] == ["alice"]
     told = f"{caplog.text} {of_calls} {of_requests}"
     assert "alices-token" not in told
     assert SECRET not in told
@@ -109,14 +116,29 @@ async def test_a_caller_can_cancel_its_own_calls_only() -> None:
         assert (await socket.reply()).document["finishReason"] == "cancelled"
 
 
-async def test_a_token_that_server_b_refuses_is_unauthenticated() -> None:
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/process"), ("POST", "/stream"), ("POST", "/cancel/r-1"), ("GET", "/models"), ("GET", "/config")],
+)
+async def test_a_gateway_whose_own_token_is_refused_says_502_and_logs_an_error(
+    method: str, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
     async with (
         serving(ScriptedProvider(), tokens="gateway:its-token") as server_b,
         gateway(server_b.target, relay_token="stale") as client,
     ):
-        models, health = await client.get("/models"), await client.get("/health")
-    assert (models.status_code, models.json()["reason"]) == (401, "UNAUTHENTICATED")
+        response = await client.request(method, path, content=b'{"message": "Hi"}')
+        health = await client.get("/health")
+    assert response.status_code == response.json()["status"] == 502
+    assert response.json()["reason"] == "SERVER_B_UNAVAILABLE"
+    assert "RELAY_TOKEN" in response.json()["detail"]
+    assert "www-authenticate" not in response.headers
     assert (health.status_code, health.json()["status"]) == (503, "unhealthy")
+    assert "RELAY_TOKEN" in health.json()["error"]
+    told = [one for one in caplog.records if one.name == "gateway" and one.levelno == logging.ERROR]
+    assert len(told) == 2
+    assert all("set RELAY_TOKEN" in one.getMessage() for one in told)
+    assert "stale" not in caplog.text
 
 
 def at(url: str, **settings: object) -> httpx2.AsyncClient:
@@ -171,28 +193,43 @@ async def test_the_address_that_a_request_came_in_on_decides(
         await guard({**scope, "state": {}}, gone, discard)
 
 
-@pytest.mark.parametrize(
-    ("origin", "settings", "status"),
-    [
-        ("https://evil.example", {}, 403),
-        ("null", {}, 403),
-        ("http://gateway.evil.example:8000", {}, 403),
-        ("http://[", {}, 403),
-        ("http://127.0.0.1:8000", {}, 404),
-        ("http://localhost:3000", {}, 404),
-        ("https://app.example", {"cors_origins": "https://app.example"}, 404),
-        ("https://evil.example", {"cors_origins": "https://app.example"}, 403),
-        ("https://evil.example", {"cors_origins": "*"}, 404),
-        ("https://evil.example", {"relay_tokens": TOKENS}, 404),
-    ],
-)
-async def test_without_tokens_a_foreign_web_page_cannot_post(
-    origin: str, settings: dict[str, object], status: int
+ORIGINS = [
+    ("https://evil.example", {}, 403),
+    ("null", {}, 403),
+    ("http://[", {}, 403),
+    ("", {}, 403),
+    ("http://localhost:3000", {}, 403),
+    ("http://127.0.0.1:3000", {}, 403),
+    ("http://localhost:8000", {}, 403),
+    ("http://127.0.0.1:8000", {}, 404),
+    ("https://127.0.0.1:8000", {}, 404),
+    ("https://app.example", {"cors_origins": "https://app.example"}, 404),
+    ("http://app.example", {"cors_origins": "https://app.example"}, 403),
+    ("https://evil.example", {"cors_origins": "https://app.example"}, 403),
+    ("https://evil.example", {"cors_origins": "*"}, 404),
+]
+
+
+@pytest.mark.parametrize(("origin", "settings", "status"), ORIGINS)
+@pytest.mark.parametrize("tokens", ["", TOKENS], ids=["without tokens", "with tokens"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+async def test_a_page_of_another_origin_cannot_change_anything(
+    origin: str, settings: dict[str, object], status: int, tokens: str, method: str
 ) -> None:
-    async with at("http://127.0.0.1:8000", **settings) as client:
-        headers = {**ALICE, "Origin": origin, "Host": "gateway.evil.example:8000", "Content-Type": "text/plain"}
-        response = await client.post("/nowhere", headers=headers)
+    async with at("http://127.0.0.1:8000", relay_tokens=tokens, **settings) as client:
+        headers = {**ALICE, "Origin": origin, "Content-Type": "text/plain"}
+        response = await client.request(method, "/nowhere", headers=headers)
     assert response.status_code == status
+    if status == 403:
+        assert response.json()["reason"] == "PERMISSION_DENIED"
+        assert "CORS_ORIGINS" in response.json()["detail"]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+async def test_a_page_of_another_origin_may_read_what_browsers_let_it(method: str) -> None:
+    async with at("http://127.0.0.1:8000") as client:
+        response = await client.request(method, "/nowhere", headers={"Origin": "https://evil.example"})
+    assert response.status_code == 404
 
 
 async def test_a_page_of_the_gateway_itself_may_post() -> None:
@@ -211,6 +248,7 @@ async def test_browsers_are_answered_where_cors_origins_are_set() -> None:
         foreign = await client.post("/process", headers={"Origin": "https://evil.example"})
     assert preflight.status_code == 200
     assert preflight.headers["access-control-allow-origin"] == "https://app.example"
+    assert "Idempotency-Key" in preflight.headers["access-control-allow-headers"]
     assert "x-request-id" in preflight.headers
     assert refused.status_code == 401
     assert refused.headers["access-control-allow-origin"] == "https://app.example"
@@ -241,7 +279,7 @@ async def unforeseen_amid(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def test_nothing_of_an_unforeseen_error_reaches_caller_or_log(caplog: pytest.LogCaptureFixture) -> None:
-    transport = httpx2.ASGITransport(RequestIds(OuterDoor(unforeseen), log=create_request_log()))
+    transport = httpx2.ASGITransport(AccessLog(ErrorMiddleware(unforeseen), log=create_access_log()))
     async with httpx2.AsyncClient(transport=transport, base_url="http://gateway") as client:
         response = await client.get("/", headers={"X-Request-Id": "r-1"})
     assert response.status_code == 500
@@ -257,7 +295,7 @@ async def test_an_unforeseen_error_amid_an_answer_is_not_answered_twice(caplog: 
     async def send(message: Message) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": "GET", "headers": []}
-    await RequestIds(OuterDoor(unforeseen_amid), log=create_request_log())(scope, gone, send)
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    await AccessLog(ErrorMiddleware(unforeseen_amid), log=create_access_log())(scope, gone, send)
     assert [message["type"] for message in sent] == ["http.response.start"]
     assert SECRET not in caplog.text

@@ -42,9 +42,13 @@ def test_a_problem_tells_the_error(error_type: type[RelayError], status: int) ->
     assert response.headers["content-type"] == "application/problem+json"
     assert document["title"]
     assert document["type"] == "about:blank"
-    assert document["detail"] == error_type.default_message
+    assert document["detail"].startswith(error_type.default_message)
     assert document["reason"] == error_type.reason
     assert document["requestId"] == "r-1"
+
+
+def test_who_names_an_unknown_model_is_told_where_the_known_ones_are() -> None:
+    assert "GET /models" in orjson.loads(problem_response(errors.UnknownModel(), "r-1").body)["detail"]
 
 
 def test_each_violation_is_told_with_its_field() -> None:

@@ -49,7 +49,7 @@ async def test_a_signal_ends_it_with_0(tmp_path: Path, number: signal.Signals) -
 async def test_it_says_where_it_listens_and_where_it_looks_for_server_b(tmp_path: Path) -> None:
     async with running(tmp_path, "gateway", HTTP_PORT="0", SERVER_B_TARGET="unix:/run/relay.sock") as program:
         await says(program, f"Starting the gateway (HTTP) on http://127.0.0.1:{program.port}")
-        await says(program, "Server B is looked for at unix:/run/relay.sock")
+        await says(program, "Asking Server B at unix:/run/relay.sock")
 
 
 async def test_a_call_that_runs_may_end_after_the_signal(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ async def test_a_call_that_runs_may_end_after_the_signal(tmp_path: Path) -> None
         go_on.set()
         assert (await call).json()["aiResponse"] == "Hello"
         assert await program.stop() == 0
-        await says(program, "route=/process status=200")
+        await says(program, "path=/process status=200")
 
 
 async def test_what_the_log_has_gathered_is_written_before_the_end(
@@ -78,7 +78,7 @@ async def test_what_the_log_has_gathered_is_written_before_the_end(
     app = create_app(gateway_settings())
     async with (
         app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gateway") as client,
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://localhost") as client,
     ):
         await client.get("/nowhere")
         assert not caplog.messages.count("request")
@@ -156,7 +156,7 @@ async def test_uvicorn_serves_the_app_of_the_environment(tmp_path: Path) -> None
         client_of(program) as client,
     ):
         assert (await client.post("/process", json={"message": "Hi"})).json()["aiResponse"] == "Hello"
-        await says(program, f"Server B is looked for at {server_b.target}")
+        await says(program, f"Asking Server B at {server_b.target}")
 
 
 async def test_uvicorn_is_told_of_a_bad_setting_in_one_line(tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ async def test_a_connection_on_which_the_next_request_does_not_come_is_closed() 
 
 async def test_a_body_that_never_ends_after_its_answer_is_cut_off() -> None:
     async with gateway(head_timeout_s=0.05) as client, socket_to(client) as connection:
-        await connection.send(b"POST /nowhere HTTP/1.1\r\nHost: g\r\nContent-Length: 1000\r\n\r\n")
+        await connection.send(b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n")
         assert (await connection.reply()).status == 404
         await connection.send(b"x")
         assert await connection.closed() == b""

@@ -88,9 +88,7 @@ def _headers(authorization: str | None) -> dict[str, str]:
 
 
 ROUTES = [("POST", "/process"), ("POST", "/stream"), ("POST", "/cancel/x")]
-ROUTES += [
-    ("GET", path) for path in ("/models", "/config", "/docs", "/openapi.json", "/nothing", "/health/", "//health")
-]
+ROUTES += [("GET", path) for path in ("/models", "/config", "/openapi.json", "/nothing", "/health/", "//health")]
 MCP_ROUTES = [("POST", "/mcp"), ("GET", "/mcp"), ("DELETE", "/mcp"), ("GET", "/nothing")]
 SSE_ROUTES = [("GET", "/sse"), ("POST", "/messages/?session_id=" + "0" * 32), ("GET", "/nothing")]
 

@@ -180,7 +180,7 @@ async def answers(stream: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> 
     """Tells whether a connection to the gateway still answers a request."""
     reader, writer = stream
     try:
-        writer.write(b"GET /nowhere HTTP/1.1\r\nHost: gateway\r\n\r\n")
+        writer.write(b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n")
         return (await reader.read(12)).endswith(b" 404")
     except ConnectionError:
         return False

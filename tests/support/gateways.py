@@ -14,9 +14,10 @@ import orjson
 from gateway.application import create_app
 from gateway.serving import create_server
 from gateway.settings import GatewaySettings
-from gateway.streaming import PING_S
+from gateway.streaming import Pings
 from llm_relay.addresses import listen
 from llm_relay.http.connection import HEAD_TIMEOUT_S, HttpConnection
+from llm_relay.http.slow_bodies import BODY_TIMEOUT_S
 
 PATIENCE_S = 60.0
 """How long a test waits for what must happen."""
@@ -31,7 +32,12 @@ def gateway_settings(**given: Any) -> GatewaySettings:
 
 @contextlib.asynccontextmanager
 async def gateway(
-    target: str = NOBODY, *, ping_s: float = PING_S, head_timeout_s: float = HEAD_TIMEOUT_S, **settings: Any
+    target: str = NOBODY,
+    *,
+    pings: Pings | None = None,
+    head_timeout_s: float = HEAD_TIMEOUT_S,
+    body_timeout_s: float = BODY_TIMEOUT_S,
+    **settings: Any,
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """Serves a gateway in front of `target` until the block ends; yields a client of it."""
 
@@ -40,7 +46,7 @@ async def gateway(
 
     Connection.head_timeout_s = head_timeout_s
     made = gateway_settings(server_b_target=target, **settings)
-    server = create_server(create_app(made, ping_s=ping_s), made)
+    server = create_server(create_app(made, pings=pings, body_timeout_s=body_timeout_s), made)
     server.config.http = Connection
     with listen("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
@@ -121,12 +127,12 @@ async def socket_to(client: httpx2.AsyncClient) -> AsyncIterator[Socket]:
 
 def post(path: str, body: bytes, *headers: str) -> bytes:
     """Returns the bytes of a request."""
-    head = (f"POST {path} HTTP/1.1", "Host: gateway", f"Content-Length: {len(body)}", *headers, "", "")
+    head = (f"POST {path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}", *headers, "", "")
     return "\r\n".join(head).encode() + body
 
 
 def get(path: str) -> bytes:
-    return f"GET {path} HTTP/1.1\r\nHost: gateway\r\n\r\n".encode()
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
 
 def server_sent_events(text: str) -> list[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""Whether the client is still there: nothing in HTTP frameworks ends a call when it is not."""
+"""Notices that the client has gone: HTTP frameworks do not end a request's work when nobody waits for its answer."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ class while_client_stays:  # noqa: N801 - read as a phrase: async with while_cli
     The request's body must have been read: what is left of it is thrown away.
     """
 
-    __slots__ = ("_patience", "_receive", "_watcher")
+    __slots__ = ("_receive", "_timeout", "_watcher")
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
-        self._patience = asyncio.timeout(None)
-        """Ends when the client is gone, whenever that is."""
+        self._timeout = asyncio.timeout(None)
+        """Expires when the client has gone, whenever that is."""
 
     async def __aenter__(self) -> None:
-        await self._patience.__aenter__()
-        self._watcher = asyncio.create_task(self._notice_departure())
+        await self._timeout.__aenter__()
+        self._watcher = asyncio.create_task(self._watch())
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._watcher.cancel()
         try:
-            await self._patience.__aexit__(kind, error, trace)
-        except TimeoutError as departure:
-            raise ClientGone from departure
+            await self._timeout.__aexit__(kind, error, trace)
+        except TimeoutError as gone:
+            raise ClientGone from gone
 
-    async def _notice_departure(self) -> None:
+    async def _watch(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        self._patience.reschedule(asyncio.get_running_loop().time())
+        self._timeout.reschedule(asyncio.get_running_loop().time())

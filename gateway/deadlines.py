@@ -1,0 +1,53 @@
+"""How long a request may take: its X-Request-Timeout header, and the block that ends with it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from types import TracebackType
+
+from starlette.requests import Request
+
+from gateway.headers import header
+from llm_relay.errors import DeadlineExceeded, InvalidRequest, Violation
+
+TIMEOUT_HEADER = "X-Request-Timeout"
+MIN_TIMEOUT_S = 0.001
+MAX_TIMEOUT_S = 86_400.0
+
+_SECONDS = re.compile(r"[0-9]{1,20}(\.[0-9]{0,20})?|\.[0-9]{1,20}")
+
+
+def deadline_of(request: Request, default_s: float) -> float:
+    """Returns when the request must be answered, in the event loop's time.
+
+    X-Request-Timeout gives the seconds, 0.001 to 86400; `default_s` where it is absent. Raises InvalidRequest.
+    """
+    text, seconds = header(request.scope, b"x-request-timeout"), default_s
+    if text is not None:
+        seconds = float(text) if _SECONDS.fullmatch(text) else 0
+        if not MIN_TIMEOUT_S <= seconds <= MAX_TIMEOUT_S:
+            rule = f"must be a number of seconds from {MIN_TIMEOUT_S} to {MAX_TIMEOUT_S:.0f}"
+            raise InvalidRequest.of(Violation(TIMEOUT_HEADER, rule))
+    return asyncio.get_running_loop().time() + seconds
+
+
+class end_at:  # noqa: N801 - read as a phrase: async with end_at(deadline)
+    """Cancels the block at the deadline, and raises DeadlineExceeded then."""
+
+    __slots__ = ("_timeout",)
+
+    def __init__(self, deadline: float) -> None:
+        """`deadline` is in the event loop's time."""
+        self._timeout = asyncio.timeout_at(deadline)
+
+    async def __aenter__(self) -> None:
+        await self._timeout.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._timeout.__aexit__(kind, error, trace)
+        except TimeoutError as end:
+            raise DeadlineExceeded from end

@@ -1,0 +1,84 @@
+"""What the routes are given, as FastAPI dependencies: the client of Server B, and the call that a request makes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from gateway.deadlines import deadline_of, end_at
+from gateway.disconnect_watcher import while_client_stays
+from gateway.request_ids import call_id, use_call_id
+from gateway.request_parsing import BodyLimits, read_prompt
+from gateway.streaming import Pings
+from llm_relay.client.relay_client import RelayClient
+from llm_relay.messages import Answer, Event, Prompt
+from llm_relay.tokens import ANONYMOUS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """Server B, and how long and how large requests for it may be. In the application's state as `backend`."""
+
+    client: RelayClient
+    timeout_s: float
+    """A request's deadline where it names none, in seconds."""
+    limits: BodyLimits
+    hides_target: bool
+    """Whether /health, which needs no token, keeps to itself where Server B is: so it does where tokens are set."""
+    pings: Pings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call of Server B, not begun."""
+
+    client: RelayClient
+    prompt: Prompt
+    timeout_s: float
+    """What is left of the time that the client gave."""
+    caller: str
+
+    async def process(self) -> Answer:
+        """Returns the whole answer; raises RelayError."""
+        return await self.client.process(self.prompt, timeout_s=self.timeout_s, on_behalf_of=self.caller)
+
+    def stream_process(self) -> AsyncGenerator[Event, None]:
+        """Yields the answer as it is written; raises RelayError."""
+        return self.client.stream_process(self.prompt, timeout_s=self.timeout_s, on_behalf_of=self.caller)
+
+
+def backend_of(request: Request) -> Backend:
+    """Returns what the application's lifespan has opened."""
+    return cast("Backend", request.state.backend)
+
+
+def caller_of(request: Request) -> str:
+    """Returns the caller's name for Server B to heed, or nothing where no tokens are set."""
+    caller: str = request.state.caller
+    return "" if caller == ANONYMOUS else caller
+
+
+async def read_call(request: Request) -> Call:
+    """Reads a request's prompt, deadline and idempotency key."""
+    backend = backend_of(request)
+    deadline = deadline_of(request, backend.timeout_s)
+    prompt = await read_prompt(request, call_id(request), deadline=deadline, limits=backend.limits)
+    use_call_id(request, prompt.request_id)
+    left_s = deadline - asyncio.get_running_loop().time()
+    return Call(client=backend.client, prompt=prompt, timeout_s=left_s, caller=caller_of(request))
+
+
+@contextlib.asynccontextmanager
+async def lookup(request: Request) -> AsyncIterator[RelayClient]:
+    """Yields the client for a call that asks no model. The block ends at the deadline, or when the client leaves."""
+    backend = backend_of(request)
+    async with while_client_stays(request.receive), end_at(deadline_of(request, backend.timeout_s)):
+        yield backend.client
+
+
+PromptCall = Annotated[Call, Depends(read_call)]

@@ -1,0 +1,44 @@
+"""The routes of /docs. None needs a token, because a browser sends none when it opens a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+from fastapi import APIRouter, FastAPI, Request
+from starlette.responses import FileResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from gateway.problems import NO_STORE
+
+CONTENT_SECURITY_POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
+_FOLDER = Path(__file__).parent
+_HEADERS = {
+    "Cache-Control": NO_STORE,
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+}
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.api_route("/docs", methods=["GET", "HEAD"])
+async def page() -> Response:
+    return FileResponse(_FOLDER / "page.html", headers=_HEADERS)
+
+
+@router.api_route("/docs/start.js", methods=["GET", "HEAD"])
+async def start() -> Response:
+    return FileResponse(_FOLDER / "start.js", headers=_HEADERS)
+
+
+@router.api_route("/docs/openapi.json", methods=["GET", "HEAD"])
+async def document(request: Request) -> Response:
+    """Returns what /openapi.json does, without a token: it tells of this version, and nothing of this installation."""
+    app: FastAPI = request.app
+    return Response(orjson.dumps(app.openapi()), headers=_HEADERS, media_type="application/json")
+
+
+def create_assets() -> StaticFiles:
+    """Returns Swagger UI's files, from the package fastapi-offline."""
+    return StaticFiles(packages=[("fastapi_offline", "static")])

@@ -1,0 +1,67 @@
+"""FastAPI's exception handlers: errors that need more than the status of their class."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from gateway.problems import problem_response
+from llm_relay.errors import (
+    DeadlineExceeded,
+    InvalidRequest,
+    RelayError,
+    ServerBUnavailable,
+    Unauthenticated,
+    Unsupported,
+    Violation,
+)
+
+logger = logging.getLogger("gateway")
+
+_HTTP_ERRORS: dict[int, RelayError] = {
+    404: Unsupported("there is no such route; GET /docs lists those there are"),
+    405: Unsupported("this route does not have that method; GET /docs lists those it has"),
+    408: DeadlineExceeded("the body did not arrive in time"),
+}
+
+
+async def http_problem(request: Request, error: HTTPException) -> Response:
+    """Answers what FastAPI's router or request parsing refuses by an HTTP status of its own."""
+    told = _HTTP_ERRORS.get(error.status_code, InvalidRequest())
+    response = problem_response(told, request.state.request_id, status=error.status_code)
+    response.headers.update(error.headers or {})
+    if "GET" in response.headers.get("Allow", ""):
+        response.headers["Allow"] += ", HEAD"
+    return response
+
+
+async def validation_problem(request: Request, error: RequestValidationError) -> Response:
+    """Answers a path parameter or header with a bad value."""
+    violations = (Violation(str(detail["loc"][-1]), str(detail["msg"])) for detail in error.errors())
+    return problem_response(InvalidRequest.of(*violations), request.state.request_id)
+
+
+async def refused_token_problem(request: Request, error: Unauthenticated) -> Response:
+    """Answers where Server B refuses the gateway's own token: the caller can do nothing about that."""
+    return problem_response(refused_token(error), request.state.request_id, status=502)
+
+
+def refused_token(error: Unauthenticated) -> ServerBUnavailable:
+    """Logs that Server B refuses the gateway's own token, and returns what callers are told of it."""
+    logger.error("%s", error.message, extra={"facts": {"request_id": error.request_id or None}})
+    return ServerBUnavailable(
+        "Server B refuses the gateway's own token; whoever runs the gateway must correct its RELAY_TOKEN",
+        request_id=error.request_id,
+    )
+
+
+HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
+    HTTPException: http_problem,
+    RequestValidationError: validation_problem,
+    Unauthenticated: refused_token_problem,
+}

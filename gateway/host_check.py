@@ -1,0 +1,71 @@
+"""Which Host headers are accepted: a web page can give its own name any address, this machine's too (DNS rebinding)."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+from collections.abc import Iterable
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway.problems import problem_response
+from llm_relay.addresses import is_loopback_host
+from llm_relay.errors import InvalidRequest, PermissionDenied, RelayError, Violation
+
+Server = tuple[str, int | None] | None
+"""The address that a request came in on, as the HTTP server gives it; no port: a Unix socket."""
+
+_NOT_ALLOWED = PermissionDenied(
+    "this Host header is not accepted; HTTP_ALLOWED_HOSTS names those that are, besides loopback's names and the"
+    " gateway's own address"
+)
+_NO_SINGLE_HOST = InvalidRequest.of(Violation("Host", "must be sent exactly once"))
+
+
+class HostCheck:
+    """Refuses requests for a host that is neither loopback's, nor the gateway's own address, nor listed."""
+
+    def __init__(self, app: ASGIApp, *, allowed: Iterable[str]) -> None:
+        """`allowed` are `host`, on any port, or `host:port`; `*` allows all."""
+        self._app = app
+        self._allowed = frozenset(host.lower() for host in allowed)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        fault = self._fault(scope) if scope["type"] == "http" else None
+        if fault is None:
+            await self._app(scope, receive, send)
+            return
+        error, status = fault
+        await problem_response(error, scope["state"]["request_id"], status=status)(scope, receive, send)
+
+    def _fault(self, scope: Scope) -> tuple[RelayError, int] | None:
+        hosts = [value for name, value in scope["headers"] if name == b"host"]
+        if len(hosts) == 1:
+            server = scope.get("server")
+            host = hosts[0].decode("latin-1")
+            return None if _is_allowed(host, server and tuple(server), self._allowed) else (_NOT_ALLOWED, 403)
+        # HTTP/1.0 has no Host header. A browser always sends one.
+        return None if not hosts and scope["http_version"] == "1.0" else (_NO_SINGLE_HOST, 400)
+
+
+@functools.lru_cache(maxsize=256)
+def _is_allowed(host: str, server: Server, allowed: frozenset[str]) -> bool:
+    host = host.lower()
+    name = host_name(host)
+    is_own = server is not None and server[1] is not None and _is_same_address(name, server[0])
+    if name.startswith("[") is not name.endswith("]"):
+        return False
+    return is_own or is_loopback_host(name) or not allowed.isdisjoint((host, name, "*"))
+
+
+def host_name(host: str) -> str:
+    """Returns a Host header without its port."""
+    name, colon, port = host.rpartition(":")
+    return name if colon and port.isdecimal() and (":" not in name or name.endswith("]")) else host
+
+
+def _is_same_address(name: str, address: str) -> bool:
+    try:
+        return ipaddress.ip_address(name.strip("[]")) == ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False

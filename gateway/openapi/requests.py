@@ -1,0 +1,51 @@
+"""What the routes take besides the parameters that FastAPI sees: headers, the token, and bodies that we read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.deadlines import MAX_TIMEOUT_S, MIN_TIMEOUT_S, TIMEOUT_HEADER
+from gateway.openapi import examples
+from gateway.openapi.schemas import reference
+from gateway.request_ids import IDEMPOTENCY_HEADER, REQUEST_ID_HEADER
+from llm_relay.documents import PromptDocument
+from llm_relay.messages import REQUEST_ID_PATTERN
+
+BEARER = "bearer"
+SECURITY_SCHEMES = {
+    BEARER: {"type": "http", "scheme": "bearer", "description": "Needed where RELAY_TOKENS is set"},
+}
+_HEADERS: list[dict[str, Any]] = [
+    {
+        "name": TIMEOUT_HEADER,
+        "in": "header",
+        "description": "Deadline in seconds. Absent: TIMEOUT_SECONDS.",
+        "schema": {"type": "number", "minimum": MIN_TIMEOUT_S, "maximum": MAX_TIMEOUT_S},
+    },
+    {
+        "name": REQUEST_ID_HEADER,
+        "in": "header",
+        "description": "The request's id in logs. The answer has it too.",
+        "schema": {"type": "string"},
+    },
+]
+_IDEMPOTENCY: dict[str, Any] = {
+    "name": IDEMPOTENCY_HEADER,
+    "in": "header",
+    "description": "The call's id where the body has no request_id: repeated, the call is answered and paid for once.",
+    "schema": {"type": "string", "pattern": f"^{REQUEST_ID_PATTERN}$"},
+}
+
+OPEN: dict[str, Any] = {"parameters": _HEADERS}
+"""A route that needs no token."""
+LOOKUP: dict[str, Any] = {"parameters": _HEADERS, "security": [{BEARER: []}, {}]}
+"""A route without a body."""
+PROMPT: dict[str, Any] = {
+    "parameters": [*_HEADERS, _IDEMPOTENCY],
+    "security": [{BEARER: []}, {}],
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": reference(PromptDocument), "examples": examples.PROMPTS}},
+    },
+}
+"""A route whose body is a prompt."""

@@ -1,0 +1,98 @@
+"""The answers of the routes: the good one, and one for each status that an error has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.openapi import examples
+from gateway.openapi.schemas import reference
+from gateway.problems import HTTP_STATUSES, PROBLEM_JSON, ProblemDocument
+from gateway.request_ids import REQUEST_ID_HEADER
+from gateway.streaming import EVENT_STREAM
+from llm_relay import errors
+from llm_relay.documents import HealthDocument
+from llm_relay.errors import RelayError
+from llm_relay.messages import REQUEST_ID_PATTERN
+
+ErrorTypes = tuple[type[RelayError], ...]
+Responses = dict[int | str, dict[str, Any]]
+
+OF_ANY_REQUEST: ErrorTypes = (errors.InvalidRequest, errors.PermissionDenied, errors.Internal)
+OF_A_TOKEN: ErrorTypes = (errors.Unauthenticated,)
+OF_SERVER_B: ErrorTypes = (errors.DeadlineExceeded, errors.Draining, errors.ServerBUnavailable, errors.Unsupported)
+OF_A_PROVIDER: ErrorTypes = (
+    errors.ProviderRateLimited,
+    errors.ProviderUnavailable,
+    errors.ProviderAuth,
+    errors.ProviderRejected,
+    errors.ProviderProtocol,
+    errors.UnknownModel,
+)
+OF_A_CALL: ErrorTypes = (*OF_SERVER_B, *OF_A_PROVIDER, errors.TooLarge, errors.RateLimited, errors.Overloaded)
+
+_ID_HEADER = {
+    REQUEST_ID_HEADER: {
+        "description": "The request's id in logs: the client's own, or one that the gateway made",
+        "schema": {"type": "string", "pattern": f"^{REQUEST_ID_PATTERN}$"},
+    }
+}
+_RETRY_HEADER = {
+    "Retry-After": {"description": "Seconds until it is worth trying again, if known", "schema": {"type": "integer"}}
+}
+_CHALLENGE_HEADER = {
+    "WWW-Authenticate": {"description": "How to authenticate", "schema": {"type": "string", "const": "Bearer"}}
+}
+_OWN_HEADERS = {401: _CHALLENGE_HEADER, 429: _RETRY_HEADER, 503: _RETRY_HEADER}
+_REFUSED_TOKEN = "`SERVER_B_UNAVAILABLE`: Server B refuses the gateway's own token"  # noqa: S105 - what an answer says
+_SLOW_BODY = "`DEADLINE_EXCEEDED`: the body did not arrive within 15 seconds"
+
+
+def json_responses(example: dict[str, Any], *error_types: type[RelayError]) -> Responses:
+    """Describes a JSON answer, whose shape is the route's response_model, and the errors instead of it."""
+    content = {"application/json": {"example": example}}
+    return {200: _success(content), **_problems((*OF_ANY_REQUEST, *OF_A_TOKEN, *error_types))}
+
+
+def event_responses(*error_types: type[RelayError]) -> Responses:
+    """Describes a stream of events, and the errors instead of it."""
+    content = {EVENT_STREAM: {"schema": {"type": "string"}, "example": examples.EVENTS}}
+    return {200: _success(content), **_problems((*OF_ANY_REQUEST, *OF_A_TOKEN, *error_types))}
+
+
+def health_responses() -> Responses:
+    """Describes the answers of /health, which needs no token, and whose 503 is an answer too."""
+    content = {"application/json": {"example": examples.HEALTHY}}
+    away = {"application/json": {"schema": reference(HealthDocument), "example": examples.UNHEALTHY}}
+    return {
+        200: _success(content),
+        503: {"description": "Server B does not answer", "headers": _ID_HEADER, "content": away},
+        **_problems(OF_ANY_REQUEST),
+    }
+
+
+def _success(content: dict[str, Any]) -> dict[str, Any]:
+    return {"description": "The answer", "headers": _ID_HEADER, "content": content}
+
+
+def _problems(error_types: ErrorTypes) -> Responses:
+    """Describes the errors, those of one status together."""
+    lines: dict[int, list[str]] = {}
+    for error_type in error_types:
+        line = f"`{error_type.reason}`: {error_type.default_message}"
+        lines.setdefault(HTTP_STATUSES[error_type], []).append(line)
+    if errors.ServerBUnavailable in error_types:
+        lines.setdefault(502, []).append(_REFUSED_TOKEN)
+    if errors.TooLarge in error_types:
+        lines[408] = [_SLOW_BODY]
+    return {status: _problem(status, lines[status]) for status in sorted(lines)}
+
+
+def _problem(status: int, lines: list[str]) -> dict[str, Any]:
+    content: dict[str, Any] = {"schema": reference(ProblemDocument)}
+    if status == HTTP_STATUSES[errors.InvalidRequest]:
+        content["example"] = examples.PROBLEM
+    return {
+        "description": "\n\n".join(lines),
+        "headers": {**_ID_HEADER, **_OWN_HEADERS.get(status, {})},
+        "content": {PROBLEM_JSON: content},
+    }

@@ -1,0 +1,46 @@
+"""The shapes that the routes refer to by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import TypeAdapter
+from pydantic.json_schema import JsonSchemaMode
+
+# pydantic needs this one to read a TypedDict before Python 3.12.
+from typing_extensions import TypedDict
+
+from gateway.problems import ProblemDocument
+from llm_relay.documents import FinishDocument, HealthDocument, PromptDocument, StreamErrorDocument, body_schema
+
+_REF = "#/components/schemas/{model}"
+
+
+class FoundDocument(TypedDict):
+    """Whether a call of this caller with that id was running."""
+
+    found: bool
+
+
+class DeltaDocument(TypedDict):
+    """More text of the answer."""
+
+    content: str
+
+
+# FastAPI adds the shapes of response models by itself. These stand in events, problems and bodies that it does not see.
+_OTHERS: tuple[type[Any], ...] = (DeltaDocument, FinishDocument, HealthDocument, ProblemDocument, StreamErrorDocument)
+
+
+def reference(document: type[Any]) -> dict[str, str]:
+    """Returns the reference to a shape."""
+    return {"$ref": _REF.format(model=document.__name__)}
+
+
+def other_schemas() -> dict[str, Any]:
+    """Returns the shapes that FastAPI does not find by itself, and those within them."""
+    shapes: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = [
+        (shape.__name__, "serialization", TypeAdapter(shape)) for shape in _OTHERS
+    ]
+    _, definitions = TypeAdapter.json_schemas(shapes, ref_template=_REF)
+    return {**definitions["$defs"], PromptDocument.__name__: body_schema(PromptDocument)}
