@@ -1,28 +1,23 @@
-"""JSON as Bedrock and the models behind it write it."""
+"""The JSON objects that Bedrock sends."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-import orjson
-
 from llm_relay.errors import ProviderProtocol
+from server_b.providers.json_text import parse
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def document(data: bytes) -> dict[str, Any]:
-    """Reads a JSON object; raises ProviderProtocol for anything else.
-
-    NaN and halves of surrogate pairs, which JSON does not have, are read as Python reads them.
-    """
+    """Reads a JSON object; raises ProviderProtocol for anything else."""
     try:
-        read = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        read = _read_leniently(data)
+        read = parse(data)
+    except ValueError as error:
+        raise _malformed() from error
     if not isinstance(read, dict):
         raise _malformed()
     return read
@@ -34,13 +29,6 @@ def document_or_nothing(data: bytes) -> Mapping[str, Any]:
         return document(data)
     except ProviderProtocol:
         return NOTHING
-
-
-def _read_leniently(data: bytes) -> Any:
-    try:
-        return json.loads(data.decode())
-    except (ValueError, RecursionError) as error:
-        raise _malformed() from error
 
 
 def _malformed() -> ProviderProtocol:

@@ -11,13 +11,14 @@ from llm_relay.errors import ProviderProtocol, RelayError
 from llm_relay.messages import FinishReason
 from server_b.providers.base import Ending, Opening, Piece, Text, Working
 from server_b.providers.http.sse import Event, SseReader
+from server_b.providers.json_text import parse
 from server_b.providers.openai.chunk import AnswerSoFar
 from server_b.providers.openai.content import Said
-from server_b.providers.openai.documents import END_MARK, is_complete, is_end_mark, parse
+from server_b.providers.openai.documents import END_MARK, is_complete, is_end_mark
 from server_b.providers.openai.errors import cut_short, malformed
 from server_b.providers.openai.failure import Failed
-from server_b.providers.openai.surrogates import Surrogates
 from server_b.providers.openai.usage import usage_from_wire
+from server_b.providers.surrogates import Surrogates
 
 MAX_DOCUMENT_BYTES = 64 * 2**20
 """The largest whole answer."""

@@ -1,25 +1,11 @@
-"""JSON as providers write it: a little more than the standard allows."""
+"""The data of the events of a stream: documents, and the end mark."""
 
 from __future__ import annotations
 
-import json
-
-import orjson
+from server_b.providers.json_text import parse
 
 END_MARK = b"[DONE]"
 """The data of the last event of a stream."""
-
-
-def parse(data: bytes) -> object:
-    """Parses JSON, NaN and halves of surrogate pairs too; raises ValueError."""
-    try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError:
-        pass
-    try:
-        return json.loads(data.decode())
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
 
 
 def is_end_mark(data: bytes) -> bool:

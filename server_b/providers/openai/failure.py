@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from server_b.providers.http.retry_after import retry_after_s, wait_from_member, wait_from_text
-from server_b.providers.openai.documents import parse
+from server_b.providers.json_text import parse
 
 MAX_TEXT_CHARS = 16 * 1024
 MAX_MEMBERS = 500

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from server_b.providers.openai.documents import parse
+from server_b.providers.json_text import parse
 from server_b.providers.openai.errors import malformed
 
 _LISTS = ("data", "models", "body", "result", "items")
