@@ -6,7 +6,7 @@ import asyncio
 
 from llm_relay.messages import Models
 from server_b.providers.base import Provider
-from server_b.providers.listing import list_models
+from server_b.providers.listing import LIST_TIMEOUT_S, list_models
 
 FRESH_S = 10.0
 """How long a list is given again without asking the provider."""
@@ -15,8 +15,11 @@ FRESH_S = 10.0
 class ModelList:
     """One provider's models. Made and used on one running event loop."""
 
-    def __init__(self, provider: Provider) -> None:
+    def __init__(self, provider: Provider, *, timeout_s: float = LIST_TIMEOUT_S, fresh_s: float = FRESH_S) -> None:
+        """The provider has `timeout_s` seconds to answer; the list is given again for `fresh_s` seconds."""
         self._provider = provider
+        self._timeout_s = timeout_s
+        self._fresh_s = fresh_s
         self._now = asyncio.get_running_loop().time
         self._models: Models | None = None
         self._fresh_until = 0.0
@@ -42,8 +45,8 @@ class ModelList:
 
     async def _ask(self) -> Models:
         try:
-            self._models = await list_models(self._provider)
+            self._models = await list_models(self._provider, timeout_s=self._timeout_s)
         finally:
             self._asking = None
-        self._fresh_until = self._now() + FRESH_S
+        self._fresh_until = self._now() + self._fresh_s
         return self._models

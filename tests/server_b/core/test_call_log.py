@@ -1,16 +1,19 @@
 """One line a call: who, what, how it ended, how long it took, what it cost."""
 
+import asyncio
 import json
 import logging
 from typing import Any
 
 import pytest
 
-from llm_relay.errors import ProviderAuth
-from llm_relay.messages import Prompt
+from llm_relay.errors import ProviderAuth, ProviderRateLimited, ProviderUnavailable
+from llm_relay.messages import FinishReason, Prompt
+from server_b.providers.base import Ending, Opening, Text
 from tests.support.logged import logged_facts
 from tests.support.prices import FlatPrices
-from tests.support.scripted import HELLO, ScriptedProvider
+from tests.support.relayed import whole
+from tests.support.scripted import HELLO, USAGE, ScriptedProvider, Step
 from tests.support.serving import create_relay
 
 pytestmark = pytest.mark.anyio
@@ -49,6 +52,47 @@ async def test_a_call_that_went_well_is_an_info_line_with_all_of_it(caplog: pyte
         "usd": "0.0000012",
     }
     json.dumps(facts)
+
+
+async def test_joins_and_replays_have_a_line_of_their_own(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="relay.calls")
+    gate = asyncio.Event()
+    relay = create_relay(provider := ScriptedProvider([gate, *HELLO]))
+    asking = [asyncio.create_task(whole(relay)) for _ in range(2)]
+    await provider.until_waiting()
+    gate.set()
+    await asyncio.gather(*asking)
+    await whole(relay)
+    await relay.aclose()
+    lines = logged_facts(caplog, "relay.calls")
+    assert sorted(line["outcome"] for line in lines) == ["joined", "replayed", "stop"]
+    assert {line["request_id"] for line in lines} == {"id-1"}
+    assert len(provider.tries) == 1
+
+
+async def test_no_field_is_longer_than_its_bound(caplog: pytest.LogCaptureFixture) -> None:
+    megabyte = "m" * 2**20
+    script: list[Step] = [Opening(megabyte), Text("Hi"), Ending(FinishReason.STOP, USAGE, service_tier=megabyte)]
+    _, facts = await logged(caplog, ScriptedProvider(script))
+    assert facts["model"].startswith("mmm")
+    assert len(json.dumps(facts)) < 2_000
+
+
+async def test_the_operator_is_told_the_cause_and_the_caller_is_not(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="relay.calls")
+    cause = "no connection to 10.0.0.1:443: connection refused"
+    error = ProviderUnavailable(may_have_worked=False, repeat_helps=False, operator_detail=cause)
+    with pytest.raises(ProviderUnavailable) as failed:
+        await whole(create_relay(ScriptedProvider([error])))
+    assert cause not in failed.value.message
+    (facts,) = logged_facts(caplog, "relay.calls")
+    assert facts["cause"] == cause
+
+
+async def test_what_was_tried_before_the_last_attempt_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    provider = ScriptedProvider([ProviderRateLimited(retry_after_s=0)], HELLO)
+    _, facts = await logged(caplog, provider)
+    assert (facts["attempts"], facts["tried"]) == (2, "scripted:PROVIDER_RATE_LIMITED")
 
 
 async def test_a_call_that_failed_is_a_warning_with_its_reason(caplog: pytest.LogCaptureFixture) -> None:

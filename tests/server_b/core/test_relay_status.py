@@ -1,19 +1,16 @@
 """The status tells how the provider's last call went."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
-from llm_relay.errors import (
-    ProviderAuth,
-    RelayError,
-    UnknownModel,
-)
-from llm_relay.messages import (
-    State,
-)
-from tests.support.relayed import whole
-from tests.support.scripted import HELLO, PATIENCE_S, ScriptedProvider
+from llm_relay.errors import DeadlineExceeded, ProviderAuth, RelayError, UnknownModel
+from llm_relay.messages import State
+from server_b.core.relay import Limits
+from server_b.providers.base import Text
+from tests.support.relayed import streamed, whole
+from tests.support.scripted import HELLO, OPENING, PATIENCE_S, ScriptedProvider
 from tests.support.serving import create_relay
 
 pytestmark = pytest.mark.anyio
@@ -36,6 +33,23 @@ async def test_a_draining_server_is_degraded() -> None:
     relay = create_relay(ScriptedProvider())
     relay.drain()
     assert relay.status().state is State.DEGRADED
+
+
+@pytest.mark.parametrize("way", [whole, streamed])
+async def test_a_provider_that_hangs_until_the_deadline_is_degraded(way: Any) -> None:
+    relay = create_relay(ScriptedProvider([asyncio.Event()], HELLO), limits=Limits(timeout_s=0.05))
+    with pytest.raises(DeadlineExceeded):
+        await way(relay)
+    assert (relay.status().state, relay.status().provider_error) == (State.DEGRADED, "DEADLINE_EXCEEDED")
+    await way(relay)
+    assert relay.status().provider_state is State.HEALTHY
+
+
+async def test_a_deadline_during_the_answer_is_no_fault_of_the_provider() -> None:
+    relay = create_relay(ScriptedProvider([OPENING, Text("Hel"), asyncio.Event()]), limits=Limits(timeout_s=0.05))
+    with pytest.raises(DeadlineExceeded):
+        await streamed(relay)
+    assert relay.status().state is State.HEALTHY
 
 
 async def test_a_caller_leaving_is_no_fault_of_the_provider() -> None:

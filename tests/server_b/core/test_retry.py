@@ -17,7 +17,7 @@ from llm_relay.errors import (
 )
 from llm_relay.messages import Accuracy, Delta, Event, Finished, FinishReason, Prompt
 from server_b.core.relay import Limits, Relay
-from server_b.core.retry import Patience
+from server_b.core.retry import MIN_PAUSE_S, Patience
 from server_b.providers.base import Ending, Text, WholeAnswer, Working
 from tests.support.scripted import ENDING, HELLO, OPENING, End, ScriptedProvider, Step, away
 from tests.support.serving import create_relay
@@ -62,6 +62,73 @@ async def test_an_error_that_may_pass_is_retried(error: Callable[..., RelayError
     provider = ScriptedProvider([error(retry_after_s=0)], [error(retry_after_s=0)], HELLO)
     assert await asked(patient(provider), whole=whole) == "Hello"
     assert [one.end for one in provider.tries] == [End.FAILED, End.FAILED, End.WHOLE]
+
+
+@whole_and_streamed
+@pytest.mark.parametrize(
+    "script",
+    [
+        [ProviderUnavailable(retry_after_s=0)],
+        [ProviderRateLimited(retry_after_s=0, may_have_worked=True)],
+        [Working(), away(retry_after_s=0)],
+        [Working(), ProviderRateLimited(retry_after_s=0)],
+        [OPENING, away(retry_after_s=0)],
+        [OPENING, Text("Hel"), ProviderRateLimited(retry_after_s=0)],
+    ],
+    ids=["lost", "maybe", "sign of life, unavailable", "sign of life, limited", "begun", "text"],
+)
+async def test_what_a_provider_may_have_worked_on_is_not_sent_again(script: list[Step], whole: bool) -> None:
+    provider = ScriptedProvider(script, HELLO)
+    with pytest.raises(RelayError) as failed:
+        await asked(patient(provider), whole=whole)
+    assert failed.value.may_have_worked
+    assert len(provider.tries) == 1
+
+
+@whole_and_streamed
+@pytest.mark.parametrize(
+    ("script", "again"),
+    [
+        ([ProviderUnavailable(retry_after_s=0)], True),
+        ([Working(), away(retry_after_s=0)], True),
+        ([ProviderProtocol()], False),
+        ([OPENING, away(retry_after_s=0)], False),
+    ],
+    ids=["lost", "sign of life", "malformed", "begun"],
+)
+async def test_availability_can_be_preferred_to_money(script: list[Step], again: bool, whole: bool) -> None:
+    provider = ScriptedProvider(script, HELLO)
+    relay = create_relay(provider, limits=Limits(patience=Patience(retry_maybe_worked=True)))
+    if again:
+        assert await asked(relay, whole=whole) == "Hello"
+    else:
+        with pytest.raises(RelayError):
+            await asked(relay, whole=whole)
+    assert len(provider.tries) == 1 + again
+
+
+async def test_an_error_that_would_come_again_is_not_retried() -> None:
+    untrusted = ProviderUnavailable(may_have_worked=False, repeat_helps=False, retry_after_s=0)
+    provider = ScriptedProvider([untrusted], HELLO)
+    with pytest.raises(ProviderUnavailable):
+        await streamed(patient(provider))
+    assert len(provider.tries) == 1
+
+
+async def test_the_error_that_is_told_knows_of_earlier_attempts_that_may_be_billed() -> None:
+    provider = ScriptedProvider([ProviderUnavailable(retry_after_s=0)], [ProviderAuth()])
+    relay = create_relay(provider, limits=Limits(patience=Patience(retry_maybe_worked=True)))
+    with pytest.raises(ProviderAuth) as failed:
+        await streamed(relay)
+    assert failed.value.may_have_worked
+
+
+async def test_there_is_a_pause_even_where_a_provider_says_that_none_is_needed() -> None:
+    provider = ScriptedProvider([ProviderRateLimited(retry_after_s=0)], HELLO)
+    tries_meanwhile: list[int] = []
+    asyncio.get_running_loop().call_later(MIN_PAUSE_S / 2, lambda: tries_meanwhile.append(len(provider.tries)))
+    await streamed(patient(provider))
+    assert tries_meanwhile == [1]
 
 
 @whole_and_streamed

@@ -11,9 +11,12 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 
 from generated.relay.v1 import relay_pb2 as pb
-from llm_relay.errors import ProviderRateLimited
+from llm_relay.errors import ProviderRateLimited, ProviderUnavailable, RelayError
+from llm_relay.messages import Prompt
 from server_b.core.relay import Limits
 from server_b.providers.base import Text
+from tests.support.chains import ONCE
+from tests.support.listing import Listing
 from tests.support.scripted import ENDING, HELLO, OPENING, PATIENCE_S, End, ScriptedProvider, Step
 from tests.support.serving import serving
 from tests.support.wire import METHODS, events, refusal, wire
@@ -157,6 +160,22 @@ async def test_cancel_of_what_does_not_run_finds_nothing() -> None:
     async with serving() as server, wire(server.target) as client:
         data = await client.whole("Cancel", pb.CancelRequest(request_id="id-1"))
     assert not pb.CancelResponse.FromString(data).found
+
+
+async def test_a_provider_that_fails_is_asked_for_its_models_once_whatever_channels_retry() -> None:
+    provider = Listing(ProviderUnavailable())
+    async with serving(provider) as server, server.client() as client:
+        with pytest.raises(ProviderUnavailable):
+            await client.list_models()
+    assert provider.asked == 1
+
+
+@pytest.mark.parametrize("ending", [OPENING, ProviderUnavailable(), ProviderRateLimited()])
+async def test_every_error_says_whether_the_provider_may_have_worked(ending: Step) -> None:
+    async with serving(ScriptedProvider([ending]), limits=ONCE) as server, server.client() as client:
+        with pytest.raises(RelayError) as failed:
+            await client.process(Prompt(message="Hi"))
+    assert failed.value.may_have_worked is not isinstance(ending, ProviderRateLimited)
 
 
 async def test_the_models_and_the_status_are_told() -> None:
