@@ -84,6 +84,16 @@ async def test_a_legacy_request_that_is_dropped(behind: OpenBehind, tool: str, s
         assert (await session.post(request(2, "ping", {}))).status_code == 200
 
 
+async def test_a_legacy_request_for_json_that_is_dropped(behind: OpenBehind) -> None:
+    async with served(behind, "http", OPENING, Text("Hel"), asyncio.Event()) as (b, http):
+        session = await open_session(http)
+        http.headers["Accept"] = "application/json"
+        posting = asyncio.create_task(session.post(call(1, "send_message_stream")))
+        await b.provider.until_waiting()
+        posting.cancel()
+        assert await b.provider.until_ended() is End.ABORTED
+
+
 async def test_a_legacy_request_that_is_cancelled(behind: OpenBehind) -> None:
     async with served(behind, "http", asyncio.Event()) as (b, http):
         session = await open_session(http)
@@ -102,11 +112,14 @@ async def test_a_legacy_session_that_is_deleted(behind: OpenBehind) -> None:
             assert await b.provider.until_ended() is End.ABORTED
 
 
+@pytest.mark.parametrize("accept", ["application/json, text/event-stream", "application/json", "text/event-stream"])
 @pytest.mark.parametrize(("tool", "said"), MOMENTS)
-async def test_a_modern_request_whose_stream_is_closed(behind: OpenBehind, tool: str, said: tuple[Step, ...]) -> None:
+async def test_a_modern_request_whose_stream_is_closed(
+    behind: OpenBehind, tool: str, said: tuple[Step, ...], accept: str
+) -> None:
     async with served(behind, "http", *said, asyncio.Event()) as (b, http):
         # Nothing is answered before the first notification, so the request is a task of its own.
-        headers = {**MODERN, "Mcp-Name": tool}
+        headers = {**MODERN, "Mcp-Name": tool, "Accept": accept}
         posting = asyncio.create_task(http.post("/mcp", json=call(1, tool, **MODERN_META), headers=headers))
         await b.provider.until_waiting()
         posting.cancel()

@@ -4,31 +4,24 @@ from __future__ import annotations
 
 import asyncio
 
-from mcp_types import JSONRPCError
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from llm_relay.mcp.json_rpc import (
-    UTF8_BOM,
-    ParsedJson,
-    TooManyValues,
-    encode_message,
-    parse_json,
-    repeated_error,
-    too_many_values_error,
-)
+from llm_relay.mcp.json_rpc import MessageError, ReceivedMessage, encode_message, read_message
+from llm_relay.mcp.repeated_members import UTF8_BOM
 from llm_relay.mcp.request_scope import REPEATED_ARGUMENTS
 
+JSON = "application/json"
 LARGE_BODY_BYTES = 64 * 1024
 """A larger one is parsed in a thread, so that other requests do not wait for it."""
 
 
 class ReadWholeBody:
-    """Refuses a body that is too large, ends early, has too many values, or has a member of its envelope twice.
+    """Refuses a body that is too large, ends early, or is not one message that can be served.
 
-    The SDK logs a traceback where a client leaves during its upload. Members that are repeated in the arguments of a
-    tool are left for the tool server to refuse, by its own kind of error.
+    The SDK logs a traceback for some of these, which are the client's doing. Members that are repeated in a tool's
+    arguments are left for the tool server to refuse, as other bad arguments.
     """
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
@@ -43,11 +36,12 @@ class ReadWholeBody:
         if isinstance(body, Response):
             await body(scope, receive, send)
             return
-        parsed = await _parsed(body)
-        if isinstance(parsed, Response):
-            await parsed(scope, receive, send)
+        try:
+            received = await _received(body)
+        except MessageError as error:
+            await Response(encode_message(error.answer), 400, media_type=JSON)(scope, receive, send)
             return
-        scope[REPEATED_ARGUMENTS] = parsed.repeated_in_arguments
+        scope[REPEATED_ARGUMENTS] = received.repeated_arguments
         await self._app(scope, _replaying(body, receive), send)
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes | Response:
@@ -67,22 +61,10 @@ class ReadWholeBody:
         return bytes(body).removeprefix(UTF8_BOM)
 
 
-async def _parsed(body: bytes) -> ParsedJson | Response:
-    """Returns the parsed body; what is no JSON counts as empty, since the SDK refuses it in the client's revision."""
-    try:
-        parsed = await asyncio.to_thread(parse_json, body) if len(body) > LARGE_BODY_BYTES else parse_json(body)
-    except TooManyValues:
-        return _refusal(too_many_values_error())
-    except ValueError:
-        return ParsedJson(value=None, repeated_in_envelope=(), repeated_in_arguments=())
-    if parsed.repeated_in_envelope:
-        request_id = parsed.value.get("id") if isinstance(parsed.value, dict) else None
-        return _refusal(repeated_error(parsed.repeated_in_envelope, request_id))
-    return parsed
-
-
-def _refusal(error: JSONRPCError) -> Response:
-    return Response(encode_message(error), 400, media_type="application/json")
+async def _received(body: bytes) -> ReceivedMessage:
+    if len(body) > LARGE_BODY_BYTES:
+        return await asyncio.to_thread(read_message, body)
+    return read_message(body)
 
 
 def _replaying(body: bytes, receive: Receive) -> Receive:

@@ -19,15 +19,7 @@ import mcp_types
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.shared.message import ServerMessageMetadata, SessionMessage
 
-from llm_relay.mcp.json_rpc import (
-    TooManyValues,
-    encode_message,
-    error_message,
-    max_request_bytes,
-    parse_json,
-    repeated_error,
-    too_many_values_error,
-)
+from llm_relay.mcp.json_rpc import MessageError, encode_message, max_request_bytes, read_message
 from llm_relay.mcp.request_scope import REPEATED_ARGUMENTS
 from llm_relay.mcp.stdio.background_writer import BackgroundWriter
 from llm_relay.mcp.stdio.line_reader import LineReader, LineTooLong
@@ -104,22 +96,14 @@ class StdioConnection:
         return True
 
     async def _receive_line(self, line: bytes | LineTooLong) -> None:
-        if isinstance(line, LineTooLong):
-            await self._answer(error_message(mcp_types.INVALID_REQUEST, "Message too large (MAX_MESSAGE_BYTES)"))
-            return
         try:
-            parsed = parse_json(line)
-            message = mcp_types.jsonrpc_message_adapter.validate_python(parsed.value, by_name=False)
-        except TooManyValues:
-            await self._answer(too_many_values_error())
-            return
-        except ValueError:
-            await self._answer(error_message(mcp_types.PARSE_ERROR, "Parse error"))
-            return
-        if parsed.repeated_in_envelope:
-            await self._answer(repeated_error(parsed.repeated_in_envelope, getattr(message, "id", None)))
-            return
-        await self._pass_on(message, len(line), parsed.repeated_in_arguments)
+            if isinstance(line, LineTooLong):
+                raise MessageError(mcp_types.INVALID_REQUEST, "Message too large (MAX_MESSAGE_BYTES)")
+            received = read_message(line)
+        except MessageError as error:
+            await self.to_client.send(SessionMessage(error.answer))
+        else:
+            await self._pass_on(received.message, len(line), received.repeated_arguments)
 
     async def _pass_on(self, message: mcp_types.JSONRPCMessage, size: int, repeated: tuple[str, ...]) -> None:
         if not isinstance(message, mcp_types.JSONRPCRequest):
@@ -132,9 +116,6 @@ class StdioConnection:
             on_request_unanswered=partial(self._forget, message.id),
         )
         await self._to_server.send(SessionMessage(message, metadata))
-
-    async def _answer(self, error: mcp_types.JSONRPCError) -> None:
-        await self.to_client.send(SessionMessage(error))
 
     async def _forget(self, request_id: mcp_types.RequestId) -> None:
         self._unanswered.remove(request_id)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +14,11 @@ from llm_relay.http.slow_bodies import BodyInTime
 from llm_relay.mcp.http.whole_body import ReadWholeBody
 from llm_relay.mcp.json_rpc import MAX_VALUES
 from tests.support.mcp_http import ACCEPT, INITIALIZE, MODERN, TIMEOUT_S, client, message_in, modern_call, open_session
-from tests.support.programs import Program
+from tests.support.programs import Program, running
 
 pytestmark = pytest.mark.anyio
 
+NOWHERE = "127.0.0.1:1"
 HEAD = "POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n"
 
 
@@ -53,6 +55,19 @@ async def test_leaving_during_the_upload_logs_nothing(server_a: Program, version
         for _ in range(3):  # the program has by then seen that the other connection has ended
             await http.post("/mcp", json=INITIALIZE)
     assert server_a.lines[before:] == []
+
+
+@pytest.mark.parametrize("body", ["", "no JSON", "[]", '{"jsonrpc": "2.0", "id": 1}'])
+async def test_what_is_no_message_is_refused_over_sse_without_a_line_in_the_log(tmp_path: Path, body: str) -> None:
+    async with (
+        running(tmp_path, "server_a", "sse", MCP_PORT_A="0", SERVER_B_TARGET=NOWHERE) as program,
+        client(program) as http,
+    ):
+        before = len(program.lines)
+        refusal = await http.post("/messages/", params={"session_id": "0" * 32}, content=body)
+        assert refusal.status_code == 400
+        assert await program.stop() == 0
+    assert program.lines[before:] == []
 
 
 def with_repeated(message: dict[str, Any], name: str) -> str:
