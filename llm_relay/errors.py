@@ -115,7 +115,9 @@ class UnknownModel(RelayError):
     """The provider has no such model."""
 
     reason = "UNKNOWN_MODEL"
-    default_message = "the provider has no such model; the list of models names those it has"
+    default_message = (
+        "the provider has no such model: ListModels, GET /models and list_available_models name its models"
+    )
     may_have_worked = False
 
 

@@ -109,7 +109,7 @@ _OF_PROMPTS = (
 _OF_ENDED_MODELS = _saying(
     r"end of (its|their) life|legacy|deprecated|retired",
     UnknownModel,
-    "the provider no longer has this model; the list of models names those it has",
+    "the provider no longer has this model: ListModels and GET /models name its models",
 )
 _OF_DENIED_MODELS = _saying(
     r"model access|model with the specified model id|marketplace|payment|subscri|agreement|use case",

@@ -39,7 +39,8 @@ class SseReader:
         self._rest = bytearray()
         """A line that is not complete."""
         self._data: list[bytes] = []
-        self._data_bytes = 0
+        self._more_bytes = 0
+        """Of the data after its first line."""
         self._name = ""
         self._late_name = ""
         """A name that came after the data: this event's by the standard, the next one's if no blank line comes."""
@@ -58,17 +59,21 @@ class SseReader:
         lines = (bytes(self._rest) + block[:end]).split(b"\n")
         lines.pop()
         self._rest[:] = block[end:]
+        data = self._data
         for line in lines:
-            if line.startswith(b"data: ") and not self._data:  # as most are
-                self._data.append(line[6:])
-                self._data_bytes = len(line)
+            if line.startswith(b"data: ") and not data:  # as most lines are
+                data.append(line[6:])
             elif line:
                 yield from self._take_field(line)
-            elif self._data:
-                yield self._dispatch()
+            elif data:
+                if self._name or self._late_name or len(data) > 1:
+                    yield self._dispatch()
+                else:
+                    yield "", data.pop()
             else:
                 self._name = self._late_name = ""
-        self._check_size()
+        if self._rest or data:
+            self._check_size()
 
     def end(self) -> Iterator[Event]:
         """Yields what is complete at the end of the stream."""
@@ -124,7 +129,7 @@ class SseReader:
             yield self._dispatch()
             self._name = next_name
         self._data.append(value)
-        self._data_bytes += len(value)
+        self._more_bytes += len(value)
 
     def _take_name(self, name: str) -> None:
         if self._data:
@@ -135,12 +140,12 @@ class SseReader:
     def _dispatch(self) -> Event:
         event = self._late_name or self._name, self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
         self._data.clear()
-        self._data_bytes = 0
+        self._more_bytes = 0
         self._name = self._late_name = ""
         return event
 
     def _check_size(self) -> None:
-        if len(self._rest) + self._data_bytes > MAX_EVENT_BYTES:
+        if len(self._rest) + self._more_bytes > MAX_EVENT_BYTES:
             raise ProviderProtocol("an event of the provider's stream is too large")
 
 

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+import orjson
+
 from llm_relay.errors import ProviderProtocol, RelayError
 from llm_relay.messages import FinishReason
 from server_b.providers.base import Ending, Opening, Piece, Text, Working
 from server_b.providers.http.sse import Event, SseReader
 from server_b.providers.json_text import parse
 from server_b.providers.openai.chunk import AnswerSoFar
-from server_b.providers.openai.content import Said
-from server_b.providers.openai.documents import END_MARK, is_complete, is_end_mark
+from server_b.providers.openai.documents import END_MARK, is_complete, is_end_mark, is_sign_of_life
 from server_b.providers.openai.errors import cut_short, malformed
 from server_b.providers.openai.failure import Failed
 from server_b.providers.openai.usage import usage_from_wire
@@ -50,11 +51,11 @@ class AnswerReader:
 
     def read(self, block: bytes) -> Iterator[Piece]:
         """Yields what `block` says, its texts as one; raises after what came before the fault."""
-        return self._said_by(lambda: self._take_block(block))
+        return self._said_by(self._take_block, block)
 
     def end(self) -> Iterator[Piece]:
         """Yields what is left at the end of the body, and the Ending; raises if the answer is not whole."""
-        yield from self._said_by(self._take_rest)
+        yield from self._said_by(self._take_rest, b"")
         answer = self._answer
         if not answer.chunks:
             raise malformed("nothing in the answer is a chunk of a chat completion")
@@ -65,23 +66,23 @@ class AnswerReader:
         usage = usage_from_wire(answer.counts, has_text=self._has_text)
         yield Ending(answer.finish_reason or FinishReason.OTHER, usage, answer.service_tier)
 
-    def _said_by(self, take: Callable[[], None]) -> Iterator[Piece]:
+    def _said_by(self, take: Callable[[bytes], None], block: bytes) -> Iterator[Piece]:
         answer, fault = self._answer, None
         opened = answer.opened
         try:
-            take()
+            take(block)
         except (RelayError, Failed) as error:
             fault = error
-        said, answer.said = answer.said, Said()
         if answer.opened and not opened:
             yield Opening(answer.model)
-        if said.reasoning:
-            yield Working(self._surrogates.cleaned("".join(said.reasoning)))
-        if said.texts:
+        texts, reasoning = answer.said.taken()
+        if reasoning:
+            yield Working(self._surrogates.cleaned("".join(reasoning)))
+        if texts:
             self._has_text = True
-            if text := self._surrogates.joined("".join(said.texts)):
-                yield Text(text, len(said.texts))
-        elif not (fault or said.reasoning or self.has_finish_reason or self.ended or answer.opened != opened):
+            if text := self._surrogates.joined("".join(texts)):
+                yield Text(text, len(texts))
+        elif not (fault or reasoning or self.has_finish_reason or self.ended or answer.opened != opened):
             yield _WORKING
         if fault is not None:
             raise fault
@@ -107,7 +108,7 @@ class AnswerReader:
         self._events = SseReader(is_complete)
         self._take_events(self._events.read(self._head))
 
-    def _take_rest(self) -> None:
+    def _take_rest(self, _: bytes) -> None:
         if self._events is not None:
             self._take_events(self._events.end())
         elif self._document is not None and not self._take_whole(bytes(self._document)):
@@ -131,30 +132,40 @@ class AnswerReader:
 
     def _take_events(self, events: Iterable[Event]) -> None:
         """Takes events until the end mark: what follows it is not looked at, be it damaged or not."""
-        if not self.ended:
-            self.ended = any(self._take_event(name, data) for name, data in events)
+        if self.ended:
+            return
+        take = self._answer.take
+        for name, data in events:
+            if not name:  # as most are
+                try:
+                    document = orjson.loads(data)
+                except orjson.JSONDecodeError:
+                    pass
+                else:
+                    if document.__class__ is dict:
+                        take(document)
+                        continue
+            if self._take_event(name, data):
+                self.ended = True
+                return
 
     def _take_event(self, name: str, data: bytes) -> bool:
         """Takes one event; returns whether it is the end mark."""
+        if is_end_mark(data):
+            return True
+        if is_sign_of_life(data) or (name and is_sign_of_life(name)):
+            return False
+        is_error = "error" in name.lower()
         try:
             document = parse(data)
         except ValueError as error:
-            return self._take_other(name, data, error)
-        if name and "error" in name.lower():
-            self._answer.fail(document)
-        if isinstance(document, str) and is_end_mark(data):
-            return True
-        self._take(document)
-        return False
-
-    def _take_other(self, name: str, data: bytes, error: ValueError) -> bool:
-        """Takes what is no JSON: the end mark, a sign of life, an error in words, or damage."""
-        if is_end_mark(data):
-            return True
-        if "error" in name.lower():
-            self._answer.fail({"error": data.decode(errors="replace")})
-        if data.strip():
+            if is_error:
+                self._answer.fail({"error": data.decode(errors="replace")})
             raise malformed("an event of the stream is not JSON") from error
+        if is_error:
+            self._answer.fail(document)
+        if document is not None:
+            self._take(document)
         return False
 
     def _take(self, document: object) -> None:

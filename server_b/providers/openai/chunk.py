@@ -8,6 +8,7 @@ from typing import Any
 
 from llm_relay.messages import FinishReason
 from server_b.providers.openai.content import Said
+from server_b.providers.openai.documents import is_sign_of_life
 from server_b.providers.openai.errors import malformed
 from server_b.providers.openai.failure import Failed, failure_of_document, is_failure
 from server_b.providers.openai.finish_reasons import finish_reason, finish_word, is_failure_word
@@ -22,7 +23,6 @@ _NOTHING_TO_SAY = frozenset(
     | {"content_filter_result", "content_filter_results", "content_filter_offsets"}
 )
 """What a choice that says nothing may have: Azure's filter writes such."""
-_SIGNS_OF_LIFE = frozenset({"ping", "heartbeat", "keepalive", "keep_alive", "keep-alive"})
 
 
 @dataclass(slots=True)
@@ -81,7 +81,7 @@ class AnswerSoFar:
         if document.get("error") or ("choices" not in document and is_failure(document)):
             self.fail(document)
         if "choices" not in document and "usage" not in document:
-            if not document or document.get("type") in _SIGNS_OF_LIFE or document.get("object") in _SIGNS_OF_LIFE:
+            if not document or any(is_sign_of_life(document.get(name)) for name in ("type", "object", "event")):
                 return
             raise malformed("a document of the answer has no choices")
         self.chunks += 1

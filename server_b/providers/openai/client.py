@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 
 from yarl import URL
 
 from llm_relay import VERSION
+from llm_relay.base_urls import base_url_fault
 from llm_relay.errors import RelayError
 from server_b.providers.http.client import HttpClient
 from server_b.providers.http.response import Response
@@ -14,6 +16,8 @@ from server_b.providers.openai.failure import Failed, failure_of_response
 
 VENDOR_URL = "https://api.openai.com/v1"
 MAX_ERROR_BYTES = 2**20
+ERROR_BODY_S = 5.0
+"""How long the body of an error may take."""
 _LISTING = {"Accept": "application/json"}
 _COMPLETION = {"Accept": "text/event-stream, application/json", "Content-Type": "application/json"}
 
@@ -56,8 +60,9 @@ async def _good(response: Response) -> Response:
         return response
     with contextlib.closing(response):
         body = b""
-        with contextlib.suppress(RelayError):  # the status says enough
-            body = await response.read(MAX_ERROR_BYTES)
+        with contextlib.suppress(RelayError, TimeoutError):  # the status says enough
+            async with asyncio.timeout(ERROR_BODY_S):
+                body = await response.read(MAX_ERROR_BYTES)
     raise Failed(failure_of_response(response.status, response.headers, body))
 
 
@@ -74,13 +79,7 @@ def _checked_key(api_key: str) -> str:
 
 
 def _checked_url(base_url: str) -> str:
-    try:
-        url = URL(base_url.strip() or VENDOR_URL)
-        scheme, host = url.scheme, url.host
-    except ValueError:
-        raise ValueError("OPENAI_BASE_URL: is not a URL: write one such as http://127.0.0.1:8080/v1") from None
-    if scheme not in ("http", "https") or not host:
-        raise ValueError("OPENAI_BASE_URL: must begin with http:// or https://, such as http://127.0.0.1:8080/v1")
-    if url.user or url.password or url.query_string or url.fragment:
-        raise ValueError("OPENAI_BASE_URL: must have no user name, query or fragment")
-    return str(url).rstrip("/")
+    text = base_url.strip() or VENDOR_URL
+    if fault := base_url_fault(text):
+        raise ValueError(f"OPENAI_BASE_URL: {fault}")
+    return str(URL(text)).rstrip("/")

@@ -21,10 +21,19 @@ class Said:
     texts: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
 
+    def taken(self) -> tuple[list[str], list[str]]:
+        """Returns the texts and the reasoning so far, and forgets them."""
+        texts, reasoning = self.texts, self.reasoning
+        if texts:
+            self.texts = []
+        if reasoning:
+            self.reasoning = []
+        return texts, reasoning
+
     def take_message(self, message: Mapping[str, object]) -> None:
         """Takes what a message or a delta says, or says instead of an answer; raises ProviderProtocol."""
         text: list[str] = []
-        self._take_content(message.get("content"), text, 0)
+        self._take_content(message["content"] if "content" in message else message.get("text"), text, 0)
         self._take_content(message.get("refusal"), text, 0)
         if text:
             self.texts.append("".join(text))
@@ -52,7 +61,7 @@ class Said:
         if isinstance(kind, str) and any(word in kind.lower() for word in _REASONING_TYPES):
             self._take_reasoning(part, depth)
             return
-        for name in ("text", "content", "refusal"):
+        for name in ("text", "value", "content", "parts", "refusal"):
             if name in part:
                 self._take_content(part[name], text, depth)
                 return

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import re
+
 from server_b.providers.json_text import parse
 
 END_MARK = b"[DONE]"
 """The data of the last event of a stream."""
+_SIGNS_OF_LIFE = frozenset({"ping", "heartbeat", "keepalive"})
+_MAX_SIGN_CHARS = 20
 
 
 def is_end_mark(data: bytes) -> bool:
     """Tells whether an event's data is the end mark, as it is meant to be or quoted as JSON."""
     return data.strip(b' \t\r\n"').upper() == END_MARK
+
+
+def is_sign_of_life(word: object) -> bool:
+    """Tells whether the name, the type or the data of an event says only that the server is still there."""
+    if not isinstance(word, str | bytes):
+        return False
+    text = word if isinstance(word, str) else word.decode(errors="replace")
+    plain = re.sub(r"[^a-z]+", "", text.lower()) if len(text) <= _MAX_SIGN_CHARS else text
+    return plain in _SIGNS_OF_LIFE or not text.strip()
 
 
 def is_complete(data: bytes) -> bool:

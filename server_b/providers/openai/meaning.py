@@ -34,7 +34,8 @@ TURNS = Meaning(ProviderRejected, "history: this model wants turns of user and a
 NO_SYSTEM = Meaning(ProviderRejected, "context: this model takes no system prompt")
 UNKNOWN_MODEL = Meaning(UnknownModel)
 NOT_FOUND = Meaning(
-    UnknownModel, "the provider has no such model (GET /models lists the names), or OPENAI_BASE_URL is not its address"
+    UnknownModel,
+    "the provider has no such model (GET /models names its models), or OPENAI_BASE_URL is not its address",
 )
 REDIRECT = Meaning(
     ProviderProtocol, "the provider answers with a redirect, which is not followed: check OPENAI_BASE_URL"

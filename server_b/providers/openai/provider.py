@@ -25,6 +25,8 @@ END_WAIT_S = 5.0
 """How long counts and the end mark may take once the provider has said why its answer ends."""
 _NO_LIST_STATUSES = (404, 405, 410, 501)
 """How servers answer that do not list their models."""
+_NO_SCOPE = ("missing scopes", "insufficient permissions")
+"""How OpenAI answers a key that may call models but not list them."""
 
 
 class OpenAIProvider:
@@ -106,7 +108,7 @@ class OpenAIProvider:
             with contextlib.closing(await self._client.list_models()) as response:
                 names = model_names_from_wire(await response.read(MAX_LIST_BYTES))
         except Failed as failed:
-            if failed.failure.status not in _NO_LIST_STATUSES:
+            if failed.failure.status not in _NO_LIST_STATUSES and not _lacks_scope(failed.failure):
                 raise error_of(failed.failure) from failed
         listed = tuple(sorted({*names, self._default_model}))
         note = "" if names else "this server does not list its models"
@@ -125,6 +127,10 @@ async def _next(chunks: AsyncGenerator[bytes, None], within_s: float | None) -> 
         async with asyncio.timeout(within_s):
             return await anext(chunks, None)
     return None
+
+
+def _lacks_scope(failure: Failure) -> bool:
+    return failure.status == 403 and any(text in failure.text for text in _NO_SCOPE)
 
 
 def _error(failure: Failure, prompt: Prompt) -> RelayError:

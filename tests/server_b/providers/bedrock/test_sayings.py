@@ -103,7 +103,7 @@ def test_what_is_wrong_with_the_account_is_told_as_that(code: str, message: str)
 def test_a_model_that_does_not_exist_is_unknown(code: str, message: str) -> None:
     error = _error(code, message)
     assert type(error) is UnknownModel
-    assert "list of models" in error.message
+    assert "GET /models" in error.message
 
 
 @pytest.mark.parametrize("message", TOO_LONG)

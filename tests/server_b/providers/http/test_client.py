@@ -60,6 +60,20 @@ async def test_a_redirect_is_not_followed_and_a_cookie_not_kept() -> None:
     assert b"ookie" not in server.requests[1]
 
 
+async def test_an_answer_that_comes_before_the_request_is_whole_is_read() -> None:
+    refusal = b"HTTP/1.1 413 No\r\nConnection: close\r\nContent-Length: 2\r\n\r\nHi"
+
+    class Hasty(Listener):
+        async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(END)
+            writer.write(refusal)
+            await writer.drain()
+
+    async with Hasty().listening() as url, asking(url) as client, asyncio.timeout(10):
+        response = await client.ask("POST", str(url), {}, b"x" * 2**24)
+        assert (response.status, await body_of(response)) == (413, b"Hi")
+
+
 # Answers.
 
 
@@ -73,9 +87,10 @@ async def test_a_redirect_is_not_followed_and_a_cookie_not_kept() -> None:
         b"HTTP/1.1 200 OK\nContent-Length: 2\n\nHi",
         OK + b"Folded: a\r\n b\r\nContent-Length: 2\r\n\r\nHi",
         OK + b"Transfer-Encoding: chunked\r\n\r\n2 \r\nHi\r\n0\r\n\r\n",
+        OK + b"Transfer-Encoding: identity\r\n\r\nHi" + CUT,
         b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + SAYS_HI,
     ],
-    ids=["length", "chunks", "the end", "HTTP/1.0", "bare LF", "folded", "space after a size", "announced"],
+    ids=["length", "chunks", "the end", "HTTP/1.0", "bare LF", "folded", "space after a size", "identity", "announced"],
 )
 async def test_an_answer_is_whole_when_http_says_so(answer: bytes) -> None:
     assert await answered(RawServer(answer)) == b"Hi"

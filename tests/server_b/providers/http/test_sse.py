@@ -134,7 +134,7 @@ def test_any_split_into_reads_gives_the_same_events(
     assert events_of(blocks) == events_of([stream])
 
 
-@pytest.mark.parametrize("part", [b"x" * 101, b"data: x\n" * 101])
+@pytest.mark.parametrize("part", [b"x" * 101, b"data: x\n" * 102])
 def test_an_event_without_end_is_refused(monkeypatch: pytest.MonkeyPatch, part: bytes) -> None:
     monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 100)
     reader = SseReader(is_complete)

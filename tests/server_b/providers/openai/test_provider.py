@@ -232,10 +232,17 @@ async def test_the_models_are_the_servers_and_the_default() -> None:
     assert models.note == ""
 
 
+NOT_LISTED = {
+    **{f"{status}": Fault(kind=FaultKind.STATUS, status=status) for status in (404, 405, 410, 501)},
+    "no scope": Fault(kind=FaultKind.STATUS, status=403, message="... Missing scopes: api.model.read."),
+}
+
+
+@pytest.mark.parametrize("case", NOT_LISTED)
 async def test_a_server_without_a_list_of_models_lists_the_default_alone(
-    standin: OpenAIStandIn, provider: OpenAIProvider
+    standin: OpenAIStandIn, provider: OpenAIProvider, case: str
 ) -> None:
-    standin.listing = Script(fault=Fault(kind=FaultKind.STATUS, status=404))
+    standin.listing = Script(fault=NOT_LISTED[case])
     models = await provider.list_models()
     assert models.models == ("gpt-4o",)
     assert models.note
