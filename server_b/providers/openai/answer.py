@@ -12,9 +12,12 @@ import orjson
 from llm_relay.errors import ProviderProtocol, RelayError
 from llm_relay.messages import FinishReason
 from server_b.providers.base import Ending, Opening, Piece, Text, Working
+from server_b.providers.content_pieces import ReasoningPiece, RefusalPiece
 from server_b.providers.http.sse import Event, SseReader
 from server_b.providers.json_text import parse
+from server_b.providers.openai.blocks import REASONING, REFUSAL, TEXT
 from server_b.providers.openai.chunk import AnswerSoFar
+from server_b.providers.openai.content import Taken
 from server_b.providers.openai.documents import END_MARK, is_complete, is_end_mark, is_sign_of_life
 from server_b.providers.openai.errors import cut_short, malformed
 from server_b.providers.openai.failure import Failed
@@ -42,7 +45,8 @@ class AnswerReader:
         self._events: SseReader | None = None
         self._document: bytearray | None = None
         self._surrogates = Surrogates()
-        self._has_text = False
+        self._has_output = False
+        self._has_refused = False
 
     @property
     def has_finish_reason(self) -> bool:
@@ -62,9 +66,17 @@ class AnswerReader:
         if answer.finish_reason is None and not self.ended:
             raise malformed("a whole answer has no finish_reason") if self.is_whole else cut_short()
         if half := self._surrogates.rest():
-            yield Text(half)
-        usage = usage_from_wire(answer.counts, has_text=self._has_text)
-        yield Ending(answer.finish_reason or FinishReason.OTHER, usage, answer.service_tier)
+            yield Text(half, index=answer.blocks.of(TEXT))
+        yield from answer.calls.finished()
+        usage = usage_from_wire(answer.counts, has_text=self._has_output)
+        yield Ending(self._finish_reason(), usage, answer.service_tier)
+
+    def _finish_reason(self) -> FinishReason:
+        """Returns why the answer ended; a server may say that it stopped, although it called a tool or refused."""
+        reason = self._answer.finish_reason or FinishReason.OTHER
+        if reason is FinishReason.STOP and self._answer.calls:
+            return FinishReason.TOOL_CALLS
+        return FinishReason.REFUSAL if reason is FinishReason.STOP and self._has_refused else reason
 
     def _said_by(self, take: Callable[[bytes], None], block: bytes) -> Iterator[Piece]:
         answer, fault = self._answer, None
@@ -75,17 +87,29 @@ class AnswerReader:
             fault = error
         if answer.opened and not opened:
             yield Opening(answer.model)
-        texts, reasoning = answer.said.taken()
-        if reasoning:
-            yield Working(self._surrogates.cleaned("".join(reasoning)))
-        if texts:
-            self._has_text = True
-            if text := self._surrogates.joined("".join(texts)):
-                yield Text(text, len(texts))
-        elif not (fault or reasoning or self.has_finish_reason or self.ended or answer.opened != opened):
+        said = answer.said.taken()
+        yield from self._pieces(said)
+        if not (any(said) or fault or self.has_finish_reason or self.ended or answer.opened != opened):
             yield _WORKING
         if fault is not None:
             raise fault
+
+    def _pieces(self, said: Taken) -> Iterator[Piece]:
+        texts, reasoning, refusals, calls = said
+        blocks = self._answer.blocks
+        if reasoning:
+            text = self._surrogates.cleaned("".join(reasoning))
+            yield ReasoningPiece(blocks.of(REASONING), text, count=len(reasoning))
+        if texts:
+            self._has_output = True
+            if text := self._surrogates.joined("".join(texts)):
+                yield Text(text, len(texts), blocks.of(TEXT))
+        if refusals:
+            self._has_output = self._has_refused = True
+            yield RefusalPiece(blocks.of(REFUSAL), self._surrogates.cleaned("".join(refusals)), len(refusals))
+        if calls:
+            self._has_output = True
+            yield from calls
 
     def _take_block(self, block: bytes) -> None:
         if self._events is not None:

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llm_relay.messages import FinishReason
+from server_b.providers.openai.blocks import REASONING, REFUSAL, TEXT, Blocks
 from server_b.providers.openai.content import Said
 from server_b.providers.openai.documents import is_sign_of_life
 from server_b.providers.openai.errors import malformed
 from server_b.providers.openai.failure import Failed, failure_of_document, is_failure
 from server_b.providers.openai.finish_reasons import finish_reason, finish_word, is_failure_word
+from server_b.providers.openai.tool_calls import ToolCalls
 from server_b.providers.openai.usage import usage_of
 
 _USUAL_MEMBERS = 4
@@ -33,11 +35,16 @@ class AnswerSoFar:
     """The one asked for, until the answer names another."""
     said: Said = field(default_factory=Said)
     """What came since it was taken last."""
+    blocks: Blocks = field(default_factory=Blocks)
+    calls: ToolCalls = field(init=False)
     chunks: int = 0
     opened: bool = False
     finish_reason: FinishReason | None = None
     counts: Mapping[str, object] | None = None
     service_tier: str = ""
+
+    def __post_init__(self) -> None:
+        self.calls = ToolCalls(self.blocks.next)
 
     def take(self, document: object) -> None:
         """Takes a chunk, a whole completion, an error or a sign of life."""
@@ -95,6 +102,8 @@ class AnswerSoFar:
             message = choice.get(place)
             if isinstance(message, dict):
                 self.said.take_message(message)
+                if "tool_calls" in message or "function_call" in message:
+                    self._take_calls(message)
                 return
             if isinstance(message, str) and place == "text":
                 self.said.take_message({"content": message})
@@ -103,6 +112,13 @@ class AnswerSoFar:
                 raise malformed("a delta or a message is no object")
         if not any(place in choice for place in _PLACES) and not _NOTHING_TO_SAY.issuperset(choice):
             raise malformed("a choice has neither a delta nor a message")
+
+    def _take_calls(self, message: Mapping[str, Any]) -> None:
+        """Takes what a message says of tool calls; what it says otherwise comes before them."""
+        for kind, said in ((REASONING, self.said.reasoning), (TEXT, self.said.texts), (REFUSAL, self.said.refusals)):
+            if said:
+                self.blocks.of(kind)
+        self.said.calls.extend(self.calls.take(message))
 
     def _take_end(self, document: Mapping[str, Any], choice: Mapping[str, Any], reason: object) -> None:
         groq = document.get("x_groq")
@@ -122,7 +138,7 @@ class AnswerSoFar:
 
     def _fail_at_end(self, error: object) -> None:
         """Raises Failed: this chunk says that the provider failed, and it came after others or is the only one."""
-        nothing_came = self.chunks == 1 and not self.said.texts and not self.said.reasoning and not self.counts
+        nothing_came = self.chunks == 1 and not self.said and not self.counts
         raise Failed(failure_of_document({"error": error}, is_first=nothing_came))
 
 

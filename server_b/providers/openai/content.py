@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
+from server_b.providers.content_pieces import ContentPiece
 from server_b.providers.openai.errors import malformed
 
 _REASONING_NAMES = ("reasoning_content", "reasoning", "reasoning_text", "thinking", "thought")
@@ -14,27 +16,41 @@ _REASONING_TYPES = ("think", "reason", "thought")
 _MAX_DEPTH = 8
 
 
+Taken: TypeAlias = tuple[list[str], list[str], list[str], list[ContentPiece]]
+"""Texts, reasoning, refusals, and what was said of tool calls."""
+
+
 @dataclass(slots=True)
 class Said:
     """What was said, in the pieces in which it came."""
 
     texts: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+    calls: list[ContentPiece] = field(default_factory=list)
 
-    def taken(self) -> tuple[list[str], list[str]]:
-        """Returns the texts and the reasoning so far, and forgets them."""
-        texts, reasoning = self.texts, self.reasoning
-        if texts:
+    def __bool__(self) -> bool:
+        """Whether anything was said."""
+        return bool(self.texts or self.reasoning or self.refusals or self.calls)
+
+    def taken(self) -> Taken:
+        """Returns what was said so far, and forgets it."""
+        taken = (self.texts, self.reasoning, self.refusals, self.calls)
+        if self.texts:
             self.texts = []
-        if reasoning:
+        if self.reasoning:
             self.reasoning = []
-        return texts, reasoning
+        if self.refusals:
+            self.refusals = []
+        if self.calls:
+            self.calls = []
+        return taken
 
     def take_message(self, message: Mapping[str, object]) -> None:
         """Takes what a message or a delta says, or says instead of an answer; raises ProviderProtocol."""
         text: list[str] = []
         self._take_content(message["content"] if "content" in message else message.get("text"), text, 0)
-        self._take_content(message.get("refusal"), text, 0)
+        self._take_content(message.get("refusal"), self.refusals, 0)
         if text:
             self.texts.append("".join(text))
         for name in _REASONING_NAMES:
@@ -61,7 +77,10 @@ class Said:
         if isinstance(kind, str) and any(word in kind.lower() for word in _REASONING_TYPES):
             self._take_reasoning(part, depth)
             return
-        for name in ("text", "value", "content", "parts", "refusal"):
+        if "refusal" in part and "text" not in part:
+            self._take_content(part["refusal"], self.refusals, depth)
+            return
+        for name in ("text", "value", "content", "parts"):
             if name in part:
                 self._take_content(part[name], text, depth)
                 return

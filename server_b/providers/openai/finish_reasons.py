@@ -14,12 +14,18 @@ _WORDS: Mapping[FinishReason, str] = {
     """,
     FinishReason.LENGTH: """
         length max_length max_tokens max_new_tokens max_output_tokens max_completion_tokens token_limit length_limit
-        model_length max_context_length context_length context_length_exceeded context_window_exceeded
-        model_context_window_exceeded truncated
+        model_length max_context_length context_length truncated
+    """,
+    FinishReason.CONTEXT_EXCEEDED: "context_length_exceeded context_window_exceeded model_context_window_exceeded",
+    FinishReason.TOOL_CALLS: "tool_calls tool_call tool_use tools function_call function_calls",
+    FinishReason.REFUSAL: "refusal refused",
+    FinishReason.MALFORMED_OUTPUT: """
+        malformed_function_call malformed_tool_call malformed_tool_use malformed_output malformed_model_output
+        malformed_response unexpected_tool_call
     """,
     FinishReason.CONTENT_FILTER: """
         content_filter content_filtered content_filter_error content_policy content_policy_violation sensitive safety
-        unsafe recitation blocklist blocked prohibited_content spii image_safety moderation moderated flagged refusal
+        unsafe recitation blocklist blocked prohibited_content spii image_safety moderation moderated flagged
         guardrail guardrails guardrail_intervened error_toxic toxic
     """,
 }

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from llm_relay.errors import ProviderProtocol, RelayError
 from llm_relay.messages import Accuracy, FinishReason, Usage
 from server_b.providers.base import Ending, Opening, Piece, Text, Working
+from server_b.providers.content_pieces import ReasoningPiece, RefusalPiece
 from server_b.providers.openai.answer import AnswerReader
 from server_b.providers.openai.errors import error_of
 from server_b.providers.openai.failure import Failed
@@ -89,7 +90,7 @@ def test_what_has_no_text_is_a_sign_of_life() -> None:
     reader = AnswerReader("asked")
     blocks = [said("a"), event({"reasoning_content": "hm"}), b": still here\n\n", b"data:\n\n", event({"content": ""})]
     pieces = [piece for block in blocks for piece in reader.read(block)]
-    assert pieces == [Opening("m"), Text("a"), Working("hm"), Working(), Working(), Working()]
+    assert pieces == [Opening("m"), Text("a"), ReasoningPiece(1, "hm"), Working(), Working(), Working()]
 
 
 def test_an_event_before_the_first_choice_does_not_open_the_answer() -> None:
@@ -152,7 +153,6 @@ GOOD = {
         b'data: {"choices":[{"delta":{"content":"Hi"},"message":{"content":"Hi"}}]}\n\n',
         b'data: {"choices":[{"delta":{"content":"!"},"message":{"content":"Hi!"},"finish_reason":"stop"}]}\n\n',
     ),
-    "a refusal": (event({"refusal": "Hi"}), event({"refusal": "!"}, "stop")),
     "NaN": (b'data: {"choices":[{"delta":{"content":"Hi!"},"logprobs":NaN}]}\n\n', finished(), DONE),
     "no delta at the end": (said("Hi!"), b'data: {"choices":[{"index":0,"finish_reason":"stop"}]}\n\n', DONE),
     "Azure's filter": (
@@ -332,7 +332,13 @@ def test_the_service_tier_that_was_used_is_told() -> None:
 )
 def test_reasoning_that_is_shown_is_no_text(delta: dict[str, Any]) -> None:
     pieces = read(event(delta), event({"content": "Hi", "reasoning_content": None}, "stop"))
-    assert pieces == [Opening("m"), Working("hm"), Text("Hi"), STOPPED]
+    assert pieces == [Opening("m"), ReasoningPiece(0, "hm"), Text("Hi", index=1), STOPPED]
+
+
+def test_a_refusal_is_no_text() -> None:
+    pieces = read(event({"refusal": "I "}), event({"refusal": "cannot"}, "stop"))
+    refused = Ending(FinishReason.REFUSAL, None)
+    assert pieces == [Opening("m"), RefusalPiece(0, "I "), RefusalPiece(0, "cannot"), refused]
 
 
 TEXTS = [said("a"), said("é"), said("\U0001f600"), b'data: {"choices":[{"delta":{"content":"\\ud83d"}}]}\n\n']

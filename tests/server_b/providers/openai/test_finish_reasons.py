@@ -12,13 +12,17 @@ WORDS = {
     ],
     FinishReason.LENGTH: [
         *("length", "max_tokens", "MAX_TOKENS", "maxTokens", "model_length", "max_output_tokens", "max-tokens"),
-        *("model_context_window_exceeded", "FINISH_REASON_MAX_TOKENS"),
+        *("FINISH_REASON_MAX_TOKENS", "truncated"),
     ],
     FinishReason.CONTENT_FILTER: [
-        *("content_filter", "content_filtered", "sensitive", "SAFETY", "RECITATION", "PROHIBITED_CONTENT", "refusal"),
+        *("content_filter", "content_filtered", "sensitive", "SAFETY", "RECITATION", "PROHIBITED_CONTENT"),
         *("guardrail_intervened", "content-filter", "contentFilter", "ERROR_TOXIC", "BLOCKLIST", "SPII"),
     ],
-    FinishReason.OTHER: ["tool_calls", "function_call", "word-of-tomorrow", "OTHER", "?"],
+    FinishReason.CONTEXT_EXCEEDED: ["model_context_window_exceeded"],
+    FinishReason.TOOL_CALLS: ["tool_calls", "function_call", "tool_use", "toolUse", "TOOL_CALLS"],
+    FinishReason.REFUSAL: ["refusal"],
+    FinishReason.MALFORMED_OUTPUT: ["MALFORMED_FUNCTION_CALL"],
+    FinishReason.OTHER: ["word-of-tomorrow", "OTHER", "?"],
 }
 
 

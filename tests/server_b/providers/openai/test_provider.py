@@ -77,7 +77,7 @@ async def test_a_stream_that_is_only_unusual_is_understood(
     [
         ("length", FinishReason.LENGTH),
         ("content_filter", FinishReason.CONTENT_FILTER),
-        ("tool_calls", FinishReason.OTHER),
+        ("tool_calls", FinishReason.TOOL_CALLS),
         ("word-of-tomorrow", FinishReason.OTHER),
     ],
 )

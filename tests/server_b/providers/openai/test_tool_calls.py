@@ -1,0 +1,142 @@
+"""Tool calls, as servers number, name and cut them."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from llm_relay.errors import ProviderProtocol
+from llm_relay.messages import FinishReason
+from server_b.providers.base import Ending, Opening, Piece, Text
+from server_b.providers.content_pieces import CallArguments, CallFinished, CallStarted, ReasoningPiece
+from server_b.providers.openai.answer import AnswerReader
+
+
+def read(*deltas: dict[str, Any], finish: str = "tool_calls", whole: bool = False) -> list[Piece]:
+    reader = AnswerReader("m")
+    pieces: list[Piece] = []
+    for number, delta in enumerate(deltas):
+        reason = finish if number == len(deltas) - 1 else None
+        choice = {"index": 0, "message" if whole else "delta": delta, "finish_reason": reason}
+        body = orjson.dumps({"model": "m", "choices": [choice]})
+        pieces += reader.read(body if whole else b"data: %b\n\n" % body)
+    return [*pieces, *reader.end()]
+
+
+def calls(pieces: list[Piece]) -> dict[tuple[int, str, str], str]:
+    """Returns the arguments of each call, by its block, id and name."""
+    starts = {one.index: one for one in pieces if isinstance(one, CallStarted)}
+    assert [one.index for one in pieces if isinstance(one, CallFinished)] == [*starts]
+    return {
+        (index, start.id, start.name): "".join(
+            one.arguments for one in pieces if isinstance(one, CallArguments) and one.index == index
+        )
+        for index, start in starts.items()
+    }
+
+
+def fragment(arguments: object = None, name: str | None = None, id: str | None = None, **index: Any) -> dict[str, Any]:  # noqa: A002 - the wire's own name
+    function = {key: value for key, value in (("name", name), ("arguments", arguments)) if value is not None}
+    return {**({"id": id} if id else {}), "type": "function", "function": function, **index}
+
+
+def delta(*fragments: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"tool_calls": [*fragments], **more}
+
+
+TWO = {(0, "c1", "a"): '{"x":1}', (1, "c2", "b"): "{}"}
+FORMS = {
+    "as the vendor": [
+        delta(fragment("", "a", "c1", index=0), role="assistant", content=None),
+        delta(fragment('{"x"', index=0)),
+        delta(fragment(":1}", index=0)),
+        delta(fragment("", "b", "c2", index=1)),
+        delta(fragment("{}", index=1)),
+    ],
+    "interleaved": [
+        delta(fragment("", "a", "c1", index=0), fragment("", "b", "c2", index=1)),
+        delta(fragment('{"x"', index=0), fragment("{", index=1)),
+        delta(fragment("}", index=1), fragment(":1}", index=0)),
+    ],
+    "all say index 0": [
+        delta(fragment('{"x":1}', "a", "c1", index=0)),
+        delta(fragment("{}", "b", "c2", index=0)),
+    ],
+    "all say index 0, in fragments": [
+        delta(fragment('{"x"', "a", "c1", index=0)),
+        delta(fragment(":1}", index=0)),
+        delta(fragment("{", "b", "c2", index=0)),
+        delta(fragment("}", index=0)),
+    ],
+    "no index": [delta(fragment('{"x":1}', "a", "c1")), delta(fragment("{", "b", "c2")), delta(fragment("}"))],
+    "no index, the id each time": [
+        delta(fragment("", "a", "c1"), fragment("", "b", "c2")),
+        delta(fragment('{"x":1}', id="c1"), fragment("{}", id="c2")),
+    ],
+    "the name each time": [
+        delta(fragment('{"x"', "a", "c1", index=0)),
+        delta(fragment(":1}", "a", "c1", index=0)),
+        delta(fragment("{}", "b", "c2", index=1)),
+    ],
+    "another id each time": [
+        delta(fragment('{"x"', "a", "c1", index=0)),
+        delta(fragment(":1}", id="c1b", index=0)),
+        delta(fragment("{}", "b", "c2", index=1)),
+    ],
+    "arguments before the name": [
+        delta(fragment('{"x"', id="c1", index=0)),
+        delta(fragment(":1}", "a", index=0)),
+        delta(fragment("{}", "b", "c2", index=1)),
+    ],
+    "arguments as objects": [delta(fragment({"x": 1}, "a", "c1", index=0), fragment({}, "b", "c2", index=1))],
+    "one call, not a list": [delta(fragment('{"x":1}', "a", "c1")), {"tool_calls": fragment("{}", "b", "c2")}],
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_calls_are_told_apart_in_whatever_form(form: str) -> None:
+    pieces = read(*FORMS[form])
+    assert calls(pieces) == TWO
+    assert pieces[-1] == Ending(FinishReason.TOOL_CALLS, None)
+
+
+def test_a_whole_answer_has_calls_too() -> None:
+    message = {"content": None, "tool_calls": [fragment('{"x":1}', "a", "c1"), fragment("{}", "b", "c2")]}
+    assert calls(read(message, whole=True)) == TWO
+
+
+def test_a_call_without_an_id_gets_one_of_its_own() -> None:
+    pieces = read(delta(fragment("{}", "a", index=0)), delta(fragment("{}", "b", index=1)))
+    (_, one, _), (_, other, _) = calls(pieces)
+    assert one != other
+    assert one.startswith("call_")
+
+
+def test_the_older_function_call_is_a_call() -> None:
+    pieces = read({"function_call": {"name": "a", "arguments": '{"x"'}}, {"function_call": {"arguments": ":1}"}})
+    assert list(calls(pieces).values()) == ['{"x":1}']
+
+
+def test_a_server_that_says_stop_has_called_all_the_same() -> None:
+    assert read(delta(fragment("{}", "a", "c1")), finish="stop")[-1] == Ending(FinishReason.TOOL_CALLS, None)
+
+
+def test_blocks_are_numbered_as_they_begin() -> None:
+    pieces = read({"reasoning_content": "hm"}, {"content": "Hi"}, delta(fragment("{}", "a", "c1", index=7)))
+    assert pieces[:4] == [Opening("m"), ReasoningPiece(0, "hm"), Text("Hi", index=1), CallStarted(2, "c1", "a")]
+
+
+def test_big_numbers_in_arguments_are_kept_to_the_letter() -> None:
+    arguments = '{ "n":12345678901234567890123,"m":1.10 }'
+    assert calls(read(delta(fragment(arguments, "a", "c1")))) == {(0, "c1", "a"): arguments}
+
+
+def test_a_thought_signature_goes_with_its_call() -> None:
+    signed = {**fragment("{}", "a", "c1"), "extra_content": {"google": {"thought_signature": "c2ln"}}}
+    assert CallFinished(0, b"c2ln") in read(delta(signed))
+
+
+@pytest.mark.parametrize("deltas", [[delta(fragment("{}", id="c1"))], [{"tool_calls": "x"}], [{"tool_calls": ["x"]}]])
+def test_what_is_no_call_is_malformed(deltas: list[dict[str, Any]]) -> None:
+    with pytest.raises(ProviderProtocol):
+        read(*deltas)
