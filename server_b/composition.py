@@ -63,6 +63,7 @@ def create_provider(name: str, settings: ServerBSettings) -> Provider:
                 base_url=settings.openai_base_url,
                 default_model=settings.openai_default_model,
                 defaults=settings.defaults,
+                fetches_urls=settings.provider_fetches_urls,
             )
         case "bedrock":
             from server_b.providers.bedrock.provider import BedrockProvider

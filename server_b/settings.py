@@ -42,6 +42,11 @@ class ServerBSettings(McpServingSettings, WorkerSettings):
     )
     openai_default_model: str = Field("gpt-4o", min_length=1, description="OpenAI model of a call that names none")
 
+    provider_fetches_urls: bool = Field(
+        False,
+        description="Whether the server at OPENAI_BASE_URL fetches images by their URL; OpenAI's own does in any case",
+    )
+
     aws_access_key_id: SecretStr = Field(
         SecretStr(""), description="AWS access key id for AI_PROVIDER=bedrock; empty: credentials as boto3 finds them"
     )

@@ -39,6 +39,7 @@ KNOWN_SETTINGS: frozenset[str] = frozenset(
         "OPENAI_API_KEY",
         "OPENAI_BASE_URL",
         "OPENAI_DEFAULT_MODEL",
+        "PROVIDER_FETCHES_URLS",
         "RELAY_DELEGATES",
         "RELAY_INSECURE",
         "RELAY_TOKEN",

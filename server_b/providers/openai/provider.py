@@ -9,16 +9,16 @@ from collections.abc import AsyncGenerator
 import orjson
 
 from llm_relay.errors import ProviderRejected, RelayError
-from llm_relay.messages import Models, Prompt
+from llm_relay.messages import NO_OPTIONS, Models, Prompt
 from server_b.providers.base import Defaults, Opening, Piece, WholeAnswer
 from server_b.providers.openai.answer import AnswerReader
-from server_b.providers.openai.client import OpenAIClient
+from server_b.providers.openai.client import VENDOR_URL, OpenAIClient
 from server_b.providers.openai.errors import error_of, field_error
 from server_b.providers.openai.failure import Failed, Failure
 from server_b.providers.openai.models import model_names_from_wire
 from server_b.providers.openai.refusals import Refusals, change_for, refused_field
 from server_b.providers.openai.request import request_body
-from server_b.providers.text_only import refuse_content
+from server_b.providers.openai.unsupported import refuse_unsupported
 
 MAX_LIST_BYTES = 64 * 2**20
 END_WAIT_S = 5.0
@@ -32,9 +32,16 @@ _NO_SCOPE = ("missing scopes", "insufficient permissions")
 class OpenAIProvider:
     """Answers prompts by POST /chat/completions."""
 
-    def __init__(self, *, api_key: str, base_url: str, default_model: str, defaults: Defaults) -> None:
-        """An empty `base_url` is the vendor's; raises ValueError that names the variable if one is not usable."""
+    def __init__(
+        self, *, api_key: str, base_url: str, default_model: str, defaults: Defaults, fetches_urls: bool = False
+    ) -> None:
+        """An empty `base_url` is the vendor's; raises ValueError that names the variable if one is not usable.
+
+        `fetches_urls`: a server other than the vendor's fetches images by their URL.
+        """
         self._client = OpenAIClient(api_key, base_url)
+        self._is_vendor = self._client.base_url == VENDOR_URL
+        self._fetches_urls = fetches_urls or self._is_vendor
         self._default_model = default_model
         self._defaults = defaults
         self._refusals = Refusals()
@@ -55,8 +62,9 @@ class OpenAIProvider:
         return self._client.base_url
 
     def refuse_unsupported(self, prompt: Prompt) -> None:
-        """Raises Unsupported for a prompt with more than text."""
-        refuse_content(prompt, self.name)
+        """Raises Unsupported, naming the field, for what chat completions cannot carry."""
+        if prompt.parts or prompt.options is not NO_OPTIONS or any(turn.parts for turn in prompt.history):
+            refuse_unsupported(prompt, fetches_urls=self._fetches_urls)
 
     async def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:
         """Yields one Opening, Texts and one Ending; raises a RelayError.
@@ -69,7 +77,7 @@ class OpenAIProvider:
         while True:
             if "stream" in refused:
                 yield WholeAnswer()
-            body = request_body(prompt, model, self._defaults, refused)
+            body = request_body(prompt, model, self._defaults, refused, is_vendor=self._is_vendor)
             reader = AnswerReader(model)
             opened = False
             try:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from llm_relay.messages import Prompt
+from llm_relay.messages import NO_OPTIONS, Prompt
 from server_b.providers.base import Defaults
+from server_b.providers.openai.messages import messages_of
+from server_b.providers.openai.options import options_members
 
 LIMIT_NAMES = ("max_tokens", "max_completion_tokens")
 """The names of the limit of output tokens, in the order in which they are tried."""
@@ -15,12 +15,15 @@ Refused = frozenset[str]
 """What a model does not take: `stream`, `stream_options`, `temperature`, a name of LIMIT_NAMES, or DEFAULT_LIMIT."""
 
 
-def request_body(prompt: Prompt, model: str, defaults: Defaults, refused: Refused) -> dict[str, object]:
+def request_body(
+    prompt: Prompt, model: str, defaults: Defaults, refused: Refused, *, is_vendor: bool = True
+) -> dict[str, object]:
     """Makes the body of POST /chat/completions; what is refused is left out, unless the caller asked for it.
 
     The answer is always asked for as a stream, so that a server stops as soon as nobody listens any longer.
+    `is_vendor` tells OpenAI's own endpoint from those that speak its API.
     """
-    body: dict[str, object] = {"model": model, "messages": _messages(prompt)}
+    body: dict[str, object] = {"model": model, "messages": messages_of(prompt)}
     if prompt.temperature is not None:
         body["temperature"] = prompt.temperature
     elif "temperature" not in refused:
@@ -33,24 +36,6 @@ def request_body(prompt: Prompt, model: str, defaults: Defaults, refused: Refuse
     body["stream"] = "stream" not in refused
     if body["stream"] and "stream_options" not in refused:
         body["stream_options"] = {"include_usage": True}
+    if prompt.options is not NO_OPTIONS:
+        body.update(options_members(prompt.options, is_vendor=is_vendor))
     return body
-
-
-def _messages(prompt: Prompt) -> list[dict[str, str]]:
-    turns = [(turn.role.value, turn.text) for turn in prompt.history]
-    turns.append(("user", prompt.message))
-    messages = [{"role": role, "content": text} for role, text in _alternating(turns)]
-    if prompt.context and prompt.context.strip():
-        messages.insert(0, {"role": "system", "content": prompt.context})
-    return messages
-
-
-def _alternating(turns: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Joins neighbours of one role: many models' templates refuse two turns of one role in a row."""
-    joined: list[tuple[str, list[str]]] = []
-    for role, text in turns:
-        if joined and joined[-1][0] == role:
-            joined[-1][1].append(text)
-        else:
-            joined.append((role, [text]))
-    return [(role, "\n\n".join(texts)) for role, texts in joined]

@@ -1,0 +1,122 @@
+"""A prompt's turns as the messages of a chat completion."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from llm_relay.messages import (
+    Document,
+    Image,
+    Part,
+    Prompt,
+    Reasoning,
+    Refusal,
+    Role,
+    TextPart,
+    ToolCall,
+    ToolResult,
+    Turn,
+)
+
+NAME = "openai"
+Message = dict[str, Any]
+
+
+def messages_of(prompt: Prompt) -> list[Message]:
+    """Returns the messages, the system prompt first. Neighbours of one role that are plain text are joined.
+
+    Many models' templates refuse two turns of one role in a row.
+    """
+    messages: list[Message] = []
+    if prompt.context and prompt.context.strip():
+        messages.append({"role": "system", "content": prompt.context})
+    for turn in (*prompt.history, _now(prompt)):
+        if turn.parts:
+            messages.extend(_content(turn))
+        else:
+            _append(messages, turn.role.value, turn.text)
+    return messages
+
+
+def _now(prompt: Prompt) -> Turn:
+    """Returns what the user says now: results of tools first, then the message, then the other parts."""
+    if not prompt.parts:
+        return Turn(role=Role.USER, text=prompt.message)
+    results = tuple(part for part in prompt.parts if isinstance(part, ToolResult))
+    others = tuple(part for part in prompt.parts if not isinstance(part, ToolResult))
+    text = (TextPart(text=prompt.message),) if prompt.message else ()
+    return Turn(role=Role.USER, parts=(*results, *text, *others))
+
+
+def _append(messages: list[Message], role: str, text: str) -> None:
+    last = messages[-1] if messages else None
+    if last is not None and last["role"] == role != "system" and _is_plain(last):
+        last["content"] += f"\n\n{text}"
+    else:
+        messages.append({"role": role, "content": text})
+
+
+def _is_plain(message: Message) -> bool:
+    return message.keys() == {"role", "content"} and isinstance(message["content"], str)
+
+
+def _content(turn: Turn) -> Iterator[Message]:
+    if turn.role is Role.ASSISTANT:
+        yield _assistant(turn.parts)
+        return
+    for part in turn.parts:
+        if isinstance(part, ToolResult):
+            yield {"role": "tool", "tool_call_id": part.tool_call_id, "content": result_text(part)}
+    content = [_user_part(part) for part in turn.parts if isinstance(part, TextPart | Image | Document)]
+    if content:
+        is_text = len(content) == 1 and content[0]["type"] == "text"
+        yield {"role": turn.role.value, "content": content[0]["text"] if is_text else content}
+
+
+def _assistant(parts: Sequence[Part]) -> Message:
+    texts = [part.text for part in parts if isinstance(part, TextPart)]
+    message: Message = {"role": "assistant", "content": "".join(texts) if texts else None}
+    refusals = [part.text for part in parts if isinstance(part, Refusal)]
+    if refusals:
+        message["refusal"] = "".join(refusals)
+    if calls := [_tool_call(part) for part in parts if isinstance(part, ToolCall)]:
+        message["tool_calls"] = calls
+        # Servers that show their reasoning want it back within a loop of tool calls, and nowhere else.
+        thoughts = [part.text for part in parts if isinstance(part, Reasoning) and part.provider == NAME and part.text]
+        if thoughts:
+            message["reasoning_content"] = "".join(thoughts)
+    return message
+
+
+def _tool_call(call: ToolCall) -> Message:
+    wire: Message = {"id": call.id, "type": "function"}
+    wire["function"] = {"name": call.name, "arguments": call.arguments_json}
+    if call.signature:
+        wire["extra_content"] = {"google": {"thought_signature": call.signature.decode()}}
+    return wire
+
+
+def result_text(result: ToolResult) -> str:
+    """Returns a tool's result as text, which is all that the interface takes; a failure says that it is one."""
+    texts = [part.text for part in result.content if isinstance(part, TextPart)]
+    text = "\n".join(texts) if texts or result.structured_json is None else result.structured_json
+    return f"Error: {text}" if result.is_error else text
+
+
+def _user_part(part: TextPart | Image | Document) -> Message:
+    match part:
+        case TextPart():
+            return {"type": "text", "text": part.text}
+        case Image():
+            image: Message = {"url": part.url or _data_url(part)}
+            if part.detail:
+                image["detail"] = part.detail
+            return {"type": "image_url", "image_url": image}
+        case Document():
+            return {"type": "file", "file": {"filename": part.name or "document", "file_data": _data_url(part)}}
+
+
+def _data_url(source: Image | Document) -> str:
+    return f"data:{source.media_type};base64,{base64.b64encode(source.data).decode()}"

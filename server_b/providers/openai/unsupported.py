@@ -1,0 +1,44 @@
+"""What chat completions cannot carry, refused before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from llm_relay.errors import Unsupported
+from llm_relay.messages import CachePoint, Document, Image, Part, Prompt, TextPart, ToolResult
+
+NAME = "openai"
+
+
+def refuse_unsupported(prompt: Prompt, *, fetches_urls: bool) -> None:
+    """Raises Unsupported, naming the first field; `fetches_urls`: the server fetches images by their URL."""
+    for field, fault in _faults(prompt, fetches_urls=fetches_urls):
+        raise Unsupported(f"{field}: not supported by {NAME}: {fault}")
+
+
+def _faults(prompt: Prompt, *, fetches_urls: bool) -> Iterator[tuple[str, str]]:
+    thinking = prompt.options.thinking
+    if thinking is not None and thinking.max_tokens is not None:
+        yield "options.thinking.max_tokens", "chat completions have no such limit; use effort"
+    for index, turn in enumerate(prompt.history):
+        yield from _part_faults(f"history[{index}].parts", turn.parts, fetches_urls=fetches_urls)
+    yield from _part_faults("parts", prompt.parts, fetches_urls=fetches_urls)
+
+
+def _part_faults(place: str, parts: Sequence[Part], *, fetches_urls: bool) -> Iterator[tuple[str, str]]:
+    for index, part in enumerate(parts):
+        where = f"{place}[{index}]"
+        match part:
+            case CachePoint():
+                yield f"{where}.cache_point", "it caches prompts by itself; leave it out"
+            case Image() if part.url and not fetches_urls:
+                yield (
+                    f"{where}.image.url",
+                    "this server may not fetch URLs; send data, or set PROVIDER_FETCHES_URLS=true",
+                )
+            case Document() if part.url:
+                yield f"{where}.document.url", "send data"
+            case ToolResult() if not all(isinstance(one, TextPart) for one in part.content):
+                yield f"{where}.tool_result.content", "results of tools are text there"
+            case _:
+                continue
