@@ -28,7 +28,7 @@ from llm_relay.mcp.stdio.unanswered import UnansweredRequests
 FromClient = MemoryObjectReceiveStream[SessionMessage | Exception]
 ToClient = MemoryObjectSendStream[SessionMessage]
 
-ANSWER_GRACE_S = 2.0
+ANSWER_GRACE_S = 3.0
 """Once the input has ended, how long the next answer to a request that was read may take."""
 READER_CHECK_S = 0.05
 """How often it is checked during that time that somebody reads the answers."""
@@ -91,9 +91,9 @@ class StdioConnection:
             await stream.aclose()
 
     def _may_write(self, message: mcp_types.JSONRPCMessage) -> bool:
-        if self._input_has_ended:
-            return isinstance(message, _ANSWERS) and not self._is_silent
-        return True
+        if self._is_silent:
+            return False
+        return not self._input_has_ended or isinstance(message, _ANSWERS)
 
     async def _receive_line(self, line: bytes | LineTooLong) -> None:
         try:
