@@ -11,6 +11,7 @@ from llm_relay.documents.answers import (
     timestamp,
     usage_document,
 )
+from llm_relay.documents.deltas import DELTA_DOCUMENTS, ContentDelta, delta_document
 from llm_relay.documents.json_body import max_body_bytes, parse_json
 from llm_relay.documents.lookups import (
     ConfigDocument,
@@ -21,17 +22,25 @@ from llm_relay.documents.lookups import (
     models_document,
     unhealthy_document,
 )
-from llm_relay.documents.prompt import PromptDocument, TurnDocument, prompt_from_document
+from llm_relay.documents.parts import PartDocument
+from llm_relay.documents.prompt import PromptDocument
 from llm_relay.documents.prompt_arguments import prompt_from_arguments, takes_prompt_arguments
+from llm_relay.documents.prompt_reading import prompt_from_document
+from llm_relay.documents.raw_json import RawJson
 from llm_relay.documents.schemas import arguments_schema, body_schema, result_schema
+from llm_relay.documents.turns import TurnDocument
 
 __all__ = [
+    "DELTA_DOCUMENTS",
     "AnswerDocument",
     "ConfigDocument",
+    "ContentDelta",
     "FinishDocument",
     "HealthDocument",
     "ModelsDocument",
+    "PartDocument",
     "PromptDocument",
+    "RawJson",
     "StreamErrorDocument",
     "TurnDocument",
     "UsageDocument",
@@ -39,6 +48,7 @@ __all__ = [
     "arguments_schema",
     "body_schema",
     "config_document",
+    "delta_document",
     "finish_document",
     "health_document",
     "max_body_bytes",

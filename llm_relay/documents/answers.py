@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
-from typing import Annotated, Literal, NotRequired
+from typing import Annotated, Literal, NotRequired, TypeAlias
 
 from pydantic import Field
 
 # pydantic needs this one to read a TypedDict before Python 3.12.
 from typing_extensions import TypedDict
 
+from llm_relay.documents.part_writing import JsonValue, part_document
+from llm_relay.documents.parts import PartDocument
 from llm_relay.errors import RelayError
 from llm_relay.messages import Answer, Finished, Usage
+
+_ServiceTier: TypeAlias = Annotated[str, Field(description="The service tier that the provider says it used")]
 
 
 class UsageDocument(TypedDict):
@@ -36,6 +41,9 @@ class AnswerDocument(TypedDict):
 
     status: Literal["success"]
     aiResponse: str
+    parts: NotRequired[
+        Annotated[list[PartDocument], Field(description="The whole output in order, where it is more than text")]
+    ]
     model: str
     usage: UsageDocument
     timestamp: str
@@ -43,6 +51,7 @@ class AnswerDocument(TypedDict):
     requestId: str
     provider: str
     finishReason: str
+    serviceTier: NotRequired[_ServiceTier]
 
 
 class FinishDocument(TypedDict):
@@ -55,6 +64,7 @@ class FinishDocument(TypedDict):
     usage: UsageDocument
     timestamp: str
     processingTime: Annotated[float, Field(description="Seconds")]
+    serviceTier: NotRequired[_ServiceTier]
 
 
 class StreamErrorDocument(TypedDict):
@@ -66,10 +76,10 @@ class StreamErrorDocument(TypedDict):
     usage: NotRequired[Annotated[UsageDocument, Field(description="What the failed call used")]]
 
 
-def answer_document(answer: Answer) -> AnswerDocument:
-    """Returns a whole answer."""
+def answer_document(answer: Answer, json_value: JsonValue = json.loads) -> AnswerDocument:
+    """Returns a whole answer. `json_value` makes of the text of tool calls' arguments what the document holds."""
     finished = answer.finished
-    return {
+    document: AnswerDocument = {
         "status": "success",
         "aiResponse": answer.text,
         "model": finished.model,
@@ -80,11 +90,16 @@ def answer_document(answer: Answer) -> AnswerDocument:
         "provider": answer.provider,
         "finishReason": _finish_reason(finished),
     }
+    if answer.parts:
+        document["parts"] = [part_document(part, json_value) for part in answer.parts]
+    if finished.service_tier:
+        document["serviceTier"] = finished.service_tier
+    return document
 
 
 def finish_document(request_id: str, provider: str, finished: Finished) -> FinishDocument:
     """Returns the end of a streamed answer."""
-    return {
+    document: FinishDocument = {
         "requestId": request_id,
         "model": finished.model,
         "provider": provider,
@@ -93,6 +108,9 @@ def finish_document(request_id: str, provider: str, finished: Finished) -> Finis
         "timestamp": timestamp(finished.completed_at),
         "processingTime": round(finished.duration_s, 6),
     }
+    if finished.service_tier:
+        document["serviceTier"] = finished.service_tier
+    return document
 
 
 def usage_document(finished: Finished) -> UsageDocument:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import functools
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
+from llm_relay.documents.raw_json import RAW_MEMBERS, RawJson, has_raw_members, raw_members
 from llm_relay.documents.shown_names import shown_name
 from llm_relay.errors import InvalidRequest, Violation
 
@@ -32,11 +35,13 @@ def parse_json(body: bytes | bytearray) -> object:
     Raises InvalidRequest if it is malformed, in another encoding, nested too deeply, has more than MAX_VALUES values,
     or names a member twice.
     NaN, infinities and lone surrogates pass: whoever checks the fields can name the field that has one.
+    The values of RAW_MEMBERS are RawJson.
     """
     if has_more_values(body, MAX_VALUES):
         raise _refusal(f"has more than {MAX_VALUES} values")
+    text = _decoded(body)
     try:
-        return _DECODER.decode(_decoded(body))
+        return _decoder(text).decode(text)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise _refusal(f"is not valid JSON at {place}") from error
@@ -78,6 +83,13 @@ def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
     return document
 
 
+def _object_with_raw_members(raw: Iterator[dict[str, RawJson]], members: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = _object(members)
+    if not RAW_MEMBERS.isdisjoint(document):
+        document.update(next(raw))
+    return document
+
+
 def _repeated(members: list[tuple[str, Any]]) -> str:
     seen: set[str] = set()
     for name, _ in members:
@@ -95,3 +107,10 @@ def whole_number(text: str) -> int | float:
 # Not orjson: it lets a member be named twice, and refuses NaN and lone surrogates without the field's name. For a long
 # text both take the same time.
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=whole_number)
+
+
+def _decoder(text: str) -> json.JSONDecoder:
+    if not has_raw_members(text):
+        return _DECODER
+    hook = functools.partial(_object_with_raw_members, raw_members(text))
+    return json.JSONDecoder(object_pairs_hook=hook, parse_int=whole_number)

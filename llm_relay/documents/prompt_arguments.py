@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
-from llm_relay.documents.prompt import TurnDocument, prompt_from_document
+from llm_relay.documents.options import (
+    ResponseFormatDocument,
+    SamplingDocument,
+    ThinkingDocument,
+    ToolChoiceDocument,
+    ToolDocument,
+)
+from llm_relay.documents.parts import PartDocument
+from llm_relay.documents.prompt_reading import prompt_from_document
+from llm_relay.documents.turns import TurnDocument
 from llm_relay.messages import Prompt
 
 P = ParamSpec("P")
@@ -22,6 +31,18 @@ def prompt_from_arguments(
     temperature: float | None = None,
     max_tokens: int | None = None,
     request_id: str | None = None,
+    *,
+    parts: Sequence[PartDocument] | None = None,
+    tools: Sequence[ToolDocument] | None = None,
+    tool_choice: ToolChoiceDocument | None = None,
+    response_format: ResponseFormatDocument | None = None,
+    sampling: SamplingDocument | None = None,
+    thinking: ThinkingDocument | None = None,
+    tags: Mapping[str, str] | None = None,
+    provider_options: Mapping[str, Mapping[str, Any]] | None = None,
+    service_tier: str | None = None,
+    max_cost_usd: float | str | None = None,
+    end_user: str | None = None,
 ) -> Prompt:
     """Makes a prompt. The arguments are the fields of PromptDocument; raises InvalidRequest as for a document."""
     return prompt_from_document(locals())

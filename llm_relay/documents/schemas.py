@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, cast
 
 from pydantic import BaseModel, TypeAdapter
@@ -11,6 +12,8 @@ from pydantic_core import core_schema
 JsonSchema = dict[str, Any]
 
 _ROOT = "#/$defs/"
+_NULLABLE = "x-nullable"
+"""Marks a schema until its references are resolved: a reference has no type that null could be added to."""
 
 
 class _PlainSchema(GenerateJsonSchema):
@@ -18,8 +21,7 @@ class _PlainSchema(GenerateJsonSchema):
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         """Returns the schema of the value itself, with null as one more type."""
-        inner = self.generate_inner(schema["schema"])
-        return {**inner, "type": [inner["type"], "null"]} if "type" in inner else super().nullable_schema(schema)
+        return {**self.generate_inner(schema["schema"]), _NULLABLE: True}
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
         """Returns the schema of the value itself."""
@@ -31,13 +33,16 @@ def body_schema(model: type[BaseModel]) -> JsonSchema:
     return _without_references(model.model_json_schema(schema_generator=_PlainSchema))
 
 
-def arguments_schema(model: type[BaseModel]) -> JsonSchema:
+def arguments_schema(model: type[BaseModel], *, in_full: Collection[str] = ()) -> JsonSchema:
     """Returns the schema of a tool's arguments, in the few keywords that every model provider takes.
 
-    It has one type for each property, no patterns and no limits of length. What it leaves out is checked when the tool
-    is called.
+    It has one type for each property, no patterns and no limits of length, and shows what is within an object or a
+    list only of the properties `in_full`: it is in every prompt of a client. The descriptions of the others say what is
+    in them, and everything is checked when the tool is called.
     """
-    return _without(_argument(body_schema(model)), "description")
+    schema = body_schema(model)
+    properties = {name: _argument(one, in_full=name in in_full) for name, one in schema["properties"].items()}
+    return {"type": "object", "properties": properties, **_limits(schema)}
 
 
 def result_schema(document: type) -> JsonSchema:
@@ -49,22 +54,28 @@ def result_schema(document: type) -> JsonSchema:
     return {"type": "object", "properties": {name: _result(one) for name, one in schema["properties"].items()}}
 
 
-_ARGUMENT_KEYWORDS = ("description", "required", "additionalProperties", "enum", "minimum", "maximum")
+_ARGUMENT_KEYWORDS = ("description", "enum", "minimum", "maximum")
 
 
-def _argument(schema: JsonSchema) -> JsonSchema:
+def _argument(schema: JsonSchema, *, in_full: bool) -> JsonSchema:
     argument = {keyword: schema[keyword] for keyword in ("type", *_ARGUMENT_KEYWORDS) if keyword in schema}
     if isinstance(kinds := schema["type"], list):  # a model leaves out what would be null
         argument["type"] = next(kind for kind in kinds if kind != "null")
-    if "properties" in schema:
-        argument["properties"] = {name: _argument(one) for name, one in schema["properties"].items()}
+    if in_full and "properties" in schema:
+        argument["properties"] = {name: _argument(one, in_full=False) for name, one in schema["properties"].items()}
     if "items" in schema:
-        argument["items"] = _without(_argument(schema["items"]), "description")
-    return argument
+        argument["items"] = _without(_argument(schema["items"], in_full=in_full), "description")
+    return {**argument, **_limits(schema)} if "properties" in argument else argument
+
+
+def _limits(schema: JsonSchema) -> JsonSchema:
+    return {keyword: schema[keyword] for keyword in ("required", "additionalProperties") if keyword in schema}
 
 
 def _result(schema: JsonSchema) -> JsonSchema:
-    kept = ("type", "description") if schema["type"] == "object" else ("type", "items")
+    if schema["type"] == "array":
+        return {"type": "array", "items": {"type": schema["items"]["type"]}}
+    kept = ("type", "description") if schema["type"] == "object" else ("type",)
     return {keyword: schema[keyword] for keyword in kept if keyword in schema}
 
 
@@ -82,9 +93,17 @@ def _without_references(schema: JsonSchema) -> JsonSchema:
                 return {"type": "object"}  # it contains itself, without end
             return resolved({**definitions[name], **_without(value, "$ref")}, (*inside, name))
         # The title of a class is a text; that of a property of this name is a schema.
-        return {name: resolved(one, inside) for name, one in value.items() if name != "title" or isinstance(one, dict)}
+        members = {
+            name: resolved(one, inside) for name, one in value.items() if name != "title" or isinstance(one, dict)
+        }
+        return _nullable(members) if members.pop(_NULLABLE, False) else members
 
     return cast("JsonSchema", resolved(schema, ()))
+
+
+def _nullable(schema: JsonSchema) -> JsonSchema:
+    kinds = schema["type"]
+    return {**schema, "type": [*(kinds if isinstance(kinds, list) else [kinds]), "null"]}
 
 
 def _without(schema: JsonSchema, name: str) -> JsonSchema:

@@ -99,7 +99,7 @@ def _create(name: str, title: str, description: str, document: type, answer: too
         title=title,
         description=description,
         annotations=mcp_types.ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=True),
-        input_schema=arguments_schema(PromptDocument),
+        input_schema=arguments_schema(PromptDocument, in_full=("history",)),
         document=document,
         answer=answer,
     )

@@ -20,7 +20,7 @@ from llm_relay.messages.events import (
 )
 from llm_relay.messages.fingerprint import write_sent_content
 from llm_relay.messages.json_text import MAX_JSON_DEPTH, MAX_SCHEMA_BYTES, is_json
-from llm_relay.messages.option_rules import MAX_TOOLS, PROVIDERS, TOO_MANY_TOOLS
+from llm_relay.messages.option_rules import MAX_END_USER_CHARS, MAX_TOOLS, PROVIDERS, TOO_MANY_TOOLS
 from llm_relay.messages.options import (
     NO_OPTIONS,
     Options,
@@ -59,6 +59,7 @@ from llm_relay.messages.turns import Role, Turn
 from llm_relay.messages.usage import Accuracy, Cost, Usage
 
 __all__ = [
+    "MAX_END_USER_CHARS",
     "MAX_JSON_DEPTH",
     "MAX_MODEL_CHARS",
     "MAX_PARTS",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from llm_relay.errors import Violation
 from llm_relay.messages.json_text import json_value_fault
+from llm_relay.messages.numbers import is_number
 from llm_relay.messages.parts import (
     PART_NAMES,
     CachePoint,
@@ -136,7 +136,7 @@ def _reasoning_faults(reasoning: Reasoning) -> Faults:
 
 
 def _cache_point_faults(point: CachePoint) -> Faults:
-    if point.ttl_s is not None and not (math.isfinite(point.ttl_s) and 0 < point.ttl_s <= MAX_CACHE_TTL_S):
+    if point.ttl_s is not None and not (is_number(point.ttl_s, 0, MAX_CACHE_TTL_S) and point.ttl_s > 0):
         yield "ttl", f"must be more than 0 and at most {MAX_CACHE_TTL_S:.0f} seconds"
 
 

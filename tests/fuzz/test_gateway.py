@@ -18,6 +18,7 @@ from schemathesis.specs.openapi import checks
 
 from gateway.problems import HTTP_STATUSES, PROBLEM_JSON
 from gateway.streaming import EVENT_STREAM
+from llm_relay.documents.turns import NOT_BLANK
 from llm_relay.errors import ERRORS_BY_REASON
 from tests.fuzz.conftest import Target, examples
 
@@ -29,6 +30,7 @@ PROMISES: list[Any] = [
     checks.response_headers_conformance,
     checks.response_schema_conformance,
 ]
+TEXT_FIELDS = ("message", "context", "history", "model", "temperature", "max_tokens", "request_id")
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["good", "bad"])
@@ -76,10 +78,24 @@ async def _schema(target: Target) -> Any:
     url = f"http://{target.gateway.address}"
     async with httpx2.AsyncClient(trust_env=False) as client:
         document = (await client.get(f"{url}/openapi.json")).json()
+    document["components"]["schemas"]["PromptDocument"] = _of_text(document["components"]["schemas"]["PromptDocument"])
     schema = schemathesis.openapi.from_dict(document)
     schema.config.update(base_url=url)
     schema.config.output.sanitization.update(enabled=False)  # it takes max_tokens for a secret
     return schema
+
+
+def _of_text(prompt: dict[str, Any]) -> dict[str, Any]:
+    """Returns the schema of prompts of text only: no schema can say which parts and options are valid together."""
+    properties = {name: prompt["properties"][name] for name in TEXT_FIELDS}
+    properties["message"] = {**properties["message"], "minLength": 1, "pattern": NOT_BLANK}
+    turn = properties["history"]["items"]
+    turn = {
+        **turn,
+        "properties": {name: turn["properties"][name] for name in ("role", "text")},
+        "required": ["role", "text"],
+    }
+    return {**prompt, "properties": {**properties, "history": {**properties["history"], "items": turn}}}
 
 
 def _outcome(status: int, content_type: str, parsed: Callable[[], Any]) -> str:

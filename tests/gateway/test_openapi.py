@@ -31,6 +31,34 @@ FULL_PROMPT = {
     "max_tokens": 5,
     "request_id": "r-1",
 }
+FULL_CONTENT = {
+    "message": "And now?",
+    "history": [
+        {"role": "user", "parts": [{"text": "Look"}, {"image": {"url": "https://example.com/a.png"}}]},
+        {
+            "role": "assistant",
+            "parts": [
+                {"reasoning": {"text": "hm", "signature": "cw==", "provider": "mock"}},
+                {"tool_call": {"id": "c1", "name": "f", "arguments": {"n": 1}}},
+            ],
+        },
+    ],
+    "parts": [
+        {"tool_result": {"tool_call_id": "c1", "content": [{"text": "5"}], "structured": 5, "is_error": False}},
+        {"document": {"media_type": "application/pdf", "name": "a.pdf", "data": "cGRm"}},
+        {"cache_point": {"ttl_seconds": 300}},
+    ],
+    "tools": [{"name": "f", "description": "F", "input_schema": {"type": "object"}, "strict": True}],
+    "tool_choice": {"name": "f", "parallel": False},
+    "response_format": {"kind": "json_schema", "name": "n", "schema": {}, "strict": False},
+    "sampling": {"top_p": 1, "stop": ["."], "seed": 1, "frequency_penalty": 0, "presence_penalty": 0},
+    "thinking": {"effort": "low", "max_tokens": 100},
+    "tags": {"team": "a"},
+    "provider_options": {"openai": {"logit_bias": {}}},
+    "service_tier": "flex",
+    "max_cost_usd": "0.5",
+    "end_user": "u",
+}
 
 
 def check(name: str, value: object) -> None:
@@ -99,9 +127,11 @@ async def test_every_error_has_the_shape_that_is_described(alone: httpx2.AsyncCl
 
 
 def test_the_fields_of_a_prompt_are_those_that_are_accepted() -> None:
-    check("PromptDocument", FULL_PROMPT)
-    assert set(DOCUMENT["components"]["schemas"]["PromptDocument"]["properties"]) == set(FULL_PROMPT)
-    assert prompt_from_document(FULL_PROMPT).request_id == "r-1"
+    for document in (FULL_PROMPT, FULL_CONTENT):
+        check("PromptDocument", document)
+        assert prompt_from_document(document).message == document["message"]
+    described = set(DOCUMENT["components"]["schemas"]["PromptDocument"]["properties"])
+    assert described == set(FULL_PROMPT) | set(FULL_CONTENT)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,9 @@ from llm_relay.errors import MAX_VIOLATIONS, InvalidRequest
 from llm_relay.messages import Prompt, Role, Turn
 
 SECRET = "sk-live-0123456789"
-FIELDS = ["message", "context", "history", "model", "temperature", "max_tokens", "request_id"]
+TEXT_FIELDS = ["message", "context", "history", "model", "temperature", "max_tokens", "request_id"]
+OPTIONS = ["tools", "tool_choice", "response_format", "sampling", "thinking", "tags", "provider_options"]
+FIELDS = [*TEXT_FIELDS, "parts", *OPTIONS, "service_tier", "max_cost_usd", "end_user"]
 
 
 def fields_refused(document: object) -> list[str]:
@@ -191,21 +193,25 @@ def properties(schema: object) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    "schema", [body_schema(PromptDocument), arguments_schema(PromptDocument)], ids=["body", "tool"]
+    "schema",
+    [body_schema(PromptDocument), arguments_schema(PromptDocument, in_full=("history",))],
+    ids=["body", "tool"],
 )
 def test_every_property_has_a_type_and_a_description(schema: dict[str, Any]) -> None:
     assert list(schema["properties"]) == FIELDS
     assert schema["required"] == ["message"]
     assert schema["additionalProperties"] is False
-    assert len(properties(schema)) == len(FIELDS) + 2  # a turn's role and text
+    assert len(properties(schema)) >= len(FIELDS) + 3  # a turn's role, text and parts
     for one in properties(schema):
         assert one["type"]
         assert one["description"]
 
 
 def test_the_schema_of_a_tool_has_only_what_every_model_provider_takes() -> None:
-    text = str(arguments_schema(PromptDocument))
-    assert all(isinstance(one["type"], str) for one in properties(arguments_schema(PromptDocument)))
+    text = str(arguments_schema(PromptDocument, in_full=("history",)))
+    assert all(
+        isinstance(one["type"], str) for one in properties(arguments_schema(PromptDocument, in_full=("history",)))
+    )
     assert not [
         word for word in ("$ref", "$defs", "anyOf", "pattern", "title", "default", "null") if f"'{word}'" in text
     ]

@@ -17,13 +17,41 @@ class Node(BaseModel):
 
 
 def test_a_model_that_contains_itself_ends() -> None:
-    assert arguments_schema(Node) == {
+    assert arguments_schema(Node, in_full=("children",)) == {
         "type": "object",
         "required": ["name"],
         "properties": {
             "name": {"type": "string", "description": "Its name"},
             "children": {"type": "array", "description": "What hangs on it", "items": {"type": "object"}},
         },
+    }
+
+
+class Leaf(TypedDict):
+    """A leaf."""
+
+    colour: str
+
+
+class Branch(BaseModel):
+    """A branch."""
+
+    leaves: list[Leaf] = Field(description="What is green")
+    best: Leaf = Field(description="The greenest")
+
+
+SHORT = {
+    "leaves": {"type": "array", "description": "What is green", "items": {"type": "object"}},
+    "best": {"type": "object", "description": "The greenest"},
+}
+
+
+def test_what_is_in_a_property_is_shown_only_where_that_is_asked_for() -> None:
+    assert arguments_schema(Branch)["properties"] == SHORT
+    leaf = {"type": "object", "properties": {"colour": {"type": "string"}}, "required": ["colour"]}
+    assert arguments_schema(Branch, in_full=("leaves",))["properties"] == {
+        **SHORT,
+        "leaves": {"type": "array", "description": "What is green", "items": leaf},
     }
 
 

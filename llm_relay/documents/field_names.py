@@ -1,0 +1,20 @@
+"""The names of fields in JSON, where they differ from those of the contract."""
+
+from __future__ import annotations
+
+import re
+
+from llm_relay.errors import Violation
+
+_RENAMED = re.compile(r"^options\.|_json\b|\bcache_point\.ttl\b|\bmax_cost_nano_usd\b")
+_NEW_NAMES = {"cache_point.ttl": "cache_point.ttl_seconds", "max_cost_nano_usd": "max_cost_usd"}
+
+
+def with_json_names(violations: tuple[Violation, ...]) -> tuple[Violation, ...]:
+    """Returns the violations with the names that their fields have in JSON."""
+    return tuple(Violation(json_name(violation.field), violation.description) for violation in violations)
+
+
+def json_name(field: str) -> str:
+    """Returns a field's name in JSON: `tools[0].input_schema` of `options.tools[0].input_schema_json`."""
+    return _RENAMED.sub(lambda found: _NEW_NAMES.get(found[0], ""), field)

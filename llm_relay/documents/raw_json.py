@@ -1,0 +1,95 @@
+"""JSON values that keep their text: not the order, the spacing or a 64-bit integer of them changes on the way."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+RAW_MEMBERS = frozenset(("arguments", "structured"))
+"""Members whose values keep their text, wherever they are in a body."""
+
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\],:]', re.DOTALL)
+_BLANKS = " \t\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class RawJson:
+    """A JSON value by its text."""
+
+    text: str
+
+
+def json_text(value: object) -> str:
+    """Returns a JSON value as text. Raises ValueError where it is no JSON value."""
+    if isinstance(value, RawJson):
+        return value.text
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_parsed)
+    except (TypeError, RecursionError) as error:
+        raise ValueError("must be a JSON value") from error
+
+
+def plain_value(value: Any) -> Any:
+    """Returns what a value means, where its text does not matter."""
+    return json.loads(value.text) if isinstance(value, RawJson) else value
+
+
+def _parsed(value: object) -> Any:
+    if isinstance(value, RawJson):
+        return json.loads(value.text)
+    raise TypeError
+
+
+def has_raw_members(text: str) -> bool:
+    """Whether a JSON text may have members that keep their text."""
+    return any(f'"{name}"' in text for name in RAW_MEMBERS)
+
+
+@dataclass(slots=True)
+class _Open:
+    """An object or a list that has not ended yet."""
+
+    is_object: bool
+    name: str | None = None
+    """Of the member that is being read."""
+    starts_at: int = 0
+    """Where the member's value begins."""
+    found: dict[str, RawJson] = field(default_factory=dict)
+
+    def end_member(self, text: str, at: int) -> None:
+        if self.name in RAW_MEMBERS:
+            self.found[self.name] = RawJson(text[self.starts_at : at].strip(_BLANKS))
+        self.name = None
+
+
+def raw_members(text: str) -> Iterator[dict[str, RawJson]]:
+    """Yields the RAW_MEMBERS of each object that has any, in the order in which the objects end.
+
+    The text must be valid JSON as far as it is read. That is so where a JSON decoder asks for the next ones at the end
+    of each object that has such members.
+    """
+    opened = [_Open(is_object=False)]
+    for token in _TOKEN.finditer(text):
+        at, inner = token.start(), opened[-1]
+        match text[at]:
+            case '"':
+                if inner.is_object and inner.name is None:
+                    inner.name = _unescaped(token[0])
+            case ":":
+                inner.starts_at = at + 1
+            case ",":
+                inner.end_member(text, at)
+            case "{" | "[":
+                opened.append(_Open(is_object=text[at] == "{"))
+            case _:
+                inner.end_member(text, at)
+                opened.pop()
+                if inner.found:
+                    yield inner.found
+
+
+def _unescaped(token: str) -> str:
+    return str(json.loads(token)) if "\\" in token else token[1:-1]
