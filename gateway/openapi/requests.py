@@ -33,7 +33,7 @@ _IDEMPOTENCY: dict[str, Any] = {
     "name": IDEMPOTENCY_HEADER,
     "in": "header",
     "description": "The call's id where the body has no request_id: repeated, the call is answered and paid for once.",
-    "schema": {"type": "string", "pattern": f"^{REQUEST_ID_PATTERN}$"},
+    "schema": {"type": "string", "pattern": f'^(?:{REQUEST_ID_PATTERN}|"{REQUEST_ID_PATTERN}"|"")?$'},
 }
 
 OPEN: dict[str, Any] = {"parameters": _HEADERS}
