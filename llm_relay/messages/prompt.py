@@ -55,11 +55,6 @@ class Prompt:
             raise InvalidRequest.of(*violations)
 
     @property
-    def text_chars(self) -> int:
-        """How much text it has in all, in characters; of its turns' parts nothing."""
-        return len(self.message) + len(self.context or "") + sum(len(turn.text) for turn in self.history)
-
-    @property
     def size_bytes(self) -> int:
         """How much memory it takes, in bytes, with everything in it."""
         size = getsizeof(self.message) + getsizeof(self.context) + getsizeof(self.history)

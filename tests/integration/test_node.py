@@ -74,6 +74,12 @@ async def test_grpc_js_sees_the_contract_with_nothing_but_the_proto(server_b: Pr
     assert seen["soft"]["status"] == 0
     assert seen["soft"]["events"][-1]["finished"]["finish_reason"] == "FINISH_REASON_CANCELLED"
 
+    tools = seen["tools"]
+    assert tools["calling"]["finish_reason"] == "FINISH_REASON_TOOL_CALLS"
+    kinds = [event["event"] for event in tools["callEvents"]["events"]]
+    assert kinds == ["started", "tool_call_started", "tool_call_delta", "tool_call_finished", "finished"]
+    assert tools["told"]["text"].endswith("The tool get_weather said: '5 degrees'.")
+
 
 MOCK_WHOLE_END = "This is a test response without calling any external API."
 

@@ -40,5 +40,13 @@ let cancelled;
 const soft = await stream({message: "Hello", model: "mock-model?fault=hang_amid&after=2", request_id: "node-2"}, (response) => {
   if (response.sequence === 3) cancelled = unary("Cancel", {request_id: "node-2"});
 });
-console.log(JSON.stringify({answer, whole, refused, cut, soft, cancel: await cancelled}));
+const weather = {name: "get_weather", input_schema_json: '{"type": "object"}'};
+const asked = {message: "What is the weather?", options: {tools: [weather]}};
+const calling = await unary("Process", asked);
+const callEvents = await stream(asked);
+const result = {tool_call_id: calling.parts[0].tool_call.id, content: [{text: "5 degrees"}]};
+const history = [{role: "ROLE_USER", text: asked.message}, {role: "ROLE_ASSISTANT", parts: calling.parts}];
+const told = await unary("Process", {history, parts: [{tool_result: result}], options: asked.options});
+const tools = {calling, callEvents, told};
+console.log(JSON.stringify({answer, whole, refused, cut, soft, cancel: await cancelled, tools}));
 client.close();
