@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from llm_relay.messages import (
     Delta,
@@ -17,8 +17,10 @@ from llm_relay.messages import (
 )
 
 
-def answer_parts(deltas: Iterable[OutputDelta], provider: str) -> tuple[Part, ...]:
+def answer_parts(deltas: Sequence[OutputDelta], provider: str) -> tuple[Part, ...]:
     """Returns the parts of an answer by `provider`; none where it is text alone. Calls that were cut are left out."""
+    if all(type(delta) is Delta for delta in deltas):
+        return ()
     blocks: dict[int, list[OutputDelta]] = {}
     for delta in deltas:
         blocks.setdefault(delta.index, []).append(delta)

@@ -79,16 +79,16 @@ class Call:
         if self._task is None:
             self._task = asyncio.create_task(run())
 
-    def begin_asking(self) -> None:
+    def begin_asking(self, *, first_event_s: float) -> None:
         """The provider may be asked from now on, until the deadline; only then can the task be interrupted.
 
-        Raises the error that the call was stopped with before it began.
+        It may be silent for `first_event_s` seconds. Raises the error that the call was stopped with before it began.
         """
         if self.stopped is not None:
             raise self.stopped
         self.asked_at = self._now()
         self._interruptible = True
-        self._limit.move(self.deadline)
+        self.expect_event_within(first_event_s)
 
     def end_asking(self) -> None:
         """The provider is no longer asked."""
@@ -119,7 +119,8 @@ class Call:
         self.first_event_at = self._now()
         self.started = self._started(model)
         self.priced_as = priced_as
-        self.changed.wake()
+        if self.key.delivery is Delivery.STREAM:
+            self.changed.wake()
 
     def _started(self, model: str) -> Started:
         return Started(request_id=self.key.request_id, model=model, provider=self.provider)
@@ -153,6 +154,8 @@ class Call:
     def finish(self, finished: Finished) -> None:
         """The answer is complete. A stream that was cancelled before its first event has its start too."""
         self.started = self.started or self._started(finished.model)
+        if self.key.delivery is Delivery.WHOLE:  # of which nobody has read a part
+            self.transcript.join_until(self.transcript.sequence)
         self.finished = finished
         self.changed.wake()
 

@@ -42,7 +42,7 @@ class CallRunner:
         outcome: Outcome | None = None
         error: RelayError | None = None
         try:
-            call.begin_asking()
+            call.begin_asking(first_event_s=self._patience.first_token_s)
             reservation = await self._gate.reserve(call)
             if not call.cancelled_softly:  # while the caller was being told its request_id
                 outcome = await ask(call, self._provider, self._patience)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from llm_relay.messages import Finished, OutputDelta, Prompt, Started
 from server_b.core.call import Call
+from server_b.core.deltas import delta_bytes
 from server_b.core.fingerprint import fingerprint
 from server_b.core.key import Key
 from server_b.core.transcript import Transcript
@@ -62,7 +63,7 @@ class KeptAnswers:
         if self._keep_s <= 0 or call.started is None or call.finished is None:
             return
         deltas = call.transcript.deltas
-        weight = KEPT_BYTES + Transcript(deltas).bytes
+        weight = KEPT_BYTES + sum(map(delta_bytes, deltas))
         expires_at = self._clock() + self._keep_s
         answer = KeptAnswer(expires_at, fingerprint(call.prompt), call.started, call.finished, deltas, weight)
         self._forget(call.key)
