@@ -62,7 +62,7 @@ class Call:
         self._readers: list[Reader] = []
         self._task: asyncio.Task[None] | None = None
         self._interruptible = False
-        self._limit = TimeLimit(self._out_of_time)
+        self._limit: TimeLimit | None = None
         self._silence_ends = math.inf
         self._now = asyncio.get_running_loop().time
         self.began_at = self._now()
@@ -88,17 +88,24 @@ class Call:
             raise self.stopped
         self.asked_at = self._now()
         self._interruptible = True
+        self._limit = TimeLimit(self._out_of_time)
         self.expect_event_within(first_event_s)
 
     def end_asking(self) -> None:
         """The provider is no longer asked."""
         self._interruptible = False
-        self._limit.stop()
+        if self._limit is not None:
+            self._limit.stop()
+            self._limit = None
 
     def expect_event_within(self, seconds: float) -> None:
         """Lets the provider be silent for so long, counted from now."""
         self._silence_ends = self._now() + seconds
-        self._limit.move(min(self._silence_ends, self.deadline))
+        self._move_limit()
+
+    def _move_limit(self) -> None:
+        if self._limit is not None:
+            self._limit.move(min(self._silence_ends, self.deadline))
 
     def begin_attempt(self, round_: int, provider: str, model: str) -> None:
         """A provider is asked; in a chain, the attempt that has just begun gets its provider's name."""
@@ -222,8 +229,7 @@ class Call:
         """Counts one more reader; the call may last until the latest reader's deadline."""
         self._readers.append(reader)
         self.deadline = max(self.deadline, reader.deadline)
-        if self._interruptible:
-            self._limit.move(min(self._silence_ends, self.deadline))
+        self._move_limit()
         for one in self._readers:
             one.call_lasts_until(self.deadline)
 

@@ -54,6 +54,10 @@ class CallRunner:
             error = report(failure, call.key.request_id)
         call.end_asking()
         call.end_attempt(error)
+        for attempt in call.attempts:
+            if attempt.error is not None:
+                # Its frames hold the call, which holds the error: only the garbage collector would free them.
+                attempt.error.__traceback__ = None
         if error is None and outcome is None:
             outcome = Outcome(FinishReason.CANCELLED)
         await self._settle(call, self._record(call, outcome, error), reservation)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from llm_relay.messages import Finished, OutputDelta, Prompt, Started
 from server_b.core.call import Call
 from server_b.core.deltas import delta_bytes
 from server_b.core.fingerprint import fingerprint
 from server_b.core.key import Key
+from server_b.core.packing import packed, unpacked
 from server_b.core.transcript import Transcript
 
 MAX_KEPT_BYTES = 32 * 1024 * 1024
@@ -21,14 +22,13 @@ KEPT_BYTES = 1_500
 
 
 class KeptAnswer(NamedTuple):
-    """No more of a call than a repeat needs, because there are thousands."""
+    """No more of a call than a repeat needs."""
 
-    expires_at: float
     fingerprint: bytes
+    """Of its prompt."""
     started: Started
     finished: Finished
     deltas: tuple[OutputDelta, ...]
-    weight: int
 
     def call(self, key: Key, prompt: Prompt) -> Call:
         """Makes the call that a caller who asks again reads; it has ended."""
@@ -38,6 +38,11 @@ class KeptAnswer(NamedTuple):
         return call
 
 
+_PlainKey: TypeAlias = tuple[str, str, str]
+_Entry: TypeAlias = tuple[float, int, bytes, Any]
+"""When it expires, its weight, the fingerprint of its prompt, and the packed answer: see packing."""
+
+
 class KeptAnswers:
     """Answers by key, for `keep_s` seconds each. Used on one running event loop."""
 
@@ -45,7 +50,7 @@ class KeptAnswers:
         self._keep_s = keep_s
         self._max_bytes = max_bytes
         self._clock = clock
-        self._kept: OrderedDict[Key, KeptAnswer] = OrderedDict()
+        self._kept: OrderedDict[_PlainKey, _Entry] = OrderedDict()
         self._timer: asyncio.TimerHandle | None = None
         self.bytes = 0
         """What they take in memory."""
@@ -56,7 +61,8 @@ class KeptAnswers:
     def find(self, key: Key) -> KeptAnswer | None:
         """Returns the answer that is kept under this key, if any."""
         self._forget_old()
-        return self._kept.get(key)
+        entry = self._kept.get(_plain(key))
+        return KeptAnswer(entry[2], *unpacked(entry[3])) if entry else None
 
     def keep(self, call: Call) -> None:
         """Keeps the answer of a call that has ended well."""
@@ -64,10 +70,10 @@ class KeptAnswers:
             return
         deltas = call.transcript.deltas
         weight = KEPT_BYTES + sum(map(delta_bytes, deltas))
-        expires_at = self._clock() + self._keep_s
-        answer = KeptAnswer(expires_at, fingerprint(call.prompt), call.started, call.finished, deltas, weight)
-        self._forget(call.key)
-        self._kept[call.key] = answer
+        key = _plain(call.key)
+        self._forget(key)
+        answer = packed((call.started, call.finished, deltas))
+        self._kept[key] = (self._clock() + self._keep_s, weight, fingerprint(call.prompt), answer)
         self.bytes += weight
         self._forget_old()
         self._see_to_the_oldest()
@@ -79,26 +85,31 @@ class KeptAnswers:
         self._kept.clear()
         self.bytes = 0
 
-    def _forget(self, key: Key) -> None:
-        if (answer := self._kept.pop(key, None)) is not None:
-            self.bytes -= answer.weight
+    def _forget(self, key: _PlainKey) -> None:
+        if (entry := self._kept.pop(key, None)) is not None:
+            self.bytes -= entry[1]
 
     def _forget_old(self) -> None:
         now = self._clock()
         while self._kept:
-            key, answer = next(iter(self._kept.items()))
-            if answer.expires_at > now and self.bytes <= self._max_bytes:
+            key, (expires_at, *_) = next(iter(self._kept.items()))
+            if expires_at > now and self.bytes <= self._max_bytes:
                 return
             self._forget(key)
 
     def _see_to_the_oldest(self) -> None:
         """Sets the timer by which the oldest goes when its time is over, without another call."""
         if self._timer is None and self._kept:
-            oldest = next(iter(self._kept.values()))
-            wait_s = max(0.0, oldest.expires_at - self._clock())
+            expires_at, *_ = next(iter(self._kept.values()))
+            wait_s = max(0.0, expires_at - self._clock())
             self._timer = asyncio.get_running_loop().call_later(wait_s, self._on_time)
 
     def _on_time(self) -> None:
         self._timer = None
         self._forget_old()
         self._see_to_the_oldest()
+
+
+def _plain(key: Key) -> _PlainKey:
+    """Makes the key a tuple of texts, which the garbage collector does not look into either."""
+    return key.caller, key.request_id, key.delivery.value

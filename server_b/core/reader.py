@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import AsyncGenerator, Callable
 
 from llm_relay.errors import RelayError
@@ -59,6 +60,7 @@ class Reader:
         """Ends the reading; the last reader who leaves stops the call."""
         if self._limit is not None:
             self._limit.stop()
+            self._limit = None
         self.call.leave(self)
 
     async def events(self) -> AsyncGenerator[Event, None]:
@@ -100,7 +102,8 @@ class Reader:
     async def _more(self, call: Call) -> None:
         """Waits for the next change; raises where there will be none for this reader."""
         if call.error is not None:
-            raise call.error
+            # A copy for each reader: the frames that an exception gathers hold the call, which holds its error.
+            raise copy.copy(call.error)
         if self._is_late:
             raise self._too_late(call)
         await call.changed.wait()

@@ -1,0 +1,82 @@
+"""A call that has ended is freed at once: what waits for the garbage collector makes everybody wait."""
+
+import asyncio
+import contextlib
+import gc
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from llm_relay.errors import ProviderRateLimited, RelayError
+from llm_relay.messages import Prompt
+from server_b.core.call import Call
+from server_b.core.packing import packed, unpacked
+from server_b.providers.base import Text
+from tests.support.relayed import FINISHED, a_few_turns, streamed, whole
+from tests.support.scripted import ENDING, HELLO, OPENING, ScriptedProvider, Step
+from tests.support.serving import create_relay
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[weakref.ref[Call]]]:
+    """Every call that is made while the garbage collector is off."""
+    made: list[weakref.ref[Call]] = []
+    init = Call.__init__
+
+    def noting(self: Call, *args: Any, **named: Any) -> None:
+        init(self, *args, **named)
+        made.append(weakref.ref(self))
+
+    monkeypatch.setattr(Call, "__init__", noting)
+    gc.collect()
+    gc.disable()
+    yield made
+    gc.enable()
+
+
+@pytest.mark.parametrize("way", [whole, streamed])
+@pytest.mark.parametrize(
+    "script", [HELLO, [OPENING, *[Text("token ")] * 600, ENDING], [ProviderRateLimited(retry_after_s=600)]]
+)
+async def test_a_call_is_freed_when_it_has_ended(calls: list[weakref.ref[Call]], script: list[Step], way: Any) -> None:
+    relay = create_relay(ScriptedProvider(script))
+    for number in range(3):
+        with contextlib.suppress(RelayError):
+            await way(relay, Prompt(message="Hi", request_id=f"id-{number}"))
+    await a_few_turns()
+    assert [call() for call in calls] == [None] * 3
+
+
+async def test_a_call_that_others_joined_and_that_was_repeated_is_freed(calls: list[weakref.ref[Call]]) -> None:
+    gate = asyncio.Event()
+    relay = create_relay(provider := ScriptedProvider([gate, *HELLO]))
+    asking = [asyncio.create_task(whole(relay)) for _ in range(3)]
+    await provider.until_waiting()
+    gate.set()
+    await asyncio.gather(*asking)
+    await whole(relay)
+    asking.clear()
+    await a_few_turns()
+    assert [call() for call in calls] == [None] * 2
+
+
+async def test_a_caller_who_leaves_leaves_nothing(calls: list[weakref.ref[Call]]) -> None:
+    relay = create_relay(provider := ScriptedProvider([OPENING, Text("Hel"), asyncio.Event()]))
+    asking = asyncio.create_task(whole(relay))
+    await provider.until_waiting()
+    asking.cancel()
+    await asyncio.wait([asking])
+    del asking
+    await a_few_turns()
+    assert [call() for call in calls] == [None]
+
+
+async def test_a_kept_answer_is_nothing_that_the_garbage_collector_looks_into() -> None:
+    atoms = packed((FINISHED,))
+    assert unpacked(atoms) == (FINISHED,)
+    gc.collect()
+    assert not gc.is_tracked(atoms)
