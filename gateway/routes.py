@@ -54,7 +54,7 @@ async def process(request: Request, call: PromptCall) -> Response:
     """Asks the model and returns its whole answer, with its usage and cost. A client that leaves stops the call."""
     async with while_client_stays(request.receive):
         answer = await call.process()
-    return _json(answer_document(answer))
+    return _json(answer_document(answer, orjson.Fragment))
 
 
 @router.post(
@@ -68,9 +68,12 @@ async def process(request: Request, call: PromptCall) -> Response:
 async def stream(request: Request, call: PromptCall) -> Response:
     """Sends the answer as it is written.
 
-    `data:` with a DeltaDocument for each piece of text, `id:` its sequence number; then one `event: finish` with a
-    FinishDocument, then `data: [DONE]`. A failure before the answer has begun is an HTTP status. A later one is `data:`
-    with a StreamErrorDocument, and no `[DONE]`. `: ping` fills a silence of 15 seconds, of 10 before the first piece.
+    `data:` with a DeltaDocument for each piece of text, `id:` its sequence number. What is not text has an `event:`:
+    `reasoning`, `refusal`, `tool_call_started`, `tool_call_delta` and `tool_call_finished`, with the documents of these
+    names. Then one `event: finish` with a FinishDocument, then `data: [DONE]`.
+
+    A failure before the answer has begun is an HTTP status. A later one is `data:` with a StreamErrorDocument, and no
+    `[DONE]`. `: ping` fills a silence of 15 seconds, of 10 before the first piece.
     """
     lines = RelayLines(call.prompt.request_id)
     return EventStream(call.stream_process(), lines, backend_of(request).pings)

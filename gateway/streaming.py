@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.disconnect_watcher import while_client_stays
 from gateway.problems import NO_STORE
-from llm_relay.documents import finish_document, stream_error_document
+from llm_relay.documents import delta_document, finish_document, stream_error_document
 from llm_relay.errors import Draining, RelayError
 from llm_relay.messages import Delta, Event, Finished, Started
 
@@ -64,13 +64,19 @@ class RelayLines:
                 document = finish_document(self._request_id, self._provider, event)
                 return b"event: finish\ndata: %b\n\ndata: [DONE]\n\n" % orjson.dumps(document)
             case _:
-                pass  # the core sends no other deltas yet
+                name, data = delta_document(event, orjson.Fragment)
+                return b"event: %b\nid: %d\ndata: %b\n\n" % (name.encode(), event.sequence, _data(orjson.dumps(data)))
         return b""
 
     def failure(self, error: RelayError) -> bytes:
         """Returns the lines that end a stream in failure."""
         error.request_id = error.request_id or self._request_id
         return b"data: %b\n\n" % orjson.dumps(stream_error_document(error))
+
+
+def _data(text: bytes) -> bytes:
+    """Returns a field's value; a tool call's arguments are as the model wrote them, and may have several lines."""
+    return b"\ndata: ".join(text.splitlines())
 
 
 class EventStream(Response):

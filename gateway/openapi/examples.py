@@ -21,6 +21,23 @@ PROMPTS: dict[str, Example] = {
             "max_tokens": 100,
         },
     },
+    "tools": {
+        "summary": "A question with a tool that the model may call",
+        "value": {
+            "message": "Do I need a coat in Oslo today?",
+            "tools": [
+                {
+                    "name": "get_weather",
+                    "description": "Tells the weather of a city",
+                    "input_schema": {
+                        "type": "object",
+                        "properties": {"city": {"type": "string"}},
+                        "required": ["city"],
+                    },
+                }
+            ],
+        },
+    },
 }
 _USAGE: Example = {
     "promptTokens": 9,
@@ -77,7 +94,7 @@ MODELS: Example = {"provider": "openai", "models": ["gpt-4o", "gpt-4o-mini"], "d
 CONFIG: Example = {"provider": "openai", "defaultModel": "gpt-4o", "temperature": 0.7, "maxTokens": 1000}
 PROBLEM: Example = {
     "type": "about:blank",
-    "title": "Unprocessable Content",
+    "title": "Unprocessable Entity",
     "status": 422,
     "detail": "temperature: must be a number from 0 to 2",
     "reason": "INVALID_REQUEST",

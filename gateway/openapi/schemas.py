@@ -11,7 +11,14 @@ from pydantic.json_schema import JsonSchemaMode
 from typing_extensions import TypedDict
 
 from gateway.problems import ProblemDocument
-from llm_relay.documents import FinishDocument, HealthDocument, PromptDocument, StreamErrorDocument, body_schema
+from llm_relay.documents import (
+    DELTA_DOCUMENTS,
+    FinishDocument,
+    HealthDocument,
+    PromptDocument,
+    StreamErrorDocument,
+    body_schema,
+)
 
 _REF = "#/components/schemas/{model}"
 
@@ -29,7 +36,14 @@ class DeltaDocument(TypedDict):
 
 
 # FastAPI adds the shapes of response models by itself. These stand in events, problems and bodies that it does not see.
-_OTHERS: tuple[type[Any], ...] = (DeltaDocument, FinishDocument, HealthDocument, ProblemDocument, StreamErrorDocument)
+_OTHERS: tuple[type[Any], ...] = (
+    DeltaDocument,
+    *DELTA_DOCUMENTS.values(),
+    FinishDocument,
+    HealthDocument,
+    ProblemDocument,
+    StreamErrorDocument,
+)
 
 
 def reference(document: type[Any]) -> dict[str, str]:
