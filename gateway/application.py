@@ -19,6 +19,10 @@ from gateway.error_middleware import ErrorMiddleware
 from gateway.exception_handlers import HANDLERS
 from gateway.guards import Guard
 from gateway.host_check import HostCheck
+from gateway.openai.description import TAG_DESCRIPTION
+from gateway.openai.description import schemas as openai_schemas
+from gateway.openai.error_shape import OpenAIErrorShape
+from gateway.openai.routes import router as openai_router
 from gateway.openapi.document import TAGS, describing
 from gateway.request_ids import IDEMPOTENCY_HEADER, REQUEST_ID_HEADER
 from gateway.request_parsing import BodyLimits
@@ -60,7 +64,7 @@ def create_app(
         title="Relay gateway",
         summary="Language-model calls over HTTP; Server B answers them.",
         version=VERSION,
-        openapi_tags=TAGS,
+        openapi_tags=[*TAGS, TAG_DESCRIPTION],
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -68,10 +72,10 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},
         middleware=_middleware(settings, log),
         exception_handlers=HANDLERS,
-        routes=[*router.routes, *docs_router.routes],
+        routes=[*router.routes, *openai_router.routes, *docs_router.routes],
     )
     app.mount("/docs/assets", create_assets())
-    app.openapi = describing(app)  # type: ignore[method-assign]  # as FastAPI's guide has it
+    app.openapi = describing(app, openai_schemas())  # type: ignore[method-assign]  # as FastAPI's guide has it
     return app
 
 
@@ -79,6 +83,7 @@ def _middleware(settings: GatewaySettings, log: GatheredLog) -> list[Middleware]
     """Lists what stands around a request, outermost first. None of it hides that a client goes away."""
     return [
         Middleware(AccessLog, log=log),
+        Middleware(OpenAIErrorShape),
         Middleware(HostCheck, allowed=settings.allowed_hosts),
         *_cors(settings.origins),
         Middleware(ErrorMiddleware),

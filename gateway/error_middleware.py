@@ -8,7 +8,7 @@ import logging
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.disconnect_watcher import ClientGone
-from gateway.problems import problem_response
+from gateway.error_responses import error_response
 from llm_relay.errors import Draining, Internal, RelayError
 from llm_relay.program.unexpected import class_and_place
 
@@ -37,7 +37,7 @@ class ErrorMiddleware:
 
         error = await self._failure(scope, receive, send_noting)
         if error is not None and not begun:
-            await problem_response(error, scope["state"]["request_id"])(scope, receive, send)
+            await error_response(scope, error)(scope, receive, send)
 
     async def _failure(self, scope: Scope, receive: Receive, send: Send) -> RelayError | None:
         """Runs the application and returns the failure that the caller is to be told, or None."""

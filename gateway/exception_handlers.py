@@ -10,7 +10,7 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from gateway.problems import problem_response
+from gateway.error_responses import error_response
 from llm_relay.errors import (
     DeadlineExceeded,
     InvalidRequest,
@@ -33,7 +33,7 @@ _HTTP_ERRORS: dict[int, RelayError] = {
 async def http_problem(request: Request, error: HTTPException) -> Response:
     """Answers what FastAPI's router or request parsing refuses by an HTTP status of its own."""
     told = _HTTP_ERRORS.get(error.status_code, InvalidRequest())
-    response = problem_response(told, request.state.request_id, status=error.status_code)
+    response = error_response(request.scope, told, status=error.status_code)
     response.headers.update(error.headers or {})
     if "GET" in response.headers.get("Allow", ""):
         response.headers["Allow"] += ", HEAD"
@@ -43,12 +43,12 @@ async def http_problem(request: Request, error: HTTPException) -> Response:
 async def validation_problem(request: Request, error: RequestValidationError) -> Response:
     """Answers a path parameter or header with a bad value."""
     violations = (Violation(str(detail["loc"][-1]), str(detail["msg"])) for detail in error.errors())
-    return problem_response(InvalidRequest.of(*violations), request.state.request_id)
+    return error_response(request.scope, InvalidRequest.of(*violations))
 
 
 async def refused_token_problem(request: Request, error: Unauthenticated) -> Response:
     """Answers where Server B refuses the gateway's own token: the caller can do nothing about that."""
-    return problem_response(refused_token(error), request.state.request_id, status=502)
+    return error_response(request.scope, refused_token(error), status=502)
 
 
 def refused_token(error: Unauthenticated) -> ServerBUnavailable:

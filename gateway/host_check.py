@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.problems import problem_response
+from gateway.error_responses import error_response
 from llm_relay.addresses import is_loopback_host
 from llm_relay.errors import InvalidRequest, PermissionDenied, RelayError, Violation
 
@@ -36,7 +36,7 @@ class HostCheck:
             await self._app(scope, receive, send)
             return
         error, status = fault
-        await problem_response(error, scope["state"]["request_id"], status=status)(scope, receive, send)
+        await error_response(scope, error, status=status)(scope, receive, send)
 
     def _fault(self, scope: Scope) -> tuple[RelayError, int] | None:
         hosts = [value for name, value in scope["headers"] if name == b"host"]

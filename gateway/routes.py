@@ -12,6 +12,7 @@ from starlette.responses import Response
 from gateway.dependencies import PromptCall, backend_of, caller_of, lookup
 from gateway.disconnect_watcher import while_client_stays
 from gateway.exception_handlers import refused_token
+from gateway.model_list import ModelListDocument, model_documents
 from gateway.openapi import examples, requests
 from gateway.openapi.document import CALLS, SERVER
 from gateway.openapi.responses import (
@@ -29,7 +30,6 @@ from llm_relay.documents import (
     AnswerDocument,
     ConfigDocument,
     HealthDocument,
-    ModelsDocument,
     answer_document,
     config_document,
     health_document,
@@ -123,7 +123,7 @@ async def health(request: Request) -> Response:
     "/models",
     tags=[SERVER],
     summary="List the models that can be asked for",
-    response_model=ModelsDocument,
+    response_model=ModelListDocument,
     responses=json_responses(examples.MODELS, *OF_SERVER_B, *OF_A_PROVIDER),
     openapi_extra=requests.LOOKUP,
 )
@@ -131,7 +131,7 @@ async def models(request: Request) -> Response:
     """Asks the provider for its models."""
     async with lookup(request) as client:
         listed = await client.list_models(on_behalf_of=caller_of(request))
-    return _json(models_document(listed))
+    return _json({**models_document(listed), "object": "list", "data": model_documents(listed)})
 
 
 @router.get(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -18,15 +18,18 @@ TAGS = [
 ]
 
 
-def describing(app: FastAPI) -> Callable[[], dict[str, Any]]:
-    """Returns what is to be the application's `openapi`, as FastAPI's guide has it under "Extending OpenAPI"."""
+def describing(app: FastAPI, schemas: Mapping[str, Any]) -> Callable[[], dict[str, Any]]:
+    """Returns what is to be the application's `openapi`, as FastAPI's guide has it under "Extending OpenAPI".
+
+    `schemas` are shapes of other interfaces, by name.
+    """
     describe = app.openapi
 
     @functools.cache
     def openapi() -> dict[str, Any]:
         document = describe()
         components = document.setdefault("components", {})
-        components["schemas"] = dict(sorted({**other_schemas(), **components.get("schemas", {})}.items()))
+        components["schemas"] = dict(sorted({**other_schemas(), **schemas, **components.get("schemas", {})}.items()))
         components["securitySchemes"] = SECURITY_SCHEMES
         return document
 

@@ -90,7 +90,13 @@ UNHEALTHY: Example = {
     "timestamp": "2026-11-22T12:00:00.000Z",
     "error": "Server B cannot be reached",
 }
-MODELS: Example = {"provider": "openai", "models": ["gpt-4o", "gpt-4o-mini"], "default": "gpt-4o"}
+MODELS: Example = {
+    "provider": "openai",
+    "models": ["gpt-4o"],
+    "default": "gpt-4o",
+    "object": "list",
+    "data": [{"id": "gpt-4o", "object": "model", "created": 0, "owned_by": "openai"}],
+}
 CONFIG: Example = {"provider": "openai", "defaultModel": "gpt-4o", "temperature": 0.7, "maxTokens": 1000}
 PROBLEM: Example = {
     "type": "about:blank",

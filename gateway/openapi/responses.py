@@ -30,7 +30,7 @@ OF_A_PROVIDER: ErrorTypes = (
 )
 OF_A_CALL: ErrorTypes = (*OF_SERVER_B, *OF_A_PROVIDER, errors.TooLarge, errors.RateLimited, errors.Overloaded)
 
-_ID_HEADER = {
+ID_HEADER = {
     REQUEST_ID_HEADER: {
         "description": "The request's id in logs: the client's own, or one that the gateway made",
         "schema": {"type": "string", "pattern": f"^{REQUEST_ID_PATTERN}$"},
@@ -65,13 +65,13 @@ def health_responses() -> Responses:
     away = {"application/json": {"schema": reference(HealthDocument), "example": examples.UNHEALTHY}}
     return {
         200: _success(content),
-        503: {"description": "Server B does not answer", "headers": _ID_HEADER, "content": away},
+        503: {"description": "Server B does not answer", "headers": ID_HEADER, "content": away},
         **_problems(OF_ANY_REQUEST),
     }
 
 
 def _success(content: dict[str, Any]) -> dict[str, Any]:
-    return {"description": "The answer", "headers": _ID_HEADER, "content": content}
+    return {"description": "The answer", "headers": ID_HEADER, "content": content}
 
 
 def _problems(error_types: ErrorTypes) -> Responses:
@@ -93,6 +93,6 @@ def _problem(status: int, lines: list[str]) -> dict[str, Any]:
         content["example"] = examples.PROBLEM
     return {
         "description": "\n\n".join(lines),
-        "headers": {**_ID_HEADER, **_OWN_HEADERS.get(status, {})},
+        "headers": {**ID_HEADER, **_OWN_HEADERS.get(status, {})},
         "content": {PROBLEM_JSON: content},
     }

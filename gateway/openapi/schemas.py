@@ -20,7 +20,7 @@ from llm_relay.documents import (
     body_schema,
 )
 
-_REF = "#/components/schemas/{model}"
+REFERENCE = "#/components/schemas/{model}"
 
 
 class FoundDocument(TypedDict):
@@ -48,7 +48,7 @@ _OTHERS: tuple[type[Any], ...] = (
 
 def reference(document: type[Any]) -> dict[str, str]:
     """Returns the reference to a shape."""
-    return {"$ref": _REF.format(model=document.__name__)}
+    return {"$ref": REFERENCE.format(model=document.__name__)}
 
 
 def other_schemas() -> dict[str, Any]:
@@ -56,5 +56,5 @@ def other_schemas() -> dict[str, Any]:
     shapes: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = [
         (shape.__name__, "serialization", TypeAdapter(shape)) for shape in _OTHERS
     ]
-    _, definitions = TypeAdapter.json_schemas(shapes, ref_template=_REF)
+    _, definitions = TypeAdapter.json_schemas(shapes, ref_template=REFERENCE)
     return {**definitions["$defs"], PromptDocument.__name__: body_schema(PromptDocument)}

@@ -29,19 +29,19 @@ def max_body_bytes(max_message_bytes: int) -> int:
     return max_message_bytes * 4 // 3 + ENVELOPE_BYTES
 
 
-def parse_json(body: bytes | bytearray) -> object:
+def parse_json(body: bytes | bytearray, *, keeps_raw: bool = True) -> object:
     """Parses JSON in UTF-8, with or without a byte order mark.
 
     Raises InvalidRequest if it is malformed, in another encoding, nested too deeply, has more than MAX_VALUES values,
     or names a member twice.
     NaN, infinities and lone surrogates pass: whoever checks the fields can name the field that has one.
-    The values of RAW_MEMBERS are RawJson.
+    The values of RAW_MEMBERS are RawJson, unless `keeps_raw` is False.
     """
     if has_more_values(body, MAX_VALUES):
         raise _refusal(f"has more than {MAX_VALUES} values")
     text = _decoded(body)
     try:
-        return _decoder(text).decode(text)
+        return (_decoder(text) if keeps_raw else _DECODER).decode(text)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise _refusal(f"is not valid JSON at {place}") from error

@@ -1,0 +1,103 @@
+"""A request to OpenAI's interface, read as a call of Server B."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from fastapi import Request
+from pydantic import ValidationError
+
+from gateway.deadlines import deadline_of
+from gateway.dependencies import Call, backend_of, caller_of
+from gateway.openai.chat_body import ChatBody
+from gateway.openai.chat_prompt import chat_prompt
+from gateway.openai.errors import BadParam
+from gateway.openai.params import Asked, place_of, told_ignored
+from gateway.openai.refusals import refuse_unsupported
+from gateway.openai.responses_body import ResponsesBody
+from gateway.openai.responses_prompt import refuse_stateful, responses_prompt
+from gateway.openai.shapes import Shape
+from gateway.request_ids import call_id, use_call_id
+from gateway.request_parsing import parsed, read_body
+from llm_relay.documents import parse_json
+
+B = TypeVar("B", bound=Shape)
+
+
+class OpenAICall(NamedTuple, Generic[B]):
+    """A call, not begun, and what its answer needs to know of the request."""
+
+    call: Call
+    body: B
+    created: float
+    """The call's start in Unix seconds."""
+    headers: Mapping[str, str]
+    """Of the answer, whole or streamed."""
+
+
+async def read_chat_call(request: Request) -> OpenAICall[ChatBody]:
+    """Reads a chat completion's body. Raises BadParam, and what read_body raises."""
+    return await _read_call(request, _parsed_chat)
+
+
+async def read_responses_call(request: Request) -> OpenAICall[ResponsesBody]:
+    """Reads a response's body. Raises BadParam, and what read_body raises."""
+    return await _read_call(request, _parsed_response)
+
+
+def _parsed_chat(document: Mapping[str, Any], request_id: str) -> tuple[ChatBody, Asked]:
+    refuse_unsupported(document)
+    body = _validated(ChatBody, document)
+    return body, chat_prompt(body, request_id)
+
+
+def _parsed_response(document: Mapping[str, Any], request_id: str) -> tuple[ResponsesBody, Asked]:
+    refuse_stateful(document)
+    body = _validated(ResponsesBody, document)
+    return body, responses_prompt(body, request_id)
+
+
+async def _read_call(request: Request, parse: Callable[[Mapping[str, Any], str], tuple[B, Asked]]) -> OpenAICall[B]:
+    created = time.time()
+    backend = backend_of(request)
+    deadline = deadline_of(request, backend.timeout_s)
+    request_id = call_id(request)
+    raw = await read_body(request, deadline=deadline, limits=backend.limits)
+    body, asked = await parsed(raw, lambda: parse(_document(raw), request_id))
+    use_call_id(request, request_id)
+    call = Call(
+        client=backend.client,
+        prompt=asked.prompt,
+        timeout_s=deadline - asyncio.get_running_loop().time(),
+        caller=caller_of(request),
+    )
+    ignored = told_ignored(asked.ignored)
+    headers = {"x-relay-origin": "provider"}
+    if ignored:
+        headers["x-relay-ignored"] = ignored
+    return OpenAICall(call, body, created, headers)
+
+
+def _document(raw: bytearray) -> Mapping[str, Any]:
+    document = parse_json(raw, keeps_raw=False)
+    if not isinstance(document, dict):
+        raise BadParam("", "the body must be a JSON object")
+    return document
+
+
+def _validated(shape: type[B], document: Mapping[str, Any]) -> B:
+    try:
+        return shape.model_validate(document)
+    except ValidationError as error:
+        # Of the forms that a value may have, the one that fits best is told.
+        first, *more = sorted(
+            error.errors(include_url=False, include_input=False, include_context=False),
+            key=lambda one: len(one["loc"]),
+            reverse=True,
+        )
+        param = place_of(first["loc"])
+        text = f"{param}: {first['msg']}"
+        raise BadParam(param, f"{text} (and {len(more)} more)" if more else text) from None

@@ -1,0 +1,132 @@
+"""A chat completion's body, read as a Prompt, and what of it has no effect."""
+
+from __future__ import annotations
+
+from gateway.openai.chat_body import ChatBody, ChatResponseFormat, ChatTool, NamedToolChoice
+from gateway.openai.chat_messages import said_in
+from gateway.openai.conversation import conversation
+from gateway.openai.errors import BadParam
+from gateway.openai.json_text import json_text
+from gateway.openai.money import nano_usd
+from gateway.openai.params import Asked, in_openai_terms
+from gateway.openai.refusals import ACCEPTED_AND_REFUSED
+from gateway.openai.shapes import unknown_names
+from llm_relay.errors import InvalidRequest
+from llm_relay.messages import (
+    Options,
+    Prompt,
+    ResponseFormat,
+    ResponseKind,
+    Sampling,
+    Thinking,
+    Tool,
+    ToolChoice,
+    ToolChoiceMode,
+)
+
+_FOR_OPENAI = ("verbosity", "prompt_cache_key", "prompt_cache_retention", "logit_bias")
+"""Members that only OpenAI's own endpoint takes."""
+
+
+def chat_prompt(body: ChatBody, request_id: str) -> Asked:
+    """Makes the prompt of a body. Raises BadParam, naming the member, where it is not valid."""
+    said = conversation(said_in(body.messages), "messages")
+    try:
+        prompt = Prompt(
+            message=said.message,
+            parts=said.parts,
+            context=said.context,
+            history=tuple(said.history),
+            model=body.model,
+            temperature=body.temperature,
+            max_tokens=body.max_completion_tokens if body.max_completion_tokens is not None else body.max_tokens,
+            request_id=request_id,
+            options=_options(body),
+        )
+    except InvalidRequest as error:
+        raise in_openai_terms(error, said, _names(body)) from error
+    ignored = (name for name in unknown_names(body) if name not in ACCEPTED_AND_REFUSED)
+    return Asked(prompt, tuple(dict.fromkeys(ignored)))
+
+
+_NAMES = {
+    "context": "messages",
+    "tools": "tools[{}].function.{}",
+    "options.thinking": "reasoning_effort",
+    "options.response_format.name": "response_format.json_schema.name",
+    "options.response_format.schema_json": "response_format.json_schema.schema",
+    "options.tool_choice.name": "tool_choice.function.name",
+}
+"""The prompt's fields that a chat completion knows by names of its own."""
+
+
+def _names(body: ChatBody) -> dict[str, str]:
+    return {**_NAMES, "max_tokens": "max_tokens" if body.max_completion_tokens is None else "max_completion_tokens"}
+
+
+def _options(body: ChatBody) -> Options:
+    return Options(
+        tools=tuple(map(_tool, body.tools or ())),
+        tool_choice=_tool_choice(body),
+        response_format=_response_format(body.response_format),
+        sampling=_sampling(body),
+        thinking=Thinking(effort=body.reasoning_effort) if body.reasoning_effort else None,
+        tags=body.metadata or {},
+        provider_options=_provider_options(body),
+        service_tier=body.service_tier or "",
+        max_cost_nano_usd=None if body.max_cost_usd is None else nano_usd(body.max_cost_usd),
+        end_user=body.safety_identifier or body.user or "",
+    )
+
+
+def _tool(tool: ChatTool) -> Tool:
+    function = tool.function
+    schema = function.parameters if function.parameters is not None else {"type": "object", "properties": {}}
+    return Tool(
+        name=function.name,
+        description=function.description or "",
+        input_schema_json=json_text(schema, "tools"),
+        strict=function.strict,
+    )
+
+
+def _tool_choice(body: ChatBody) -> ToolChoice | None:
+    parallel = body.parallel_tool_calls
+    if isinstance(body.tool_choice, NamedToolChoice):
+        return ToolChoice(name=body.tool_choice.function.name, parallel=parallel)
+    if body.tool_choice is None and parallel is None:
+        return None
+    return ToolChoice(mode=ToolChoiceMode(body.tool_choice or "auto"), parallel=parallel)
+
+
+def _response_format(wanted: ChatResponseFormat | None) -> ResponseFormat | None:
+    if wanted is None or wanted.type == "text":
+        return None
+    if wanted.type == "json_object":
+        return ResponseFormat(kind=ResponseKind.JSON)
+    if wanted.json_schema is None:
+        raise BadParam("response_format.json_schema", "response_format.json_schema: is required with json_schema")
+    schema = wanted.json_schema
+    return ResponseFormat(
+        kind=ResponseKind.JSON_SCHEMA,
+        name=schema.name,
+        schema_json=json_text(schema.schema_ if schema.schema_ is not None else {"type": "object"}, "response_format"),
+        strict=schema.strict,
+    )
+
+
+def _sampling(body: ChatBody) -> Sampling | None:
+    stop = (body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ())
+    sampling = Sampling(
+        top_p=body.top_p,
+        stop=stop,
+        seed=body.seed,
+        frequency_penalty=body.frequency_penalty,
+        presence_penalty=body.presence_penalty,
+    )
+    return None if sampling == Sampling() else sampling
+
+
+def _provider_options(body: ChatBody) -> dict[str, str]:
+    members = {name: value for name in _FOR_OPENAI if (value := getattr(body, name)) not in (None, {})}
+    return {"openai": json_text(members, "logit_bias")} if members else {}

@@ -1,0 +1,82 @@
+"""What a request says, in the prompt's terms: system text, earlier turns, and what the user says now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from gateway.openai.errors import BadParam
+from llm_relay.messages import Part, Role, TextPart, ToolResult, Turn
+
+
+class Said(NamedTuple):
+    """One message or item of a request."""
+
+    place: str
+    """Where it is, as OpenAI's clients know it: `messages[2]`, `input[2]`."""
+    role: Role
+    parts: Sequence[Part]
+
+
+@dataclass(slots=True)
+class Conversation:
+    """A request's conversation."""
+
+    context: str | None = None
+    history: list[Turn] = field(default_factory=list)
+    message: str = ""
+    parts: tuple[Part, ...] = ()
+    places: list[str] = field(default_factory=list)
+    """Where each turn of the history begins in the request."""
+    now_place: str = ""
+    """Where what is said now begins."""
+
+
+def conversation(said: Iterable[Said], whole_place: str) -> Conversation:
+    """Reads what was said. Raises BadParam, on `whole_place`, unless a user or a tool spoke last."""
+    turns = _joined(said)
+    found = Conversation()
+    if turns and turns[0].role is Role.SYSTEM:
+        found.context = "".join(part.text for part in turns.pop(0).parts if isinstance(part, TextPart))
+    if not turns or turns[-1].role is not Role.USER:
+        raise BadParam(whole_place, f"{whole_place}: the last one must be of the user or of a tool")
+    now = turns.pop()
+    found.now_place = now.place
+    turn = _turn(now)
+    found.message, found.parts = turn.text, turn.parts
+    found.history = [_turn(one) for one in turns]
+    found.places = [one.place for one in turns]
+    return found
+
+
+def _joined(said: Iterable[Said]) -> list[Said]:
+    """Joins what is one turn: all that the model said in a row; tool results and what the user says then."""
+    turns: list[Said] = []
+    for one in said:
+        if not one.parts and one.role is not Role.USER:  # it says nothing
+            continue
+        last = turns[-1] if turns else None
+        if last and last.role is one.role and (one.role is Role.ASSISTANT or _has_results(last)):
+            turns[-1] = last._replace(parts=[*last.parts, *one.parts])
+        else:
+            turns.append(one)
+    return turns
+
+
+def _has_results(said: Said) -> bool:
+    return any(isinstance(part, ToolResult) for part in said.parts)
+
+
+def _turn(said: Said) -> Turn:
+    """Makes a turn; one of plain text has no parts."""
+    parts = tuple(part for part in said.parts if not (isinstance(part, TextPart) and not part.text))
+    match parts:
+        case ():
+            return Turn(role=said.role)
+        case (TextPart(text=text),):
+            return Turn(role=said.role, text=text)
+        case _ if said.role is Role.SYSTEM:
+            return Turn(role=said.role, text="".join(part.text for part in parts if isinstance(part, TextPart)))
+        case _:
+            return Turn(role=said.role, parts=parts)

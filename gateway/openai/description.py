@@ -1,0 +1,59 @@
+"""OpenAI's interface in the OpenAPI document: bodies, answers and errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from gateway.openai.answer_shapes import OpenAIErrorDocument
+from gateway.openai.chat_body import ChatBody
+from gateway.openai.responses_body import ResponsesBody
+from gateway.openapi.requests import PROMPT
+from gateway.openapi.responses import ID_HEADER
+from gateway.openapi.schemas import REFERENCE, reference
+
+TAG = "OpenAI"
+TAG_DESCRIPTION = {
+    "name": TAG,
+    "description": "OpenAI's own interface: point any client at `/v1`, with the relay's token as its key.",
+}
+_STATUSES = {
+    400: "The request is not valid, or asks for what is not supported; `param` names the member",
+    401: "No or wrong token",
+    403: "The caller may not do this",
+    404: "No such model",
+    413: "The request is too large",
+    429: "A limit of the provider",
+    500: "An error of the relay",
+    502: "The provider's answer cannot be used, or the provider refuses the relay",
+    503: "The provider or the relay cannot answer now; `retry-after` says when to try again",
+    504: "The time given is over",
+}
+
+
+def _responses() -> dict[int | str, dict[str, Any]]:
+    content = {"application/json": {"schema": reference(OpenAIErrorDocument)}}
+    described: dict[int | str, dict[str, Any]] = {
+        status: {"description": text, "headers": ID_HEADER, "content": content} for status, text in _STATUSES.items()
+    }
+    return {200: {"description": "The answer", "headers": ID_HEADER}, **described}
+
+
+RESPONSES = _responses()
+"""The answers of every route; the good one's shape is the route's response_model."""
+
+
+def described_body(body: type[Any]) -> dict[str, Any]:
+    """Returns what FastAPI cannot see of a route that reads its body itself."""
+    content = {"application/json": {"schema": reference(body)}}
+    return {**PROMPT, "requestBody": {"required": True, "content": content}}
+
+
+def schemas() -> dict[str, Any]:
+    """Returns the shapes of bodies and errors by name."""
+    adapters = [(shape.__name__, "validation", TypeAdapter(shape)) for shape in (ChatBody, ResponsesBody)]
+    errors = (OpenAIErrorDocument.__name__, "serialization", TypeAdapter(OpenAIErrorDocument))
+    _, definitions = TypeAdapter.json_schemas([*adapters, errors], ref_template=REFERENCE)  # type: ignore[list-item]
+    found: dict[str, Any] = definitions["$defs"]
+    return found

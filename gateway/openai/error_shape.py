@@ -1,0 +1,21 @@
+"""ASGI middleware: the errors of OpenAI's paths have OpenAI's shape, whoever raises them."""
+
+from __future__ import annotations
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway.error_responses import use_writer
+from gateway.openai.errors import openai_error_response
+from gateway.openai.paths import is_openai_path
+
+
+class OpenAIErrorShape:
+    """Chooses how the errors of a request are told, before anything can refuse it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and is_openai_path(scope["path"].removeprefix(scope.get("root_path", ""))):
+            use_writer(scope, openai_error_response)
+        await self._app(scope, receive, send)

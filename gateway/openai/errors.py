@@ -1,0 +1,109 @@
+"""Errors in OpenAI's shape: the status, the type and the code of each reason."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+from gateway.problems import NO_STORE
+from llm_relay.errors import InvalidRequest, RelayError
+
+
+class BadParam(InvalidRequest):
+    """A member of the request is bad; `param` names it as OpenAI's clients know it."""
+
+    def __init__(self, param: str, message: str) -> None:
+        super().__init__(message)
+        self.param = param
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How a reason is told."""
+
+    status: int
+    type: str
+    code: str | None = None
+    """None: the reason itself."""
+
+
+_INVALID = "invalid_request_error"
+_SERVER = "server_error"
+_BY_REASON: Mapping[str, Told] = {
+    "INVALID_REQUEST": Told(400, _INVALID, "invalid_value"),
+    "PROVIDER_REJECTED": Told(400, _INVALID),
+    "UNSUPPORTED": Told(400, _INVALID),
+    "UNAUTHENTICATED": Told(401, _INVALID, "invalid_api_key"),
+    "PRICE_UNKNOWN": Told(402, _INVALID),
+    "PERMISSION_DENIED": Told(403, _INVALID),
+    "UNKNOWN_MODEL": Told(404, _INVALID, "model_not_found"),
+    "TOO_LARGE": Told(413, _INVALID),
+    "BUDGET_EXCEEDED": Told(429, "insufficient_quota", "insufficient_quota"),
+    "RATE_LIMITED": Told(429, "rate_limit_error", "rate_limit_exceeded"),
+    "PROVIDER_RATE_LIMITED": Told(429, "rate_limit_error", "rate_limit_exceeded"),
+    "OVERLOADED": Told(503, _SERVER),
+    "DRAINING": Told(503, _SERVER),
+    "LEDGER_UNAVAILABLE": Told(503, _SERVER),
+    "SERVER_B_UNAVAILABLE": Told(503, _SERVER),
+    "PROVIDER_UNAVAILABLE": Told(503, _SERVER),
+    "PROVIDER_AUTH": Told(502, _SERVER),
+    "PROVIDER_PROTOCOL": Told(502, _SERVER),
+    "DEADLINE_EXCEEDED": Told(504, _SERVER),
+    "CANCELLED": Told(499, _SERVER),
+    "INTERNAL": Told(500, _SERVER),
+}
+_FROM_PROVIDER = frozenset(
+    (
+        "PROVIDER_REJECTED",
+        "PROVIDER_RATE_LIMITED",
+        "PROVIDER_UNAVAILABLE",
+        "PROVIDER_AUTH",
+        "PROVIDER_PROTOCOL",
+        "UNKNOWN_MODEL",
+    )
+)
+UNAUTHORIZED = 401
+_RETRIED = frozenset((429, 503))
+
+
+def error_body(error: RelayError) -> dict[str, Any]:
+    """Returns the body of an error, as OpenAI's clients read it."""
+    told = _told(error)
+    param = error.param if isinstance(error, BadParam) else None
+    return {"error": {"message": error.message, "type": told.type, "param": param, "code": told.code or error.reason}}
+
+
+def openai_error_response(error: RelayError, request_id: str, *, status: int | None = None) -> Response:  # noqa: ARG001 - as ErrorWriter has it
+    """Makes the response of a failure that comes before any of the answer; `status` None: the one of the reason."""
+    return Response(
+        orjson.dumps(error_body(error)), status or _told(error).status, error_headers(error), "application/json"
+    )
+
+
+def error_headers(error: RelayError) -> dict[str, str]:
+    """Returns the headers that tell a client whose failure it is, and whether and when to try again."""
+    headers = {
+        "x-should-retry": "true" if _should_retry(error) else "false",
+        "x-relay-origin": "provider" if error.reason in _FROM_PROVIDER else "relay",
+        "Cache-Control": NO_STORE,
+    }
+    if _told(error).status == UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    if error.retry_after_s is not None:
+        headers["retry-after"] = str(math.ceil(error.retry_after_s))
+        headers["retry-after-ms"] = str(math.ceil(error.retry_after_s * 1000))
+    return headers
+
+
+def _should_retry(error: RelayError) -> bool:
+    told = _told(error)
+    return told.status in _RETRIED and told.code != "insufficient_quota" and not error.may_have_worked
+
+
+def _told(error: RelayError) -> Told:
+    return _BY_REASON.get(error.reason, _BY_REASON["INTERNAL"])

@@ -1,0 +1,11 @@
+"""Which paths are OpenAI's interface: their errors have OpenAI's shape."""
+
+from __future__ import annotations
+
+PREFIX = "/v1"
+_BARE = ("/chat/completions", "/responses")
+
+
+def is_openai_path(path: str) -> bool:
+    """Tells whether a request to this path comes from a client of OpenAI's interface."""
+    return path == PREFIX or path.startswith((f"{PREFIX}/", *_BARE))

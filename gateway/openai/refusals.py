@@ -1,0 +1,46 @@
+"""What a request may not ask: ignoring it would change what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gateway.openai.errors import BadParam
+
+
+def _is_set(value: Any) -> bool:
+    return value not in (None, False, [], {}, 0)
+
+
+_REFUSED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "n": (lambda value: value not in (None, 1), "must be 1: the relay asks for one answer"),
+    "logprobs": (_is_set, "is not supported: providers' log probabilities are not passed on"),
+    "top_logprobs": (_is_set, "is not supported: providers' log probabilities are not passed on"),
+    "audio": (_is_set, "is not supported: the relay carries no audio"),
+    "modalities": (lambda value: value not in (None, [], ["text"]), 'must be ["text"]'),
+    "web_search_options": (lambda value: value is not None, "is not supported"),
+    "functions": (_is_set, "is not supported: use tools"),
+    "function_call": (_is_set, "is not supported: use tool_choice"),
+}
+"""By member: whether a value is refused, and why."""
+
+
+def refuse_unsupported(body: Mapping[str, Any]) -> None:
+    """Raises BadParam for the first member whose value the relay refuses."""
+    for name, (is_refused, why) in _REFUSED.items():
+        if is_refused(body.get(name)):
+            raise BadParam(name, f"{name}: {why}")
+    for index, tool in enumerate(_objects(body.get("tools"))):
+        if tool.get("type") != "function":
+            raise BadParam(f"tools[{index}].type", f"tools[{index}].type: must be function")
+    choice = body.get("tool_choice")
+    if isinstance(choice, Mapping) and choice.get("type") != "function":
+        raise BadParam("tool_choice", "tool_choice: must be none, auto, required or a function")
+
+
+def _objects(value: Any) -> list[Mapping[str, Any]]:
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+
+
+ACCEPTED_AND_REFUSED = frozenset(_REFUSED)
+"""Members that are checked here and, where they pass, have no effect to tell of."""

@@ -1,0 +1,142 @@
+"""A response's body, read as a Prompt, and what of it has no effect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.openai.conversation import conversation
+from gateway.openai.errors import BadParam
+from gateway.openai.json_text import json_text
+from gateway.openai.money import nano_usd
+from gateway.openai.params import Asked, in_openai_terms
+from gateway.openai.responses_body import ResponsesBody, ResponsesTool, ResponsesToolChoice, TextFormat
+from gateway.openai.responses_items import said_in
+from gateway.openai.shapes import unknown_names
+from llm_relay.errors import InvalidRequest
+from llm_relay.messages import (
+    Options,
+    Prompt,
+    ResponseFormat,
+    ResponseKind,
+    Sampling,
+    Thinking,
+    Tool,
+    ToolChoice,
+    ToolChoiceMode,
+)
+
+_STATEFUL = {
+    "previous_response_id": "is not supported: nothing is stored, so send the conversation in input",
+    "conversation": "is not supported: nothing is stored, so send the conversation in input",
+    "prompt": "is not supported: nothing is stored",
+}
+_NAMES = {
+    "context": "instructions",
+    "max_tokens": "max_output_tokens",
+    "tools": "tools[{}].{}",
+    "options.thinking": "reasoning.effort",
+    "options.thinking.effort": "reasoning.effort",
+    "options.response_format.name": "text.format.name",
+    "options.response_format.schema_json": "text.format.schema",
+    "options.tool_choice.name": "tool_choice.name",
+}
+"""The prompt's fields that a response knows by names of its own."""
+
+
+def refuse_stateful(body: Mapping[str, Any]) -> None:
+    """Raises BadParam where a request needs stored state, or a tool that the relay does not have."""
+    for name, why in _STATEFUL.items():
+        if body.get(name) is not None:
+            raise BadParam(name, f"{name}: {why}")
+    if body.get("background"):
+        raise BadParam("background", "background: is not supported: a call ends when its client leaves")
+    for index, item in enumerate(_objects(body.get("input"))):
+        if item.get("type") == "item_reference":
+            raise BadParam(f"input[{index}]", f"input[{index}]: item_reference is not supported: nothing is stored")
+    for index, tool in enumerate(_objects(body.get("tools"))):
+        if tool.get("type") != "function":
+            raise BadParam(f"tools[{index}].type", f"tools[{index}].type: must be function: the relay hosts no tools")
+
+
+def _objects(value: Any) -> list[Mapping[str, Any]]:
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+
+
+def responses_prompt(body: ResponsesBody, request_id: str) -> Asked:
+    """Makes the prompt of a body. Raises BadParam, naming the member, where it is not valid."""
+    said = conversation(said_in(body.instructions, body.input), "input")
+    try:
+        prompt = Prompt(
+            message=said.message,
+            parts=said.parts,
+            context=said.context,
+            history=tuple(said.history),
+            model=body.model,
+            temperature=body.temperature,
+            max_tokens=body.max_output_tokens,
+            request_id=request_id,
+            options=_options(body),
+        )
+    except InvalidRequest as error:
+        raise in_openai_terms(error, said, _NAMES) from error
+    stored = ("store",) if body.store else ()
+    return Asked(prompt, tuple(dict.fromkeys((*stored, *unknown_names(body)))))
+
+
+def _options(body: ResponsesBody) -> Options:
+    effort = body.reasoning.effort if body.reasoning else None
+    return Options(
+        tools=tuple(map(_tool, body.tools or ())),
+        tool_choice=_tool_choice(body),
+        response_format=_response_format(body.text.format if body.text else None),
+        sampling=None if body.top_p is None else Sampling(top_p=body.top_p),
+        thinking=Thinking(effort=effort) if effort else None,
+        tags=body.metadata or {},
+        provider_options=_provider_options(body),
+        service_tier=body.service_tier or "",
+        max_cost_nano_usd=None if body.max_cost_usd is None else nano_usd(body.max_cost_usd),
+        end_user=body.safety_identifier or body.user or "",
+    )
+
+
+def _tool(tool: ResponsesTool) -> Tool:
+    schema = tool.parameters if tool.parameters is not None else {"type": "object", "properties": {}}
+    return Tool(
+        name=tool.name,
+        description=tool.description or "",
+        input_schema_json=json_text(schema, "tools"),
+        strict=tool.strict,
+    )
+
+
+def _tool_choice(body: ResponsesBody) -> ToolChoice | None:
+    parallel = body.parallel_tool_calls
+    if isinstance(body.tool_choice, ResponsesToolChoice):
+        return ToolChoice(name=body.tool_choice.name, parallel=parallel)
+    if body.tool_choice is None and parallel is None:
+        return None
+    return ToolChoice(mode=ToolChoiceMode(body.tool_choice or "auto"), parallel=parallel)
+
+
+def _response_format(wanted: TextFormat | None) -> ResponseFormat | None:
+    if wanted is None or wanted.type == "text":
+        return None
+    if wanted.type == "json_object":
+        return ResponseFormat(kind=ResponseKind.JSON)
+    if wanted.schema_ is None:
+        raise BadParam("text.format.schema", "text.format.schema: is required with json_schema")
+    schema = json_text(wanted.schema_, "text.format.schema")
+    return ResponseFormat(
+        kind=ResponseKind.JSON_SCHEMA, name=wanted.name or "", schema_json=schema, strict=wanted.strict
+    )
+
+
+def _provider_options(body: ResponsesBody) -> dict[str, str]:
+    members = {
+        "verbosity": body.text.verbosity if body.text else None,
+        "prompt_cache_key": body.prompt_cache_key,
+        "prompt_cache_retention": body.prompt_cache_retention,
+    }
+    told = {name: value for name, value in members.items() if value is not None}
+    return {"openai": json_text(told, "text.verbosity")} if told else {}

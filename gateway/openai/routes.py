@@ -1,0 +1,111 @@
+"""The routes of OpenAI's interface, each with and without the prefix /v1."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends, Path, Request
+from starlette.responses import Response
+
+from gateway.dependencies import backend_of, caller_of, lookup
+from gateway.disconnect_watcher import while_client_stays
+from gateway.model_list import model_document, model_documents
+from gateway.openai.answer_shapes import ChatCompletion, ModelDocument, OpenAIModelList, ResponseDocument
+from gateway.openai.calls import OpenAICall, read_chat_call, read_responses_call
+from gateway.openai.chat_answer import completion_document
+from gateway.openai.chat_body import ChatBody
+from gateway.openai.chat_stream import ChatLines
+from gateway.openai.description import RESPONSES, TAG, described_body
+from gateway.openai.responses_answer import response_document
+from gateway.openai.responses_body import ResponsesBody
+from gateway.openai.responses_stream import ResponseLines
+from gateway.openapi.requests import LOOKUP
+from gateway.problems import NO_STORE
+from gateway.streaming import EventStream
+from llm_relay.errors import UnknownModel
+
+router = APIRouter(tags=[TAG])
+
+
+@router.post(
+    "/v1/chat/completions",
+    summary="Create a chat completion",
+    response_model=ChatCompletion,
+    responses=RESPONSES,
+    openapi_extra=described_body(ChatBody),
+)
+@router.post("/chat/completions", include_in_schema=False)
+async def chat_completions(
+    request: Request, asked: Annotated[OpenAICall[ChatBody], Depends(read_chat_call)]
+) -> Response:
+    """Answers as OpenAI's chat completions do, whole or streamed. A client that leaves stops the call."""
+    body = asked.body
+    if body.stream:
+        include_usage = bool(body.stream_options and body.stream_options.include_usage)
+        lines = ChatLines(asked.call.prompt.request_id, int(asked.created), include_usage=include_usage)
+        return _stream(request, asked, lines)
+    async with while_client_stays(request.receive):
+        answer = await asked.call.process()
+    return _json(completion_document(answer, int(asked.created)), asked.headers)
+
+
+@router.post(
+    "/v1/responses",
+    summary="Create a response",
+    response_model=ResponseDocument,
+    responses=RESPONSES,
+    openapi_extra=described_body(ResponsesBody),
+)
+@router.post("/responses", include_in_schema=False)
+async def responses(
+    request: Request, asked: Annotated[OpenAICall[ResponsesBody], Depends(read_responses_call)]
+) -> Response:
+    """Answers as OpenAI's responses do, whole or streamed. Nothing is stored."""
+    if asked.body.stream:
+        return _stream(request, asked, ResponseLines(asked.body, asked.call.prompt.request_id, asked.created))
+    async with while_client_stays(request.receive):
+        answer = await asked.call.process()
+    return _json(response_document(answer, asked.body, asked.created), asked.headers)
+
+
+@router.get(
+    "/v1/models",
+    summary="List the models for OpenAI's clients",
+    name="openai_models",
+    response_model=OpenAIModelList,
+    responses=RESPONSES,
+    openapi_extra=LOOKUP,
+)
+async def openai_models(request: Request) -> Response:
+    """Lists the models that can be asked for."""
+    async with lookup(request) as client:
+        listed = await client.list_models(on_behalf_of=caller_of(request))
+    return _json({"object": "list", "data": model_documents(listed)}, {})
+
+
+@router.get(
+    "/v1/models/{model:path}",
+    summary="Retrieve a model",
+    response_model=ModelDocument,
+    responses={**RESPONSES, 422: RESPONSES[400]},  # else FastAPI describes an error of its own
+    openapi_extra=LOOKUP,
+)
+@router.get("/models/{model:path}", include_in_schema=False)
+async def model(request: Request, model: Annotated[str, Path(description="May contain / and :")]) -> Response:
+    """Tells whether a model can be asked for."""
+    async with lookup(request) as client:
+        listed = await client.list_models(on_behalf_of=caller_of(request))
+    if model not in (*listed.models, listed.default_model):
+        raise UnknownModel(f"The model '{model[:100]}' does not exist. GET /v1/models lists those that do")
+    return _json(model_document(model, listed.provider), {})
+
+
+def _stream(request: Request, asked: OpenAICall[Any], lines: Any) -> Response:
+    stream = EventStream(asked.call.stream_process(), lines, backend_of(request).pings)
+    stream.headers.update(asked.headers)
+    return stream
+
+
+def _json(document: object, headers: Any) -> Response:
+    return Response(orjson.dumps(document), 200, {"Cache-Control": NO_STORE, **headers}, "application/json")
