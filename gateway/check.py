@@ -11,16 +11,24 @@ from llm_relay.check.listening_findings import exposure_finding
 from llm_relay.check.report import check as check_settings
 from llm_relay.check.server_b_findings import server_b_findings
 
+SETTINGS = GatewaySettings
+
 
 async def check() -> int:
     """Writes what is right and what is not to stdout; returns the exit code."""
-    return await check_settings(GatewaySettings, findings)
+    return await check_settings(SETTINGS, findings)
 
 
 async def findings(settings: GatewaySettings) -> AsyncIterator[Finding]:
-    """Tells what is right with the gateway's settings, and what is not."""
-    yield exposure_finding(settings.http_host, "HTTP_HOST", settings, tls=settings.serves_tls)
-    for finding in http_tls_findings(settings):
+    """Tells what is right, and what is not, with the settings and with the Server B that they name."""
+    async for finding in own_findings(settings):
         yield finding
     async for finding in server_b_findings(settings.dial):
+        yield finding
+
+
+async def own_findings(settings: GatewaySettings) -> AsyncIterator[Finding]:
+    """Tells what is right, and what is not, with the settings alone."""
+    yield exposure_finding(settings.http_host, "HTTP_HOST", settings, tls=settings.serves_tls)
+    for finding in http_tls_findings(settings):
         yield finding

@@ -42,6 +42,11 @@ def ip_version(host: str) -> int | None:
         return None
 
 
+def near_host(host: str) -> str:
+    """Returns the host to connect to from this machine: a server that listens on every address is on loopback too."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+
+
 def shown_address(host: str, port: int) -> str:
     """Returns an address as it is written in a URL or a target."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -19,6 +19,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 STAMP = VENV / "installed"  # written last: an environment without it is not complete
+COMMAND = VENV / "bin" / "relay"
+# A shell script and a Python script at once, because a first line that names an interpreter may have no blanks.
+# -P: Python imports nothing from the folder of the command, nor from the one that it is started in.
+COMMAND_TEXT = """\
+#!/bin/sh
+'''exec' "{python}" -P "$0" "$@"
+' '''
+from llm_relay.cli.entry import main
+
+main()
+"""
 
 
 class InstallError(Exception):
@@ -72,6 +83,14 @@ def install(lock: str) -> None:
     (site_packages / "grpc_llm_relay.pth").write_text(f"{ROOT}\n", "utf-8")
 
 
+def write_command() -> None:
+    """Writes .venv/bin/relay, unless it is there already."""
+    text = COMMAND_TEXT.format(python=VENV / "bin" / "python")
+    if not COMMAND.exists() or COMMAND.read_text("utf-8") != text:
+        COMMAND.write_text(text, "utf-8")
+        COMMAND.chmod(0o755)
+
+
 def bring_up_to_date(*, dev: bool) -> None:
     """Installs what is missing; starts anew when what is there came from another lock or Python."""
     locks = ["requirements.txt", "requirements-dev.txt"] if dev else ["requirements.txt"]
@@ -93,6 +112,7 @@ def main() -> int:
     try:
         with alone():
             bring_up_to_date(dev=arguments.dev)
+            write_command()
     except InstallError as error:
         print(f"scripts/install: {error}", file=sys.stderr)
         return 1

@@ -28,12 +28,11 @@ def main() -> None:
         from server_a.check import check
 
         sys.exit(run(check()))
-    transport = transport or value_of("MCP_TRANSPORT") or "stdio"
-    if transport == "stdio":
+    if (transport or value_of("MCP_TRANSPORT")) not in ("sse", "http"):
         leave_out_working_folder()
     settings = begin(ServerASettings, PROGRAM)
     try:
-        sys.exit(run(_serve(settings.model_copy(update={"mcp_transport": transport}))))
+        sys.exit(run(_serve(settings.model_copy(update={"mcp_transport": transport or settings.mcp_transport}))))
     except (SettingsError, ValueError) as error:
         exit_for_bad_settings(PROGRAM, error)
 

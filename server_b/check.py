@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from llm_relay.addresses import shown_address
+from llm_relay.addresses import near_host, shown_address
 from llm_relay.check import certificates
 from llm_relay.check.certificate_findings import certificate_finding, pair_finding
 from llm_relay.check.findings import Finding, failure, ok
@@ -24,15 +24,23 @@ from server_b.settings import ServerBSettings
 
 PATIENCE_S = 5.0
 _SETTING_OF_KEY = {"openai": "OPENAI_API_KEY", "bedrock": "AWS credentials"}
-_NEAR = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # a server on every address is asked over loopback
+
+
+SETTINGS = ServerBSettings
 
 
 async def check() -> int:
     """Writes what is right and what is not to stdout; returns the exit code."""
-    return await check_settings(ServerBSettings, findings)
+    return await check_settings(SETTINGS, own_findings)
 
 
-async def findings(settings: ServerBSettings) -> AsyncIterator[Finding]:
+def idle_address(settings: ServerBSettings) -> tuple[str, int] | None:
+    """Returns where Server B will listen; None if something does already, or nothing can."""
+    found = port_finding(settings.grpc_host, settings.grpc_port, "GRPC_HOST", "GRPC_PORT")
+    return (near_host(settings.grpc_host), settings.grpc_port) if found and found.ok else None
+
+
+async def own_findings(settings: ServerBSettings) -> AsyncIterator[Finding]:
     """Tells what is right with Server B's settings, and what is not."""
     yield exposure_finding(settings.grpc_host, "GRPC_HOST", settings, tls=bool(settings.tls_cert_file))
     tls = list(_tls_findings(settings))
@@ -80,8 +88,7 @@ async def _serves(settings: ServerBSettings) -> bool:
 
 
 def _open_channel(settings: ServerBSettings) -> grpc.aio.Channel:
-    host = settings.grpc_host.strip("[]")
-    target = shown_address(_NEAR.get(host, host), settings.grpc_port)
+    target = shown_address(near_host(settings.grpc_host), settings.grpc_port)
     options: list[tuple[str, str | int]] = [("grpc.enable_http_proxy", 0)]
     if not settings.tls_cert_file:
         return grpc.aio.insecure_channel(target, options=options)

@@ -29,12 +29,14 @@ logger = logging.getLogger("relay.workers")
 class Command:
     """What is run: `python -m MODULE ARGUMENTS`."""
 
-    name: str
-    """For the log, such as "worker"."""
+    subject: str
+    """For the log, such as "A worker"."""
     module: str
     arguments: tuple[str, ...] = ()
     environment: Mapping[str, str]
     """All of it: every process gets the same, however late it starts."""
+    port_setting: str = ""
+    """The setting of its port. A replacement serves where the first one did, even if that took any free port."""
 
 
 class Supervisor:
@@ -89,8 +91,8 @@ class Supervisor:
                 return code or EXIT_FAILED
             if asyncio.get_running_loop().time() - began_at >= LONG_RUN_S:
                 pause_s = FIRST_PAUSE_S
-            name = self._command.name
-            logger.warning("A %s ended unexpectedly (%d): another is started in %g s", name, code, pause_s)
+            subject = self._command.subject
+            logger.warning("%s ended unexpectedly (%d): another is started in %g s", subject, code, pause_s)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
@@ -105,7 +107,7 @@ class Supervisor:
                 with theirs:
                     process = await self._start(theirs)
             except OSError as error:
-                logger.error("A %s cannot be started: %s", self._command.name, error.strerror)  # noqa: TRY400
+                logger.error("%s cannot be started: %s", self._command.subject, error.strerror)  # noqa: TRY400
                 return EXIT_FAILED
             self._processes.add(process)
             if self._stopping.is_set():
@@ -118,7 +120,8 @@ class Supervisor:
                 self._processes.discard(process)
 
     def _serves(self, process: asyncio.subprocess.Process, port: int) -> None:
-        logger.info("%s %d serves", self._command.name.capitalize(), process.pid)
+        if self._count > 1:
+            logger.info("Worker %d serves", process.pid)
         self.port = port
         self._tried.set()
 
@@ -129,11 +132,15 @@ class Supervisor:
             "-m",
             self._command.module,
             *self._command.arguments,
-            env={**self._command.environment, LINE_VARIABLE: str(line.fileno())},
+            env={**self._command.environment, **self._same_port(), LINE_VARIABLE: str(line.fileno())},
             stdin=asyncio.subprocess.DEVNULL,
             pass_fds=[line.fileno()],
             start_new_session=True,
         )
+
+    def _same_port(self) -> dict[str, str]:
+        setting = self._command.port_setting
+        return {setting: str(self.port)} if setting and self.port else {}
 
 
 def import_path_option() -> tuple[str, ...]:

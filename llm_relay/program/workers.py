@@ -20,7 +20,7 @@ async def run_workers(
     Returns 0 if they ended well, or the exit code of a first worker that could not start. `supervised` is this process.
     """
     environment = {**settings.environment_in_force(), SHARED_PORT_VARIABLE: str(port)}
-    workers = Supervisor(Command(name="worker", module=module, environment=environment), count=count)
+    workers = Supervisor(Command(subject="A worker", module=module, environment=environment), count=count)
     signals = await stopping_signals()
     passing_on = asyncio.create_task(_pass_on(signals, workers))
     running = asyncio.create_task(workers.run())

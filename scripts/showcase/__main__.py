@@ -9,11 +9,13 @@ import os
 import signal
 import sys
 import traceback
+from pathlib import Path
 
 from scripts.showcase.doors import DOORS, Door, DoorError, Receipt, Relay, health
 from scripts.showcase.plan import Plan
 from scripts.showcase.programs import Program, StartError, running
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 MESSAGE = "Say hello in five words."
 
 
@@ -104,7 +106,7 @@ Serving until Ctrl-C:
   HTTP               {relay.http_url}    (what it can do: {relay.http_url}/docs)
   MCP over HTTP      {relay.mcp_http_url}
   MCP over SSE       {relay.mcp_sse_url}
-  MCP over stdio     {sys.executable} -m server_a stdio
+  MCP over stdio     {ROOT}/.venv/bin/relay mcp
 """)
     for program in programs:
         program.aloud = True

@@ -132,7 +132,7 @@ async def mcp_over_sse(relay: Relay) -> AsyncIterator[Client]:
 async def mcp_over_stdio(relay: Relay) -> AsyncIterator[Client]:
     """Starts a Server A of its own, as MCP clients do; its log is shown only with an error."""
     environment = {**os.environ, "SERVER_B_TARGET": relay.dial.target}
-    server_a = StdioServerParameters(command=sys.executable, args=["-m", "server_a", "stdio"], env=environment)
+    server_a = StdioServerParameters(command=sys.executable, args=["-P", "-m", "llm_relay.cli", "mcp"], env=environment)
     with tempfile.TemporaryFile("w+") as log:
         try:
             async with Client(stdio_client(server_a, errlog=log)) as client:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -133,3 +133,22 @@ class Provider(Protocol):
     async def close(self) -> None:
         """Closes the connections."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """A whole answer of a provider that does not stream it."""
+
+    text: str
+    model: str
+    """As the provider names it."""
+    finish_reason: FinishReason
+    usage: Usage | None
+    """None: the provider gave no count."""
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yields the answer as a stream has it."""
+        yield Opening(self.model)
+        if self.text:
+            yield Text(self.text)
+        yield Ending(self.finish_reason, self.usage)

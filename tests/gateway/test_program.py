@@ -15,7 +15,7 @@ import pytest
 
 from gateway.application import create_app
 from llm_relay.program import buffered_log
-from scripts.certificates import Authority
+from llm_relay.tls.authority import Authority
 from server_b.providers.base import Text
 from tests.support.gateways import PATIENCE_S, gateway, gateway_settings, get, post, server_sent_events, socket_to
 from tests.support.programs import Program, environment, running

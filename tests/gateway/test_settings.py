@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from gateway.settings import GatewaySettings
 from llm_relay.program.settings import SettingsError
-from scripts.certificates import Authority
+from llm_relay.tls.authority import Authority
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from scripts.certificates import Authority
+from llm_relay.tls.authority import Authority
 from tests.support.programs import environment, running
 
 pytestmark = pytest.mark.anyio

@@ -89,7 +89,7 @@ def test_the_client_configuration_is_json_and_starts_server_a() -> None:
     assert len(configurations) == 2
     for configuration in configurations:
         (servers,) = configuration.values()
-        assert servers["relay"]["args"] == ["-m", "server_a", "stdio"]
+        assert servers["relay"]["args"] == ["mcp"]
 
 
 @pytest.mark.parametrize("settings", [ServerBSettings, ServerASettings, GatewaySettings])

@@ -18,7 +18,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from generated.relay.v1 import relay_pb2, relay_pb2_grpc
 from llm_relay.client.channel import SERVICE
-from scripts.certificates import Authority
+from llm_relay.tls.authority import Authority
 from tests.support.programs import Program, environment, running
 from tests.support.serving import late_events
 

@@ -86,5 +86,5 @@ async def test_a_signal_ends_every_program_that_it_started(number: signal.Signal
 def test_the_mcp_client_configurations_start_server_a(path: Path) -> None:
     (servers,) = json.loads(path.read_text()).values()
     assert servers.pop("relay-over-http", {}).get("url", "/mcp").endswith("/mcp")
-    assert servers["relay"]["args"] == ["-m", "server_a", "stdio"]
-    assert servers["relay"]["command"].endswith(".venv/bin/python")
+    assert servers["relay"]["args"] == ["mcp"]
+    assert servers["relay"]["command"] == "/path/to/relay/.venv/bin/relay"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.certificates import Authority
+from llm_relay.tls.authority import Authority
 from tests.standins.bedrock import WRONG_KEY_ID, BedrockStandIn
 from tests.standins.openai import OpenAIStandIn
 from tests.standins.openai_errors import WRONG_KEY

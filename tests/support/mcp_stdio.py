@@ -5,7 +5,7 @@ import contextlib
 import json
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -106,10 +106,23 @@ async def stdio_server(
 
     `stdout` may be another descriptor, that nobody reads.
     """
+    async with _running(folder, ("-m", name, *arguments), stdout, settings) as server:
+        yield server
+
+
+@contextlib.asynccontextmanager
+async def safe_stdio_server(folder: Path, name: str, *arguments: str, **settings: str) -> AsyncIterator[StdioServer]:
+    """The same by `python -P -m`, which imports nothing from `folder`."""
+    async with _running(folder, ("-P", "-m", name, *arguments), asyncio.subprocess.PIPE, settings) as server:
+        yield server
+
+
+@contextlib.asynccontextmanager
+async def _running(
+    folder: Path, arguments: tuple[str, ...], stdout: int, settings: Mapping[str, str]
+) -> AsyncIterator[StdioServer]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        "-m",
-        name,
         *arguments,
         cwd=folder,
         env=environment(settings),

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 
 from yarl import URL
 
-from scripts.certificates import Authority
+from llm_relay.tls.authority import Authority
 from server_b.providers.http.client import HttpClient
 from server_b.providers.http.response import Response
 

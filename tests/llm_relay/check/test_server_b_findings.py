@@ -11,8 +11,8 @@ import pytest
 from llm_relay import VERSION
 from llm_relay.check.server_b_findings import server_b_findings
 from llm_relay.client.channel import Dial
+from llm_relay.tls.authority import Authority
 from llm_relay.tls.server import ServerCertificates
-from scripts.certificates import Authority
 from tests.support.checks import check, failed
 from tests.support.gateways import gateway
 from tests.support.serving import serving

@@ -12,8 +12,8 @@ from llm_relay.client.channel import Dial
 from llm_relay.client.relay_client import RelayClient
 from llm_relay.errors import ServerBUnavailable
 from llm_relay.messages import Prompt
+from llm_relay.tls.authority import Authority
 from llm_relay.tls.server import ServerCertificates
-from scripts.certificates import Authority
 from server_b.providers.base import Text
 from tests.support.far_side import free_port
 from tests.support.scripted import ENDING, OPENING, ScriptedProvider

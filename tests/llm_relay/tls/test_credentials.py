@@ -9,8 +9,8 @@ import pytest
 from llm_relay.client.relay_client import RelayClient
 from llm_relay.errors import ServerBUnavailable
 from llm_relay.messages import Prompt
+from llm_relay.tls.authority import Authority, Pair
 from llm_relay.tls.server import ServerCertificates
-from scripts.certificates import Authority, Pair
 from tests.support.serving import serving
 
 pytestmark = pytest.mark.anyio

@@ -15,7 +15,7 @@ from llm_relay.client.channel import Dial
 from llm_relay.client.relay_client import RelayClient
 from llm_relay.errors import Draining, Unauthenticated
 from llm_relay.messages import Delta, Finished, Prompt
-from scripts.certificates import Authority
+from llm_relay.tls.authority import Authority
 from tests.support.programs import Program, environment, running
 from tests.support.serving import late_events
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from scripts.certificates import Authority
+from llm_relay.tls.authority import Authority
 from tests.support.mcp_http import ACCEPT, INITIALIZE, client, request
 from tests.support.programs import Program, running
 

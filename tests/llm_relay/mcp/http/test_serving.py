@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from scripts.certificates import Authority
+from llm_relay.tls.authority import Authority
 from tests.support.logged import without_time
 from tests.support.mcp_http import ACCEPT, INITIALIZE, MODERN, PING, call, client, modern_call, open_session
 from tests.support.mcp_stdio import STOP_LIMIT_S, stdio_server

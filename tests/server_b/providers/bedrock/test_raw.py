@@ -18,7 +18,7 @@ from llm_relay.errors import (
     RelayError,
     UnknownModel,
 )
-from scripts.certificates import Authority
+from llm_relay.tls.authority import Authority
 from server_b.providers.bedrock.provider import BedrockProvider
 from tests.standins import eventstream
 from tests.support.asking_bedrock import PROMPT, bedrock, pieces_of

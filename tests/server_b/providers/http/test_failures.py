@@ -12,7 +12,7 @@ import pytest
 from yarl import URL
 
 from llm_relay.errors import ProviderUnavailable, RelayError
-from scripts.certificates import Authority
+from llm_relay.tls.authority import Authority
 from server_b.providers.http import client as http_client
 from tests.support.raw_http import RawServer, asking, body_of, tls_for
 

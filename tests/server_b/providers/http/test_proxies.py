@@ -6,7 +6,7 @@ import pytest
 from yarl import URL
 
 from llm_relay.errors import ProviderProtocol, ProviderUnavailable, RelayError
-from scripts.certificates import Authority
+from llm_relay.tls.authority import Authority
 from server_b.providers.http.client import HttpClient
 from server_b.providers.http.no_proxy import NoProxy
 from server_b.providers.http.proxies import proxy_for

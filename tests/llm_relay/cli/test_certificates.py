@@ -1,21 +1,21 @@
-"""scripts/certificates: what it makes is what the programs take, and what it prints is what they are set by."""
+"""`relay certificates`: what it makes is what the programs take, and what it prints is what they are set by."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from scripts.certificates import Authority
+from llm_relay.tls.authority import Authority
 from tests.support.checks import check
 from tests.support.programs import environment, running
+from tests.support.relay_command import COMMAND
 
 pytestmark = pytest.mark.anyio
 
 
 def make(folder: Path, *arguments: str) -> dict[str, str]:
     """Runs it from `folder`; returns the settings that it prints."""
-    command = [sys.executable, "-P", "-m", "scripts.certificates", *arguments]
+    command = [*COMMAND, "certificates", *arguments]
     made = subprocess.run(command, cwd=folder, env=environment({}), capture_output=True, text=True, check=True)
     assert made.stderr == ""
     lines = (line for line in made.stdout.splitlines() if line and not line.startswith("#"))
@@ -50,10 +50,10 @@ def test_keys_are_for_their_owner_alone(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_said_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    command = [sys.executable, "-P", "-m", "scripts.certificates", "file/folder"]
+    command = [*COMMAND, "certificates", "file/folder"]
     failed = subprocess.run(command, cwd=tmp_path, env=environment({}), capture_output=True, text=True, check=False)
     assert failed.returncode == 1
-    assert failed.stderr.startswith("scripts/certificates: ")
+    assert failed.stderr.startswith("relay: certificates: ")
     assert len(failed.stderr.splitlines()) == 1
 
 

@@ -1,0 +1,5 @@
+"""python -P -m llm_relay.cli: the command `relay`, where it is not installed as a script."""
+
+from llm_relay.cli.entry import main
+
+main()

@@ -1,0 +1,43 @@
+"""`relay certificates`: an authority for tests and trusted networks, and certificates for both ends."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llm_relay.cli.failures import CommandError
+
+if TYPE_CHECKING:
+    from llm_relay.cli.programs import Commands
+
+
+def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
+    """Adds the subcommand."""
+    parser = commands.add_parser(
+        "certificates",
+        parents=[common],
+        help="make certificates for a first try, or for a network of your own",
+        description="Makes an authority, and certificates for both ends, and prints the lines for .env. Run again, it"
+        " renews the certificates, which running programs take up.",
+    )
+    parser.add_argument("folder", type=Path, help="where they are put; made if it is missing")
+    parser.add_argument(
+        "--host", nargs="+", action="extend", default=[], help="names and addresses of the servers, besides localhost"
+    )
+    parser.add_argument("--days", type=int, default=30, help="how long they are valid (default: 30)")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Makes them and prints the lines for .env; returns the exit code."""
+    from llm_relay.tls.authority import make_certificates
+
+    try:
+        lines = make_certificates(arguments.folder, arguments.host, timedelta(days=arguments.days))
+    except (OSError, ValueError) as error:
+        raise CommandError(f"certificates: {error}") from error
+    sys.stdout.write(lines)
+    return 0

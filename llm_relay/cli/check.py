@@ -1,0 +1,40 @@
+"""`relay check`: whether the settings of the programs are right, and whether what they need can be reached."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llm_relay.cli.programs import Commands
+
+PROGRAMS = ("server-b", "gateway", "mcp")
+
+
+def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
+    """Adds the subcommand."""
+    parser = commands.add_parser(
+        "check",
+        parents=[common],
+        help="tell what is right and what is wrong with the settings, with the fix",
+        description="Tells what is right and what is wrong: settings, certificates, ports, whether the provider takes"
+        " the key, and whether Server B can be reached. Exits with 1 if something has to be fixed.",
+    )
+    parser.add_argument(
+        "programs",
+        nargs="*",
+        choices=(*PROGRAMS, []),  # argparse compares the empty list too
+        metavar="PROGRAM",
+        help=f"one or more of {', '.join(PROGRAMS)} (default: all of them)",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Writes the findings; returns the exit code."""
+    import asyncio
+
+    from llm_relay.check.report import report
+    from llm_relay.cli.checks import findings_of
+
+    return asyncio.run(report(findings_of(arguments.programs or PROGRAMS)))

@@ -1,0 +1,77 @@
+"""The findings of several programs, each told once."""
+
+from __future__ import annotations
+
+import llm_relay.program.process_setup  # noqa: F401 - before grpc
+
+# isort: split
+import importlib
+from collections.abc import AsyncIterator, Iterable
+from types import ModuleType
+
+from llm_relay.addresses import is_loopback_host
+from llm_relay.check.findings import Finding, ok
+from llm_relay.check.report import all_findings
+from llm_relay.check.server_b_findings import server_b_findings
+from llm_relay.client.channel import Dial
+from llm_relay.program.setting_groups import DialSettings
+from llm_relay.program.settings import ProgramSettings
+from llm_relay.targets import target_addresses
+
+MODULES = {"server-b": "server_b.check", "gateway": "gateway.check", "mcp": "server_a.check"}
+"""By the names that the command has for the programs; imported by name, for nothing below them may depend on them.
+
+Each has SETTINGS (its settings class) and `own_findings` (about the settings, but not about the Server B that is
+dialled); Server B's also has `idle_address` (where it will listen, None if something does already).
+"""
+
+
+async def findings_of(names: Iterable[str]) -> AsyncIterator[Finding]:
+    """Yields what is found about programs, by their names in MODULES; what several have in common once."""
+    checks = _Checks()
+    told: set[Finding] = set()
+    for name in names:
+        async for finding in checks.findings(importlib.import_module(MODULES[name])):
+            if finding not in told:
+                told.add(finding)
+                yield finding
+
+
+class _Checks:
+    def __init__(self) -> None:
+        self._dialled: set[Dial] = set()
+        self._idle_server_b: tuple[str, int] | None = None
+        """Where Server B will listen on this machine, if it is checked too and does not run yet."""
+
+    def findings(self, program: ModuleType) -> AsyncIterator[Finding]:
+        """Yields what a program's module `check` finds, and what is found about the Server B that it dials."""
+
+        async def found(settings: ProgramSettings) -> AsyncIterator[Finding]:
+            async for finding in program.own_findings(settings):
+                yield finding
+            if isinstance(settings, DialSettings):
+                async for finding in self._server_b_findings(settings.dial):
+                    yield finding
+            else:
+                self._idle_server_b = program.idle_address(settings)
+
+        return all_findings(program.SETTINGS, found)
+
+    async def _server_b_findings(self, dial: Dial) -> AsyncIterator[Finding]:
+        if dial in self._dialled:
+            return
+        self._dialled.add(dial)
+        if self._is_idle_server_b(dial.target):
+            yield ok(f"SERVER_B_TARGET: {dial.target}, where no Server B runs yet: `relay serve` starts it too")
+            return
+        async for finding in server_b_findings(dial):
+            yield finding
+
+    def _is_idle_server_b(self, target: str) -> bool:
+        if self._idle_server_b is None:
+            return False
+        own_host, own_port = self._idle_server_b
+        return any(
+            port == own_port and (host == own_host or (is_loopback_host(host) and is_loopback_host(own_host)))
+            for host, port in target_addresses(target)
+        )

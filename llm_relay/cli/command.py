@@ -1,0 +1,89 @@
+"""The command `relay`: its subcommands, its help, and what is common to all of them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from llm_relay import VERSION
+from llm_relay.cli import ask, certificates, check, completion, exits, models, programs, serve
+from llm_relay.cli.failures import CommandError
+
+ENV_FILE_VARIABLE = "RELAY_ENV_FILE"
+
+SETTINGS_HELP = """\
+settings come from the environment, or from a .env file in the working folder; these matter most:
+
+  AI_PROVIDER                    mock (default), openai or bedrock; several: openai,bedrock
+  OPENAI_API_KEY                 key for AI_PROVIDER=openai
+  OPENAI_BASE_URL                any OpenAI-compatible server, such as http://127.0.0.1:8080/v1
+  OPENAI_DEFAULT_MODEL           model of a call that names none
+  AWS_REGION, AWS_PROFILE        for AI_PROVIDER=bedrock; or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
+  BEDROCK_DEFAULT_MODEL          model of a call that names none
+  SERVER_B_TARGET                where Server B is, for all the others (default 127.0.0.1:50051)
+  GRPC_HOST, GRPC_PORT           where Server B listens (default 127.0.0.1, 50051)
+  HTTP_HOST, HTTP_PORT           where the gateway listens (default 127.0.0.1, 8000)
+  MCP_HOST, MCP_PORT_A           where Server A listens over HTTP (default 127.0.0.1, 8001)
+  RELAY_TOKENS                   who may call, as name:token,name:token
+  RELAY_TOKEN                    the token that is presented to Server B
+  TLS_CERT_FILE, TLS_KEY_FILE    TLS of Server B; SERVER_B_TLS=true at the other end
+
+.env.example and docs/settings.md have all of them; `relay check` tells what is wrong with yours.
+"""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs a subcommand; returns the exit code. Raises SystemExit for wrong arguments, --help and --version."""
+    parsed = create_parser().parse_args(arguments)
+    try:
+        if "env_file" in parsed:
+            _use_env_file(parsed.env_file)
+        code: int = parsed.run(parsed)
+    except CommandError as error:
+        sys.stderr.write("".join(f"relay: {line}\n" for line in str(error).splitlines()))
+        return error.exit_code
+    except KeyboardInterrupt:
+        return exits.INTERRUPTED
+    except BrokenPipeError:  # nobody reads the output any more, as in `relay models | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exits.FAILED
+    return code
+
+
+def create_parser() -> argparse.ArgumentParser:
+    """Makes the parser of the whole command."""
+    parser = argparse.ArgumentParser(
+        prog="relay",
+        description="Relays language-model calls between servers: MCP and HTTP in front, gRPC between, and OpenAI, AWS"
+        " Bedrock or any OpenAI-compatible server behind.",
+        epilog=SETTINGS_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"relay {VERSION}")
+    common = _common_options()
+    for action in common._actions:  # noqa: SLF001 - argparse has no other way to share an option with the top
+        parser._add_action(action)  # noqa: SLF001
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for module in (serve, programs, ask, models, check, certificates, completion):
+        module.add_to(commands, common)
+    parser.set_defaults(whole_parser=parser)
+    return parser
+
+
+def _common_options() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    common.add_argument(
+        "--env-file", metavar="FILE", help=f"read settings from FILE instead of .env (also {ENV_FILE_VARIABLE})"
+    )
+    return common
+
+
+def _use_env_file(name: str) -> None:
+    """Names the file for this process, and for what it starts. Raises CommandError if it is not there."""
+    path = Path(name).expanduser().absolute()
+    if not path.exists():
+        raise CommandError(f"--env-file: there is no file {path}", exits.USAGE)
+    os.environ[ENV_FILE_VARIABLE] = str(path)

@@ -1,0 +1,52 @@
+"""`relay server-b`, `relay gateway` and `relay mcp`: each becomes the program that it names."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name for it
+
+
+def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
+    """Adds the subcommands that run one program."""
+    server_b = commands.add_parser(
+        "server-b",
+        parents=[common],
+        help="run Server B, which holds the provider's keys, over gRPC",
+        description="Runs Server B over gRPC, or its own MCP tools over stdio, SSE or HTTP.",
+    )
+    server_b.add_argument("mode", nargs="?", choices=("grpc", "stdio", "sse", "http"), default="grpc")
+    server_b.set_defaults(run=lambda arguments: become("server_b", arguments.mode))
+
+    gateway = commands.add_parser(
+        "gateway",
+        parents=[common],
+        help="run the gateway, HTTP in front of Server B",
+        description="Runs the gateway: HTTP in front of Server B.",
+    )
+    gateway.set_defaults(run=lambda _: become("gateway"))
+
+    mcp = commands.add_parser(
+        "mcp",
+        parents=[common],
+        help="run Server A, the MCP server that an assistant starts, over stdio",
+        description="Runs Server A, an MCP server in front of Server B. Over stdio it reads no .env of the working"
+        " folder, because an editor starts it in whatever folder is open.",
+    )
+    transport = mcp.add_mutually_exclusive_group()
+    for name, help_ in (("http", "over streamable HTTP, on MCP_PORT_A, instead of stdio"), ("sse", "over SSE instead")):
+        transport.add_argument(f"--{name}", dest="transport", action="store_const", const=name, help=help_)
+    mcp.set_defaults(run=lambda arguments: become("server_a", arguments.transport or "stdio"))
+
+
+def become(module: str, *arguments: str) -> int:
+    """Replaces this process by `python -P -m MODULE ARGUMENTS`; returns only on Windows, with its exit code."""
+    command = [sys.executable, "-P", "-m", module, *arguments]
+    if os.name != "nt":
+        os.execv(sys.executable, command)  # noqa: S606 - a module of ours
+    return subprocess.call(command)  # noqa: S603 - there exec would start another process and end this one

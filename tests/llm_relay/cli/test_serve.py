@@ -1,0 +1,169 @@
+"""`relay serve`: Server B, the gateway and Server A as one."""
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import pytest
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+
+from llm_relay.client.channel import Dial
+from llm_relay.client.relay_client import RelayClient
+from llm_relay.errors import Unauthenticated
+from llm_relay.messages import Prompt
+from llm_relay.tls.authority import Authority
+from tests.support.programs import Program, running
+from tests.support.relay_command import relay
+
+pytestmark = pytest.mark.anyio
+
+LIMIT_S = 30.0
+FREE_PORTS = {"GRPC_PORT": "0", "HTTP_PORT": "0", "MCP_PORT_A": "0"}
+QUICK = {"MOCK_DELAY_SECONDS": "0", "MOCK_WORD_DELAY_SECONDS": "0"}
+SERVES = re.compile(r"The relay serves: gRPC on (\S+), HTTP on (\S+), MCP on (\S+)")
+CALLERS = r"relay\.calls call .*?caller=(\S+)"
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+
+@dataclass
+class Served:
+    """A relay that serves."""
+
+    program: Program
+    target: str
+    http_url: str
+    mcp_url: str
+
+    def client(self, token: str = "") -> RelayClient:
+        """Makes a client of Server B."""
+        return RelayClient(Dial(target=self.target, token=token), timeout_s=LIMIT_S)
+
+    async def over_http(self, token: str = "") -> str:
+        """Asks the gateway; returns the answer's text."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        async with httpx2.AsyncClient(trust_env=False, headers=headers, timeout=LIMIT_S) as http:
+            answer = await http.post(f"{self.http_url}/process", json={"message": "over HTTP"})
+        return str(answer.json().get("aiResponse", answer.text))
+
+    async def over_mcp(self, token: str = "") -> str:
+        """Asks Server A; returns the answer's text."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        async with (
+            httpx2.AsyncClient(trust_env=False, headers=headers, timeout=LIMIT_S) as http,
+            Client(streamable_http_client(self.mcp_url, http_client=http)) as client,
+        ):
+            result = await client.call_tool("send_message", {"message": "over MCP"})
+        return str((result.structured_content or {}).get("aiResponse"))
+
+    def pid_of(self, module: str) -> int:
+        """Returns the process id of one of its programs."""
+        pid = self.program.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        commands = {int(child): Path(f"/proc/{child}/cmdline").read_text().split("\0") for child in children}
+        return next(child for child, command in commands.items() if module in command)
+
+
+@contextlib.asynccontextmanager
+async def served(folder: Path, **settings: str) -> AsyncIterator[Served]:
+    """Runs `relay serve` until the block ends."""
+    async with running(folder, "llm_relay.cli", "serve", **{**FREE_PORTS, **QUICK, **settings}) as program:
+        await program.told("(The relay serves)")
+        found = SERVES.search("".join(program.lines))
+        assert found
+        yield Served(program, *found.groups())
+
+
+async def test_all_three_serve_without_a_setting_and_a_signal_ends_them_with_0(tmp_path: Path) -> None:
+    async with served(tmp_path) as it:
+        async with it.client() as client:
+            assert "over gRPC" in (await client.process(Prompt(message="over gRPC"))).text
+        assert "over HTTP" in await it.over_http()
+        assert "over MCP" in await it.over_mcp()
+        assert await it.program.told(CALLERS, 3) == ["anonymous"] * 3
+        assert await it.program.stop() == 0
+        await it.program.silent.wait()
+    assert "Traceback" not in "".join(it.program.lines)
+
+
+async def test_with_tokens_its_own_programs_have_theirs_and_callers_stay_who_they_are(tmp_path: Path) -> None:
+    async with served(tmp_path, RELAY_TOKENS="ann:anns-secret") as it:
+        assert "over HTTP" in await it.over_http("anns-secret")
+        assert "over MCP" in await it.over_mcp("anns-secret")
+        assert "UNAUTHENTICATED" in await it.over_http()
+        async with it.client("anns-secret") as ann, it.client() as nobody:
+            await ann.process(Prompt(message="Hi"))
+            with pytest.raises(Unauthenticated):
+                await nobody.process(Prompt(message="Hi"))
+        assert await it.program.told(CALLERS, 3) == ["gateway/ann", "server_a/ann", "ann"]
+
+
+@LINUX
+@pytest.mark.parametrize(("module", "subject"), [("server_b", "Server B"), ("gateway", "The gateway")])
+async def test_a_program_that_dies_is_started_again_where_it_was(module: str, subject: str, tmp_path: Path) -> None:
+    async with served(tmp_path) as it:
+        starts = len(await it.program.told(r"(Starting )"))
+        os.kill(it.pid_of(module), signal.SIGKILL)
+        assert await it.program.told(rf"{subject} ended unexpectedly \((-?\d+)\)") == ["-9"]
+        await it.program.told(r"(Starting )", starts + 1)
+        assert "over HTTP" in await it.over_http()
+        assert await it.program.stop() == 0
+
+
+@LINUX
+async def test_its_programs_end_when_it_is_killed(tmp_path: Path) -> None:
+    async with served(tmp_path) as it:
+        it.program.process.kill()
+        async with asyncio.timeout(LIMIT_S):
+            await it.program.silent.wait()
+
+
+async def test_workers_serve_too(tmp_path: Path) -> None:
+    async with served(tmp_path, WORKERS="2") as it:
+        assert len(await it.program.told(r"Worker (\d+) serves", 4)) == 4
+        assert "over HTTP" in await it.over_http()
+        assert await it.program.stop() == 0
+        await it.program.silent.wait()
+
+
+async def test_a_second_signal_ends_running_calls(tmp_path: Path) -> None:
+    async with served(tmp_path, DRAIN_SECONDS="3600", MOCK_FAULTS="true") as it, httpx2.AsyncClient() as http:
+        body = {"message": "Hi", "model": "mock-model?fault=hang_amid"}
+        async with http.stream("POST", f"{it.http_url}/stream", json=body, timeout=LIMIT_S) as answer:
+            lines = answer.aiter_lines()
+            await anext(lines)
+            it.program.process.send_signal(signal.SIGINT)
+            await it.program.told("(Stopping the gateway)")
+            assert await it.program.stop() == 0
+            assert '"reason":"DRAINING"' in "".join([line async for line in lines])
+
+
+async def test_a_taken_port_ends_all_of_them_and_is_told_with_its_setting(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = await relay(tmp_path, "serve", **{**FREE_PORTS, "HTTP_PORT": port})
+    assert ended.code == 1
+    assert f"HTTP_PORT: cannot listen on 127.0.0.1:{port}: the port is in use." in ended.err
+
+
+async def test_what_is_wrong_with_the_settings_of_any_program_is_told_once(tmp_path: Path) -> None:
+    settings = {"TIMEOUT_SECONDS": "soon", "GRPC_PORT": "many", "HTTP_HOST": "http://x", "MCP_TRANSPORT": "pigeon"}
+    ended = await relay(tmp_path, "serve", **settings)
+    assert ended.code == 2
+    names = [line.split(": ")[1] for line in ended.err.splitlines()]
+    assert sorted(names) == ["GRPC_PORT", "HTTP_HOST", "MCP_TRANSPORT", "TIMEOUT_SECONDS"]
+
+
+async def test_a_server_b_over_tls_needs_its_own_programs_to_know_it(tmp_path: Path) -> None:
+    pair = Authority(tmp_path, "ca").issue("server")
+    ended = await relay(tmp_path, "serve", TLS_CERT_FILE=pair.cert_file, TLS_KEY_FILE=pair.key_file)
+    assert ended.code == 2
+    assert ended.err.startswith("relay: SERVER_B_TLS: ")
