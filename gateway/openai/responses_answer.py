@@ -52,7 +52,6 @@ def response_frame(body: ResponsesBody, request_id: str, model: str, created: fl
         "tools": [_tool(tool.model_dump(by_alias=True)) for tool in body.tools or ()],
         "top_p": body.top_p,
         "truncation": "disabled",
-        "usage": None,
         "metadata": body.metadata or {},
     }
 
@@ -96,9 +95,10 @@ def ended(
         "incomplete_details": {"reason": why} if why else None,
         "model": finished.model,
         "output": output,
-        "usage": response_usage(finished.usage, finished.cost),
         "relay": relay_document(request_id, provider, finished),
     }
+    if usage := response_usage(finished.usage, finished.cost):
+        document["usage"] = usage
     if not why:
         document["completed_at"] = int(finished.completed_at.timestamp())
     if finished.service_tier:

@@ -23,6 +23,9 @@ from llm_relay.messages import (
     ToolCallStarted,
 )
 
+_FAILURE_CODES = {"rate_limit_exceeded": "rate_limit_exceeded", "invalid_value": "invalid_prompt"}
+"""OpenAI's codes of failed responses; every other failure is a server_error, with our reason beside it."""
+
 
 class ResponseLines:
     """Turns the events of one call into a response's events. Feed it every event in order."""
@@ -62,8 +65,9 @@ class ResponseLines:
     def failure(self, error: RelayError) -> bytes:
         """Returns the events of a failure during the stream."""
         told = error_body(error)["error"]
-        failure = {"code": told["code"], "message": told["message"]}
-        response = {**self._frame, "status": "failed", "error": failure, "output": self._items()}
+        failure = {"code": _FAILURE_CODES.get(told["code"], "server_error"), "message": told["message"]}
+        relay = {"request_id": self._request_id, "provider": self._provider, "reason": error.reason}
+        response = {**self._frame, "status": "failed", "error": failure, "output": self._items(), "relay": relay}
         return self._line({"type": "response.failed", "response": response})
 
     def _start(self, event: Started) -> bytes:

@@ -93,7 +93,8 @@ def test_a_failure_is_an_event_and_the_last() -> None:
     last = events(STARTED, Delta(text="Hi", sequence=2), failure=ProviderProtocol())[-1]
     assert last["type"] == "response.failed"
     assert last["response"]["status"] == "failed"
-    assert last["response"]["error"]["code"] == "PROVIDER_PROTOCOL"
+    assert last["response"]["error"]["code"] == "server_error"
+    assert last["response"]["relay"]["reason"] == "PROVIDER_PROTOCOL"
 
 
 def test_input_items_become_turns() -> None:
