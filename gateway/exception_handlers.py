@@ -55,7 +55,7 @@ def refused_token(error: Unauthenticated) -> ServerBUnavailable:
     """Logs that Server B refuses the gateway's own token, and returns what callers are told of it."""
     logger.error("%s", error.message, extra={"facts": {"request_id": error.request_id or None}})
     return ServerBUnavailable(
-        "Server B refuses the gateway's own token; whoever runs the gateway must correct its RELAY_TOKEN",
+        "Server B refuses the gateway's own token; the operator of the gateway must correct its RELAY_TOKEN",
         request_id=error.request_id,
     )
 

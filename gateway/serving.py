@@ -1,4 +1,4 @@
-"""The gateway's HTTP server, and how it stops in good time."""
+"""The gateway's HTTP server, and how it stops."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def create_server(app: Any, settings: GatewaySettings) -> HttpServer:
 
 
 async def serve_until_signal(server: HttpServer, listener: socket.socket, signals: asyncio.Queue[Signals]) -> None:
-    """Serves until a signal comes, then lets running calls end within the server's patience; a second one ends them."""
+    """Serves until a signal comes, then gives running calls DRAIN_SECONDS to end; a second signal ends them at once."""
     stopping = asyncio.create_task(_stop_on_signals(server, signals))
     try:
         await server.serve(sockets=[listener])

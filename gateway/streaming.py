@@ -153,10 +153,10 @@ class _Body:
     async def ping(self, pings: Pings) -> None:
         """Writes a comment after each silence, until the body has ended."""
         while not self._has_ended:
-            patience_s = pings.next_s if self.begun else pings.first_s
+            limit_s = pings.next_s if self.begun else pings.first_s
             silent_s = self._now() - self._last_at
-            if silent_s < patience_s:
-                await asyncio.sleep(patience_s - silent_s)
+            if silent_s < limit_s:
+                await asyncio.sleep(limit_s - silent_s)
             else:
                 await self.write(PING)
 

@@ -34,7 +34,7 @@ def parse_json(body: bytes | bytearray, *, keeps_raw: bool = True) -> object:
 
     Raises InvalidRequest if it is malformed, in another encoding, nested too deeply, has more than MAX_VALUES values,
     or names a member twice.
-    NaN, infinities and lone surrogates pass: whoever checks the fields can name the field that has one.
+    NaN, infinities and lone surrogates pass, so that the check of fields can name the field that has one.
     The values of RAW_MEMBERS are RawJson, unless `keeps_raw` is False.
     """
     if has_more_values(body, MAX_VALUES):

@@ -77,6 +77,26 @@ async def test_a_client_that_closes_its_half_of_the_connection_has_left(route: s
         assert await socket.closed() == b""
 
 
+BEHIND = {
+    "a lookup": get("/health"),
+    "a call": post("/process", HI),
+    "half a call": post("/process", HI)[:-5],
+    "a long call": post("/stream", b'{"message": "' + b"x" * 200_000 + b'"}'),
+}
+
+
+@pytest.mark.parametrize("behind", BEHIND.values(), ids=BEHIND)
+@pytest.mark.parametrize("route", ["/process", "/stream"])
+async def test_a_client_that_has_sent_another_request_already_is_seen_to_leave(route: str, behind: bytes) -> None:
+    provider = ScriptedProvider((asyncio.Event(),))
+    async with serving(provider) as server_b, gateway(server_b.target) as client, socket_to(client) as socket:
+        await socket.send(post(route, HI) + behind)
+        await provider.until_waiting()
+        socket.writer.close()
+        assert await provider.until_ended() is End.ABORTED
+    assert len(provider.tries) == 1
+
+
 async def test_leaving_amid_the_body_asks_nobody() -> None:
     provider = ScriptedProvider()
     async with serving(provider) as server_b, gateway(server_b.target) as client:
@@ -136,17 +156,18 @@ async def silent_server_b() -> AsyncIterator[tuple[SilentServerB, str]]:
         await server.stop(0)
 
 
+@pytest.mark.parametrize("behind", [b"", get("/health")], ids=["alone", "pipelined"])
 @pytest.mark.parametrize(
     "request_bytes", [get("/health"), get("/models"), get("/config"), post("/cancel/r-1", b"")], ids=lambda it: it[:12]
 )
-async def test_leaving_any_other_route_ends_its_call(request_bytes: bytes) -> None:
+async def test_leaving_any_other_route_ends_its_call(request_bytes: bytes, behind: bytes) -> None:
     async with (
         silent_server_b() as (silent, target),
         gateway(target) as client,
         socket_to(client) as socket,
         asyncio.timeout(PATIENCE_S),
     ):
-        await socket.send(request_bytes)
+        await socket.send(request_bytes + behind)
         await silent.asked.wait()
         socket.writer.close()
         await silent.given_up.wait()
