@@ -10,7 +10,7 @@ from dataclasses import replace
 import orjson
 
 from llm_relay.errors import ProviderProtocol
-from llm_relay.messages import Models, Prompt
+from llm_relay.messages import NO_OPTIONS, Models, Prompt
 from server_b.providers.base import Defaults, Opening, Piece, WholeAnswer
 from server_b.providers.bedrock.account import open_account
 from server_b.providers.bedrock.answer import StreamReader, whole_answer
@@ -18,11 +18,11 @@ from server_b.providers.bedrock.catalogue import Catalogue
 from server_b.providers.bedrock.client import MAX_DOCUMENT_BYTES, BedrockClient
 from server_b.providers.bedrock.errors import relay_error
 from server_b.providers.bedrock.failures import Refusal
-from server_b.providers.bedrock.models import listed, profile_in_area, resolve
+from server_b.providers.bedrock.models import is_application_profile, listed, profile_in_area, resolve
 from server_b.providers.bedrock.refusals import STREAMING, Refusals, Refused, is_lasting, refused_of
 from server_b.providers.bedrock.request import asked_parameters, request_body
+from server_b.providers.bedrock.unsupported import refuse_unsupported
 from server_b.providers.http.response import Response
-from server_b.providers.text_only import refuse_content
 
 USAGE_TIMEOUT_S = 2.0
 """How long an answer that has ended waits for its usage, which follows at once."""
@@ -74,8 +74,12 @@ class BedrockProvider:
         return self._account.runtime_url
 
     def refuse_unsupported(self, prompt: Prompt) -> None:
-        """Raises Unsupported for a prompt with more than text."""
-        refuse_content(prompt, self.name)
+        """Raises Unsupported, naming the field, for what Converse cannot carry, or the model is known not to take."""
+        if _is_plain(prompt):
+            return
+        model = self._model(prompt)
+        # An application inference profile does not say which model it has: AWS is asked before the prompt is sent.
+        refuse_unsupported(prompt, None if is_application_profile(model) else model)
 
     async def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:  # noqa: ARG002
         """Yields one Opening, Texts and, unless the stream was cut, one Ending; raises a RelayError.
@@ -84,11 +88,14 @@ class BedrockProvider:
         """
         model = self._model(prompt)
         priced_as = await self._catalogue.other_names(model)
+        named = priced_as[-1] if priced_as else model
+        if not _is_plain(prompt):
+            refuse_unsupported(prompt, named)
         refused = lasting = self._refusals.of(model)
         while True:
             begun = False
             try:
-                async with contextlib.aclosing(self._answer(prompt, model, refused)) as pieces:
+                async with contextlib.aclosing(self._answer(prompt, model, named, refused)) as pieces:
                     async for piece in pieces:
                         if isinstance(piece, Opening):
                             begun = True
@@ -117,12 +124,12 @@ class BedrockProvider:
         """Closes the connections, those in use too."""
         await self._client.close()
 
-    async def _answer(self, prompt: Prompt, model: str, refused: Refused) -> AsyncGenerator[Piece, None]:
-        """Asks once; raises Refusal or a RelayError."""
+    async def _answer(self, prompt: Prompt, model: str, named: str, refused: Refused) -> AsyncGenerator[Piece, None]:
+        """Asks once; `named` is the id of the model in a profile. Raises Refusal or a RelayError."""
         streaming = STREAMING not in refused
         if not streaming:
             yield WholeAnswer()
-        body = orjson.dumps(request_body(prompt, self._defaults, refused))
+        body = orjson.dumps(request_body(prompt, self._defaults, refused, named))
         with contextlib.closing(await self._client.converse(model, body, streaming=streaming)) as response:
             if not streaming or _is_json(response):
                 for piece in whole_answer(await response.read(MAX_DOCUMENT_BYTES), model):
@@ -143,6 +150,10 @@ class BedrockProvider:
 
     def _resolved(self, name: str) -> str:
         return resolve(name, self._account.region, self._account.partition)
+
+
+def _is_plain(prompt: Prompt) -> bool:
+    return not prompt.parts and prompt.options is NO_OPTIONS and not any(turn.parts for turn in prompt.history)
 
 
 def _is_json(response: Response) -> bool:

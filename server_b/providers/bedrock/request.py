@@ -5,42 +5,85 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStre
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import groupby
+from collections.abc import Iterator
 from typing import Any
 
-from llm_relay.messages import Prompt, Role, Turn
+import orjson
+
+from llm_relay.messages import NO_OPTIONS, Prompt, ResponseFormat, ResponseKind
 from server_b.providers.base import Defaults
+from server_b.providers.bedrock.content_blocks import NAME
+from server_b.providers.bedrock.families import claude_version
+from server_b.providers.bedrock.messages import messages_of, system_of
 from server_b.providers.bedrock.refusals import MAX_TOKENS, TEMPERATURE, Refused
+from server_b.providers.bedrock.thinking import effort_of, room_tokens, thinking_field
+from server_b.providers.bedrock.tools import forbids_parallel, tool_choice_field, tool_config
 
 
-def request_body(prompt: Prompt, defaults: Defaults, refused: Refused) -> dict[str, Any]:
-    """Makes the body of Converse and ConverseStream; our own defaults are left out where they are refused."""
-    body: dict[str, Any] = {"messages": _messages((*prompt.history, Turn(role=Role.USER, text=prompt.message)))}
-    if prompt.context and prompt.context.strip():
-        body["system"] = [{"text": prompt.context}]
-    if parameters := _parameters(prompt, defaults, refused):
+def request_body(prompt: Prompt, defaults: Defaults, refused: Refused, model: str = "") -> dict[str, Any]:
+    """Makes the body of Converse and ConverseStream; our own defaults are left out where they are refused.
+
+    `model` is the id of the model itself, which says how it is asked to think.
+    """
+    body: dict[str, Any] = {"messages": messages_of(prompt)}
+    if system := system_of(prompt):
+        body["system"] = system
+    if parameters := _parameters(prompt, defaults, refused, model):
         body["inferenceConfig"] = parameters
+    if config := tool_config(prompt):
+        body["toolConfig"] = config
+    if prompt.options is not NO_OPTIONS:
+        body.update(_options(prompt, model, has_tools="toolConfig" in body))
     return body
 
 
-def _parameters(prompt: Prompt, defaults: Defaults, refused: Refused) -> dict[str, float]:
-    ours = {TEMPERATURE: defaults.temperature, MAX_TOKENS: defaults.max_tokens}
+def _parameters(prompt: Prompt, defaults: Defaults, refused: Refused, model: str) -> dict[str, Any]:
+    ours = {TEMPERATURE: defaults.temperature, MAX_TOKENS: defaults.max_tokens + room_tokens(prompt, model)}
+    sampling = prompt.options.sampling
+    # A Claude that thinks has a temperature of its own, and one that takes top_p takes no temperature beside it.
+    has_top_p = sampling is not None and sampling.top_p is not None
+    if prompt.options.thinking is not None or (has_top_p and claude_version(model) is not None):
+        del ours[TEMPERATURE]
     kept = {name: value for name, value in ours.items() if name not in refused}
     return kept | asked_parameters(prompt)
 
 
-def asked_parameters(prompt: Prompt) -> dict[str, float]:
+def asked_parameters(prompt: Prompt) -> dict[str, Any]:
     """Returns the inference parameters that the caller itself asks for, by Bedrock's names."""
-    asked = {TEMPERATURE: prompt.temperature, MAX_TOKENS: prompt.max_tokens}
+    asked: dict[str, Any] = {TEMPERATURE: prompt.temperature, MAX_TOKENS: prompt.max_tokens}
+    if sampling := prompt.options.sampling:
+        asked["topP"] = sampling.top_p
+        asked["stopSequences"] = [*sampling.stop] or None
     return {name: value for name, value in asked.items() if value is not None}
 
 
-def _messages(turns: Iterable[Turn]) -> list[dict[str, Any]]:
-    """Makes one message of neighbouring turns of one role, because Bedrock wants the roles to alternate."""
-    spoken = groupby(turns, key=lambda turn: turn.role)
-    return [{"role": role.value, "content": [_content(turn) for turn in said]} for role, said in spoken]
+def _options(prompt: Prompt, model: str, *, has_tools: bool) -> Iterator[tuple[str, Any]]:
+    options = prompt.options
+    if output := _output(options.response_format, effort_of(prompt, model)):
+        yield "outputConfig", output
+    if fields := _model_fields(prompt, model, has_tools=has_tools):
+        yield "additionalModelRequestFields", fields
+    if options.service_tier:
+        yield "serviceTier", {"type": options.service_tier}
+    if options.end_user:
+        yield "requestMetadata", {"end_user": options.end_user}
 
 
-def _content(turn: Turn) -> dict[str, Any]:
-    return {"text": turn.text}
+def _output(wanted: ResponseFormat | None, effort: str) -> dict[str, Any]:
+    output: dict[str, Any] = {"effort": effort} if effort else {}
+    if wanted is not None and wanted.kind is ResponseKind.JSON_SCHEMA:
+        schema = {"schema": wanted.schema_json} | ({"name": wanted.name} if wanted.name else {})
+        # The answer always fits the schema there, so `strict` has no place of its own.
+        output["textFormat"] = {"type": "json_schema", "structure": {"jsonSchema": schema}}
+    return output
+
+
+def _model_fields(prompt: Prompt, model: str, *, has_tools: bool) -> dict[str, Any]:
+    """Returns the model's own fields, which Converse passes on."""
+    fields: dict[str, Any] = orjson.loads(prompt.options.provider_options.get(NAME, "{}"))
+    if thinking := thinking_field(prompt, model):
+        fields["thinking"] = thinking
+    choice = prompt.options.tool_choice
+    if choice is not None and has_tools and forbids_parallel(prompt):
+        fields["tool_choice"] = tool_choice_field(choice)
+    return fields

@@ -1,0 +1,59 @@
+"""A prompt's turns as Converse's messages and system prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from llm_relay.messages import CachePoint, Part, Prompt, Role, TextPart, ToolResult, Turn
+from server_b.providers.bedrock.content_blocks import Block, blocks_of, cache_point
+from server_b.providers.bedrock.document_names import DocumentNames
+
+
+def messages_of(prompt: Prompt) -> list[dict[str, Any]]:
+    """Returns the messages: one for neighbouring turns of one role, because Bedrock wants the roles to alternate."""
+    names = DocumentNames()
+    messages: list[dict[str, Any]] = []
+    for turn in turns_of(prompt):
+        content = [*blocks_of(turn.parts, names)] if turn.parts else [{"text": turn.text}]
+        if turn.role is Role.SYSTEM or not content:
+            continue
+        if messages and messages[-1]["role"] == turn.role.value:
+            messages[-1]["content"] += content
+        else:
+            messages.append({"role": turn.role.value, "content": content})
+    return messages
+
+
+def system_of(prompt: Prompt) -> list[Block]:
+    """Returns the system prompt: the context, then the system turns of the history, which have no place there."""
+    system: list[Block] = [{"text": prompt.context}] if prompt.context and prompt.context.strip() else []
+    for turn in prompt.history:
+        if turn.role is Role.SYSTEM:
+            system += _system_blocks(turn)
+    return system
+
+
+def turns_of(prompt: Prompt) -> Iterator[Turn]:
+    """Yields the turns, the last of which is what the user says now; results of tools come first in each."""
+    for turn in prompt.history:
+        yield Turn(role=turn.role, parts=_results_first(turn.parts)) if turn.parts else turn
+    if prompt.parts:
+        said = (TextPart(text=prompt.message),) if prompt.message else ()
+        yield Turn(role=Role.USER, parts=_results_first((*said, *prompt.parts)))
+    else:
+        yield Turn(role=Role.USER, text=prompt.message)
+
+
+def _results_first(parts: Sequence[Part]) -> tuple[Part, ...]:
+    return tuple(sorted(parts, key=lambda part: not isinstance(part, ToolResult)))
+
+
+def _system_blocks(turn: Turn) -> Iterator[Block]:
+    if turn.text:
+        yield {"text": turn.text}
+    for part in turn.parts:
+        if isinstance(part, TextPart):
+            yield {"text": part.text}
+        elif isinstance(part, CachePoint):
+            yield cache_point(part)

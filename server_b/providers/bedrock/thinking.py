@@ -1,0 +1,101 @@
+"""Asking a model to think: as a number of tokens, or as an effort, whichever the model takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from llm_relay.messages import Prompt, Thinking, ToolChoiceMode
+from server_b.providers.bedrock.families import ThinkingKind, thinking_kind
+
+MIN_BUDGET_TOKENS = 1024
+BUDGET_TOKENS: Mapping[str, int] = {"low": 1024, "medium": 4096, "high": 16_384}
+"""What an effort is worth where the model takes a number."""
+LARGEST_BUDGET_TOKENS = 16_384
+MAX_EFFORT_CHARS = 16
+THINKING_TEMPERATURE = 1.0
+"""The only one that a Claude takes while it thinks."""
+MIN_THINKING_TOP_P = 0.95
+
+
+def thinking_faults(prompt: Prompt, model: str) -> Iterator[tuple[str, str]]:
+    """Yields what cannot be asked of this model together with thinking, by field."""
+    thinking = prompt.options.thinking
+    if thinking is None:
+        return
+    kind = thinking_kind(model)
+    if kind is ThinkingKind.NONE:
+        yield "options.thinking", "this model is not known to take it; leave it out"
+        return
+    if kind is ThinkingKind.BUDGET:
+        yield from _budget_model_faults(prompt, thinking)
+    elif kind is ThinkingKind.EFFORT and thinking.max_tokens is not None:
+        yield "options.thinking.max_tokens", "this model takes no limit; use effort"
+    if len(thinking.effort) > MAX_EFFORT_CHARS:
+        yield "options.thinking.effort", f"it is {MAX_EFFORT_CHARS} characters at most"
+    yield from _limit_faults(prompt, thinking)
+    yield from _company_faults(prompt)
+
+
+def _budget_model_faults(prompt: Prompt, thinking: Thinking) -> Iterator[tuple[str, str]]:
+    if thinking.effort and thinking.max_tokens is not None:
+        yield "options.thinking.effort", "this model takes an effort or max_tokens, not both"
+    elif thinking.effort and thinking.effort not in BUDGET_TOKENS:
+        yield "options.thinking.effort", f"this model takes {', '.join(BUDGET_TOKENS)}, or max_tokens instead"
+    elif thinking.effort and prompt.max_tokens is not None and prompt.max_tokens < 2 * MIN_BUDGET_TOKENS:
+        yield "max_tokens", f"thinking with this model needs {2 * MIN_BUDGET_TOKENS} or more"
+
+
+def _limit_faults(prompt: Prompt, thinking: Thinking) -> Iterator[tuple[str, str]]:
+    if thinking.max_tokens is None:
+        return
+    if thinking.max_tokens < MIN_BUDGET_TOKENS:
+        yield "options.thinking.max_tokens", f"it must be {MIN_BUDGET_TOKENS} or more"
+    elif prompt.max_tokens is not None and prompt.max_tokens <= thinking.max_tokens:
+        yield "options.thinking.max_tokens", "it must be less than max_tokens, which counts thinking too"
+
+
+def _company_faults(prompt: Prompt) -> Iterator[tuple[str, str]]:
+    """Yields what a Claude refuses while it thinks."""
+    choice, sampling = prompt.options.tool_choice, prompt.options.sampling
+    if choice is not None and (choice.name is not None or choice.mode is ToolChoiceMode.REQUIRED):
+        yield "options.tool_choice", "a model that thinks cannot be made to call a tool; leave out thinking"
+    if prompt.temperature not in (None, THINKING_TEMPERATURE):
+        yield "temperature", "a model that thinks takes 1 only; leave it out"
+    if sampling is not None and sampling.top_p is not None and sampling.top_p < MIN_THINKING_TOP_P:
+        yield "options.sampling.top_p", f"a model that thinks takes {MIN_THINKING_TOP_P} to 1"
+
+
+def thinking_field(prompt: Prompt, model: str) -> dict[str, Any] | None:
+    """Returns the model's own field `thinking`; None where thinking is not asked for."""
+    if prompt.options.thinking is None:
+        return None
+    budget = budget_tokens(prompt, model)
+    return {"type": "adaptive"} if budget is None else {"type": "enabled", "budget_tokens": budget}
+
+
+def budget_tokens(prompt: Prompt, model: str) -> int | None:
+    """Returns how many tokens the model may think; None where it decides itself."""
+    thinking = prompt.options.thinking
+    if thinking is None:
+        return None
+    if thinking.max_tokens is not None:
+        return thinking.max_tokens
+    if thinking_kind(model) is not ThinkingKind.BUDGET:
+        return None
+    wanted = BUDGET_TOKENS[thinking.effort]
+    return wanted if prompt.max_tokens is None else min(wanted, prompt.max_tokens // 2)
+
+
+def room_tokens(prompt: Prompt, model: str) -> int:
+    """Returns how many tokens our own default max_tokens needs beside those of the answer; 0 without thinking."""
+    thinking = prompt.options.thinking
+    if thinking is None:
+        return 0
+    return budget_tokens(prompt, model) or BUDGET_TOKENS.get(thinking.effort, LARGEST_BUDGET_TOKENS)
+
+
+def effort_of(prompt: Prompt, model: str) -> str:
+    """Returns the effort where it is sent as a word; else an empty text."""
+    thinking = prompt.options.thinking
+    return thinking.effort if thinking is not None and thinking_kind(model) is not ThinkingKind.BUDGET else ""

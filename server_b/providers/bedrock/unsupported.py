@@ -1,0 +1,139 @@
+"""What Converse cannot carry, or a model is known not to take, refused before anything is sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from llm_relay.errors import Unsupported
+from llm_relay.messages import (
+    NO_OPTIONS,
+    CachePoint,
+    Document,
+    Image,
+    Part,
+    Prompt,
+    Reasoning,
+    ResponseKind,
+    Role,
+    TextPart,
+    ToolCall,
+    ToolChoiceMode,
+    ToolResult,
+)
+from server_b.providers.bedrock.content_blocks import (
+    CACHE_TTLS,
+    DOCUMENT_FORMATS,
+    IMAGE_FORMATS,
+    NAME,
+    goes_back,
+)
+from server_b.providers.bedrock.families import claude_version
+from server_b.providers.bedrock.thinking import thinking_faults
+from server_b.providers.bedrock.tools import forbids_parallel, has_tool_blocks
+
+SERVICE_TIERS = ("default", "priority", "flex", "reserved")
+DETAILS = ("", "auto")
+"""Of an image: Bedrock itself decides."""
+Faults = Iterator[tuple[str, str]]
+_METADATA = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{1,256}")
+_SEND_DATA = "it fetches nothing; send data"
+
+
+def refuse_unsupported(prompt: Prompt, model: str | None) -> None:
+    """Raises Unsupported, naming the first field; `model` None: it is not known yet, and not checked."""
+    for field, fault in _faults(prompt, model):
+        raise Unsupported(f"{field}: not supported by {NAME}: {fault}", request_id=prompt.request_id)
+
+
+def _faults(prompt: Prompt, model: str | None) -> Faults:
+    if prompt.options is not NO_OPTIONS:
+        yield from _option_faults(prompt)
+        if model is not None:
+            yield from _model_faults(prompt, model)
+    for index, turn in enumerate(prompt.history):
+        if turn.parts:
+            yield from _part_faults(f"history[{index}].parts", turn.role, turn.parts)
+    if prompt.parts:
+        yield from _part_faults("parts", Role.USER, prompt.parts)
+    yield from _lonely_document_faults(prompt)
+
+
+def _option_faults(prompt: Prompt) -> Faults:
+    options = prompt.options
+    choice, sampling = options.tool_choice, options.sampling
+    if choice is not None and choice.mode is ToolChoiceMode.NONE and has_tool_blocks(prompt):
+        yield "options.tool_choice.mode", "it cannot forbid tools where the history has calls; use auto"
+    if options.response_format is not None and options.response_format.kind is ResponseKind.JSON:
+        yield "options.response_format.kind", "it takes a schema; use json_schema"
+    for name in ("seed", "frequency_penalty", "presence_penalty"):
+        if getattr(sampling, name, None) is not None:
+            yield f"options.sampling.{name}", "leave it out"
+    if options.service_tier and options.service_tier not in SERVICE_TIERS:
+        yield "options.service_tier", f"it has {', '.join(SERVICE_TIERS)}"
+    if options.end_user and not _METADATA.fullmatch(options.end_user):
+        yield "options.end_user", "it takes letters, digits, spaces and :_@$#=/+,.- only"
+
+
+def _model_faults(prompt: Prompt, model: str) -> Faults:
+    if forbids_parallel(prompt) and claude_version(model) is None:
+        yield "options.tool_choice.parallel", "this model is not known to call one tool at a time; leave it out"
+    yield from thinking_faults(prompt, model)
+
+
+def _part_faults(place: str, role: Role, parts: Sequence[Part]) -> Faults:
+    for index, part in enumerate(parts):
+        where = f"{place}[{index}]"
+        match part:
+            case Image() | Document():
+                yield from _source_faults(where, part, role)
+            case CachePoint() if part.ttl_s is not None and part.ttl_s not in CACHE_TTLS:
+                yield f"{where}.cache_point.ttl", "it has 300 and 3600 seconds"
+            case ToolCall() if not (part.arguments_valid and part.arguments_json.lstrip().startswith("{")):
+                yield f"{where}.tool_call.arguments_json", "it takes a JSON object"
+            case ToolResult():
+                for number, one in enumerate(part.content):
+                    if not isinstance(one, TextPart):
+                        yield from _source_faults(f"{where}.tool_result.content[{number}]", one, role)
+            case Reasoning() if goes_back(part) and not _is_text(part.signature):
+                yield f"{where}.reasoning.signature", "it is not one of Bedrock's"
+            case _:
+                continue
+
+
+def _source_faults(where: str, part: Image | Document, role: Role) -> Faults:
+    kind, formats = ("image", IMAGE_FORMATS) if isinstance(part, Image) else ("document", DOCUMENT_FORMATS)
+    where = f"{where}.{kind}"
+    if role is not Role.USER:
+        yield where, f"it takes them in user turns only, not in those of the {role.value}"
+    if part.url:
+        yield f"{where}.url", _SEND_DATA
+    elif part.media_type.lower() not in formats:
+        yield f"{where}.media_type", f"it takes {', '.join(dict.fromkeys(formats.values()))}"
+    if isinstance(part, Image) and part.detail not in DETAILS:
+        yield f"{where}.detail", "leave it out"
+
+
+def _lonely_document_faults(prompt: Prompt) -> Faults:
+    """Yields a document in a message without text, which Converse refuses. Neighbouring user turns are one message."""
+    turns = [(f"history[{index}].parts", turn.role, turn.text, turn.parts) for index, turn in enumerate(prompt.history)]
+    spoken = (
+        turn for turn in (*turns, ("parts", Role.USER, prompt.message, prompt.parts)) if turn[1] is not Role.SYSTEM
+    )
+    for _, said in groupby(spoken, key=lambda turn: turn[1]):
+        message = [*said]
+        if any(text or any(isinstance(part, TextPart) for part in parts) for _, _, text, parts in message):
+            continue
+        for place, _, _, parts in message:
+            for index, part in enumerate(parts):
+                if isinstance(part, Document):
+                    yield f"{place}[{index}].document", "it wants text beside a document; say what to do with it"
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
