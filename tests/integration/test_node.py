@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import shutil
 import sys
 from collections.abc import AsyncIterator
@@ -79,6 +80,19 @@ async def test_grpc_js_sees_the_contract_with_nothing_but_the_proto(server_b: Pr
     kinds = [event["event"] for event in tools["callEvents"]["events"]]
     assert kinds == ["started", "tool_call_started", "tool_call_delta", "tool_call_finished", "finished"]
     assert tools["told"]["text"].endswith("The tool get_weather said: '5 degrees'.")
+
+
+async def test_the_snippet_of_the_documents_streams(server_b: Program) -> None:
+    text = (PROJECT / "docs/grpc.md").read_text("utf-8")
+    (snippet,) = re.findall(r"^```js\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    script = snippet.replace("127.0.0.1:50051", server_b.address).replace('"proto"', json.dumps(str(PROJECT / "proto")))
+    process = await asyncio.create_subprocess_exec(
+        str(NODE), "-e", script, cwd=FOLDER, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(60):
+        printed, complaints = await process.communicate()
+    assert printed.decode().endswith("This is a streaming test response.")
+    assert complaints == b""
 
 
 MOCK_WHOLE_END = "This is a test response without calling any external API."
