@@ -95,6 +95,22 @@ async def test_the_snippet_of_the_documents_streams(server_b: Program) -> None:
     assert complaints == b""
 
 
+async def test_openais_sdk_and_the_ai_sdk_use_the_gateway(server_b: Program, tmp_path: Path) -> None:
+    async with running(tmp_path, "gateway", HTTP_PORT="0", SERVER_B_TARGET=server_b.address) as gateway:
+        seen = await node("openai_client.mjs", f"http://{gateway.address}/v1")
+    assert seen["whole"].endswith("You said: 'Hello'. " + MOCK_WHOLE_END)
+    assert seen["usage"] > 0
+    assert seen["call"] == {"name": "weather", "arguments": '{"city":""}'}
+    assert seen["refused"] == {"status": 400, "param": "n"}
+    assert "You said: 'Hello'" in seen["response"]
+    assert "You said: 'Hello'" in seen["aiText"]
+    assert seen["streamed"].endswith("This is a streaming test response.")
+    assert seen["aiStream"].endswith("This is a streaming test response.")
+    assert seen["aiLoop"]["steps"] == 2
+    assert "sunny" in seen["aiLoop"]["text"]
+    assert seen["aiObject"] == {"city": ""}
+
+
 MOCK_WHOLE_END = "This is a test response without calling any external API."
 
 
