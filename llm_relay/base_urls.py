@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-_REQUEST_PATHS = ("/chat/completions", "/completions", "/responses", "/models", "/embeddings")
+_REQUEST_PATHS = ("/chat/completions", "/completions")
 """What is added to a base URL for a request; it is often pasted along."""
 _HOST = re.compile(r"[\w.-]+|\[[0-9A-Fa-f:.%]+\]")
 

@@ -15,17 +15,12 @@ from llm_relay.check.findings import Finding, failure, ok
 from llm_relay.check.listening_findings import exposure_finding, port_finding
 from llm_relay.check.report import check as check_settings
 from llm_relay.client.channel import SERVICE
-from llm_relay.errors import ProviderAuth, RelayError
-from llm_relay.messages import Models
 from llm_relay.tls.pem import read_pem
 from llm_relay.tls.server import ServerCertificates
-from server_b.composition import create_provider
+from server_b.provider_findings import provider_finding
 from server_b.settings import ServerBSettings
 
-PATIENCE_S = 5.0
-_SETTING_OF_KEY = {"openai": "OPENAI_API_KEY", "bedrock": "AWS credentials"}
-
-
+HEALTH_TIMEOUT_S = 5.0
 SETTINGS = ServerBSettings
 
 
@@ -49,7 +44,7 @@ async def own_findings(settings: ServerBSettings) -> AsyncIterator[Finding]:
     if all(finding.ok for finding in tls):
         yield await _port_finding(settings)
     for name in settings.providers:
-        yield await _provider_finding(name, settings)
+        yield await provider_finding(name, settings)
 
 
 def _tls_findings(settings: ServerBSettings) -> Iterator[Finding]:
@@ -81,7 +76,7 @@ async def _serves(settings: ServerBSettings) -> bool:
     async with _open_channel(settings) as channel:
         health: Any = health_pb2_grpc.HealthStub(channel)
         try:
-            answer = await health.Check(health_pb2.HealthCheckRequest(service=SERVICE), timeout=PATIENCE_S)
+            answer = await health.Check(health_pb2.HealthCheckRequest(service=SERVICE), timeout=HEALTH_TIMEOUT_S)
         except grpc.aio.AioRpcError:
             return False
     return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
@@ -98,28 +93,3 @@ def _open_channel(settings: ServerBSettings) -> grpc.aio.Channel:
     certificate = read_pem("TLS_CERT_FILE", settings.tls_cert_file)
     key = read_pem("TLS_KEY_FILE", settings.tls_key_file)
     return grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(certificate, key, certificate), options=options)
-
-
-async def _provider_finding(name: str, settings: ServerBSettings) -> Finding:
-    try:
-        provider = create_provider(name, settings)
-    except ValueError as error:
-        return failure(str(error))
-    try:
-        models = await provider.list_models()
-    except ProviderAuth:
-        mend = f"set {_SETTING_OF_KEY.get(name, 'AI_PROVIDER')} to one that it accepts"
-        return failure(f"AI_PROVIDER: {name} refuses the key or the account: {mend}")
-    except RelayError as error:
-        return failure(f"AI_PROVIDER: {name}: {error.message} ({error.reason})")
-    finally:
-        await provider.close()
-    return _models_finding(name, models)
-
-
-def _models_finding(name: str, models: Models) -> Finding:
-    if name == "bedrock" and models.note:  # its provider lists what it knows by itself where AWS refuses or is away
-        mend = "set AWS_REGION and credentials that AWS accepts, allowed to bedrock:ListFoundationModels"
-        return failure(f"AI_PROVIDER: {models.note}: {mend}")
-    note = f" ({models.note})" if models.note else ""
-    return ok(f"AI_PROVIDER: {name} answers, default model {models.default_model}{note}")

@@ -31,20 +31,24 @@ class Catalogue:
 
     async def models(self) -> tuple[tuple[str, ...], str]:
         """Returns the ids of models and profiles, and a note; without ids, the note says why."""
-        ends_at = asyncio.get_running_loop().time() + LIST_TIMEOUT_S
         try:
-            async with asyncio.timeout_at(ends_at):
-                models = await self._foundation_models()
+            return await self.listed(), ""
         except RelayError as error:
             return (), NOT_LISTED.format(reason=error.reason)
         except TimeoutError:
             return (), NOT_LISTED.format(reason=f"no answer in {LIST_TIMEOUT_S:g} s")
+
+    async def listed(self) -> tuple[str, ...]:
+        """Returns the ids of models and profiles; raises a RelayError or TimeoutError if AWS does not list them."""
+        ends_at = asyncio.get_running_loop().time() + LIST_TIMEOUT_S
+        async with asyncio.timeout_at(ends_at):
+            models = await self._foundation_models()
         profiles: tuple[str, ...] = ()
         # An account may be allowed to list models only.
         with contextlib.suppress(RelayError, TimeoutError):
             async with asyncio.timeout_at(ends_at):
                 profiles = await self._inference_profiles()
-        return (*models, *profiles), ""
+        return (*models, *profiles)
 
     async def other_names(self, model: str) -> tuple[str, ...]:
         """Returns the other names that a price list may have of a model; none where they are not known.

@@ -120,6 +120,13 @@ class BedrockProvider:
         names = listed(self._account.region, self._account.partition, (self._default_model, *found))
         return Models(provider=self.name, models=names, default_model=self._default_model, note=note)
 
+    async def aws_models(self) -> tuple[str, ...]:
+        """Returns what AWS lists for this account: ids of models and profiles.
+
+        Raises a RelayError, which says more than the note of `list_models`, or TimeoutError.
+        """
+        return await self._catalogue.listed()
+
     async def close(self) -> None:
         """Closes the connections, those in use too."""
         await self._client.close()

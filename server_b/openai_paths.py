@@ -1,0 +1,46 @@
+"""Whether OPENAI_BASE_URL leads to chat completions, and which one would."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+
+from llm_relay.errors import RelayError
+from server_b.providers.openai.client import OpenAIClient
+from server_b.providers.openai.failure import Failed, Failure
+from server_b.settings import ServerBSettings
+
+EMPTY_REQUEST = b"{}"
+"""It names no model, so that no server can answer it, and none can bill it."""
+_VERSION = re.compile(r"/v\d\w*(/|$)")
+_NO_SUCH_PATH = (404, 405)
+
+
+async def completions_fault(settings: ServerBSettings) -> str:
+    """Tells that no request can be answered below OPENAI_BASE_URL, and the fix; empty: nothing is known against it."""
+    base = settings.openai_base_url.rstrip("/")
+    if not base or await _has_completions(base, settings):
+        return ""
+    candidate = f"{base}/v1"
+    if not _VERSION.search(base) and await _has_completions(candidate, settings):
+        return f"OPENAI_BASE_URL: {base} has no chat completions, {candidate} has: set it to {candidate}"
+    hint = "" if _VERSION.search(base) else "; most base URLs end in /v1"
+    return f"OPENAI_BASE_URL: {base}/chat/completions does not exist: is it a server that speaks OpenAI's API?{hint}"
+
+
+async def _has_completions(base: str, settings: ServerBSettings) -> bool:
+    client = OpenAIClient(settings.openai_api_key.get_secret_value(), base)
+    try:
+        with contextlib.closing(await client.complete(EMPTY_REQUEST)):
+            return True
+    except Failed as failed:
+        return _is_answer(failed.failure)
+    except RelayError:
+        return False
+    finally:
+        await client.close()
+
+
+def _is_answer(failure: Failure) -> bool:
+    """Tells whether a refusal is about the request, rather than about the path."""
+    return failure.status not in _NO_SUCH_PATH or (failure.is_document and "model" in failure.text)
