@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from llm_relay.client.channel import Dial
     from llm_relay.client.relay_client import RelayClient
+    from llm_relay.client_retry import ClientRetry
     from llm_relay.errors import (
         Cancelled,
         DeadlineExceeded,
@@ -86,6 +87,7 @@ __all__ = [
     "Answer",
     "CachePoint",
     "Cancelled",
+    "ClientRetry",
     "Cost",
     "DeadlineExceeded",
     "Delta",
@@ -145,7 +147,13 @@ __all__ = [
     "Violation",
 ]
 
-_MODULES = ("llm_relay.messages", "llm_relay.errors", "llm_relay.client.channel", "llm_relay.client.relay_client")
+_MODULES = (
+    "llm_relay.messages",
+    "llm_relay.errors",
+    "llm_relay.client_retry",
+    "llm_relay.client.channel",
+    "llm_relay.client.relay_client",
+)
 """Where the names are, cheapest to import first."""
 
 

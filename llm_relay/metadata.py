@@ -13,6 +13,12 @@ REQUEST_ID = "relay-request-id"
 DOOR = "relay-door"
 """Through which door the caller itself was asked, one of DOORS. For the log only: any caller can say anything."""
 DOORS = frozenset(("grpc", "http", "mcp"))
+BODY_DIGEST = "relay-body-digest"
+"""SHA-256 of the body of the client's request, in hex: a repeat of the request has the same."""
+RETRY_COUNT = "relay-retry-count"
+"""How often the client has sent this request before: 0 at first."""
+READ_TIMEOUT = "relay-read-timeout"
+"""After how many seconds of silence the client gives up."""
 
 Metadata = tuple[tuple[str, str], ...]
 

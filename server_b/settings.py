@@ -126,6 +126,14 @@ class ServerBSettings(McpServingSettings, WorkerSettings):
         allow_inf_nan=False,
         description="How long an answer is kept for a repeated request_id, in seconds, 0 to 86400; 0: not at all",
     )
+    retry_grace_seconds: float = Field(
+        10,
+        ge=0,
+        le=300,
+        allow_inf_nan=False,
+        description="How long a call runs on whose client gave up waiting, so that the client's own retry joins it and"
+        " is not billed twice, in seconds, 0 to 300; 0: not at all",
+    )
 
     @field_validator("ai_provider")
     @classmethod
@@ -183,6 +191,7 @@ class ServerBSettings(McpServingSettings, WorkerSettings):
             timeout_s=self.timeout_seconds,
             concurrent_calls=self.max_concurrent_calls,
             answer_keep_s=self.answer_keep_seconds,
+            retry_grace_s=self.retry_grace_seconds,
             patience=Patience(
                 attempts=self.retry_attempts,
                 first_token_s=self.first_token_seconds,

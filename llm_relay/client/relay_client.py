@@ -23,6 +23,7 @@ from llm_relay.client.calls import END, end, next_response, only_response
 from llm_relay.client.channel import Dial
 from llm_relay.client.connection import Connection
 from llm_relay.client.methods import Methods
+from llm_relay.client_retry import ClientRetry
 from llm_relay.errors import InvalidRequest, RelayError, ServerBUnavailable, Unauthenticated, Violation
 from llm_relay.messages import Answer, Event, Finished, Models, Prompt, Status, request_id_fault
 from llm_relay.metadata import ON_BEHALF_OF, Metadata, call_metadata
@@ -71,31 +72,47 @@ class RelayClient:
         """Closes the channel; running calls are cancelled."""
         await self._connection.close()
 
-    async def process(self, prompt: Prompt, *, timeout_s: float | None = None, on_behalf_of: str = "") -> Answer:
-        """Answers a prompt whole. `timeout_s` (seconds) bounds the provider's call too."""
+    async def process(
+        self,
+        prompt: Prompt,
+        *,
+        timeout_s: float | None = None,
+        on_behalf_of: str = "",
+        client_retry: ClientRetry | None = None,
+    ) -> Answer:
+        """Answers a prompt whole. `timeout_s` (seconds) bounds the provider's call too.
+
+        With `client_retry` a repeat of a request that its client gave up waiting for joins the call of the first.
+        """
         prompt = _identified(prompt)
         with self._raising(prompt.request_id):
             response = await only_response(
                 self._connection.stub().process(
                     codec.prompt_to_wire(prompt, pb.ProcessRequest),
                     timeout=self._timeout(timeout_s),
-                    metadata=self._metadata(on_behalf_of),
+                    metadata=self._metadata(on_behalf_of, client_retry),
                 )
             )
         return codec.answer_from_wire(response)
 
     async def stream_process(
-        self, prompt: Prompt, *, timeout_s: float | None = None, on_behalf_of: str = ""
+        self,
+        prompt: Prompt,
+        *,
+        timeout_s: float | None = None,
+        on_behalf_of: str = "",
+        client_retry: ClientRetry | None = None,
     ) -> AsyncGenerator[Event, None]:
         """Yields one Started, Deltas and one Finished, or raises; leaving the loop cancels the provider's call.
 
         If you may leave early, hold the iterator in `contextlib.aclosing`, so that the call stops at once.
+        `client_retry` is as in `process`.
         """
         prompt = _identified(prompt)
         call = self._connection.stub().stream_process(
             codec.prompt_to_wire(prompt, pb.StreamProcessRequest),
             timeout=self._timeout(timeout_s),
-            metadata=self._metadata(on_behalf_of),
+            metadata=self._metadata(on_behalf_of, client_retry),
         )
         finished = False
         try:
@@ -149,10 +166,11 @@ class RelayClient:
     def _timeout(self, timeout_s: float | None) -> float:
         return min(self._timeout_s if timeout_s is None else timeout_s, LONGEST_TIMEOUT_S)
 
-    def _metadata(self, on_behalf_of: str) -> Metadata:
+    def _metadata(self, on_behalf_of: str, client_retry: ClientRetry | None = None) -> Metadata:
         if on_behalf_of and not CALLER_NAME.fullmatch(on_behalf_of):
             raise InvalidRequest.of(Violation(ON_BEHALF_OF, NAME_RULE))
-        return call_metadata(self._dial.token, on_behalf_of, self._door)
+        metadata = call_metadata(self._dial.token, on_behalf_of, self._door)
+        return metadata if client_retry is None else metadata + client_retry.metadata
 
     def _raising(self, request_id: str) -> _Raising:
         """Turns a failed call into the RelayError that it stands for."""

@@ -45,6 +45,7 @@ KNOWN_SETTINGS: frozenset[str] = frozenset(
         "RELAY_TOKEN",
         "RELAY_TOKENS",
         "RETRY_ATTEMPTS",
+        "RETRY_GRACE_SECONDS",
         "RETRY_MAYBE_WORKED",
         "SERVER_B_CA_FILE",
         "SERVER_B_CLIENT_CERT_FILE",

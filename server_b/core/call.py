@@ -214,6 +214,11 @@ class Call:
         return not self._readers and not self.ended
 
     @property
+    def is_stopping(self) -> bool:
+        """Whether it was ended from this side; its end may be yet to come."""
+        return self.stopped is not None or self.cancelled_softly
+
+    @property
     def weight(self) -> int:
         """The bytes that it takes, with its prompt and answer."""
         return CALL_BYTES + self._prompt_bytes + self.transcript.bytes
@@ -233,12 +238,12 @@ class Call:
         for one in self._readers:
             one.call_lasts_until(self.deadline)
 
-    def leave(self, reader: Reader) -> None:
-        """Counts one reader less; without readers a call that has not ended is stopped."""
+    def leave(self, reader: Reader, *, runs_on: bool = False) -> None:
+        """Counts one reader less; without readers a call that has not ended is stopped, unless it `runs_on`."""
         self._readers.remove(reader)
         if not self._readers:
             self._forget_unread()
-            if not self.ended:
+            if not self.ended and not runs_on:
                 self.stop(Cancelled())
 
     def took(self, added_bytes: int) -> None:

@@ -11,7 +11,7 @@ from llm_relay.messages import Finished, OutputDelta, Prompt, Started
 from server_b.core.call import Call
 from server_b.core.deltas import delta_bytes
 from server_b.core.fingerprint import fingerprint
-from server_b.core.key import Key
+from server_b.core.key import Delivery, Key
 from server_b.core.packing import packed, unpacked
 from server_b.core.transcript import Transcript
 
@@ -46,8 +46,17 @@ _Entry: TypeAlias = tuple[float, int, bytes, Any]
 class KeptAnswers:
     """Answers by key, for `keep_s` seconds each. Used on one running event loop."""
 
-    def __init__(self, keep_s: float, clock: Callable[[], float], *, max_bytes: int = MAX_KEPT_BYTES) -> None:
+    def __init__(
+        self,
+        keep_s: float,
+        clock: Callable[[], float],
+        *,
+        max_bytes: int = MAX_KEPT_BYTES,
+        forgotten: Callable[[Key], None] | None = None,
+    ) -> None:
+        """`forgotten` is told of each answer that goes, except at `close`."""
         self._keep_s = keep_s
+        self._forgotten = forgotten
         self._max_bytes = max_bytes
         self._clock = clock
         self._kept: OrderedDict[_PlainKey, _Entry] = OrderedDict()
@@ -57,6 +66,9 @@ class KeptAnswers:
 
     def __len__(self) -> int:
         return len(self._kept)
+
+    def __contains__(self, key: Key) -> bool:
+        return _plain(key) in self._kept
 
     def find(self, key: Key) -> KeptAnswer | None:
         """Returns the answer that is kept under this key, if any."""
@@ -78,6 +90,10 @@ class KeptAnswers:
         self._forget_old()
         self._see_to_the_oldest()
 
+    def forget(self, key: Key) -> None:
+        """Forgets the answer that is kept under this key, if there is one."""
+        self._forget(_plain(key))
+
     def close(self) -> None:
         """Forgets everything."""
         if self._timer is not None:
@@ -88,6 +104,8 @@ class KeptAnswers:
     def _forget(self, key: _PlainKey) -> None:
         if (entry := self._kept.pop(key, None)) is not None:
             self.bytes -= entry[1]
+            if self._forgotten is not None:
+                self._forgotten(Key(key[0], key[1], Delivery(key[2])))
 
     def _forget_old(self) -> None:
         now = self._clock()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 
+from llm_relay.client_retry import ClientRetry
 from llm_relay.errors import RelayError
 from llm_relay.messages import Answer, Event
 from server_b.core.answer_parts import answer_parts
@@ -25,6 +27,7 @@ class Reader:
         shares: str,
         begin: Callable[[Call], None],
         too_late: Callable[[Call], RelayError],
+        client_retry: ClientRetry | None = None,
     ) -> None:
         """`deadline` is in the event loop's time; `too_late` makes the error for a reader whose deadline has passed."""
         self.deadline = deadline
@@ -32,7 +35,11 @@ class Reader:
         self.shares = shares
         """joined or replayed, if another request made the call; else empty."""
         self.call = call
-        self.came_at = asyncio.get_running_loop().time()
+        self.client_retry = client_retry
+        self._now = asyncio.get_running_loop().time
+        self.came_at = self._now()
+        self.handed_at = self.came_at
+        """When it was last given an event, or came; followed where the client may repeat its request."""
         self.sequence = 0
         """The number of the last event that it has taken."""
         self._begin = begin
@@ -56,18 +63,27 @@ class Reader:
         self._is_late = True
         self.call.changed.wake()
 
-    def leave(self) -> None:
-        """Ends the reading; the last reader who leaves stops the call."""
+    def leave(self, *, runs_on: bool = False) -> None:
+        """Ends the reading; the last reader who leaves stops the call, unless it `runs_on`."""
         if self._limit is not None:
             self._limit.stop()
             self._limit = None
-        self.call.leave(self)
+        self.call.leave(self, runs_on=runs_on)
 
-    async def events(self) -> AsyncGenerator[Event, None]:
+    def events(self) -> AsyncGenerator[Event, None]:
         """Yields the events from the first one on; what has gathered since the last look is joined.
 
         Raises the RelayError that the call ends with, or DeadlineExceeded.
         """
+        return self._events() if self.client_retry is None else self._timed_events()
+
+    async def _timed_events(self) -> AsyncGenerator[Event, None]:
+        async with aclosing(self._events()) as events:
+            async for event in events:
+                self.handed_at = self._now()
+                yield event
+
+    async def _events(self) -> AsyncGenerator[Event, None]:
         call = self.call
         self._begin(call)
         while call.started is None:

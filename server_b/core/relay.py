@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 import functools
 import uuid
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from llm_relay.client_retry import ClientRetry
 from llm_relay.errors import OVERLOADED_RETRY_AFTER_S, DeadlineExceeded, Draining, Overloaded, RelayError
 from llm_relay.messages import Answer, Event, Models, Prompt, State, Status
+from server_b.core.admission import Admission
 from server_b.core.call import Call
 from server_b.core.call_runner import CallRunner
 from server_b.core.calls import Calls
@@ -25,6 +27,7 @@ from server_b.core.reader import Reader
 from server_b.core.record import CallRecord, Observer, SharedRecord
 from server_b.core.retry import Patience
 from server_b.core.settlement import Settlement
+from server_b.core.timed_out import TimedOutCalls
 from server_b.pricing.price_list import PriceList
 from server_b.providers.base import Defaults, Provider
 
@@ -44,26 +47,9 @@ class Limits:
     """What the running calls may hold, prompts and answers, before new ones are OVERLOADED."""
     answer_keep_s: float = 300.0
     """How long an answer is kept for a caller who repeats the request."""
+    retry_grace_s: float = 10.0
+    """How long a call runs on whose client gave up waiting and will repeat the request; 0: not at all."""
     patience: Patience = field(default_factory=Patience)
-
-
-class Admission:
-    """A reader's stay with a call: `async with` admits it and lets it leave."""
-
-    __slots__ = ("_enter", "_leave", "_reader")
-
-    def __init__(self, enter: Callable[[], Reader], leave: Callable[[Reader], None]) -> None:
-        self._enter = enter
-        self._leave = leave
-        self._reader: Reader | None = None
-
-    async def __aenter__(self) -> Reader:
-        self._reader = self._enter()
-        return self._reader
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._reader is not None:
-            self._leave(self._reader)
 
 
 class Relay:
@@ -90,6 +76,7 @@ class Relay:
         self._version = version
         self._now = asyncio.get_running_loop().time
         self._calls = Calls(self._limits.answer_keep_s, self._now)
+        self._timed_out = TimedOutCalls(self._limits.retry_grace_s, self._now)
         self._settlement = Settlement(prices, default_model=provider.default_model)
         self._runner = CallRunner(
             provider, self._limits.patience, self._settlement, gate or OpenGate(), observers, self._ended
@@ -127,23 +114,33 @@ class Relay:
                 yield event
 
     def admit(
-        self, prompt: Prompt, *, caller: str, delivery: Delivery, protocol: str = "", timeout_s: float | None = None
+        self,
+        prompt: Prompt,
+        *,
+        caller: str,
+        delivery: Delivery,
+        protocol: str = "",
+        timeout_s: float | None = None,
+        client_retry: ClientRetry | None = None,
     ) -> Admission:
         """Joins the call with this key, or makes a new one; the provider is asked once the reader reads.
 
+        A repeat by `client_retry` joins the call that its client left by a timeout, whatever its request_id is.
         Entering the context raises Overloaded, Draining, InvalidRequest where the key was used for another prompt, or
         Unsupported for what the provider does not take.
         """
         key = Key(caller, prompt.request_id or str(uuid.uuid4()), delivery)
-        return Admission(functools.partial(self._enter, key, prompt, protocol, timeout_s), self._leave)
+        return Admission(functools.partial(self._enter, key, prompt, protocol, timeout_s, client_retry), self._leave)
 
     def cancel(self, request_id: str, *, caller: str) -> bool:
         """Stops this caller's running calls with that id softly; returns whether there were any."""
         running = self._calls.find_running(caller, request_id)
         return sum(call.cancel_softly() for call in running) > 0
 
-    def _enter(self, key: Key, prompt: Prompt, protocol: str, timeout_s: float | None) -> Reader:
-        call = self._calls.find(key, prompt)
+    def _enter(
+        self, key: Key, prompt: Prompt, protocol: str, timeout_s: float | None, client_retry: ClientRetry | None
+    ) -> Reader:
+        call = self._find(key, prompt, client_retry)
         shares = "" if call is None else "replayed" if call.ended else "joined"
         reader = Reader(
             call or self._new_call(key, prompt, protocol),
@@ -152,15 +149,27 @@ class Relay:
             shares=shares,
             begin=self._begin,
             too_late=self._too_late,
+            client_retry=client_retry,
         )
         self._readers += 1
         self._idle.clear()
         return reader
 
-    def _leave(self, reader: Reader) -> None:
+    def _find(self, key: Key, prompt: Prompt, client_retry: ClientRetry | None) -> Call | None:
+        call = self._calls.find(key, prompt)
+        if call is not None:
+            self._timed_out.forget(key)
+        elif client_retry is not None:
+            call = self._timed_out.take(key, prompt, client_retry)
+        return call
+
+    def _leave(self, reader: Reader, by_itself: bool) -> None:
         call = reader.call
         self._readers -= 1
-        reader.leave()
+        runs_on = by_itself and not call.is_stopping and self._timed_out.expects_repeat(reader)
+        reader.leave(runs_on=runs_on)
+        if runs_on and call.is_left and reader.client_retry is not None:
+            self._timed_out.add(call, reader.client_retry)
         if call.is_left:  # it is settled also if it was never begun
             self._begin(call)
         self._notice_idle()
@@ -205,7 +214,9 @@ class Relay:
     def _ended(self, record: CallRecord, call: Call) -> None:
         self._processed += 1
         self._health.note(record)
-        self._calls.end(call, keep=record.error is None and not call.cancelled_softly)
+        keep = record.error is None and not call.cancelled_softly
+        self._timed_out.ended(call, keep=keep)
+        self._calls.end(call, keep=keep)
         self._notice_idle()
 
     def _tell_shared(self, reader: Reader, call: Call) -> None:
@@ -248,8 +259,9 @@ class Relay:
         )
 
     def drain(self) -> None:
-        """Refuses new calls from now on; running ones go on."""
+        """Refuses new calls from now on; running ones go on, unless they only wait for a client to come back."""
         self._draining = True
+        self._timed_out.close()
 
     async def wait_idle(self, grace_s: float) -> bool:
         """Waits until no call runs or is read, `grace_s` seconds at most, then stops them; returns whether none was."""
@@ -264,6 +276,7 @@ class Relay:
 
     async def aclose(self) -> None:
         """Stops what still runs, waits until it is settled, and closes the observers."""
+        self._timed_out.close()
         running = list(self._calls)
         for call in running:
             call.stop(Draining())

@@ -12,15 +12,17 @@ from typing import Any, TypeAlias
 import grpc
 
 from generated.relay.v1 import relay_pb2 as pb
+from llm_relay.client_retry import ClientRetry
 from llm_relay.errors import Cancelled, InvalidRequest, RelayError, Violation
 from llm_relay.messages import Prompt, request_id_fault
 from llm_relay.metadata import AUTHORIZATION, DOOR, DOORS, ON_BEHALF_OF, REQUEST_ID, first_value
 from llm_relay.tokens import Tokens
 from llm_relay.wire import codec, introspection
 from llm_relay.wire.errors import aborting
+from server_b.core.admission import Admission
 from server_b.core.call_log import log_refusal
 from server_b.core.key import Delivery
-from server_b.core.relay import Admission, Relay
+from server_b.core.relay import Relay
 from server_b.core.unforeseen import report
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -90,6 +92,7 @@ class RelayServicer:
             delivery=delivery,
             protocol=_protocol(metadata),
             timeout_s=context.time_remaining(),
+            client_retry=ClientRetry.from_metadata(metadata),
         )
 
     def _caller(self, metadata: CallMetadata) -> str:

@@ -11,6 +11,7 @@ import pytest
 from generated.relay.v1 import relay_pb2 as pb
 from llm_relay.client.channel import Dial
 from llm_relay.client.relay_client import RelayClient
+from llm_relay.client_retry import ClientRetry
 from llm_relay.errors import (
     DeadlineExceeded,
     Internal,
@@ -303,3 +304,20 @@ class NoList(ScriptedProvider):
     async def list_models(self) -> Models:
         self.asked += 1
         raise ProviderUnavailable
+
+
+@pytest.mark.parametrize("retry", [None, ClientRetry("a" * 64), ClientRetry("a" * 64, 2, 1.5)])
+async def test_what_is_known_of_the_clients_own_retries_goes_with_both_methods(retry: ClientRetry | None) -> None:
+    seen: list[dict[str, str]] = []
+
+    async def note(_: bytes, context: Any) -> None:
+        metadata = dict(context.invocation_metadata())
+        seen.append({key: value for key, value in metadata.items() if key.startswith("relay-")})
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED)
+
+    async with answering(note) as client:
+        with pytest.raises(RelayError):
+            await client.process(HI, client_retry=retry)
+        with pytest.raises(RelayError):
+            await anext(client.stream_process(HI, client_retry=retry))
+    assert seen == [{} if retry is None else dict(retry.metadata)] * 2
