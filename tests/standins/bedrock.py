@@ -6,6 +6,7 @@ from urllib.parse import unquote
 
 from tests.standins import eventstream
 from tests.standins.answer import Answer, Event, streamed, to_json, whole
+from tests.standins.bedrock_blocks import block_events
 from tests.standins.exchange import Received
 from tests.standins.script import Fault, FaultKind, Script, Usage
 from tests.standins.server import StandIn
@@ -137,7 +138,7 @@ def _whole(script: Script, document: object, *, words: int = 0) -> Answer:
 
 
 def _message(script: Script) -> dict[str, object]:
-    content = [{"text": "".join(script.spoken)}]
+    content = [*script.blocks, *([{"text": "".join(script.spoken)}] if script.spoken else [])]
     stop = {} if _unended(script) else {"stopReason": _stop_reason(script)}
     return {"output": {"message": {"role": "assistant", "content": content}}, **stop, **_metadata(script.usage)}
 
@@ -152,9 +153,13 @@ def _events(script: Script) -> Iterator[Event]:
     """The start, the words, the block's stop; then the message's stop and the metadata, if it ends at all."""
     if script.opening:
         yield Event({"role": "assistant", "p": "abcd"}, name="messageStart")
+    for index, block in enumerate(script.blocks):
+        yield from block_events(index, block)
+    index = len(script.blocks)
     for word in script.spoken:
-        yield Event({"contentBlockIndex": 0, "delta": {"text": word}, "p": "abcd"}, 1, "contentBlockDelta")
-    yield Event({"contentBlockIndex": 0, "p": "abcd"}, name="contentBlockStop")
+        yield Event({"contentBlockIndex": index, "delta": {"text": word}, "p": "abcd"}, 1, "contentBlockDelta")
+    if script.spoken or not index:
+        yield Event({"contentBlockIndex": index, "p": "abcd"}, name="contentBlockStop")
     if _unended(script):
         return
     yield Event({"stopReason": _stop_reason(script), "p": "abcd"}, name="messageStop")
@@ -175,7 +180,8 @@ def _unended(script: Script) -> bool:
 
 
 def _stop_reason(script: Script) -> str:
-    return script.finish or "end_turn"
+    calls = any("toolUse" in block for block in script.blocks)
+    return script.finish or ("tool_use" if calls else "end_turn")
 
 
 def _metadata(usage: Usage | None) -> dict[str, object]:
@@ -194,7 +200,7 @@ def _summary(model: str) -> dict[str, object]:
         "modelId": model,
         "modelName": model.partition(".")[2],
         "providerName": model.partition(".")[0],
-        "inputModalities": ["TEXT"],
+        "inputModalities": ["TEXT"] if "haiku" in model else ["TEXT", "IMAGE"],
         "outputModalities": ["TEXT"],
         "responseStreamingSupported": True,
         "customizationsSupported": [],

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class FaultKind(StrEnum):
@@ -84,6 +85,8 @@ class Script:
 
     words: tuple[str, ...] = ("Hello", ", ", "wörld", "!")
     """The text deltas; a whole answer is all of them joined."""
+    blocks: tuple[Mapping[str, Any], ...] = ()
+    """Bedrock only: content blocks before the text, as a whole answer of Converse has them."""
     model: str | None = None
     """The model that the answer names; None: the one asked for."""
     finish: str | None = None
