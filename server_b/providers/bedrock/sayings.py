@@ -6,7 +6,14 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from llm_relay.errors import ProviderAuth, ProviderRateLimited, ProviderRejected, RelayError, UnknownModel
+from llm_relay.errors import (
+    ProviderAuth,
+    ProviderRateLimited,
+    ProviderRejected,
+    RelayError,
+    UnknownModel,
+    Unsupported,
+)
 from server_b.providers.bedrock.failures import Failure
 
 PROFILE = "{profile}"
@@ -66,6 +73,57 @@ _OF_MODELS = (
         UnknownModel,
     ),
 )
+_NOT_SUPPORTED = "not supported by this model of bedrock"
+_OF_CONTENT = (
+    _saying(r"toolChoice|tool_choice", Unsupported, f"{_NOT_SUPPORTED}; leave it out", "options.tool_choice"),
+    _saying(
+        r"conversation blocks and tool (use|result) blocks",
+        Unsupported,
+        f"text beside tool calls or their results in one turn is {_NOT_SUPPORTED}",
+        "history",
+    ),
+    _saying(
+        r"support (the )?(image|document|video|cache_?point)|prompt caching",
+        Unsupported,
+        f"a kind of part is {_NOT_SUPPORTED}; leave out images, documents or cache points",
+        "parts",
+    ),
+    _saying(
+        r"\bimages?\b.*(exceed|too (large|big)|could not|invalid|not valid|dimension|format)|process (the )?image"
+        r"|\bdocuments?\b.*(exceed|too (large|big)|invalid|not valid|format|pages)|process (the )?document",
+        ProviderRejected,
+        "the model refuses an image or a document: it is damaged, too large, or not what its media type says",
+        "parts",
+    ),
+    _saying(
+        r"signature.*thinking|expected `?(thinking|redacted_thinking)|start with a thinking block|reasoningContent"
+        r"|thinking.*blocks? .*(modified|changed)",
+        ProviderRejected,
+        "the model refuses the reasoning in it: give all of it back unchanged, or leave out thinking",
+        "history",
+    ),
+    _saying(r"thinking|budget_?tokens|\beffort\b", ProviderRejected, "the model refuses this", "options.thinking"),
+    _saying(
+        r"outputConfig|output_config|textFormat|structured output|json_?schema",
+        ProviderRejected,
+        "the model does not take this schema, or none at all",
+        "options.response_format",
+    ),
+    _saying(r"service_?\s?tier", Unsupported, _NOT_SUPPORTED, "options.service_tier"),
+    _saying(r"support tool use|support the toolConfig", Unsupported, _NOT_SUPPORTED, "options.tools"),
+    _saying(
+        r"toolConfig|inputSchema|input_schema|\btools\.\d",
+        ProviderRejected,
+        "the model refuses a tool: check the schema of its arguments",
+        "options.tools",
+    ),
+    _saying(
+        r"stop_?sequences",
+        ProviderRejected,
+        "the model refuses these; send fewer or others, or leave them out",
+        "options.sampling.stop",
+    ),
+)
 _OF_PROMPTS = (
     _saying(
         r"(input length|prompt) and .?max_?tokens|in the completion\)",
@@ -105,6 +163,12 @@ _OF_PROMPTS = (
         "the model refuses this value; send another, or leave it out",
         "temperature",
     ),
+    _saying(
+        r"top_?p\b",
+        ProviderRejected,
+        "the model refuses this value; send another, or leave it out",
+        "options.sampling.top_p",
+    ),
 )
 _OF_ENDED_MODELS = _saying(
     r"end of (its|their) life|legacy|deprecated|retired",
@@ -129,14 +193,14 @@ _OF_CLOCKS = _saying(
 SAYINGS: Mapping[str, tuple[Saying, ...]] = {
     "AccessDeniedException": (_OF_DENIED_MODELS,),
     "InvalidSignatureException": (_OF_CLOCKS,),
-    "ModelErrorException": _OF_PROMPTS,
+    "ModelErrorException": (*_OF_CONTENT, *_OF_PROMPTS),
     "RequestExpired": (_OF_CLOCKS,),
     "RequestTimeTooSkewed": (_OF_CLOCKS,),
     "ResourceNotFoundException": (_OF_ENDED_MODELS, _OF_ACCOUNTS),
     "SignatureDoesNotMatch": (_OF_CLOCKS,),
     "ThrottlingException": (_OF_DAYS,),
-    "ValidationError": (_OF_ACCOUNTS, *_OF_MODELS, *_OF_PROMPTS),
-    "ValidationException": (_OF_ACCOUNTS, *_OF_MODELS, *_OF_PROMPTS),
+    "ValidationError": (_OF_ACCOUNTS, *_OF_MODELS, *_OF_CONTENT, *_OF_PROMPTS),
+    "ValidationException": (_OF_ACCOUNTS, *_OF_MODELS, *_OF_CONTENT, *_OF_PROMPTS),
 }
 """By code; the first that fits counts."""
 

@@ -2,7 +2,14 @@
 
 import pytest
 
-from llm_relay.errors import ProviderAuth, ProviderRateLimited, ProviderRejected, RelayError, UnknownModel
+from llm_relay.errors import (
+    ProviderAuth,
+    ProviderRateLimited,
+    ProviderRejected,
+    RelayError,
+    UnknownModel,
+    Unsupported,
+)
 from server_b.providers.bedrock.errors import relay_error
 from server_b.providers.bedrock.failures import Failure
 
@@ -83,6 +90,39 @@ FIELDS: list[tuple[str, str]] = [
         "model",
     ),
 ]
+UNSUPPORTED: list[tuple[str, str]] = [
+    (
+        "This model doesn't support the toolConfig.toolChoice.any field. Remove it and try again.",
+        "options.tool_choice",
+    ),
+    ("This model doesn't support tool use.", "options.tools"),
+    ("This model doesn't support the image field for user messages. Remove image and try again.", "parts"),
+    ("This model doesn't support documents.", "parts"),
+    ("You invoked an unsupported model or your request did not allow prompt caching.", "parts"),
+    ("The service tier is not supported for this model.", "options.service_tier"),
+    ("messages.7.content: Conversation blocks and tool use blocks cannot be provided in the same turn.", "history"),
+]
+CONTENT: list[tuple[str, str]] = [
+    ("messages.0.content.1.image.source.base64: image exceeds 5 MB maximum: 6291456 bytes > 5242880 bytes", "parts"),
+    ("The model returned the following errors: Could not process image", "parts"),
+    ("messages.1.content.0: Invalid `signature` in `thinking` block", "history"),
+    (
+        "messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, but found `tool_use`. When `thinking`",
+        "history",
+    ),
+    ("This model doesn't support the reasoningContent field. Remove reasoningContent and try again.", "history"),
+    (
+        "The model returned the following errors: thinking.enabled.budget_tokens: Input should be >= 1024",
+        "options.thinking",
+    ),
+    ("output_config.format.schema: For 'object' type, 'additionalProperties' must be false", "options.response_format"),
+    ("The value at toolConfig.tools.0.toolSpec.inputSchema.json.type must be object.", "options.tools"),
+    (
+        "This model doesn't support the stopSequences field. Remove stopSequences and try again.",
+        "options.sampling.stop",
+    ),
+    ("The model returned the following errors: top_p: range: 0..1", "options.sampling.top_p"),
+]
 
 
 def _error(code: str, message: str) -> RelayError:
@@ -113,7 +153,15 @@ def test_a_prompt_that_is_too_long_is_told_as_that(message: str) -> None:
     assert "prompt is too long" in error.message
 
 
-@pytest.mark.parametrize(("message", "field"), FIELDS)
+@pytest.mark.parametrize(("message", "field"), UNSUPPORTED)
+def test_what_the_model_does_not_take_is_unsupported(message: str, field: str) -> None:
+    error = _error(VALIDATION, message)
+    assert type(error) is Unsupported
+    assert error.message.startswith(f"{field}: ")
+    assert "not supported by this model of bedrock" in error.message
+
+
+@pytest.mark.parametrize(("message", "field"), [*FIELDS, *CONTENT])
 def test_a_field_that_the_model_refuses_is_named(message: str, field: str) -> None:
     error = _error(VALIDATION, message)
     assert type(error) is ProviderRejected
