@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from llm_relay.errors import ProviderProtocol, RelayError
@@ -22,6 +23,18 @@ MAX_REMEMBERED_PROFILES = 1000
 NOT_LISTED = "Bedrock did not list its models ({reason}): these are the short names and what they stand for"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """What AWS lists."""
+
+    ids: tuple[str, ...] = ()
+    """Of models and profiles."""
+    inputs: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By the id of a model, what it takes: TEXT, IMAGE and others."""
+    note: str = ""
+    """Why there are no ids; empty: there are."""
+
+
 class Catalogue:
     """Asks AWS what there is."""
 
@@ -29,17 +42,17 @@ class Catalogue:
         self._client = client
         self._models: dict[str, asyncio.Task[str]] = {}
 
-    async def models(self) -> tuple[tuple[str, ...], str]:
-        """Returns the ids of models and profiles, and a note; without ids, the note says why."""
+    async def models(self) -> Listing:
+        """Returns what AWS lists; where it does not, the note says why."""
         try:
-            return await self.listed(), ""
+            return await self.listed()
         except RelayError as error:
-            return (), NOT_LISTED.format(reason=error.reason)
+            return Listing(note=NOT_LISTED.format(reason=error.reason))
         except TimeoutError:
-            return (), NOT_LISTED.format(reason=f"no answer in {LIST_TIMEOUT_S:g} s")
+            return Listing(note=NOT_LISTED.format(reason=f"no answer in {LIST_TIMEOUT_S:g} s"))
 
-    async def listed(self) -> tuple[str, ...]:
-        """Returns the ids of models and profiles; raises a RelayError or TimeoutError if AWS does not list them."""
+    async def listed(self) -> Listing:
+        """Returns what AWS lists; raises a RelayError or TimeoutError if it does not."""
         ends_at = asyncio.get_running_loop().time() + LIST_TIMEOUT_S
         async with asyncio.timeout_at(ends_at):
             models = await self._foundation_models()
@@ -48,7 +61,7 @@ class Catalogue:
         with contextlib.suppress(RelayError, TimeoutError):
             async with asyncio.timeout_at(ends_at):
                 profiles = await self._inference_profiles()
-        return (*models, *profiles)
+        return Listing(ids=(*models, *profiles), inputs=models)
 
     async def other_names(self, model: str) -> tuple[str, ...]:
         """Returns the other names that a price list may have of a model; none where they are not known.
@@ -79,12 +92,13 @@ class Catalogue:
         arns = [one.get("modelArn") for one in models if isinstance(one, dict)] if isinstance(models, list) else []
         return profiled_model(arn for arn in arns if isinstance(arn, str))
 
-    async def _foundation_models(self) -> tuple[str, ...]:
+    async def _foundation_models(self) -> dict[str, frozenset[str]]:
         document = await self._get("foundation-models", byOutputModality="TEXT")
         summaries = document.get("modelSummaries")
         if not isinstance(summaries, list):
             raise ProviderProtocol
-        return tuple(_names(summaries, "modelId"))
+        by_id = {one["modelId"]: one for one in summaries if isinstance(one, Mapping) and "modelId" in one}
+        return {name: _words(by_id[name].get("inputModalities")) for name in _names(summaries, "modelId")}
 
     async def _inference_profiles(self) -> tuple[str, ...]:
         found: list[str] = []
@@ -103,6 +117,10 @@ class Catalogue:
             return await self._client.get(*path, **query)
         except Refusal as refusal:
             raise relay_error(refusal.failure) from refusal
+
+
+def _words(values: object) -> frozenset[str]:
+    return frozenset(one for one in values if isinstance(one, str)) if isinstance(values, list) else frozenset()
 
 
 def _names(summaries: list[Any], key: str) -> list[str]:

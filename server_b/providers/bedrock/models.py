@@ -152,6 +152,12 @@ def list_names(model: str) -> tuple[str, ...]:
     return model, model.removeprefix(area[0])
 
 
+def foundation_id(model: str) -> str:
+    """Returns the id of the model itself from that of one of its profiles, or from an ARN that has it."""
+    arn = _ARN.fullmatch(model)
+    return _PROFILE_ID.sub("", arn["id"] if arn else model, count=1)
+
+
 def profiled_model(arns: Iterable[str]) -> str:
     """Returns the id of the model that a profile sends requests to, from the ARNs of the model in each region.
 

@@ -18,9 +18,11 @@ from server_b.providers.bedrock.catalogue import Catalogue
 from server_b.providers.bedrock.client import MAX_DOCUMENT_BYTES, BedrockClient
 from server_b.providers.bedrock.errors import relay_error
 from server_b.providers.bedrock.failures import Refusal
+from server_b.providers.bedrock.model_details import known_of
 from server_b.providers.bedrock.models import is_application_profile, listed, profile_in_area, resolve
 from server_b.providers.bedrock.refusals import STREAMING, Refusals, Refused, is_lasting, refused_of
 from server_b.providers.bedrock.request import asked_parameters, request_body
+from server_b.providers.bedrock.tools import tool_config
 from server_b.providers.bedrock.unsupported import refuse_unsupported
 from server_b.providers.http.response import Response
 
@@ -91,7 +93,9 @@ class BedrockProvider:
         named = priced_as[-1] if priced_as else model
         if not _is_plain(prompt):
             refuse_unsupported(prompt, named)
-        refused = lasting = self._refusals.of(model)
+        # Some models stream, but not with tools.
+        asked = f"{model} with tools" if tool_config(prompt) else model
+        refused = lasting = self._refusals.of(asked)
         while True:
             begun = False
             try:
@@ -99,7 +103,7 @@ class BedrockProvider:
                     async for piece in pieces:
                         if isinstance(piece, Opening):
                             begun = True
-                            self._refusals.remember(model, lasting)
+                            self._refusals.remember(asked, lasting)
                             yield replace(piece, priced_as=priced_as)
                         else:
                             yield piece
@@ -116,16 +120,23 @@ class BedrockProvider:
 
     async def list_models(self) -> Models:
         """Lists the short names, what they stand for, and what AWS lists; a note says if AWS does not."""
-        found, note = await self._catalogue.models()
-        names = listed(self._account.region, self._account.partition, (self._default_model, *found))
-        return Models(provider=self.name, models=names, default_model=self._default_model, note=note)
+        listing = await self._catalogue.models()
+        names = listed(self._account.region, self._account.partition, (self._default_model, *listing.ids))
+        details = (known_of(name, self._resolved(name), listing.inputs) for name in names)
+        return Models(
+            provider=self.name,
+            models=names,
+            default_model=self._default_model,
+            note=listing.note,
+            details=tuple(detail for detail in details if detail is not None),
+        )
 
     async def aws_models(self) -> tuple[str, ...]:
         """Returns what AWS lists for this account: ids of models and profiles.
 
         Raises a RelayError, which says more than the note of `list_models`, or TimeoutError.
         """
-        return await self._catalogue.listed()
+        return (await self._catalogue.listed()).ids
 
     async def close(self) -> None:
         """Closes the connections, those in use too."""

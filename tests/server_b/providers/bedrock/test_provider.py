@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from llm_relay.errors import ProviderRejected
-from llm_relay.messages import Accuracy, FinishReason, Prompt, Role, Turn
+from llm_relay.messages import Accuracy, FinishReason, Model, Prompt, Role, Turn
 from llm_relay.messages import Usage as Counts
 from server_b.providers.base import Ending, Opening, Text
 from server_b.providers.bedrock.provider import BedrockProvider
@@ -214,6 +215,17 @@ async def test_models_are_the_short_names_their_ids_and_what_bedrock_lists(
     assert models.note == ""
     paths = {request.path for request in standin.requests}
     assert paths == {"/foundation-models?byOutputModality=TEXT", "/inference-profiles?maxResults=1000"}
+
+
+async def test_what_is_known_of_a_model_is_told_of_each_of_its_names(provider: BedrockProvider) -> None:
+    details = {detail.id: detail for detail in (await provider.list_models()).details}
+    sonnet = Model(id=SONNET, provider="bedrock", tools=True, images=True, reasoning=False)
+    assert details[SONNET] == sonnet
+    assert details["sonnet-v2"] == replace(sonnet, id="sonnet-v2")
+    assert details["sonnet-4"] == Model(id="sonnet-4", provider="bedrock", tools=True, reasoning=True)
+    assert details["haiku"].images is False
+    assert details["eu.amazon.nova-lite-v1:0"] == Model(id="eu.amazon.nova-lite-v1:0", provider="bedrock", images=True)
+    assert "mistral" not in details
 
 
 async def test_inference_profiles_are_listed_by_id_and_an_accounts_own_by_arn(provider: BedrockProvider) -> None:

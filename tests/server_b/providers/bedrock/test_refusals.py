@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from llm_relay.errors import ProviderAuth, ProviderRejected
-from llm_relay.messages import Prompt
+from llm_relay.messages import Options, Prompt, Tool
 from server_b.providers.base import Ending, Opening, Text, WholeAnswer
 from server_b.providers.bedrock.provider import BedrockProvider
 from server_b.providers.bedrock.refusals import MAX_REMEMBERED_MODELS, Refusals
@@ -160,6 +160,17 @@ async def test_a_whole_answer_where_a_stream_was_asked_for_is_read(
     standin.streams = False
     pieces = await pieces_of(provider)
     assert [type(piece) for piece in pieces] == [Opening, Text, Ending]
+
+
+async def test_a_model_that_does_not_stream_with_tools_is_asked_whole_with_them_alone(
+    standin: BedrockStandIn, provider: BedrockProvider
+) -> None:
+    standin.script = _refusing("This model doesn't support tool use in streaming mode.")
+    with_tools = Prompt(message="Hi", options=Options(tools=(Tool(name="weather", input_schema_json="{}"),)))
+    for prompt in (with_tools, with_tools, PROMPT):
+        assert (await whole_answer(provider, prompt)).text == "Hello, wörld!"
+    operations = [request.path.rpartition("/")[2] for request in standin.requests]
+    assert operations == ["converse-stream", "converse", "converse", "converse-stream"]
 
 
 def test_what_is_remembered_is_bounded() -> None:
