@@ -18,6 +18,7 @@ from gateway.docs.routes import router as docs_router
 from gateway.error_middleware import ErrorMiddleware
 from gateway.exception_handlers import HANDLERS
 from gateway.guards import Guard
+from gateway.head_routes import head_routes
 from gateway.host_check import HostCheck
 from gateway.openai.description import TAG_DESCRIPTION
 from gateway.openai.description import schemas as openai_schemas
@@ -60,6 +61,7 @@ def create_app(
         finally:
             log.flush()
 
+    routes = [*router.routes, *openai_router.routes, *docs_router.routes]
     app = FastAPI(
         title="Relay gateway",
         summary="Language-model calls over HTTP; Server B answers them.",
@@ -72,7 +74,7 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},
         middleware=_middleware(settings, log),
         exception_handlers=HANDLERS,
-        routes=[*router.routes, *openai_router.routes, *docs_router.routes],
+        routes=[*routes, *head_routes(routes)],
     )
     app.mount("/docs/assets", create_assets())
     app.openapi = describing(app, openai_schemas())  # type: ignore[method-assign]  # as FastAPI's guide has it

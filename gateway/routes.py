@@ -6,7 +6,6 @@ from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Path, Request
-from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from gateway.dependencies import PromptCall, backend_of, caller_of, lookup
@@ -152,12 +151,3 @@ async def config(request: Request) -> Response:
 def _json(document: object, *, status: int = 200) -> Response:
     # Written by orjson and returned as it is: FastAPI would validate it once more and serialize it slower.
     return Response(orjson.dumps(document), status, {"Cache-Control": NO_STORE}, "application/json")
-
-
-def add_head(router: APIRouter) -> None:
-    """Adds HEAD to every GET route: monitors ask for the head alone. The HTTP server leaves the body out."""
-    for route in [one for one in router.routes if isinstance(one, APIRoute) and "GET" in (one.methods or ())]:
-        router.add_api_route(route.path, route.endpoint, methods=["HEAD"], include_in_schema=False)
-
-
-add_head(router)

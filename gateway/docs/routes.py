@@ -22,17 +22,17 @@ _HEADERS = {
 router = APIRouter(include_in_schema=False)
 
 
-@router.api_route("/docs", methods=["GET", "HEAD"])
+@router.get("/docs")
 async def page() -> Response:
     return FileResponse(_FOLDER / "page.html", headers=_HEADERS)
 
 
-@router.api_route("/docs/start.js", methods=["GET", "HEAD"])
+@router.get("/docs/start.js")
 async def start() -> Response:
     return FileResponse(_FOLDER / "start.js", headers=_HEADERS)
 
 
-@router.api_route("/docs/openapi.json", methods=["GET", "HEAD"])
+@router.get("/docs/openapi.json")
 async def document(request: Request) -> Response:
     """Returns what /openapi.json does, without a token: it tells of this version, and nothing of this installation."""
     app: FastAPI = request.app

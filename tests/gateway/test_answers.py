@@ -334,7 +334,10 @@ async def test_what_the_router_refuses_is_a_problem_too(
     assert ("allow" in response.headers) is (status == 405)
 
 
-@pytest.mark.parametrize("path", ["/health", "/models", "/config", "/docs", "/openapi.json", "/nowhere"])
+@pytest.mark.parametrize(
+    "path",
+    ["/health", "/models", "/config", "/docs", "/openapi.json", "/v1/models", "/v1/models/mock-model", "/nowhere"],
+)
 async def test_head_answers_as_get_does_without_the_body(path: str) -> None:
     async with serving(MockProvider(delay_s=0)) as server_b, gateway(server_b.target) as client:
         got, head = await client.get(path), await client.head(path)
