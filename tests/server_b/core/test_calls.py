@@ -140,3 +140,17 @@ async def test_a_stopped_call_is_not_joined_and_its_end_leaves_its_successor_alo
     calls.end(first, keep=True)
     assert calls.find(first.key, HI) is second
     assert len(calls) == 1
+
+
+async def test_it_is_told_of_each_answer_that_goes_for_its_age_or_for_room() -> None:
+    gone: list[Key] = []
+    clock = Clock()
+    answers = KeptAnswers(KEEP_S, clock, max_bytes=28_000, forgotten=gone.append)
+    calls = [finished_call(name, "x" * 7_000) for name in "abcd"]
+    for call in calls:
+        answers.keep(call)
+    assert gone == [calls[0].key]
+    clock.now += KEEP_S
+    assert answers.find(calls[1].key) is None
+    assert gone == [call.key for call in calls]
+    answers.close()
