@@ -6,7 +6,6 @@ from llm_relay.errors import ProviderProtocol, Unsupported
 from llm_relay.messages import (
     Delta,
     FinishReason,
-    Image,
     Prompt,
     Reasoning,
     ReasoningDelta,
@@ -19,7 +18,6 @@ from llm_relay.messages import (
 from server_b.providers.base import Ending, Text
 from server_b.providers.content_pieces import CallArguments, CallFinished, CallStarted, ReasoningPiece
 from server_b.providers.fallback import Fallback
-from server_b.providers.text_only import refuse_content
 from tests.support.chains import Named
 from tests.support.relayed import streamed, whole
 from tests.support.scripted import HELLO, OPENING, ScriptedProvider, Step
@@ -56,18 +54,6 @@ async def test_a_chain_asks_the_provider_that_takes_it() -> None:
     one.unsupported = Unsupported("parts: not supported by one")
     answer = await whole(create_relay(Fallback([one, other], {})), Prompt(message="Hi"))
     assert (answer.provider, one.tries) == ("other", [])
-
-
-@pytest.mark.parametrize(
-    ("prompt", "field"),
-    [
-        (Prompt(message="Hi", parts=(Image(url="https://example.com/a.png"),)), "parts"),
-        (Prompt(message="Hi", parts=(TextPart(text="more"),)), "parts"),
-    ],
-)
-def test_a_provider_of_text_alone_names_the_field_and_itself(prompt: Prompt, field: str) -> None:
-    with pytest.raises(Unsupported, match=f"^{field}: not supported by openai"):
-        refuse_content(prompt, "openai")
 
 
 async def test_an_answer_has_its_parts_in_order() -> None:
