@@ -11,7 +11,7 @@ ON_BEHALF_OF = "relay-on-behalf-of"
 REQUEST_ID = "relay-request-id"
 """In initial metadata, before the provider is called: the id by which the call can be cancelled."""
 DOOR = "relay-door"
-"""Through which door the caller itself was asked, one of DOORS. For the log only: any caller can say anything."""
+"""How the caller itself was called, one of DOORS. For the log only: any caller can say anything."""
 DOORS = frozenset(("grpc", "http", "mcp"))
 BODY_DIGEST = "relay-body-digest"
 """SHA-256 of the body of the client's request, in hex: a repeat of the request has the same."""

@@ -46,7 +46,7 @@ def alone() -> Iterator[None]:
 
 
 def digest(lock: str) -> str:
-    """Returns what the stamp bears when the environment holds `lock` in this place, for this Python."""
+    """Returns what the stamp says if the environment holds `lock` in this place, for this Python."""
     ingredients = [str(ROOT), sys.version, (ROOT / lock).read_text("utf-8")]
     return hashlib.sha256("\0".join(ingredients).encode()).hexdigest()
 

@@ -46,7 +46,7 @@ class RelayClient:
     """
 
     def __init__(self, dial: Dial | None = None, *, timeout_s: float = DEFAULT_TIMEOUT_S, door: str = "") -> None:
-        """`timeout_s` is the deadline, in seconds, of calls that name none; `door` is told to Server B's log.
+        """`timeout_s` is the deadline, in seconds, of calls that name none; `door` goes to Server B's log.
 
         Raises ValueError if a token would be sent in plaintext beyond this machine, or a certificate cannot be used.
         """

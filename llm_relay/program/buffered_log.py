@@ -1,4 +1,4 @@
-"""A log whose ordinary lines gather and are written together; the others are written at once."""
+"""A log that writes its INFO lines together, a few milliseconds late, and all others at once."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Callable
 from typing import Any
 
 GATHER_S = 0.01
-"""What a server that is killed (-9) may lose of its log; one that is stopped loses nothing."""
+"""How long INFO lines wait. A server that is killed (-9) may lose them; one that is stopped loses nothing."""
 LINES_A_WRITE = 4
-"""They stay within what a pipe takes in one piece (4 KiB), should several workers write to the same."""
+"""So that a write stays under 4 KiB, which a pipe takes in one piece, even if several workers write to it."""
 
 
 class GatheredLog:
-    """Writes a line for each thing that has ended: at INFO with others of the last GATHER_S, else at once.
+    """Writes a line for each thing that has ended, INFO lines together with others of the last GATHER_S.
 
-    Each by itself, amid other work, a line takes several times what it takes as one of many.
+    Written one by one between other work, each would take several times the CPU.
     """
 
     def __init__(self, logger: logging.Logger, message: str) -> None:
@@ -25,7 +25,7 @@ class GatheredLog:
         self._gathered: list[Callable[[], dict[str, Any]]] = []
 
     def note(self, level: int, facts: Callable[[], dict[str, Any]]) -> None:
-        """Has a line written; `facts` makes what it tells, when that is done. Needs a running event loop."""
+        """Adds a line; `facts` is called when it is written. Needs a running event loop."""
         if not self._logger.isEnabledFor(level):
             return
         if level != logging.INFO:

@@ -13,7 +13,7 @@ from typing import Any
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 YOUNG_OBJECTS = 10_000
-"""How many are made before the garbage collector looks through them, instead of 700: calls leave few cycles."""
+"""How many new objects there are before the garbage collector runs, instead of 700: calls leave few cycles."""
 
 
 def run(main: Coroutine[Any, Any, int]) -> int:
@@ -25,9 +25,9 @@ def run(main: Coroutine[Any, Any, int]) -> int:
 
 
 def spare_what_is_there() -> None:
-    """Has the garbage collector pass over all that there is by now, when a program begins to serve.
+    """Tells the garbage collector to ignore all objects that exist when a program begins to serve.
 
-    What it has imported stays for its life; looked through time and again, it doubled the longest pauses.
+    Imported modules stay for the life of the program; scanning them again and again doubled the longest pauses.
     """
     gc.freeze()
 

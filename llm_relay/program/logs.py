@@ -27,22 +27,22 @@ def configure_logging(log_format: str = "text", level: int = logging.INFO) -> No
     stream.setFormatter(_JsonFormatter() if log_format == "json" else _TextFormatter())
     stream.addFilter(_is_fit_to_be_written)
     logging.basicConfig(level=level, handlers=[stream], force=True)
-    # What no line of ours shows need not be found out for each: https://docs.python.org/3/howto/logging.html#optimization
+    # No line of ours shows these, so logging need not look them up: https://docs.python.org/3/howto/logging.html#optimization
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None  # noqa: SLF001 - as that page says
 
 
-# Below a warning they write request lines, headers, prompts or tool arguments of every call.
+# Below WARNING these loggers write request lines, headers, prompts or tool arguments of every call.
 _TALKATIVE = ("httpx2", "httpcore2", "botocore", "boto3", "urllib3", "mcp", "uvicorn.access")
 
 
 def _is_fit_to_be_written(record: logging.LogRecord) -> bool:
-    # Not by their levels: a library may set those anew when it is imported, as its variables say.
+    # Not by setting their levels: a library may set its own again when it is imported.
     return record.levelno >= logging.WARNING or not record.name.startswith(_TALKATIVE)
 
 
 def _unbuffered_stderr() -> TextIO:
-    # What a buffer cannot write, as onto a full disk, it tries again at the program's end, whose exit code is 120 then.
+    # A buffer would try again at the end of the program what it cannot write, and the exit code would be 120.
     return io.TextIOWrapper(
         io.FileIO(STDERR, "w", closefd=False),
         encoding="utf-8",
@@ -52,7 +52,7 @@ def _unbuffered_stderr() -> TextIO:
 
 
 class _LastingHandler(logging.StreamHandler[TextIO]):
-    """Leaves out the lines that cannot be written: a log may not end what it tells of."""
+    """Leaves out lines that cannot be written: a full disk must not end the program."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
         if not isinstance(sys.exception(), OSError):

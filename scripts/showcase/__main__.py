@@ -1,4 +1,4 @@
-"""Starts Server B, the gateway and Server A, sends a message through each door, then serves until Ctrl-C."""
+"""Starts Server B, the gateway and Server A, sends a message over each interface, then serves until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def showcase(plan: Plan, *, check: bool) -> int:
     async with contextlib.AsyncExitStack() as stack:
         programs = await start(plan, stack)
         failed = [name for name, door in DOORS.items() if not await passes(name, door, plan.relay)]
-        print(f"\n{len(failed)} of {len(DOORS)} failed: {'; '.join(failed)}." if failed else "\nEvery door answered.")
+        print(f"\n{len(failed)} of {len(DOORS)} failed: {'; '.join(failed)}." if failed else "\nEverything answered.")
         if check:
             return 1 if failed else 0
         return await serve(plan.relay, programs)
@@ -75,12 +75,12 @@ async def stop_together(programs: list[Program]) -> None:
 
 
 async def passes(name: str, door: Door, relay: Relay) -> bool:
-    """Sends the message through one door, shows what comes back as it comes, and returns whether it went well."""
+    """Sends the message over one interface, shows the answer as it comes, and returns whether it went well."""
     print(f"{name:20}", end="", flush=True)
     try:
         receipt = await door(relay, MESSAGE, say)
         print(f"\n{'':20}{told(receipt)}")
-    except Exception as error:  # noqa: BLE001  one door's failure, of whatever kind, must not hide the others
+    except Exception as error:  # noqa: BLE001  one failure, of whatever kind, must not hide the others
         print(" FAILED:", "".join(traceback.format_exception_only(error)).rstrip())
         return False
     return True
@@ -91,7 +91,7 @@ def say(text: str) -> None:
 
 
 def told(receipt: Receipt) -> str:
-    """Returns what an answer took, as a person would read it. Raises KeyError if the door did not tell."""
+    """Returns what an answer took, as a person would read it. Raises KeyError if it was not told."""
     usage = receipt["usage"]
     cost = usage["estimatedCost"]
     money = "at an unknown price" if cost is None else "$" + f"{cost:.9f}".rstrip("0").rstrip(".")

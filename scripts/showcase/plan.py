@@ -15,7 +15,7 @@ from server_b.settings import ServerBSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The programs, Server B first, and the doors that they open."""
+    """The programs, Server B first, and where they are reached."""
 
     launches: tuple[Launch, ...]
     relay: Relay
@@ -24,15 +24,17 @@ class Plan:
     def read(cls, sse_port: int | None) -> Self:
         """Reads the environment and .env, or ends the program with one line for each bad setting.
 
-        Raises StartError for settings under which the doors could not be asked.
+        Raises StartError for settings under which they could not be asked.
         """
         b_settings = read_or_exit(ServerBSettings, "Server B")
         a_settings = read_or_exit(ServerASettings, "Server A")
         gateway_settings = read_or_exit(GatewaySettings, "gateway")
         if gateway_settings.serves_tls:
-            raise StartError("it asks the HTTP doors in plaintext: leave HTTP_TLS_CERT_FILE unset for it")
+            raise StartError("it speaks plaintext to the HTTP servers: leave HTTP_TLS_CERT_FILE unset for it")
         if b_settings.tokens and not a_settings.dial.token:
-            raise StartError("RELAY_TOKENS is set: set RELAY_TOKEN to one of its tokens, to be presented at each door")
+            raise StartError(
+                "RELAY_TOKENS is set: set RELAY_TOKEN to one of its tokens, to be presented to all"
+            )
         server_b = _server_b(b_settings)
         # What is started here is dialled here, whatever port it has, unless a target was set on purpose.
         is_elsewhere = "server_b_target" in a_settings.model_fields_set
