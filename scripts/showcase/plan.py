@@ -32,9 +32,7 @@ class Plan:
         if gateway_settings.serves_tls:
             raise StartError("it speaks plaintext to the HTTP servers: leave HTTP_TLS_CERT_FILE unset for it")
         if b_settings.tokens and not a_settings.dial.token:
-            raise StartError(
-                "RELAY_TOKENS is set: set RELAY_TOKEN to one of its tokens, to be presented to all"
-            )
+            raise StartError("RELAY_TOKENS is set: set RELAY_TOKEN to one of its tokens, to be presented to all")
         server_b = _server_b(b_settings)
         # What is started here is dialled here, whatever port it has, unless a target was set on purpose.
         is_elsewhere = "server_b_target" in a_settings.model_fields_set
