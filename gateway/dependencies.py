@@ -16,6 +16,7 @@ from gateway.request_ids import call_id, use_call_id
 from gateway.request_parsing import BodyLimits, read_prompt
 from gateway.streaming import Pings
 from llm_relay.client.relay_client import RelayClient
+from llm_relay.client_retry import ClientRetry
 from llm_relay.messages import Answer, Event, Prompt
 from llm_relay.tokens import ANONYMOUS
 
@@ -42,14 +43,20 @@ class Call:
     timeout_s: float
     """What is left of the time that the client gave."""
     caller: str
+    client_retry: ClientRetry | None = None
+    """What an SDK says of repeating this request by itself."""
 
     async def process(self) -> Answer:
         """Returns the whole answer; raises RelayError."""
-        return await self.client.process(self.prompt, timeout_s=self.timeout_s, on_behalf_of=self.caller)
+        return await self.client.process(
+            self.prompt, timeout_s=self.timeout_s, on_behalf_of=self.caller, client_retry=self.client_retry
+        )
 
     def stream_process(self) -> AsyncGenerator[Event, None]:
         """Yields the answer as it is written; raises RelayError."""
-        return self.client.stream_process(self.prompt, timeout_s=self.timeout_s, on_behalf_of=self.caller)
+        return self.client.stream_process(
+            self.prompt, timeout_s=self.timeout_s, on_behalf_of=self.caller, client_retry=self.client_retry
+        )
 
 
 def backend_of(request: Request) -> Backend:

@@ -14,6 +14,7 @@ from gateway.deadlines import deadline_of
 from gateway.dependencies import Call, backend_of, caller_of
 from gateway.openai.chat_body import ChatBody
 from gateway.openai.chat_prompt import chat_prompt
+from gateway.openai.client_retry import client_retry
 from gateway.openai.errors import BadParam
 from gateway.openai.params import Asked, place_of, told_ignored
 from gateway.openai.refusals import refuse_unsupported
@@ -73,6 +74,7 @@ async def _read_call(request: Request, parse: Callable[[Mapping[str, Any], str],
         prompt=asked.prompt,
         timeout_s=deadline - asyncio.get_running_loop().time(),
         caller=caller_of(request),
+        client_retry=client_retry(request.scope, raw),
     )
     ignored = told_ignored(asked.ignored)
     headers = {"x-relay-origin": "provider"}
