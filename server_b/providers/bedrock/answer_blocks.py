@@ -46,6 +46,7 @@ class AnswerBlocks:
         self._texts: list[str] = []
         self._run: _Run = Text
         self._block = 0
+        self._index: object = None
 
     def begin(self, event: Mapping[str, Any]) -> None:
         """Takes a contentBlockStart: only calls of tools have something in it."""
@@ -103,6 +104,8 @@ class AnswerBlocks:
     def take(self) -> list[Piece]:
         """Returns the pieces since the last time."""
         self._flush()
+        if not self._pieces:
+            return self._pieces
         pieces, self._pieces = self._pieces, []
         return pieces
 
@@ -148,10 +151,13 @@ class AnswerBlocks:
     def _add_text(self, run: _Run, index: object, text: object) -> None:
         if not isinstance(text, str):
             raise _malformed()
-        if text:
+        if not text:
+            return
+        if index != self._index or run is not self._run:
             self._switch(run, self._number(index, run))
-            self._texts.append(text)
-            self.any = True
+            self._index = index
+        self._texts.append(text)
+        self.any = True
 
     def _number(self, index: object, run: _Run) -> int:
         """Returns our number of a block: a new one where it begins."""
@@ -171,6 +177,7 @@ class AnswerBlocks:
         if block != self._block or run is not self._run:
             self._flush()
             self._run, self._block = run, block
+            self._index = None
 
     def _flush(self) -> None:
         """Makes one piece of the texts that have gathered; half of a character waits for its other half."""

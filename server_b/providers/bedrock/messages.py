@@ -14,14 +14,16 @@ def messages_of(prompt: Prompt) -> list[dict[str, Any]]:
     """Returns the messages: one for neighbouring turns of one role, because Bedrock wants the roles to alternate."""
     names = DocumentNames()
     messages: list[dict[str, Any]] = []
-    for turn in turns_of(prompt):
-        content = [*blocks_of(turn.parts, names)] if turn.parts else [{"text": turn.text}]
+    last: Role | None = None
+    for turn in (*prompt.history, _now(prompt)):
+        content = [*blocks_of(_results_first(turn.parts), names)] if turn.parts else [{"text": turn.text}]
         if turn.role is Role.SYSTEM or not content:
             continue
-        if messages and messages[-1]["role"] == turn.role.value:
+        if turn.role is last:
             messages[-1]["content"] += content
         else:
             messages.append({"role": turn.role.value, "content": content})
+            last = turn.role
     return messages
 
 
@@ -34,19 +36,16 @@ def system_of(prompt: Prompt) -> list[Block]:
     return system
 
 
-def turns_of(prompt: Prompt) -> Iterator[Turn]:
-    """Yields the turns, the last of which is what the user says now; results of tools come first in each."""
-    for turn in prompt.history:
-        yield Turn(role=turn.role, parts=_results_first(turn.parts)) if turn.parts else turn
-    if prompt.parts:
-        said = (TextPart(text=prompt.message),) if prompt.message else ()
-        yield Turn(role=Role.USER, parts=_results_first((*said, *prompt.parts)))
-    else:
-        yield Turn(role=Role.USER, text=prompt.message)
+def _now(prompt: Prompt) -> Turn:
+    """Returns what the user says now: the message, then the parts."""
+    if not prompt.parts:
+        return Turn(role=Role.USER, text=prompt.message)
+    said = (TextPart(text=prompt.message),) if prompt.message else ()
+    return Turn(role=Role.USER, parts=(*said, *prompt.parts))
 
 
-def _results_first(parts: Sequence[Part]) -> tuple[Part, ...]:
-    return tuple(sorted(parts, key=lambda part: not isinstance(part, ToolResult)))
+def _results_first(parts: Sequence[Part]) -> list[Part]:
+    return sorted(parts, key=lambda part: not isinstance(part, ToolResult))
 
 
 def _system_blocks(turn: Turn) -> Iterator[Block]:

@@ -74,5 +74,5 @@ def _choice(choice: ToolChoice) -> dict[str, Any]:
 
 
 def _called(prompt: Prompt) -> Iterator[str]:
-    calls = (part for turn in prompt.history for part in turn.parts if isinstance(part, ToolCall))
+    calls = [part for turn in prompt.history if turn.parts for part in turn.parts if isinstance(part, ToolCall)]
     yield from dict.fromkeys(call.name for call in calls)
