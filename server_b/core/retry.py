@@ -88,7 +88,7 @@ async def _ask_once(call: Call, provider: Provider, patience: Patience, round_: 
                     call.attempts[-1].responded = True
                     call.start(piece.model, piece.priced_as)
                 case Working():  # nothing to show, but a sign of life
-                    call.attempts[-1].responded = True
+                    call.attempts[-1].responded |= piece.has_begun
                     if piece.reasoning:
                         call.reasoning_tokens += estimated_tokens(piece.reasoning)
                 case Ending():

@@ -92,12 +92,25 @@ def settled_usage(call: Call, counted: Usage | None) -> Usage:
             worked = any(attempt.may_have_worked for attempt in call.attempts)
             return Usage(accuracy=Accuracy.UNKNOWN) if worked else NOTHING_USED
         counted = _estimate(call)
+    elif counted.input_tokens is None or counted.output_tokens is None:
+        counted = _completed(counted, _estimate(call))
     lost = sum(attempt.may_have_worked for attempt in call.attempts[:-1])
     if not lost:
         return counted
     more = lost * prompt_tokens(call.prompt, call.provider)
     inputs = None if counted.input_tokens is None else counted.input_tokens + more
     return replace(counted, input_tokens=inputs, accuracy=Accuracy.ESTIMATED)
+
+
+def _completed(counted: Usage, estimate: Usage) -> Usage:
+    """Returns the provider's count with an estimate for what it did not count."""
+    inputs, outputs = counted.input_tokens, counted.output_tokens
+    return replace(
+        counted,
+        input_tokens=estimate.input_tokens if inputs is None else inputs,
+        output_tokens=estimate.output_tokens if outputs is None else outputs,
+        accuracy=Accuracy.ESTIMATED,
+    )
 
 
 def _counts_nothing(usage: Usage) -> bool:

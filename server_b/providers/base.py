@@ -51,6 +51,8 @@ class Working:
 
     reasoning: str = ""
     """More of its reasoning, where it shows that. It is no part of the answer; it counts where usage is estimated."""
+    has_begun: bool = True
+    """False: only the connection is known to be alive, for example by a comment at the beginning of a stream."""
 
 
 @dataclass(frozen=True, slots=True)

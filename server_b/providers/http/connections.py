@@ -12,7 +12,7 @@ import ssl
 from dataclasses import dataclass
 from typing import Any, cast
 
-from aiohttp import AddrInfoType, TCPConnector, ThreadedResolver
+from aiohttp import AddrInfoType, ClientPayloadError, TCPConnector, ThreadedResolver
 from aiohttp.client_proto import ResponseHandler
 
 IDLE_S = 15.0
@@ -22,6 +22,7 @@ RECEIVE_BUFFER_BYTES = 32 * 1024
 REDIAL_WITHIN_S = 0.1
 """How soon after a request a kept connection must be lost for the request to be sent again."""
 _KEEP_ALIVE_TIMEOUT = re.compile(r"\btimeout\s*=\s*\"?(\d{1,9})")
+_X_GZIP = re.compile(rb"(?im)^(content-encoding:[ \t]*)x-gzip\b")
 _CLOSING_MARGIN_S = 1.0
 """How much sooner than the server we give an idle connection up, so that the two ends do not cross."""
 
@@ -47,9 +48,26 @@ class Connection(ResponseHandler):
     def data_received(self, data: bytes) -> None:
         """Takes what the connection brought."""
         if data:
-            self._answered = True
             self._read_at = self._loop.time()
+            if not self._answered:
+                self._answered = True
+                data = self._without_head(data)
         super().data_received(data)
+        if self.exception() is not None:
+            self._end_body()
+
+    def _without_head(self, data: bytes) -> bytes:
+        """Hands the head on by itself, so that what is wrong behind it cannot take the answer with it."""
+        head, end, rest = data.partition(b"\r\n\r\n")
+        if b"x-gzip" in head.lower():  # https://www.rfc-editor.org/rfc/rfc9110#section-8.4.1.3
+            head = _X_GZIP.sub(rb"\1gzip", head)
+        super().data_received(head + end)
+        return rest
+
+    def _end_body(self) -> None:
+        """Tells the reader of a body that it is malformed: aiohttp tells only those who wait for a head."""
+        if self._payload is not None and not self._payload.is_eof() and self._payload.exception() is None:
+            self._payload.set_exception(ClientPayloadError("malformed"))
 
     def close(self) -> None:
         """Closes at once; what is unsent is not sent."""

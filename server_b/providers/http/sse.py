@@ -65,13 +65,10 @@ class SseReader:
                 data.append(line[6:])
             elif line:
                 yield from self._take_field(line)
-            elif data:
-                if self._name or self._late_name or len(data) > 1:
-                    yield self._dispatch()
-                else:
-                    yield "", data.pop()
+            elif len(data) == 1 and not self._name and not self._late_name:
+                yield "", data.pop()
             else:
-                self._name = self._late_name = ""
+                yield from self._end_event()
         if self._rest or data:
             self._check_size()
 
@@ -80,8 +77,7 @@ class SseReader:
         rest, self._rest = bytes(self._start or self._rest), bytearray()
         if rest:
             yield from self._take_field(rest)
-        if self._data:
-            yield self._dispatch()
+        yield from self._end_event()
 
     def _without_mark(self, block: bytes) -> bytes:
         start = (self._start or b"") + block
@@ -136,6 +132,11 @@ class SseReader:
             self._late_name = name
         else:
             self._name = name
+
+    def _end_event(self) -> Iterator[Event]:
+        if self._data or self._name == ERROR:
+            yield self._dispatch()
+        self._name = self._late_name = ""
 
     def _dispatch(self) -> Event:
         event = self._late_name or self._name, self._data[0] if len(self._data) == 1 else b"\n".join(self._data)

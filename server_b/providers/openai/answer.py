@@ -28,6 +28,7 @@ MAX_DOCUMENT_BYTES = 64 * 2**20
 """The largest whole answer."""
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 _WORKING = Working()
+_WAITING = Working(has_begun=False)
 
 
 class AnswerReader:
@@ -40,8 +41,6 @@ class AnswerReader:
         self.is_whole = False
         """Whether it came as one document, not as a stream."""
         self._answer = AnswerSoFar(model)
-        self._head = b""
-        """What came before the first byte that tells which it is."""
         self._events: SseReader | None = None
         self._document: bytearray | None = None
         self._surrogates = Surrogates()
@@ -84,13 +83,15 @@ class AnswerReader:
         try:
             take(block)
         except (RelayError, Failed) as error:
+            if self.is_whole:  # no part of it is an answer
+                raise
             fault = error
         if answer.opened and not opened:
             yield Opening(answer.model)
         said = answer.said.taken()
         yield from self._pieces(said)
         if not (any(said) or fault or self.has_finish_reason or self.ended or answer.opened != opened):
-            yield _WORKING
+            yield _WORKING if answer.chunks or answer.signs_of_life else _WAITING
         if fault is not None:
             raise fault
 
@@ -118,10 +119,8 @@ class AnswerReader:
             self._document += block
             if len(self._document) > MAX_DOCUMENT_BYTES:
                 raise ProviderProtocol("the provider's answer is too large")
-        else:
-            self._head += block
-            if start := self._head.lstrip(_BLANK):
-                self._begin(start)
+        elif start := block.lstrip(_BLANK):
+            self._begin(start)
 
     def _begin(self, start: bytes) -> None:
         if start.startswith(b"<"):
@@ -130,7 +129,7 @@ class AnswerReader:
             self._document = bytearray(start)
             return
         self._events = SseReader(is_complete)
-        self._take_events(self._events.read(self._head))
+        self._take_events(self._events.read(start))
 
     def _take_rest(self, _: bytes) -> None:
         if self._events is not None:
@@ -177,14 +176,15 @@ class AnswerReader:
         """Takes one event; returns whether it is the end mark."""
         if is_end_mark(data):
             return True
-        if is_sign_of_life(data) or (name and is_sign_of_life(name)):
-            return False
         is_error = "error" in name.lower()
+        if not is_error and (is_sign_of_life(data) or (name and is_sign_of_life(name))):
+            self._answer.signs_of_life += 1
+            return False
         try:
             document = parse(data)
         except ValueError as error:
             if is_error:
-                self._answer.fail({"error": data.decode(errors="replace")})
+                self._answer.fail({"error": data.decode(errors="replace") or name})
             raise malformed("an event of the stream is not JSON") from error
         if is_error:
             self._answer.fail(document)

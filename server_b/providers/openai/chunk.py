@@ -14,10 +14,8 @@ from server_b.providers.openai.errors import malformed
 from server_b.providers.openai.failure import Failed, failure_of_document, is_failure
 from server_b.providers.openai.finish_reasons import finish_reason, finish_word, is_failure_word
 from server_b.providers.openai.tool_calls import ToolCalls
-from server_b.providers.openai.usage import usage_of
+from server_b.providers.openai.usage import counts_something, usage_of
 
-_USUAL_MEMBERS = 4
-"""index, delta, logprobs, finish_reason."""
 _PLACES = ("delta", "message", "text")
 """Where a choice says something; a whole completion has `message`, and a server may mistake one for the other."""
 _NOTHING_TO_SAY = frozenset(
@@ -38,7 +36,11 @@ class AnswerSoFar:
     blocks: Blocks = field(default_factory=Blocks)
     calls: ToolCalls = field(init=False)
     chunks: int = 0
+    signs_of_life: int = 0
+    """Events that said nothing."""
     opened: bool = False
+    choice_index: object = None
+    """The choice that is read, of several; None until one has come."""
     finish_reason: FinishReason | None = None
     counts: Mapping[str, object] | None = None
     service_tier: str = ""
@@ -54,10 +56,12 @@ class AnswerSoFar:
         if not choices or document.get("error"):
             self._take_without_choice(document)
             return
-        choice = choices[0] if isinstance(choices, list) else None
+        choice = choices[0] if choices.__class__ is list and len(choices) == 1 else self._first_choice(choices)
         if not isinstance(choice, dict):
             raise malformed("the choices of a chunk are no list of objects")
         self._begin(document)
+        if (index := choice.get("index")) != self.choice_index and not self._is_read(index):
+            return
         reason = choice.get("finish_reason")
         delta = choice.get("delta")
         content = delta.get("content") if delta.__class__ is dict and len(delta) == 1 else None
@@ -66,17 +70,29 @@ class AnswerSoFar:
                 self.said.texts.append(content)
         else:
             self._take_message(choice)
-        if reason or len(choice) > _USUAL_MEMBERS:
+        if reason or "error" in choice or "usage" in choice:
             self._take_end(document, choice, reason)
 
     def fail(self, document: object) -> None:
         """Takes a document, or a text, that tells a failure; raises Failed."""
-        raise Failed(failure_of_document(document, is_first=not self.chunks))
+        raise Failed(failure_of_document(document, is_first=not self.chunks and not self.signs_of_life))
+
+    def _first_choice(self, choices: object) -> object:
+        """Returns the choice with the lowest index: one is asked for, and some servers send more."""
+        if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
+            raise malformed("the choices of a chunk are no list of objects")
+        return min(choices, key=lambda choice: _number(choice.get("index")))
+
+    def _is_read(self, index: object) -> bool:
+        """Tells whether a choice is the one whose first chunk came first; another one is passed over."""
+        if self.choice_index is None:
+            self.choice_index = index
+        return _number(index) == _number(self.choice_index)
 
     def _begin(self, document: Mapping[str, Any]) -> None:
         self.chunks += 1
-        if counts := document.get("usage"):
-            self.counts = counts if isinstance(counts, dict) else self.counts
+        if document.get("usage"):
+            self._count(document)
         if tier := document.get("service_tier"):
             self.service_tier = tier if isinstance(tier, str) else ""
         if not self.opened:
@@ -89,10 +105,11 @@ class AnswerSoFar:
             self.fail(document)
         if "choices" not in document and "usage" not in document:
             if not document or any(is_sign_of_life(document.get(name)) for name in ("type", "object", "event")):
+                self.signs_of_life += 1
                 return
             raise malformed("a document of the answer has no choices")
         self.chunks += 1
-        self.counts = usage_of(document) or self.counts
+        self._count(document)
         if not self.opened and (model := _model(document)):
             self.opened = True
             self.model = model
@@ -126,7 +143,7 @@ class AnswerSoFar:
             self._fail_at_end(choice["error"])
         if isinstance(groq, dict) and groq.get("error"):
             self._fail_at_end(groq["error"])
-        self.counts = usage_of(document) or self.counts
+        self._count(document)
         if not reason:
             return
         if not isinstance(reason, str):
@@ -136,10 +153,20 @@ class AnswerSoFar:
             self._fail_at_end({"code": word, "type": "server_error"})
         self.finish_reason = finish_reason(word)
 
+    def _count(self, document: Mapping[str, Any]) -> None:
+        """Keeps the counts that came last; zeros do not replace what was counted before."""
+        counts = usage_of(document)
+        if counts is not None and (self.counts is None or counts_something(counts)):
+            self.counts = counts
+
     def _fail_at_end(self, error: object) -> None:
         """Raises Failed: this chunk says that the provider failed, and it came after others or is the only one."""
-        nothing_came = self.chunks == 1 and not self.said and not self.counts
+        nothing_came = self.chunks == 1 and not (self.signs_of_life or self.said or self.counts)
         raise Failed(failure_of_document({"error": error}, is_first=nothing_came))
+
+
+def _number(index: object) -> int:
+    return index if isinstance(index, int) else 0
 
 
 def _model(document: Mapping[str, Any]) -> str:

@@ -21,8 +21,8 @@ from server_b.providers.openai.meaning import (
     UNKNOWN_MODEL,
     Meaning,
 )
-from server_b.providers.openai.texts import BY_TEXT, searched_for
-from server_b.providers.openai.words import BY_PLAIN_WORD, BY_PRECISE_WORD
+from server_b.providers.openai.texts import BY_TEXT, NO_CREDIT_UNLESS_THROTTLED, searched_for
+from server_b.providers.openai.words import BY_PLAIN_WORD, BY_PRECISE_WORD, KINDS_OF_WORDS
 
 BY_STATUS: Mapping[int, Meaning] = {
     401: AUTH,
@@ -51,7 +51,7 @@ def meaning_of(failure: Failure) -> Meaning:
     status = failure.said_status
     if status == 413:
         return TOO_LONG  # Groq: rate_limit_exceeded, for a prompt that no minute has room for
-    if (precise := _first(BY_PRECISE_WORD, _all_words(failure))) is not None:
+    if (precise := _first(BY_PRECISE_WORD, _all_words(failure)) or _by_kind_of_word(failure)) is not None:
         # Alibaba: insufficient_quota, for what is over in a minute.
         return RATE_LIMITED if precise is NO_CREDIT and _THROTTLED.search(failure.text) else precise
     if (said := _by_text(failure, status)) is not None:
@@ -64,12 +64,17 @@ def meaning_of(failure: Failure) -> Meaning:
 def _by_text(failure: Failure, status: int | None) -> Meaning | None:
     if failure.is_html:
         return None
-    for meaning in searched_for(status):
-        if meaning is NO_CREDIT and (failure.wait_s is not None or "resourceexhausted" in failure.words):
-            continue  # Google: "check your plan and billing", for what is over in a minute
-        if BY_TEXT[meaning].search(failure.text):
-            return meaning
-    return None
+    searched = searched_for(status)
+    if NO_CREDIT in searched and NO_CREDIT_UNLESS_THROTTLED in failure.text:
+        throttled = failure.wait_s is not None or "resourceexhausted" in failure.words
+        return RATE_LIMITED if throttled else NO_CREDIT
+    return next((meaning for meaning in searched if BY_TEXT[meaning].search(failure.text)), None)
+
+
+def _by_kind_of_word(failure: Failure) -> Meaning | None:
+    """Tells what a word means that is not listed but made of the same parts."""
+    found = (meaning for meaning, kind in KINDS_OF_WORDS.items() for word in failure.words if kind.search(word))
+    return next(found, None)
 
 
 def _all_words(failure: Failure) -> Iterable[str]:

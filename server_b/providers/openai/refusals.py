@@ -102,7 +102,7 @@ def _change_of_limit(failure: Failure, body: dict[str, object], prompt: Prompt, 
 
 
 def _refuses_streams(failure: Failure) -> bool:
-    if failure.status in (405, 406):
+    if failure.status == 406:  # not acceptable: `Accept` has text/event-stream
         return True
     if "stream" in failure.params:
         return True

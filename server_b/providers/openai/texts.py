@@ -37,7 +37,8 @@ _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
         r"credit balance is too low",
         r"(?:out of|no|used all|exceeded your monthly) (?:available |included )?credits",
         r"spending limit",
-        r"check your plan and billing",
+        r"credits? (?:balance )?(?:is|are|has been|have been) (?:\w+ )?(?:depleted|exhausted|used up|insufficient)",
+        r"balance is insufficient",
         r"billing (?:is )?not active",
         r"account (?:is |has )?(?:been )?(?:in arrears|overdue)",
         r"budget has been exceeded",
@@ -71,10 +72,9 @@ _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
         r"deployment (?:for this resource )?does not exist",
     ),
     TOO_LONG: (
-        r"(?:maximum|max|model'?s?|available) context (?:length|size|window)",
-        r"context ?(?:length|window|size|limit)s? ?(?:is |was |has been )?exceed",
-        r"exceeds? (?:the )?(?:[\w']+ ){0,3}context (?:length|window|size|limit)",
-        r"(?:prompt|input|message|request|conversation)s? (?:is|are) too (?:long|large)",
+        r"context[ _-]?(?:length|size|window|limit)",
+        r"(?:prompt|input|message|request|conversation)s? (?:(?:is|are) )?too (?:long|large)",
+        r"exceed\w* .{0,30}\btoken limit",
         r"(?:prompt|input) (?:token count|length)\b.{0,60}\bexceed",
         r"exceeds? the max(?:imum)? (?:number of (?:input )?tokens|(?:prompt|input) length)",
         r"max(?:imum)? (?:prompt|input) length",
@@ -113,6 +113,8 @@ _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
         r"no available (?:server|worker|channel)",
     ),
 }
+NO_CREDIT_UNLESS_THROTTLED = "check your plan and billing"
+"""OpenAI says this of an empty account, Google also of what is over in a minute."""
 BY_TEXT: Mapping[Meaning, re.Pattern[str]] = {meaning: re.compile("|".join(texts)) for meaning, texts in _TEXTS.items()}
 
 _OF_A_REQUEST = (TURNS, NO_SYSTEM, NO_CREDIT, AUTH, UNKNOWN_MODEL, TOO_LONG, FILTERED)

@@ -36,10 +36,15 @@ def usage_of(document: Mapping[str, object]) -> Mapping[str, object] | None:
     return None
 
 
+def counts_something(counts: Mapping[str, object]) -> bool:
+    """Tells whether a server has counted anything yet."""
+    return any(_count(counts, name) for name in (*_INPUT, *_OUTPUT, "total_tokens"))
+
+
 def usage_from_wire(counts: Mapping[str, object] | None, *, has_text: bool) -> Usage | None:
     """Returns what was counted; None where nothing was, though `has_text` says that there was something to count.
 
-    EXACT only if the parts add up to the total, where one is given.
+    EXACT only if both input and output were counted, and add up to the total where one is given.
     """
     if counts is None:
         return None
@@ -59,6 +64,7 @@ def usage_from_wire(counts: Mapping[str, object] | None, *, has_text: bool) -> U
     output_tokens = output_tokens or (None if has_text else output_tokens)
     if input_tokens is None and not output_tokens:
         return None
+    exact = exact and input_tokens is not None and output_tokens is not None
     return Usage(
         input_tokens=input_tokens,
         output_tokens=output_tokens,

@@ -6,6 +6,7 @@ Moonshot, Alibaba, Volcengine, MiniMax, OpenRouter, Together, Databricks, and th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from server_b.providers.openai.failure import plain_word
@@ -84,6 +85,20 @@ _PLAIN: Mapping[Meaning, str] = {
         unprocessable_entity_error invalid_prompt not_supported_error 1210 1212 1213 1214 1215
     """,
 }
+
+
+KINDS_OF_WORDS: Mapping[Meaning, re.Pattern[str]] = {
+    NO_CREDIT: re.compile(
+        r"insufficient\w*(?:quota|balance|credit|fund)|(?:balance|credits?)\w*(?:insufficient|exhausted)"
+    ),
+    AUTH: re.compile(r"(?:invalid|incorrect|expired|missing|unknown)api(?:key|token)|apikey\w*(?:invalid|expired)"),
+    UNKNOWN_MODEL: re.compile(r"(?:model|deployment)\w*not(?:found|exist|available|supported)|(?:no|unknown)suchmodel"),
+    TOO_LONG: re.compile(r"(?:context|prompt|input)\w*(?:exceed|toolong|toolarge|overflow)|exceed\w*context"),
+    FILTERED: re.compile(r"contentfilter|contentpolicy|sensitivecontent|moderation"),
+    RATE_LIMITED: re.compile(r"ratelimit|toomanyrequests|throttl"),
+    OVERLOADED: re.compile(r"overload"),
+}
+"""What words are made of, as plain words, that are not listed."""
 
 
 def _by_word(words: Mapping[Meaning, str]) -> Mapping[str, Meaning]:

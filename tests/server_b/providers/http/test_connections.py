@@ -36,10 +36,20 @@ async def test_requests_in_turn_share_a_connection() -> None:
         OK + b"Content-Length: 2\r\nConnection: close\r\n\r\nHi",
         b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nHi",
         SAYS_HI + b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstale",
+        SAYS_HI + b"\x00",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nHi\r\n0\r\n\r\nrubbish",
         OK + b"Keep-Alive: timeout=1\r\nContent-Length: 2\r\n\r\nHi",
         OK + b"Keep-Alive: max=5, timeout = 0\r\nContent-Length: 2\r\n\r\nHi",
     ],
-    ids=["told to close", "HTTP/1.0", "a second answer", "idle time over", "no idle time"],
+    ids=[
+        "told to close",
+        "HTTP/1.0",
+        "a second answer",
+        "rubbish after it",
+        "rubbish after its chunks",
+        "idle time over",
+        "no idle time",
+    ],
 )
 async def test_a_connection_that_cannot_serve_again_is_not_used_again(answer: bytes) -> None:
     server = RawServer(answer, SAYS_HI)

@@ -47,12 +47,12 @@ async def test_a_name_without_an_address(host: str) -> None:
 
 
 async def test_a_server_that_accepts_and_keeps_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_client, "CONNECT_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(http_client, "CONNECT_TIMEOUT_S", 0.5)
     silent = RawServer()
     async with silent.listening() as url, asyncio.timeout(5):
         error = await failure(url.with_scheme("https"))
         await silent.lost.wait()
-    assert_unreachable(error, rf"no connection to 127\.0\.0\.1:{url.port} within 0.1 s")
+    assert_unreachable(error, rf"no connection to 127\.0\.0\.1:{url.port} within 0.5 s")
 
 
 async def test_a_server_that_speaks_no_tls() -> None:

@@ -64,6 +64,7 @@ BROKEN: dict[str, tuple[bytes, list[Event]]] = {
         [("", b"\n" + A), ("", B), ("", b"")],
     ),
     "an error as a field": (b"data: %b\n\nerror: %b\n\n" % (A, B), [("", A), ("error", B)]),
+    "an error without data": (b"event: error\n\ndata: 1\n\n", [("error", b""), ("", b"1")]),
     "an error in words": (b"error: it broke\n", [("error", b"it broke")]),
     "JSON without a field": (b"data: %b\n\n%b\n\n" % (A, B), [("", A), ("", B)]),
     "JSON lines": (b"%b\n%b\n" % (A, B), [("", A), ("", B)]),

@@ -164,6 +164,14 @@ GOOD = {
     ),
     "the end mark quoted": (said("Hi!"), finished(), b'data: "[DONE]"\n\n'),
     "a list of chunks": (b'data: [{"choices":[{"delta":{"content":"Hi!"},"finish_reason":"stop"}]}]\n\n',),
+    "two choices": (
+        b'data: {"choices":[{"index":1,"delta":{"content":"no"}},{"index":0,"delta":{"content":"Hi"}}]}\n\n',
+        b'data: {"choices":[{"index":1,"delta":{"content":"no"},"finish_reason":"length"}]}\n\n',
+        event({"content": "!"}, "stop"),
+    ),
+    "a choice that is not the first": (
+        b'data: {"choices":[{"index":1,"delta":{"content":"Hi!"},"finish_reason":"stop"}]}\n\n',
+    ),
     "null choices": (b'data: {"choices":null}\n\n', said("Hi!"), finished(), DONE),
     "one document": (document({"content": "Hi!"}),),
     "one document, BOM": (b"\xef\xbb\xbf", document({"content": "Hi!"})),
@@ -303,6 +311,12 @@ def test_a_half_without_its_other_one_is_no_character(half: bytes) -> None:
 )
 def test_counts_are_found_wherever_they_stand(blocks: tuple[bytes, ...]) -> None:
     assert outcome(*blocks, *([DONE] if len(blocks) > 1 else [])) == ("a", Ending(FinishReason.STOP, COUNTED), None)
+
+
+def test_zeros_do_not_replace_what_was_counted_before() -> None:
+    zeros = {"prompt_tokens": 0, "completion_tokens": 0}
+    blocks = (said("a"), event({}, "stop", usage=COUNTS), stream_of(orjson.dumps({"choices": [], "usage": zeros})))
+    assert outcome(*blocks) == ("a", Ending(FinishReason.STOP, COUNTED), None)
 
 
 @pytest.mark.parametrize("counts", ["many", [1], {}, 7])

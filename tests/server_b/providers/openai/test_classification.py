@@ -140,6 +140,10 @@ ACCOUNT = {
     "Zhipu": Case({"error": {"code": "1113", "message": "x"}}, (429,), ProviderAuth, "credit"),
     "Zhipu in words": Case({"error": {"message": "余额不足或无可用资源包,请充值。"}}, (429,), ProviderAuth),
     "Zhipu, key": Case({"error": {"code": "1002", "message": "x"}}, (401,), ProviderAuth),
+    "one-api": Case(openai("x", "one_api_error", "insufficient_user_quota"), (403, 429), ProviderAuth, "credit"),
+    "Google, prepaid": Case(
+        google(429, "RESOURCE_EXHAUSTED", "Your prepayment credits are depleted."), (429,), ProviderAuth, "credit"
+    ),
     "Moonshot": Case(openai("x", "exceeded_current_quota_error"), (429,), ProviderAuth, "credit"),
     "Google": Case(
         [google(400, "INVALID_ARGUMENT", "API key not valid.", BAD_KEY)], (400,), ProviderAuth, in_stream=False
@@ -311,6 +315,21 @@ TOO_LONG = {
         (400,),
         ProviderRejected,
         "too long",
+    ),
+    "LM Studio": Case(
+        {"error": "The number of tokens to keep from the initial prompt is greater than the context length"},
+        (400,),
+        ProviderRejected,
+        "too long",
+    ),
+    "Moonshot": Case(
+        openai("Invalid request: Your request exceeded model token limit: 8192", "invalid_request_error"),
+        (400,),
+        ProviderRejected,
+        "too long",
+    ),
+    "a word that is not listed": Case(
+        openai("x", "invalid_request_error", "prompt_tokens_exceeded"), (400,), ProviderRejected, "too long"
     ),
     "a proxy": Case("<html>Request Entity Too Large</html>", (413,), ProviderRejected, "too long", in_stream=False),
 }

@@ -96,8 +96,8 @@ CASES = {
     "no room at once": Case(
         sse(f("insufficient_system_resource"), DONE), error=ProviderUnavailable, may_have_worked=False
     ),
-    "died, whole": died(as_json(completion('"finish_reason":"error","error":{"code":502}')), "Hi!"),
-    "died, whole, in words": died(as_json(completion('"finish_reason":"error"')), "Hi!"),
+    "died, whole": died(as_json(completion('"finish_reason":"error","error":{"code":502}')), ""),
+    "died, whole, in words": died(as_json(completion('"finish_reason":"error"')), ""),
     "sensitive": Case(sse(c("x"), f("sensitive"), DONE), "x", FinishReason.CONTENT_FILTER),
     "a BOM": Case(sse(b"\xef\xbb\xbf", c("Hi"), f("stop"), DONE), "Hi", STOP),
     "a BOM, whole": Case(as_json("\ufeff" + completion()), "Hi!", STOP),
@@ -138,6 +138,16 @@ CASES = {
     ),
     "an error event": Case(
         sse(c("x"), b'event: error\ndata: {"message":"it broke"}\n\n', f("stop"), DONE), "x", error=ProviderProtocol
+    ),
+    "an error event without data": Case(sse(c("x"), b"event: error\n\n"), "x", error=ProviderProtocol),
+    "an error in the choice": died(
+        sse(c("x"), HEAD + b'{},"finish_reason":null,"error":{"code":502}}]}\n\n', DONE), "x"
+    ),
+    "a limit after a comment": Case(
+        sse(b": hi\n\n", b'data: {"error":{"code":"429"}}\n\n'), error=ProviderRateLimited, may_have_worked=False
+    ),
+    "a limit after a heartbeat": Case(
+        sse(b"data:\n\n", b'data: {"error":{"code":"429"}}\n\n'), error=ProviderRateLimited, may_have_worked=True
     ),
     "an error field": died(sse(c("x"), b'error: {"code":503,"message":"x"}\n\n', DONE), "x"),
     "length in Anthropic's words": Case(sse(c("x"), f("max_tokens"), DONE), "x", LENGTH),
