@@ -22,6 +22,7 @@ from llm_relay.documents.lookups import (
     models_document,
     unhealthy_document,
 )
+from llm_relay.documents.part_writing import part_document
 from llm_relay.documents.parts import PartDocument
 from llm_relay.documents.prompt import PromptDocument
 from llm_relay.documents.prompt_arguments import prompt_from_arguments, takes_prompt_arguments
@@ -54,6 +55,7 @@ __all__ = [
     "max_body_bytes",
     "models_document",
     "parse_json",
+    "part_document",
     "prompt_from_arguments",
     "prompt_from_document",
     "result_schema",

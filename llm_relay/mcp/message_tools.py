@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from typing import Any
+from typing import Annotated, Any, NotRequired
 
 import mcp_types
+from pydantic import Field
 
 from llm_relay.documents import (
     AnswerDocument,
     FinishDocument,
+    PartDocument,
     PromptDocument,
     answer_document,
     arguments_schema,
     finish_document,
+    part_document,
     prompt_from_document,
 )
 from llm_relay.errors import Internal
@@ -23,7 +26,7 @@ from llm_relay.mcp.finish_notices import with_finish_notice
 from llm_relay.mcp.progress import Progress
 from llm_relay.mcp.tool import CallContext, Tool, create_tool
 from llm_relay.mcp.tool_results import ToolOutput
-from llm_relay.messages import Answer, Delta, Event, Finished, Prompt, Started
+from llm_relay.messages import Answer, Delta, Event, Finished, OutputDelta, Prompt, Started, answer_parts
 
 Process = Callable[[Prompt, str], Awaitable[Answer]]
 """Answers a caller's prompt whole."""
@@ -39,6 +42,7 @@ class StreamedDocument(FinishDocument):
     """A streamed answer, and how it ended."""
 
     text: str
+    parts: NotRequired[Annotated[list[PartDocument], Field(description="The whole output, unless it is text alone")]]
 
 
 def create_whole_tool(name: str, *, title: str, hint: str, process: Process) -> Tool:
@@ -63,22 +67,28 @@ def create_stream_tool(name: str, *, title: str, hint: str, stream_process: Stre
             context.progress.reporting(),
             contextlib.aclosing(stream_process(prompt, context.caller)) as events,
         ):
-            text, started, finished = await _followed(events, context.progress)
-        document = StreamedDocument(text=text, **finish_document(started.request_id, started.provider, finished))
+            deltas, started, finished = await _followed(events, context.progress)
+        text = "".join(delta.text for delta in deltas if isinstance(delta, Delta))
+        end = finish_document(started.request_id, started.provider, finished)
+        document = StreamedDocument(**end, text=text)  # type: ignore[typeddict-item]  # parts need not be there
+        if parts := answer_parts(deltas, started.provider):
+            document["parts"] = [part_document(part) for part in parts]
         return ToolOutput(text=with_finish_notice(text, finished.finish_reason), document=document)
 
     return _create(name, title, f"{STREAMED} {NO_MEMORY} {hint}", StreamedDocument, answer)
 
 
-async def _followed(events: AsyncGenerator[Event, None], progress: Progress) -> tuple[str, Started, Finished]:
-    """Reports the text of a stream; returns the whole of it with the stream's first and last event."""
-    texts: list[str] = []
+async def _followed(
+    events: AsyncGenerator[Event, None], progress: Progress
+) -> tuple[list[OutputDelta], Started, Finished]:
+    """Reports the text of a stream, and nothing else of it; returns its deltas and its first and last event."""
+    deltas: list[OutputDelta] = []
     started: Started | None = None
     finished: Finished | None = None
     async for event in events:
         match event:
             case Delta():
-                texts.append(event.text)
+                deltas.append(event)
                 progress.add(event.text)
                 await progress.wait_for_room()
             case Started():
@@ -86,10 +96,10 @@ async def _followed(events: AsyncGenerator[Event, None], progress: Progress) -> 
             case Finished():
                 finished = event
             case _:
-                pass  # the core sends no other deltas yet
+                deltas.append(event)
     if started is None or finished is None:
         raise Internal
-    return "".join(texts), started, finished
+    return deltas, started, finished
 
 
 def _create(name: str, title: str, description: str, document: type, answer: tool.Answer) -> Tool:

@@ -5,6 +5,7 @@ have the same checks. Text is refused where UTF-8 cannot carry it (lone surrogat
 """
 
 from llm_relay.messages.answer import Answer
+from llm_relay.messages.answer_parts import answer_parts
 from llm_relay.messages.events import (
     Delta,
     Event,
@@ -116,6 +117,7 @@ __all__ = [
     "ToolResult",
     "Turn",
     "Usage",
+    "answer_parts",
     "is_json",
     "request_id_fault",
     "text_fault",

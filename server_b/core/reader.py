@@ -9,8 +9,7 @@ from contextlib import aclosing
 
 from llm_relay.client_retry import ClientRetry
 from llm_relay.errors import RelayError
-from llm_relay.messages import Answer, Event
-from server_b.core.answer_parts import answer_parts
+from llm_relay.messages import Answer, Event, answer_parts
 from server_b.core.call import Call
 from server_b.core.time_limit import TimeLimit
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import itertools
 import os
 import sys
 from collections.abc import Awaitable, Callable
@@ -20,6 +21,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 AT_ONCE = 50
 WARM_UP, COUNTED = 1_000, 4_000
 
+BATCHES = 4
 MOMENTS = pytest.mark.parametrize(
     ("first_s", "last_s", "most_bytes"),
     [
@@ -66,6 +68,8 @@ async def test_a_client_that_gives_up_thousands_of_calls_does_not_grow(
         running(tmp_path, "server_b", GRPC_PORT="0", MOCK_FAULTS="true", MOCK_DELAY_SECONDS="0") as server_b,
         RelayClient(Dial(target=server_b.address)) as client,
     ):
-        before = await abandoned(client, ask, WARM_UP, first_s, last_s)
-        after = await abandoned(client, ask, COUNTED, first_s, last_s)
-    assert (after - before) * 1024 / COUNTED <= most_bytes
+        levels = [await abandoned(client, ask, WARM_UP, first_s, last_s)]
+        levels += [await abandoned(client, ask, COUNTED // BATCHES, first_s, last_s) for _ in range(BATCHES)]
+    # A leak grows in every batch; the allocator takes memory now and then.
+    least = min(after - before for before, after in itertools.pairwise(levels))
+    assert least * 1024 / (COUNTED // BATCHES) <= most_bytes

@@ -7,7 +7,7 @@ from scripts.soak.soaking import soak_briefly
 
 pytestmark = pytest.mark.anyio
 
-CALLS = 300
+CALLS = 100
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # the MCP SDK's client leaves streams open when it is cancelled

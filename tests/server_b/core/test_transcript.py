@@ -15,8 +15,8 @@ from llm_relay.messages import (
     ToolCallDelta,
     ToolCallFinished,
     ToolCallStarted,
+    answer_parts,
 )
-from server_b.core.answer_parts import answer_parts
 from server_b.core.transcript import JOIN_AT, Transcript
 from server_b.providers.content_pieces import (
     CallArguments,

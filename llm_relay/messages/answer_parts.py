@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from llm_relay.messages import (
-    Delta,
-    OutputDelta,
-    Part,
-    Reasoning,
-    ReasoningDelta,
-    Refusal,
-    RefusalDelta,
-    TextPart,
-    ToolCallFinished,
-)
+from llm_relay.messages.events import Delta, OutputDelta, ReasoningDelta, RefusalDelta, ToolCallFinished
+from llm_relay.messages.parts import Part, Reasoning, Refusal, TextPart
 
 
 def answer_parts(deltas: Sequence[OutputDelta], provider: str) -> tuple[Part, ...]:
