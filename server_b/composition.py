@@ -56,6 +56,7 @@ def create_provider(name: str, settings: ServerBSettings) -> Provider:
     """Makes the provider with this name; it is imported only now. Raises ValueError naming a bad setting."""
     match name:
         case "openai":
+            from server_b.providers.openai.interfaces import Api
             from server_b.providers.openai.provider import OpenAIProvider
 
             return OpenAIProvider(
@@ -64,6 +65,7 @@ def create_provider(name: str, settings: ServerBSettings) -> Provider:
                 default_model=settings.openai_default_model,
                 defaults=settings.defaults,
                 fetches_urls=settings.provider_fetches_urls,
+                api=Api(settings.openai_api),
             )
         case "bedrock":
             from server_b.providers.bedrock.provider import BedrockProvider

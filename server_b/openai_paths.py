@@ -1,4 +1,4 @@
-"""Whether OPENAI_BASE_URL leads to chat completions, and which one would."""
+"""Whether OPENAI_BASE_URL leads to chat completions, or to the Responses API, and which one would."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 from llm_relay.errors import RelayError
 from server_b.providers.openai.client import OpenAIClient
 from server_b.providers.openai.failure import Failed, Failure
+from server_b.providers.openai.interfaces import CHAT, RESPONSES
 from server_b.settings import ServerBSettings
 
 EMPTY_REQUEST = b"{}"
@@ -19,19 +20,21 @@ _NO_SUCH_PATH = (404, 405)
 async def completions_fault(settings: ServerBSettings) -> str:
     """Tells that no request can be answered below OPENAI_BASE_URL, and the fix; empty: nothing is known against it."""
     base = settings.openai_base_url.rstrip("/")
-    if not base or await _has_completions(base, settings):
+    interface = RESPONSES if settings.openai_api == "responses" else CHAT
+    if not base or await _has_path(base, interface.path, settings):
         return ""
     candidate = f"{base}/v1"
-    if not _VERSION.search(base) and await _has_completions(candidate, settings):
-        return f"OPENAI_BASE_URL: {base} has no chat completions, {candidate} has: set it to {candidate}"
+    name = "chat completions" if interface is CHAT else "responses"
+    if not _VERSION.search(base) and await _has_path(candidate, interface.path, settings):
+        return f"OPENAI_BASE_URL: {base} has no {name}, {candidate} has: set it to {candidate}"
     hint = "" if _VERSION.search(base) else "; most base URLs end in /v1"
-    return f"OPENAI_BASE_URL: {base}/chat/completions does not exist: is it a server that speaks OpenAI's API?{hint}"
+    return f"OPENAI_BASE_URL: {base}{interface.path} does not exist: is it a server that speaks OpenAI's API?{hint}"
 
 
-async def _has_completions(base: str, settings: ServerBSettings) -> bool:
+async def _has_path(base: str, path: str, settings: ServerBSettings) -> bool:
     client = OpenAIClient(settings.openai_api_key.get_secret_value(), base)
     try:
-        with contextlib.closing(await client.complete(EMPTY_REQUEST)):
+        with contextlib.closing(await client.ask(path, EMPTY_REQUEST)):
             return True
     except Failed as failed:
         return _is_answer(failed.failure)

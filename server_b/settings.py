@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
@@ -41,6 +41,11 @@ class ServerBSettings(McpServingSettings, WorkerSettings):
         description="Base URL of an OpenAI-compatible server, such as http://127.0.0.1:8080/v1; empty: OpenAI's own",
     )
     openai_default_model: str = Field("gpt-4o", min_length=1, description="OpenAI model of a call that names none")
+    openai_api: Literal["auto", "chat", "responses"] = Field(
+        "auto",
+        description="OpenAI's interface: chat (completions), responses, or auto: chat, but responses for a model that"
+        " answers only there, and at OpenAI's own endpoint for a call that asks to see the model's reasoning",
+    )
 
     provider_fetches_urls: bool = Field(
         False,

@@ -36,6 +36,7 @@ KNOWN_SETTINGS: frozenset[str] = frozenset(
         "MOCK_FAULTS",
         "MOCK_WORD_DELAY_SECONDS",
         "MODEL_MAP",
+        "OPENAI_API",
         "OPENAI_API_KEY",
         "OPENAI_BASE_URL",
         "OPENAI_DEFAULT_MODEL",

@@ -1,11 +1,19 @@
-"""OpenAI's chat completions and list of models, whole and streamed as server-sent events."""
+"""OpenAI's chat completions, responses and list of models, whole and streamed as server-sent events."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tests.standins.answer import Answer, Event, streamed, to_json, whole
 from tests.standins.exchange import Received
-from tests.standins.openai_errors import error_document, refusal, usual_error, wrong_key
+from tests.standins.openai_errors import error_document, model_refusal, refusal, usual_error, wrong_key
+from tests.standins.openai_responses import (
+    error_event,
+    message_item,
+    named_sse,
+    response_document,
+    response_events,
+    response_refusal,
+)
 from tests.standins.script import FaultKind, Script, Usage
 from tests.standins.server import StandIn
 
@@ -22,6 +30,11 @@ DONE = Event("[DONE]")
 class OpenAIStandIn(StandIn):
     """Refuses what OpenAI refuses (see `openai_errors`); all else is answered by the script."""
 
+    def __init__(self, script: Script | None = None, *, output: Sequence[Mapping[str, Any]] = ()) -> None:
+        """`output` are the items of its responses; none: one message with the script's words."""
+        super().__init__(script)
+        self.output = output
+
     @property
     def base_url(self) -> str:
         """What OPENAI_BASE_URL would be."""
@@ -37,6 +50,8 @@ class OpenAIStandIn(StandIn):
                 return self._list()
             case "POST", "/v1/chat/completions":
                 return self._checked_chat(received.body)
+            case "POST", "/v1/responses":
+                return self._response(received.body)
             case "POST", path if path == REDIRECTED_PATH:
                 return self._chat(received.body)
         return _refused(404, error_document(f"Invalid URL ({received.method} {received.path})"))
@@ -58,6 +73,19 @@ class OpenAIStandIn(StandIn):
             return _whole(script, _completion(script, model), words=len(script.spoken))
         include_usage = bool((body.get("stream_options") or {}).get("include_usage"))
         return _streamed(script, tuple(_events(script, model, include_usage=include_usage)))
+
+    def _response(self, body: Mapping[str, Any]) -> Answer:
+        model: str = body["model"]
+        if (refused := model_refusal(body) or response_refusal(body)) is not None:
+            return _refused(*refused)
+        script = self.next_script(model)
+        output = self.output or (message_item(*script.spoken),)
+        if not body.get("stream") or script.fails(FaultKind.STATUS):
+            return _whole(script, response_document(script, model, output), words=len(script.spoken))
+        error = error_event(usual_error(script.fault)[1] if script.fault else error_document(""))
+        events = tuple(response_events(script, model, output))
+        content_type = "text/event-stream; charset=utf-8"
+        return streamed(script, events, named_sse, error=error, content_type=content_type, headers=HEADERS)
 
 
 def _refused(status: int, document: object) -> Answer:

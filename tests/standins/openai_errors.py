@@ -11,6 +11,9 @@ SHORT_CONTEXT_MODEL = "short-context"
 O_SERIES = "o"
 """Models whose name begins so want max_completion_tokens, and no temperature."""
 
+RESPONSES_ALONE = "codex"
+"""Models whose name begins so answer in the Responses API only."""
+
 Refusal = tuple[int, dict[str, object]]
 """The HTTP status and the body's document."""
 
@@ -56,7 +59,18 @@ def wrong_key(authorization: str) -> Refusal | None:
 
 
 def refusal(body: Mapping[str, Any]) -> Refusal | None:
-    """Refuse an unknown model, a prompt too long for its model, and options that a model lacks."""
+    """Refuse of a chat completion what `model_refusal` does, models that have none, and options that a model lacks."""
+    model: str = body["model"]
+    if model.startswith(RESPONSES_ALONE):
+        message = "This model is only supported in v1/responses and not in v1/chat/completions."
+        return 404, error_document(message, param="model")
+    if (refused := model_refusal(body)) is not None:
+        return refused
+    return _unsupported(body) if model.startswith(O_SERIES) else None
+
+
+def model_refusal(body: Mapping[str, Any]) -> Refusal | None:
+    """Refuse an unknown model, and a prompt too long for its model."""
     model: str = body["model"]
     if model == UNKNOWN_MODEL:
         message = f"The model `{model}` does not exist or you do not have access to it."
@@ -64,7 +78,7 @@ def refusal(body: Mapping[str, Any]) -> Refusal | None:
     if model == SHORT_CONTEXT_MODEL:
         message = "This model's maximum context length is 8192 tokens. However, your messages resulted in 9001 tokens."
         return 400, error_document(message, code="context_length_exceeded", param="messages")
-    return _unsupported(body) if model.startswith(O_SERIES) else None
+    return None
 
 
 def _unsupported(body: Mapping[str, Any]) -> Refusal | None:

@@ -8,6 +8,7 @@ import pytest
 from llm_relay.errors import RelayError
 from llm_relay.messages import Accuracy, FinishReason, Prompt, Usage
 from server_b.providers.base import Defaults, Ending, Piece, Text
+from server_b.providers.openai.interfaces import Api
 from server_b.providers.openai.provider import OpenAIProvider
 from tests.standins.openai import OpenAIStandIn
 from tests.support.gathered import whole_answer
@@ -24,18 +25,20 @@ def ended(reason: FinishReason = FinishReason.STOP, usage: Usage | None = COUNTE
     return Ending(reason, usage, "default")
 
 
-def create_provider(base_url: str, *, api_key: str = KEY, default_model: str = "gpt-4o") -> OpenAIProvider:
+def create_provider(
+    base_url: str, *, api_key: str = KEY, default_model: str = "gpt-4o", api: Api = Api.AUTO
+) -> OpenAIProvider:
     defaults = Defaults(temperature=0.7, max_tokens=1000)
-    return OpenAIProvider(api_key=api_key, base_url=base_url, default_model=default_model, defaults=defaults)
+    return OpenAIProvider(api_key=api_key, base_url=base_url, default_model=default_model, defaults=defaults, api=api)
 
 
 @contextlib.asynccontextmanager
 async def serving(
-    standin: OpenAIStandIn, *, api_key: str = KEY, default_model: str = "gpt-4o"
+    standin: OpenAIStandIn, *, api_key: str = KEY, default_model: str = "gpt-4o", api: Api = Api.AUTO
 ) -> AsyncIterator[OpenAIProvider]:
     """Runs a stand-in and a provider that calls it."""
     async with standin:
-        provider = create_provider(standin.base_url, api_key=api_key, default_model=default_model)
+        provider = create_provider(standin.base_url, api_key=api_key, default_model=default_model, api=api)
         yield provider
         await provider.close()
 

@@ -19,7 +19,7 @@ MAX_ERROR_BYTES = 2**20
 ERROR_BODY_S = 5.0
 """How long the body of an error may take."""
 _LISTING = {"Accept": "application/json"}
-_COMPLETION = {"Accept": "text/event-stream, application/json", "Content-Type": "application/json"}
+_ANSWER = {"Accept": "text/event-stream, application/json", "Content-Type": "application/json"}
 
 
 class OpenAIClient:
@@ -28,7 +28,7 @@ class OpenAIClient:
     def __init__(self, api_key: str, base_url: str) -> None:
         """An empty `base_url` is the vendor's. Raises ValueError that names the variable which cannot be used."""
         key, self.base_url = _checked_key(api_key), _checked_url(base_url)
-        self._completions, self._models = f"{self.base_url}/chat/completions", f"{self.base_url}/models"
+        self._models = f"{self.base_url}/models"
         self._http = HttpClient(
             self.base_url,
             headers={
@@ -39,15 +39,15 @@ class OpenAIClient:
             },
         )
 
-    async def complete(self, body: bytes) -> Response:
-        """Asks for a chat completion; returns the response, to be closed, when its head has come.
+    async def ask(self, path: str, body: bytes) -> Response:
+        """Asks for an answer at a path below the base URL; returns the response, to be closed, when its head has come.
 
         Raises Failed where the status is no success, or what HttpClient raises.
         """
-        return await _good(await self._http.ask("POST", self._completions, _COMPLETION, body))
+        return await _good(await self._http.ask("POST", f"{self.base_url}{path}", _ANSWER, body))
 
     async def list_models(self) -> Response:
-        """Asks for the list of models; returns and raises as `complete` does."""
+        """Asks for the list of models; returns and raises as `ask` does."""
         return await _good(await self._http.ask("GET", self._models, _LISTING))
 
     async def close(self) -> None:

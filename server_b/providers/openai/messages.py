@@ -32,7 +32,7 @@ def messages_of(prompt: Prompt) -> list[Message]:
     messages: list[Message] = []
     if prompt.context and prompt.context.strip():
         messages.append({"role": "system", "content": prompt.context})
-    for turn in (*prompt.history, _now(prompt)):
+    for turn in (*prompt.history, turn_now(prompt)):
         if turn.parts:
             messages.extend(_content(turn))
         else:
@@ -40,7 +40,7 @@ def messages_of(prompt: Prompt) -> list[Message]:
     return messages
 
 
-def _now(prompt: Prompt) -> Turn:
+def turn_now(prompt: Prompt) -> Turn:
     """Returns what the user says now: results of tools first, then the message, then the other parts."""
     if not prompt.parts:
         return Turn(role=Role.USER, text=prompt.message)
@@ -84,7 +84,9 @@ def _assistant(parts: Sequence[Part]) -> Message:
     if calls := [_tool_call(part) for part in parts if isinstance(part, ToolCall)]:
         message["tool_calls"] = calls
         # Servers that show their reasoning want it back within a loop of tool calls, and nowhere else.
-        thoughts = [part.text for part in parts if isinstance(part, Reasoning) and part.provider == NAME and part.text]
+        # Encrypted reasoning is OpenAI's own, whose chat completions take none.
+        own = [part for part in parts if isinstance(part, Reasoning) and part.provider == NAME and not part.redacted]
+        thoughts = [part.text for part in own if part.text]
         if thoughts:
             message["reasoning_content"] = "".join(thoughts)
     return message
@@ -110,13 +112,14 @@ def _user_part(part: TextPart | Image | Document) -> Message:
         case TextPart():
             return {"type": "text", "text": part.text}
         case Image():
-            image: Message = {"url": part.url or _data_url(part)}
+            image: Message = {"url": part.url or data_url(part)}
             if part.detail:
                 image["detail"] = part.detail
             return {"type": "image_url", "image_url": image}
         case Document():
-            return {"type": "file", "file": {"filename": part.name or "document", "file_data": _data_url(part)}}
+            return {"type": "file", "file": {"filename": part.name or "document", "file_data": data_url(part)}}
 
 
-def _data_url(source: Image | Document) -> str:
+def data_url(source: Image | Document) -> str:
+    """Returns the bytes of an image or a document as a data: URL."""
     return f"data:{source.media_type};base64,{base64.b64encode(source.data).decode()}"

@@ -32,7 +32,14 @@ def options_members(options: Options, *, is_vendor: bool) -> Iterator[tuple[str,
         yield "service_tier", options.service_tier
     if options.end_user:
         yield "safety_identifier" if is_vendor else "user", options.end_user
-    yield from _own_options(options.provider_options.get(NAME, "{}"), is_vendor=is_vendor)
+    yield from own_options(options, is_vendor=is_vendor)
+
+
+def own_options(options: Options, *, is_vendor: bool) -> Iterator[tuple[str, Any]]:
+    """Yields the members of provider_options that the endpoint takes."""
+    for name, value in orjson.loads(options.provider_options.get(NAME, "{}")).items():
+        if is_vendor or name not in _VENDORS_ALONE:
+            yield name, value
 
 
 def _sampling(sampling: Sampling) -> Iterator[tuple[str, Any]]:
@@ -41,12 +48,6 @@ def _sampling(sampling: Sampling) -> Iterator[tuple[str, Any]]:
             yield name, value
     if sampling.stop:
         yield "stop", list(sampling.stop)
-
-
-def _own_options(text: str, *, is_vendor: bool) -> Iterator[tuple[str, Any]]:
-    for name, value in orjson.loads(text).items():
-        if is_vendor or name not in _VENDORS_ALONE:
-            yield name, value
 
 
 def _tool(tool: Tool) -> dict[str, Any]:

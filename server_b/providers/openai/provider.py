@@ -1,39 +1,70 @@
-"""OpenAI, and every server that speaks its chat completions."""
+"""OpenAI, and every server that speaks its chat completions or its Responses API."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 
 import orjson
 
 from llm_relay.errors import ProviderRejected, RelayError
-from llm_relay.messages import NO_OPTIONS, Models, Prompt
+from llm_relay.messages import Models, Prompt
 from server_b.providers.base import Defaults, Opening, Piece, WholeAnswer
-from server_b.providers.openai.answer import AnswerReader
 from server_b.providers.openai.client import VENDOR_URL, OpenAIClient
 from server_b.providers.openai.errors import error_of, field_error
 from server_b.providers.openai.failure import Failed, Failure
+from server_b.providers.openai.interfaces import CHAT, Api, Interface, InterfaceChoice, Reader
 from server_b.providers.openai.models import model_names_from_wire
-from server_b.providers.openai.refusals import Refusals, change_for, refused_field
-from server_b.providers.openai.request import request_body
-from server_b.providers.openai.unsupported import refuse_unsupported
+from server_b.providers.openai.refusals import Change, Refusals, change_for, change_of_interface, refused_field
+from server_b.providers.openai.request import CHAT_COMPLETIONS, Refused
 
 MAX_LIST_BYTES = 64 * 2**20
 END_WAIT_S = 5.0
 """How long counts and the end mark may take once the provider has said why its answer ends."""
+_NO_PATH_STATUSES = (404, 405, 501)
+"""How servers answer that have no Responses API."""
 _NO_LIST_STATUSES = (404, 405, 410, 501)
 """How servers answer that do not list their models."""
 _NO_SCOPE = ("missing scopes", "insufficient permissions")
 """How OpenAI answers a key that may call models but not list them."""
 
 
+@dataclass(slots=True, kw_only=True)
+class _Known:
+    """What is known of the model while one prompt is asked."""
+
+    refused: Refused
+    lasting: Refused
+    """Of that, what the model refuses beside other prompts too."""
+    failure_of_chat: Failure | None = None
+    """Why chat completions do not answer the prompt."""
+
+    def add(self, change: Change, failure: Failure) -> None:
+        """Adds what a failure has shown."""
+        self.refused |= change.names
+        self.lasting = self.lasting | change.names if change.lasts else self.lasting
+        if CHAT_COMPLETIONS in change.names:
+            self.failure_of_chat = failure
+
+    def cause(self, failure: Failure) -> Failure:
+        """Returns the failure that says most: not that of a Responses API which does not exist."""
+        return self.failure_of_chat if self.failure_of_chat and failure.status in _NO_PATH_STATUSES else failure
+
+
 class OpenAIProvider:
-    """Answers prompts by POST /chat/completions."""
+    """Answers prompts by POST /chat/completions or /responses."""
 
     def __init__(
-        self, *, api_key: str, base_url: str, default_model: str, defaults: Defaults, fetches_urls: bool = False
+        self,
+        *,
+        api_key: str,
+        base_url: str,
+        default_model: str,
+        defaults: Defaults,
+        fetches_urls: bool = False,
+        api: Api = Api.AUTO,
     ) -> None:
         """An empty `base_url` is the vendor's; raises ValueError that names the variable if one is not usable.
 
@@ -41,7 +72,7 @@ class OpenAIProvider:
         """
         self._client = OpenAIClient(api_key, base_url)
         self._is_vendor = self._client.base_url == VENDOR_URL
-        self._fetches_urls = fetches_urls or self._is_vendor
+        self._choice = InterfaceChoice(api=api, is_vendor=self._is_vendor, fetches_urls=fetches_urls or self._is_vendor)
         self._default_model = default_model
         self._defaults = defaults
         self._refusals = Refusals()
@@ -62,9 +93,9 @@ class OpenAIProvider:
         return self._client.base_url
 
     def refuse_unsupported(self, prompt: Prompt) -> None:
-        """Raises Unsupported, naming the field, for what chat completions cannot carry."""
-        if prompt.parts or prompt.options is not NO_OPTIONS or any(turn.parts for turn in prompt.history):
-            refuse_unsupported(prompt, fetches_urls=self._fetches_urls)
+        """Raises Unsupported, naming the field, for what the interface that would be asked cannot carry."""
+        interface = self._choice.of(prompt, self._refusals.of(self._model(prompt)))
+        self._choice.refuse_unsupported(prompt, interface)
 
     async def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:
         """Yields one Opening, Texts and one Ending; raises a RelayError.
@@ -72,33 +103,44 @@ class OpenAIProvider:
         What the model refuses of the request, and the caller did not ask for, is left out and asked again.
         """
         del whole  # asked for as a stream all the same
-        model = prompt.model if prompt.model and prompt.model.strip() else self._default_model
-        refused = lasting = self._refusals.of(model)
+        model = self._model(prompt)
+        known = _Known(refused=(refusals := self._refusals.of(model)), lasting=refusals)
         while True:
-            if "stream" in refused:
+            interface = self._choice.of(prompt, known.refused)
+            if known.failure_of_chat is not None:
+                self._choice.refuse_unsupported(prompt, interface)
+            if "stream" in known.refused:
                 yield WholeAnswer()
-            body = request_body(prompt, model, self._defaults, refused, is_vendor=self._is_vendor)
-            reader = AnswerReader(model)
+            body = interface.body(prompt, model, self._defaults, known.refused, is_vendor=self._is_vendor)
+            reader = interface.reader(model)
             opened = False
             try:
-                async with contextlib.aclosing(self._answer(body, reader)) as pieces:
+                async with contextlib.aclosing(self._answer(interface.path, body, reader)) as pieces:
                     async for piece in pieces:
                         if isinstance(piece, Opening):
                             opened = True
-                            self._refusals.remember(model, lasting | {"stream"} if reader.is_whole else lasting)
+                            self._refusals.remember(model, known.lasting | ({"stream"} if reader.is_whole else set()))
                         yield piece
             except Failed as failed:
-                change = None if opened else change_for(failed.failure, body, prompt, self._defaults)
-                if change is None or change.names <= refused:
-                    raise _error(failed.failure, prompt) from failed
-                refused |= change.names
-                lasting = lasting | change.names if change.lasts else lasting
+                change = None if opened else self._change(failed.failure, interface, body, prompt)
+                if change is None or change.names <= known.refused:
+                    raise _error(failed.failure if opened else known.cause(failed.failure), prompt) from failed
+                known.add(change, failed.failure)
             else:
                 return
 
-    async def _answer(self, body: dict[str, object], reader: AnswerReader) -> AsyncGenerator[Piece, None]:
+    def _model(self, prompt: Prompt) -> str:
+        return prompt.model if prompt.model and prompt.model.strip() else self._default_model
+
+    def _change(self, failure: Failure, interface: Interface, body: dict[str, object], prompt: Prompt) -> Change | None:
+        """Tells what to change of a request that was refused: its interface, or what it has."""
+        if self._choice.api is Api.AUTO and interface is CHAT and (change := change_of_interface(failure)):
+            return change
+        return change_for(failure, body, prompt, self._defaults)
+
+    async def _answer(self, path: str, body: dict[str, object], reader: Reader) -> AsyncGenerator[Piece, None]:
         """Sends one request and yields its answer; raises Failed, or a RelayError."""
-        with contextlib.closing(await self._client.complete(orjson.dumps(body))) as response:
+        with contextlib.closing(await self._client.ask(path, orjson.dumps(body))) as response:
             chunks = response.chunks()
             while (chunk := await _next(chunks, END_WAIT_S if reader.has_finish_reason else None)) is not None:
                 for piece in reader.read(chunk):

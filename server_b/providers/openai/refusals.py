@@ -11,7 +11,15 @@ from typing import NamedTuple
 from llm_relay.messages import Prompt
 from server_b.providers.base import Defaults
 from server_b.providers.openai.failure import Failure
-from server_b.providers.openai.request import DEFAULT_LIMIT, LIMIT_NAMES, Refused
+from server_b.providers.openai.request import (
+    CHAT_COMPLETIONS,
+    DEFAULT_LIMIT,
+    INCLUDE,
+    LIMIT_NAMES,
+    OUTPUT_LIMIT,
+    SUMMARY,
+    Refused,
+)
 
 MAX_REMEMBERED_MODELS = 1000
 NOTHING: Refused = frozenset()
@@ -33,6 +41,20 @@ _OTHER_NAME = re.compile(
     r"|not (?:supported|permitted|allowed)|no longer supported|deprecated"
 )
 _OTHER_NAME_WORDS = frozenset({"unsupportedparameter", "unknownparameter", "extraforbidden", "unrecognizedparameter"})
+_INCLUDE = re.compile(r"\binclude\b|encrypted[ _]content")
+_SUMMARY = re.compile(r"reasoning[._]summar(?:y|ies)|reasoning summar(?:y|ies)")
+_RESPONSES = r"(?:the )?['\"`]?(?:https?://[^\s'\"`]{1,100}/)?/?(?:v1/)?responses\b"
+_CHAT = r"(?:the )?['\"`]?/?(?:v1/)?chat[ /_]?completions?"
+_PLACE = r"(?:in|with|through|via|by|on|at|for)"
+_ONLY_RESPONSES = re.compile(
+    r"not a chat model"
+    rf"|(?:supported|available|accessible|works?|used) (?:only )?{_PLACE} {_RESPONSES}"
+    rf"|(?:use|try|call|switch to) {_RESPONSES}"
+    rf"|not (?:supported|available|compatible|accessible)\b.{{0,80}}? {_PLACE} {_CHAT}"
+    rf"|(?:not|n't) (?:support|work with) {_CHAT}"
+    r"|chat ?completions? operation does not work"
+)
+_STATUSES_OF_OTHER_MODELS = frozenset({400, 404, 422, None})
 _CONTEXT_TOKENS = re.compile(r"context (?:length|window|size|limit)\D{0,20}(\d+)")
 
 
@@ -74,9 +96,22 @@ def change_for(failure: Failure, body: dict[str, object], prompt: Prompt, defaul
         return Change(frozenset({"stream_options"}))
     if body.get("stream") and _refuses_streams(failure):
         return Change(frozenset({"stream"}))
+    if "include" in body and _names(failure, _INCLUDE):
+        return Change(frozenset({INCLUDE}))
+    reasoning = body.get("reasoning")
+    if isinstance(reasoning, dict) and "summary" in reasoning and _names(failure, _SUMMARY):
+        return Change(frozenset({SUMMARY}))
     if "temperature" in body and prompt.temperature is None and _names(failure, _TEMPERATURE):
         return Change(frozenset({"temperature"}))
     return _change_of_limit(failure, body, prompt, defaults)
+
+
+def change_of_interface(failure: Failure) -> Change | None:
+    """Tells whether chat completions refuse a request because the Responses API is the place for it."""
+    if failure.said_status not in _STATUSES_OF_OTHER_MODELS or not _ONLY_RESPONSES.search(failure.text):
+        return None
+    # Some models refuse only tools together with reasoning, and say so by the parameter's name.
+    return Change(frozenset({CHAT_COMPLETIONS}), lasts=failure.params <= {"model"})
 
 
 def refused_field(failure: Failure, prompt: Prompt) -> str | None:
@@ -91,7 +126,7 @@ def refused_field(failure: Failure, prompt: Prompt) -> str | None:
 
 
 def _change_of_limit(failure: Failure, body: dict[str, object], prompt: Prompt, defaults: Defaults) -> Change | None:
-    sent = next((name for name in LIMIT_NAMES if name in body), None)
+    sent = next((name for name in (*LIMIT_NAMES, OUTPUT_LIMIT) if name in body), None)
     if sent is None or not _names(failure, _LIMIT):
         return None
     if _is_unknown(failure) and (sent == LIMIT_NAMES[0] or prompt.max_tokens is None):

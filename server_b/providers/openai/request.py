@@ -10,9 +10,19 @@ from server_b.providers.openai.options import options_members
 LIMIT_NAMES = ("max_tokens", "max_completion_tokens")
 """The names of the limit of output tokens, in the order in which they are tried."""
 
+OUTPUT_LIMIT = "max_output_tokens"
+"""The name of that limit in the Responses API."""
+
 DEFAULT_LIMIT = "the default limit"
+CHAT_COMPLETIONS = "chat completions"
+INCLUDE = "include"
+"""Of the Responses API: encrypted reasoning."""
+SUMMARY = "reasoning.summary"
 Refused = frozenset[str]
-"""What a model does not take: `stream`, `stream_options`, `temperature`, a name of LIMIT_NAMES, or DEFAULT_LIMIT."""
+"""What a model does not take.
+
+`stream`, `stream_options`, `temperature`, the name of a limit, DEFAULT_LIMIT, CHAT_COMPLETIONS, INCLUDE or SUMMARY.
+"""
 
 
 def request_body(

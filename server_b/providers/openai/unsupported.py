@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from llm_relay.errors import Unsupported
 from llm_relay.messages import CachePoint, Document, Image, Part, Prompt, TextPart, ToolResult
 
 NAME = "openai"
+Fault = tuple[str, str]
+"""A field, and why it cannot be carried."""
 
 
-def refuse_unsupported(prompt: Prompt, *, fetches_urls: bool) -> None:
-    """Raises Unsupported, naming the first field; `fetches_urls`: the server fetches images by their URL."""
-    for field, fault in _faults(prompt, fetches_urls=fetches_urls):
+def refuse_first(faults: Iterable[Fault]) -> None:
+    """Raises Unsupported, naming the first field, if there is one."""
+    for field, fault in faults:
         raise Unsupported(f"{field}: not supported by {NAME}: {fault}")
 
 
-def _faults(prompt: Prompt, *, fetches_urls: bool) -> Iterator[tuple[str, str]]:
+def chat_faults(prompt: Prompt, *, fetches_urls: bool) -> Iterator[Fault]:
+    """Yields each field that cannot be carried, and why; `fetches_urls`: the server fetches images by their URL."""
     thinking = prompt.options.thinking
     if thinking is not None and thinking.max_tokens is not None:
         yield "options.thinking.max_tokens", "chat completions have no such limit; use effort"
@@ -25,17 +28,19 @@ def _faults(prompt: Prompt, *, fetches_urls: bool) -> Iterator[tuple[str, str]]:
     yield from _part_faults("parts", prompt.parts, fetches_urls=fetches_urls)
 
 
-def _part_faults(place: str, parts: Sequence[Part], *, fetches_urls: bool) -> Iterator[tuple[str, str]]:
+def fetch_fault(field: str) -> Fault:
+    """Makes the fault of a URL that the server may not fetch."""
+    return field, "this server may not fetch URLs; send data, or set PROVIDER_FETCHES_URLS=true"
+
+
+def _part_faults(place: str, parts: Sequence[Part], *, fetches_urls: bool) -> Iterator[Fault]:
     for index, part in enumerate(parts):
         where = f"{place}[{index}]"
         match part:
             case CachePoint():
                 yield f"{where}.cache_point", "it caches prompts by itself; leave it out"
             case Image() if part.url and not fetches_urls:
-                yield (
-                    f"{where}.image.url",
-                    "this server may not fetch URLs; send data, or set PROVIDER_FETCHES_URLS=true",
-                )
+                yield fetch_fault(f"{where}.image.url")
             case Document() if part.url:
                 yield f"{where}.document.url", "send data"
             case ToolResult() if not all(isinstance(one, TextPart) for one in part.content):

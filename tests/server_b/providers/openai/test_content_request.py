@@ -32,7 +32,7 @@ from llm_relay.messages import (
 from server_b.providers.base import Defaults
 from server_b.providers.openai.refusals import NOTHING
 from server_b.providers.openai.request import request_body
-from server_b.providers.openai.unsupported import refuse_unsupported
+from server_b.providers.openai.unsupported import chat_faults, refuse_first
 
 DEFAULTS = Defaults(temperature=0.7, max_tokens=100)
 SCHEMA = '{"type": "object", "x": 12345678901234567890123}'
@@ -195,4 +195,4 @@ def test_json_without_a_schema_is_an_object() -> None:
 )
 def test_what_it_cannot_carry_is_refused_by_its_field(prompt: Prompt, field: str) -> None:
     with pytest.raises(Unsupported, match=rf"^{field}: not supported by openai"):
-        refuse_unsupported(prompt, fetches_urls=False)
+        refuse_first(chat_faults(prompt, fetches_urls=False))

@@ -1,0 +1,123 @@
+"""OpenAI's two interfaces, chat completions and responses, and which of them answers a prompt."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from llm_relay.messages import NO_OPTIONS, Prompt, Reasoning
+from server_b.providers.base import Defaults, Piece
+from server_b.providers.openai.answer import AnswerReader
+from server_b.providers.openai.messages import NAME
+from server_b.providers.openai.request import CHAT_COMPLETIONS, Refused, request_body
+from server_b.providers.openai.responses.answer import ResponseReader
+from server_b.providers.openai.responses.request import response_body
+from server_b.providers.openai.responses.unsupported import response_faults
+from server_b.providers.openai.unsupported import Fault, chat_faults, refuse_first
+
+
+class Api(enum.StrEnum):
+    """The values of OPENAI_API."""
+
+    AUTO = "auto"
+    """Chat completions; responses where a model answers only there, or where the caller asks to see reasoning."""
+    CHAT = "chat"
+    RESPONSES = "responses"
+
+
+class Reader(Protocol):
+    """Reads one answer. Raises Failed for an error that the provider tells, or ProviderProtocol."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the end mark has come."""
+        ...
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it came as one document, not as a stream."""
+        ...
+
+    @property
+    def has_finish_reason(self) -> bool:
+        """Whether the provider has said why the answer ends."""
+        ...
+
+    def read(self, block: bytes) -> Iterator[Piece]:
+        """Yields what `block` says; raises after what came before the fault."""
+        ...
+
+    def end(self) -> Iterator[Piece]:
+        """Yields what is left at the end of the body, and the Ending; raises if the answer is not whole."""
+        ...
+
+
+class _Body(Protocol):
+    def __call__(
+        self, prompt: Prompt, model: str, defaults: Defaults, refused: Refused, *, is_vendor: bool
+    ) -> dict[str, object]: ...
+
+
+class _Faults(Protocol):
+    def __call__(self, prompt: Prompt, *, fetches_urls: bool) -> Iterator[Fault]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interface:
+    """How one interface is asked, and its answers are read."""
+
+    path: str
+    """Below the base URL."""
+    body: _Body
+    """Makes the body of a request."""
+    reader: Callable[[str], Reader]
+    """Makes the reader of an answer by a model."""
+    faults: _Faults
+    """Yields what of a prompt cannot be carried."""
+
+
+CHAT = Interface(path="/chat/completions", body=request_body, reader=AnswerReader, faults=chat_faults)
+RESPONSES = Interface(path="/responses", body=response_body, reader=ResponseReader, faults=response_faults)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterfaceChoice:
+    """Chooses the interface for each prompt."""
+
+    api: Api
+    is_vendor: bool
+    """Whether the endpoint is OpenAI's own."""
+    fetches_urls: bool
+    """Whether the server fetches files by their URL."""
+
+    def of(self, prompt: Prompt, refused: Refused) -> Interface:
+        """Returns the interface that is asked, by what the model is known to refuse."""
+        if self.api is not Api.AUTO:
+            return RESPONSES if self.api is Api.RESPONSES else CHAT
+        if CHAT_COMPLETIONS in refused:
+            return RESPONSES
+        if self.is_vendor and _is_about_reasoning(prompt) and self._fault_of(prompt, RESPONSES) is None:
+            return RESPONSES
+        return CHAT
+
+    def refuse_unsupported(self, prompt: Prompt, interface: Interface) -> None:
+        """Raises Unsupported, naming the field, for what the interface cannot carry."""
+        if prompt.parts or prompt.options is not NO_OPTIONS or any(turn.parts for turn in prompt.history):
+            refuse_first(interface.faults(prompt, fetches_urls=self.fetches_urls))
+
+    def _fault_of(self, prompt: Prompt, interface: Interface) -> Fault | None:
+        return next(interface.faults(prompt, fetches_urls=self.fetches_urls), None)
+
+
+def _is_about_reasoning(prompt: Prompt) -> bool:
+    """Tells whether the caller asks to see reasoning, or gives back some that only the Responses API can read."""
+    thinking = prompt.options.thinking
+    if thinking is not None and thinking.effort:
+        return thinking.effort != "none"
+    return any(
+        isinstance(part, Reasoning) and part.provider == NAME and bool(part.redacted)
+        for turn in prompt.history
+        for part in turn.parts
+    )

@@ -1,0 +1,80 @@
+"""An answer of the Responses API, read from its bytes as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from llm_relay.errors import RelayError
+from llm_relay.messages import FinishReason
+from server_b.providers.base import Ending, Opening, Piece, Text, Working
+from server_b.providers.content_pieces import CallStarted, RefusalPiece
+from server_b.providers.openai.body import BodyReader
+from server_b.providers.openai.errors import cut_short, malformed
+from server_b.providers.openai.failure import Failed
+from server_b.providers.openai.responses.response import ResponseSoFar
+from server_b.providers.openai.usage import usage_from_wire
+
+_WORKING = Working()
+_WAITING = Working(has_begun=False)
+
+
+class ResponseReader:
+    """Reads one answer. Raises Failed for an error that the provider tells, or ProviderProtocol."""
+
+    def __init__(self, model: str) -> None:
+        """`model` is the one asked for, should the answer name none."""
+        self._answer = ResponseSoFar(model)
+        self._body = BodyReader(self._answer)
+        self._has_output = False
+        self._has_refused = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last event has come."""
+        return self._body.ended or self.has_finish_reason
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it came as one document, not as a stream."""
+        return self._body.is_whole
+
+    @property
+    def has_finish_reason(self) -> bool:
+        """Whether the provider has said why the answer ends."""
+        return self._answer.finish_reason is not None
+
+    def read(self, block: bytes) -> Iterator[Piece]:
+        """Yields what `block` says, the deltas of a block as one; raises after what came before the fault."""
+        return self._said_by(self._body.read, block)
+
+    def end(self) -> Iterator[Piece]:
+        """Yields what is left at the end of the body, and the Ending; raises if the answer is not whole."""
+        yield from self._said_by(self._body.end)
+        answer = self._answer
+        if not answer.opened:
+            raise malformed("nothing in the answer is an event of a response")
+        if answer.finish_reason is None:
+            raise cut_short()
+        usage = usage_from_wire(answer.counts, has_text=self._has_output)
+        is_refusal = self._has_refused and answer.finish_reason is FinishReason.STOP
+        yield Ending(FinishReason.REFUSAL if is_refusal else answer.finish_reason, usage, answer.service_tier)
+
+    def _said_by(self, take: Callable[..., None], *block: bytes) -> Iterator[Piece]:
+        answer, fault, opened = self._answer, None, self._answer.opened
+        try:
+            take(*block)
+        except (RelayError, Failed) as error:
+            if self.is_whole:  # no part of it is an answer
+                raise
+            fault = error
+        if answer.opened and not opened:
+            yield Opening(answer.model)
+        pieces = answer.output.pieces.taken()
+        for piece in pieces:
+            self._has_output = self._has_output or isinstance(piece, Text | RefusalPiece | CallStarted)
+            self._has_refused = self._has_refused or isinstance(piece, RefusalPiece)
+            yield piece
+        if not (pieces or fault or self.ended or answer.opened != opened):
+            yield _WORKING if answer.opened or answer.signs_of_life else _WAITING
+        if fault is not None and not self.has_finish_reason:  # nothing behind the end is looked at
+            raise fault

@@ -1,0 +1,93 @@
+"""The output of a response: which item an event belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from server_b.providers.openai.blocks import Blocks
+from server_b.providers.openai.errors import malformed
+from server_b.providers.openai.responses.output_items import Call, Message, OutputItem, Thought
+from server_b.providers.openai.responses.said import Pieces
+
+ItemClass: TypeAlias = type[Message] | type[Thought] | type[Call]
+_BY_TYPE: Mapping[str, ItemClass] = {"message": Message, "reasoning": Thought, "function_call": Call}
+"""Items of other types belong to OpenAI's own tools, which are never asked for."""
+
+
+class Output:
+    """The items so far.
+
+    An event belongs to the item with its id, or else to the last one at its output_index: some servers write another
+    id into each event, others the same index.
+    """
+
+    def __init__(self) -> None:
+        self.pieces = Pieces()
+        """What was said."""
+        self._blocks = Blocks()
+        self._items: list[OutputItem] = []
+        self._by_place: dict[tuple[ItemClass, object], OutputItem] = {}
+        """By id, and by output_index."""
+
+    def __bool__(self) -> bool:
+        """Whether there is any item."""
+        return bool(self._items)
+
+    def has(self, kind: ItemClass) -> bool:
+        """Tells whether an item of this kind has begun."""
+        return any(type(item) is kind for item in self._items)
+
+    def begin_item(self, event: Mapping[str, Any]) -> None:
+        """Takes output_item.added."""
+        item, kind = _item(event)
+        if kind is not None:
+            self._begin(kind, item.get("id"), event.get("output_index")).begin(item)
+
+    def add_delta(self, kind: ItemClass, event: Mapping[str, Any]) -> None:
+        """Takes more of an item."""
+        delta = event.get("delta")
+        if not isinstance(delta, str):
+            raise malformed("a delta of a response is no text")
+        if delta:
+            self._find(kind, event.get("item_id"), event.get("output_index")).add_delta(event, delta)
+
+    def end_item(self, event: Mapping[str, Any]) -> None:
+        """Takes output_item.done."""
+        item, kind = _item(event)
+        if kind is not None:
+            self._find(kind, item.get("id"), event.get("output_index")).end(item)
+
+    def take_items(self, items: object) -> None:
+        """Takes the whole output."""
+        for index, item in enumerate(items if isinstance(items, list) else ()):
+            self.end_item({"item": item, "output_index": index})
+
+    def end(self) -> None:
+        """Ends what has not ended: the calls of an answer that was not finished. Raises ProviderProtocol."""
+        for item in self._items:
+            if isinstance(item, Call):
+                item.end({})
+        self.pieces.end_block()
+
+    def _find(self, kind: ItemClass, item_id: object, index: object) -> OutputItem:
+        """Finds an item, or begins it: a server may leave the beginning out."""
+        by_id = self._by_place.get((kind, item_id)) if isinstance(item_id, str) else None
+        found = by_id or (self._by_place.get((kind, index)) if isinstance(index, int) else None)
+        return found or self._begin(kind, item_id, index)
+
+    def _begin(self, kind: ItemClass, item_id: object, index: object) -> OutputItem:
+        item = kind(self.pieces, self._blocks)
+        self._items.append(item)
+        for place in (item_id, index):
+            if isinstance(place, str | int):
+                self._by_place[kind, place] = item
+        return item
+
+
+def _item(event: Mapping[str, Any]) -> tuple[Mapping[str, Any], ItemClass | None]:
+    item = event.get("item")
+    if not isinstance(item, dict):
+        raise malformed("an item of a response is no object")
+    kind = item.get("type")
+    return item, _BY_TYPE.get(kind) if isinstance(kind, str) else None

@@ -1,0 +1,179 @@
+"""The items of a response's output: messages, reasoning and calls of functions.
+
+Each takes deltas, and at its end the whole item, of which it takes what no delta has said.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+from server_b.providers.base import Text
+from server_b.providers.content_pieces import (
+    CallArguments,
+    CallFinished,
+    CallStarted,
+    ReasoningPiece,
+    RefusalPiece,
+)
+from server_b.providers.openai.blocks import Blocks
+from server_b.providers.openai.errors import malformed
+from server_b.providers.openai.responses.said import Pieces
+
+Fields = Mapping[str, Any]
+
+
+class OutputItem(Protocol):
+    """One item."""
+
+    def begin(self, item: Fields) -> None:
+        """Takes what is known of the item when it begins."""
+        ...
+
+    def add_delta(self, event: Fields, delta: str) -> None:
+        """Takes more of it."""
+        ...
+
+    def end(self, item: Fields) -> None:
+        """Takes the whole item."""
+        ...
+
+
+class Message:
+    """A message: texts and refusals, each of them a block."""
+
+    def __init__(self, pieces: Pieces, blocks: Blocks) -> None:
+        self._pieces, self._blocks = pieces, blocks
+        self._places: dict[tuple[type, int], int] = {}
+        """The blocks, by kind and index within the message."""
+
+    def begin(self, item: Fields) -> None:
+        """Does nothing: a block begins with its text."""
+
+    def add_delta(self, event: Fields, delta: str) -> None:
+        """Takes more of a text or a refusal."""
+        kind = RefusalPiece if "refusal" in event["type"] else Text
+        key = kind, _index(event, "content_index")
+        if key not in self._places:
+            self._places[key] = self._blocks.next()
+        self._pieces.add_delta(kind, self._places[key], delta)
+
+    def end(self, item: Fields) -> None:
+        """Takes the texts and refusals that no delta has said."""
+        for index, part in enumerate(_objects(item.get("content"))):
+            kind = RefusalPiece if part.get("type") == "refusal" else Text
+            text = part.get("refusal") if kind is RefusalPiece else part.get("text")
+            if isinstance(text, str) and text and (kind, index) not in self._places:
+                self._places[kind, index] = self._blocks.next()
+                self._pieces.add_delta(kind, self._places[kind, index], text)
+
+
+class Thought:
+    """Reasoning: a summary or the reasoning itself, and what only OpenAI can read of it."""
+
+    def __init__(self, pieces: Pieces, blocks: Blocks) -> None:
+        self._pieces, self._blocks = pieces, blocks
+        self._id = ""
+        self._block = -1
+        """Its place in the answer; -1 before anything of it was shown."""
+        self._source = ""
+        """Whether the summary is shown or the reasoning itself: one of them, should both come."""
+        self._section = 0
+
+    def begin(self, item: Fields) -> None:
+        """Takes the id."""
+        self._id = _text(item, "id")
+
+    def add_delta(self, event: Fields, delta: str) -> None:
+        """Takes more of it. Sections are paragraphs."""
+        is_summary = "summary" in event["type"]
+        source = "summary" if is_summary else "content"
+        section = _index(event, "summary_index" if is_summary else "content_index")
+        self._show(source, section, delta)
+
+    def end(self, item: Fields) -> None:
+        """Takes the encrypted reasoning, and the text if no delta has said it."""
+        self._id = self._id or _text(item, "id")
+        if not self._source:
+            for source in ("summary", "content"):
+                for section, part in enumerate(_objects(item.get(source))):
+                    if text := _text(part, "text"):
+                        self._show(source, section, text)
+        if encrypted := _text(item, "encrypted_content"):
+            first = self._block < 0
+            redacted = encrypted.encode(errors="replace")
+            self._pieces.add(ReasoningPiece(self._place(), redacted=redacted, id=self._id if first else ""))
+
+    def _show(self, source: str, section: int, text: str) -> None:
+        if source != (self._source or source):
+            return
+        if self._source and section != self._section:
+            text = f"\n\n{text}"
+        self._source, self._section = source, section
+        if self._block < 0 and self._id:
+            self._pieces.add(ReasoningPiece(self._place(), id=self._id, text=text))
+        else:
+            self._pieces.add_delta(ReasoningPiece, self._place(), text)
+
+    def _place(self) -> int:
+        if self._block < 0:
+            self._block = self._blocks.next()
+        return self._block
+
+
+class Call:
+    """A call of a function."""
+
+    def __init__(self, pieces: Pieces, blocks: Blocks) -> None:
+        self._pieces, self._blocks = pieces, blocks
+        self._block = -1
+        """Its place in the answer; -1 before its name has come."""
+        self._early: list[str] = []
+        """Arguments that came before the name."""
+        self._has_arguments = False
+        self._is_over = False
+
+    def begin(self, item: Fields) -> None:
+        """Takes the id and the name."""
+        if self._block < 0 and (name := _text(item, "name")):
+            self._block = self._blocks.next()
+            call_id = _text(item, "call_id") or _text(item, "id") or f"call_{uuid.uuid4().hex}"
+            self._pieces.add(CallStarted(self._block, call_id, name))
+            for delta in self._early:
+                self._pieces.add_delta(CallArguments, self._block, delta)
+
+    def add_delta(self, event: Fields, delta: str) -> None:
+        """Takes more of the arguments."""
+        del event  # it says nothing else
+        self._has_arguments = True
+        if self._block < 0:
+            self._early.append(delta)
+        else:
+            self._pieces.add_delta(CallArguments, self._block, delta)
+
+    def end(self, item: Fields) -> None:
+        """Takes the arguments that no delta has said. Raises ProviderProtocol for a call without a name."""
+        if self._is_over:
+            return
+        self.begin(item)
+        if self._block < 0:
+            raise malformed("a call of a function names none")
+        if not self._has_arguments and (arguments := _text(item, "arguments")):
+            self.add_delta(item, arguments)
+        self._pieces.add(CallFinished(self._block))
+        self._is_over = True
+
+
+def _objects(value: object) -> Iterator[Fields]:
+    yield from (one for one in value if isinstance(one, dict)) if isinstance(value, list) else ()
+
+
+def _text(fields: Fields, name: str) -> str:
+    value = fields.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _index(event: Fields, name: str) -> int:
+    index = event.get(name)
+    return index if isinstance(index, int) else 0

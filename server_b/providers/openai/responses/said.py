@@ -1,0 +1,68 @@
+"""What an answer has said since it was asked last: the deltas of one block that follow one another are one piece."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from server_b.providers.base import Text
+from server_b.providers.content_pieces import CallArguments, ContentPiece, ReasoningPiece, RefusalPiece
+from server_b.providers.surrogates import Surrogates
+
+Said: TypeAlias = Text | ContentPiece
+Kind: TypeAlias = type[Text | RefusalPiece | CallArguments | ReasoningPiece]
+"""What is made of deltas."""
+
+
+class Pieces:
+    """Gathers deltas and makes pieces of them."""
+
+    def __init__(self) -> None:
+        self._pieces: list[Said] = []
+        self._kind: Kind = Text
+        self._block = -1
+        """The block of the last delta; -1: none."""
+        self._deltas: list[str] = []
+        self._surrogates = Surrogates()
+
+    def add_delta(self, kind: Kind, block: int, delta: str) -> None:
+        """Takes more of a block."""
+        if kind is not self._kind or block != self._block:
+            self.end_block()
+            self._kind, self._block = kind, block
+        self._deltas.append(delta)
+
+    def add(self, piece: Said) -> None:
+        """Takes a piece that is not joined with others."""
+        self.end_block()
+        self._pieces.append(piece)
+
+    def end_block(self) -> None:
+        """Says that no delta follows which continues the last one."""
+        self._join()
+        if half := self._surrogates.rest():
+            self._pieces.append(_piece(self._kind, self._block, half, 1))
+        self._block = -1
+
+    def taken(self) -> list[Said]:
+        """Returns the pieces so far, and forgets them."""
+        self._join()
+        pieces, self._pieces = self._pieces, []
+        return pieces
+
+    def _join(self) -> None:
+        if not self._deltas:
+            return
+        count, text = len(self._deltas), self._surrogates.joined("".join(self._deltas))
+        self._deltas.clear()
+        if text:
+            self._pieces.append(_piece(self._kind, self._block, text, count))
+
+
+def _piece(kind: Kind, block: int, text: str, count: int) -> Said:
+    if kind is Text:
+        return Text(text, count, block)
+    if kind is RefusalPiece:
+        return RefusalPiece(block, text, count)
+    if kind is CallArguments:
+        return CallArguments(block, text, count)
+    return ReasoningPiece(block, text, count=count)
