@@ -18,10 +18,11 @@ _BARS_WIDTH = 190
 _BAR, _STEP, _PANEL_HEAD, _GAP = 16, 24, 46, 26
 _OURS, _FLOOR, _TEXT, _FAINT = "#2f81f7", "#8b949e", "#7d8590", "#7d859055"
 _SHORT = {
-    "grpc": "our gRPC door",
+    "grpc": "our gRPC server",
     "grpc-token": "bare grpc.aio, token",
     "grpc-read": "bare grpc.aio, read",
     "gateway": "our gateway",
+    "v1": "our /v1",
     "http-token": "bare FastAPI, token",
     "http-read": "bare FastAPI, read",
 }

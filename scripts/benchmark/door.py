@@ -21,7 +21,7 @@ GRPC_CONNECTIONS = 4
 class Door:
     """One way in."""
 
-    kind: Literal["grpc", "http", "provider", "mcp"]
+    kind: Literal["grpc", "http", "openai", "provider", "mcp"]
     port: int
     session: str = ""
     """Of MCP; and the tool that is called there, echo or send_message."""
@@ -63,6 +63,10 @@ def _request(door: Door, asked: Asked, is_stream: bool) -> bytes:
         return post(door.port, "/stream" if is_stream else "/process", _json(question))
     if door.kind == "provider":
         return post(door.port, "/v1/chat/completions", _json({"model": asked.model, "stream": is_stream}))
+    if door.kind == "openai":
+        messages = [{"role": "user", "content": QUESTION}]
+        body = _json({"model": asked.model, "messages": messages, "stream": is_stream})
+        return post(door.port, "/v1/chat/completions", body)
     if door.tool == "echo":
         question = {"message": f"{MARK.decode()} " * asked.tokens}
     call = {"name": door.tool, "arguments": question}

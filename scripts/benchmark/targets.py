@@ -34,7 +34,7 @@ class Target:
     title: str
     floors: tuple[str, ...]
     """The names of those that it is compared with; none for a floor."""
-    kind: Literal["grpc", "http"]
+    kind: Literal["grpc", "http", "openai"]
     launches: Callable[[int, int, int], tuple[Launch, ...]]
     """Of the door's port, the port behind it, and the provider's."""
 
@@ -75,7 +75,7 @@ def _http_floor(port: int, behind: int) -> Launch:
 TARGETS = (
     Target(
         name="grpc",
-        title="our gRPC door",
+        title="our gRPC server",
         floors=("grpc-token", "grpc-read"),
         kind="grpc",
         launches=lambda port, _behind, provider: (server_b(port, provider),),
@@ -99,6 +99,13 @@ TARGETS = (
         title="our gateway, Server B behind",
         floors=("http-token", "http-read"),
         kind="http",
+        launches=lambda port, behind, provider: (server_b(behind, provider), _gateway(port, behind)),
+    ),
+    Target(
+        name="v1",
+        title="our /v1, Server B behind",
+        floors=("http-token", "http-read"),
+        kind="openai",
         launches=lambda port, behind, provider: (server_b(behind, provider), _gateway(port, behind)),
     ),
     Target(

@@ -34,7 +34,7 @@ async def start(folder: Path, *arguments: str) -> asyncio.subprocess.Process:
 
 async def test_every_measure_of_every_target_is_printed_kept_and_drawn(tmp_path: Path) -> None:
     process = await start(tmp_path, "--json", "found.json", "--chart", "found.svg")
-    async with asyncio.timeout(110):
+    async with asyncio.timeout(250):
         printed, _ = await process.communicate()
     text = printed.decode()
     assert process.returncode == 0, text
@@ -43,7 +43,8 @@ async def test_every_measure_of_every_target_is_printed_kept_and_drawn(tmp_path:
     for target in TARGETS:
         medians = found["targets"][target.name]["median"]
         assert set(medians) == {measure.name for measure in fields(Measures)}
-        assert all(value > 0 for value in medians.values()), medians
+        # What is added to the provider's own delay can be less than nothing on a busy machine.
+        assert all(value > 0 for name, value in medians.items() if not name.startswith("added")), medians
         assert target.title in text
     assert set(found["mcp"]["median"]) == {measure.name for measure in fields(McpMeasures)}
     assert all(value > 0 for value in found["mcp"]["median"].values()), found["mcp"]
