@@ -1,0 +1,181 @@
+"""Failures that come under a 200: instead of the answer, as its first event, or after some of its text."""
+
+import pytest
+
+from tests.field.field import Case, case, check
+from tests.field.outcome import NOT_EXACT, OneOf, Says, Told, answered, failed
+from tests.field.wire import DONE, EVENT_STREAM, GOOD, HELLO, chunk, compact, error, event, finish, stream, text, whole
+
+pytestmark = pytest.mark.anyio
+
+AUTH, MODEL, REJECTED = "PROVIDER_AUTH", "UNKNOWN_MODEL", "PROVIDER_REJECTED"
+LIMITED, UNAVAILABLE, PROTOCOL = "PROVIDER_RATE_LIMITED", "PROVIDER_UNAVAILABLE", "PROVIDER_PROTOCOL"
+BROKEN_OFF = OneOf(PROTOCOL, UNAVAILABLE)
+INVALID = "invalid_request_error"
+
+FAILURES: dict[str, tuple[object, object]] = {
+    "code 429 as text": (LIMITED, error("x", None, "429")),
+    "code 500 as text": (UNAVAILABLE, error("x", None, "500")),
+    "code 503 as text": (UNAVAILABLE, error("x", None, "503")),
+    "code 400 as text": (REJECTED, error("x", None, "400")),
+    "code 401 as text": (AUTH, error("x", None, "401")),
+    "code 429": (LIMITED, error("x", None, 429)),
+    "code 502": (UNAVAILABLE, error("x", None, 502)),
+    "code 402": (AUTH, error("x", None, 402)),
+    "code 504 of vLLM": (UNAVAILABLE, error("TimeoutError", "GatewayTimeout", 504)),
+    "a status beside": (REJECTED, {"error": {"type": INVALID, "message": "x", "status_code": 400}}),
+    "a status beside, as text": (LIMITED, {"error": {"message": "x", "status_code": "429"}}),
+    "a status of another name": (UNAVAILABLE, {"error": {"message": "x", "status": 503}}),
+    "a status at the top": (UNAVAILABLE, {"error": {"message": "x"}, "status_code": 503}),
+    "a refusal by its type": (REJECTED, error("x", INVALID)),
+    "vLLM's refusal": (
+        REJECTED,
+        {"object": "error", "message": "x", "type": "BadRequestError", "param": None, "code": 400},
+    ),
+    "vLLM's newer refusal": (
+        REJECTED,
+        {"error": {"object": "error", "message": "x", "type": "BadRequestError", "code": 400}},
+    ),
+    "vLLM's failure": (UNAVAILABLE, {"object": "error", "message": "x", "type": "InternalServerError", "code": 500}),
+    "a limit by its type": (LIMITED, error("x", "rate_limit_error")),
+    "a limit by its code": (LIMITED, error("x", "requests", "rate_limit_exceeded")),
+    "a failure by its type": (UNAVAILABLE, error("The server had an error", "server_error")),
+    "Anthropic's overload": (
+        UNAVAILABLE,
+        {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}},
+    ),
+    "an empty account": (AUTH, error("x", "insufficient_quota", "insufficient_quota")),
+    "Zhipu's empty account": (AUTH, {"error": {"code": "1113", "message": "x"}}),
+    "Google's limit": (LIMITED, [{"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "x"}}]),
+    "Google's failure": (UNAVAILABLE, {"error": {"code": 503, "status": "UNAVAILABLE", "message": "x"}}),
+    "Google's failure by its word": (UNAVAILABLE, {"error": {"status": "UNAVAILABLE", "message": "x"}}),
+    "an unknown model": (MODEL, error("x", INVALID, "model_not_found")),
+    "llama.cpp's failure": (UNAVAILABLE, {"error": {"code": 500, "message": "x", "type": "server_error"}}),
+    "a text for error": (BROKEN_OFF, {"error": "Model crashed"}),
+    "a list for error": (BROKEN_OFF, {"error": ["x"]}),
+    "true for error": (BROKEN_OFF, {"error": True}),
+    "an error without members": (BROKEN_OFF, {"error": {"message": "x"}}),
+    "a detail": (BROKEN_OFF, {"detail": "x"}),
+    "TGI's error": (BROKEN_OFF, {"error": "Request failed during generation", "error_type": "generation"}),
+    "SiliconFlow's message": (BROKEN_OFF, {"code": 50507, "message": "Request failed", "data": None}),
+}
+
+
+def first(reason: object, document: object) -> Case:
+    """Makes a case of a failure as the stream's first event: repeated only if it says that nothing was begun."""
+    return case(
+        stream(event(document), DONE), failed(reason, requests=OneOf(1, 3) if reason in (LIMITED, UNAVAILABLE) else 1)
+    )
+
+
+def amid(reason: object, document: object, named: bytes = b"") -> Case:
+    """Makes a case of a failure after text, with what looks like a good end behind it."""
+    return case(
+        stream(HELLO, named + event(document), finish(), DONE),
+        failed(reason, "Hello", may_have_worked=True, accuracy=NOT_EXACT),
+    )
+
+
+CASES: dict[str, Case] = {
+    **{f"first: {name}": first(*failure) for name, failure in FAILURES.items()},
+    **{f"after text: {name}": amid(*failure) for name, failure in FAILURES.items()},
+    **{
+        f"instead, as JSON: {name}": case(whole(document), failed(reason, requests=OneOf(1, 3)))
+        for name, (reason, document) in FAILURES.items()
+    },
+    **{
+        f"instead, as a stream: {name}": case(
+            whole(document, content_type=EVENT_STREAM), failed(reason, requests=OneOf(1, 3))
+        )
+        for name, (reason, document) in FAILURES.items()
+    },
+    # What is said to be a limit, or too much to do, before anything was begun is safe to repeat.
+    "a limit as the first event is repeated": case(
+        stream(event(error("x", None, "429")), DONE), failed(LIMITED, requests=3, may_have_worked=False)
+    ),
+    "an overload as the first event is repeated": case(
+        stream(event({"error": {"type": "overloaded_error", "message": "x"}}), DONE),
+        failed(UNAVAILABLE, requests=3, may_have_worked=False),
+    ),
+    "a limit as the first event, then an answer": case(
+        (stream(event(error("x", None, 429)), DONE), stream(GOOD)), answered(requests=2)
+    ),
+    "a limit after a comment, which is no event, is repeated": case(
+        (stream(b": hi\n\n", event(error("x", None, 429)), DONE), stream(GOOD)), answered(requests=2)
+    ),
+    "a limit after a heartbeat is not": case(
+        (stream(b"data:\n\n", event(error("x", None, 429)), DONE), stream(GOOD)), failed(LIMITED, may_have_worked=True)
+    ),
+    "a failure as the first event is not": case(
+        stream(event(error("x", "server_error")), DONE), failed(UNAVAILABLE, may_have_worked=True)
+    ),
+    "a limit after a role is not": case(
+        stream(event(chunk({"role": "assistant", "content": ""})), event(error("x", None, 429)), DONE),
+        failed(LIMITED, may_have_worked=True),
+    ),
+    "a limit after reasoning is not": case(
+        stream(event(chunk({"reasoning_content": "hm"})), event(error("x", None, 429)), DONE),
+        failed(LIMITED, may_have_worked=True),
+    ),
+    # Envelopes that are an event's own.
+    "an event named error": amid(BROKEN_OFF, {"message": "x"}, b"event: error\n"),
+    "an event named error, with words": case(
+        stream(HELLO, b"event: error\ndata: upstream went away\n\n", finish(), DONE), failed(BROKEN_OFF, "Hello")
+    ),
+    "an event named error, without data": case(
+        stream(HELLO, b"event: error\ndata:\n\n", finish(), DONE), failed(BROKEN_OFF, "Hello")
+    ),
+    "an event named error, with a code": amid(LIMITED, {"code": 429, "message": "x"}, b"event: error\n"),
+    "an event named error, with an error": amid(UNAVAILABLE, error("x", "server_error"), b"event: error\n"),
+    "an event named error, its name behind": case(
+        stream(HELLO, event({"message": "x"}, b"\nevent: error\n\n"), finish(), DONE), failed(BROKEN_OFF, "Hello")
+    ),
+    "an event named error as the first": case(
+        stream(b"event: error\n" + event({"message": "x"}), DONE), failed(BROKEN_OFF)
+    ),
+    "LM Studio's too long prompt": case(
+        stream(
+            b"event: error\n"
+            + event(
+                {
+                    "error": {
+                        "message": "The number of tokens to keep from the prompt is greater than the context length"
+                    }
+                }
+            ),
+        ),
+        failed(REJECTED, message=Says("too long")),
+    ),
+    "a field named error": case(
+        stream(HELLO, b'error: {"code":500,"message":"x","type":"server_error"}\n\n', finish(), DONE),
+        failed(UNAVAILABLE, "Hello", may_have_worked=True),
+    ),
+    "a field named error, first": case(
+        stream(b'error: {"code":400,"message":"x","type":"invalid_request_error"}\n\n'), failed(REJECTED)
+    ),
+    "a field named error, with an error": case(
+        stream(HELLO, b'error: {"error":{"code":429,"message":"x"}}\n\n', finish(), DONE), failed(LIMITED, "Hello")
+    ),
+    # Cut or broken after text, all the same.
+    "after text, cut within its JSON": case(
+        stream(HELLO, event(error("x", "server_error"))[:30]), failed(PROTOCOL, "Hello")
+    ),
+    "after text, as bare JSON": case(
+        stream(HELLO, compact(error("x", "server_error")) + b"\n\n", DONE),
+        failed(OneOf(UNAVAILABLE, PROTOCOL), "Hello"),
+    ),
+    "after the finish reason": case(
+        stream(HELLO, finish(), event(error("x", "server_error")), DONE), failed(UNAVAILABLE, "Hello")
+    ),
+    "after the end mark": case(stream(HELLO, finish(), DONE, event(error("x", "server_error"))), answered()),
+    "beside text in one chunk": case(
+        stream(text("Hel"), text("lo", error={"code": 502, "message": "x"}), DONE),
+        failed(UNAVAILABLE, "Hello"),
+        failed(UNAVAILABLE, "Hel"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_a_failure_under_a_good_status_is_told_as_a_failure(name: str, told: dict[str, list[Told]]) -> None:
+    check(CASES[name], told[name])

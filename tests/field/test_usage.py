@@ -1,0 +1,167 @@
+"""Usage wherever it stands, however it adds up, and where nothing was counted."""
+
+import pytest
+
+from tests.field.field import Case, case, check
+from tests.field.outcome import ESTIMATED, EXACT, NOT_EXACT, OneOf, Told, Within, answered
+from tests.field.wire import (
+    CHUNK_HEAD,
+    DONE,
+    GOOD,
+    HELLO,
+    chunk,
+    completion,
+    event,
+    finish,
+    stream,
+    text,
+    usage_event,
+    whole,
+)
+
+pytestmark = pytest.mark.anyio
+
+
+def counts(prompt: object = 8, completion: object = 3, total: object = ..., **more: object) -> dict[str, object]:
+    """Makes a usage; its total is the sum unless it is given, None leaves it out."""
+    if total is ...:
+        total = prompt + completion  # type: ignore[operator]
+    totals = {} if total is None else {"total_tokens": total}
+    return {"prompt_tokens": prompt, "completion_tokens": completion, **totals, **more}
+
+
+def both(usage: object, **facts: object) -> tuple[Case, Case]:
+    """Makes a case of a stream and one of a whole answer."""
+    expected = answered(**facts)
+    return case(stream(HELLO, finish(), usage_event(usage), DONE), expected), case(
+        whole(completion(usage=usage)), expected
+    )
+
+
+INSIDE = counts(20, 305, completion_tokens_details={"reasoning_tokens": 300})
+ON_TOP = counts(20, 5, 325, completion_tokens_details={"reasoning_tokens": 300})
+ESTIMATE: dict[str, object] = {"accuracy": ESTIMATED, "input": Within(1, 20), "output": Within(1, 5)}
+THIRTY_SEVEN = "Thirty-seven characters, one an event"
+LONG = "The quick brown fox jumps over the lazy dog. " * 20
+
+USAGES: dict[str, tuple[Case, Case]] = {
+    "counted": both(counts(), input=8, output=3, accuracy=EXACT, cost=None),
+    "no total": both(counts(total=None), input=8, output=3, accuracy=EXACT),
+    "reasoning inside": both(INSIDE, input=20, output=305, reasoning=300, accuracy=EXACT),
+    "reasoning on top": both(ON_TOP, input=20, output=305, reasoning=300, accuracy=EXACT),
+    "reasoning on top, beside the counts": both(
+        counts(20, 5, 325, reasoning_tokens=300), input=20, output=305, accuracy=OneOf(EXACT, ESTIMATED)
+    ),
+    "reasoning on top that nobody names": both(counts(20, 5, 325), output=OneOf(305, 5), input=20),
+    "a total that contradicts its parts": both(
+        counts(20, 5, 999, completion_tokens_details={"reasoning_tokens": 3}), accuracy=NOT_EXACT
+    ),
+    "a total that is less than its parts": both(counts(20, 5, 12), accuracy=NOT_EXACT),
+    "all zeros": both(counts(0, 0, 0), **ESTIMATE),
+    "all zeros and no total": both(counts(0, 0, None), **ESTIMATE),
+    "no output counted": both(counts(8, 0, 8), accuracy=NOT_EXACT, output=Within(1, 5)),
+    "no input counted": both(counts(0, 3, 3), accuracy=NOT_EXACT, input=Within(1, 20)),
+    "only the input": both(
+        {"prompt_tokens": 8, "total_tokens": 8}, accuracy=NOT_EXACT, output=OneOf(None, Within(1, 5))
+    ),
+    "null": both(None, **ESTIMATE),
+    "empty": both({}, **ESTIMATE),
+    "a list": both([], **ESTIMATE),
+    "nulls": both(counts(None, None, None), **ESTIMATE),
+    "negative": both(counts(-1, -1, -2), **ESTIMATE),
+    "negative output": both(counts(8, -1, 7), accuracy=NOT_EXACT),
+    "absurd": both(counts(8, 2**63, None), accuracy=NOT_EXACT),
+    "whole numbers with a point": both(counts(8.0, 3.0), input=8, output=3),
+    "numbers as texts": both(counts("8", "3", "11"), input=OneOf(8, Within(1, 20)), output=OneOf(3, Within(1, 5))),
+    "cached, as OpenAI tells": both(
+        counts(prompt_tokens_details={"cached_tokens": 4}), input=8, cached=4, accuracy=EXACT
+    ),
+    "cached, as DeepSeek tells": both(
+        counts(prompt_cache_hit_tokens=4, prompt_cache_miss_tokens=4), input=8, cached=4, accuracy=EXACT
+    ),
+    "cached, as Moonshot tells": both(counts(cached_tokens=4), input=8, cached=4, accuracy=EXACT),
+    "cached, beside what OpenAI tells": both(
+        counts(cached_tokens=4, prompt_tokens_details={"cached_tokens": 4}), input=8, cached=4, accuracy=EXACT
+    ),
+    "details that are null": both(
+        counts(prompt_tokens_details=None, completion_tokens_details=None), input=8, output=3, accuracy=EXACT
+    ),
+    "more cached than asked": both(counts(prompt_tokens_details={"cached_tokens": 99}), accuracy=NOT_EXACT),
+    "names of the responses API": both(
+        {"input_tokens": 8, "output_tokens": 3, "total_tokens": 11}, input=8, output=3, accuracy=EXACT
+    ),
+    "members that nobody knows": both(
+        counts(queue_time=0.1, cost=0.5, num_sources_used=0), input=8, output=3, accuracy=EXACT
+    ),
+}
+
+GROQ = {"id": "req_1", "usage": counts()}
+CASES: dict[str, Case] = {
+    **{f"{name}, streamed": streamed for name, (streamed, _) in USAGES.items()},
+    **{f"{name}, whole": one for name, (_, one) in USAGES.items()},
+    "within the choice": case(
+        stream(
+            HELLO,
+            event({**CHUNK_HEAD, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop", "usage": counts()}]}),
+            DONE,
+        ),
+        answered(input=8, output=3, accuracy=EXACT),
+    ),
+    "within the choice and behind": case(
+        stream(
+            HELLO,
+            event({**CHUNK_HEAD, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop", "usage": counts()}]}),
+            usage_event(),
+            DONE,
+        ),
+        answered(input=8, output=3, accuracy=EXACT),
+    ),
+    "within Groq's member": case(stream(HELLO, finish(x_groq=GROQ), DONE), answered(input=8, output=3, accuracy=EXACT)),
+    "with the finish reason": case(
+        stream(HELLO, finish(usage=counts()), DONE), answered(input=8, output=3, accuracy=EXACT)
+    ),
+    "with the finish reason, then null": case(
+        stream(HELLO, finish(usage=counts()), event({**CHUNK_HEAD, "choices": [], "usage": None}), DONE),
+        answered(input=8, output=3, accuracy=EXACT),
+    ),
+    "with the finish reason, then zeros": case(
+        stream(HELLO, finish(usage=counts()), usage_event(counts(0, 0)), DONE),
+        answered(input=8, output=3),
+        answered(**ESTIMATE),
+    ),
+    "in every chunk, growing": case(
+        stream(text("Hel", usage=counts(8, 1)), text("lo", usage=counts(8, 2)), finish(usage=counts(8, 3)), DONE),
+        answered(input=8, output=3, accuracy=EXACT),
+    ),
+    "null in every chunk but one": case(
+        stream(GOOD.replace(b'"object"', b'"usage":null,"object"', 3)), answered(input=8, output=3, accuracy=EXACT)
+    ),
+    "before the finish reason": case(
+        stream(HELLO, usage_event(), finish(), DONE), answered(input=8, output=3, accuracy=EXACT)
+    ),
+    "before all text": case(stream(usage_event(), HELLO, finish(), DONE), answered()),
+    "without choices": case(
+        stream(HELLO, finish(), event({"id": "c1", "object": "chat.completion.chunk", "usage": counts()}), DONE),
+        answered(input=8, output=3, accuracy=EXACT),
+    ),
+    "none": case(stream(HELLO, finish(), DONE), answered(**ESTIMATE)),
+    "none, a character an event": case(
+        stream(b"".join(text(letter) for letter in THIRTY_SEVEN), finish(), DONE),
+        answered(THIRTY_SEVEN, accuracy=ESTIMATED, output=Within(5, 15)),
+    ),
+    "none, many words in one event": case(
+        stream(text(LONG), finish(), DONE), answered(LONG, accuracy=ESTIMATED, output=Within(135, 300))
+    ),
+    "none, with reasoning that was shown": case(
+        stream(event(chunk({"reasoning_content": LONG})), HELLO, finish(), DONE),
+        answered(accuracy=ESTIMATED, output=Within(135, 300)),
+    ),
+    "a model of OpenAI at another server": case(
+        stream(GOOD.replace(b'"model":"m"', b'"model":"gpt-4o"')), answered(model="gpt-4o", accuracy=EXACT, cost=None)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_usage_is_what_was_counted_or_said_to_be_estimated(name: str, told: dict[str, list[Told]]) -> None:
+    check(CASES[name], told[name])
