@@ -25,15 +25,10 @@ SILENCES = [
 Asking = Coroutine[None, None, dict[str, Refusal | None]]
 
 
-def hangs(
-    one: Providing, doors: Mapping[str, Door], saw: Saw, until: str, *, ways: tuple[bool, ...] = (True, False)
-) -> list[Asking]:
-    """Has the provider keep silent in each way, by the model's name; returns what asks every interface for each.
-
-    `ways` tells whether streams, whole answers or both are asked for.
-    """
+def hangs(one: Providing, doors: Mapping[str, Door], saw: Saw, until: str) -> list[Asking]:
+    """Has the provider keep silent in each way, by the model's name; returns what asks every interface for each."""
     asking = []
-    for streamed in ways:
+    for streamed in (True, False):
         for fault, kind, after in SILENCES:
             model = f"{kind.value}-{streamed}"
             one.standin.scripts[model] = Script(words=WORDS, fault=Fault(kind=kind, after=after))
@@ -59,10 +54,8 @@ async def hasty(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[
         yield opened
 
 
-async def test_silence_ends_a_stream_by_server_bs_patience(hasty: dict[str, Providing], saw: Saw) -> None:
-    asking = [
-        call for one in hasty.values() for call in hangs(one, one.doors, saw, "Server B's patience", ways=(True,))
-    ]
+async def test_silence_ends_a_call_by_server_bs_patience(hasty: dict[str, Providing], saw: Saw) -> None:
+    asking = [call for one in hasty.values() for call in hangs(one, one.doors, saw, "Server B's patience")]
     for refusals in await asyncio.gather(*asking):
         expect(refusals, "PROVIDER_UNAVAILABLE")
     await all_disconnected(hasty)
