@@ -23,7 +23,6 @@ MODEL = "gpt-4o"
 KEY = "sk-canary-3141592653"
 WORDS = ("The ", "relay ", "carries ", "wörds", ".")
 PRICED = Usage(input_tokens=1000, output_tokens=100, cache_read_tokens=200)
-PRICE_USD = 0.00325  # gpt-4o: 800 at 2.50, 200 at 1.25 and 100 at 10.00 USD a million
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +84,7 @@ async def door(request: pytest.FixtureRequest, stack: Stack) -> AsyncIterator[Do
         yield opened
 
 
-async def test_a_whole_answer_bears_its_usage_and_its_cost(door: Door, stack: Stack) -> None:
+async def test_a_whole_answer_has_its_usage_and_not_the_price_of_openais_own_endpoint(door: Door, stack: Stack) -> None:
     answer = await door.whole(message="Hi", model=MODEL, request_id="whole-1")
     assert answer["status"] == "success"
     assert answer["aiResponse"] == "".join(WORDS)
@@ -98,18 +97,17 @@ async def test_a_whole_answer_bears_its_usage_and_its_cost(door: Door, stack: St
         "cacheWriteTokens": None,
         "reasoningTokens": None,
         "accuracy": "exact",
-        "estimatedCost": pytest.approx(PRICE_USD),
-        "priceSource": answer["usage"]["priceSource"],
+        "estimatedCost": None,
+        "priceSource": None,
     }
-    assert answer["usage"]["priceSource"].startswith("genai-prices ")
     assert answer["requestId"] == "whole-1"
 
 
-async def test_a_stream_is_the_text_and_then_one_finish_with_its_cost(door: Door, stack: Stack) -> None:
+async def test_a_stream_is_the_text_and_then_one_finish(door: Door, stack: Stack) -> None:
     seen, finish = await texts(door, message="Hi", model=MODEL)
     assert "".join(seen) == "".join(WORDS)
     assert (finish["model"], finish["provider"], finish["finishReason"]) == (MODEL, "openai", "stop")
-    assert finish["usage"]["estimatedCost"] == pytest.approx(PRICE_USD)
+    assert finish["usage"]["estimatedCost"] is None
 
 
 async def test_an_unknown_price_is_null_and_not_zero(door: Door) -> None:
@@ -204,7 +202,7 @@ async def _leaves(stack: Stack, task: asyncio.Task[object]) -> None:
     assert await request.ended() is Outcome.DISCONNECTED
 
 
-async def test_cancel_ends_a_stream_softly_with_what_it_cost(door: Door, stack: Stack) -> None:
+async def test_cancel_ends_a_stream_softly_with_what_it_took(door: Door, stack: Stack) -> None:
     stack.fails(FaultKind.HANG_AMID, after=2)
     stream = await until_first_text(door, message="Hi", model=MODEL, request_id="soft-1")
     async with RelayClient(Dial(target=stack.at.server_b)) as client:
@@ -212,7 +210,7 @@ async def test_cancel_ends_a_stream_softly_with_what_it_cost(door: Door, stack: 
     finish = await stream
     assert finish["finishReason"] == "cancelled"
     assert finish["usage"]["completionTokens"] > 0
-    assert finish["usage"]["estimatedCost"] > 0
+    assert finish["usage"]["estimatedCost"] is None
     assert await stack.provider.requests[-1].ended() is Outcome.DISCONNECTED
 
 
