@@ -1,4 +1,4 @@
-"""What every method passes before its handler, whichever service it belongs to."""
+"""Checks that every method passes before its handler, whichever service it belongs to."""
 
 from __future__ import annotations
 
@@ -43,5 +43,5 @@ def _refusing(error: RelayError) -> Handler:
     async def refuse(_: object, context: grpc.aio.ServicerContext[Any, Any]) -> None:
         await context.abort_with_status(rpc_status.to_status(status_from_error(error)))
 
-    # Whatever the method is: a handler of a stream answers without waiting for a message to read.
+    # A stream handler serves any method, because it answers without waiting for a message.
     return grpc.stream_stream_rpc_method_handler(refuse)

@@ -1,4 +1,4 @@
-"""Server B's gRPC server: what stands around a call, in order, and how it drains."""
+"""Server B's gRPC server: its services and options, and how it drains."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from server_b.grpc_server.servicer import DEFAULT_STALL_S, RelayServicer, method
 from server_b.grpc_server.standard_services import health_handlers, reflection_handlers
 
 DEFAULT_NOTICE_S = 1.0
-"""How long load balancers get to see NOT_SERVING before the port closes."""
+"""How long load balancers have to see NOT_SERVING before the port closes."""
 
 HEALTH_PATIENCE_S = 1.0
 MOST_PENDING = 100_000
 SPARE_STREAMS = 100
-"""What a connection carries beyond MAX_CONCURRENT_CALLS: health, Cancel, and calls that are told OVERLOADED."""
+"""Streams of a connection beyond MAX_CONCURRENT_CALLS, for health, Cancel, and calls that hear OVERLOADED."""
 
 
 class Server:
@@ -87,11 +87,11 @@ class Server:
             await asyncio.gather(asyncio.sleep(min(notice_s, grace_s)), self._relay.wait_idle(grace_s))
         finally:
             await self._relay.wait_idle(0)
-            # Calls that were aborted still have their status to send.
+            # Calls that were stopped still have to send their status.
             await self._grpc.stop(min(1.0, grace_s))
 
     async def _show_not_serving(self) -> None:
-        # A watcher that takes no data holds the health servicer's lock.
+        # A watcher that reads no data keeps the health servicer's lock.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(HEALTH_PATIENCE_S):
                 await self._health.enter_graceful_shutdown()
@@ -99,21 +99,21 @@ class Server:
 
 def _options(max_message_bytes: int, *, streams: int, shares_port: bool) -> list[tuple[str, Any]]:
     return [
-        # What a connection may hold open, streams that it has reset but that still run included.
+        # How many streams a connection may have, those included that it has reset and that still run.
         ("grpc.max_concurrent_streams", streams),
-        # Beyond 1,000 calls that wait for their turn gRPC would end some as CANCELLED; here they hear OVERLOADED.
+        # Beyond 1,000 waiting calls gRPC would end some as CANCELLED by default; here they hear OVERLOADED.
         ("grpc.server.max_pending_requests", MOST_PENDING),
         ("grpc.server.max_pending_requests_hard_limit", MOST_PENDING),
         # A second server on the same port is a mistake, unless it is a worker of the same supervisor.
         ("grpc.so_reuseport", int(shares_port)),
         ("grpc.max_receive_message_length", max_message_bytes),
         ("grpc.max_send_message_length", -1),
-        # A caller that froze or vanished is noticed within 5 s; callers may ping as often as RelayClient does.
+        # A caller that froze or vanished is noticed within 5 s. Callers may ping as often as RelayClient does.
         ("grpc.keepalive_time_ms", 2_000),
         ("grpc.http2.ping_timeout_ms", 2_000),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.http2.min_ping_interval_without_data_ms", 1_000),
-        # So that clients behind a name find servers that came later; running streams are never cut.
+        # Connections are renewed so that clients find servers that came later; running streams are never cut.
         ("grpc.max_connection_age_ms", 600_000),
     ]

@@ -35,7 +35,7 @@ class RelayServicer:
     """Serves relay.v1.RelayService from one Relay."""
 
     def __init__(self, relay: Relay, tokens: Tokens, *, stall_s: float = DEFAULT_STALL_S) -> None:
-        """`stall_s`: how long, in seconds, a caller may take no data before its call is dropped."""
+        """`stall_s` is how long, in seconds, a caller may read no data before its call is dropped."""
         self._relay = relay
         self._tokens = tokens
         self._stall_s = stall_s

@@ -1,7 +1,7 @@
-"""Health and reflection as gRPC's own packages serve them, but for bytes that are no message.
+"""Health and reflection, served by gRPC's own packages except for bytes that are no message.
 
-Those packages let gRPC parse the requests, and it reports bytes that it cannot parse as UNKNOWN, with a traceback
-in the log: for health, at a door that is open to everybody.
+Those packages let gRPC parse the requests. It reports bytes that it cannot parse as UNKNOWN, with a traceback in the
+log, and anybody may call health.
 """
 
 from __future__ import annotations
