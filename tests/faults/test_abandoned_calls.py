@@ -27,8 +27,9 @@ MOMENTS = pytest.mark.parametrize(
     [
         # What a call leaves behind: 16,000 bytes where grpc.aio is told to cancel it, and 200 at best.
         pytest.param(0, 0.005, 500, id="before it is admitted"),
-        # 990 for a whole answer, 360 for a stream, and next to nothing at best.
-        pytest.param(0.02, 0.04, 150, id="while it runs"),
+        # 990 for a whole answer, 360 for a stream, and next to nothing at best; 200 where a busy machine has not
+        # admitted the call by then.
+        pytest.param(0.02, 0.04, 300, id="while it runs"),
     ],
 )
 
