@@ -11,7 +11,6 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from gateway.access_log import AccessLog, create_access_log
-from gateway.deadlines import TIMEOUT_HEADER
 from gateway.dependencies import Backend
 from gateway.docs.routes import create_assets
 from gateway.docs.routes import router as docs_router
@@ -25,7 +24,7 @@ from gateway.openai.description import schemas as openai_schemas
 from gateway.openai.error_shape import OpenAIErrorShape
 from gateway.openai.routes import router as openai_router
 from gateway.openapi.document import TAGS, describing
-from gateway.request_ids import IDEMPOTENCY_HEADER, REQUEST_ID_HEADER
+from gateway.request_ids import REQUEST_ID_HEADER
 from gateway.request_parsing import BodyLimits
 from gateway.routes import router
 from gateway.settings import GatewaySettings
@@ -37,6 +36,17 @@ from llm_relay.http.slow_bodies import BODY_TIMEOUT_S
 from llm_relay.program.buffered_log import GatheredLog
 
 logger = logging.getLogger("gateway")
+
+
+_EXPOSED_HEADERS = (
+    REQUEST_ID_HEADER,
+    "Retry-After",
+    "retry-after-ms",
+    "x-should-retry",
+    "x-relay-ignored",
+    "x-relay-origin",
+)
+"""Of the answers, what a web page may read."""
 
 
 def create_app(
@@ -101,7 +111,7 @@ def _cors(origins: tuple[str, ...]) -> list[Middleware]:
             CORSMiddleware,
             allow_origins=origins,
             allow_methods=("GET", "POST"),
-            allow_headers=("Authorization", IDEMPOTENCY_HEADER, REQUEST_ID_HEADER, TIMEOUT_HEADER),
-            expose_headers=(REQUEST_ID_HEADER, "Retry-After"),
+            allow_headers=("*",),  # OpenAI's SDK sends a dozen of its own; which origins may call is what is checked
+            expose_headers=_EXPOSED_HEADERS,
         )
     ]

@@ -242,7 +242,7 @@ async def test_browsers_are_answered_where_cors_origins_are_set() -> None:
     asked = {"Origin": "https://app.example", "Access-Control-Request-Method": "POST"}
     async with gateway(cors_origins="https://app.example, https://b.example", relay_tokens=TOKENS) as client:
         preflight = await client.options(
-            "/process", headers={**asked, "Access-Control-Request-Headers": "authorization"}
+            "/process", headers={**asked, "Access-Control-Request-Headers": "authorization,Idempotency-Key"}
         )
         refused = await client.post("/process", headers={"Origin": "https://app.example"})
         foreign = await client.post("/process", headers={"Origin": "https://evil.example"})
@@ -254,6 +254,18 @@ async def test_browsers_are_answered_where_cors_origins_are_set() -> None:
     assert refused.headers["access-control-allow-origin"] == "https://app.example"
     assert "X-Request-Id" in refused.headers["access-control-expose-headers"]
     assert "access-control-allow-origin" not in foreign.headers
+
+
+async def test_openais_sdk_in_a_browser_may_send_its_own_headers() -> None:
+    preflight = {
+        "Origin": "https://app.example",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type,x-stainless-lang,x-stainless-retry-count",
+    }
+    async with gateway(cors_origins="https://app.example", relay_tokens=TOKENS) as client:
+        response = await client.options("/v1/chat/completions", headers=preflight)
+    assert response.status_code == 200
+    assert "x-stainless-lang" in response.headers["access-control-allow-headers"]
 
 
 async def test_browsers_are_told_nothing_where_cors_origins_are_not_set(alone: httpx2.AsyncClient) -> None:
