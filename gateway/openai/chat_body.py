@@ -101,6 +101,7 @@ class ReasoningDetail(Shape):
     data: str | None = None
     id: str | None = None
     format: str | None = Field(None, description="The provider that wrote it")
+    index: int | None = None
 
 
 class AssistantMessage(Shape):

@@ -37,8 +37,10 @@ def conversation(said: Iterable[Said], whole_place: str) -> Conversation:
     """Reads what was said. Raises BadParam, on `whole_place`, unless a user or a tool spoke last."""
     turns = _joined(said)
     found = Conversation()
-    if turns and turns[0].role is Role.SYSTEM:
+    if len(turns) > 1 and turns[0].role is Role.SYSTEM:
         found.context = "".join(part.text for part in turns.pop(0).parts if isinstance(part, TextPart))
+    if turns and turns[-1].role is Role.SYSTEM:  # a reminder at the end, or instructions alone: they are what is said
+        turns[-1] = turns[-1]._replace(role=Role.USER)
     if not turns or turns[-1].role is not Role.USER:
         raise BadParam(whole_place, f"{whole_place}: the last one must be of the user or of a tool")
     now = turns.pop()

@@ -7,11 +7,18 @@ from decimal import ROUND_FLOOR, Decimal, InvalidOperation
 from gateway.openai.errors import BadParam
 
 _NANO_PER_USD = 10**9
+_MOST_CHARS = 40
+_MOST_DIGITS = 12
+"""Before the point: a billion dollars is more than any call costs, and a large exponent takes long to write out."""
 
 
 def nano_usd(usd: float | str) -> int:
     """Returns `max_cost_usd` in nano-dollars, rounded down; raises BadParam."""
+    text = str(usd)
     try:
-        return int((Decimal(str(usd)) * _NANO_PER_USD).to_integral_value(ROUND_FLOOR))
-    except (InvalidOperation, ValueError, OverflowError) as error:
-        raise BadParam("max_cost_usd", "max_cost_usd: must be a number of USD, such as 0.05") from error
+        amount = Decimal(text) if text.isascii() and len(text) <= _MOST_CHARS and not isinstance(usd, bool) else None
+    except InvalidOperation:
+        amount = None
+    if amount is None or not amount.is_finite() or abs(amount.adjusted()) > _MOST_DIGITS:
+        raise BadParam("max_cost_usd", "max_cost_usd: must be a number of USD, such as 0.05")
+    return int((amount * _NANO_PER_USD).to_integral_value(ROUND_FLOOR))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 PREFIX = "/v1"
-_BARE = ("/chat/completions", "/responses")
+_BARE = frozenset(("/chat/completions", "/responses"))
+_BARE_MODELS = "/models/"
 
 
 def is_openai_path(path: str) -> bool:
     """Tells whether a request to this path comes from a client of OpenAI's interface."""
-    return path == PREFIX or path.startswith((f"{PREFIX}/", *_BARE))
+    return path == PREFIX or path.startswith((f"{PREFIX}/", _BARE_MODELS)) or path in _BARE

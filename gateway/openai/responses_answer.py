@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import orjson
+
+from gateway.openai.json_text import json_text
 from gateway.openai.reasoning_blob import encrypted_content
-from gateway.openai.responses_body import ResponsesBody
+from gateway.openai.responses_body import ResponsesBody, ResponsesTool
 from gateway.openai.usage import relay_document, response_usage
 from llm_relay.messages import (
     Answer,
@@ -49,7 +52,7 @@ def response_frame(body: ResponsesBody, request_id: str, model: str, created: fl
         "temperature": body.temperature,
         "text": {"format": _text_format(body)},
         "tool_choice": _tool_choice(body),
-        "tools": [_tool(tool.model_dump(by_alias=True)) for tool in body.tools or ()],
+        "tools": [_tool(tool) for tool in body.tools or ()],
         "top_p": body.top_p,
         "truncation": "disabled",
         "metadata": body.metadata or {},
@@ -58,16 +61,25 @@ def response_frame(body: ResponsesBody, request_id: str, model: str, created: fl
 
 def _text_format(body: ResponsesBody) -> dict[str, Any]:
     wanted = body.text.format if body.text else None
-    return wanted.model_dump(by_alias=True, exclude_none=True) if wanted else {"type": "text"}
+    if wanted is None:
+        return {"type": "text"}
+    known = wanted.model_dump(by_alias=True, exclude_none=True, include=set(type(wanted).model_fields) - {"schema_"})
+    if wanted.schema_ is not None:
+        known["schema"] = orjson.Fragment(json_text(wanted.schema_, "text.format.schema"))
+    return known
 
 
 def _tool_choice(body: ResponsesBody) -> Any:
     choice = body.tool_choice
-    return choice or "auto" if choice is None or isinstance(choice, str) else choice.model_dump()
+    if choice is None or isinstance(choice, str):
+        return choice or "auto"
+    return {"type": choice.type, "name": choice.name}
 
 
-def _tool(tool: dict[str, Any]) -> dict[str, Any]:
-    return {name: tool[name] for name in ("type", "name", "description", "parameters", "strict")}
+def _tool(tool: ResponsesTool) -> dict[str, Any]:
+    schema = None if tool.parameters is None else orjson.Fragment(json_text(tool.parameters, "tools"))
+    named = {"type": tool.type, "name": tool.name, "description": tool.description}
+    return {**named, "parameters": schema, "strict": tool.strict}
 
 
 def response_document(answer: Answer, body: ResponsesBody, created: float) -> dict[str, Any]:

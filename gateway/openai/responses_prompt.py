@@ -49,6 +49,8 @@ def refuse_stateful(body: Mapping[str, Any]) -> None:
     for name, why in _STATEFUL.items():
         if body.get(name) is not None:
             raise BadParam(name, f"{name}: {why}")
+    if body.get("top_logprobs") or "message.output_text.logprobs" in (body.get("include") or ()):
+        raise BadParam("top_logprobs", "top_logprobs: is not supported: log probabilities are not passed on")
     if body.get("background"):
         raise BadParam("background", "background: is not supported: a call ends when its client leaves")
     for index, item in enumerate(_objects(body.get("input"))):

@@ -67,12 +67,16 @@ class ResponseLines:
         told = error_body(error)["error"]
         failure = {"code": _FAILURE_CODES.get(told["code"], "server_error"), "message": told["message"]}
         relay = {"request_id": self._request_id, "provider": self._provider, "reason": error.reason}
+        opened = b"" if self._number else self._opened()
         response = {**self._frame, "status": "failed", "error": failure, "output": self._items(), "relay": relay}
-        return self._line({"type": "response.failed", "response": response})
+        return opened + self._line({"type": "response.failed", "response": response})
 
     def _start(self, event: Started) -> bytes:
         self._provider = event.provider
         self._frame = response_frame(self._body, self._request_id, event.model, self._created)
+        return self._opened()
+
+    def _opened(self) -> bytes:
         created = self._line({"type": "response.created", "response": self._frame})
         return created + self._line({"type": "response.in_progress", "response": self._frame})
 

@@ -16,8 +16,9 @@ class Shape(BaseModel):
 
 def unknown_names(shape: Shape, prefix: str = "") -> Iterator[str]:
     """Yields the dotted names of all members that the shapes do not know, without the indices of lists."""
-    for name in shape.model_extra or ():
-        yield f"{prefix}{name}"
+    for name, value in (shape.model_extra or {}).items():
+        if value is not None and value != []:  # SDKs write members that say nothing
+            yield f"{prefix}{name}"
     for name in type(shape).model_fields:
         yield from _unknown_within(getattr(shape, name), f"{prefix}{name}.")
 

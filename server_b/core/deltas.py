@@ -13,6 +13,7 @@ from llm_relay.messages import (
     RefusalDelta,
     ToolCallDelta,
     ToolCallFinished,
+    ToolCallStarted,
 )
 
 DELTA_BYTES = 120
@@ -27,11 +28,14 @@ def delta_bytes(delta: OutputDelta) -> int:
         case ToolCallDelta():
             return DELTA_BYTES + getsizeof(delta.arguments)
         case ReasoningDelta():
-            return DELTA_BYTES + getsizeof(delta.text) + len(delta.signature) + len(delta.redacted)
+            hidden = len(delta.signature) + len(delta.redacted)
+            return DELTA_BYTES + getsizeof(delta.text) + getsizeof(delta.id) + hidden
         case ToolCallFinished():
-            return 2 * DELTA_BYTES + getsizeof(delta.call.arguments_json) + len(delta.call.signature)
-        case _:
-            return 2 * DELTA_BYTES
+            call = delta.call
+            texts = getsizeof(call.id) + getsizeof(call.name) + getsizeof(call.arguments_json)
+            return DELTA_BYTES + texts + len(call.signature)
+        case ToolCallStarted():
+            return DELTA_BYTES + getsizeof(delta.id) + getsizeof(delta.name)
 
 
 def joined(deltas: list[OutputDelta]) -> list[OutputDelta]:

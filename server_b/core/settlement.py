@@ -51,7 +51,7 @@ class Settlement:
             model = call.started.model
         else:
             model = last.model if last is not None else call.prompt.model or self._default_model
-        usage = settled_usage(call, outcome.usage if outcome else None)
+        usage = self._usage(call, outcome)
         provider = call.provider if last is None else last.provider
         tier = outcome.service_tier if outcome else ""
         return Finished(
@@ -64,6 +64,13 @@ class Settlement:
             service_tier=tier,
             sequence=call.transcript.sequence + 1,
         )
+
+    def _usage(self, call: Call, outcome: Outcome | None) -> Usage:
+        try:
+            return settled_usage(call, outcome.usage if outcome else None)
+        except Exception as error:  # noqa: BLE001 - a call without an end would keep its readers waiting for ever
+            report(error, call.key.request_id)
+            return Usage()
 
     def _cost(self, call: Call, provider: str, model: str, usage: Usage, tier: str) -> Cost:
         if usage.input_tokens == 0 and usage.output_tokens == 0:

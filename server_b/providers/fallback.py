@@ -76,7 +76,7 @@ class Fallback:
                 async with contextlib.aclosing(provider.stream(asked, whole=whole)) as pieces:
                     async for piece in pieces:
                         begun = begun or not isinstance(piece, Working | WholeAnswer)
-                        responded = responded or not isinstance(piece, WholeAnswer)
+                        responded = responded or _is_response(piece)
                         yield piece
                 if begun:
                     return
@@ -126,6 +126,11 @@ class Fallback:
         if worked:  # a malformed answer has been paid for in any case
             return self._retry_maybe_worked and isinstance(error, TRANSIENT)
         return isinstance(error, MOVING_ON)
+
+
+def _is_response(piece: Piece) -> bool:
+    """Tells whether a piece shows that the provider works; that a connection is open does not."""
+    return piece.has_begun if isinstance(piece, Working) else not isinstance(piece, WholeAnswer)
 
 
 def _told(failures: Sequence[RelayError]) -> RelayError:

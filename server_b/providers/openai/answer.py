@@ -5,7 +5,7 @@ What one read brought is put into as few pieces as possible: there is no object 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from llm_relay.errors import RelayError
 from llm_relay.messages import FinishReason
@@ -32,6 +32,8 @@ class AnswerReader:
         self._answer = AnswerSoFar(model)
         self._body = BodyReader(self._answer)
         self._surrogates = Surrogates()
+        self._reasoning_surrogates = Surrogates()
+        self._refusal_surrogates = Surrogates()
         self._has_output = False
         self._has_refused = False
 
@@ -64,6 +66,10 @@ class AnswerReader:
             raise malformed("a whole answer has no finish_reason") if self.is_whole else cut_short()
         if half := self._surrogates.rest():
             yield Text(half, index=answer.blocks.of(TEXT))
+        if half := self._reasoning_surrogates.rest():
+            yield ReasoningPiece(answer.blocks.of(REASONING), half)
+        if half := self._refusal_surrogates.rest():
+            yield RefusalPiece(answer.blocks.of(REFUSAL), half)
         yield from answer.calls.finished()
         usage = usage_from_wire(answer.counts, has_text=self._has_output)
         yield Ending(self._finish_reason(), usage, answer.service_tier)
@@ -93,11 +99,17 @@ class AnswerReader:
         if fault is not None:
             raise fault
 
-    def _pieces(self, said: Taken) -> Iterator[Piece]:
+    def _pieces(self, said: Taken) -> Iterable[Piece]:
+        """Returns the pieces of one read, in the order in which their blocks began."""
+        if said[-1]:
+            return sorted((*self._plain_pieces(said), *said[-1]), key=lambda piece: piece.index)
+        return self._plain_pieces(said)
+
+    def _plain_pieces(self, said: Taken) -> Iterator[ReasoningPiece | Text | RefusalPiece]:
         texts, reasoning, refusals, calls = said
         blocks = self._answer.blocks
-        if reasoning:
-            text = self._surrogates.cleaned("".join(reasoning))
+        self._has_output = self._has_output or bool(calls)
+        if reasoning and (text := self._reasoning_surrogates.joined("".join(reasoning))):
             yield ReasoningPiece(blocks.of(REASONING), text, count=len(reasoning))
         if texts:
             self._has_output = True
@@ -105,7 +117,5 @@ class AnswerReader:
                 yield Text(text, len(texts), blocks.of(TEXT))
         if refusals:
             self._has_output = self._has_refused = True
-            yield RefusalPiece(blocks.of(REFUSAL), self._surrogates.cleaned("".join(refusals)), len(refusals))
-        if calls:
-            self._has_output = True
-            yield from calls
+            if text := self._refusal_surrogates.joined("".join(refusals)):
+                yield RefusalPiece(blocks.of(REFUSAL), text, len(refusals))

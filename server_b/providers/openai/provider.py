@@ -94,7 +94,7 @@ class OpenAIProvider:
 
     def refuse_unsupported(self, prompt: Prompt) -> None:
         """Raises Unsupported, naming the field, for what the interface that would be asked cannot carry."""
-        interface = self._choice.of(prompt, self._refusals.of(self._model(prompt)))
+        interface = self._choice.of(prompt, self._refusals.of(self._refusing(prompt)))
         self._choice.refuse_unsupported(prompt, interface)
 
     async def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:
@@ -103,8 +103,8 @@ class OpenAIProvider:
         What the model refuses of the request, and the caller did not ask for, is left out and asked again.
         """
         del whole  # asked for as a stream all the same
-        model = self._model(prompt)
-        known = _Known(refused=(refusals := self._refusals.of(model)), lasting=refusals)
+        model, refusing = self._model(prompt), self._refusing(prompt)
+        known = _Known(refused=(refusals := self._refusals.of(refusing)), lasting=refusals)
         while True:
             interface = self._choice.of(prompt, known.refused)
             if known.failure_of_chat is not None:
@@ -119,7 +119,8 @@ class OpenAIProvider:
                     async for piece in pieces:
                         if isinstance(piece, Opening):
                             opened = True
-                            self._refusals.remember(model, known.lasting | ({"stream"} if reader.is_whole else set()))
+                            whole_only = {"stream"} if reader.is_whole else set()
+                            self._refusals.remember(refusing, known.lasting | whole_only)
                         yield piece
             except Failed as failed:
                 change = None if opened else self._change(failed.failure, interface, body, prompt)
@@ -128,6 +129,10 @@ class OpenAIProvider:
                 known.add(change, failed.failure)
             else:
                 return
+
+    def _refusing(self, prompt: Prompt) -> str:
+        """Returns under which name refusals are kept: a model may refuse beside tools what it takes without them."""
+        return f"{self._model(prompt)} with tools" if prompt.options.tools else self._model(prompt)
 
     def _model(self, prompt: Prompt) -> str:
         return prompt.model if prompt.model and prompt.model.strip() else self._default_model

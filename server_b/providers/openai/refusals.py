@@ -27,6 +27,8 @@ _REASONING_MODEL = re.compile(r"(?:^|[/:])(?:o[1-9]|gpt-(?:[5-9]|\d\d))(?![0-9a-
 
 _REFUSING_STATUSES = frozenset({400, 405, 406, 413, 415, 422, 500, 501, None})
 """None: the refusal came within a good answer, and names no status."""
+_VAGUE_STATUSES = frozenset({500, None})
+"""What fails so may have worked: only a refusal that names its parameter is one, whatever its text says."""
 _STREAM_OPTIONS = re.compile(r"stream_?options|include_usage")
 _STREAM = re.compile(r"\bstream(?:ing)?\b")
 _NOT_POSSIBLE = re.compile(
@@ -80,7 +82,8 @@ class Refusals:
         return frozenset({"temperature", "max_tokens"}) if _REASONING_MODEL.search(model) else NOTHING
 
     def remember(self, model: str, refused: Refused) -> None:
-        """Keeps what has been found."""
+        """Adds what has been found; calls at the same time may each find something else."""
+        refused |= self.of(model)
         if refused == self.of(model):
             return
         if len(self._by_model) >= MAX_REMEMBERED_MODELS and model not in self._by_model:
@@ -141,6 +144,8 @@ def _refuses_streams(failure: Failure) -> bool:
         return True
     if "stream" in failure.params:
         return True
+    if failure.said_status in _VAGUE_STATUSES:
+        return False
     return bool(_STREAM.search(failure.text) and _NOT_POSSIBLE.search(failure.text))
 
 
@@ -155,4 +160,6 @@ def _is_too_large_for_any_prompt(failure: Failure, defaults: Defaults) -> bool:
 
 
 def _names(failure: Failure, members: re.Pattern[str]) -> bool:
-    return any(members.search(param) for param in failure.params) or bool(members.search(failure.text))
+    if any(members.search(param) for param in failure.params):
+        return True
+    return failure.said_status not in _VAGUE_STATUSES and bool(members.search(failure.text))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from server_b.providers.content_pieces import CallArguments, CallFinished, CallStarted, ContentPiece
 from server_b.providers.openai.errors import malformed
+from server_b.providers.surrogates import Surrogates
 
 
 @dataclass(slots=True)
@@ -28,6 +29,7 @@ class _Call:
     early: list[str] = field(default_factory=list)
     """Arguments that came before the name."""
     signature: bytes = b""
+    surrogates: Surrogates = field(default_factory=Surrogates)
 
 
 class ToolCalls:
@@ -61,6 +63,8 @@ class ToolCalls:
         for call in self._calls:
             if call.block < 0:
                 raise malformed("a tool call names no tool")
+            if half := call.surrogates.rest():
+                yield CallArguments(call.block, half)
             yield CallFinished(call.block, call.signature)
 
     def _take(self, fragment: Mapping[str, object]) -> Iterator[ContentPiece]:
@@ -71,10 +75,10 @@ class ToolCalls:
         call = self._call(fragment.get("id"), fragment.get("index"), names_tool=bool(name))
         call.signature = _signature(fragment) or call.signature
         if name and call.block < 0:
-            call.name, call.block = name, self._next_block()
-            yield CallStarted(call.block, call.id, name)
+            call.name, call.block = call.surrogates.cleaned(name), self._next_block()
+            yield CallStarted(call.block, call.surrogates.cleaned(call.id), call.name)
             yield from (CallArguments(call.block, early) for early in call.early)
-        if arguments := _arguments(function.get("arguments")):
+        if arguments := call.surrogates.joined(_arguments(function.get("arguments"))):
             if call.block < 0:
                 call.early.append(arguments)
             else:

@@ -94,6 +94,16 @@ def test_tool_results_and_what_the_user_says_then_are_one_turn() -> None:
     assert prompt.parts == (result, TextPart(text="And?"))
 
 
+@pytest.mark.parametrize("before", [[], [USER, {"role": "assistant", "content": "Hm"}]])
+def test_instructions_at_the_end_are_what_is_said_now(before: list[dict[str, Any]]) -> None:
+    prompt = asked(*before, {"role": "system", "content": "Be short"}).prompt
+    assert (prompt.message, prompt.context) == ("Be short", None)
+
+
+def test_members_without_a_value_are_not_told() -> None:
+    assert asked({**USER, "audio": None, "annotations": []}).ignored == ()
+
+
 def test_a_conversation_may_end_with_tool_results() -> None:
     assert [type(part) for part in asked(USER, ASSISTANT_CALLS, RESULT).prompt.parts] == [ToolResult]
 
@@ -165,7 +175,6 @@ def test_the_names_of_what_is_ignored_fit_a_header() -> None:
     ("members", "param"),
     [
         ({"messages": [{"role": "assistant", "content": "Hi"}]}, "messages"),
-        ({"messages": [{"role": "system", "content": "Hi"}]}, "messages"),
         ({"messages": [{"role": "user", "content": ""}]}, "messages[0].content"),
         ({"messages": [USER, ASSISTANT_CALLS, USER]}, "messages[1]"),
         ({"messages": [USER, {**RESULT, "tool_call_id": "c9"}]}, "messages[1].content"),
@@ -181,6 +190,9 @@ def test_the_names_of_what_is_ignored_fit_a_header() -> None:
         ({"tool_choice": "required"}, "tool_choice"),
         ({"metadata": {str(number): "" for number in range(17)}}, "metadata"),
         ({"max_cost_usd": "much"}, "max_cost_usd"),
+        ({"max_cost_usd": "1e999980"}, "max_cost_usd"),
+        ({"max_cost_usd": "1e9999999"}, "max_cost_usd"),
+        ({"max_cost_usd": "inf"}, "max_cost_usd"),
         ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
         (
             {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,x"}}]}]},

@@ -3,9 +3,11 @@
 import json
 from typing import Any
 
+import orjson
 import pytest
 
 from gateway.openai.errors import BadParam
+from gateway.openai.responses_answer import response_frame
 from gateway.openai.responses_body import ResponsesBody
 from gateway.openai.responses_items import said_in
 from gateway.openai.responses_prompt import refuse_stateful, responses_prompt
@@ -97,6 +99,20 @@ def test_a_failure_is_an_event_and_the_last() -> None:
     assert last["response"]["relay"]["reason"] == "PROVIDER_PROTOCOL"
 
 
+def test_a_failure_before_the_first_event_has_its_beginning_too() -> None:
+    found = events(failure=ProviderProtocol())
+    assert [one["type"] for one in found] == ["response.created", "response.in_progress", "response.failed"]
+
+
+def test_what_is_echoed_can_always_be_written() -> None:
+    tool = {"type": "function", "name": "f", "parameters": {"type": "object", "maximum": 99999999999999999999}}
+    text = {"format": {"type": "json_schema", "name": "s", "schema": {"maximum": 99999999999999999999}, "x": "\ud800"}}
+    choice = {"type": "function", "name": "f", "x": "\ud800"}
+    given = {"model": "m", "input": "Hi", "tools": [tool], "text": text, "tool_choice": choice}
+    frame = orjson.dumps(response_frame(ResponsesBody.model_validate(given), "r-1", "m", 7))
+    assert frame.count(b"99999999999999999999") == 2
+
+
 def test_input_items_become_turns() -> None:
     body = ResponsesBody.model_validate(
         {
@@ -124,6 +140,7 @@ def test_input_items_become_turns() -> None:
         ({"previous_response_id": "x"}, "previous_response_id"),
         ({"conversation": "x"}, "conversation"),
         ({"background": True}, "background"),
+        ({"top_logprobs": 3}, "top_logprobs"),
         ({"input": [{"type": "item_reference", "id": "x"}]}, "input[0]"),
         ({"tools": [{"type": "web_search"}]}, "tools[0].type"),
     ],

@@ -44,7 +44,7 @@ class Watched:
 async def test_it_passes_at_the_last_time_it_was_moved_to(moves: tuple[float, ...]) -> None:
     watched = Watched()
     watched.move(*moves)
-    assert await watched.passed_after() >= 0.05
+    assert round(await watched.passed_after(), 6) >= 0.05  # the clock counts in binary fractions
 
 
 async def test_it_passes_once_and_can_be_set_again() -> None:

@@ -131,6 +131,25 @@ def test_big_numbers_in_arguments_are_kept_to_the_letter() -> None:
     assert calls(read(delta(fragment(arguments, "a", "c1")))) == {(0, "c1", "a"): arguments}
 
 
+def test_halves_of_a_character_are_joined_across_fragments() -> None:
+    reader = AnswerReader("m")
+    pieces: list[Piece] = []
+    for text in ('{"a":"\\ud83d', '\\ude00"}'):
+        function = b'{"name":"a","arguments":"%b"}' % text.replace('"', '\\"').encode()
+        call = b'{"index":0,"id":"c1","function":%b}' % function
+        pieces += reader.read(b'data: {"choices":[{"delta":{"tool_calls":[%b]}}]}\n\n' % call)
+    pieces += reader.read(b"data: [DONE]\n\n")
+    assert calls([*pieces, *reader.end()]) == {(0, "c1", "a"): '{"a":"\U0001f600"}'}
+
+
+def test_blocks_of_one_read_come_in_the_order_in_which_they_began() -> None:
+    reader = AnswerReader("m")
+    called = orjson.dumps({"choices": [{"delta": delta(fragment("{}", "a", "c1"))}]})
+    said = orjson.dumps({"choices": [{"delta": {"content": "Hi"}}]})
+    pieces = list(reader.read(b"data: %b\n\ndata: %b\n\n" % (called, said)))
+    assert [piece.index for piece in pieces if not isinstance(piece, Opening)] == [0, 0, 1]  # type: ignore[union-attr]
+
+
 def test_a_thought_signature_goes_with_its_call() -> None:
     signed = {**fragment("{}", "a", "c1"), "extra_content": {"google": {"thought_signature": "c2ln"}}}
     assert CallFinished(0, b"c2ln") in read(delta(signed))
