@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.openai.chat_body import ChatBody, ChatResponseFormat, ChatTool, NamedToolChoice
+from gateway.openai.chat_body import ChatBody, ChatResponseFormat, NamedToolChoice
 from gateway.openai.chat_messages import said_in
 from gateway.openai.conversation import conversation
 from gateway.openai.errors import BadParam
@@ -11,6 +11,7 @@ from gateway.openai.money import nano_usd
 from gateway.openai.params import Asked, in_openai_terms
 from gateway.openai.refusals import ACCEPTED_AND_REFUSED
 from gateway.openai.shapes import unknown_names
+from gateway.openai.tools import tool_choice_of, tool_of
 from llm_relay.errors import InvalidRequest
 from llm_relay.messages import (
     Options,
@@ -19,9 +20,7 @@ from llm_relay.messages import (
     ResponseKind,
     Sampling,
     Thinking,
-    Tool,
     ToolChoice,
-    ToolChoiceMode,
 )
 
 _FOR_OPENAI = ("verbosity", "prompt_cache_key", "prompt_cache_retention", "logit_bias")
@@ -66,7 +65,7 @@ def _names(body: ChatBody) -> dict[str, str]:
 
 def _options(body: ChatBody) -> Options:
     return Options(
-        tools=tuple(map(_tool, body.tools or ())),
+        tools=tuple(tool_of(tool.function) for tool in body.tools or ()),
         tool_choice=_tool_choice(body),
         response_format=_response_format(body.response_format),
         sampling=_sampling(body),
@@ -79,24 +78,11 @@ def _options(body: ChatBody) -> Options:
     )
 
 
-def _tool(tool: ChatTool) -> Tool:
-    function = tool.function
-    schema = function.parameters if function.parameters is not None else {"type": "object", "properties": {}}
-    return Tool(
-        name=function.name,
-        description=function.description or "",
-        input_schema_json=json_text(schema, "tools"),
-        strict=function.strict,
-    )
-
-
 def _tool_choice(body: ChatBody) -> ToolChoice | None:
-    parallel = body.parallel_tool_calls
-    if isinstance(body.tool_choice, NamedToolChoice):
-        return ToolChoice(name=body.tool_choice.function.name, parallel=parallel)
-    if body.tool_choice is None and parallel is None:
-        return None
-    return ToolChoice(mode=ToolChoiceMode(body.tool_choice or "auto"), parallel=parallel)
+    choice, parallel = body.tool_choice, body.parallel_tool_calls
+    if isinstance(choice, NamedToolChoice):
+        return tool_choice_of(None, choice.function.name, parallel=parallel)
+    return tool_choice_of(choice, None, parallel=parallel)
 
 
 def _response_format(wanted: ChatResponseFormat | None) -> ResponseFormat | None:

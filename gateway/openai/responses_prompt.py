@@ -10,9 +10,10 @@ from gateway.openai.errors import BadParam
 from gateway.openai.json_text import json_text
 from gateway.openai.money import nano_usd
 from gateway.openai.params import Asked, in_openai_terms
-from gateway.openai.responses_body import ResponsesBody, ResponsesTool, ResponsesToolChoice, TextFormat
+from gateway.openai.responses_body import ResponsesBody, ResponsesToolChoice, TextFormat
 from gateway.openai.responses_items import said_in
 from gateway.openai.shapes import unknown_names
+from gateway.openai.tools import tool_choice_of, tool_of
 from llm_relay.errors import InvalidRequest
 from llm_relay.messages import (
     Options,
@@ -21,9 +22,7 @@ from llm_relay.messages import (
     ResponseKind,
     Sampling,
     Thinking,
-    Tool,
     ToolChoice,
-    ToolChoiceMode,
 )
 
 _STATEFUL = {
@@ -89,7 +88,7 @@ def responses_prompt(body: ResponsesBody, request_id: str) -> Asked:
 def _options(body: ResponsesBody) -> Options:
     effort = body.reasoning.effort if body.reasoning else None
     return Options(
-        tools=tuple(map(_tool, body.tools or ())),
+        tools=tuple(map(tool_of, body.tools or ())),
         tool_choice=_tool_choice(body),
         response_format=_response_format(body.text.format if body.text else None),
         sampling=None if body.top_p is None else Sampling(top_p=body.top_p),
@@ -102,23 +101,11 @@ def _options(body: ResponsesBody) -> Options:
     )
 
 
-def _tool(tool: ResponsesTool) -> Tool:
-    schema = tool.parameters if tool.parameters is not None else {"type": "object", "properties": {}}
-    return Tool(
-        name=tool.name,
-        description=tool.description or "",
-        input_schema_json=json_text(schema, "tools"),
-        strict=tool.strict,
-    )
-
-
 def _tool_choice(body: ResponsesBody) -> ToolChoice | None:
-    parallel = body.parallel_tool_calls
-    if isinstance(body.tool_choice, ResponsesToolChoice):
-        return ToolChoice(name=body.tool_choice.name, parallel=parallel)
-    if body.tool_choice is None and parallel is None:
-        return None
-    return ToolChoice(mode=ToolChoiceMode(body.tool_choice or "auto"), parallel=parallel)
+    choice, parallel = body.tool_choice, body.parallel_tool_calls
+    if isinstance(choice, ResponsesToolChoice):
+        return tool_choice_of(None, choice.name, parallel=parallel)
+    return tool_choice_of(choice, None, parallel=parallel)
 
 
 def _response_format(wanted: TextFormat | None) -> ResponseFormat | None:

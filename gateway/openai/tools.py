@@ -1,0 +1,28 @@
+"""A request's functions as tools, the same for both of OpenAI's interfaces."""
+
+from __future__ import annotations
+
+from gateway.openai.chat_body import Function
+from gateway.openai.json_text import json_text
+from gateway.openai.responses_body import ResponsesTool
+from llm_relay.messages import Tool, ToolChoice, ToolChoiceMode
+
+
+def tool_of(function: Function | ResponsesTool) -> Tool:
+    """Makes the tool of a function. Raises BadParam for a schema that JSON cannot have."""
+    schema = function.parameters if function.parameters is not None else {"type": "object", "properties": {}}
+    return Tool(
+        name=function.name,
+        description=function.description or "",
+        input_schema_json=json_text(schema, "tools"),
+        strict=function.strict,
+    )
+
+
+def tool_choice_of(mode: str | None, name: str | None, *, parallel: bool | None) -> ToolChoice | None:
+    """Makes the choice of a mode, or of the function with that name; None where nothing is chosen."""
+    if name is not None:
+        return ToolChoice(name=name, parallel=parallel)
+    if mode is None and parallel is None:
+        return None
+    return ToolChoice(mode=ToolChoiceMode(mode or "auto"), parallel=parallel)
