@@ -8,6 +8,7 @@ from typing import Any
 from llm_relay.messages import CachePoint, Part, Prompt, Role, TextPart, ToolResult, Turn
 from server_b.providers.bedrock.content_blocks import Block, blocks_of, cache_point
 from server_b.providers.bedrock.document_names import DocumentNames
+from server_b.providers.turns import turn_now
 
 
 def messages_of(prompt: Prompt) -> list[dict[str, Any]]:
@@ -15,7 +16,7 @@ def messages_of(prompt: Prompt) -> list[dict[str, Any]]:
     names = DocumentNames()
     messages: list[dict[str, Any]] = []
     last: Role | None = None
-    for turn in (*prompt.history, _now(prompt)):
+    for turn in (*prompt.history, turn_now(prompt)):
         content = [*blocks_of(_results_first(turn.parts), names)] if turn.parts else [{"text": turn.text}]
         if turn.role is Role.SYSTEM or not content:
             continue
@@ -34,14 +35,6 @@ def system_of(prompt: Prompt) -> list[Block]:
         if turn.role is Role.SYSTEM:
             system += _system_blocks(turn)
     return system
-
-
-def _now(prompt: Prompt) -> Turn:
-    """Returns what the user says now: the message, then the parts."""
-    if not prompt.parts:
-        return Turn(role=Role.USER, text=prompt.message)
-    said = (TextPart(text=prompt.message),) if prompt.message else ()
-    return Turn(role=Role.USER, parts=(*said, *prompt.parts))
 
 
 def _results_first(parts: Sequence[Part]) -> list[Part]:

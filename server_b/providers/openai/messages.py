@@ -19,6 +19,7 @@ from llm_relay.messages import (
     ToolResult,
     Turn,
 )
+from server_b.providers.turns import turn_now
 
 NAME = "openai"
 Message = dict[str, Any]
@@ -38,16 +39,6 @@ def messages_of(prompt: Prompt) -> list[Message]:
         else:
             _append(messages, turn.role.value, turn.text)
     return messages
-
-
-def turn_now(prompt: Prompt) -> Turn:
-    """Returns what the user says now: results of tools first, then the message, then the other parts."""
-    if not prompt.parts:
-        return Turn(role=Role.USER, text=prompt.message)
-    results = tuple(part for part in prompt.parts if isinstance(part, ToolResult))
-    others = tuple(part for part in prompt.parts if not isinstance(part, ToolResult))
-    text = (TextPart(text=prompt.message),) if prompt.message else ()
-    return Turn(role=Role.USER, parts=(*results, *text, *others))
 
 
 def _append(messages: list[Message], role: str, text: str) -> None:
