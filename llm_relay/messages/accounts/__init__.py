@@ -1,0 +1,31 @@
+"""The vocabulary of money: callers, their tokens and limits, budgets, calls and usage as the ledger has them.
+
+Money is in nano-USD, as int; None is unknown, never 0. Times are in UTC unless a field says otherwise.
+"""
+
+from llm_relay.messages.accounts.budgets import Budget, Period
+from llm_relay.messages.accounts.callers import CallerAccount, NewToken, RateLimits, TokenInfo
+from llm_relay.messages.accounts.calls import CallAttempt, CallEntry, CallQuery, CallsPage, CallState
+from llm_relay.messages.accounts.changes import Adjustment, AuditEntry
+from llm_relay.messages.accounts.prices import Price
+from llm_relay.messages.accounts.usage import Dimension, UsageGroup, UsageQuery
+
+__all__ = [
+    "Adjustment",
+    "AuditEntry",
+    "Budget",
+    "CallAttempt",
+    "CallEntry",
+    "CallQuery",
+    "CallState",
+    "CallerAccount",
+    "CallsPage",
+    "Dimension",
+    "NewToken",
+    "Period",
+    "Price",
+    "RateLimits",
+    "TokenInfo",
+    "UsageGroup",
+    "UsageQuery",
+]

@@ -1,0 +1,59 @@
+"""Callers: who may call, how much, and with which tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimits:
+    """How much a caller may do; None: no limit."""
+
+    calls_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    """Input and output together."""
+    concurrent_calls: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerAccount:
+    """A caller whom the ledger knows. Money, rates and models belong to the name after the last `/` of a caller."""
+
+    name: str
+    parent: str = ""
+    """A caller whose budgets this one's calls count in too, such as a team; empty: none."""
+    is_admin: bool = False
+    is_disabled: bool = False
+    """Its tokens are refused, those of RELAY_TOKENS too."""
+    models: tuple[str, ...] = ()
+    """Patterns of `provider/model` that it may use, with `*` and `?`; empty: all."""
+    rates: RateLimits = RateLimits()
+    tags: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Added to each of its calls, in place of the request's own values."""
+    created_at: datetime | None = None
+    """None: it is not in the ledger yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenInfo:
+    """A bearer token, without its secret."""
+
+    id: str
+    caller: str
+    label: str = ""
+    created_at: datetime
+    expires_at: datetime | None = None
+    """None: never."""
+    revoked_at: datetime | None = None
+    """None: it has not been revoked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewToken:
+    """A token that was made just now; nobody can be told its secret again."""
+
+    info: TokenInfo
+    secret: str = field(repr=False)
+    """Begins with `rly_`."""
