@@ -14,6 +14,7 @@ from gateway.openai.shapes import unknown_names
 from gateway.openai.tools import tool_choice_of, tool_of
 from llm_relay.errors import InvalidRequest
 from llm_relay.messages import (
+    NO_OPTIONS,
     Options,
     Prompt,
     ResponseFormat,
@@ -64,7 +65,7 @@ def _names(body: ChatBody) -> dict[str, str]:
 
 
 def _options(body: ChatBody) -> Options:
-    return Options(
+    options = Options(
         tools=tuple(tool_of(tool.function) for tool in body.tools or ()),
         tool_choice=_tool_choice(body),
         response_format=_response_format(body.response_format),
@@ -76,6 +77,7 @@ def _options(body: ChatBody) -> Options:
         max_cost_nano_usd=None if body.max_cost_usd is None else nano_usd(body.max_cost_usd),
         end_user=body.safety_identifier or body.user or "",
     )
+    return NO_OPTIONS if options == NO_OPTIONS else options  # this very object is what plain prompts are known by
 
 
 def _tool_choice(body: ChatBody) -> ToolChoice | None:

@@ -16,6 +16,7 @@ from gateway.openai.shapes import unknown_names
 from gateway.openai.tools import tool_choice_of, tool_of
 from llm_relay.errors import InvalidRequest
 from llm_relay.messages import (
+    NO_OPTIONS,
     Options,
     Prompt,
     ResponseFormat,
@@ -87,7 +88,7 @@ def responses_prompt(body: ResponsesBody, request_id: str) -> Asked:
 
 def _options(body: ResponsesBody) -> Options:
     effort = body.reasoning.effort if body.reasoning else None
-    return Options(
+    options = Options(
         tools=tuple(map(tool_of, body.tools or ())),
         tool_choice=_tool_choice(body),
         response_format=_response_format(body.text.format if body.text else None),
@@ -99,6 +100,7 @@ def _options(body: ResponsesBody) -> Options:
         max_cost_nano_usd=None if body.max_cost_usd is None else nano_usd(body.max_cost_usd),
         end_user=body.safety_identifier or body.user or "",
     )
+    return NO_OPTIONS if options == NO_OPTIONS else options  # this very object is what plain prompts are known by
 
 
 def _tool_choice(body: ResponsesBody) -> ToolChoice | None:

@@ -38,17 +38,26 @@ class ResponseLines:
         self._provider = ""
         self._frame = response_frame(body, request_id, body.model, created)
         self._number = 0
+        self._opening = b""
+        """The events of the start, until they go out with the first of the answer: one write less."""
         self._open: dict[int, Block] = {}
         """By the answer's own index, the blocks that have not ended."""
         self._output: list[Block] = []
 
     def event(self, event: Event) -> bytes:
-        """Returns the events that an event of the relay becomes."""
+        """Returns the events that an event of the relay becomes; the start's go with what comes next."""
+        lines = self._text(event) if isinstance(event, Delta) else self._lines(event)
+        if self._opening and lines:
+            lines, self._opening = self._opening + lines, b""
+        return lines
+
+    def _lines(self, event: Event) -> bytes:
         match event:
             case Delta():
                 return self._text(event)
             case Started():
-                return self._start(event)
+                self._start(event)
+                return b""
             case ToolCallStarted():
                 return self._begin(event.index, CallBlock(self._identifier("fc"), event.id, event.name))
             case ToolCallDelta():
@@ -67,18 +76,19 @@ class ResponseLines:
         told = error_body(error)["error"]
         failure = {"code": _FAILURE_CODES.get(told["code"], "server_error"), "message": told["message"]}
         relay = {"request_id": self._request_id, "provider": self._provider, "reason": error.reason}
-        opened = b"" if self._number else self._opened()
+        if not self._number:
+            self._open_response()
         response = {**self._frame, "status": "failed", "error": failure, "output": self._items(), "relay": relay}
-        return opened + self._line({"type": "response.failed", "response": response})
+        return self._opening + self._line({"type": "response.failed", "response": response})
 
-    def _start(self, event: Started) -> bytes:
+    def _start(self, event: Started) -> None:
         self._provider = event.provider
         self._frame = response_frame(self._body, self._request_id, event.model, self._created)
-        return self._opened()
+        self._open_response()
 
-    def _opened(self) -> bytes:
+    def _open_response(self) -> None:
         created = self._line({"type": "response.created", "response": self._frame})
-        return created + self._line({"type": "response.in_progress", "response": self._frame})
+        self._opening = created + self._line({"type": "response.in_progress", "response": self._frame})
 
     def _text(self, event: Delta) -> bytes:
         block = self._open.get(event.index)
@@ -101,11 +111,16 @@ class ResponseLines:
     def _reasoning(self, event: ReasoningDelta) -> bytes:
         opened = b""
         if event.index not in self._open:
-            opened = self._begin(event.index, ReasoningBlock(event.id or self._identifier("rs"), self._provider))
+            opened = self._begin(event.index, ReasoningBlock(self._reasoning_id(event), self._provider))
         block = self._open[event.index]
         if isinstance(block, ReasoningBlock):
             block.sign(event.signature, event.redacted)
         return opened + (self._more(event.index, event.text) if event.text else b"")
+
+    def _reasoning_id(self, event: ReasoningDelta) -> str:
+        """Returns the provider's id once: a block that goes on after another one began is an item of its own."""
+        is_new = event.id and all(block.identifier != event.id for block in self._output)
+        return event.id if is_new else self._identifier("rs")
 
     def _begin(self, index: int, block: Block) -> bytes:
         """Opens a block; what the model said before it in text or reasoning has ended."""
@@ -128,16 +143,13 @@ class ResponseLines:
         return b"".join(map(self._line, block.closing(status)))
 
     def _finish(self, event: Finished) -> bytes:
-        started = (
-            b""
-            if self._number
-            else self._start(Started(request_id=self._request_id, model=event.model, provider=self._provider))
-        )
+        if not self._number:
+            self._start(Started(request_id=self._request_id, model=event.model, provider=self._provider))
         status = item_status(event)
         closed = b"".join(self._end(index, status) for index in [*self._open])
         response = ended(self._frame, self._items(), event, self._request_id, self._provider)
         kind = "response.incomplete" if response["status"] == "incomplete" else "response.completed"
-        return started + closed + self._line({"type": kind, "response": response})
+        return closed + self._line({"type": kind, "response": response})
 
     def _items(self) -> list[dict[str, Any]]:
         return [block.item for block in self._output]

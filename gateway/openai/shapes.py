@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict
 
@@ -16,11 +17,26 @@ class Shape(BaseModel):
 
 def unknown_names(shape: Shape, prefix: str = "") -> Iterator[str]:
     """Yields the dotted names of all members that the shapes do not know, without the indices of lists."""
-    for name, value in (shape.model_extra or {}).items():
-        if value is not None and value != []:  # SDKs write members that say nothing
-            yield f"{prefix}{name}"
-    for name in type(shape).model_fields:
-        yield from _unknown_within(getattr(shape, name), f"{prefix}{name}.")
+    if shape.model_extra:
+        for name, value in shape.model_extra.items():
+            if value is not None and value != []:  # SDKs write members that say nothing
+                yield f"{prefix}{name}"
+    for name in _names_of_objects(type(shape)):
+        if (value := getattr(shape, name)) is not None:
+            yield from _unknown_within(value, f"{prefix}{name}.")
+
+
+@functools.cache
+def _names_of_objects(kind: type[Shape]) -> tuple[str, ...]:
+    """Returns the members that may have objects with members of their own."""
+    fields = kind.model_fields.items()
+    return tuple(name for name, field in fields if _has_shape(field.annotation))
+
+
+def _has_shape(annotation: Any) -> bool:
+    if isinstance(annotation, type) and issubclass(annotation, Shape):
+        return True
+    return any(map(_has_shape, get_args(annotation)))
 
 
 def _unknown_within(value: Any, prefix: str) -> Iterator[str]:

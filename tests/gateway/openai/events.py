@@ -44,5 +44,5 @@ def call(index: int, name: str, *arguments: str) -> list[Event]:
     ]
 
 
-def thought(text: str, signature: bytes = b"") -> ReasoningDelta:
-    return ReasoningDelta(index=0, text=text, signature=signature, sequence=2)
+def thought(text: str, signature: bytes = b"", *, identifier: str = "") -> ReasoningDelta:
+    return ReasoningDelta(index=0, text=text, signature=signature, id=identifier, sequence=2)

@@ -11,6 +11,7 @@ from gateway.openai.errors import BadParam
 from gateway.openai.params import Asked, told_ignored
 from gateway.openai.refusals import refuse_unsupported
 from llm_relay.messages import (
+    NO_OPTIONS,
     Document,
     Image,
     Reasoning,
@@ -52,6 +53,10 @@ def test_a_plain_conversation_keeps_its_turns() -> None:
     assert (prompt.context, prompt.message, prompt.parts) == ("Be kind", "Bye", ())
     assert prompt.history == (Turn(role=Role.USER, text="Hello"), Turn(role=Role.ASSISTANT, text="Hi"))
     assert (prompt.model, prompt.request_id) == ("m", "r-1")
+
+
+def test_a_conversation_of_text_alone_has_no_options() -> None:
+    assert asked(stream=True, temperature=1, store=True).prompt.options is NO_OPTIONS
 
 
 def test_a_later_instruction_stays_where_it_is() -> None:

@@ -73,6 +73,25 @@ def test_reasoning_calls_and_text_are_items_in_order() -> None:
     assert done == [0, 1, 2, 3]
 
 
+def test_reasoning_that_goes_on_after_a_call_began_is_an_item_of_its_own() -> None:
+    begun, *rest = call(1, "a", "{}")
+    given = (thought("hm", identifier="rs_1"), begun, thought("oh", identifier="rs_1"), *rest, thought("ah"))
+    found = events(STARTED, *given, finished(FinishReason.TOOL_CALLS))
+    output = found[-1]["response"]["output"]
+    assert [item["type"] for item in output] == ["reasoning", "function_call", "reasoning"]
+    assert [item["summary"][0]["text"] for item in output if item["type"] == "reasoning"] == ["hm", "ohah"]
+    assert output[0]["id"] == "rs_1"
+    assert len({item["id"] for item in output}) == 3
+    added = [one["item"]["id"] for one in found if one["type"] == "response.output_item.added"]
+    assert added == [item["id"] for item in output]
+
+
+def test_the_start_is_written_with_the_first_of_the_answer() -> None:
+    writer = ResponseLines(BODY, "r-1", 7.5)
+    assert writer.event(STARTED) == b""
+    assert writer.event(Delta(text="Hi", sequence=2)).startswith(b"event: response.created\n")
+
+
 def test_reasoning_makes_the_round_trip() -> None:
     item = events(STARTED, thought("hm"), thought("", b"s:i:g"), finished())[-1]["response"]["output"][0]
     (said,) = said_in(None, ResponsesBody.model_validate({"model": "m", "input": [item]}).input)
