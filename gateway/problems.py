@@ -14,7 +14,7 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from llm_relay import errors
-from llm_relay.documents import UsageDocument, usage_document
+from llm_relay.documents import BudgetStateDocument, UsageDocument, budget_state_document, usage_document
 from llm_relay.errors import RelayError
 
 PROBLEM_JSON = "application/problem+json"
@@ -36,6 +36,9 @@ HTTP_STATUSES: dict[type[RelayError], int] = {
     errors.ProviderAuth: 502,
     errors.ProviderRejected: 422,
     errors.ProviderProtocol: 502,
+    errors.BudgetExceeded: 402,
+    errors.PriceUnknown: 402,
+    errors.LedgerUnavailable: 503,
     errors.DeadlineExceeded: 504,
     errors.Cancelled: CLIENT_CLOSED_REQUEST,
     errors.Overloaded: 503,
@@ -63,6 +66,7 @@ class ProblemDocument(TypedDict):
     requestId: str
     errors: NotRequired[Annotated[list[FieldProblemDocument], Field(description="Every bad field")]]
     retryAfter: NotRequired[Annotated[int, Field(description="Seconds")]]
+    budget: NotRequired[Annotated[BudgetStateDocument, Field(description="The budget that has no room")]]
     usage: NotRequired[Annotated[UsageDocument, Field(description="What the failed call used")]]
 
 
@@ -81,6 +85,8 @@ def problem_document(error: RelayError, request_id: str, *, status: int | None =
         document["errors"] = [{"field": one.field, "detail": one.description} for one in error.violations]
     if error.retry_after_s is not None:
         document["retryAfter"] = math.ceil(error.retry_after_s)
+    if isinstance(error, errors.BudgetExceeded):
+        document["budget"] = budget_state_document(error)
     if error.spent is not None:
         document["usage"] = usage_document(error.spent)
     return document

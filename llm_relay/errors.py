@@ -5,6 +5,7 @@ RelayError
 ├── Unauthenticated · PermissionDenied · RateLimited              the caller
 ├── ProviderRateLimited · ProviderUnavailable · ProviderAuth
 │   ProviderRejected · ProviderProtocol                           the provider
+├── BudgetExceeded · PriceUnknown · LedgerUnavailable              money
 ├── DeadlineExceeded · Cancelled                                  the caller's time or interest ran out
 ├── Overloaded · Draining · ServerBUnavailable                    the relay
 └── Internal                                                      anything else
@@ -16,9 +17,12 @@ HTTP status are in llm_relay.wire.errors and gateway.problems.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from llm_relay.messages import Finished
 
 
@@ -43,6 +47,7 @@ class RelayError(Exception):
 
     reason: ClassVar[str] = ""
     default_message: ClassVar[str] = ""
+    default_retry_after_s: ClassVar[float | None] = None
     may_have_worked: bool = True
     """False: no provider can have started work on the request, so sending it again costs nothing twice."""
     repeat_helps: bool = True
@@ -67,7 +72,7 @@ class RelayError(Exception):
         """
         super().__init__(message or self.default_message)
         self.request_id = request_id
-        self.retry_after_s = retry_after_s
+        self.retry_after_s = self.default_retry_after_s if retry_after_s is None else retry_after_s
         self.violations = violations
         self.spent = spent
         self.operator_detail = operator_detail
@@ -181,6 +186,62 @@ class ProviderProtocol(RelayError):
 
     reason = "PROVIDER_PROTOCOL"
     default_message = "the provider's answer is malformed or was cut short"
+
+
+def _usd(nano_usd: int) -> str:
+    return f"${Decimal(nano_usd).scaleb(-9).normalize():f}"
+
+
+class BudgetExceeded(RelayError):
+    """A budget, or what the request itself may cost, has no room for this call."""
+
+    reason = "BUDGET_EXCEEDED"
+    default_message = "the budget has no room for this call"
+    may_have_worked = False
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        scope: str = "",
+        limit_nano_usd: int = 0,
+        spent_nano_usd: int = 0,
+        reserved_nano_usd: int = 0,
+        resets_at: datetime | None = None,
+        **common: Any,
+    ) -> None:
+        """`scope` is `caller:NAME` or `tag:KEY=VALUE`, or `call` for the request's own `max_cost_nano_usd`.
+
+        `spent` and `reserved` are of the budget's current window, which ends at `resets_at`; None: it never does.
+        `common` are the arguments of RelayError.
+        """
+        if scope and not message:
+            parts = f"{_usd(spent_nano_usd)} spent and {_usd(reserved_nano_usd)} reserved by running calls"
+            reset = f"; it resets at {resets_at:%Y-%m-%dT%H:%M:%S%z}" if resets_at else ""
+            message = f"the budget {scope} has no room for this call: of {_usd(limit_nano_usd)}, {parts}{reset}"
+        super().__init__(message, **common)
+        self.scope = scope
+        self.limit_nano_usd = limit_nano_usd
+        self.spent_nano_usd = spent_nano_usd
+        self.reserved_nano_usd = reserved_nano_usd
+        self.resets_at = resets_at
+
+
+class PriceUnknown(RelayError):
+    """The cost is limited, and nobody knows what the model costs."""
+
+    reason = "PRICE_UNKNOWN"
+    default_message = "the model has no known price, and the cost of this call is limited: set PRICES"
+    may_have_worked = False
+
+
+class LedgerUnavailable(RelayError):
+    """The ledger cannot be read or written, so no provider may be asked."""
+
+    reason = "LEDGER_UNAVAILABLE"
+    default_message = "the ledger cannot be written, so no provider was asked; try again in a moment"
+    default_retry_after_s = 1.0
+    may_have_worked = False
 
 
 class DeadlineExceeded(RelayError):

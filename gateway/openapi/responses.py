@@ -28,7 +28,15 @@ OF_A_PROVIDER: ErrorTypes = (
     errors.ProviderProtocol,
     errors.UnknownModel,
 )
-OF_A_CALL: ErrorTypes = (*OF_SERVER_B, *OF_A_PROVIDER, errors.TooLarge, errors.RateLimited, errors.Overloaded)
+OF_MONEY: ErrorTypes = (errors.BudgetExceeded, errors.PriceUnknown, errors.LedgerUnavailable)
+OF_A_CALL: ErrorTypes = (
+    *OF_SERVER_B,
+    *OF_A_PROVIDER,
+    *OF_MONEY,
+    errors.TooLarge,
+    errors.RateLimited,
+    errors.Overloaded,
+)
 
 ID_HEADER = {
     REQUEST_ID_HEADER: {

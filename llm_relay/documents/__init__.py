@@ -11,6 +11,7 @@ from llm_relay.documents.answers import (
     timestamp,
     usage_document,
 )
+from llm_relay.documents.budgets import BudgetStateDocument, budget_state_document
 from llm_relay.documents.deltas import DELTA_DOCUMENTS, ContentDelta, delta_document
 from llm_relay.documents.json_body import max_body_bytes, parse_json
 from llm_relay.documents.lookups import (
@@ -34,6 +35,7 @@ from llm_relay.documents.turns import TurnDocument
 __all__ = [
     "DELTA_DOCUMENTS",
     "AnswerDocument",
+    "BudgetStateDocument",
     "ConfigDocument",
     "ContentDelta",
     "FinishDocument",
@@ -48,6 +50,7 @@ __all__ = [
     "answer_document",
     "arguments_schema",
     "body_schema",
+    "budget_state_document",
     "config_document",
     "delta_document",
     "finish_document",

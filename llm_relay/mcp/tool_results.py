@@ -10,7 +10,7 @@ from typing import Any
 from mcp_types import CallToolResult, TextContent
 
 from llm_relay import errors
-from llm_relay.documents import usage_document
+from llm_relay.documents import budget_state_document, usage_document
 from llm_relay.errors import RelayError
 
 ADVICE: dict[type[RelayError], str] = {
@@ -26,6 +26,9 @@ ADVICE: dict[type[RelayError], str] = {
     errors.ProviderAuth: "The operator of Server B must fix the provider's key or account.",
     errors.ProviderRejected: "Change the request: a shorter prompt, another model, or other parameters.",
     errors.ProviderProtocol: "Call again: the answer that arrived is incomplete.",
+    errors.BudgetExceeded: "Ask for less, or have the operator of Server B raise the limit.",
+    errors.PriceUnknown: "Name a model whose price is known; the operator of Server B can set PRICES.",
+    errors.LedgerUnavailable: "Call again in a moment.",
     errors.DeadlineExceeded: "Ask for less, or raise TIMEOUT_SECONDS.",
     errors.Cancelled: "Call again if the answer is still wanted.",
     errors.Overloaded: "Call again later.",
@@ -79,6 +82,8 @@ def _details(error: RelayError) -> dict[str, Any]:
         details["retryAfter"] = error.retry_after_s
     if error.violations:
         details["violations"] = [{"field": v.field, "description": v.description} for v in error.violations]
+    if isinstance(error, errors.BudgetExceeded):
+        details["budget"] = budget_state_document(error)
     if error.spent is not None:
         details["usage"] = usage_document(error.spent)
     return details

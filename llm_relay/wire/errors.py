@@ -20,6 +20,7 @@ from generated.relay.v1 import relay_pb2 as pb
 from llm_relay import errors
 from llm_relay.errors import RelayError, Violation
 from llm_relay.wire import codec
+from llm_relay.wire.budget_metadata import budget_details, budget_metadata
 
 DOMAIN = "relay.v1"
 MAY_HAVE_WORKED = "may_have_worked"
@@ -38,6 +39,9 @@ CODES: dict[type[RelayError], grpc.StatusCode] = {
     errors.ProviderAuth: grpc.StatusCode.FAILED_PRECONDITION,
     errors.ProviderRejected: grpc.StatusCode.INVALID_ARGUMENT,
     errors.ProviderProtocol: grpc.StatusCode.INTERNAL,
+    errors.BudgetExceeded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.PriceUnknown: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.LedgerUnavailable: grpc.StatusCode.UNAVAILABLE,
     errors.DeadlineExceeded: grpc.StatusCode.DEADLINE_EXCEEDED,
     errors.Cancelled: grpc.StatusCode.CANCELLED,
     errors.Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -72,6 +76,8 @@ def status_from_error(error: RelayError) -> status_pb2.Status:
     if error.request_id:
         info.metadata["request_id"] = error.request_id
     info.metadata[MAY_HAVE_WORKED] = "true" if error.may_have_worked else "false"
+    if isinstance(error, errors.BudgetExceeded):
+        info.metadata.update(budget_metadata(error))
     details: list[Message] = [info]
     if error.retry_after_s is not None and error.retry_after_s >= 0:
         details.append(error_details_pb2.RetryInfo(retry_delay=_duration(error.retry_after_s)))
@@ -131,6 +137,7 @@ def _with_details(
     retry = _detail(status, error_details_pb2.RetryInfo)
     bad_request = _detail(status, error_details_pb2.BadRequest)
     spent = _detail(status, pb.Finished)
+    of_a_budget = budget_details(info.metadata) if error_type is errors.BudgetExceeded else {}
     return error_type(
         status.message,
         request_id=info.metadata.get("request_id", ""),
@@ -140,6 +147,7 @@ def _with_details(
         else (),
         spent=codec.finished_from_wire(spent) if spent else None,
         may_have_worked=_BOOLS.get(info.metadata.get(MAY_HAVE_WORKED, "")),
+        **of_a_budget,
     )
 
 

@@ -1,5 +1,7 @@
 """Each error has its HTTP status, and is told whole."""
 
+from datetime import UTC, datetime
+
 import orjson
 import pytest
 
@@ -27,6 +29,9 @@ def test_every_error_has_a_status() -> None:
         (errors.ProviderAuth, 502),
         (errors.ProviderRejected, 422),
         (errors.ProviderProtocol, 502),
+        (errors.BudgetExceeded, 402),
+        (errors.PriceUnknown, 402),
+        (errors.LedgerUnavailable, 503),
         (errors.DeadlineExceeded, 504),
         (errors.Cancelled, 499),
         (errors.Overloaded, 503),
@@ -71,3 +76,27 @@ def test_nothing_is_said_of_a_retry_that_nobody_knows() -> None:
 
 def test_who_is_unknown_is_told_how_to_make_himself_known() -> None:
     assert problem_response(Unauthenticated(), "r-1").headers["www-authenticate"] == "Bearer"
+
+
+def test_a_ledger_that_is_away_is_worth_another_try_in_a_second() -> None:
+    response = problem_response(errors.LedgerUnavailable(), "r-1")
+    assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+
+
+def test_a_budget_without_room_tells_its_numbers() -> None:
+    error = errors.BudgetExceeded(
+        scope="caller:alice",
+        limit_nano_usd=5,
+        spent_nano_usd=4,
+        reserved_nano_usd=1,
+        resets_at=datetime(2026, 12, 1, tzinfo=UTC),
+    )
+    response = problem_response(error, "r-1")
+    assert "retry-after" not in response.headers
+    assert orjson.loads(response.body)["budget"] == {
+        "scope": "caller:alice",
+        "limit_nano_usd": 5,
+        "spent_nano_usd": 4,
+        "reserved_nano_usd": 1,
+        "resets_at": "2026-12-01T00:00:00Z",
+    }

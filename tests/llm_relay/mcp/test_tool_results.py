@@ -25,10 +25,25 @@ def test_an_error_says_its_reason_what_happened_what_to_do_and_of_which_call(err
     result = error_result(error_type(request_id="r-1"))
     assert result.is_error
     assert result.structured_content is None
-    assert text_of(result) == (
-        f"{error_type.reason}: {error_type.default_message}. {ADVICE[error_type]} (request_id r-1)"
-    )
-    assert result.meta == {"reason": error_type.reason, "requestId": "r-1"}
+    retry_s = error_type.default_retry_after_s
+    advice = f"Call again after {retry_s:.0f} s." if retry_s else ADVICE[error_type]
+    assert text_of(result) == f"{error_type.reason}: {error_type.default_message}. {advice} (request_id r-1)"
+    assert result.meta is not None
+    assert (result.meta["reason"], result.meta["requestId"]) == (error_type.reason, "r-1")
+
+
+def test_a_budget_without_room_tells_its_numbers() -> None:
+    result = error_result(errors.BudgetExceeded(scope="call", limit_nano_usd=5))
+    assert result.meta == {
+        "reason": "BUDGET_EXCEEDED",
+        "budget": {
+            "scope": "call",
+            "limit_nano_usd": 5,
+            "spent_nano_usd": 0,
+            "reserved_nano_usd": 0,
+            "resets_at": None,
+        },
+    }
 
 
 def test_the_time_to_wait_is_said_in_whole_seconds_and_given_exactly() -> None:

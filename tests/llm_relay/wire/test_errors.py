@@ -1,6 +1,6 @@
 """Errors keep their reason and their details across the wire; what others say is not believed."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import grpc
@@ -26,6 +26,9 @@ THE_CONTRACT = {
     "PROVIDER_AUTH": "FAILED_PRECONDITION",
     "PROVIDER_REJECTED": "INVALID_ARGUMENT",
     "PROVIDER_PROTOCOL": "INTERNAL",
+    "BUDGET_EXCEEDED": "RESOURCE_EXHAUSTED",
+    "PRICE_UNKNOWN": "FAILED_PRECONDITION",
+    "LEDGER_UNAVAILABLE": "UNAVAILABLE",
     "DEADLINE_EXCEEDED": "DEADLINE_EXCEEDED",
     "CANCELLED": "CANCELLED",
     "OVERLOADED": "RESOURCE_EXHAUSTED",
@@ -87,7 +90,49 @@ def test_an_error_without_details_has_none_on_the_other_side(error_type: type[Re
     back = received(error_type())
     assert type(back) is error_type
     assert back.message == error_type.default_message
-    assert (back.request_id, back.retry_after_s, back.violations, back.spent) == ("", None, (), None)
+    assert (back.request_id, back.violations, back.spent) == ("", (), None)
+    assert back.retry_after_s == error_type.default_retry_after_s
+
+
+def test_a_ledger_that_is_away_is_worth_another_try_in_a_second() -> None:
+    status = status_from_error(errors.LedgerUnavailable())
+    assert error_details_pb2.RetryInfo.FromString(status.details[1].value).retry_delay.seconds == 1
+    assert [error for error in ERRORS_BY_REASON.values() if error.default_retry_after_s] == [errors.LedgerUnavailable]
+
+
+@pytest.mark.parametrize("resets_at", [datetime(2026, 12, 1, tzinfo=timezone(timedelta(hours=1))), None])
+def test_a_budget_without_room_tells_its_numbers(resets_at: datetime | None) -> None:
+    sent = errors.BudgetExceeded(
+        scope="tag:team=a", limit_nano_usd=2**62, spent_nano_usd=4_980_000_000, reserved_nano_usd=7, resets_at=resets_at
+    )
+    status = status_from_error(sent)
+    info = error_details_pb2.ErrorInfo.FromString(status.details[0].value)
+    assert len(status.details) == 1, "neither RetryInfo nor Finished"
+    assert info.metadata == {
+        "may_have_worked": "false",
+        "scope": "tag:team=a",
+        "limit_nano_usd": str(2**62),
+        "spent_nano_usd": "4980000000",
+        "reserved_nano_usd": "7",
+        **({"resets_at": "2026-11-30T23:00:00Z"} if resets_at else {}),
+    }
+    back = received(sent)
+    assert isinstance(back, errors.BudgetExceeded)
+    assert {**vars(back), "may_have_worked": False} == {**vars(sent), "may_have_worked": False}
+    assert not back.may_have_worked
+    assert "tag:team=a" in str(back)
+    assert "$4.98 spent and $0.000000007 reserved" in str(back)
+
+
+@pytest.mark.parametrize("number", ["", "many", "1.5"])
+def test_a_budget_of_a_strange_peer_is_told_without_what_cannot_be_read(number: str) -> None:
+    info = error_details_pb2.ErrorInfo(domain="relay.v1", reason="BUDGET_EXCEEDED")
+    info.metadata.update({"scope": "caller:a", "limit_nano_usd": number, "spent_nano_usd": "5", "resets_at": "soon"})
+    status = status_pb2.Status(message="text")
+    status.details.add().Pack(info)
+    error = error_from_status(grpc.StatusCode.RESOURCE_EXHAUSTED, "text", status)
+    assert isinstance(error, errors.BudgetExceeded)
+    assert (error.scope, error.limit_nano_usd, error.spent_nano_usd, error.resets_at) == ("caller:a", 0, 5, None)
 
 
 @every_error

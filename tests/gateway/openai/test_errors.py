@@ -1,0 +1,59 @@
+"""Each error has its status, type and code at /v1, and says whether to try again."""
+
+import orjson
+import pytest
+
+from gateway.openai.errors import openai_error_response
+from llm_relay.errors import ERRORS_BY_REASON, BudgetExceeded, LedgerUnavailable, RelayError
+
+INVALID, SERVER, LIMITED = "invalid_request_error", "server_error", "rate_limit_exceeded"
+THE_CONTRACT = {
+    "INVALID_REQUEST": (400, INVALID, "invalid_value"),
+    "PROVIDER_REJECTED": (400, INVALID, "PROVIDER_REJECTED"),
+    "UNSUPPORTED": (400, INVALID, "UNSUPPORTED"),
+    "UNAUTHENTICATED": (401, INVALID, "invalid_api_key"),
+    "PRICE_UNKNOWN": (402, INVALID, "PRICE_UNKNOWN"),
+    "PERMISSION_DENIED": (403, INVALID, "PERMISSION_DENIED"),
+    "UNKNOWN_MODEL": (404, INVALID, "model_not_found"),
+    "TOO_LARGE": (413, INVALID, "TOO_LARGE"),
+    "BUDGET_EXCEEDED": (429, "insufficient_quota", "insufficient_quota"),
+    "RATE_LIMITED": (429, "rate_limit_error", LIMITED),
+    "PROVIDER_RATE_LIMITED": (429, "rate_limit_error", LIMITED),
+    "OVERLOADED": (503, SERVER, "OVERLOADED"),
+    "DRAINING": (503, SERVER, "DRAINING"),
+    "LEDGER_UNAVAILABLE": (503, SERVER, "LEDGER_UNAVAILABLE"),
+    "SERVER_B_UNAVAILABLE": (503, SERVER, "SERVER_B_UNAVAILABLE"),
+    "PROVIDER_UNAVAILABLE": (503, SERVER, "PROVIDER_UNAVAILABLE"),
+    "PROVIDER_AUTH": (502, SERVER, "PROVIDER_AUTH"),
+    "PROVIDER_PROTOCOL": (502, SERVER, "PROVIDER_PROTOCOL"),
+    "DEADLINE_EXCEEDED": (504, SERVER, "DEADLINE_EXCEEDED"),
+    "CANCELLED": (499, SERVER, "CANCELLED"),
+    "INTERNAL": (500, SERVER, "INTERNAL"),
+}
+RETRIED = {reason for reason, (status, _, code) in THE_CONTRACT.items() if status == 503 or code == LIMITED}
+
+
+def test_every_error_is_in_the_contract() -> None:
+    assert set(THE_CONTRACT) == set(ERRORS_BY_REASON)
+
+
+@pytest.mark.parametrize("error_type", ERRORS_BY_REASON.values(), ids=ERRORS_BY_REASON)
+@pytest.mark.parametrize("worked", [True, False])
+def test_an_error_is_told_as_openai_does(error_type: type[RelayError], worked: bool) -> None:
+    response = openai_error_response(error_type("what happened", may_have_worked=worked), "r-1")
+    error = orjson.loads(response.body)["error"]
+    assert (response.status_code, error["type"], error["code"]) == THE_CONTRACT[error_type.reason]
+    assert (error["message"], error["param"]) == ("what happened", None)
+    expected = "true" if error_type.reason in RETRIED and not worked else "false"
+    assert response.headers["x-should-retry"] == expected
+
+
+def test_a_ledger_that_is_away_is_worth_another_try_in_a_second() -> None:
+    headers = openai_error_response(LedgerUnavailable(), "r-1").headers
+    assert (headers["retry-after"], headers["retry-after-ms"], headers["x-should-retry"]) == ("1", "1000", "true")
+
+
+def test_a_budget_without_room_is_not_worth_another_try() -> None:
+    headers = openai_error_response(BudgetExceeded(scope="caller:alice"), "r-1").headers
+    assert "retry-after" not in headers
+    assert headers["x-should-retry"] == "false"
