@@ -17,3 +17,20 @@ def parse(data: bytes) -> object:
         return json.loads(data.decode())
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+
+
+def arguments_text(arguments: object) -> str:
+    """Returns a call's arguments as text; some servers send the object itself. Nothing, or an empty one, is none."""
+    if isinstance(arguments, str):
+        return arguments
+    return "" if arguments in (None, {}, []) else json.dumps(arguments, ensure_ascii=False, separators=(",", ":"))
+
+
+def is_whole_object(text: str) -> bool:
+    """Tells whether a text is a whole JSON object."""
+    if not text.lstrip().startswith("{"):
+        return False
+    try:
+        return isinstance(parse(text.encode(errors="replace")), dict)
+    except ValueError:
+        return False

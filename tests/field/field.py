@@ -57,6 +57,10 @@ class Field:
         client: httpx2.AsyncClient = self._clients["http"]
         return client
 
+    def client(self, way: str) -> Any:
+        """Returns the client of a way, such as grpc-whole."""
+        return self._clients[way.split("-", maxsplit=1)[0]]
+
     async def play(self, cases: Mapping[str, Case], table: str) -> dict[str, list[Told]]:
         """Plays every case of a table in every way; returns what was told, by the case's name."""
         told = await asyncio.gather(*(self._play(f"{table} {name}", one) for name, one in cases.items()))
@@ -77,7 +81,7 @@ class Field:
         """Makes one call; what its client cannot read is told as the reason."""
         told = Told(way)
         try:
-            told.facts = dict(await WAYS[way](self._clients[way.split("-", maxsplit=1)[0]], prompt))
+            told.facts = dict(await WAYS[way](self.client(way), prompt))
         except Exception as error:  # noqa: BLE001 - shown beside what was expected
             told.facts["reason"] = "".join(traceback.format_exception_only(error)).strip()
         return told

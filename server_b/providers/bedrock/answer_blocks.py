@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from llm_relay.errors import ProviderProtocol
 from server_b.providers.base import Piece, Text
+from server_b.providers.call_ids import CallIds
 from server_b.providers.content_pieces import CallArguments, CallFinished, CallStarted, ReasoningPiece
+from server_b.providers.json_text import arguments_text
 from server_b.providers.surrogates import Surrogates
 
 _Run: TypeAlias = type[Text] | type[ReasoningPiece] | type[CallArguments]
@@ -41,6 +42,7 @@ class AnswerBlocks:
         self._begun = 0
         self._numbers: dict[tuple[object, _Run], int] = {}
         self._calls: dict[object, _Call] = {}
+        self._call_ids = CallIds()
         self._surrogates: dict[_Run, Surrogates] = {Text: Surrogates(), ReasoningPiece: Surrogates()}
         # Texts of one block that follow one another.
         self._texts: list[str] = []
@@ -51,10 +53,8 @@ class AnswerBlocks:
     def begin(self, event: Mapping[str, Any]) -> None:
         """Takes a contentBlockStart: only calls of tools have something in it."""
         match event.get("start"):
-            case {"toolUse": {"toolUseId": str(call_id), "name": str(name)}} if call_id and name:
-                self._begin_call(_index(event), call_id, name)
-            case {"toolUse": _}:
-                raise _malformed()
+            case {"toolUse": call}:
+                self._begin_call(_index(event), call)
             case _:
                 pass
 
@@ -89,10 +89,9 @@ class AnswerBlocks:
         match block:
             case {"text": text}:
                 self._add_text(Text, index, text)
-            case {"toolUse": {"toolUseId": str(call_id), "name": str(name), **rest}} if call_id and name:
-                self._begin_call(index, call_id, name)
-                arguments = json.dumps(rest.get("input", {}), ensure_ascii=False, separators=(",", ":"))
-                self._add_arguments(index, {"input": arguments})
+            case {"toolUse": dict(call)}:
+                self._begin_call(index, call)
+                self._add_arguments(index, {"input": arguments_text(call.get("input")) or "{}"})
                 self._end_call(index)
             case {"toolUse": _}:
                 raise _malformed()
@@ -109,12 +108,15 @@ class AnswerBlocks:
         pieces, self._pieces = self._pieces, []
         return pieces
 
-    def _begin_call(self, index: object, call_id: str, name: str) -> None:
+    def _begin_call(self, index: object, begun: object) -> None:
+        call_id, name = (begun.get("toolUseId"), begun.get("name")) if isinstance(begun, dict) else (None, None)
+        if not (isinstance(call_id, str) and call_id and isinstance(name, str) and name):
+            raise _malformed()
         self._end_call(index)
         self._flush()
         self._calls[index] = call = _Call(self._next())
         cleaned = call.surrogates.cleaned
-        self._pieces.append(CallStarted(call.block, cleaned(call_id), cleaned(name)))
+        self._pieces.append(CallStarted(call.block, self._call_ids.own(cleaned(call_id)), cleaned(name)))
         self.any = self.any_calls = True
 
     def _add_arguments(self, index: object, delta: object) -> None:

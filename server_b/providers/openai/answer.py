@@ -75,11 +75,17 @@ class AnswerReader:
         yield Ending(self._finish_reason(), usage, answer.service_tier)
 
     def _finish_reason(self) -> FinishReason:
-        """Returns why the answer ended; a server may say that it stopped, although it called a tool or refused."""
-        reason = self._answer.finish_reason or FinishReason.OTHER
-        if reason is FinishReason.STOP and self._answer.calls:
-            return FinishReason.TOOL_CALLS
-        return FinishReason.REFUSAL if reason is FinishReason.STOP and self._has_refused else reason
+        """Returns why the answer ended.
+
+        A server may say that it stopped, or nothing but that it has ended, although it called a tool or refused.
+        """
+        reason = self._answer.finish_reason
+        if reason in (None, FinishReason.STOP):
+            if self._answer.calls:
+                return FinishReason.TOOL_CALLS
+            if self._has_refused:
+                return FinishReason.REFUSAL
+        return reason or FinishReason.OTHER
 
     def _said_by(self, take: Callable[..., None], *block: bytes) -> Iterator[Piece]:
         answer, fault = self._answer, None

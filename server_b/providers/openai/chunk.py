@@ -120,7 +120,10 @@ class AnswerSoFar:
             if isinstance(message, dict):
                 self.said.take_message(message)
                 if "tool_calls" in message or "function_call" in message:
-                    self._take_calls(message)
+                    self._take_calls(message, is_whole=place == "message")
+                if parts := self.said.call_parts:
+                    self.said.call_parts = []
+                    self._take_calls({"tool_calls": parts}, is_whole=place == "message")
                 return
             if isinstance(message, str) and place == "text":
                 self.said.take_message({"content": message})
@@ -130,12 +133,12 @@ class AnswerSoFar:
         if not any(place in choice for place in _PLACES) and not _NOTHING_TO_SAY.issuperset(choice):
             raise malformed("a choice has neither a delta nor a message")
 
-    def _take_calls(self, message: Mapping[str, Any]) -> None:
+    def _take_calls(self, message: Mapping[str, Any], *, is_whole: bool) -> None:
         """Takes what a message says of tool calls; what it says otherwise comes before them."""
         for kind, said in ((REASONING, self.said.reasoning), (TEXT, self.said.texts), (REFUSAL, self.said.refusals)):
             if said:
                 self.blocks.of(kind)
-        self.said.calls.extend(self.calls.take(message))
+        self.said.calls.extend(self.calls.take(message, is_whole=is_whole))
 
     def _take_end(self, document: Mapping[str, Any], choice: Mapping[str, Any], reason: object) -> None:
         groq = document.get("x_groq")

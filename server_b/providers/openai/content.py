@@ -9,10 +9,15 @@ from typing import TypeAlias
 from server_b.providers.content_pieces import ContentPiece
 from server_b.providers.openai.errors import malformed
 
-_REASONING_NAMES = ("reasoning_content", "reasoning", "reasoning_text", "thinking", "thought")
+_REASONING_NAMES = (
+    *("reasoning_content", "reasoning", "reasoning_text", "thinking", "thought"),
+    *("reasoning_details", "thinking_blocks"),
+)
 """Where a message shows its reasoning, one at most: some servers show it under two names."""
 _REASONING_TYPES = ("think", "reason", "thought")
 """What the type of a part is called that is reasoning."""
+_CALL_TYPES = ("tool_use", "tool_call", "function_call")
+"""And that of one that is a call of a tool, where a server has such parts."""
 _MAX_DEPTH = 8
 
 
@@ -28,6 +33,8 @@ class Said:
     reasoning: list[str] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
     calls: list[ContentPiece] = field(default_factory=list)
+    call_parts: list[Mapping[str, object]] = field(default_factory=list)
+    """Calls among the parts of a message's content, for the taker of calls."""
 
     def __bool__(self) -> bool:
         """Whether anything was said."""
@@ -76,6 +83,9 @@ class Said:
         kind = part.get("type")
         if isinstance(kind, str) and any(word in kind.lower() for word in _REASONING_TYPES):
             self._take_reasoning(part, depth)
+            return
+        if kind in _CALL_TYPES:
+            self.call_parts.append(part)
             return
         if "refusal" in part and "text" not in part:
             self._take_content(part["refusal"], self.refusals, depth)

@@ -1,35 +1,54 @@
 """The tool calls of an answer, told apart as servers number and name them, well or badly.
 
-A fragment belongs to the call with its id. One with an id that is new begins a call if it names a tool, although its
-index may be another call's: some servers give every call index 0. One without an id belongs to the call with its index,
-or to the last call where it has none.
+A fragment belongs to the call with its id, else to the call with its index, else to the last call. One that names a
+tool may begin another call all the same: see `_is_another`.
 """
 
 from __future__ import annotations
 
-import json
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from server_b.providers.call_ids import CallIds
 from server_b.providers.content_pieces import CallArguments, CallFinished, CallStarted, ContentPiece
+from server_b.providers.json_text import arguments_text, is_whole_object
 from server_b.providers.openai.errors import malformed
 from server_b.providers.surrogates import Surrogates
+
+_ARGUMENTS = ("arguments", "parameters", "input")
+"""Where a function has its arguments: everywhere but in a few servers the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Fragment:
+    """What a delta or a message says of one call."""
+
+    id: str
+    """As the server gave it; empty: it gave none."""
+    index: object
+    """None: the server gave none."""
+    name: str
+    arguments: str
 
 
 @dataclass(slots=True)
 class _Call:
     """A call that is being written."""
 
-    id: str
+    given_id: str
     index: object
     name: str = ""
     block: int = -1
     """Its place in the answer, once it has begun; -1 before its name has come."""
-    early: list[str] = field(default_factory=list)
-    """Arguments that came before the name."""
+    written: list[str] = field(default_factory=list)
+    """Its arguments."""
     signature: bytes = b""
     surrogates: Surrogates = field(default_factory=Surrogates)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its arguments are a whole object, which nothing can continue."""
+        return is_whole_object("".join(self.written))
 
 
 class ToolCalls:
@@ -39,22 +58,26 @@ class ToolCalls:
         """`next_block` gives the place of a block that begins."""
         self._next_block = next_block
         self._calls: list[_Call] = []
+        self._ids = CallIds()
 
     def __bool__(self) -> bool:
         """Whether there was any call."""
-        return bool(self._calls)
+        return any(call.block >= 0 for call in self._calls)
 
-    def take(self, message: Mapping[str, object]) -> Iterator[ContentPiece]:
-        """Yields what a delta or a message says of calls; raises ProviderProtocol."""
+    def take(self, message: Mapping[str, object], *, is_whole: bool = False) -> Iterator[ContentPiece]:
+        """Yields what a delta says of calls, or a whole message, whose calls are in order; raises ProviderProtocol."""
         fragments = message.get("tool_calls") or []
         if isinstance(fragments, dict):
             fragments = [fragments]
         if not isinstance(fragments, list):
             raise malformed("the tool calls of a message are no list")
-        for fragment in fragments:
+        for place, fragment in enumerate(fragments):
+            if fragment is None:
+                continue
             if not isinstance(fragment, dict):
                 raise malformed("a tool call is no object")
-            yield from self._take(fragment)
+            is_unnumbered = is_whole and fragment.get("index") is None
+            yield from self._take({**fragment, "index": place} if is_unnumbered else fragment)
         if isinstance(legacy := message.get("function_call"), dict):
             yield from self._take({"function": legacy, "index": "function_call"})
 
@@ -62,52 +85,85 @@ class ToolCalls:
         """Yields the ends of all calls, when the answer ends. Raises ProviderProtocol for a call without a name."""
         for call in self._calls:
             if call.block < 0:
+                if not call.written:  # an empty fragment says nothing
+                    continue
                 raise malformed("a tool call names no tool")
             if half := call.surrogates.rest():
                 yield CallArguments(call.block, half)
             yield CallFinished(call.block, call.signature)
 
-    def _take(self, fragment: Mapping[str, object]) -> Iterator[ContentPiece]:
-        function = fragment.get("function")
-        function = function if isinstance(function, dict) else fragment
-        name = function.get("name")
-        name = name if isinstance(name, str) else ""
-        call = self._call(fragment.get("id"), fragment.get("index"), names_tool=bool(name))
-        call.signature = _signature(fragment) or call.signature
-        if name and call.block < 0:
-            call.name, call.block = call.surrogates.cleaned(name), self._next_block()
-            yield CallStarted(call.block, call.surrogates.cleaned(call.id), call.name)
-            yield from (CallArguments(call.block, early) for early in call.early)
-        if arguments := call.surrogates.joined(_arguments(function.get("arguments"))):
-            if call.block < 0:
-                call.early.append(arguments)
-            else:
-                yield CallArguments(call.block, arguments)
+    def _take(self, wire: Mapping[str, object]) -> Iterator[ContentPiece]:
+        fragment = _fragment(wire)
+        call = self._call(fragment)
+        call.signature = _signature(wire) or call.signature
+        if fragment.id and fragment.name and call.written and fragment.arguments == "".join(call.written):
+            return  # some servers say the whole call once more at its end
+        arguments = call.surrogates.joined(fragment.arguments)
+        if arguments:
+            call.written.append(arguments)
+        if fragment.name and call.block < 0:
+            call.name, call.block = fragment.name, self._next_block()
+            cleaned = call.surrogates.cleaned
+            yield CallStarted(call.block, self._ids.own(cleaned(call.given_id)), cleaned(call.name))
+            yield from (CallArguments(call.block, early) for early in call.written)
+        elif arguments and call.block >= 0:
+            yield CallArguments(call.block, arguments)
 
-    def _call(self, given_id: object, index: object, *, names_tool: bool) -> _Call:
+    def _call(self, fragment: _Fragment) -> _Call:
         """Finds the call that a fragment belongs to, or begins one."""
-        if isinstance(given_id, str) and given_id:
-            if found := self._last(lambda call: call.id == given_id):
-                return found
-        else:
-            given_id = ""
-        begins = names_tool and (bool(given_id) or index is None)
-        same_index = self._last(lambda call: call.index == index) if index is not None else None
-        if not begins and (found := same_index or (self._calls[-1] if index is None and self._calls else None)):
+        found = self._found(fragment)
+        if found is not None and not (fragment.name and _is_another(fragment, found)):
             return found
-        call = _Call(str(given_id) or f"call_{uuid.uuid4().hex}", index)
+        call = _Call(fragment.id, fragment.index)
         self._calls.append(call)
         return call
 
-    def _last(self, matches: Callable[[_Call], bool]) -> _Call | None:
-        return next((call for call in reversed(self._calls) if matches(call)), None)
+    def _found(self, fragment: _Fragment) -> _Call | None:
+        same_id = [call for call in self._calls if fragment.id and call.given_id == fragment.id]
+        among = same_id or self._calls
+        same_index = [call for call in among if fragment.index is not None and call.index == fragment.index]
+        if same_index:
+            return same_index[-1]
+        if same_id or (among and fragment.index is None):
+            return among[-1]
+        return None
 
 
-def _arguments(arguments: object) -> str:
-    """Returns arguments as text; some servers send the object itself."""
-    if isinstance(arguments, dict | list):
-        return json.dumps(arguments, ensure_ascii=False, separators=(",", ":"))
-    return arguments if isinstance(arguments, str) else ""
+def _is_another(fragment: _Fragment, call: _Call) -> bool:
+    """Tells whether a fragment that names a tool begins another call than the one whose id or index it has.
+
+    Servers number every call 0, give two calls one id, or say the name, and a new id, with each fragment.
+    """
+    if not call.name:
+        return False
+    if fragment.name != call.name:
+        return True
+    if fragment.id and fragment.id == call.given_id:
+        numbered_apart = None not in (fragment.index, call.index) and fragment.index != call.index
+        repeats = fragment.arguments == "".join(call.written)
+        return numbered_apart or (bool(fragment.arguments) and not repeats and call.is_whole)
+    if fragment.id or fragment.index is None:
+        return not call.written or call.is_whole
+    return bool(fragment.arguments.strip()) and call.is_whole
+
+
+def _fragment(wire: Mapping[str, object]) -> _Fragment:
+    function = wire.get("function")
+    function = function if isinstance(function, dict) else wire
+    name, index = function.get("name"), wire.get("index")
+    arguments = next((function[member] for member in _ARGUMENTS if function.get(member) is not None), None)
+    return _Fragment(
+        id=_id(wire.get("id")),
+        index=int(index) if isinstance(index, str) and index.isdecimal() and index.isascii() else index,
+        name=name if isinstance(name, str) else "",
+        arguments=arguments_text(arguments),
+    )
+
+
+def _id(given: object) -> str:
+    if isinstance(given, int) and not isinstance(given, bool):
+        return str(given)
+    return given if isinstance(given, str) else ""
 
 
 def _signature(fragment: Mapping[str, object]) -> bytes:
@@ -115,4 +171,4 @@ def _signature(fragment: Mapping[str, object]) -> bytes:
     extra = fragment.get("extra_content")
     google = extra.get("google") if isinstance(extra, dict) else None
     signature = google.get("thought_signature") if isinstance(google, dict) else None
-    return signature.encode() if isinstance(signature, str) else b""
+    return signature.encode(errors="replace") if isinstance(signature, str) else b""

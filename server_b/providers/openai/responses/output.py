@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
+from server_b.providers.call_ids import CallIds
 from server_b.providers.openai.blocks import Blocks
 from server_b.providers.openai.errors import malformed
 from server_b.providers.openai.responses.output_items import Call, Message, OutputItem, Thought
@@ -26,6 +27,7 @@ class Output:
         self.pieces = Pieces()
         """What was said."""
         self._blocks = Blocks()
+        self._call_ids = CallIds()
         self._items: list[OutputItem] = []
         self._by_place: dict[tuple[ItemClass, object], OutputItem] = {}
         """By id, and by output_index."""
@@ -52,6 +54,10 @@ class Output:
         if delta:
             self._find(kind, event.get("item_id"), event.get("output_index")).add_delta(event, delta)
 
+    def add_whole(self, kind: ItemClass, event: Mapping[str, Any]) -> None:
+        """Takes an event that says once more, whole, what deltas have said, and says it where they have not."""
+        self._find(kind, event.get("item_id"), event.get("output_index")).add_whole(event)
+
     def end_item(self, event: Mapping[str, Any]) -> None:
         """Takes output_item.done."""
         item, kind = _item(event)
@@ -59,25 +65,33 @@ class Output:
             self._find(kind, item.get("id"), event.get("output_index")).end(item)
 
     def take_items(self, items: object) -> None:
-        """Takes the whole output."""
+        """Takes the whole output, for what no event has said. The first message is the first that has begun, and so on.
+
+        Ids and indices do not tell here: a server may give other ones at the end.
+        """
+        known = {kind: [item for item in self._items if type(item) is kind] for kind in _BY_TYPE.values()}
         for index, item in enumerate(items if isinstance(items, list) else ()):
-            self.end_item({"item": item, "output_index": index})
+            fields, kind = _item({"item": item})
+            if kind is not None:
+                begun = known[kind]
+                (begun.pop(0) if begun else self._begin(kind, fields.get("id"), index)).end(fields)
 
     def end(self) -> None:
-        """Ends what has not ended: the calls of an answer that was not finished. Raises ProviderProtocol."""
+        """Ends what has not ended. Raises ProviderProtocol for a call without a name."""
         for item in self._items:
-            if isinstance(item, Call):
-                item.end({})
+            item.end({})
         self.pieces.end_block()
 
     def _find(self, kind: ItemClass, item_id: object, index: object) -> OutputItem:
         """Finds an item, or begins it: a server may leave the beginning out."""
         by_id = self._by_place.get((kind, item_id)) if isinstance(item_id, str) else None
-        found = by_id or (self._by_place.get((kind, index)) if isinstance(index, int) else None)
-        return found or self._begin(kind, item_id, index)
+        by_index = self._by_place.get((kind, index)) if isinstance(index, int) else None
+        if by_id is not None and by_id.is_over and by_index is not by_id:
+            by_id = None  # some servers give every item one id
+        return by_id or by_index or self._begin(kind, item_id, index)
 
     def _begin(self, kind: ItemClass, item_id: object, index: object) -> OutputItem:
-        item = kind(self.pieces, self._blocks)
+        item = kind(self.pieces, self._blocks, self._call_ids)
         self._items.append(item)
         for place in (item_id, index):
             if isinstance(place, str | int):

@@ -5,11 +5,11 @@ Each takes deltas, and at its end the whole item, of which it takes what no delt
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from server_b.providers.base import Text
+from server_b.providers.call_ids import CallIds
 from server_b.providers.content_pieces import (
     CallArguments,
     CallFinished,
@@ -17,6 +17,7 @@ from server_b.providers.content_pieces import (
     ReasoningPiece,
     RefusalPiece,
 )
+from server_b.providers.json_text import arguments_text
 from server_b.providers.openai.blocks import Blocks
 from server_b.providers.openai.errors import malformed
 from server_b.providers.openai.responses.said import Pieces
@@ -27,6 +28,9 @@ Fields = Mapping[str, Any]
 class OutputItem(Protocol):
     """One item."""
 
+    is_over: bool
+    """Whether its end has come."""
+
     def begin(self, item: Fields) -> None:
         """Takes what is known of the item when it begins."""
         ...
@@ -35,75 +39,104 @@ class OutputItem(Protocol):
         """Takes more of it."""
         ...
 
+    def add_whole(self, event: Fields) -> None:
+        """Takes a part of it that is whole, unless deltas have said it."""
+        ...
+
     def end(self, item: Fields) -> None:
-        """Takes the whole item."""
+        """Takes the whole item, or nothing more of it. May be called twice."""
         ...
 
 
 class Message:
     """A message: texts and refusals, each of them a block."""
 
-    def __init__(self, pieces: Pieces, blocks: Blocks) -> None:
+    def __init__(self, pieces: Pieces, blocks: Blocks, _: CallIds) -> None:
+        self.is_over = False
         self._pieces, self._blocks = pieces, blocks
+        self._begun: Fields = {}
         self._places: dict[tuple[type, int], int] = {}
         """The blocks, by kind and index within the message."""
 
     def begin(self, item: Fields) -> None:
-        """Does nothing: a block begins with its text."""
+        """Takes what it has already: a block begins with its text."""
+        self._begun = item
 
     def add_delta(self, event: Fields, delta: str) -> None:
         """Takes more of a text or a refusal."""
         kind = RefusalPiece if "refusal" in event["type"] else Text
-        key = kind, _index(event, "content_index")
-        if key not in self._places:
-            self._places[key] = self._blocks.next()
-        self._pieces.add_delta(kind, self._places[key], delta)
+        self._add(kind, _index(event, "content_index"), delta)
+
+    def add_whole(self, event: Fields) -> None:
+        """Takes a text or a refusal that no delta has said."""
+        kind = RefusalPiece if "refusal" in event["type"] else Text
+        self._add_unsaid(kind, _index(event, "content_index"), event)
 
     def end(self, item: Fields) -> None:
         """Takes the texts and refusals that no delta has said."""
-        for index, part in enumerate(_objects(item.get("content"))):
-            kind = RefusalPiece if part.get("type") == "refusal" else Text
-            text = part.get("refusal") if kind is RefusalPiece else part.get("text")
-            if isinstance(text, str) and text and (kind, index) not in self._places:
-                self._places[kind, index] = self._blocks.next()
-                self._pieces.add_delta(kind, self._places[kind, index], text)
+        self.is_over = True
+        for index, part in enumerate(_objects(item.get("content") or self._begun.get("content"))):
+            self._add_unsaid(RefusalPiece if part.get("type") == "refusal" else Text, index, part)
+
+    def _add_unsaid(self, kind: type[Text | RefusalPiece], index: int, part: Fields) -> None:
+        text = _text(part, "refusal" if kind is RefusalPiece else "text")
+        if text and (kind, index) not in self._places:
+            self._add(kind, index, text)
+
+    def _add(self, kind: type[Text | RefusalPiece], index: int, text: str) -> None:
+        if (kind, index) not in self._places:
+            self._places[kind, index] = self._blocks.next()
+        self._pieces.add_delta(kind, self._places[kind, index], text)
 
 
 class Thought:
     """Reasoning: a summary or the reasoning itself, and what only OpenAI can read of it."""
 
-    def __init__(self, pieces: Pieces, blocks: Blocks) -> None:
+    def __init__(self, pieces: Pieces, blocks: Blocks, _: CallIds) -> None:
+        self.is_over = False
         self._pieces, self._blocks = pieces, blocks
         self._id = ""
         self._block = -1
         """Its place in the answer; -1 before anything of it was shown."""
         self._source = ""
         """Whether the summary is shown or the reasoning itself: one of them, should both come."""
-        self._section = 0
+        self._section = -1
+        """The last section that was shown."""
+        self._has_encrypted = False
+        self._begun: Fields = {}
 
     def begin(self, item: Fields) -> None:
-        """Takes the id."""
-        self._id = _text(item, "id")
+        """Takes the id, and what it has already."""
+        self._begun, self._id = item, _text(item, "id")
 
     def add_delta(self, event: Fields, delta: str) -> None:
         """Takes more of it. Sections are paragraphs."""
-        is_summary = "summary" in event["type"]
-        source = "summary" if is_summary else "content"
-        section = _index(event, "summary_index" if is_summary else "content_index")
-        self._show(source, section, delta)
+        self._show(*_section(event), delta)
+
+    def add_whole(self, event: Fields) -> None:
+        """Takes a section that no delta has said."""
+        source, section = _section(event)
+        if text := _text(event, "text"):
+            self._show_unsaid(source, section, text)
 
     def end(self, item: Fields) -> None:
-        """Takes the encrypted reasoning, and the text if no delta has said it."""
+        """Takes the encrypted reasoning, and the text that no delta has said."""
+        self.is_over = True
         self._id = self._id or _text(item, "id")
-        if not self._source:
-            for source in ("summary", "content"):
-                for section, part in enumerate(_objects(item.get(source))):
-                    if text := _text(part, "text"):
-                        self._show(source, section, text)
-        if encrypted := _text(item, "encrypted_content"):
+        for source in ("summary", "content"):
+            for section, part in enumerate(_objects(item.get(source) or self._begun.get(source))):
+                if text := _text(part, "text"):
+                    self._show_unsaid(source, section, text)
+        encrypted = _text(item, "encrypted_content")
+        if encrypted and not self._has_encrypted:
+            self._has_encrypted = True
             first = self._block < 0
             redacted = encrypted.encode(errors="replace")
             self._pieces.add(ReasoningPiece(self._place(), redacted=redacted, id=self._id if first else ""))
+
+    def _show_unsaid(self, source: str, section: int, text: str) -> None:
+        if section > self._section:
+            self._show(source, section, text)
 
     def _show(self, source: str, section: int, text: str) -> None:
         if source != (self._source or source):
@@ -125,20 +158,23 @@ class Thought:
 class Call:
     """A call of a function."""
 
-    def __init__(self, pieces: Pieces, blocks: Blocks) -> None:
-        self._pieces, self._blocks = pieces, blocks
+    def __init__(self, pieces: Pieces, blocks: Blocks, ids: CallIds) -> None:
+        self.is_over = False
+        self._pieces, self._blocks, self._ids = pieces, blocks, ids
         self._block = -1
         """Its place in the answer; -1 before its name has come."""
         self._early: list[str] = []
         """Arguments that came before the name."""
+        self._announced = ""
+        """Arguments that it had when it began: its own, should no others come."""
         self._has_arguments = False
-        self._is_over = False
 
     def begin(self, item: Fields) -> None:
         """Takes the id and the name."""
+        self._announced = arguments_text(item.get("arguments")) or self._announced
         if self._block < 0 and (name := _text(item, "name")):
             self._block = self._blocks.next()
-            call_id = _text(item, "call_id") or _text(item, "id") or f"call_{uuid.uuid4().hex}"
+            call_id = self._ids.own(_text(item, "call_id") or _text(item, "id"))
             self._pieces.add(CallStarted(self._block, call_id, name))
             for delta in self._early:
                 self._pieces.add_delta(CallArguments, self._block, delta)
@@ -152,17 +188,27 @@ class Call:
         else:
             self._pieces.add_delta(CallArguments, self._block, delta)
 
+    def add_whole(self, event: Fields) -> None:
+        """Takes the arguments, and perhaps the name."""
+        self.begin(event)
+
     def end(self, item: Fields) -> None:
         """Takes the arguments that no delta has said. Raises ProviderProtocol for a call without a name."""
-        if self._is_over:
+        if self.is_over:
             return
         self.begin(item)
         if self._block < 0:
             raise malformed("a call of a function names none")
-        if not self._has_arguments and (arguments := _text(item, "arguments")):
-            self.add_delta(item, arguments)
+        if not self._has_arguments and self._announced:
+            self.add_delta(item, self._announced)
         self._pieces.add(CallFinished(self._block))
-        self._is_over = True
+        self.is_over = True
+
+
+def _section(event: Fields) -> tuple[str, int]:
+    """Returns which section of which text an event is about."""
+    is_summary = "summary" in event["type"]
+    return ("summary", _index(event, "summary_index")) if is_summary else ("content", _index(event, "content_index"))
 
 
 def _objects(value: object) -> Iterator[Fields]:

@@ -20,6 +20,13 @@ _DELTAS: Mapping[str, ItemClass] = {
     "response.reasoning_summary_text.delta": Thought,
     "response.reasoning_text.delta": Thought,
 }
+_WHOLES: Mapping[str, ItemClass] = {
+    "response.output_text.done": Message,
+    "response.refusal.done": Message,
+    "response.function_call_arguments.done": Call,
+    "response.reasoning_summary_text.done": Thought,
+    "response.reasoning_text.done": Thought,
+}
 _BEGINNINGS = frozenset({"response.created", "response.in_progress", "response.queued"})
 _ENDS = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
 _ERRORS = frozenset({"error", "response.error"})
@@ -73,6 +80,8 @@ class ResponseSoFar:
         elif kind == "response.output_item.done":
             self.opened = True
             self.output.end_item(event)
+        elif kind in _WHOLES:
+            self.output.add_whole(_WHOLES[kind], event)
         elif not kind.startswith("response.") and is_failure(event):
             self.fail(event)
 
@@ -87,8 +96,7 @@ class ResponseSoFar:
         if response.get("error") or response.get("status") in ("failed", "cancelled"):
             self.fail({"error": response.get("error") or {"code": response["status"], "type": "server_error"}})
         self._open(response)
-        if not self.output:
-            self.output.take_items(response.get("output"))
+        self.output.take_items(response.get("output"))
         usage = response.get("usage")
         self.counts = usage if isinstance(usage, dict) else None
         self.finish_reason = self._finish_reason(response)

@@ -273,6 +273,12 @@ def test_calls_wait_for_results_whatever_the_model_says_of_its_end() -> None:
     assert _whole(CONTENT, "max_tokens")[-1] == Ending(FinishReason.LENGTH, None)
 
 
+def test_no_two_calls_have_one_id() -> None:
+    pieces = _whole([CONTENT[3], CONTENT[3]])
+    one, other = (piece.id for piece in pieces if isinstance(piece, CallStarted))
+    assert (one, one != other) == ("c1", True)
+
+
 @pytest.mark.parametrize("block", [{"toolUse": {"name": "x"}}, {"toolUse": "x"}, {"text": 7}])
 def test_a_block_of_a_whole_answer_that_makes_no_sense_is_an_error(block: dict[str, Any]) -> None:
     with pytest.raises(ProviderProtocol):

@@ -24,13 +24,14 @@ def read(*deltas: dict[str, Any], finish: str = "tool_calls", whole: bool = Fals
 
 
 def calls(pieces: list[Piece]) -> dict[tuple[int, str, str], str]:
-    """Returns the arguments of each call, by its block, id and name."""
+    """Returns the arguments of each call, by its block, id and name; the relay makes none of them `{}`."""
     starts = {one.index: one for one in pieces if isinstance(one, CallStarted)}
     assert [one.index for one in pieces if isinstance(one, CallFinished)] == [*starts]
     return {
         (index, start.id, start.name): "".join(
             one.arguments for one in pieces if isinstance(one, CallArguments) and one.index == index
         )
+        or "{}"
         for index, start in starts.items()
     }
 
@@ -89,6 +90,76 @@ FORMS = {
         delta(fragment("{}", "b", "c2", index=1)),
     ],
     "arguments as objects": [delta(fragment({"x": 1}, "a", "c1", index=0), fragment({}, "b", "c2", index=1))],
+    "an object that is empty before the arguments": [
+        delta(fragment({}, "a", "c1", index=0)),
+        delta(fragment('{"x"', index=0)),
+        delta(fragment(":1}", index=0)),
+        delta(fragment([], "b", "c2", index=1)),
+    ],
+    "arguments that are null": [
+        delta(fragment(None, "a", "c1", index=0)),
+        {"tool_calls": [{"index": 0, "id": None, "function": {"name": None, "arguments": '{"x":1}'}}]},
+        {"tool_calls": [{"index": 1, "id": "c2", "type": "function", "function": {"name": "b", "arguments": None}}]},
+    ],
+    "an index that is text": [
+        delta(fragment('{"x"', "a", "c1", index="0")),
+        delta(fragment(":1}", index=0)),
+        delta(fragment("{}", "b", "c2", index="1")),
+    ],
+    "an index that is null": [
+        delta(fragment('{"x"', "a", "c1", index=None)),
+        delta(fragment(":1}", index=None)),
+        delta(fragment("{}", "b", "c2", index=None)),
+    ],
+    "the id alone in its fragment": [
+        {"tool_calls": [{"index": 0, "id": "c1"}]},
+        delta(fragment("", "a", index=0)),
+        delta(fragment('{"x":1}', index=0)),
+        {"tool_calls": [{"index": 1, "id": "c2", "function": None}]},
+        delta(fragment("{}", "b", index=1)),
+    ],
+    "the name and another id each time": [
+        delta(fragment('{"x"', "a", "c1", index=0)),
+        delta(fragment(":", "a", "c1b", index=0)),
+        delta(fragment("1}", "a", "c1c", index=0)),
+        delta(fragment("{}", "b", "c2", index=1)),
+    ],
+    "the name each time and no index": [
+        delta(fragment('{"x"', "a", "c1")),
+        delta(fragment(":1}", "a", "c1")),
+        delta(fragment("{", "b", "c2")),
+        delta(fragment("}", "b")),
+    ],
+    "the whole call again at its end": [
+        delta(fragment('{"x"', "a", "c1", index=0)),
+        delta(fragment(":1}", index=0)),
+        delta(fragment('{"x":1}', "a", "c1", index=0), fragment("{}", "b", "c2", index=1)),
+        delta(fragment("{}", "b", "c2", index=1)),
+    ],
+    "the name and nothing more at its end": [
+        delta(fragment('{"x":1}', "a", "c1", index=0)),
+        delta(fragment("", "a", "c1", index=0)),
+        delta(fragment("{}", "b", "c2", index=1)),
+        delta(fragment("", "", "", index=1)),
+    ],
+    "empty fragments, and null": [
+        {"tool_calls": [None, fragment('{"x":1}', "a", "c1", index=0)]},
+        delta(fragment("{}", "b", "c2", index=1), fragment("", index=2)),
+        {"tool_calls": [{}], "function_call": None},
+    ],
+    "the index counts the fragments": [
+        delta(fragment('{"x"', "a", "c1", index=0)),
+        delta(fragment(":1}", id="c1", index=1)),
+        delta(fragment("{}", "b", "c2", index=2)),
+    ],
+    "no function around it": [
+        {"tool_calls": [{"id": "c1", "name": "a", "arguments": {"x": 1}, "index": 0}]},
+        {"tool_calls": [{"id": "c2", "name": "b", "index": 1}]},
+    ],
+    "parameters": [
+        {"tool_calls": [{"id": "c1", "function": {"name": "a", "parameters": {"x": 1}}}]},
+        {"tool_calls": [{"id": "c2", "function": {"name": "b", "parameters": {}}}]},
+    ],
     "one call, not a list": [delta(fragment('{"x":1}', "a", "c1")), {"tool_calls": fragment("{}", "b", "c2")}],
 }
 
@@ -110,6 +181,42 @@ def test_a_call_without_an_id_gets_one_of_its_own() -> None:
     (_, one, _), (_, other, _) = calls(pieces)
     assert one != other
     assert one.startswith("call_")
+
+
+IDS = {
+    "one id for two tools": [fragment('{"x":1}', "a", "c", index=0), fragment("{}", "b", "c", index=1)],
+    "one id and no index": [fragment('{"x":1}', "a", "c"), fragment("{}", "b", "c")],
+    "one id and one tool": [fragment('{"x":1}', "a", "c", index=0), fragment('{"x":2}', "a", "c", index=1)],
+    "one id, one tool and no index": [fragment('{"x":1}', "a", "c"), fragment('{"x":2}', "a", "c")],
+    "an id that is empty, and index 0": [fragment('{"x":1}', "a", index=0), fragment("{}", "b", index=0)],
+    "no id and no index": [fragment('{"x":1}', "a"), fragment("{}", "a")],
+    "no id, index 0, one tool": [fragment('{"x":1}', "a", index=0), fragment('{"x":1}', "a", index=0)],
+    "ids that are numbers": [{**fragment("{}", "a"), "id": 0}, {**fragment("{}", "a"), "id": 1}],
+}
+
+
+@pytest.mark.parametrize("as_deltas", [False, True])
+@pytest.mark.parametrize("case", IDS)
+def test_no_two_calls_have_one_id(case: str, *, as_deltas: bool) -> None:
+    """A result names its call by its id."""
+    deltas = [delta(one) for one in IDS[case]] if as_deltas else [delta(*IDS[case])]
+    (one, other), whole = calls(read(*deltas)), calls(read(delta(*IDS[case]), whole=True))
+    assert one[1] != other[1]
+    assert all((one[1], other[1]))
+    said = [(one.get("function") or {}).get("arguments", "{}") for one in IDS[case]]
+    assert [*calls(read(*deltas)).values()] == said
+    assert [*whole.values()] == said
+
+
+def test_calls_of_a_whole_message_are_as_many_as_it_lists() -> None:
+    twice = fragment("{}", "roll", "roll")
+    assert len(calls(read(delta(twice, twice), whole=True))) == 2
+
+
+def test_fragments_of_one_id_go_to_the_call_with_their_index() -> None:
+    begun = delta(fragment('{"x"', "a", "c", index=0), fragment('{"y"', "a", "c", index=1))
+    pieces = read(begun, delta(fragment(":1}", id="c", index=0)), delta(fragment(":2}", id="c", index=1)))
+    assert [*calls(pieces).values()] == ['{"x":1}', '{"y":2}']
 
 
 def test_the_older_function_call_is_a_call() -> None:

@@ -1,0 +1,128 @@
+"""Answers that are more than text, as callers are told them: over gRPC and HTTP, whole and streamed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+from google.protobuf.json_format import ParseDict
+
+from generated.relay.v1 import relay_pb2 as pb
+from llm_relay.documents.raw_json import raw_members
+from tests.support.sse_client import events_of
+from tests.support.wire import Wire
+
+
+@dataclass(slots=True)
+class Content:
+    """What a caller was told, whichever way."""
+
+    text: str = ""
+    reasoning: str = ""
+    refusal: str = ""
+    calls: list[tuple[str, str, str]] = field(default_factory=list)
+    """Id, name and arguments, to the letter."""
+    finish: str = ""
+
+
+Prompt = Mapping[str, Any]
+
+
+async def grpc_whole(wire: Wire, prompt: Prompt) -> Content:
+    """Calls Process."""
+    answer = pb.ProcessResponse.FromString(await wire.whole("Process", ParseDict(dict(prompt), pb.ProcessRequest())))
+    told = Content(text=answer.text, finish=_finish(answer.finish_reason))
+    for part in answer.parts:
+        _add_part(told, part)
+    return told
+
+
+def _add_part(told: Content, part: pb.Part) -> None:
+    told.reasoning += part.reasoning.text
+    told.refusal += part.refusal
+    if part.HasField("tool_call"):
+        call = part.tool_call
+        told.calls.append((call.id, call.name, call.arguments_json))
+
+
+async def grpc_stream(wire: Wire, prompt: Prompt) -> Content:
+    """Calls StreamProcess; raises AssertionError where a call is not begun, said and ended as the contract says."""
+    told, deltas = Content(), dict[int, str]()
+    async for data in wire.stream(ParseDict(dict(prompt), pb.StreamProcessRequest())):
+        event = pb.StreamProcessResponse.FromString(data)
+        match event.WhichOneof("event"):
+            case "delta":
+                told.text += event.delta.text
+            case "reasoning_delta":
+                told.reasoning += event.reasoning_delta.text
+            case "refusal_delta":
+                told.refusal += event.refusal_delta.text
+            case "tool_call_started":
+                assert event.tool_call_started.index not in deltas
+                deltas[event.tool_call_started.index] = ""
+            case "tool_call_delta":
+                assert event.tool_call_delta.arguments
+                deltas[event.tool_call_delta.index] += event.tool_call_delta.arguments
+            case "tool_call_finished":
+                call = event.tool_call_finished.call
+                assert call.arguments_json == deltas[event.tool_call_finished.index]
+                told.calls.append((call.id, call.name, call.arguments_json))
+            case "finished":
+                told.finish = _finish(event.finished.finish_reason)
+            case _:
+                pass
+    return told
+
+
+def _finish(reason: pb.FinishReason.ValueType) -> str:
+    return pb.FinishReason.Name(reason).removeprefix("FINISH_REASON_").lower()
+
+
+async def http_whole(http: httpx2.AsyncClient, prompt: Prompt) -> Content:
+    """Posts to /process."""
+    response = await http.post("/process", json=prompt)
+    document = response.json()
+    told = Content(text=document["aiResponse"], finish=document["finishReason"])
+    arguments = raw_members(response.text)
+    for part in document.get("parts", []):
+        told.reasoning += part.get("reasoning", {}).get("text", "")
+        told.refusal += part.get("refusal", "")
+        if call := part.get("tool_call"):
+            said = next(arguments)["arguments"].text if "arguments" in call else call["arguments_text"]
+            told.calls.append((call["id"], call["name"], said))
+    return told
+
+
+async def http_stream(http: httpx2.AsyncClient, prompt: Prompt) -> Content:
+    """Posts to /stream."""
+    told, deltas = Content(), dict[int, str]()
+    response = await http.post("/stream", json=prompt)
+    for name, data in events_of(response.text):
+        if data == "[DONE]":
+            break
+        document = json.loads(data)
+        match name:
+            case "":
+                told.text += document["content"]
+            case "reasoning":
+                told.reasoning += document["content"]
+            case "refusal":
+                told.refusal += document["content"]
+            case "tool_call_started":
+                deltas[document["index"]] = ""
+            case "tool_call_delta":
+                deltas[document["index"]] += document["arguments"]
+            case "tool_call_finished":
+                call = document["call"]
+                told.calls.append((call["id"], call["name"], deltas[document["index"]]))
+            case "finish":
+                told.finish = document["finishReason"]
+            case _:
+                raise AssertionError(name)
+    return told
+
+
+WAYS = {"grpc-whole": grpc_whole, "grpc-stream": grpc_stream, "http-whole": http_whole, "http-stream": http_stream}
