@@ -56,6 +56,11 @@ class Connection(ResponseHandler):
         if self.exception() is not None:
             self._end_body()
 
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Reads on after `pause_reading`. aiohttp calls it for each chunk of a body, and polls the parser each time."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
     def _without_head(self, data: bytes) -> bytes:
         """Hands the head on by itself, so that what is wrong behind it cannot take the answer with it."""
         head, end, rest = data.partition(b"\r\n\r\n")
