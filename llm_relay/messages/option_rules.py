@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from llm_relay.errors import Violation
 from llm_relay.messages.json_text import json_object, json_object_fault
@@ -61,7 +61,7 @@ def _faults(options: Options) -> Faults:
         yield from _sampling_faults(options.sampling)
     if options.thinking is not None:
         yield from _thinking_faults(options.thinking)
-    yield "tags", _tags_fault(options)
+    yield "tags", tags_fault(options.tags)
     for provider, text in options.provider_options.items():
         yield from _provider_faults(provider, text)
     yield "service_tier", word_fault(options.service_tier)
@@ -132,10 +132,11 @@ def _thinking_faults(thinking: Thinking) -> Faults:
         yield "thinking.max_tokens", f"must be a whole number from 1 to {MAX_INT32}"
 
 
-def _tags_fault(options: Options) -> str | None:
-    if len(options.tags) > MAX_TAGS:
+def tags_fault(tags: Mapping[str, str]) -> str | None:
+    """Returns what makes `tags` unfit as the tags of a call, or None."""
+    if len(tags) > MAX_TAGS:
         return f"must be {MAX_TAGS} at most"
-    for key, value in options.tags.items():
+    for key, value in tags.items():
         if text_fault(key) or len(key) > MAX_TAG_KEY_CHARS:
             return f"must have keys of 1 to {MAX_TAG_KEY_CHARS} characters, not blank, valid Unicode without NUL"
         if _limited_text_fault(value, MAX_TAG_VALUE_CHARS):

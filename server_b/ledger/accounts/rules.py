@@ -1,0 +1,162 @@
+"""What callers, tokens, budgets, prices and corrections must be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from llm_relay.errors import InvalidRequest, Violation
+from llm_relay.messages.accounts import Adjustment, Budget, CallerAccount, Price, RateLimits
+from llm_relay.messages.numbers import is_whole
+from llm_relay.messages.option_rules import tags_fault
+from llm_relay.messages.text import Faults, text_fault
+from llm_relay.tokens import ANONYMOUS, CALLER_NAME, NAME_RULE
+
+MAX_RATE = 1_000_000_000_000
+MAX_PATTERNS = 100
+MAX_PATTERN_CHARS = 256
+MAX_LABEL_CHARS = 200
+MAX_REASON_CHARS = 500
+MAX_PRICE = 10**15
+"""In nano-USD a million tokens: a dollar a token."""
+MAX_AMOUNT = 10**18
+"""In nano-USD: a billion dollars. Two of them still fit in an int64."""
+MAX_OVERLAP_S = 366 * 86_400.0
+PATTERN_RULE = f"must be PROVIDER/MODEL of at most {MAX_PATTERN_CHARS} characters without spaces, such as openai/gpt-*"
+_TAG_RULE = "must be key=value, such as project=search"
+
+
+def check(faults: Faults) -> None:
+    """Raises InvalidRequest that names each field with a fault."""
+    violations = tuple(Violation(field, fault) for field, fault in faults if fault)
+    if violations:
+        raise InvalidRequest.of(*violations)
+
+
+def caller_faults(caller: CallerAccount) -> Faults:
+    """Yields what is wrong with a caller by itself."""
+    yield "name", name_fault(caller.name)
+    if caller.parent:
+        yield (
+            "parent",
+            name_fault(caller.parent) or ("must be another caller" if caller.parent == caller.name else None),
+        )
+    yield "models", _patterns_fault(caller.models)
+    yield from _rate_faults(caller.rates)
+    yield "tags", tags_fault(caller.tags) or _equals_fault(caller.tags)
+
+
+def name_fault(name: str) -> str | None:
+    """Returns what makes `name` unfit as the name of a caller, or None."""
+    return (
+        None
+        if CALLER_NAME.fullmatch(name)
+        else f"must be a caller's name without what is before the last /: {NAME_RULE}"
+    )
+
+
+def token_faults(caller: str, label: str, expires_at: datetime | None, now: datetime) -> Faults:
+    """Yields what is wrong with a token that is about to be made."""
+    yield "caller", name_fault(caller)
+    if caller == ANONYMOUS:
+        yield "caller", f"must not be {ANONYMOUS}: that is the name of callers without a token"
+    yield "label", text_fault(label, blank_allowed=True) or _length_fault(label, MAX_LABEL_CHARS)
+    if expires_at is not None and expires_at <= now:
+        yield "expires_at", "must be in the future"
+
+
+def overlap_faults(overlap_s: float) -> Faults:
+    """Yields what is wrong with the time for which a token stays valid beside its successor."""
+    if not 0 <= overlap_s <= MAX_OVERLAP_S:
+        yield "overlap_s", f"must be a number from 0 to {MAX_OVERLAP_S:.0f}, in seconds"
+
+
+def budget_faults(budget: Budget) -> Faults:
+    """Yields what is wrong with a budget by itself."""
+    if bool(budget.caller) == bool(budget.tag):
+        yield "caller", "must be set, or tag must be; not both"
+    if budget.caller:
+        yield "caller", name_fault(budget.caller)
+    if budget.tag:
+        yield "tag", tag_fault(budget.tag)
+    yield "time_zone", zone_fault(budget.time_zone)
+    yield "limit_nano_usd", _amount_fault(budget.limit_nano_usd)
+    yield "raised_by_nano_usd", _amount_fault(budget.raised_by_nano_usd)
+    if bool(budget.raised_by_nano_usd) != (budget.raised_until is not None):
+        yield "raised_until", "must be set together with raised_by_nano_usd, and only then"
+
+
+def price_faults(price: Price) -> Faults:
+    """Yields what is wrong with a price."""
+    yield "pattern", _pattern_fault(price.pattern)
+    for field in ("input", "output", "cache_read", "cache_write"):
+        value = getattr(price, field)
+        if value is None and field.startswith("cache"):
+            continue
+        if not is_whole(value, 0, MAX_PRICE):
+            yield field, f"must be a whole number from 0 to {MAX_PRICE}, in nano-USD a million tokens"
+    if price.valid_from and price.valid_until and price.valid_from >= price.valid_until:
+        yield "valid_until", "must be after valid_from"
+
+
+def adjustment_faults(adjustment: Adjustment) -> Faults:
+    """Yields what is wrong with a correction by itself."""
+    yield "call_id", None if adjustment.call_id else "must be the id of a call"
+    if not is_whole(adjustment.nano_usd, -MAX_AMOUNT, MAX_AMOUNT):
+        yield "nano_usd", f"must be a whole number from {-MAX_AMOUNT} to {MAX_AMOUNT}"
+    yield "reason", text_fault(adjustment.reason) or _length_fault(adjustment.reason, MAX_REASON_CHARS)
+
+
+def tag_fault(tag: str) -> str | None:
+    """Returns what makes `tag` unfit as `key=value`, or None."""
+    key, equals, value = tag.partition("=")
+    return tags_fault({key: value}) if equals and key else _TAG_RULE
+
+
+def zone_fault(time_zone: str) -> str | None:
+    """Returns what makes `time_zone` unfit as an IANA zone, or None."""
+    try:
+        ZoneInfo(time_zone)
+    except (OSError, ValueError, LookupError):
+        return "must be an IANA time zone, such as UTC or Europe/Berlin"
+    return None
+
+
+def _rate_faults(rates: RateLimits) -> Faults:
+    for field in ("calls_per_minute", "tokens_per_minute", "concurrent_calls"):
+        value = getattr(rates, field)
+        if value is not None and not is_whole(value, 1, MAX_RATE):
+            yield f"rates.{field}", f"must be a whole number from 1 to {MAX_RATE}, or absent for no limit"
+
+
+def _patterns_fault(patterns: tuple[str, ...]) -> str | None:
+    if len(patterns) > MAX_PATTERNS:
+        return f"must be {MAX_PATTERNS} at most"
+    return next(_faulty(patterns), None)
+
+
+def _faulty(patterns: tuple[str, ...]) -> Iterator[str]:
+    for pattern in patterns:
+        if fault := _pattern_fault(pattern):
+            yield fault
+
+
+def _pattern_fault(pattern: str) -> str | None:
+    if pattern == "*":
+        return None
+    provider, slash, model = pattern.partition("/")
+    is_fit = provider and slash and model and len(pattern) <= MAX_PATTERN_CHARS and pattern.isprintable()
+    return None if is_fit and " " not in pattern else PATTERN_RULE
+
+
+def _equals_fault(tags: Mapping[str, str]) -> str | None:
+    return "must have keys without =" if any("=" in key for key in tags) else None
+
+
+def _amount_fault(amount: int) -> str | None:
+    return None if is_whole(amount, 0, MAX_AMOUNT) else f"must be a whole number from 0 to {MAX_AMOUNT}, in nano-USD"
+
+
+def _length_fault(text: str, most: int) -> str | None:
+    return f"must be {most} characters at most" if len(text) > most else None

@@ -1,0 +1,79 @@
+"""What an alert says, as JSON that Slack takes too."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+import orjson
+
+_NANO: Final = Decimal(10) ** 9
+_PERIODS: Final = {"day": "today", "week": "this week", "month": "this month", "total": "in all"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """A budget reached a share of its limit."""
+
+    id: str
+    """Of the alert: the same in each delivery, so that a receiver can drop a repeated one."""
+    budget_id: str
+    scope: str
+    """`caller:NAME` or `tag:KEY=VALUE`."""
+    period: str
+    time_zone: str
+    threshold_percent: int
+    limit_nano_usd: int
+    """With its raise, when the threshold was reached."""
+    spent_nano_usd: int
+    starts_at: datetime | None
+    """Of the window; None: the period is total."""
+    resets_at: datetime | None
+    is_warning_only: bool
+    at: datetime
+
+    @property
+    def text(self) -> str:
+        """One line for people."""
+        spent, limit = _dollars(self.spent_nano_usd), _dollars(self.limit_nano_usd)
+        when = _PERIODS.get(self.period, self.period)
+        return (
+            f"Budget of {self.scope}: {spent} of {limit} spent {when}, {self.threshold_percent} % or more{self._then}"
+        )
+
+    @property
+    def _then(self) -> str:
+        if self.threshold_percent < 100:
+            return "."
+        if self.is_warning_only:
+            return ". It only warns: calls go on."
+        return ". Calls are refused until the limit is raised" + (" or the period ends." if self.resets_at else ".")
+
+    def body(self) -> bytes:
+        """Writes the JSON: `text` for Slack, and the facts beside it."""
+        return orjson.dumps(
+            {
+                "text": html.escape(self.text, quote=False),  # Slack reads <!channel> and the like
+                "type": "budget.threshold",
+                "id": self.id,
+                "budget_id": self.budget_id,
+                "scope": self.scope,
+                "period": self.period,
+                "time_zone": self.time_zone,
+                "threshold_percent": self.threshold_percent,
+                "limit_nano_usd": self.limit_nano_usd,
+                "spent_nano_usd": self.spent_nano_usd,
+                "is_warning_only": self.is_warning_only,
+                "starts_at": self.starts_at,
+                "resets_at": self.resets_at,
+                "at": self.at,
+            },
+            option=orjson.OPT_UTC_Z,
+        )
+
+
+def _dollars(nano_usd: int) -> str:
+    return f"${Decimal(nano_usd) / _NANO:,.2f}"
