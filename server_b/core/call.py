@@ -36,7 +36,7 @@ class Call:
     """What is known of a call. Its task writes here, its readers follow."""
 
     def __init__(self, key: Key, prompt: Prompt, provider: str, *, protocol: str = "") -> None:
-        """`provider` is the name of who may answer, `protocol` how the caller reached the relay: grpc, http or mcp."""
+        """`provider` is the name of who may answer; `protocol` is grpc, http, openai or mcp, as the caller came."""
         self.key = key
         self.prompt = prompt
         self._prompt_bytes = prompt.size_bytes
@@ -44,6 +44,8 @@ class Call:
         self.provider = provider
         """Who answers; until that is known, everybody who may."""
         self.attempts: list[Attempt] = []
+        self.entry_id = ""
+        """The gate's own name of the call; empty: it has none, or the call did not come that far."""
         self.transcript = Transcript()
         self.priced_as: tuple[str, ...] = ()
         """Other names that a price list may have of the model that answers."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 
 from llm_relay.errors import Cancelled, RelayError
 from llm_relay.messages import FinishReason
@@ -13,7 +13,7 @@ from server_b.core.record import CallRecord, Observer
 from server_b.core.retry import Outcome, Patience, ask
 from server_b.core.settlement import Settlement
 from server_b.core.unforeseen import report
-from server_b.providers.base import Provider
+from server_b.providers.base import Chain, Provider
 
 
 class CallRunner:
@@ -41,11 +41,15 @@ class CallRunner:
         reservation: Reservation | None = None
         outcome: Outcome | None = None
         error: RelayError | None = None
+        may_ask = False
         try:
             call.begin_asking(first_event_s=self._patience.first_token_s)
-            reservation = await self._gate.reserve(call)
             if not call.cancelled_softly:  # while the caller was being told its request_id
-                outcome = await ask(call, self._provider, self._patience)
+                reservation = self._gate.open(call)
+                call.entry_id = reservation.entry_id
+                allowed = await reservation.reserve()
+                may_ask = True
+                outcome = await ask(call, _limited(self._provider, allowed), self._patience)
         except asyncio.CancelledError:
             error = None if call.cancelled_softly else call.stopped or Cancelled()
         except RelayError as failure:
@@ -60,12 +64,15 @@ class CallRunner:
                 attempt.error.__traceback__ = None
         if error is None and outcome is None:
             outcome = Outcome(FinishReason.CANCELLED)
-        await self._settle(call, self._record(call, outcome, error), reservation)
+        is_refused = not may_ask and error is not call.stopped
+        await self._settle(call, self._record(call, outcome, error, is_refused=is_refused), reservation)
 
-    def _record(self, call: Call, outcome: Outcome | None, error: RelayError | None) -> CallRecord:
+    def _record(self, call: Call, outcome: Outcome | None, error: RelayError | None, *, is_refused: bool) -> CallRecord:
         record = self._settlement.record(call, outcome, error)
         if error is not None:
-            error.request_id, error.spent = call.key.request_id, record.finished
+            error.request_id = call.key.request_id
+            if not is_refused:  # by the gate: then there is nothing to tell of what was spent
+                error.spent = record.finished
             error.may_have_worked = any(attempt.may_have_worked for attempt in call.attempts)
         return record
 
@@ -90,3 +97,7 @@ class CallRunner:
                 what(observer)
             except Exception as failure:  # noqa: BLE001 - an observer has no say in a call
                 report(failure)
+
+
+def _limited(provider: Provider, allowed: Set[str] | None) -> Provider:
+    return provider.limited_to(allowed) if allowed is not None and isinstance(provider, Chain) else provider

@@ -26,6 +26,8 @@ class KeptAnswer(NamedTuple):
 
     fingerprint: bytes
     """Of its prompt."""
+    entry_id: str
+    """The gate's own name of it."""
     started: Started
     finished: Finished
     deltas: tuple[OutputDelta, ...]
@@ -33,14 +35,14 @@ class KeptAnswer(NamedTuple):
     def call(self, key: Key, prompt: Prompt) -> Call:
         """Makes the call that a caller who asks again reads; it has ended."""
         call = Call(key, prompt, self.started.provider)
-        call.started, call.finished = self.started, self.finished
+        call.started, call.finished, call.entry_id = self.started, self.finished, self.entry_id
         call.transcript = Transcript(self.deltas)
         return call
 
 
 _PlainKey: TypeAlias = tuple[str, str, str]
-_Entry: TypeAlias = tuple[float, int, bytes, Any]
-"""When it expires, its weight, the fingerprint of its prompt, and the packed answer: see packing."""
+_Entry: TypeAlias = tuple[float, int, bytes, str, Any]
+"""When it expires, its weight, the fingerprint of its prompt, its entry_id, and the packed answer: see packing."""
 
 
 class KeptAnswers:
@@ -74,7 +76,7 @@ class KeptAnswers:
         """Returns the answer that is kept under this key, if any."""
         self._forget_old()
         entry = self._kept.get(_plain(key))
-        return KeptAnswer(entry[2], *unpacked(entry[3])) if entry else None
+        return KeptAnswer(entry[2], entry[3], *unpacked(entry[4])) if entry else None
 
     def keep(self, call: Call) -> None:
         """Keeps the answer of a call that has ended well."""
@@ -85,7 +87,7 @@ class KeptAnswers:
         key = _plain(call.key)
         self._forget(key)
         answer = packed((call.started, call.finished, deltas))
-        self._kept[key] = (self._clock() + self._keep_s, weight, fingerprint(call.prompt), answer)
+        self._kept[key] = (self._clock() + self._keep_s, weight, fingerprint(call.prompt), call.entry_id, answer)
         self.bytes += weight
         self._forget_old()
         self._see_to_the_oldest()

@@ -17,7 +17,7 @@ class CallRecord:
 
     key: Key
     protocol: str
-    """How the caller reached the relay: grpc, http or mcp; empty: from Python."""
+    """How the caller reached the relay: grpc, http, openai or mcp; empty: from Python."""
     provider: str
     """Who answered; of a call that nobody answered, everybody who might have."""
     attempts: tuple[Attempt, ...]

@@ -78,9 +78,8 @@ class Relay:
         self._calls = Calls(self._limits.answer_keep_s, self._now)
         self._timed_out = TimedOutCalls(self._limits.retry_grace_s, self._now)
         self._settlement = Settlement(prices, default_model=provider.default_model)
-        self._runner = CallRunner(
-            provider, self._limits.patience, self._settlement, gate or OpenGate(), observers, self._ended
-        )
+        self._gate = gate or OpenGate()
+        self._runner = CallRunner(provider, self._limits.patience, self._settlement, self._gate, observers, self._ended)
         self._models = ModelList(provider)
         self._health = ProviderHealth(provider.name)
         self._readers = 0
@@ -227,6 +226,8 @@ class Relay:
             outcome=reader.shares,
             duration_s=self._now() - reader.came_at,
         )
+        if call.entry_id:
+            self._gate.note_joined(call.entry_id)
         self._runner.tell(lambda observer: observer.call_shared(record))
 
     def _notice_idle(self) -> None:
@@ -241,8 +242,8 @@ class Relay:
         return await self._models.get()
 
     def status(self) -> Status:
-        """Tells health and the configuration in force."""
-        degraded = self._draining or self._health.error
+        """Tells health and the configuration in force; DEGRADED too while the gate lets no call pass."""
+        degraded = self._draining or self._health.error or not self._gate.is_ready
         return Status(
             server=SERVER_NAME,
             version=self._version,

@@ -47,17 +47,19 @@ class Books(Protocol):
     async def reserve(self, call: NewCall) -> Reserved:
         """Writes a call before the provider is asked, and sets aside its bound in every budget that applies.
 
-        Raises RateLimited, BudgetExceeded or PriceUnknown where the call may not be made; the last two write a row of
-        state refused, 60 a minute for each account at most. Writing the same call again changes nothing.
+        Raises RateLimited, BudgetExceeded or PriceUnknown where the call may not be made, or the call's own `refusal`;
+        all but the first write a row of state refused, 60 a minute for each account at most. Writing the same call
+        again changes nothing. A caller who is cancelled while it waits settles the call afterwards: then the row is
+        written first, or never.
         """
         ...
 
     async def settle(self, end: CallEnd) -> None:
         """Writes what a call took, and charges its budgets that instead of what was set aside.
 
-        A call that was taken for lost gets an adjustment. Settling a settled call changes nothing. Never raises: what
-        cannot be written is kept and tried again, and `is_writable` is False until it is written. Returns when it is
-        written, or after SETTLE_PATIENCE_S.
+        A call that was taken for lost gets an adjustment. Settling a call that is settled, or has no row, changes
+        nothing. Never raises: what cannot be written is kept and tried again, and `is_writable` is False until it is
+        written. Returns when it is written, or after SETTLE_PATIENCE_S.
         """
         ...
 

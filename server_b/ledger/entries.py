@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from llm_relay.errors import RelayError
 from llm_relay.messages.accounts import CallAttempt
 
 
@@ -26,6 +27,8 @@ class NewCall:
     tags: Mapping[str, str] = field(default_factory=dict, hash=False)
     bound_nano_usd: int | None
     """The most that it can cost; None: no price is known."""
+    refusal: RelayError | None = None
+    """Why it may not be made, by its own limits: it is refused with this after the rates, and the refusal written."""
     likely_tokens: int
     """Input and output, for the rate of tokens; settled by the true count."""
     started_at: datetime

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Set
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from llm_relay.errors import ProviderRateLimited, ProviderUnavailable, RelayError
 from llm_relay.messages import FinishReason, Models, Prompt, Usage
@@ -134,6 +134,15 @@ class Provider(Protocol):
 
     async def close(self) -> None:
         """Closes the connections."""
+        ...
+
+
+@runtime_checkable
+class Chain(Protocol):
+    """A provider that is made of several."""
+
+    def limited_to(self, names: Set[str]) -> Provider:
+        """Returns the same chain with those of its providers only that have these names, one or more."""
         ...
 
 

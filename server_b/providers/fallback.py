@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence, Set
 from dataclasses import replace
 
 from llm_relay.errors import ProviderAuth, ProviderProtocol, ProviderUnavailable, RelayError, UnknownModel, Unsupported
@@ -28,12 +28,21 @@ ModelMap = Mapping[tuple[str, str], str]
 class Fallback:
     """Asks its providers in their order, until one begins to answer; then nobody else is asked, also if it fails."""
 
-    def __init__(self, providers: Sequence[Provider], models: ModelMap, *, retry_maybe_worked: bool = False) -> None:
+    def __init__(
+        self,
+        providers: Sequence[Provider],
+        models: ModelMap,
+        *,
+        retry_maybe_worked: bool = False,
+        first: Provider | None = None,
+    ) -> None:
         """`providers`, one or more, are closed with this one; `models` as in MODEL_MAP.
 
+        `first` is the one that is asked for the model that a prompt names; None: the first of `providers`.
         `retry_maybe_worked`: the next is asked also if one may have worked on the request, so that both may bill it.
         """
         self._providers = tuple(providers)
+        self._first = first or self._providers[0]
         self._models = models
         self._retry_maybe_worked = retry_maybe_worked
 
@@ -45,7 +54,12 @@ class Fallback:
     @property
     def default_model(self) -> str:
         """The first provider's."""
-        return self._providers[0].default_model
+        return self._first.default_model
+
+    def limited_to(self, names: Set[str]) -> Fallback:
+        """Returns the same chain with those of its providers only that have these names, one or more."""
+        kept = [provider for provider in self._providers if provider.name in names]
+        return Fallback(kept, self._models, retry_maybe_worked=self._retry_maybe_worked, first=self._first)
 
     @property
     def endpoint(self) -> str:
@@ -119,7 +133,7 @@ class Fallback:
         named = prompt.model if prompt.model and prompt.model.strip() else None
         model = self._models.get((provider.name, named or self.default_model))
         if model is None:
-            model = named if provider is self._providers[0] else None
+            model = named if provider is self._first else None
         return prompt if model == named else replace(prompt, model=model)
 
     def _moves_on(self, error: RelayError, *, worked: bool) -> bool:

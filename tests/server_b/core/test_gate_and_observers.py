@@ -3,16 +3,18 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Set
 from typing import Any
 
 import pytest
 
 from llm_relay.errors import Draining, Overloaded, ProviderAuth, ProviderProtocol, RelayError
-from llm_relay.messages import Accuracy, Usage
+from llm_relay.messages import Accuracy, Prompt, State, Usage
 from server_b.core.call import Call
 from server_b.core.key import Delivery, Key
 from server_b.core.record import CallRecord, SharedRecord
 from server_b.providers.base import Text
+from server_b.providers.fallback import Fallback
 from tests.support.observed import Observed
 from tests.support.relayed import HI, a_few_turns, streamed, whole
 from tests.support.scripted import HELLO, OPENING, PATIENCE_S, USAGE, End, ScriptedProvider, Step
@@ -37,15 +39,28 @@ class Ledger:
         self._refusal = refusal
         self._failure = failure
         self._may_settle = may_settle
+        self.entry_id = "entry-1"
+        self.is_ready = True
+        self.allowed: Set[str] | None = None
+        self.reserving, self.may_reserve = asyncio.Event(), asyncio.Event()
+        self.may_reserve.set()
         self.events: list[str] = []
         self.records: list[CallRecord] = []
 
-    async def reserve(self, call: Call) -> "Ledger":
-        self.events.append(f"reserve {call.key.request_id}")
-        await asyncio.sleep(0)
+    def open(self, call: Call) -> "Ledger":
+        self.opened = call
+        return self
+
+    async def reserve(self) -> Set[str] | None:
+        self.events.append(f"reserve {self.opened.key.request_id}")
+        self.reserving.set()
+        await self.may_reserve.wait()
         if self._refusal is not None:
             raise self._refusal
-        return self
+        return self.allowed
+
+    def note_joined(self, entry_id: str) -> None:
+        self.events.append(f"joined {entry_id}")
 
     async def settle(self, record: CallRecord) -> None:
         self.events.append(f"settle {record.key.request_id}")
@@ -77,8 +92,11 @@ async def test_a_call_that_the_gate_refuses_asks_no_provider(way: Any) -> None:
     with pytest.raises(Overloaded, match="budget") as failed:
         await way(relay)
     assert provider.tries == []
-    assert ledger.records == []
     assert not failed.value.may_have_worked
+    assert failed.value.spent is None
+    assert failed.value.request_id == "id-1"
+    assert [record.outcome for record in ledger.records] == ["OVERLOADED"]
+    assert ledger.records[0].attempts == ()
     assert await relay.wait_idle(PATIENCE_S)
 
 
@@ -105,6 +123,72 @@ async def test_a_caller_who_leaves_is_settled_too() -> None:
     assert await relay.wait_idle(PATIENCE_S)
     assert [record.outcome for record in ledger.records] == ["CANCELLED"]
     assert ledger.records[0].finished.usage.accuracy is Accuracy.ESTIMATED
+
+
+@pytest.mark.parametrize("ending", ["leaves", "cancels", "runs out of time", "shutdown"])
+async def test_who_ends_a_call_while_the_gate_reserves_asks_no_provider_and_releases(ending: str) -> None:
+    ledger = Ledger()
+    ledger.may_reserve.clear()
+    relay = create_relay(provider := ScriptedProvider(), gate=ledger)
+    timeout_s = 0.05 if ending == "runs out of time" else None
+    asking = asyncio.create_task(relay.process(HI, caller="alice", timeout_s=timeout_s))
+    await ledger.reserving.wait()
+    if ending == "leaves":
+        asking.cancel()
+    elif ending == "cancels":
+        assert relay.cancel("id-1", caller="alice")
+    elif ending == "shutdown":
+        await relay.aclose()
+    with contextlib.suppress(RelayError, asyncio.CancelledError):
+        answer = await asking
+        assert (ending, answer.text) == ("cancels", "")
+    assert await relay.wait_idle(PATIENCE_S)
+    assert provider.tries == []
+    assert ledger.events == ["reserve id-1", "settle id-1"]
+    (record,) = ledger.records
+    assert record.attempts == ()
+    assert record.finished.cost.usd == 0
+
+
+async def test_a_request_that_is_given_the_answer_of_another_is_noted_at_its_entry() -> None:
+    ledger = Ledger()
+    relay = create_relay(provider := ScriptedProvider([OPENING, waiting := asyncio.Event(), *HELLO[1:]]), gate=ledger)
+    first = asyncio.create_task(whole(relay))
+    await provider.until_waiting()
+    joined = asyncio.create_task(whole(relay))
+    await a_few_turns()
+    waiting.set()
+    await asyncio.gather(first, joined)
+    await whole(relay)
+    assert ledger.events == ["reserve id-1", "settle id-1", "joined entry-1", "joined entry-1"]
+
+
+async def test_a_relay_whose_gate_is_shut_is_degraded() -> None:
+    ledger = Ledger()
+    relay = create_relay(ScriptedProvider(), gate=ledger)
+    assert relay.status().state is State.HEALTHY
+    ledger.is_ready = False
+    assert relay.status().state is State.DEGRADED
+
+
+async def test_a_chain_asks_only_the_providers_that_the_gate_allows() -> None:
+    first, second = Named("first"), Named("second")
+    ledger = Ledger()
+    ledger.allowed = frozenset({"second"})
+    relay = create_relay(Fallback([first, second], {}), gate=ledger)
+    answer = await relay.process(Prompt(message="Hi", model="of-the-first"), caller="alice")
+    assert (answer.provider, first.tries) == ("second", [])
+    assert second.tries[0].prompt.model is None, "the model's name is the first provider's still"
+    ledger.allowed = None
+    assert (await relay.process(Prompt(message="Hi"), caller="alice")).provider == "first"
+
+
+class Named(ScriptedProvider):
+    """A scripted provider with a name of its own."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
 
 
 async def test_a_settlement_that_fails_does_not_keep_the_caller_waiting(caplog: pytest.LogCaptureFixture) -> None:
