@@ -1,0 +1,162 @@
+"""A Store in an SQLite file.
+
+The connection that writes is used on the event loop: in a thread each statement would wait for the interpreter's lock
+when the program is busy. No fsync runs there, because the file is synchronised by checkpoints, which a thread makes
+(`checkpoints`), and with LEDGER_SYNC=full by COMMIT, which then runs in a thread too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from server_b.ledger.migrating import migrate
+from server_b.ledger.sqlite.checkpoints import Checkpoints
+from server_b.ledger.sqlite.connections import OPENING_TIMEOUT_S, connect, prepare_file
+from server_b.ledger.sqlite.dialect import is_busy, is_of_the_file, unavailable
+from server_b.ledger.sqlite.transaction import SqliteTransaction, run_to_end
+from server_b.ledger.transactions import Transaction, Work
+
+T = TypeVar("T")
+
+LOCK_PATIENCE_S = 2.0
+"""How long a transaction waits for another process that writes."""
+LOCK_POLL_S = (0.001, 0.01)
+READERS = 2
+
+
+class SqliteStore:
+    """A ledger's file, open."""
+
+    def __init__(self, path: Path, *, is_full_sync: bool, now_us: Callable[[], int]) -> None:
+        """Opens the file and brings its schema up to date; blocks. Raises sqlite3.Error, OSError and SchemaTooNew."""
+        self._path = path
+        self._now_us = now_us
+        self._is_full_sync = is_full_sync
+        prepare_file(path)
+        self._writing = connect(path, now_us, is_full_sync=is_full_sync)
+        self._peeking: sqlite3.Connection | None = None
+        try:
+            self._migrate()
+            self._writing.execute("PRAGMA wal_autocheckpoint = 0").fetchall()
+            self._peeking = connect(path, now_us)
+        except BaseException:
+            self._close_connections()
+            raise
+        self._lock = asyncio.Lock()
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="ledger-reader")
+        self._reading: dict[int, sqlite3.Connection] = {}
+        self._checkpoints = Checkpoints(path, now_us)
+
+    @property
+    def location(self) -> str:
+        """The file's absolute path."""
+        return str(self._path)
+
+    async def write(self, work: Work[T]) -> T:
+        """Runs `work` in a transaction that writes, and commits it."""
+        async with self._lock:
+            try:
+                await self._begin()
+                try:
+                    result = await work(SqliteTransaction(self._writing))
+                    await self._commit()
+                finally:
+                    if self._writing.in_transaction:
+                        self._writing.execute("ROLLBACK")
+            except sqlite3.Error as error:
+                raise (unavailable(error, self.location) if is_of_the_file(error) else error) from error
+        self._checkpoints.note_written()
+        return result
+
+    async def peek(self, work: Work[T]) -> T:
+        """Runs `work`, which reads little, on the event loop."""
+        if self._peeking is None:
+            raise unavailable(sqlite3.ProgrammingError("it is closed"), self.location)
+        return self._read(self._peeking, work)
+
+    async def read(self, work: Work[T]) -> T:
+        """Runs `work` in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read_in_thread, work)
+
+    async def aclose(self) -> None:
+        """Closes the connections, after what runs."""
+        async with self._lock:
+            await asyncio.to_thread(self._readers.shutdown)
+            await self._checkpoints.aclose()
+            self._close_connections()
+
+    async def _begin(self) -> None:
+        deadline = asyncio.get_running_loop().time() + LOCK_PATIENCE_S
+        while True:
+            try:
+                self._writing.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if not is_busy(error) or asyncio.get_running_loop().time() > deadline:
+                    raise
+                await asyncio.sleep(random.uniform(*LOCK_POLL_S))  # noqa: S311 - spreads processes, hides nothing
+            else:
+                return
+
+    async def _commit(self) -> None:
+        if self._is_full_sync:
+            # Shielded: the connection must not be used before the thread is done with it.
+            await _to_end(asyncio.ensure_future(asyncio.to_thread(self._writing.execute, "COMMIT")))
+        else:
+            self._writing.execute("COMMIT")
+
+    def _read_in_thread(self, work: Work[T]) -> T:
+        thread = threading.get_ident()
+        try:
+            if thread not in self._reading:
+                self._reading[thread] = connect(self._path, self._now_us)
+        except sqlite3.Error as error:
+            raise unavailable(error, self.location) from error
+        return self._read(self._reading[thread], work)
+
+    def _read(self, connection: sqlite3.Connection, work: Work[T]) -> T:
+        async def run(transaction: Transaction) -> T:
+            return await work(transaction)
+
+        try:
+            connection.execute("BEGIN")
+            try:
+                return run_to_end(run(SqliteTransaction(connection)))
+            finally:
+                connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            raise (unavailable(error, self.location) if is_of_the_file(error) else error) from error
+
+    def _migrate(self) -> None:
+        self._writing.execute(f"PRAGMA busy_timeout = {OPENING_TIMEOUT_S * 1000:.0f}").fetchall()
+        self._writing.execute("BEGIN IMMEDIATE")
+        try:
+            tables = self._writing.execute("SELECT 1 FROM sqlite_master WHERE name = 'ledger'").fetchall()
+            run_to_end(migrate(SqliteTransaction(self._writing), has_tables=bool(tables)))
+            self._writing.execute("COMMIT")
+        finally:
+            if self._writing.in_transaction:
+                self._writing.execute("ROLLBACK")
+        self._writing.execute("PRAGMA busy_timeout = 0").fetchall()
+
+    def _close_connections(self) -> None:
+        for connection in (self._writing, self._peeking, *getattr(self, "_reading", {}).values()):
+            if connection is not None:
+                connection.close()
+        self._peeking = None
+
+
+async def _to_end(future: asyncio.Future[object]) -> None:
+    """Waits for a future to its end, also when the waiting task is cancelled; then the cancellation goes on."""
+    try:
+        await asyncio.shield(future)
+    except asyncio.CancelledError:
+        while not future.done():
+            await asyncio.wait([future])
+        raise

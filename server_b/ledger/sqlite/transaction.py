@@ -1,0 +1,57 @@
+"""A transaction of SQLite. None of its methods really waits, so a whole transaction is one step of the event loop."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
+
+from server_b.ledger.sqlite.dialect import bound, translated
+from server_b.ledger.transactions import Params, Query, Row
+
+T = TypeVar("T")
+_NONE: dict[str, Any] = {}
+
+
+class SqliteTransaction:
+    """Statements on one connection."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """The connection's transactions are begun and ended by its owner."""
+        self._connection = connection
+
+    async def fetch(self, sql: str, params: Params = _NONE) -> list[Row]:
+        """Runs one statement and returns its rows."""
+        return self._run(sql, params).fetchall()
+
+    async def fetch_each(self, queries: Sequence[Query]) -> list[list[Row]]:
+        """Runs several statements and returns the rows of each."""
+        return [self._run(sql, params).fetchall() for sql, params in queries]
+
+    async def execute(self, sql: str, params: Params = _NONE) -> None:
+        """Runs one statement."""
+        self._run(sql, params)
+
+    async def execute_many(self, sql: str, rows: Sequence[Params]) -> None:
+        """Runs one statement for each row."""
+        statement, lists = translated(sql)
+        if rows:
+            self._connection.executemany(statement, [bound(row, lists) for row in rows] if lists else rows)
+
+    async def lock_policy(self, *, to_change: bool) -> None:
+        """Needs no lock."""
+
+    def _run(self, sql: str, params: Params) -> sqlite3.Cursor:
+        statement, lists = translated(sql)
+        return self._connection.execute(statement, bound(params, lists) if lists else params)
+
+
+def run_to_end(work: Coroutine[Any, Any, T]) -> T:
+    """Runs a coroutine that waits for nothing but such a transaction, without an event loop."""
+    try:
+        work.send(None)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    work.close()
+    raise RuntimeError("the work waited for something other than its transaction")
