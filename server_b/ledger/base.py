@@ -5,11 +5,12 @@ Every method but the properties raises LedgerUnavailable where the store cannot 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from llm_relay.messages import Cost
 from llm_relay.messages.accounts import (
     Adjustment,
     AuditEntry,
@@ -20,6 +21,7 @@ from llm_relay.messages.accounts import (
     CallsPage,
     NewToken,
     Price,
+    Repricing,
     TokenInfo,
     UsageGroup,
     UsageQuery,
@@ -133,6 +135,14 @@ class Accounts(Protocol):
 
     async def delete_price(self, price_id: str, *, by: str) -> None:
         """Removes a price."""
+        ...
+
+    async def price_unknown(self, cost: Callable[[CallEntry], Cost], *, query: CallQuery, by: str) -> Repricing:
+        """Gives a cost to calls that have none, settled or lost, and charges their budgets that instead.
+
+        `cost` knows the price of a call, or not; `query` limits the calls by everything but state and page. Calls that
+        were not settled by a count of tokens stay unknown.
+        """
         ...
 
     async def adjust(self, adjustment: Adjustment, *, by: str) -> CallEntry:

@@ -3,14 +3,17 @@
 Money is in nano-USD, as int; None is unknown, never 0. Times are in UTC unless a field says otherwise.
 """
 
+from llm_relay.messages.accounts.activity import Activity
 from llm_relay.messages.accounts.budgets import Budget, Period
 from llm_relay.messages.accounts.callers import CallerAccount, NewToken, RateLimits, TokenInfo
 from llm_relay.messages.accounts.calls import CallAttempt, CallEntry, CallQuery, CallsPage, CallState
 from llm_relay.messages.accounts.changes import Adjustment, AuditEntry
-from llm_relay.messages.accounts.prices import Price
+from llm_relay.messages.accounts.identity import Identity
+from llm_relay.messages.accounts.prices import Price, PriceFound, Repricing
 from llm_relay.messages.accounts.usage import Dimension, UsageGroup, UsageQuery
 
 __all__ = [
+    "Activity",
     "Adjustment",
     "AuditEntry",
     "Budget",
@@ -21,10 +24,13 @@ __all__ = [
     "CallerAccount",
     "CallsPage",
     "Dimension",
+    "Identity",
     "NewToken",
     "Period",
     "Price",
+    "PriceFound",
     "RateLimits",
+    "Repricing",
     "TokenInfo",
     "UsageGroup",
     "UsageQuery",

@@ -24,3 +24,27 @@ class Price:
     """None: always."""
     valid_until: datetime | None = None
     """Exclusive; None: for ever."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceFound:
+    """What a model costs at a provider now, and where that price is from."""
+
+    provider: str
+    model: str
+    price: Price | None
+    """The rates that hold for short prompts; None: no price is known."""
+    source: str = ""
+    """As in `price_source` of calls; empty: no price is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repricing:
+    """What came of pricing calls afterwards whose cost was not known."""
+
+    priced: int
+    """Calls that have a cost now."""
+    nano_usd: int
+    """What they cost together."""
+    unknown: int
+    """Calls whose cost is still not known."""
