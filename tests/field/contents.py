@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -125,4 +125,9 @@ async def http_stream(http: httpx2.AsyncClient, prompt: Prompt) -> Content:
     return told
 
 
-WAYS = {"grpc-whole": grpc_whole, "grpc-stream": grpc_stream, "http-whole": http_whole, "http-stream": http_stream}
+WAYS: dict[str, Callable[[Any, Prompt], Awaitable[Content]]] = {
+    "grpc-whole": grpc_whole,
+    "grpc-stream": grpc_stream,
+    "http-whole": http_whole,
+    "http-stream": http_stream,
+}

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 from tests.standins import eventstream
 from tests.standins.answer import Answer, Event, streamed, to_json, whole
-from tests.standins.bedrock_blocks import block_events
+from tests.standins.bedrock_blocks import block_events, call_blocks, call_events, reasoning_blocks
 from tests.standins.exchange import Received
 from tests.standins.script import Fault, FaultKind, Script, Usage
 from tests.standins.server import StandIn
@@ -138,7 +138,8 @@ def _whole(script: Script, document: object, *, words: int = 0) -> Answer:
 
 
 def _message(script: Script) -> dict[str, object]:
-    content = [*script.blocks, *([{"text": "".join(script.spoken)}] if script.spoken else [])]
+    said = [{"text": "".join(script.spoken)}] if script.spoken else []
+    content = [*script.blocks, *reasoning_blocks(script), *said, *call_blocks(script)]
     stop = {} if _unended(script) else {"stopReason": _stop_reason(script)}
     return {"output": {"message": {"role": "assistant", "content": content}}, **stop, **_metadata(script.usage)}
 
@@ -153,13 +154,17 @@ def _events(script: Script) -> Iterator[Event]:
     """The start, the words, the block's stop; then the message's stop and the metadata, if it ends at all."""
     if script.opening:
         yield Event({"role": "assistant", "p": "abcd"}, name="messageStart")
-    for index, block in enumerate(script.blocks):
+    before = (*script.blocks, *reasoning_blocks(script))
+    for index, block in enumerate(before):
         yield from block_events(index, block)
-    index = len(script.blocks)
+    index = len(before)
     for word in script.spoken:
         yield Event({"contentBlockIndex": index, "delta": {"text": word}, "p": "abcd"}, 1, "contentBlockDelta")
-    if script.spoken or not index:
+    if script.spoken or not (index or script.calls):
         yield Event({"contentBlockIndex": index, "p": "abcd"}, name="contentBlockStop")
+        index += 1
+    for number, call in enumerate(script.calls):
+        yield from call_events(index + number, call)
     if _unended(script):
         return
     yield Event({"stopReason": _stop_reason(script), "p": "abcd"}, name="messageStop")
@@ -180,7 +185,7 @@ def _unended(script: Script) -> bool:
 
 
 def _stop_reason(script: Script) -> str:
-    calls = any("toolUse" in block for block in script.blocks)
+    calls = script.calls or any("toolUse" in block for block in script.blocks)
     return script.finish or ("tool_use" if calls else "end_turn")
 
 

@@ -5,8 +5,37 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tests.standins.answer import Event
+from tests.standins.script import Call, Script
 
 DELTA_CHARS = 7
+SIGNATURE = "EqQBCgIYAhIk+/=="
+"""Of scripted reasoning."""
+Block = Mapping[str, Any]
+
+
+def reasoning_blocks(script: Script) -> list[Block]:
+    """Returns a script's reasoning as blocks, one at most."""
+    said = {"text": script.reasoning, "signature": SIGNATURE}
+    return [{"reasoningContent": {"reasoningText": said}}] if script.reasoning else []
+
+
+def call_blocks(script: Script) -> list[Block]:
+    """Returns a script's calls as blocks."""
+    return [
+        {"toolUse": {"toolUseId": call.id, "name": call.name, "input": json.loads(call.arguments or "{}")}}
+        for call in script.calls
+    ]
+
+
+def call_events(index: int, call: Call) -> Iterator[Event]:
+    """Yields the events of a scripted call; a fragment of its arguments counts as a word."""
+    place = {"contentBlockIndex": index, "p": "ab"}
+    start = {"toolUse": {"toolUseId": call.id, "name": call.name}}
+    yield Event({**place, "start": start}, name="contentBlockStart")
+    yield Event({**place, "delta": {"toolUse": {"input": ""}}}, name="contentBlockDelta")
+    for fragment in call.fragments:
+        yield Event({**place, "delta": {"toolUse": {"input": fragment}}}, 1, "contentBlockDelta")
+    yield Event(place, name="contentBlockStop")
 
 
 def block_events(index: int, block: Mapping[str, Any]) -> Iterator[Event]:

@@ -8,11 +8,11 @@ from tests.standins.exchange import Received
 from tests.standins.openai_errors import error_document, model_refusal, refusal, usual_error, wrong_key
 from tests.standins.openai_responses import (
     error_event,
-    message_item,
     named_sse,
     response_document,
     response_events,
     response_refusal,
+    scripted_items,
 )
 from tests.standins.script import FaultKind, Script, Usage
 from tests.standins.server import StandIn
@@ -31,7 +31,7 @@ class OpenAIStandIn(StandIn):
     """Refuses what OpenAI refuses (see `openai_errors`); all else is answered by the script."""
 
     def __init__(self, script: Script | None = None, *, output: Sequence[Mapping[str, Any]] = ()) -> None:
-        """`output` are the items of its responses; none: one message with the script's words."""
+        """`output` are the items of its responses; none: what the script says."""
         super().__init__(script)
         self.output = output
 
@@ -79,7 +79,7 @@ class OpenAIStandIn(StandIn):
         if (refused := model_refusal(body) or response_refusal(body)) is not None:
             return _refused(*refused)
         script = self.next_script(model)
-        output = self.output or (message_item(*script.spoken),)
+        output = self.output or scripted_items(script)
         if not body.get("stream") or script.fails(FaultKind.STATUS):
             return _whole(script, response_document(script, model, output), words=len(script.spoken))
         error = error_event(usual_error(script.fault)[1] if script.fault else error_document(""))
@@ -102,14 +102,24 @@ def _whole(script: Script, document: object, *, words: int = 0) -> Answer:
 
 
 def _completion(script: Script, model: str) -> dict[str, object]:
-    choice = {
-        "index": 0,
-        "message": {"role": "assistant", "content": "".join(script.spoken), "refusal": None, "annotations": []},
-        "logprobs": None,
-        "finish_reason": _finish_reason(script),
-    }
+    choice = {"index": 0, "message": _message(script), "logprobs": None, "finish_reason": _finish_reason(script)}
     usage = {"usage": _usage(script.usage)} if script.usage else {}
     return {**_heading("chat.completion", script.model or model), "choices": [choice], **usage}
+
+
+def _message(script: Script) -> dict[str, object]:
+    is_text = bool(script.spoken) or not (script.refusal or script.calls)
+    content = "".join(script.spoken) if is_text else None
+    message: dict[str, object] = {"role": "assistant", "content": content, "annotations": []}
+    message["refusal"] = script.refusal or None
+    if script.reasoning:
+        message["reasoning_content"] = script.reasoning  # as compatible servers show it
+    calls = [_call(call.id, call.name, call.arguments) for call in script.calls]
+    return {**message, "tool_calls": calls} if calls else message
+
+
+def _call(call_id: str, name: str, arguments: str, **index: int) -> dict[str, object]:
+    return {**index, "id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
 def _streamed(script: Script, events: tuple[Event, ...]) -> Answer:
@@ -128,8 +138,8 @@ def _events(script: Script, model: str, *, include_usage: bool) -> Iterator[Even
         return Event({**heading, "choices": [choice], **nothing_yet}, words)
 
     yield event({"role": "assistant", "content": "", "refusal": None})
-    for word in script.spoken:
-        yield event({"content": word}, words=1)
+    for delta, words in _deltas(script):
+        yield event(delta, words=words)
     if script.fails(FaultKind.NO_END):
         return
     if not script.fails(FaultKind.DONE_WITHOUT_FINISH):
@@ -140,13 +150,29 @@ def _events(script: Script, model: str, *, include_usage: bool) -> Iterator[Even
         yield DONE
 
 
+def _deltas(script: Script) -> Iterator[tuple[dict[str, object], int]]:
+    """What is said, each delta with how many words it carries."""
+    for text in script.shown_reasoning:
+        yield {"reasoning_content": text}, 0
+    for word in script.spoken:
+        yield {"content": word}, 1
+    for text in script.shown_refusal:
+        yield {"refusal": text}, 0
+    for index, call in enumerate(script.calls):
+        yield {"tool_calls": [_call(call.id, call.name, "", index=index)]}, 0
+        for fragment in call.fragments:
+            yield {"tool_calls": [{"index": index, "function": {"arguments": fragment}}]}, 1
+
+
 def _heading(kind: str, model: str) -> dict[str, object]:
     names = {"id": "chatcmpl-standin", "object": kind, "created": CREATED_S, "model": model}
     return {**names, "service_tier": "default", "system_fingerprint": "fp_standin"}
 
 
 def _finish_reason(script: Script) -> str | None:
-    return None if script.fails(FaultKind.NO_END, FaultKind.DONE_WITHOUT_FINISH) else script.finish or "stop"
+    if script.fails(FaultKind.NO_END, FaultKind.DONE_WITHOUT_FINISH):
+        return None
+    return script.finish or ("tool_calls" if script.calls else "stop")
 
 
 def _usage(usage: Usage) -> dict[str, object]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.standins.answer import Event, to_json
 from tests.standins.openai_errors import INVALID, Refusal, error_document
-from tests.standins.script import FaultKind, Script
+from tests.standins.script import FaultKind, Script, halves
 
 Item = Mapping[str, Any]
 REASONING_MODELS = ("o", "gpt-5", "codex")
@@ -57,6 +57,16 @@ def call_item(name: str, arguments: str, call_id: str = "call_1") -> Item:
     """Makes a call of a function."""
     item = {"id": f"fc_{call_id}", "type": "function_call", "call_id": call_id, "name": name}
     return {**item, "arguments": arguments, "status": "completed"}
+
+
+def scripted_items(script: Script) -> tuple[Item, ...]:
+    """Makes the items of what a script says."""
+    items = [reasoning_item(script.reasoning)] if script.reasoning else []
+    if script.spoken or not (script.refusal or script.calls):
+        items.append(message_item(*script.spoken))
+    if script.refusal:
+        items.append({**message_item(refusal=script.refusal), "id": "msg_2"})
+    return (*items, *(call_item(call.name, call.arguments, call.id) for call in script.calls))
 
 
 def response_document(script: Script, model: str, output: Sequence[Item], status: str = "") -> dict[str, Any]:
@@ -134,13 +144,14 @@ def _deltas(script: Script, item: Item) -> Iterator[tuple[str, int, dict[str, An
             for index, part in enumerate(item["summary"]):
                 place = {"summary_index": index}
                 yield "response.reasoning_summary_part.added", 0, {**place, "part": {**part, "text": ""}}
-                for delta in _halves(part["text"]):
+                for delta in halves(part["text"]):
                     yield "response.reasoning_summary_text.delta", 0, {**place, "delta": delta}
                 yield "response.reasoning_summary_text.done", 0, {**place, "text": part["text"]}
                 yield "response.reasoning_summary_part.done", 0, {**place, "part": part}
         case "function_call":
-            for delta in _halves(item["arguments"]):
-                yield "response.function_call_arguments.delta", 0, {"delta": delta}
+            scripted = [call.fragments for call in script.calls if call.id == item["call_id"]]
+            for delta in scripted[0] if scripted else halves(item["arguments"]):
+                yield "response.function_call_arguments.delta", int(bool(scripted)), {"delta": delta}
             fields = {"arguments": item["arguments"], "name": item["name"]}
             yield "response.function_call_arguments.done", 0, fields
         case _:
@@ -150,23 +161,18 @@ def _deltas(script: Script, item: Item) -> Iterator[tuple[str, int, dict[str, An
 def _part_deltas(script: Script, part: Mapping[str, Any], index: int) -> Iterator[tuple[str, int, dict[str, Any]]]:
     place: dict[str, Any] = {"content_index": index}
     if part["type"] == "refusal":
-        for delta in _halves(part["refusal"]):
+        for delta in halves(part["refusal"]):
             yield "response.refusal.delta", 0, {**place, "delta": delta}
         yield "response.refusal.done", 0, {**place, "refusal": part["refusal"]}
         return
     is_scripted = part["text"] == "".join(script.spoken)
-    for delta in script.spoken if is_scripted else _halves(part["text"]):
+    for delta in script.spoken if is_scripted else halves(part["text"]):
         yield "response.output_text.delta", 1, {**place, "delta": delta, "logprobs": []}
     yield "response.output_text.done", 0, {**place, "text": part["text"], "logprobs": []}
 
 
 def _blank(part: Mapping[str, Any]) -> dict[str, str]:
     return {"refusal": ""} if part["type"] == "refusal" else {"text": ""}
-
-
-def _halves(text: str) -> list[str]:
-    middle = len(text) // 2
-    return [half for half in (text[:middle], text[middle:]) if half]
 
 
 def _usage(script: Script) -> dict[str, Any] | None:

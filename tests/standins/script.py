@@ -53,7 +53,10 @@ class Fault:
 
     kind: FaultKind
     after: int = 0
-    """Words sent before it strikes, 0 to all of them; the stream's opening event is always sent."""
+    """Words sent before it strikes, 0 to all of them; the stream's opening event is always sent.
+
+    A fragment of a call's arguments counts as a word.
+    """
     times: int | None = None
     """How many requests fail before answers are normal; None: every one."""
     status: int | None = None
@@ -80,11 +83,32 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call of a tool."""
+
+    id: str = "call_1"
+    name: str = "get_weather"
+    fragments: tuple[str, ...] = ('{"city": ', '"Ōsaka", ', '"id": 9007199254740993}')
+    """The deltas of its arguments."""
+
+    @property
+    def arguments(self) -> str:
+        """The whole arguments."""
+        return "".join(self.fragments)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
     """One answer: its text, its pace and its fault."""
 
     words: tuple[str, ...] = ("Hello", ", ", "wörld", "!")
     """The text deltas; a whole answer is all of them joined."""
+    reasoning: str = ""
+    """Shown before the text, in two deltas."""
+    refusal: str = ""
+    """OpenAI only: after the text, in two deltas."""
+    calls: tuple[Call, ...] = ()
+    """After the text."""
     blocks: tuple[Mapping[str, Any], ...] = ()
     """Bedrock only: content blocks before the text, as a whole answer of Converse has them."""
     model: str | None = None
@@ -107,8 +131,9 @@ class Script:
         """Raise ValueError for a fault that could never be seen."""
         if self.fault is None:
             return
-        if not 0 <= self.fault.after <= len(self.words):
-            raise ValueError(f"after={self.fault.after} of {len(self.words)} words")
+        deltas = len(self.words) + sum(len(call.fragments) for call in self.calls)
+        if not 0 <= self.fault.after <= deltas:
+            raise ValueError(f"after={self.fault.after} of {deltas} words")
         if self.fault.kind is FaultKind.SPLIT_UTF8 and self.text.isascii():
             raise ValueError("SPLIT_UTF8 needs a multibyte character to split")
 
@@ -116,6 +141,16 @@ class Script:
     def text(self) -> str:
         """The whole text."""
         return "".join(self.words)
+
+    @property
+    def shown_reasoning(self) -> list[str]:
+        """The reasoning, as its deltas."""
+        return halves(self.reasoning)
+
+    @property
+    def shown_refusal(self) -> list[str]:
+        """The refusal, as its deltas."""
+        return halves(self.refusal)
 
     @property
     def spoken(self) -> tuple[str, ...]:
@@ -132,3 +167,9 @@ class Script:
     def fails(self, *kinds: FaultKind) -> bool:
         """Whether its fault is one of these kinds."""
         return self.fault is not None and self.fault.kind in kinds
+
+
+def halves(text: str) -> list[str]:
+    """Splits a text into two, or fewer, that are not empty."""
+    middle = len(text) // 2
+    return [half for half in (text[:middle], text[middle:]) if half]

@@ -2,70 +2,19 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 
 import pytest
 
 from llm_relay import errors
-from llm_relay.messages import Accuracy, FinishReason, Prompt
-from server_b.providers.base import Defaults, Ending, Opening, Piece, Provider, Text
-from server_b.providers.bedrock.provider import BedrockProvider
-from server_b.providers.mock.provider import MockProvider
-from server_b.providers.openai.provider import OpenAIProvider
-from tests.standins.bedrock import BedrockStandIn
+from llm_relay.messages import Accuracy, FinishReason
+from server_b.providers.base import Ending, Opening, Piece, Text, Working
 from tests.standins.exchange import Outcome
-from tests.standins.openai import OpenAIStandIn
-from tests.standins.script import Fault, FaultKind, Script
-from tests.standins.server import StandIn
 from tests.support.gathered import whole_answer
+from tests.support.subjects import SECRET, SUBJECTS, Subject, open_subject, pieces_of
 
 pytestmark = pytest.mark.anyio
 
-SECRET = "canary-271828"
-DEFAULTS = Defaults(temperature=0.7, max_tokens=1000)
-
-
-@dataclass
-class Subject:
-    """A provider, and the means to make it fail."""
-
-    provider: Provider
-    standin: StandIn | None
-
-    def prompt(self, fault: str = "", **script: object) -> Prompt:
-        """Makes a prompt that will be answered with this fault, by the mock's names of them."""
-        if self.standin is None:
-            return Prompt(message=f"say {SECRET}", model=f"mock-model?fault={fault}&after=2" if fault else None)
-        kind = _KINDS[fault](type(self.standin)) if fault else None
-        self.standin.script = Script(fault=kind, **script)  # type: ignore[arg-type]
-        return Prompt(message=f"say {SECRET}")
-
-
-def _status(openai: int, bedrock: str) -> Callable[[type], Fault]:
-    return lambda standin: (
-        Fault(kind=FaultKind.STATUS, status=openai)
-        if standin is OpenAIStandIn
-        else Fault(kind=FaultKind.STATUS, code=bedrock)
-    )
-
-
-def _amid(kind: FaultKind) -> Callable[[type], Fault]:
-    return lambda _: Fault(kind=kind, after=2)
-
-
-_KINDS: dict[str, Callable[[type], Fault]] = {
-    "rate_limit": _status(429, "ThrottlingException"),
-    "server_error": _status(503, "ServiceUnavailableException"),
-    "auth": _status(401, "AccessDeniedException"),
-    "unknown_model": _status(404, "ResourceNotFoundException"),
-    "rejected": _status(400, "ValidationException"),
-    "hang": lambda _: Fault(kind=FaultKind.HANG),
-    "hang_amid": _amid(FaultKind.HANG_AMID),
-    "cut": _amid(FaultKind.CUT),
-    "no_end": _amid(FaultKind.NO_END),
-    "malformed": _amid(FaultKind.MALFORMED),
-}
 ERRORS = {
     "rate_limit": errors.ProviderRateLimited,
     "server_error": errors.ProviderUnavailable,
@@ -75,38 +24,10 @@ ERRORS = {
 }
 
 
-@pytest.fixture(params=["mock", "openai", "bedrock"])
+@pytest.fixture(params=SUBJECTS)
 async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
-    async with contextlib.AsyncExitStack() as stack:
-        if request.param == "mock":
-            yield Subject(MockProvider(delay_s=0, word_delay_s=0, faults_allowed=True), None)
-            return
-        standin = await stack.enter_async_context(OpenAIStandIn() if request.param == "openai" else BedrockStandIn())
-        provider = _openai(standin.url) if request.param == "openai" else _bedrock(standin.url)
-        stack.push_async_callback(provider.close)
-        yield Subject(provider, standin)
-
-
-def _openai(url: str) -> Provider:
-    return OpenAIProvider(api_key=f"sk-{SECRET}", base_url=f"{url}/v1", default_model="gpt-4o", defaults=DEFAULTS)
-
-
-def _bedrock(url: str) -> Provider:
-    return BedrockProvider(
-        access_key_id="AKIDEXAMPLE",
-        secret_access_key=SECRET,
-        session_token="",
-        profile="",
-        region="us-east-1",
-        endpoint_url=url,
-        default_model="sonnet-v2",
-        defaults=DEFAULTS,
-    )
-
-
-async def _stream(subject: Subject, prompt: Prompt) -> list[Piece]:
-    async with contextlib.aclosing(subject.provider.stream(prompt)) as pieces:
-        return [piece async for piece in pieces]
+    async with open_subject(request.param) as opened:
+        yield opened
 
 
 async def test_a_whole_answer_has_its_text_its_end_and_an_exact_count(subject: Subject) -> None:
@@ -120,7 +41,8 @@ async def test_a_whole_answer_has_its_text_its_end_and_an_exact_count(subject: S
 
 
 async def test_a_stream_is_one_opening_then_texts_then_one_ending(subject: Subject) -> None:
-    opening, *texts, ending = await _stream(subject, subject.prompt())
+    pieces = await pieces_of(subject, subject.prompt())
+    opening, *texts, ending = (piece for piece in pieces if not isinstance(piece, Working))
     assert isinstance(opening, Opening)
     assert texts
     assert all(isinstance(text, Text) and text.text and text.count >= 1 for text in texts)
@@ -132,7 +54,7 @@ async def test_a_stream_is_one_opening_then_texts_then_one_ending(subject: Subje
 
 async def test_a_stream_says_what_a_whole_answer_says(subject: Subject) -> None:
     whole = (await whole_answer(subject.provider, subject.prompt())).text
-    texts = [piece.text for piece in await _stream(subject, subject.prompt()) if isinstance(piece, Text)]
+    texts = [piece.text for piece in await pieces_of(subject, subject.prompt()) if isinstance(piece, Text)]
     if subject.standin is not None:  # the mock has its own words for each
         assert "".join(texts) == whole
 
@@ -142,7 +64,7 @@ async def test_a_refusal_has_its_class_and_says_nothing_of_prompt_or_key(subject
     with pytest.raises(ERRORS[fault]) as whole:
         await whole_answer(subject.provider, subject.prompt(fault))
     with pytest.raises(ERRORS[fault]) as streamed:
-        await _stream(subject, subject.prompt(fault))
+        await pieces_of(subject, subject.prompt(fault))
     assert SECRET not in f"{whole.value} {streamed.value}"
 
 
@@ -169,7 +91,7 @@ async def test_cancelling_a_whole_answer_closes_its_connection(subject: Subject)
 
 
 async def test_cancelling_a_silent_stream_closes_its_connection(subject: Subject) -> None:
-    await _cancelled(subject, asyncio.create_task(_stream(subject, subject.prompt("hang"))))
+    await _cancelled(subject, asyncio.create_task(pieces_of(subject, subject.prompt("hang"))))
 
 
 async def _cancelled(subject: Subject, task: asyncio.Task[object]) -> None:
@@ -201,7 +123,7 @@ async def test_the_default_model_is_listed(subject: Subject) -> None:
 
 async def test_nothing_is_open_once_it_is_closed(subject: Subject) -> None:
     await whole_answer(subject.provider, subject.prompt())
-    await _stream(subject, subject.prompt())
+    await pieces_of(subject, subject.prompt())
     await subject.provider.close()
     if subject.standin is not None:
         await subject.standin.all_closed()

@@ -1,0 +1,340 @@
+"""What every provider must do with more than text: tools, images, schemas, reasoning, refusals."""
+
+import asyncio
+import base64
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jsonschema
+import pytest
+
+from llm_relay.errors import ProviderProtocol, Unsupported
+from llm_relay.messages import (
+    CachePoint,
+    FinishReason,
+    Image,
+    Options,
+    Part,
+    Prompt,
+    Reasoning,
+    ResponseFormat,
+    ResponseKind,
+    Role,
+    TextPart,
+    Thinking,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolChoiceMode,
+    ToolResult,
+    Turn,
+)
+from server_b.providers.base import Ending, Opening, Piece, Text, Working
+from server_b.providers.content_pieces import CallArguments, CallFinished, CallStarted, ReasoningPiece, RefusalPiece
+from tests.standins.exchange import Outcome
+from tests.standins.script import Call, Fault, FaultKind, Script
+from tests.support.subjects import SUBJECTS, Subject, open_subject, pieces_of
+
+pytestmark = pytest.mark.anyio
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"city": {"type": "string", "minLength": 1}, "id": {"type": "integer"}},
+    "required": ["city", "id"],
+}
+WEATHER = Tool(name="get_weather", description="Tells the weather", input_schema_json=json.dumps(SCHEMA))
+TIME = Tool(name="get_local_time", input_schema_json='{"type": "object"}')
+ONE, OTHER = Call(), Call(id="call_2", name="get_local_time", fragments=())
+PNG = bytes(range(256))
+THINKS = {"openai-chat": "o3-mini", "openai-responses": "o3-mini", "bedrock": "anthropic.claude-sonnet-4-20250514-v1:0"}
+"""Models that reason."""
+
+
+@pytest.fixture(params=SUBJECTS)
+async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
+    async with open_subject(request.param) as opened:
+        yield opened
+
+
+def asking(subject: Subject, script: Script, message: str = "Hi", *parts: Part, **fields: Any) -> Prompt:
+    """Makes a prompt that the stand-in answers by this script; the mock goes by its own rules."""
+    if subject.standin is not None:
+        subject.standin.script = script
+    options = {name: fields.pop(name) for name in [*fields] if name in Options.__slots__}
+    return Prompt(message=message, parts=parts, options=Options(**options), **fields)
+
+
+@dataclass
+class Said:
+    """What a provider said, its calls put together."""
+
+    text: str
+    calls: list[tuple[str, str, str]]
+    """Id, name, arguments."""
+    reasoning: str
+    signature: bytes
+    refusal: str
+    finish_reason: FinishReason
+    blocks: list[int]
+    """The places of all blocks, as they began."""
+
+
+def said(pieces: list[Piece]) -> Said:
+    """Puts an answer together; raises AssertionError if its pieces are not in the order that the contract gives."""
+    opening, *content, ending = [piece for piece in pieces if not isinstance(piece, Working)]
+    assert isinstance(opening, Opening)
+    assert isinstance(ending, Ending)
+    started: dict[int, CallStarted] = {}
+    arguments: dict[int, str] = {}
+    finished: list[int] = []
+    blocks: dict[int, None] = {}
+    for piece in content:
+        blocks[piece.index] = None  # type: ignore[union-attr]
+        match piece:
+            case CallStarted():
+                assert piece.index not in started
+                started[piece.index], arguments[piece.index] = piece, ""
+            case CallArguments():
+                assert piece.arguments
+                assert piece.index not in finished
+                arguments[piece.index] += piece.arguments
+            case CallFinished():
+                finished.append(piece.index)
+            case _:
+                pass
+    assert sorted(finished) == sorted(started)
+    reasoning = [piece for piece in content if isinstance(piece, ReasoningPiece)]
+    return Said(
+        text="".join(piece.text for piece in content if isinstance(piece, Text)),
+        calls=[(call.id, call.name, arguments[index]) for index, call in started.items()],
+        reasoning="".join(piece.text for piece in reasoning),
+        signature=b"".join(piece.signature or piece.redacted for piece in reasoning),
+        refusal="".join(piece.text for piece in content if isinstance(piece, RefusalPiece)),
+        finish_reason=ending.finish_reason,
+        blocks=[*blocks],
+    )
+
+
+async def asked(subject: Subject, prompt: Prompt) -> Any:
+    """Returns the body with which the stand-in is asked; the mock is asked with none."""
+    await pieces_of(subject, prompt)
+    return subject.standin.requests[-1].body if subject.standin is not None else None
+
+
+async def test_a_tool_is_called(subject: Subject) -> None:
+    prompt = asking(subject, Script(words=("I look. ",), calls=(ONE,)), "The weather?", tools=(WEATHER, TIME))
+    answer = said(await pieces_of(subject, prompt))
+    ((call_id, name, arguments),) = answer.calls
+    assert (bool(call_id), name, answer.finish_reason) == (True, "get_weather", FinishReason.TOOL_CALLS)
+    jsonschema.validate(json.loads(arguments), SCHEMA)
+    assert answer.blocks == list(range(len(answer.blocks)))
+    if subject.standin is not None:
+        assert (call_id, arguments, answer.text) == (ONE.id, ONE.arguments, "I look. ")
+
+
+async def test_two_tools_are_called_at_once(subject: Subject) -> None:
+    script = Script(words=(), calls=(ONE, OTHER))
+    prompt = asking(subject, script, "The weather and the local time", tools=(WEATHER, TIME))
+    answer = said(await pieces_of(subject, prompt))
+    assert [name for _, name, _ in answer.calls] == ["get_weather", "get_local_time"]
+    assert len({call_id for call_id, _, _ in answer.calls}) == 2
+    assert answer.blocks == [0, 1]
+
+
+async def test_the_tools_are_sent_as_they_are(subject: Subject) -> None:
+    body = await asked(subject, asking(subject, Script(), tools=(WEATHER, TIME)))
+    match subject.name:
+        case "openai-chat":
+            tools = [(one["function"]["name"], one["function"]["parameters"]) for one in body["tools"]]
+        case "openai-responses":
+            tools = [(one["name"], one["parameters"]) for one in body["tools"]]
+        case "bedrock":
+            specs = [one["toolSpec"] for one in body["toolConfig"]["tools"]]
+            tools = [(one["name"], one["inputSchema"]["json"]) for one in specs]
+        case _:
+            return
+    assert tools == [("get_weather", SCHEMA), ("get_local_time", {"type": "object"})]
+
+
+NAMED = ToolChoice(name="get_local_time")
+CHOICES: dict[str, tuple[ToolChoice, dict[str, Any]]] = {
+    "required": (
+        ToolChoice(mode=ToolChoiceMode.REQUIRED),
+        {"openai-chat": "required", "openai-responses": "required", "bedrock": {"any": {}}},
+    ),
+    "named": (
+        NAMED,
+        {
+            "openai-chat": {"type": "function", "function": {"name": "get_local_time"}},
+            "openai-responses": {"type": "function", "name": "get_local_time"},
+            "bedrock": {"tool": {"name": "get_local_time"}},
+        },
+    ),
+    "none": (
+        ToolChoice(mode=ToolChoiceMode.NONE),
+        {"openai-chat": "none", "openai-responses": "none", "bedrock": None},
+    ),
+}
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+async def test_a_choice_of_tools_is_obeyed(subject: Subject, choice: str) -> None:
+    wanted, sent = CHOICES[choice]
+    prompt = asking(subject, Script(), "The weather?", tools=(WEATHER, TIME), tool_choice=wanted)
+    if subject.standin is None:
+        called = {"required": ["get_weather"], "named": ["get_local_time"], "none": []}
+        assert [name for _, name, _ in said(await pieces_of(subject, prompt)).calls] == called[choice]
+        return
+    body = await asked(subject, prompt)
+    found = body.get("toolConfig", {}).get("toolChoice") if subject.name == "bedrock" else body["tool_choice"]
+    assert found == sent[subject.name]
+
+
+async def test_a_loop_of_tool_calls_ends_with_the_result_in_the_answer(subject: Subject) -> None:
+    first = asking(subject, Script(words=(), calls=(ONE,)), "The weather?", tools=(WEATHER,))
+    ((call_id, name, arguments),) = said(await pieces_of(subject, first)).calls
+    history = (
+        Turn(role=Role.USER, text="The weather?"),
+        Turn(role=Role.ASSISTANT, parts=(ToolCall(id=call_id, name=name, arguments_json=arguments),)),
+    )
+    result = ToolResult(tool_call_id=call_id, content=(TextPart(text="5 °C and rain"),))
+    second = asking(subject, Script(words=("5 °C and rain",)), "", result, history=history, tools=(WEATHER,))
+    answer = said(await pieces_of(subject, second))
+    assert answer.finish_reason is FinishReason.STOP
+    assert "5 °C and rain" in answer.text
+    if subject.standin is not None:
+        sent = json.dumps(subject.standin.requests[-1].body, ensure_ascii=False)
+        assert call_id in sent
+        assert "5 °C and rain" in sent
+        assert "9007199254740993" in sent
+
+
+async def test_an_image_arrives_byte_for_byte(subject: Subject) -> None:
+    prompt = asking(subject, Script(), "Look", Image(media_type="image/png", data=PNG))
+    body = await asked(subject, prompt)
+    encoded = base64.b64encode(PNG).decode()
+    match subject.name:
+        case "openai-chat":
+            (image,) = (one for one in body["messages"][-1]["content"] if one["type"] == "image_url")
+            assert image["image_url"]["url"] == f"data:image/png;base64,{encoded}"
+        case "openai-responses":
+            (image,) = (one for one in body["input"][-1]["content"] if one["type"] == "input_image")
+            assert image["image_url"] == f"data:image/png;base64,{encoded}"
+        case "bedrock":
+            (image,) = (one for one in body["messages"][-1]["content"] if "image" in one)
+            assert image["image"] == {"format": "png", "source": {"bytes": encoded}}
+        case _:
+            assert "image/png, 256 bytes" in said(await pieces_of(subject, prompt)).text
+
+
+async def test_json_by_a_schema_is_asked_for(subject: Subject) -> None:
+    wanted = ResponseFormat(kind=ResponseKind.JSON_SCHEMA, name="city", schema_json=json.dumps(SCHEMA), strict=True)
+    answered = json.dumps({"city": "Oslo", "id": 1})
+    prompt = asking(subject, Script(words=(answered,)), response_format=wanted)
+    jsonschema.validate(json.loads(said(await pieces_of(subject, prompt)).text), SCHEMA)
+    body = await asked(subject, prompt)
+    match subject.name:
+        case "openai-chat":
+            assert body["response_format"]["json_schema"] == {"name": "city", "schema": SCHEMA, "strict": True}
+        case "openai-responses":
+            found = body["text"]["format"]
+            assert found == {"type": "json_schema", "name": "city", "schema": SCHEMA, "strict": True}
+        case "bedrock":
+            found = body["outputConfig"]["textFormat"]["structure"]["jsonSchema"]
+            assert (found["name"], json.loads(found["schema"])) == ("city", SCHEMA)
+        case _:
+            assert body is None
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
+async def test_reasoning_comes_first_and_goes_back_where_it_can(name: str) -> None:
+    async with open_subject(name, THINKS.get(name, "")) as subject:
+        script = Script(words=("Yes.",), reasoning="I think about it.")
+        answer = said(await pieces_of(subject, asking(subject, script, thinking=Thinking(effort="low"))))
+        assert answer.reasoning
+        assert (answer.blocks, answer.finish_reason) == ([0, 1], FinishReason.STOP)
+        if name in ("openai-chat", "mock"):  # which sign nothing that would have to go back, or read nothing of it
+            return
+        assert answer.signature
+        is_encrypted = name == "openai-responses"
+        reasoning = Reasoning(
+            text=answer.reasoning,
+            provider=subject.provider.name,
+            signature=b"" if is_encrypted else answer.signature,
+            redacted=answer.signature if is_encrypted else b"",
+        )
+        history = (Turn(role=Role.USER, text="Hi"), Turn(role=Role.ASSISTANT, parts=(reasoning, TextPart(text="Yes."))))
+        prompt = asking(subject, Script(), "And?", history=history, thinking=Thinking(effort="low"))
+        assert answer.signature.decode() in json.dumps(await asked(subject, prompt))
+        foreign = replace(reasoning, provider="another")
+        prompt = replace(prompt, history=(history[0], replace(history[1], parts=(foreign, TextPart(text="Yes.")))))
+        assert answer.signature.decode() not in json.dumps(await asked(subject, prompt))
+
+
+async def test_a_refusal_is_told_as_one(subject: Subject) -> None:
+    if subject.standin is None:
+        return  # the mock refuses nothing
+    # Bedrock has no words of a refusal, only its end.
+    said_so = {"words": ("No.",), "finish": "refusal"} if subject.name == "bedrock" else {"words": (), "refusal": "No."}
+    answer = said(await pieces_of(subject, asking(subject, Script(**said_so))))  # type: ignore[arg-type]
+    assert answer.finish_reason is FinishReason.REFUSAL
+    assert answer.text + answer.refusal == "No."
+
+
+BREAKS = (FaultKind.CUT, FaultKind.NO_END, FaultKind.MALFORMED)
+
+
+@pytest.mark.parametrize("kind", BREAKS)
+async def test_a_cut_during_arguments_never_ends_the_call(subject: Subject, kind: FaultKind) -> None:
+    fault = Fault(kind=kind, after=1)
+    prompt = asking(
+        subject,
+        Script(words=(), calls=(ONE,), fault=fault),
+        tools=(WEATHER,),
+        tool_choice=ToolChoice(name=WEATHER.name),
+    )
+    if subject.standin is None:
+        prompt = replace(
+            prompt, model=f"mock-model?fault={'malformed' if kind is FaultKind.MALFORMED else 'cut'}&after=2"
+        )
+    pieces: list[Piece] = []
+    with contextlib.suppress(ProviderProtocol):
+        async for piece in subject.provider.stream(prompt):
+            pieces.append(piece)  # noqa: PERF401 - what came before the error counts
+    assert any(isinstance(piece, CallStarted) for piece in pieces)
+    assert not any(isinstance(piece, Ending) for piece in pieces)
+    if kind is not FaultKind.NO_END:  # all of the call has come by then
+        assert not any(isinstance(piece, CallFinished) for piece in pieces)
+
+
+async def test_leaving_during_arguments_closes_the_connection(subject: Subject) -> None:
+    script = Script(words=(), calls=(ONE,), fault=Fault(kind=FaultKind.HANG_AMID, after=1))
+    prompt = asking(subject, script, tools=(WEATHER,), tool_choice=ToolChoice(name=WEATHER.name))
+    if subject.standin is None:
+        prompt = replace(prompt, model="mock-model?fault=hang_amid&after=2")
+    stream = subject.provider.stream(prompt)
+    async with asyncio.timeout(60):
+        while not isinstance(await anext(stream), CallArguments):
+            pass
+    await stream.aclose()
+    if subject.standin is not None:
+        assert await subject.standin.requests[-1].ended() is Outcome.DISCONNECTED
+
+
+async def test_what_is_not_supported_names_field_and_provider_and_nothing_is_sent(subject: Subject) -> None:
+    if subject.standin is None:
+        return
+    faults = {
+        "openai-chat": ({"parts": (CachePoint(),)}, "parts[0].cache_point"),
+        "openai-responses": ({"options": Options(thinking=Thinking(max_tokens=2000))}, "options.thinking.max_tokens"),
+        "bedrock": ({"parts": (Image(url="https://example.com/a.png"),)}, "parts[0].image.url"),
+    }
+    fields, field = faults[subject.name]
+    sent = len(subject.standin.requests)
+    with pytest.raises(Unsupported) as refused:
+        subject.provider.refuse_unsupported(Prompt(message="Hi", **fields))  # type: ignore[arg-type]
+    assert refused.value.message.startswith(f"{field}: not supported by {subject.provider.name}")
+    assert len(subject.standin.requests) == sent
