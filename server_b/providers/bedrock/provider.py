@@ -154,10 +154,9 @@ class BedrockProvider:
                     yield piece
                 return
             reader = StreamReader(model)
-            async with contextlib.aclosing(_blocks(response, reader)) as blocks:
-                async for block in blocks:
-                    for piece in reader.read(block):
-                        yield piece
+            while block := await _next_block(response, reader):
+                for piece in reader.read(block):
+                    yield piece
             await response.drain()
         if reader.ending is not None:
             yield reader.ending
@@ -179,17 +178,16 @@ def _is_json(response: Response) -> bool:
     return response.headers.get("content-type", "").lower().startswith("application/json")
 
 
-async def _blocks(response: Response, reader: StreamReader) -> AsyncGenerator[bytes, None]:
-    """Yields the body until the reader has all of the answer. An answer that has ended needs no more to be whole."""
-    async with contextlib.aclosing(response.chunks()) as chunks:
-        while not reader.complete:
-            try:
-                async with asyncio.timeout(USAGE_TIMEOUT_S if reader.stopped else None):
-                    block = await anext(chunks, b"")
-            except (TimeoutError, ProviderProtocol):
-                if not reader.stopped:
-                    raise
-                return
-            if not block:
-                return
-            yield block
+async def _next_block(response: Response, reader: StreamReader) -> bytes:
+    """Returns more of the body; nothing at its end, or once the reader has all of the answer.
+
+    An answer that has ended needs no more to be whole.
+    """
+    if reader.complete:
+        return b""
+    if not reader.stopped:
+        return await response.next_chunk()
+    with contextlib.suppress(TimeoutError, ProviderProtocol):
+        async with asyncio.timeout(USAGE_TIMEOUT_S):
+            return await response.next_chunk()
+    return b""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Mapping
+import math
+from collections.abc import Mapping
 
 import aiohttp
 from yarl import URL
@@ -27,26 +28,26 @@ class Response:
         """Names in any case; of a name that comes twice the first."""
         self._response = response
         self._server = server
+        self._bytes_left: float = MAX_DECODED_BYTES if "Content-Encoding" in response.headers else math.inf
 
-    async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """Yields the body as it comes; raises ProviderProtocol if it is cut short, malformed or unpacks to too much."""
-        content = self._response.content
-        left = MAX_DECODED_BYTES if "Content-Encoding" in self.headers else None
-        while True:
-            try:
-                chunk = await content.readany()
-            except FAILURES as error:
-                raise body_failure(error, self._server) from error
-            if not chunk:
-                return
-            if left is not None and (left := left - len(chunk)) < 0:
-                raise ProviderProtocol("the provider's answer is too large")
-            yield chunk
+    async def next_chunk(self) -> bytes:
+        """Returns what has come of the body since the last chunk, or waits for more; nothing at the body's end.
+
+        Raises ProviderProtocol if the body is cut short, malformed or unpacks to too much.
+        """
+        try:
+            chunk = await self._response.content.readany()
+        except FAILURES as error:
+            raise body_failure(error, self._server) from error
+        self._bytes_left -= len(chunk)
+        if self._bytes_left < 0:
+            raise ProviderProtocol("the provider's answer is too large")
+        return chunk
 
     async def read(self, limit: int) -> bytes:
         """Returns the whole body; raises ProviderProtocol for one that is cut short or larger than `limit` bytes."""
         body = bytearray()
-        async for chunk in self.chunks():
+        while chunk := await self.next_chunk():
             body += chunk
             if len(body) > limit:
                 raise ProviderProtocol("the provider's answer is too large")
@@ -58,7 +59,7 @@ class Response:
             return
         with contextlib.suppress(TimeoutError, ProviderProtocol):
             async with asyncio.timeout(DRAIN_S):
-                async for _ in self.chunks():
+                while await self.next_chunk():
                     pass
 
     def close(self) -> None:

@@ -97,7 +97,7 @@ class BodyReader:
             return
         take = self._answer.take
         for name, data in events:
-            if not name or name.startswith(_USUAL_NAMES):
+            if data != END_MARK and (not name or name.startswith(_USUAL_NAMES)):
                 try:
                     document = orjson.loads(data)
                 except orjson.JSONDecodeError:

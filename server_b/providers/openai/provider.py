@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from dataclasses import dataclass
 
 import orjson
@@ -12,6 +12,7 @@ import orjson
 from llm_relay.errors import ProviderRejected, RelayError
 from llm_relay.messages import Models, Prompt
 from server_b.providers.base import Defaults, Opening, Piece, WholeAnswer
+from server_b.providers.http.response import Response
 from server_b.providers.openai.client import VENDOR_URL, OpenAIClient
 from server_b.providers.openai.errors import error_of, field_error
 from server_b.providers.openai.failure import Failed, Failure
@@ -35,11 +36,15 @@ _NO_SCOPE = ("missing scopes", "insufficient permissions")
 class _Known:
     """What is known of the model while one prompt is asked."""
 
+    model: str
+    """The name under which it is remembered."""
     refused: Refused
     lasting: Refused
     """Of that, what the model refuses beside other prompts too."""
     failure_of_chat: Failure | None = None
     """Why chat completions do not answer the prompt."""
+    answers: bool = False
+    """Whether it has begun to answer: then nothing is asked again."""
 
     def add(self, change: Change, failure: Failure) -> None:
         """Adds what a failure has shown."""
@@ -103,8 +108,8 @@ class OpenAIProvider:
         What the model refuses of the request, and the caller did not ask for, is left out and asked again.
         """
         del whole  # asked for as a stream all the same
-        model, refusing = self._model(prompt), self._refusing(prompt)
-        known = _Known(refused=(refusals := self._refusals.of(refusing)), lasting=refusals)
+        model, asked = self._model(prompt), self._refusing(prompt)
+        known = _Known(model=asked, refused=(refusals := self._refusals.of(asked)), lasting=refusals)
         while True:
             interface = self._choice.of(prompt, known.refused)
             if known.failure_of_chat is not None:
@@ -113,22 +118,29 @@ class OpenAIProvider:
                 yield WholeAnswer()
             body = interface.body(prompt, model, self._defaults, known.refused, is_vendor=self._is_vendor)
             reader = interface.reader(model)
-            opened = False
             try:
-                async with contextlib.aclosing(self._answer(interface.path, body, reader)) as pieces:
-                    async for piece in pieces:
-                        if isinstance(piece, Opening):
-                            opened = True
-                            whole_only = {"stream"} if reader.is_whole else set()
-                            self._refusals.remember(refusing, known.lasting | whole_only)
+                with contextlib.closing(await self._client.ask(interface.path, orjson.dumps(body))) as response:
+                    while chunk := await _next_chunk(response, reader):
+                        for piece in self._noting(reader.read(chunk), reader, known):
+                            yield piece
+                    for piece in self._noting(reader.end(), reader, known):
                         yield piece
             except Failed as failed:
-                change = None if opened else self._change(failed.failure, interface, body, prompt)
+                change = None if known.answers else self._change(failed.failure, interface, body, prompt)
                 if change is None or change.names <= known.refused:
-                    raise _error(failed.failure if opened else known.cause(failed.failure), prompt) from failed
+                    raise _error(failed.failure if known.answers else known.cause(failed.failure), prompt) from failed
                 known.add(change, failed.failure)
             else:
                 return
+
+    def _noting(self, pieces: Iterable[Piece], reader: Reader, known: _Known) -> Iterator[Piece]:
+        """Passes pieces on; once the model answers, what was found out about it is remembered."""
+        for piece in pieces:
+            if isinstance(piece, Opening):
+                known.answers = True
+                whole_only = {"stream"} if reader.is_whole else set()
+                self._refusals.remember(known.model, known.lasting | whole_only)
+            yield piece
 
     def _refusing(self, prompt: Prompt) -> str:
         """Returns under which name refusals are kept: a model may refuse beside tools what it takes without them."""
@@ -142,19 +154,6 @@ class OpenAIProvider:
         if self._choice.api is Api.AUTO and interface is CHAT and (change := change_of_interface(failure)):
             return change
         return change_for(failure, body, prompt, self._defaults)
-
-    async def _answer(self, path: str, body: dict[str, object], reader: Reader) -> AsyncGenerator[Piece, None]:
-        """Sends one request and yields its answer; raises Failed, or a RelayError."""
-        with contextlib.closing(await self._client.ask(path, orjson.dumps(body))) as response:
-            chunks = response.chunks()
-            while (chunk := await _next(chunks, END_WAIT_S if reader.has_finish_reason else None)) is not None:
-                for piece in reader.read(chunk):
-                    yield piece
-                if reader.ended:
-                    await response.drain()
-                    break
-            for piece in reader.end():
-                yield piece
 
     async def list_models(self) -> Models:
         """Lists the server's models, and the default one; raises a RelayError."""
@@ -174,14 +173,17 @@ class OpenAIProvider:
         await self._client.close()
 
 
-async def _next(chunks: AsyncGenerator[bytes, None], within_s: float | None) -> bytes | None:
-    """Returns the next part of a body; None at its end, or when it does not come in time."""
-    if within_s is None:
-        return await anext(chunks, None)
+async def _next_chunk(response: Response, reader: Reader) -> bytes:
+    """Returns more of the body; nothing at its end, after the end mark, or where the end mark does not come in time."""
+    if reader.ended:
+        await response.drain()
+        return b""
+    if not reader.has_finish_reason:
+        return await response.next_chunk()
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(within_s):
-            return await anext(chunks, None)
-    return None
+        async with asyncio.timeout(END_WAIT_S):
+            return await response.next_chunk()
+    return b""
 
 
 def _lacks_scope(failure: Failure) -> bool:

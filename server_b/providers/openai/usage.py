@@ -127,9 +127,12 @@ def _completed(
 
 def _first(counts: Mapping[str, object], details: tuple[str, ...], names: tuple[str, ...]) -> int | None:
     """Returns the first count that has one of these names, in the details or beside them."""
-    places = [counts.get(detail) for detail in details] + [counts]
-    found = (_count(place, name) for place in places if isinstance(place, dict) for name in names)
-    return next((count for count in found if count is not None), None)
+    for place in (*map(counts.get, details), counts):
+        if isinstance(place, dict):
+            for name in names:
+                if name in place and (count := _count(place, name)) is not None:
+                    return count
+    return None
 
 
 def _count(counts: Mapping[str, object], name: str) -> int | None:
