@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
 
@@ -15,7 +15,7 @@ from gateway.disconnect_watcher import while_client_stays
 from gateway.request_ids import call_id, use_call_id
 from gateway.request_parsing import BodyLimits, read_prompt
 from gateway.streaming import Pings
-from llm_relay.client.relay_client import RelayClient
+from llm_relay.client.relay_client import OnIgnored, RelayClient
 from llm_relay.client_retry import ClientRetry
 from llm_relay.messages import Answer, Event, Prompt
 from llm_relay.tokens import ANONYMOUS
@@ -45,18 +45,25 @@ class Call:
     caller: str
     client_retry: ClientRetry | None = None
     """What an SDK says of repeating this request by itself."""
+    required: Sequence[str] = ()
+    """The options that must have their effect."""
 
-    async def process(self) -> Answer:
-        """Returns the whole answer; raises RelayError."""
-        return await self.client.process(
-            self.prompt, timeout_s=self.timeout_s, on_behalf_of=self.caller, client_retry=self.client_retry
-        )
+    async def process(self, on_ignored: OnIgnored | None = None) -> Answer:
+        """Returns the whole answer; raises RelayError. `on_ignored` is told the options that have no effect."""
+        return await self.client.process(self.prompt, on_ignored=on_ignored, **self._arguments)
 
-    def stream_process(self) -> AsyncGenerator[Event, None]:
-        """Yields the answer as it is written; raises RelayError."""
-        return self.client.stream_process(
-            self.prompt, timeout_s=self.timeout_s, on_behalf_of=self.caller, client_retry=self.client_retry
-        )
+    def stream_process(self, on_ignored: OnIgnored | None = None) -> AsyncGenerator[Event, None]:
+        """Yields the answer as it is written; raises RelayError. `on_ignored` is called before the first event."""
+        return self.client.stream_process(self.prompt, on_ignored=on_ignored, **self._arguments)
+
+    @property
+    def _arguments(self) -> dict[str, Any]:
+        return {
+            "timeout_s": self.timeout_s,
+            "on_behalf_of": self.caller,
+            "client_retry": self.client_retry,
+            "required": self.required,
+        }
 
 
 def backend_of(request: Request) -> Backend:

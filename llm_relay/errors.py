@@ -115,6 +115,11 @@ class Unsupported(RelayError):
     default_message = "not supported by this version"
     may_have_worked = False
 
+    @classmethod
+    def of_field(cls, field: str, fault: str) -> Unsupported:
+        """Makes the error of a field that cannot be taken, such as `options.sampling.seed`."""
+        return cls(f"{field}: {fault}", violations=(Violation(field, fault),))
+
 
 class UnknownModel(RelayError):
     """The provider has no such model."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 AUTHORIZATION = "authorization"
@@ -10,6 +11,10 @@ ON_BEHALF_OF = "relay-on-behalf-of"
 """The name of the caller's own caller; heeded from RELAY_DELEGATES only."""
 REQUEST_ID = "relay-request-id"
 """In initial metadata, before the provider is called: the id by which the call can be cancelled."""
+IGNORED = "relay-ignored"
+"""In initial metadata: the options that have no effect at the provider, as fields with commas; absent: none."""
+REQUIRED = "relay-required"
+"""The options that must have their effect, as fields with commas; a call where one has none is UNSUPPORTED."""
 DOOR = "relay-door"
 """How the caller itself was called, one of DOORS. For the log only: any caller can say anything."""
 DOORS = frozenset(("grpc", "http", "mcp"))
@@ -20,6 +25,8 @@ RETRY_COUNT = "relay-retry-count"
 READ_TIMEOUT = "relay-read-timeout"
 """After how many seconds of silence the client gives up."""
 
+_NAME = re.compile(r"[A-Za-z0-9_.\-]{1,128}")
+
 Metadata = tuple[tuple[str, str], ...]
 
 
@@ -27,6 +34,19 @@ def call_metadata(token: str, on_behalf_of: str = "", door: str = "") -> Metadat
     """Makes what a caller sends; empty values are left out."""
     pairs = ((AUTHORIZATION, f"Bearer {token}" if token else ""), (ON_BEHALF_OF, on_behalf_of), (DOOR, door))
     return tuple((key, value) for key, value in pairs if value)
+
+
+MOST_NAMES = 20
+
+
+def names_of(value: str | None) -> tuple[str, ...]:
+    """Reads names with commas."""
+    return tuple(name for name in (value or "").split(",") if name)
+
+
+def value_of(names: Iterable[str]) -> str:
+    """Writes MOST_NAMES names at most; one that metadata cannot carry is left out."""
+    return ",".join([name for name in dict.fromkeys(names) if _NAME.fullmatch(name)][:MOST_NAMES])
 
 
 def first_value(metadata: Iterable[tuple[str, str | bytes]] | None, key: str) -> str | None:

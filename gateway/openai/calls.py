@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from fastapi import Request
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from gateway.deadlines import deadline_of
 from gateway.dependencies import Call, backend_of, caller_of
+from gateway.error_responses import use_writer
 from gateway.openai.chat_body import ChatBody
 from gateway.openai.chat_prompt import chat_prompt
 from gateway.openai.client_retry import client_retry
@@ -21,9 +22,15 @@ from gateway.openai.refusals import refuse_unsupported
 from gateway.openai.responses_body import ResponsesBody
 from gateway.openai.responses_prompt import refuse_stateful, responses_prompt
 from gateway.openai.shapes import Shape
+from gateway.openai.terms import Terms
 from gateway.request_ids import call_id, use_call_id
 from gateway.request_parsing import parsed, read_body
+from gateway.streaming import EventLines, EventStream, Pings
 from llm_relay.documents import parse_json
+from llm_relay.messages import NO_OPTIONS, Answer
+
+_ORIGIN = "x-relay-origin"
+_IGNORED = "x-relay-ignored"
 
 B = TypeVar("B", bound=Shape)
 
@@ -35,8 +42,35 @@ class OpenAICall(NamedTuple, Generic[B]):
     body: B
     created: float
     """The call's start in Unix seconds."""
-    headers: Mapping[str, str]
-    """Of the answer, whole or streamed."""
+    ignored: tuple[str, ...]
+    """The names of what has no effect at any provider."""
+    terms: Terms
+
+    async def process(self) -> tuple[Answer, dict[str, str]]:
+        """Returns the whole answer and the headers of its response; raises RelayError."""
+        ignored: list[str] = []
+        answer = await self.call.process(ignored.extend if self._may_be_ignored else None)
+        return answer, self._headers(ignored)
+
+    def stream(self, lines: EventLines, pings: Pings) -> EventStream:
+        """Returns the response that streams the answer."""
+
+        def tell(ignored: tuple[str, ...]) -> None:
+            stream.headers.update(self._headers(ignored))
+
+        events = self.call.stream_process(tell if self._may_be_ignored else None)
+        stream = EventStream(events, lines, pings)
+        stream.headers.update(self._headers())
+        return stream
+
+    @property
+    def _may_be_ignored(self) -> bool:
+        return self.call.prompt.options is not NO_OPTIONS
+
+    def _headers(self, ignored: Iterable[str] = ()) -> dict[str, str]:
+        """Makes the headers of an answer; `ignored` are the prompt's fields that this provider ignores."""
+        told = told_ignored((*self.ignored, *map(self.terms.param, ignored)))
+        return {_ORIGIN: "provider", **({_IGNORED: told} if told else {})}
 
 
 async def read_chat_call(request: Request) -> OpenAICall[ChatBody]:
@@ -75,12 +109,10 @@ async def _read_call(request: Request, parse: Callable[[Mapping[str, Any], str],
         timeout_s=deadline - asyncio.get_running_loop().time(),
         caller=caller_of(request),
         client_retry=client_retry(request.scope, raw),
+        required=asked.required,
     )
-    ignored = told_ignored(asked.ignored)
-    headers = {"x-relay-origin": "provider"}
-    if ignored:
-        headers["x-relay-ignored"] = ignored
-    return OpenAICall(call, body, created, headers)
+    use_writer(request.scope, asked.terms.error_response)
+    return OpenAICall(call, body, created, asked.ignored, asked.terms)
 
 
 def _document(raw: bytearray) -> Mapping[str, Any]:

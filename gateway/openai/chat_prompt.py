@@ -8,9 +8,10 @@ from gateway.openai.conversation import conversation
 from gateway.openai.errors import BadParam
 from gateway.openai.json_text import json_text
 from gateway.openai.money import nano_usd
-from gateway.openai.params import Asked, in_openai_terms
+from gateway.openai.params import Asked
 from gateway.openai.refusals import ACCEPTED_AND_REFUSED
 from gateway.openai.shapes import unknown_names
+from gateway.openai.terms import Terms
 from gateway.openai.tools import tool_choice_of, tool_of
 from llm_relay.errors import InvalidRequest
 from llm_relay.messages import (
@@ -25,12 +26,15 @@ from llm_relay.messages import (
 )
 
 _FOR_OPENAI = ("verbosity", "prompt_cache_key", "prompt_cache_retention", "logit_bias")
-"""Members that only OpenAI's own endpoint takes."""
+"""Members that not every provider takes."""
+_REQUIRED = ("options.provider_options.openai.logit_bias",)
+"""Of them, what would change the answer if it were ignored."""
 
 
 def chat_prompt(body: ChatBody, request_id: str) -> Asked:
     """Makes the prompt of a body. Raises BadParam, naming the member, where it is not valid."""
     said = conversation(said_in(body.messages), "messages")
+    terms = Terms(said, _names(body), "tools[{}].function.{}")
     try:
         prompt = Prompt(
             message=said.message,
@@ -44,15 +48,15 @@ def chat_prompt(body: ChatBody, request_id: str) -> Asked:
             options=_options(body),
         )
     except InvalidRequest as error:
-        raise in_openai_terms(error, said, _names(body)) from error
+        raise terms.bad_param(error) from error
     ignored = (name for name in unknown_names(body) if name not in ACCEPTED_AND_REFUSED)
-    return Asked(prompt, tuple(dict.fromkeys(ignored)))
+    return Asked(prompt, tuple(dict.fromkeys(ignored)), terms, _REQUIRED if body.logit_bias else ())
 
 
 _NAMES = {
     "context": "messages",
-    "tools": "tools[{}].function.{}",
     "options.thinking": "reasoning_effort",
+    "options.response_format.kind": "response_format.type",
     "options.response_format.name": "response_format.json_schema.name",
     "options.response_format.schema_json": "response_format.json_schema.schema",
     "options.tool_choice.name": "tool_choice.function.name",

@@ -71,17 +71,23 @@ UNAUTHORIZED = 401
 _RETRIED = frozenset((429, 503))
 
 
-def error_body(error: RelayError) -> dict[str, Any]:
+def error_body(error: RelayError, param: str | None = None) -> dict[str, Any]:
     """Returns the body of an error, as OpenAI's clients read it."""
     told = _told(error)
-    param = error.param if isinstance(error, BadParam) else None
+    param = error.param if isinstance(error, BadParam) else param
     return {"error": {"message": error.message, "type": told.type, "param": param, "code": told.code or error.reason}}
 
 
-def openai_error_response(error: RelayError, request_id: str, *, status: int | None = None) -> Response:  # noqa: ARG001 - as ErrorWriter has it
+def openai_error_response(
+    error: RelayError,
+    request_id: str,  # noqa: ARG001 - as ErrorWriter has it
+    *,
+    status: int | None = None,
+    param: str | None = None,
+) -> Response:
     """Makes the response of a failure that comes before any of the answer; `status` None: the one of the reason."""
     return Response(
-        orjson.dumps(error_body(error)), status or _told(error).status, error_headers(error), "application/json"
+        orjson.dumps(error_body(error, param)), status or _told(error).status, error_headers(error), "application/json"
     )
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from gateway.openai.conversation import Conversation
-from gateway.openai.errors import BadParam
-from llm_relay.errors import InvalidRequest
+from gateway.openai.terms import Terms
 from llm_relay.messages import Prompt
 
 
@@ -17,44 +15,13 @@ class Asked(NamedTuple):
 
     prompt: Prompt
     ignored: tuple[str, ...]
-    """The names of what has no effect."""
+    """The names of what has no effect at any provider."""
+    terms: Terms
+    required: tuple[str, ...] = ()
+    """The prompt's options that must have their effect."""
 
 
 _MOST_TOLD = 20
-_NAMES = {
-    "options.thinking.effort": "reasoning_effort",
-    "options.tags": "metadata",
-    "options.end_user": "safety_identifier",
-    "options.max_cost_nano_usd": "max_cost_usd",
-    "options.tool_choice.mode": "tool_choice",
-}
-"""The prompt's fields that both interfaces know by another name."""
-
-
-def in_openai_terms(error: InvalidRequest, said: Conversation, names: Mapping[str, str]) -> BadParam:
-    """Returns the error of a prompt with its fields named as the request has them; `names` are the interface's own."""
-    if isinstance(error, BadParam):
-        return error
-    known = {**_NAMES, **names}
-    named = [(_param(violation.field, said, known), violation.description) for violation in error.violations]
-    return BadParam(named[0][0], "; ".join(f"{param}: {fault}" for param, fault in named))
-
-
-def _param(field: str, said: Conversation, names: Mapping[str, str]) -> str:
-    if field in names:
-        return names[field]
-    if field.startswith(("message", "parts")):
-        return f"{said.now_place}.content"
-    if turn := re.match(r"history\[(\d+)\]", field):
-        return said.places[int(turn[1])]
-    for prefix in ("options.", "sampling.", "provider_options.openai."):
-        field = field.removeprefix(prefix)
-    if tool := re.match(r"tools\[(\d+)\]\.(\w+)$", field):
-        member = "parameters" if tool[2] == "input_schema_json" else tool[2]
-        return names["tools"].format(tool[1], member)
-    return field
-
-
 _TAGS = frozenset(
     (
         *("system", "developer", "user", "assistant", "tool"),

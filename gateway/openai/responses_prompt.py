@@ -9,10 +9,11 @@ from gateway.openai.conversation import conversation
 from gateway.openai.errors import BadParam
 from gateway.openai.json_text import json_text
 from gateway.openai.money import nano_usd
-from gateway.openai.params import Asked, in_openai_terms
+from gateway.openai.params import Asked
 from gateway.openai.responses_body import ResponsesBody, ResponsesToolChoice, TextFormat
 from gateway.openai.responses_items import said_in
 from gateway.openai.shapes import unknown_names
+from gateway.openai.terms import Terms
 from gateway.openai.tools import tool_choice_of, tool_of
 from llm_relay.errors import InvalidRequest
 from llm_relay.messages import (
@@ -34,9 +35,9 @@ _STATEFUL = {
 _NAMES = {
     "context": "instructions",
     "max_tokens": "max_output_tokens",
-    "tools": "tools[{}].{}",
     "options.thinking": "reasoning.effort",
-    "options.thinking.effort": "reasoning.effort",
+    "options.provider_options.openai.verbosity": "text.verbosity",
+    "options.response_format.kind": "text.format.type",
     "options.response_format.name": "text.format.name",
     "options.response_format.schema_json": "text.format.schema",
     "options.tool_choice.name": "tool_choice.name",
@@ -68,6 +69,7 @@ def _objects(value: Any) -> list[Mapping[str, Any]]:
 def responses_prompt(body: ResponsesBody, request_id: str) -> Asked:
     """Makes the prompt of a body. Raises BadParam, naming the member, where it is not valid."""
     said = conversation(said_in(body.instructions, body.input), "input")
+    terms = Terms(said, _NAMES, "tools[{}].{}")
     try:
         prompt = Prompt(
             message=said.message,
@@ -81,9 +83,9 @@ def responses_prompt(body: ResponsesBody, request_id: str) -> Asked:
             options=_options(body),
         )
     except InvalidRequest as error:
-        raise in_openai_terms(error, said, _NAMES) from error
+        raise terms.bad_param(error) from error
     stored = ("store",) if body.store else ()
-    return Asked(prompt, tuple(dict.fromkeys((*stored, *unknown_names(body)))))
+    return Asked(prompt, tuple(dict.fromkeys((*stored, *unknown_names(body)))), terms)
 
 
 def _options(body: ResponsesBody) -> Options:

@@ -22,7 +22,6 @@ from gateway.openai.responses_body import ResponsesBody
 from gateway.openai.responses_stream import ResponseLines
 from gateway.openapi.requests import LOOKUP
 from gateway.problems import NO_STORE
-from gateway.streaming import EventStream
 from llm_relay.errors import UnknownModel
 
 router = APIRouter(tags=[TAG])
@@ -44,10 +43,10 @@ async def chat_completions(
     if body.stream:
         include_usage = bool(body.stream_options and body.stream_options.include_usage)
         lines = ChatLines(asked.call.prompt.request_id, int(asked.created), include_usage=include_usage)
-        return _stream(request, asked, lines)
+        return asked.stream(lines, backend_of(request).pings)
     async with while_client_stays(request.receive):
-        answer = await asked.call.process()
-    return _json(completion_document(answer, int(asked.created)), asked.headers)
+        answer, headers = await asked.process()
+    return _json(completion_document(answer, int(asked.created)), headers)
 
 
 @router.post(
@@ -63,10 +62,11 @@ async def responses(
 ) -> Response:
     """Answers as OpenAI's responses do, whole or streamed. Nothing is stored."""
     if asked.body.stream:
-        return _stream(request, asked, ResponseLines(asked.body, asked.call.prompt.request_id, asked.created))
+        lines = ResponseLines(asked.body, asked.call.prompt.request_id, asked.created)
+        return asked.stream(lines, backend_of(request).pings)
     async with while_client_stays(request.receive):
-        answer = await asked.call.process()
-    return _json(response_document(answer, asked.body, asked.created), asked.headers)
+        answer, headers = await asked.process()
+    return _json(response_document(answer, asked.body, asked.created), headers)
 
 
 @router.get(
@@ -99,12 +99,6 @@ async def model(request: Request, model: Annotated[str, Path(description="May co
     if model not in (*listed.models, listed.default_model):
         raise UnknownModel(f"The model '{model[:100]}' does not exist. GET /v1/models lists those that do")
     return _json(model_document(model, listed.provider), {})
-
-
-def _stream(request: Request, asked: OpenAICall[Any], lines: Any) -> Response:
-    stream = EventStream(asked.call.stream_process(), lines, backend_of(request).pings)
-    stream.headers.update(asked.headers)
-    return stream
 
 
 def _json(document: object, headers: Any) -> Response:

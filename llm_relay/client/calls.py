@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import grpc
 
 from llm_relay.errors import Internal
+from llm_relay.metadata import IGNORED, first_value, names_of
 
 R = TypeVar("R")
 END: Any = grpc.aio.EOF
@@ -48,6 +49,12 @@ async def next_response(call: Call[R]) -> R:
     if response is None:
         raise Internal("the answer of Server B cannot be read")  # grpc.aio gives None for what it cannot parse
     return response  # type: ignore[return-value]  # END is one of R to those who compare
+
+
+async def ignored_options(call: Call[Any]) -> tuple[str, ...]:
+    """Waits until the call is admitted; returns what Server B says has no effect. A call that fails has nothing."""
+    metadata: Any = await call.initial_metadata()
+    return names_of(first_value(metadata, IGNORED))
 
 
 async def end(call: Call[R]) -> None:

@@ -12,25 +12,27 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from types import TracebackType
 from typing import Self
 
 import grpc
 
 from generated.relay.v1 import relay_pb2 as pb
-from llm_relay.client.calls import END, end, next_response, only_response
+from llm_relay.client.calls import END, end, ignored_options, next_response, only_response
 from llm_relay.client.channel import Dial
 from llm_relay.client.connection import Connection
 from llm_relay.client.methods import Methods
 from llm_relay.client_retry import ClientRetry
 from llm_relay.errors import InvalidRequest, RelayError, ServerBUnavailable, Unauthenticated, Violation
 from llm_relay.messages import Answer, Event, Finished, Models, Prompt, Status, request_id_fault
-from llm_relay.metadata import ON_BEHALF_OF, Metadata, call_metadata
+from llm_relay.metadata import ON_BEHALF_OF, REQUIRED, Metadata, call_metadata, value_of
 from llm_relay.tokens import CALLER_NAME, NAME_RULE
 from llm_relay.wire import codec, introspection
 from llm_relay.wire.errors import error_from_call
 
+OnIgnored = Callable[[tuple[str, ...]], object]
+"""What is told the options that have no effect."""
 DEFAULT_TIMEOUT_S = 120.0
 LONGEST_TIMEOUT_S = 365 * 86_400.0
 """gRPC treats a deadline beyond its clock's range as one that has passed."""
@@ -79,20 +81,25 @@ class RelayClient:
         timeout_s: float | None = None,
         on_behalf_of: str = "",
         client_retry: ClientRetry | None = None,
+        required: Sequence[str] = (),
+        on_ignored: OnIgnored | None = None,
     ) -> Answer:
         """Answers a prompt whole. `timeout_s` (seconds) bounds the provider's call too.
 
         With `client_retry` a repeat of a request that its client gave up waiting for joins the call of the first.
+        `on_ignored` is told the options that have no effect at the provider, as fields of the prompt; a call where
+        that is one of the `required` ones raises Unsupported.
         """
         prompt = _identified(prompt)
+        call = self._connection.stub().process(
+            codec.prompt_to_wire(prompt, pb.ProcessRequest),
+            timeout=self._timeout(timeout_s),
+            metadata=self._metadata(on_behalf_of, client_retry, required),
+        )
         with self._raising(prompt.request_id):
-            response = await only_response(
-                self._connection.stub().process(
-                    codec.prompt_to_wire(prompt, pb.ProcessRequest),
-                    timeout=self._timeout(timeout_s),
-                    metadata=self._metadata(on_behalf_of, client_retry),
-                )
-            )
+            response = await only_response(call)
+            if on_ignored is not None:
+                on_ignored(await ignored_options(call))
         return codec.answer_from_wire(response)
 
     async def stream_process(
@@ -102,21 +109,25 @@ class RelayClient:
         timeout_s: float | None = None,
         on_behalf_of: str = "",
         client_retry: ClientRetry | None = None,
+        required: Sequence[str] = (),
+        on_ignored: OnIgnored | None = None,
     ) -> AsyncGenerator[Event, None]:
         """Yields one Started, Deltas and one Finished, or raises; leaving the loop cancels the provider's call.
 
         If you may leave early, hold the iterator in `contextlib.aclosing`, so that the call stops at once.
-        `client_retry` is as in `process`.
+        `client_retry`, `required` and `on_ignored` are as in `process`; `on_ignored` is called before the first event.
         """
         prompt = _identified(prompt)
         call = self._connection.stub().stream_process(
             codec.prompt_to_wire(prompt, pb.StreamProcessRequest),
             timeout=self._timeout(timeout_s),
-            metadata=self._metadata(on_behalf_of, client_retry),
+            metadata=self._metadata(on_behalf_of, client_retry, required),
         )
         finished = False
         try:
             with self._raising(prompt.request_id):
+                if on_ignored is not None:
+                    on_ignored(await ignored_options(call))
                 while (response := await next_response(call)) is not END:
                     event = codec.event_from_wire(response)
                     if event is not None:
@@ -166,10 +177,14 @@ class RelayClient:
     def _timeout(self, timeout_s: float | None) -> float:
         return min(self._timeout_s if timeout_s is None else timeout_s, LONGEST_TIMEOUT_S)
 
-    def _metadata(self, on_behalf_of: str, client_retry: ClientRetry | None = None) -> Metadata:
+    def _metadata(
+        self, on_behalf_of: str, client_retry: ClientRetry | None = None, required: Sequence[str] = ()
+    ) -> Metadata:
         if on_behalf_of and not CALLER_NAME.fullmatch(on_behalf_of):
             raise InvalidRequest.of(Violation(ON_BEHALF_OF, NAME_RULE))
         metadata = call_metadata(self._dial.token, on_behalf_of, self._door)
+        if required:
+            metadata += ((REQUIRED, value_of(required)),)
         return metadata if client_retry is None else metadata + client_retry.metadata
 
     def _raising(self, request_id: str) -> _Raising:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from llm_relay.client_retry import ClientRetry
 from llm_relay.errors import OVERLOADED_RETRY_AFTER_S, DeadlineExceeded, Draining, Overloaded, RelayError
-from llm_relay.messages import Answer, Event, Models, Prompt, State, Status
+from llm_relay.messages import NO_OPTIONS, Answer, Event, Models, Prompt, State, Status
 from server_b.core.admission import Admission
 from server_b.core.call import Call
 from server_b.core.call_runner import CallRunner
@@ -89,6 +89,11 @@ class Relay:
         self._processed = 0
 
     @property
+    def provider_name(self) -> str:
+        """The provider's name, of several with commas."""
+        return self._provider.name
+
+    @property
     def most_calls(self) -> int:
         """How many calls may run at once; more are Overloaded."""
         return self._limits.concurrent_calls
@@ -130,6 +135,10 @@ class Relay:
         """
         key = Key(caller, prompt.request_id or str(uuid.uuid4()), delivery)
         return Admission(functools.partial(self._enter, key, prompt, protocol, timeout_s, client_retry), self._leave)
+
+    def ignored_options(self, prompt: Prompt) -> tuple[str, ...]:
+        """Returns the fields of the prompt's options that have no effect at the provider."""
+        return () if prompt.options is NO_OPTIONS else tuple(self._provider.ignored_options(prompt))
 
     def cancel(self, request_id: str, *, caller: str) -> bool:
         """Stops this caller's running calls with that id softly; returns whether there were any."""

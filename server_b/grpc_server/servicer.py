@@ -13,9 +13,21 @@ import grpc
 
 from generated.relay.v1 import relay_pb2 as pb
 from llm_relay.client_retry import ClientRetry
-from llm_relay.errors import Cancelled, InvalidRequest, RelayError, Violation
+from llm_relay.errors import Cancelled, InvalidRequest, RelayError, Unsupported, Violation
 from llm_relay.messages import Prompt, request_id_fault
-from llm_relay.metadata import AUTHORIZATION, DOOR, DOORS, ON_BEHALF_OF, REQUEST_ID, first_value
+from llm_relay.metadata import (
+    AUTHORIZATION,
+    DOOR,
+    DOORS,
+    IGNORED,
+    ON_BEHALF_OF,
+    REQUEST_ID,
+    REQUIRED,
+    Metadata,
+    first_value,
+    names_of,
+    value_of,
+)
 from llm_relay.tokens import Tokens
 from llm_relay.wire import codec, introspection
 from llm_relay.wire.errors import aborting
@@ -43,15 +55,19 @@ class RelayServicer:
     async def process(self, data: bytes, context: Context) -> pb.ProcessResponse:
         async with self._aborting(context, "Process"):
             prompt = codec.prompt_from_wire(codec.parse(pb.ProcessRequest, data))
-            async with self._admit(prompt, context, Delivery.WHOLE) as reader:
-                await context.send_initial_metadata(((REQUEST_ID, reader.request_id),))
+            admission = self._admit(prompt, context, Delivery.WHOLE)
+            ignored = self._ignored(prompt, context)
+            async with admission as reader:
+                await context.send_initial_metadata(((REQUEST_ID, reader.request_id), *ignored))
                 return codec.answer_to_wire(await reader.answer())
 
     async def stream_process(self, data: bytes, context: Context) -> None:
         async with self._aborting(context, "StreamProcess"):
             prompt = codec.prompt_from_wire(codec.parse(pb.StreamProcessRequest, data))
-            async with self._admit(prompt, context, Delivery.STREAM) as reader:
-                await context.send_initial_metadata(((REQUEST_ID, reader.request_id),))
+            admission = self._admit(prompt, context, Delivery.STREAM)
+            ignored = self._ignored(prompt, context)
+            async with admission as reader:
+                await context.send_initial_metadata(((REQUEST_ID, reader.request_id), *ignored))
                 async for event in reader.events():
                     await self._write(context, codec.event_to_wire(event))
 
@@ -94,6 +110,16 @@ class RelayServicer:
             timeout_s=context.time_remaining(),
             client_retry=ClientRetry.from_metadata(metadata),
         )
+
+    def _ignored(self, prompt: Prompt, context: Context) -> Metadata:
+        """Makes the metadata that tells what has no effect; raises Unsupported if that is something required."""
+        ignored = self._relay.ignored_options(prompt)
+        if not ignored:
+            return ()
+        for name in names_of(first_value(context.invocation_metadata(), REQUIRED)):
+            if name in ignored:
+                raise Unsupported.of_field(name, f"not supported by {self._relay.provider_name}: leave it out")
+        return ((IGNORED, value_of(ignored)),)
 
     def _caller(self, metadata: CallMetadata) -> str:
         return self._tokens.caller(first_value(metadata, AUTHORIZATION), first_value(metadata, ON_BEHALF_OF))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Set
+from collections.abc import AsyncGenerator, Iterable, Iterator, Set
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, runtime_checkable
 
@@ -118,6 +118,13 @@ class Provider(Protocol):
         """Raises Unsupported, naming the field and the provider, for what it or its model is known not to take.
 
         Nothing has been sent by then, so nothing is spent.
+        """
+        ...
+
+    def ignored_options(self, prompt: Prompt) -> Iterable[str]:
+        """Returns the fields of the prompt's options that have no effect on an answer of this provider.
+
+        Callers are told of them before the provider is asked. One that must have its effect refuses the call then.
         """
         ...
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
-from collections.abc import AsyncGenerator, Mapping, Sequence, Set
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 
 from llm_relay.errors import ProviderAuth, ProviderProtocol, ProviderUnavailable, RelayError, UnknownModel, Unsupported
@@ -77,6 +77,16 @@ class Fallback:
             else:
                 return
         raise refusals[0]
+
+    def ignored_options(self, prompt: Prompt) -> Iterator[str]:
+        """Yields what one of the providers that may be asked would ignore: nobody knows yet which will answer."""
+        for provider in self._providers:
+            asked = self._prompt(provider, prompt)
+            try:
+                provider.refuse_unsupported(asked)
+            except Unsupported:
+                continue  # it will not be asked
+            yield from provider.ignored_options(asked)
 
     async def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:
         """Yields what the first provider that begins to answer yields; tells each attempt and its failure before."""

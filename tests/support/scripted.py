@@ -69,6 +69,8 @@ class ScriptedProvider:
         self.most_at_once = 0
         self.unsupported: Unsupported | None = None
         """What it raises for every prompt before it is asked."""
+        self.ignored: tuple[str, ...] = ()
+        """The options that it says it ignores, whatever is asked."""
         self.closed = False
 
     @property
@@ -94,6 +96,9 @@ class ScriptedProvider:
     def refuse_unsupported(self, prompt: Prompt) -> None:  # noqa: ARG002 - as the protocol has it
         if self.unsupported is not None:
             raise self.unsupported
+
+    def ignored_options(self, prompt: Prompt) -> tuple[str, ...]:  # noqa: ARG002 - as the protocol has it
+        return self.ignored
 
     async def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:
         one, script = self._begin(prompt, whole=whole)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import replace
 
 import orjson
@@ -22,9 +22,11 @@ from server_b.providers.bedrock.model_details import known_of
 from server_b.providers.bedrock.models import is_application_profile, listed, profile_in_area, resolve
 from server_b.providers.bedrock.refusals import STREAMING, Refusals, Refused, is_lasting, refused_of
 from server_b.providers.bedrock.request import asked_parameters, request_body
+from server_b.providers.bedrock.thinking import lacks_reasoning, thinking_as_possible
 from server_b.providers.bedrock.tools import tool_config
 from server_b.providers.bedrock.unsupported import refuse_unsupported
 from server_b.providers.http.response import Response
+from server_b.providers.unused_options import options_of_others
 
 USAGE_TIMEOUT_S = 2.0
 """How long an answer that has ended waits for its usage, which follows at once."""
@@ -77,11 +79,16 @@ class BedrockProvider:
 
     def refuse_unsupported(self, prompt: Prompt) -> None:
         """Raises Unsupported, naming the field, for what Converse cannot carry, or the model is known not to take."""
-        if _is_plain(prompt):
-            return
-        model = self._model(prompt)
-        # An application inference profile does not say which model it has: AWS is asked before the prompt is sent.
-        refuse_unsupported(prompt, None if is_application_profile(model) else model)
+        if not _is_plain(prompt):
+            model = self._known_model(prompt)
+            refuse_unsupported(prompt if model is None else thinking_as_possible(prompt, model), model)
+
+    def ignored_options(self, prompt: Prompt) -> Iterator[str]:
+        """Yields the provider_options of others, and thinking where the model's earlier reasoning did not come back."""
+        yield from options_of_others(prompt.options, self.name)
+        model = self._known_model(prompt)
+        if model is not None and lacks_reasoning(prompt, model):
+            yield "options.thinking"
 
     async def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:  # noqa: ARG002
         """Yields one Opening, Texts and, unless the stream was cut, one Ending; raises a RelayError.
@@ -89,6 +96,8 @@ class BedrockProvider:
         Asks again without what the model refuses of our own, and without it from then on.
         """
         model = self._model(prompt)
+        if (known := self._known_model(prompt)) is not None:
+            prompt = thinking_as_possible(prompt, known)
         priced_as = await self._catalogue.other_names(model)
         named = priced_as[-1] if priced_as else model
         if not _is_plain(prompt):
@@ -164,6 +173,11 @@ class BedrockProvider:
     def _model(self, prompt: Prompt) -> str:
         named = (prompt.model or "").strip()
         return self._resolved(named) if named else self._default_model
+
+    def _known_model(self, prompt: Prompt) -> str | None:
+        """Returns the model; None where an application inference profile hides it until AWS is asked."""
+        model = self._model(prompt)
+        return None if is_application_profile(model) else model
 
     def _resolved(self, name: str) -> str:
         return resolve(name, self._account.region, self._account.partition)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from llm_relay.messages import Prompt, Thinking, ToolChoiceMode
+from llm_relay.messages import Part, Prompt, Reasoning, Role, TextPart, Thinking, ToolChoiceMode, ToolResult
+from server_b.providers.bedrock.content_blocks import goes_back
 from server_b.providers.bedrock.families import ThinkingKind, thinking_kind
 
 MIN_BUDGET_TOKENS = 1024
@@ -64,6 +66,33 @@ def _company_faults(prompt: Prompt) -> Iterator[tuple[str, str]]:
         yield "temperature", "a model that thinks takes 1 only; leave it out"
     if sampling is not None and sampling.top_p is not None and sampling.top_p < MIN_THINKING_TOP_P:
         yield "options.sampling.top_p", f"a model that thinks takes {MIN_THINKING_TOP_P} to 1"
+
+
+def thinking_as_possible(prompt: Prompt, model: str) -> Prompt:
+    """Returns the prompt without thinking where the model would refuse it; else the prompt itself."""
+    if not lacks_reasoning(prompt, model):
+        return prompt
+    return replace(prompt, options=replace(prompt.options, thinking=None))
+
+
+def lacks_reasoning(prompt: Prompt, model: str) -> bool:
+    """Tells whether the model would refuse to think, because it has thought and the caller gave that not back.
+
+    A Claude that is given a number of tokens wants its turn to begin with reasoning, from before its first tool call
+    on. https://docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-extended-thinking.html
+    """
+    if prompt.options.thinking is None or thinking_kind(model) is not ThinkingKind.BUDGET:
+        return False
+    beginning: Part | None = None
+    said_now = prompt.parts
+    for turn in reversed(prompt.history):
+        if turn.role is Role.USER:
+            said_now = turn.parts
+        elif turn.role is Role.ASSISTANT:
+            if not any(isinstance(part, ToolResult) for part in said_now):
+                break
+            beginning = turn.parts[0] if turn.parts else TextPart(text=turn.text)
+    return beginning is not None and not (isinstance(beginning, Reasoning) and goes_back(beginning))
 
 
 def thinking_field(prompt: Prompt, model: str) -> dict[str, Any] | None:

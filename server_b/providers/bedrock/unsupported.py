@@ -44,7 +44,7 @@ _SEND_DATA = "it fetches nothing; send data"
 def refuse_unsupported(prompt: Prompt, model: str | None) -> None:
     """Raises Unsupported, naming the first field; `model` None: it is not known yet, and not checked."""
     for field, fault in _faults(prompt, model):
-        raise Unsupported(f"{field}: not supported by {NAME}: {fault}", request_id=prompt.request_id)
+        raise Unsupported.of_field(field, f"not supported by {NAME}: {fault}")
 
 
 def _faults(prompt: Prompt, model: str | None) -> Faults:

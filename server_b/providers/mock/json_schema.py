@@ -108,7 +108,7 @@ class SchemaReader:
 
     def unsupported(self, text: str) -> Unsupported:
         """Makes the error of something that the mock cannot do."""
-        return Unsupported(f"{self._field}: the mock {text}")
+        return Unsupported.of_field(self._field, f"the mock {text}")
 
     def flat(self, schema: Schema, depth: int) -> Flat:
         """Returns a schema with its reference and combinations worked into it; of anyOf and oneOf the first."""

@@ -67,7 +67,7 @@ def least_json(schema_json: str, *, field: str) -> str:
             raise reader.unsupported("finds no value for the schema: its keywords seem to exclude one another")
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     except (ValueError, OverflowError) as error:  # Python's own limits
-        raise Unsupported(f"{field}: the mock does not take numbers that large") from error
+        raise Unsupported.of_field(field, "the mock does not take numbers that large") from error
 
 
 class _Maker:

@@ -24,6 +24,7 @@ from server_b.providers.base import Ending, Opening, Piece
 from server_b.providers.mock.faults import AMID, Behaviour, Fault, asked_behaviour, fail_before, fail_during
 from server_b.providers.mock.output import Output, output_of
 from server_b.providers.mock.pieces import pieces_of
+from server_b.providers.unused_options import options_of_others
 
 MODEL = "mock-model"
 NOTE = "The mock answers as mock-model, whatever model is named"
@@ -47,6 +48,10 @@ class MockProvider:
         """Raises Unsupported, naming the field, for a schema keyword that the mock has no value for."""
         if prompt.options.tools or prompt.options.response_format:
             output_of(prompt, number=0, whole=True)
+
+    def ignored_options(self, prompt: Prompt) -> Iterator[str]:
+        """Yields the provider_options: each is another provider's."""
+        return options_of_others(prompt.options, self.name)
 
     async def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:
         behaviour = self._behaviour(prompt)

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from llm_relay.messages import Options, ResponseFormat, ResponseKind, Sampling, Tool, ToolChoice
+from server_b.providers.unused_options import PROVIDER_OPTIONS
 
 NAME = "openai"
 SCHEMA_NAME = "answer"
@@ -33,6 +34,13 @@ def options_members(options: Options, *, is_vendor: bool) -> Iterator[tuple[str,
     if options.end_user:
         yield "safety_identifier" if is_vendor else "user", options.end_user
     yield from own_options(options, is_vendor=is_vendor)
+
+
+def ignored_members(options: Options, *, is_vendor: bool) -> Iterator[str]:
+    """Yields the members of provider_options that the endpoint does not take, by the names that callers are told."""
+    if not is_vendor and NAME in options.provider_options:
+        members = orjson.loads(options.provider_options[NAME])
+        yield from (f"{PROVIDER_OPTIONS}.{NAME}.{name}" for name in members if name in _VENDORS_ALONE)
 
 
 def own_options(options: Options, *, is_vendor: bool) -> Iterator[tuple[str, Any]]:

@@ -18,8 +18,10 @@ from server_b.providers.openai.errors import error_of, field_error
 from server_b.providers.openai.failure import Failed, Failure
 from server_b.providers.openai.interfaces import CHAT, Api, Interface, InterfaceChoice, Reader
 from server_b.providers.openai.models import model_names_from_wire
+from server_b.providers.openai.options import ignored_members
 from server_b.providers.openai.refusals import Change, Refusals, change_for, change_of_interface, refused_field
 from server_b.providers.openai.request import CHAT_COMPLETIONS, Refused
+from server_b.providers.unused_options import options_of_others
 
 MAX_LIST_BYTES = 64 * 2**20
 END_WAIT_S = 5.0
@@ -101,6 +103,11 @@ class OpenAIProvider:
         """Raises Unsupported, naming the field, for what the interface that would be asked cannot carry."""
         interface = self._choice.of(prompt, self._refusals.of(self._refusing(prompt)))
         self._choice.refuse_unsupported(prompt, interface)
+
+    def ignored_options(self, prompt: Prompt) -> Iterator[str]:
+        """Yields the provider_options that are another provider's, or for OpenAI's own endpoint alone."""
+        yield from options_of_others(prompt.options, self.name)
+        yield from ignored_members(prompt.options, is_vendor=self._is_vendor)
 
     async def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:
         """Yields one Opening, Texts and one Ending; raises a RelayError.

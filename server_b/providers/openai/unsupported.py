@@ -15,7 +15,7 @@ Fault = tuple[str, str]
 def refuse_first(faults: Iterable[Fault]) -> None:
     """Raises Unsupported, naming the first field, if there is one."""
     for field, fault in faults:
-        raise Unsupported(f"{field}: not supported by {NAME}: {fault}")
+        raise Unsupported.of_field(field, f"not supported by {NAME}: {fault}")
 
 
 def chat_faults(prompt: Prompt, *, fetches_urls: bool) -> Iterator[Fault]:

@@ -309,3 +309,32 @@ async def test_overload_is_told_with_a_time_to_retry() -> None:
         assert await running
     assert (code, info.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED")
     assert any(detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR) for detail in status.details)
+
+
+@both_methods
+async def test_initial_metadata_tells_which_options_have_no_effect(method: str, request_type: type[Message]) -> None:
+    provider = ScriptedProvider()
+    provider.ignored = ("options.thinking", "options.provider_options.x.a b")
+    request = request_type(message="Hi", options=pb.Options(thinking=pb.Thinking(effort="low")))
+    async with serving(provider) as server, wire(server.target) as client:
+        call = client.begin(method, request)
+        metadata = dict(await call.initial_metadata())
+        await call.code()
+        plain = client.begin(method, request_type(message="Hi"))
+        without = dict(await plain.initial_metadata())
+        await plain.code()
+    assert metadata["relay-ignored"] == "options.thinking"
+    assert "relay-ignored" not in without
+
+
+@both_methods
+async def test_a_required_option_that_has_no_effect_refuses_the_call(method: str, request_type: type[Message]) -> None:
+    provider = ScriptedProvider()
+    provider.ignored = ("options.thinking",)
+    request = request_type(message="Hi", options=pb.Options(thinking=pb.Thinking(effort="low")))
+    async with serving(provider) as server, wire(server.target) as client:
+        call = client.begin(method, request, (("relay-required", "a,options.thinking"),))
+        code, text, info, _ = await refusal(call)
+    assert (code, info.reason) == (grpc.StatusCode.UNIMPLEMENTED, "UNSUPPORTED")
+    assert text.startswith("options.thinking: ")
+    assert provider.tries == []

@@ -1,0 +1,64 @@
+"""How a request of OpenAI's clients names the fields of its prompt: errors and headers use its words, not ours."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterable, Mapping
+
+from starlette.responses import Response
+
+from gateway.openai.conversation import Conversation
+from gateway.openai.errors import BadParam, openai_error_response
+from llm_relay.errors import InvalidRequest, RelayError, Violation
+
+_NAMES = {
+    "options.tags": "metadata",
+    "options.end_user": "safety_identifier",
+    "options.max_cost_nano_usd": "max_cost_usd",
+    "options.tool_choice.mode": "tool_choice",
+    "options.tool_choice.parallel": "parallel_tool_calls",
+}
+"""The prompt's fields that both interfaces know by another name."""
+
+
+class Terms:
+    """The names of one request's fields."""
+
+    def __init__(self, said: Conversation, names: Mapping[str, str], tool: str) -> None:
+        """`names` are the interface's own; `tool` is where it has a member of a tool, by its number and name."""
+        self._said = said
+        self._names = {**_NAMES, **names}
+        self._tool = tool
+
+    def param(self, field: str) -> str:
+        """Returns the request's name of a field of its prompt."""
+        for known, name in self._names.items():
+            if field == known or field.startswith(f"{known}."):
+                return name
+        if field.startswith(("message", "parts")):
+            return f"{self._said.now_place}.content"
+        if turn := re.match(r"history\[(\d+)\]", field):
+            return self._said.places[int(turn[1])]
+        for prefix in ("options.", "sampling.", "provider_options.openai."):
+            field = field.removeprefix(prefix)
+        if tool := re.match(r"tools\[(\d+)\]\.(\w+)", field):
+            return self._tool.format(tool[1], "parameters" if tool[2] == "input_schema_json" else tool[2])
+        return field
+
+    def bad_param(self, error: InvalidRequest) -> BadParam:
+        """Returns the error of a prompt as one of the request."""
+        if isinstance(error, BadParam):
+            return error
+        return BadParam(self.param(error.violations[0].field), self._text(error.violations))
+
+    def error_response(self, error: RelayError, request_id: str, *, status: int | None = None) -> Response:
+        """Makes the response of a failure; an ErrorWriter."""
+        if not error.violations or isinstance(error, BadParam):
+            return openai_error_response(error, request_id, status=status)
+        told = copy.copy(error)
+        told.args = (self._text(error.violations),)
+        return openai_error_response(told, request_id, status=status, param=self.param(error.violations[0].field))
+
+    def _text(self, violations: Iterable[Violation]) -> str:
+        return "; ".join(f"{self.param(violation.field)}: {violation.description}" for violation in violations)
