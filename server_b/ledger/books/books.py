@@ -1,0 +1,149 @@
+"""The books on a store."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
+
+from llm_relay.errors import LedgerUnavailable
+from server_b.ledger.base import Policy
+from server_b.ledger.books import leases
+from server_b.ledger.books.batch import Batch, BatchWriter, Outcomes
+from server_b.ledger.books.writer import Writer
+from server_b.ledger.entries import CallEnd, NewCall, Reserved
+from server_b.ledger.policies import PolicyCache, read_changes
+from server_b.ledger.transactions import Store, Transaction
+
+LOG = logging.getLogger(__name__)
+
+SETTLE_PATIENCE_S = 2.0
+"""How long a call's end waits for its settlement, at most."""
+POLL_S = 0.5
+"""How often a change of policy is looked for."""
+
+
+class SqlBooks:
+    """Books whose calls, policy and lease are in a store. Make it on a running event loop."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        now: Callable[[], datetime],
+        thresholds: Sequence[int] = (),
+        heartbeat_s: float = leases.HEARTBEAT_S,
+        lease_s: float = leases.LEASE_S,
+        is_on_this_machine: bool = True,
+    ) -> None:
+        """Begins to write, to look for changes of policy, and to keep the lease of this server.
+
+        `is_on_this_machine` says that every server of this ledger is: then those that are gone are found at once.
+        """
+        self._store = store
+        self._now = now
+        self._thresholds = thresholds
+        self._heartbeat_s = heartbeat_s
+        self._lease_s = lease_s
+        self._is_on_this_machine = is_on_this_machine
+        self._server_id = str(uuid.uuid4())
+        self._process = leases.Process.current()
+        self._beaten_at = 0.0
+        self._policies = PolicyCache()
+        self._batches = BatchWriter(self._server_id, self._policies, now, thresholds)
+        self._writer = Writer(self._write)
+        loop = asyncio.get_running_loop()
+        self._tasks = [
+            loop.create_task(self._poll(), name="ledger-policy"),
+            loop.create_task(self._keep_lease(), name="ledger-lease"),
+        ]
+
+    async def reserve(self, call: NewCall) -> Reserved:
+        """Writes a call before the provider is asked."""
+        return await self._writer.reserve(call)
+
+    async def settle(self, end: CallEnd) -> None:
+        """Writes what a call took."""
+        await asyncio.wait([self._writer.settle(end)], timeout=SETTLE_PATIENCE_S)
+
+    def note_joined(self, call_id: str) -> None:
+        """Has one more request counted that was given this call's answer."""
+        self._writer.note_joined(call_id)
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether the last write succeeded and nothing waits to be written again."""
+        return self._writer.is_writable
+
+    @property
+    def policy(self) -> Policy:
+        """What is in force now."""
+        return self._policies.policy
+
+    async def refresh(self) -> None:
+        """Reads the policy again if it has changed."""
+        known = self._policies.policy.revision
+        changes = await self._store.peek(lambda transaction: read_changes(transaction, known))
+        if changes is not None:
+            self._policies.apply(changes)
+
+    async def aclose(self, *, grace_s: float) -> None:
+        """Writes what still waits, and ends the lease."""
+        await self._writer.aclose(grace_s=grace_s)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks)
+        with suppress(LedgerUnavailable, TimeoutError):
+            async with asyncio.timeout(1):
+                await self._store.write(lambda transaction: leases.end(transaction, self._server_id))
+
+    async def _write(self, batch: Batch) -> Outcomes:
+        async def work(transaction: Transaction) -> Outcomes:
+            await self._beat_if_late(transaction)
+            return await self._batches.write(transaction, batch)
+
+        try:
+            return await self._store.write(work)
+        except BaseException:
+            self._batches.forget()
+            raise
+
+    async def _beat_if_late(self, transaction: Transaction) -> None:
+        """Renews the lease before a call is written under one that may have run out."""
+        now = asyncio.get_running_loop().time()
+        if now - self._beaten_at > self._lease_s / 2:
+            await leases.beat(transaction, self._server_id, self._process)
+            self._beaten_at = now
+
+    async def _poll(self) -> None:
+        while True:
+            with suppress(LedgerUnavailable):
+                await self.refresh()
+            await asyncio.sleep(POLL_S)
+
+    async def _keep_lease(self) -> None:
+        is_first = self._is_on_this_machine
+        while True:
+            try:
+                await self._store.write(self._beat)
+                if is_first:
+                    await self._store.write(leases.end_gone)
+                    is_first = False
+                while await self._store.write(self._take_over) == leases.AT_ONCE:
+                    pass
+            except LedgerUnavailable:
+                pass  # the writer says so
+            await asyncio.sleep(self._heartbeat_s)
+
+    async def _beat(self, transaction: Transaction) -> None:
+        await leases.beat(transaction, self._server_id, self._process)
+        self._beaten_at = asyncio.get_running_loop().time()
+
+    async def _take_over(self, transaction: Transaction) -> int:
+        lost = await leases.take_over(transaction, self._policies, self._now(), self._lease_s, self._thresholds)
+        if lost:
+            LOG.warning("%d calls of a server that ended without settling them are lost: see `relay calls`", lost)
+        return lost

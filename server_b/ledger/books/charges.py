@@ -1,0 +1,143 @@
+"""What a transaction changes in the windows of budgets, and the alerts for the thresholds that it passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from llm_relay.errors import BudgetExceeded
+from llm_relay.messages.accounts import Budget
+from server_b.ledger.times import optional_from_us, to_us
+from server_b.ledger.transactions import Query, Row, Transaction
+from server_b.ledger.windows import Window
+
+_READ = (
+    "SELECT budget_id, starts_at, ends_at, spent_nano_usd, reserved_nano_usd FROM windows"
+    " WHERE budget_id IN :budgets AND starts_at IN :starts ORDER BY budget_id, starts_at FOR UPDATE"
+)
+_ENSURE = (
+    "INSERT INTO windows (budget_id, starts_at, ends_at) VALUES (:budget_id, :starts_at, :ends_at)"
+    " ON CONFLICT (budget_id, starts_at) DO NOTHING"
+)
+_WRITE = (
+    "UPDATE windows SET spent_nano_usd = :spent, reserved_nano_usd = :reserved"
+    " WHERE budget_id = :budget_id AND starts_at = :starts_at"
+)
+_ALERT = (
+    "INSERT INTO alerts (budget_id, window_start, threshold, spent_nano_usd, limit_nano_usd, made_at, try_at)"
+    " VALUES (:budget_id, :window_start, :threshold, :spent, :limit, :now, :now)"
+    " ON CONFLICT (budget_id, window_start, threshold) DO NOTHING"
+)
+
+WindowKey = tuple[str, int]
+"""A budget's id, and when its window starts."""
+
+
+@dataclass(slots=True)
+class _Open:
+    """A window in this transaction."""
+
+    ends_at: int | None
+    spent: int
+    reserved: int
+    spent_before: int
+    is_changed: bool = False
+
+
+async def ensure_windows(transaction: Transaction, windows: Mapping[str, Window]) -> None:
+    """Makes the rows of windows, by budget, that are not there yet, in one order."""
+    await transaction.execute_many(
+        _ENSURE,
+        [
+            {"budget_id": budget_id, "starts_at": window.starts_at, "ends_at": window.ends_at}
+            for budget_id, window in sorted(windows.items())
+        ],
+    )
+
+
+def limit_of(budget: Budget, now: datetime) -> int:
+    """Returns the limit in force, with a raise that has not ended."""
+    is_raised = budget.raised_until is not None and now < budget.raised_until
+    return budget.limit_nano_usd + (budget.raised_by_nano_usd if is_raised else 0)
+
+
+class Charges:
+    """The windows that one transaction uses, locked until its end."""
+
+    def __init__(self) -> None:
+        """Begins with none."""
+        self._windows: dict[WindowKey, _Open] = {}
+
+    @staticmethod
+    def query(keys: Iterable[WindowKey]) -> Query:
+        """Returns the statement whose rows `take` gets; it locks the windows, and maybe some others."""
+        budgets, starts = {key[0] for key in keys}, {key[1] for key in keys}
+        return _READ, {"budgets": sorted(budgets), "starts": sorted(starts)}
+
+    def take(self, rows: list[Row]) -> None:
+        """Takes the rows of `query` over."""
+        for row in rows:
+            self._windows.setdefault((row[0], row[1]), _Open(row[2], row[3], row[4], row[3]))
+
+    def missing(self, keys: Iterable[WindowKey]) -> set[WindowKey]:
+        """Returns those that have not been read."""
+        return {key for key in keys if key not in self._windows}
+
+    def check(self, budget: Budget, starts_at: int, nano_usd: int, now: datetime) -> None:
+        """Raises BudgetExceeded where a window has no room for a call; what costs nothing always has."""
+        window = self._windows[budget.id, starts_at]
+        limit = limit_of(budget, now)
+        if not budget.is_warning_only and nano_usd > 0 and window.spent + window.reserved + nano_usd > limit:
+            raise BudgetExceeded(
+                scope=budget.scope,
+                limit_nano_usd=limit,
+                spent_nano_usd=window.spent,
+                reserved_nano_usd=window.reserved,
+                resets_at=optional_from_us(window.ends_at),
+            )
+
+    def add(self, keys: Iterable[WindowKey], *, reserved: int = 0, spent: int = 0) -> None:
+        """Changes windows by amounts, which may be negative."""
+        for key in keys:
+            window = self._windows.get(key)
+            if window is not None:
+                window.reserved += reserved
+                window.spent += spent
+                window.is_changed = True
+
+    async def write(
+        self,
+        transaction: Transaction,
+        budget_of: Callable[[str], Budget | None],
+        thresholds: Sequence[int],
+        now: datetime,
+    ) -> None:
+        """Writes what has changed."""
+        changed = [(key, window) for key, window in sorted(self._windows.items()) if window.is_changed]
+        await transaction.execute_many(
+            _WRITE,
+            [
+                {"spent": window.spent, "reserved": window.reserved, "budget_id": key[0], "starts_at": key[1]}
+                for key, window in changed
+            ],
+        )
+        alerts = []
+        for (budget_id, starts_at), window in changed:
+            budget = budget_of(budget_id)
+            if budget is None or window.spent <= window.spent_before:
+                continue
+            limit = limit_of(budget, now)
+            alerts += [
+                {
+                    "budget_id": budget_id,
+                    "window_start": starts_at,
+                    "threshold": threshold,
+                    "spent": window.spent,
+                    "limit": limit,
+                    "now": to_us(now),
+                }
+                for threshold in thresholds
+                if window.spent_before * 100 < threshold * limit <= window.spent * 100
+            ]
+        await transaction.execute_many(_ALERT, alerts)

@@ -1,0 +1,117 @@
+"""Leases: a server that lives says so; the open calls of one that is silent are lost."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from server_b.ledger.books.charges import Charges
+from server_b.ledger.books.roll_up import RollUp
+from server_b.ledger.books.settling import Settling
+from server_b.ledger.policies import PolicyCache
+from server_b.ledger.times import US_PER_S, to_us
+from server_b.ledger.transactions import Transaction
+
+HEARTBEAT_S = 2.0
+LEASE_S = 10.0
+AT_ONCE = 200
+"""How many calls one transaction takes over."""
+
+_BEAT = (
+    "INSERT INTO servers (id, host, pid, process_started, heartbeat_at)"
+    " VALUES (:id, :host, :pid, :process_started, now_us())"
+    " ON CONFLICT (id) DO UPDATE SET heartbeat_at = excluded.heartbeat_at"
+)
+_ORPHANS = (
+    "SELECT c.id FROM calls c LEFT JOIN servers s ON s.id = c.server_id WHERE c.state = 'open'"
+    " AND (s.heartbeat_at < now_us() - :lease_us OR (s.id IS NULL AND c.started_at < now_us() - :lease_us))"
+    " ORDER BY c.id LIMIT :at_once"
+)
+_FORGET_DEAD = "DELETE FROM servers WHERE heartbeat_at < now_us() - :lease_us"
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process of a machine."""
+
+    host: str
+    """With the namespace of its process ids: containers can have one host name and each a process 1."""
+    pid: int
+    started: int
+    """When it started, in a unit of the system's; 0: not known."""
+
+    @classmethod
+    def current(cls) -> Process:
+        """Returns this one."""
+        return cls(_host(), os.getpid(), _started(os.getpid()))
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it is certain that it no longer exists."""
+        if self.host != _host() or not Path("/proc/self/stat").exists():
+            return False
+        return _started(self.pid) != self.started
+
+
+async def beat(transaction: Transaction, server_id: str, process: Process) -> None:
+    """Says that a server lives."""
+    await transaction.execute(
+        _BEAT, {"id": server_id, "host": process.host, "pid": process.pid, "process_started": process.started}
+    )
+
+
+async def end(transaction: Transaction, server_id: str) -> None:
+    """Says that a server has ended; what it left open is lost when a lease has passed since it began."""
+    await transaction.execute("DELETE FROM servers WHERE id = :id", {"id": server_id})
+
+
+async def end_gone(transaction: Transaction) -> None:
+    """Ends the leases of processes of this machine that no longer exist."""
+    rows = await transaction.fetch("SELECT id, host, pid, process_started FROM servers ORDER BY id")
+    gone = [{"id": row[0]} for row in rows if Process(*row[1:]).is_gone]
+    await transaction.execute_many("UPDATE servers SET heartbeat_at = 0 WHERE id = :id", gone)
+
+
+async def take_over(
+    transaction: Transaction, policies: PolicyCache, now: datetime, lease_s: float, thresholds: Sequence[int]
+) -> int:
+    """Takes the open calls of dead servers for lost, AT_ONCE at most; returns how many."""
+    lease = {"lease_us": int(lease_s * US_PER_S)}
+    rows = await transaction.fetch(_ORPHANS, lease | {"at_once": AT_ONCE})
+    if not rows:
+        await transaction.execute(_FORGET_DEAD, lease)
+        return 0
+    charges, roll_up = Charges(), RollUp()
+    settling = Settling(to_us(now), charges, roll_up)
+    entries, windows = await transaction.fetch_each(Settling.queries([row[0] for row in rows]))
+    settling.take(entries, windows)
+    charges.take(await transaction.fetch(*Charges.query(set(settling.window_keys()))))
+    lost = [entry for entry in settling.entries.values() if entry.state == "open"]
+    for entry in lost:
+        settling.lose(entry)
+    await settling.write(transaction)
+    await charges.write(transaction, policies.budget, thresholds, now)
+    await roll_up.write(transaction)
+    return len(lost)
+
+
+def _host() -> str:
+    try:
+        namespace = os.stat("/proc/self/ns/pid").st_ino  # noqa: PTH116 - a Path would do the same
+    except OSError:
+        namespace = 0
+    return f"{socket.gethostname()}/{namespace}"
+
+
+def _started(pid: int) -> int:
+    """Returns a process's start in clock ticks since the machine's, by Linux's proc(5); 0: there is none."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        fields = stat.rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return 0 if fields[0] == "Z" else int(fields[19])

@@ -1,0 +1,202 @@
+"""The one writer: what arrives while a transaction runs, or in one pass of the event loop, is the next transaction.
+
+At rest nothing waits for a timer. While many calls run, transactions begin SPACING_S apart, so that they are shared.
+What ended is never given up: it is written again until it is written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+from llm_relay.errors import Internal, LedgerUnavailable
+from server_b.ledger.books.batch import Batch, Outcomes
+from server_b.ledger.entries import CallEnd, NewCall, Reserved
+
+LOG = logging.getLogger(__name__)
+
+MAX_BATCH = 200
+BUSY_CALLS = 8
+"""From so many open calls on, transactions are spaced."""
+SPACING_S = 0.002
+FIRST_RETRY_S = 0.05
+LAST_RETRY_S = 1.0
+
+Write = Callable[[Batch], Awaitable[Outcomes]]
+
+
+class Writer:
+    """Gathers calls that begin and end into batches."""
+
+    def __init__(self, write: Write) -> None:
+        """`write` writes a batch in one transaction, or raises LedgerUnavailable; doing it again does no harm."""
+        self._write = write
+        self._calls: dict[str, tuple[NewCall, asyncio.Future[Reserved]]] = {}
+        self._ends: dict[str, tuple[CallEnd, asyncio.Future[None]]] = {}
+        self._joined: Counter[str] = Counter()
+        self._open = 0
+        self._wake = asyncio.Event()
+        self._last = 0.0
+        self._failure: LedgerUnavailable | None = None
+        self._retry_s = FIRST_RETRY_S
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="ledger-writer")
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether the last write succeeded."""
+        return self._failure is None
+
+    @property
+    def unwritten(self) -> int:
+        """How many calls have ended and are not settled."""
+        return len(self._ends)
+
+    async def reserve(self, call: NewCall) -> Reserved:
+        """Has a call written that begins."""
+        if self._failure is not None:
+            raise _again(self._failure)
+        future: asyncio.Future[Reserved] = asyncio.get_running_loop().create_future()
+        self._calls[call.id] = (call, future)
+        self._wake.set()
+        return await future
+
+    def settle(self, end: CallEnd) -> asyncio.Future[None]:
+        """Has a call written that has ended; the future is done when it is."""
+        if end.id in self._ends:
+            return self._ends[end.id][1]
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._ends[end.id] = (end, future)
+        self._wake.set()
+        return future
+
+    def note_joined(self, call_id: str) -> None:
+        """Has a request counted that was given a call's answer."""
+        self._joined[call_id] += 1
+        self._wake.set()
+
+    async def aclose(self, *, grace_s: float) -> None:
+        """Writes what waits, for `grace_s` seconds at most."""
+        waiting = [future for _, future in self._ends.values()]
+        if waiting:
+            await asyncio.wait(waiting, timeout=grace_s)
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        for _, future in self._calls.values():
+            if not future.done():
+                future.set_exception(LedgerUnavailable())
+        if self._ends:
+            LOG.error(
+                "%d calls have ended and could not be written to the ledger: %s",
+                len(self._ends),
+                ", ".join(list(self._ends)[:20]),
+            )
+
+    async def _run(self) -> None:
+        while True:
+            if self._failure is None:
+                await self._wake.wait()
+                await self._space()
+            else:
+                await asyncio.sleep(self._retry_s)
+            self._wake.clear()
+            await self._write_batch(self._take())
+            if self._calls or self._ends or self._joined:
+                self._wake.set()
+
+    async def _space(self) -> None:
+        wait_s = self._last + SPACING_S - asyncio.get_running_loop().time()
+        if self._open >= BUSY_CALLS and wait_s > 0:
+            await asyncio.sleep(wait_s)
+
+    def _take(self) -> Batch:
+        """Takes what waits; a call that begins and whose caller has gone is forgotten."""
+        for call_id in [call_id for call_id, (_, future) in self._calls.items() if future.done()]:
+            del self._calls[call_id]
+        calls = [call for call, _ in list(self._calls.values())[:MAX_BATCH]]
+        beginning = {call.id for call in calls}
+        ends = [end for end, _ in list(self._ends.values())[:MAX_BATCH] if end.id not in beginning]
+        joined, self._joined = self._joined, Counter()
+        return Batch(calls, ends, joined)
+
+    async def _write_batch(self, batch: Batch) -> None:
+        try:
+            outcomes = await self._write(batch)
+        except LedgerUnavailable as error:
+            self._fail(batch, error)
+        except Exception as error:  # noqa: BLE001 - one call that cannot be written must not stop the others
+            await self._write_alone(batch, error)
+        else:
+            self._finish(batch, outcomes)
+
+    async def _write_alone(self, batch: Batch, error: Exception) -> None:
+        """Writes each part of a batch that failed by itself; what fails alone too is given up."""
+        parts = [Batch([call]) for call in batch.calls] + [Batch(ends=[end]) for end in batch.ends]
+        parts += [Batch(joined={call_id: count}) for call_id, count in batch.joined.items()]
+        if len(parts) > 1:
+            for part in parts:
+                await self._write_batch(part)
+            return
+        LOG.error("a call cannot be written to the ledger: %s", type(error).__name__, exc_info=error)
+        self._finish(batch, [Internal()] * len(batch.calls))
+
+    def _finish(self, batch: Batch, outcomes: Outcomes) -> None:
+        self._last = asyncio.get_running_loop().time()
+        if self._failure is not None:
+            self._failure = None
+            LOG.info("the ledger can be written again")
+        self._retry_s = FIRST_RETRY_S
+        for call, outcome in zip(batch.calls, outcomes, strict=True):
+            self._open += isinstance(outcome, Reserved)
+            _, begun = self._calls.pop(call.id, (call, None))
+            if begun is None or begun.done():
+                continue
+            if isinstance(outcome, Reserved):
+                begun.set_result(outcome)
+            else:
+                begun.set_exception(outcome)
+        for end in batch.ends:
+            self._open = max(0, self._open - 1)
+            _, ended = self._ends.pop(end.id, (end, None))
+            if ended is not None and not ended.done():
+                ended.set_result(None)
+
+    def _fail(self, batch: Batch, error: LedgerUnavailable) -> None:
+        if self._failure is None:
+            LOG.error("the ledger cannot be written; calls are refused: %s", error.operator_detail or error.message)
+        else:
+            self._retry_s = min(self._retry_s * 2, LAST_RETRY_S)
+        self._failure = error
+        for call_id, count in batch.joined.items():
+            self._joined[call_id] += count
+        for _, future in self._calls.values():  # also those that arrived meanwhile
+            if not future.done():
+                future.set_exception(_again(error))
+        self._calls.clear()
+        for call in batch.calls:
+            self._release(call)
+
+    def _release(self, call: NewCall) -> None:
+        """Settles a call that may have been written although its transaction failed, and asks no provider."""
+        _ = self.settle(
+            CallEnd(
+                id=call.id,
+                outcome=LedgerUnavailable.reason,
+                is_failed=True,
+                provider=call.provider,
+                model=call.model,
+                input_tokens=None,
+                output_tokens=None,
+                accuracy="unknown",
+                nano_usd=None,
+                may_have_worked=False,
+                ended_at=call.started_at,
+                duration_s=0.0,
+            )
+        )
+
+
+def _again(error: LedgerUnavailable) -> LedgerUnavailable:
+    """Returns an error like another one, because each call's error is its own."""
+    return LedgerUnavailable(error.message, operator_detail=error.operator_detail)

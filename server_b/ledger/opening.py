@@ -1,0 +1,94 @@
+"""Opens a ledger by the setting LEDGER."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+
+from llm_relay.errors import Unsupported
+from server_b.ledger.base import Accounts, Ledger, Reports
+from server_b.ledger.books import leases
+from server_b.ledger.books.books import SqlBooks
+from server_b.ledger.migrating import SchemaTooNew
+from server_b.ledger.sql_ledger import SqlLedger
+from server_b.ledger.sqlite.store import SqliteStore
+from server_b.ledger.times import to_us
+from server_b.ledger.transactions import Store
+
+SQLITE = "sqlite:///"
+POSTGRES = ("postgresql://", "postgres://")
+
+
+class LedgerError(ValueError):
+    """A ledger cannot be opened: the setting is wrong, or the file. The text names LEDGER, the place and the fix."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def open_ledger(
+    url: str,
+    *,
+    folder: Path,
+    is_full_sync: bool = False,
+    alert_thresholds: Sequence[int] = (50, 80, 100),
+    heartbeat_s: float = leases.HEARTBEAT_S,
+    lease_s: float = leases.LEASE_S,
+    now: Callable[[], datetime] = _now,
+) -> Ledger:
+    """Opens the ledger of `url`: `sqlite:///relay.db`, `sqlite:////absolute/path` or `postgresql://…`.
+
+    A relative path is in `folder`. Raises LedgerError where it cannot be opened or written. A PostgreSQL that cannot
+    be reached is waited for: until then calls raise LedgerUnavailable. `is_full_sync` has each transaction wait for
+    the disk, so that a power cut loses nothing. `alert_thresholds` are percents of a budget.
+    """
+    store: Store
+    if url.startswith(POSTGRES):
+        raise LedgerError("LEDGER: PostgreSQL is not there yet")
+    store = await asyncio.to_thread(open_sqlite, sqlite_path(url, folder), is_full_sync=is_full_sync, now=now)
+    books = SqlBooks(store, now=now, thresholds=alert_thresholds, heartbeat_s=heartbeat_s, lease_s=lease_s)
+    ledger = SqlLedger(store, books, cast("Accounts", _NotYet()), cast("Reports", _NotYet()))
+    await ledger.refresh()
+    return ledger
+
+
+def sqlite_path(url: str, folder: Path) -> Path:
+    """Returns the absolute path of a file's URL; raises LedgerError where it is none."""
+    if not url.startswith(SQLITE) or url == SQLITE:
+        raise LedgerError(
+            "LEDGER: must be sqlite:///relay.db, sqlite:////absolute/path/relay.db, postgresql://USER@HOST/DATABASE or"
+            " off"
+        )
+    return Path(os.path.abspath(folder / url.removeprefix(SQLITE)))  # noqa: PTH100 - symbolic links stay
+
+
+def open_sqlite(path: Path, *, is_full_sync: bool, now: Callable[[], datetime]) -> SqliteStore:
+    """Opens a file; raises LedgerError where it cannot be opened or written."""
+    clock = (lambda: time.time_ns() // 1000) if now is _now else (lambda: to_us(now()))
+    try:
+        return SqliteStore(path, is_full_sync=is_full_sync, now_us=clock)
+    except SchemaTooNew as error:
+        raise LedgerError(f"LEDGER: {path} cannot be used: {error}") from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise LedgerError(
+            f"LEDGER: cannot open {path} for writing: {reason}: make its folder, or let this user write there, or name"
+            " another file"
+        ) from error
+    except sqlite3.Error as error:
+        raise LedgerError(
+            f"LEDGER: cannot use {path}: {error}: it must be an SQLite file that this user may write, with room on its"
+            " disk; or name another file"
+        ) from error
+
+
+class _NotYet:
+    def __getattr__(self, name: str) -> object:
+        raise Unsupported(f"{name} is not there yet")

@@ -1,0 +1,156 @@
+"""A ledger made of its parts: books, accounts and reports on one store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
+
+from llm_relay.messages import Cost
+from llm_relay.messages.accounts import (
+    Adjustment,
+    AuditEntry,
+    Budget,
+    CallEntry,
+    CallerAccount,
+    CallQuery,
+    CallsPage,
+    NewToken,
+    Price,
+    Repricing,
+    TokenInfo,
+    UsageGroup,
+    UsageQuery,
+)
+from server_b.ledger.base import Accounts, Policy, Reports
+from server_b.ledger.books.books import SqlBooks
+from server_b.ledger.entries import CallEnd, NewCall, Reserved
+from server_b.ledger.transactions import Store
+
+
+class SqlLedger:
+    """A Ledger: each method is that of a part."""
+
+    def __init__(self, store: Store, books: SqlBooks, accounts: Accounts, reports: Reports) -> None:
+        """Owns the store and the books, and closes them."""
+        self._store = store
+        self._books = books
+        self._accounts = accounts
+        self._reports = reports
+
+    @property
+    def location(self) -> str:
+        """Where it is, for people."""
+        return self._store.location
+
+    async def aclose(self, *, grace_s: float) -> None:
+        """Writes what still waits, for `grace_s` seconds at most, and closes."""
+        await self._books.aclose(grace_s=grace_s)
+        await self._store.aclose()
+
+    async def reserve(self, call: NewCall) -> Reserved:
+        """Writes a call before the provider is asked."""
+        return await self._books.reserve(call)
+
+    async def settle(self, end: CallEnd) -> None:
+        """Writes what a call took."""
+        await self._books.settle(end)
+
+    def note_joined(self, call_id: str) -> None:
+        """Has one more request counted that was given this call's answer."""
+        self._books.note_joined(call_id)
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether the last write succeeded and nothing waits to be written again."""
+        return self._books.is_writable
+
+    @property
+    def policy(self) -> Policy:
+        """What is in force now."""
+        return self._books.policy
+
+    async def refresh(self) -> None:
+        """Reads the policy again if it has changed."""
+        await self._books.refresh()
+
+    async def put_caller(self, caller: CallerAccount, *, by: str) -> CallerAccount:
+        """Makes or replaces a caller."""
+        made = await self._accounts.put_caller(caller, by=by)
+        await self._books.refresh()
+        return made
+
+    async def list_callers(self) -> Sequence[CallerAccount]:
+        """Lists the callers by name."""
+        return await self._accounts.list_callers()
+
+    async def create_token(self, caller: str, *, label: str, expires_at: datetime | None, by: str) -> NewToken:
+        """Makes a token."""
+        made = await self._accounts.create_token(caller, label=label, expires_at=expires_at, by=by)
+        await self._books.refresh()
+        return made
+
+    async def rotate_token(self, token_id: str, *, overlap_s: float, by: str) -> NewToken:
+        """Makes another token for the same caller."""
+        made = await self._accounts.rotate_token(token_id, overlap_s=overlap_s, by=by)
+        await self._books.refresh()
+        return made
+
+    async def revoke_token(self, token_id: str, *, by: str) -> TokenInfo:
+        """Makes a token worthless."""
+        revoked = await self._accounts.revoke_token(token_id, by=by)
+        await self._books.refresh()
+        return revoked
+
+    async def list_tokens(self, caller: str = "") -> Sequence[TokenInfo]:
+        """Lists tokens, the newest first."""
+        return await self._accounts.list_tokens(caller)
+
+    async def put_budget(self, budget: Budget, *, by: str) -> Budget:
+        """Makes or changes a budget."""
+        made = await self._accounts.put_budget(budget, by=by)
+        await self._books.refresh()
+        return made
+
+    async def delete_budget(self, budget_id: str, *, by: str) -> None:
+        """Ends a budget."""
+        await self._accounts.delete_budget(budget_id, by=by)
+        await self._books.refresh()
+
+    async def list_budgets(self, *, caller: str = "") -> Sequence[Budget]:
+        """Lists budgets with their current windows."""
+        return await self._accounts.list_budgets(caller=caller)
+
+    async def put_price(self, price: Price, *, by: str) -> Price:
+        """Adds or replaces a price."""
+        made = await self._accounts.put_price(price, by=by)
+        await self._books.refresh()
+        return made
+
+    async def delete_price(self, price_id: str, *, by: str) -> None:
+        """Removes a price."""
+        await self._accounts.delete_price(price_id, by=by)
+        await self._books.refresh()
+
+    async def adjust(self, adjustment: Adjustment, *, by: str) -> CallEntry:
+        """Corrects what a call cost."""
+        return await self._accounts.adjust(adjustment, by=by)
+
+    async def price_unknown(self, cost: Callable[[CallEntry], Cost], *, query: CallQuery, by: str) -> Repricing:
+        """Gives a cost to calls that have none."""
+        return await self._accounts.price_unknown(cost, query=query, by=by)
+
+    async def list_audit(self, *, limit: int = 100) -> Sequence[AuditEntry]:
+        """Lists changes, the newest first."""
+        return await self._accounts.list_audit(limit=limit)
+
+    async def usage(self, query: UsageQuery) -> Sequence[UsageGroup]:
+        """Adds calls up."""
+        return await self._reports.usage(query)
+
+    async def calls(self, query: CallQuery) -> CallsPage:
+        """Lists calls with their attempts."""
+        return await self._reports.calls(query)
+
+    def follow(self) -> AsyncIterator[CallEntry]:
+        """Yields calls as they begin and end."""
+        return self._reports.follow()
