@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
+
+NANO_USD_PER_USD = 1_000_000_000
 
 
 class Accuracy(enum.Enum):
@@ -28,6 +30,14 @@ class Usage:
     reasoning_tokens: int | None = None
     accuracy: Accuracy = Accuracy.UNKNOWN
 
+    @property
+    def adds_up(self) -> bool:
+        """Whether input and output are known, and no count contradicts another."""
+        if self.input_tokens is None or self.output_tokens is None:
+            return False
+        read, written = self.cache_read_tokens or 0, self.cache_write_tokens or 0
+        return min(self.input_tokens, self.output_tokens, read, written) >= 0 and read + written <= self.input_tokens
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
@@ -35,3 +45,10 @@ class Cost:
 
     usd: Decimal | None = None
     price_source: str = ""
+
+    @property
+    def nano_usd(self) -> int | None:
+        """The cost in billionths of a dollar, as callers and the ledger are told it; None: no price is known."""
+        if self.usd is None:
+            return None
+        return int((self.usd * NANO_USD_PER_USD).to_integral_value(rounding=ROUND_HALF_EVEN))

@@ -58,7 +58,7 @@ class Settlement:
             finish_reason=outcome.finish_reason if outcome else None,
             model=model,
             usage=usage,
-            cost=self._cost(call, provider, model, usage, tier),
+            cost=self._cost(call, provider, _price_names(call, model), usage, tier),
             completed_at=datetime.now(UTC),
             duration_s=self._now() - call.began_at,
             service_tier=tier,
@@ -72,11 +72,11 @@ class Settlement:
             report(error, call.key.request_id)
             return Usage()
 
-    def _cost(self, call: Call, provider: str, model: str, usage: Usage, tier: str) -> Cost:
+    def _cost(self, call: Call, provider: str, names: Iterable[str], usage: Usage, tier: str) -> Cost:
         if usage.input_tokens == 0 and usage.output_tokens == 0:
             return NO_COST
         try:
-            return self._listed_cost(provider, (model, *call.priced_as), usage, tier)
+            return self._listed_cost(provider, names, usage, tier)
         except Exception as error:  # noqa: BLE001 - a call without an end would keep its readers waiting for ever
             report(error, call.key.request_id)
             return Cost()
@@ -86,6 +86,11 @@ class Settlement:
         prices = self._prices.get(provider)
         costs = (prices.cost(name, usage, tier) for name in names) if prices else ()
         return next((cost for cost in costs if cost.usd is not None), Cost())
+
+
+def _price_names(call: Call, model: str) -> Iterable[str]:
+    """Returns the names that a price can be found by: as the answer has it, other lists' names, as it was asked."""
+    return (model, *call.priced_as, *(attempt.model for attempt in call.attempts[-1:]))
 
 
 def settled_usage(call: Call, counted: Usage | None) -> Usage:

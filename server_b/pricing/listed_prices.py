@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from llm_relay.messages import Cost, Prompt, Usage
+from llm_relay.messages import Cost, Usage
 from server_b.pricing.rates import Rates
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ REMEMBERED_S = 60.0
 LISTED_REGIONS = frozenset({"us-east-1", "us-east-2", "us-west-2"})
 """AWS regions for which its list prices hold."""
 STANDARD_TIERS = frozenset({"", "default", "standard", "auto"})
-TURN_BOUND_TOKENS = 16
-"""What a turn may take beside its text."""
 
 
 class ListedPrices:
@@ -35,14 +33,15 @@ class ListedPrices:
         self._remembered: dict[tuple[str, str], tuple[float, Rates | None]] = {}
 
     def cost(self, model: str, usage: Usage, tier: str = "") -> Cost:
-        if usage.input_tokens is None or usage.output_tokens is None or not _adds_up(usage):
+        if not usage.adds_up:
             return Cost()
         rates = self._rates(model, tier)
         return rates.cost(usage) if rates else Cost()
 
-    def bound(self, prompt: Prompt, *, model: str, max_tokens: int) -> Decimal | None:
-        rates = self._rates(model, "")
-        return rates.bound(_input_bound_tokens(prompt), max_tokens) if rates else None
+    def bound(self, model: str, *, input_tokens: int, output_tokens: int, tier: str = "") -> Decimal | None:
+        of_tiers = [self._rates(model, one) for one in {"", tier}]
+        bounds = [rates.bound(input_tokens, output_tokens) for rates in of_tiers if rates is not None]
+        return max(bounds) if len(bounds) == len(of_tiers) else None
 
     def _rates(self, model: str, tier: str) -> Rates | None:
         now = time.monotonic()
@@ -81,17 +80,3 @@ def _prices(found: ModelInfo, tier: str | None) -> ModelPrice | None:
 def _is_listed_for(found: ModelInfo, region: str) -> bool:
     """Tells whether AWS' list price holds in this region: other models than these are dearer in some regions."""
     return found.id.startswith(("global.", "regional.")) or region in LISTED_REGIONS
-
-
-def _adds_up(usage: Usage) -> bool:
-    counts = (usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.cache_write_tokens)
-    inputs, outputs, read, written = (count or 0 for count in counts)
-    return min(inputs, outputs, read, written) >= 0 and read + written <= inputs
-
-
-def _input_bound_tokens(prompt: Prompt) -> int:
-    """Returns the most tokens that a prompt can be: no token is shorter than a byte."""
-    texts = [prompt.message, *(turn.text for turn in prompt.history)]
-    if prompt.context:
-        texts.append(prompt.context)
-    return sum(len(text.encode()) + TURN_BOUND_TOKENS for text in texts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Protocol
 
-from llm_relay.messages import Cost, Prompt, Usage
+from llm_relay.messages import Cost, Usage
 
 
 class PriceList(Protocol):
@@ -15,8 +15,11 @@ class PriceList(Protocol):
         """Returns what this usage costs, in USD; unknown where the model, the tier or a count is not known."""
         ...
 
-    def bound(self, prompt: Prompt, *, model: str, max_tokens: int) -> Decimal | None:
-        """Returns what an answer of `max_tokens` tokens to this prompt can cost at most, in USD; None: not known."""
+    def bound(self, model: str, *, input_tokens: int, output_tokens: int, tier: str = "") -> Decimal | None:
+        """Returns what so many tokens can cost at most, in USD, cached or not; None: not known.
+
+        `tier` is the one that is asked for: a provider may serve the standard one in its place.
+        """
         ...
 
 
@@ -26,7 +29,7 @@ class FreePrices:
     def cost(self, model: str, usage: Usage, tier: str = "") -> Cost:  # noqa: ARG002 - any usage
         return Cost(usd=Decimal(0), price_source="mock")
 
-    def bound(self, prompt: Prompt, *, model: str, max_tokens: int) -> Decimal | None:  # noqa: ARG002 - any prompt
+    def bound(self, model: str, *, input_tokens: int, output_tokens: int, tier: str = "") -> Decimal | None:  # noqa: ARG002 - any number
         return Decimal(0)
 
 
@@ -36,5 +39,5 @@ class UnknownPrices:
     def cost(self, model: str, usage: Usage, tier: str = "") -> Cost:  # noqa: ARG002 - any usage
         return Cost()
 
-    def bound(self, prompt: Prompt, *, model: str, max_tokens: int) -> Decimal | None:  # noqa: ARG002 - any prompt
+    def bound(self, model: str, *, input_tokens: int, output_tokens: int, tier: str = "") -> Decimal | None:  # noqa: ARG002 - any number
         return None

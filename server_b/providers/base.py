@@ -91,6 +91,25 @@ class AttemptFailed:
 Piece: TypeAlias = Opening | Text | Working | WholeAnswer | Ending | AttemptBegan | AttemptFailed | ContentPiece
 
 
+UNLIMITED_OUTPUT_TOKENS = 128_000
+"""The longest answer that a model writes which is given no limit; no vendor's models write more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedModel:
+    """A model of a provider that a prompt may be sent to, and how much it may write."""
+
+    provider: str
+    model: str
+    """The one that is asked for."""
+    priced_as: tuple[str, ...] = ()
+    """Other names that a price list may have of it."""
+    most_output_tokens: int
+    """The longest answer, reasoning included."""
+    costly_options: tuple[str, ...] = ()
+    """Members of the prompt's provider_options that may change what the answer costs."""
+
+
 class Provider(Protocol):
     """A language-model service.
 
@@ -125,6 +144,13 @@ class Provider(Protocol):
         """Returns the fields of the prompt's options that have no effect on an answer of this provider.
 
         Callers are told of them before the provider is asked. One that must have its effect refuses the call then.
+        """
+        ...
+
+    async def asked_models(self, prompt: Prompt) -> tuple[AskedModel, ...]:
+        """Returns what the prompt may be sent to, in order: one model, of a provider that is made of several one each.
+
+        The prompt is not sent.
         """
         ...
 

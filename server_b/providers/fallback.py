@@ -13,7 +13,16 @@ from dataclasses import replace
 
 from llm_relay.errors import ProviderAuth, ProviderProtocol, ProviderUnavailable, RelayError, UnknownModel, Unsupported
 from llm_relay.messages import Models, Prompt
-from server_b.providers.base import TRANSIENT, AttemptBegan, AttemptFailed, Piece, Provider, WholeAnswer, Working
+from server_b.providers.base import (
+    TRANSIENT,
+    AskedModel,
+    AttemptBegan,
+    AttemptFailed,
+    Piece,
+    Provider,
+    WholeAnswer,
+    Working,
+)
 from server_b.providers.listing import LIST_TIMEOUT_S, list_models
 
 MOVING_ON = (*TRANSIENT, ProviderAuth, UnknownModel, ProviderProtocol, Unsupported)
@@ -87,6 +96,12 @@ class Fallback:
             except Unsupported:
                 continue  # it will not be asked
             yield from provider.ignored_options(asked)
+
+    async def asked_models(self, prompt: Prompt) -> tuple[AskedModel, ...]:
+        """Returns the model of each provider, in their order."""
+        return tuple(
+            [one for provider in self._providers for one in await provider.asked_models(self._prompt(provider, prompt))]
+        )
 
     async def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:
         """Yields what the first provider that begins to answer yields; tells each attempt and its failure before."""

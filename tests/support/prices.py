@@ -3,7 +3,7 @@
 from collections.abc import Container
 from decimal import Decimal
 
-from llm_relay.messages import Cost, Prompt, Usage
+from llm_relay.messages import Cost, Usage
 
 
 class FlatPrices:
@@ -18,7 +18,7 @@ class FlatPrices:
         self._models = models
         self.asked: list[tuple[str, Usage, str]] = []
         """Models, usages and tiers."""
-        self.bounded: list[tuple[Prompt, str, int]] = []
+        self.bounded: list[tuple[str, int, int, str]] = []
 
     def cost(self, model: str, usage: Usage, tier: str = "") -> Cost:
         self.asked.append((model, usage, tier))
@@ -28,6 +28,6 @@ class FlatPrices:
             return Cost()
         return Cost(usd=self.usd, price_source="list")
 
-    def bound(self, prompt: Prompt, *, model: str, max_tokens: int) -> Decimal | None:
-        self.bounded.append((prompt, model, max_tokens))
-        return self.usd
+    def bound(self, model: str, *, input_tokens: int, output_tokens: int, tier: str = "") -> Decimal | None:
+        self.bounded.append((model, input_tokens, output_tokens, tier))
+        return self.usd if self._models is None or model in self._models else None

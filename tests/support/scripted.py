@@ -10,12 +10,14 @@ from typing import TypeAlias
 
 from llm_relay.errors import ProviderUnavailable, Unsupported
 from llm_relay.messages import Accuracy, FinishReason, Models, Prompt, Usage
-from server_b.providers.base import Ending, Opening, Piece, Text
+from server_b.providers.base import AskedModel, Ending, Opening, Piece, Text
+from server_b.providers.costly_options import costly_options
 
 Step: TypeAlias = Piece | Exception | asyncio.Event
 """A piece is given, an error is raised, an event is waited for (one that is never set: a hang)."""
 
 MODEL = "scripted-model"
+MOST_OUTPUT_TOKENS = 1000
 USAGE = Usage(input_tokens=5, output_tokens=3, accuracy=Accuracy.EXACT)
 OPENING = Opening(MODEL)
 ENDING = Ending(FinishReason.STOP, USAGE)
@@ -99,6 +101,15 @@ class ScriptedProvider:
 
     def ignored_options(self, prompt: Prompt) -> tuple[str, ...]:  # noqa: ARG002 - as the protocol has it
         return self.ignored
+
+    async def asked_models(self, prompt: Prompt) -> tuple[AskedModel, ...]:
+        asked = AskedModel(
+            provider=self.name,
+            model=prompt.model or MODEL,
+            most_output_tokens=prompt.max_tokens or MOST_OUTPUT_TOKENS,
+            costly_options=costly_options(prompt.options, "openai", frozenset()),
+        )
+        return (asked,)
 
     async def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:
         one, script = self._begin(prompt, whole=whole)

@@ -10,10 +10,8 @@ from llm_relay.wire.codec.events import event_from_wire, event_to_wire
 from llm_relay.wire.codec.parsing import parse
 from llm_relay.wire.codec.requests import prompt_from_wire, prompt_to_wire
 from llm_relay.wire.codec.times import time_from_wire, time_to_wire
-from llm_relay.wire.codec.usage import NANO_USD_PER_USD
 
 __all__ = [
-    "NANO_USD_PER_USD",
     "answer_from_wire",
     "answer_to_wire",
     "event_from_wire",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 
 from generated.relay.v1 import relay_pb2 as pb
 from llm_relay.messages import Accuracy, Cost, Usage
-
-NANO_USD_PER_USD = 1_000_000_000
+from llm_relay.messages.usage import NANO_USD_PER_USD
 
 _ACCURACIES_FROM_WIRE = {
     pb.ACCURACY_EXACT: Accuracy.EXACT,
@@ -42,8 +41,7 @@ def usage_from_wire(usage: pb.Usage) -> Usage:
 def cost_to_wire(cost: Cost) -> pb.Cost:
     if cost.usd is None:
         return pb.Cost()
-    nano_usd = int((cost.usd * NANO_USD_PER_USD).to_integral_value(rounding=ROUND_HALF_EVEN))
-    return pb.Cost(nano_usd=nano_usd, price_source=cost.price_source)
+    return pb.Cost(nano_usd=cost.nano_usd, price_source=cost.price_source)
 
 
 def cost_from_wire(cost: pb.Cost) -> Cost:

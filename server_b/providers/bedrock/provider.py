@@ -11,7 +11,14 @@ import orjson
 
 from llm_relay.errors import ProviderProtocol
 from llm_relay.messages import NO_OPTIONS, Models, Prompt
-from server_b.providers.base import Defaults, Opening, Piece, WholeAnswer
+from server_b.providers.base import (
+    UNLIMITED_OUTPUT_TOKENS,
+    AskedModel,
+    Defaults,
+    Opening,
+    Piece,
+    WholeAnswer,
+)
 from server_b.providers.bedrock.account import open_account
 from server_b.providers.bedrock.answer import StreamReader, whole_answer
 from server_b.providers.bedrock.catalogue import Catalogue
@@ -20,14 +27,17 @@ from server_b.providers.bedrock.errors import relay_error
 from server_b.providers.bedrock.failures import Refusal
 from server_b.providers.bedrock.model_details import known_of
 from server_b.providers.bedrock.models import is_application_profile, listed, profile_in_area, resolve
-from server_b.providers.bedrock.refusals import STREAMING, Refusals, Refused, is_lasting, refused_of
+from server_b.providers.bedrock.refusals import MAX_TOKENS, STREAMING, Refusals, Refused, is_lasting, refused_of
 from server_b.providers.bedrock.request import asked_parameters, request_body
-from server_b.providers.bedrock.thinking import lacks_reasoning, thinking_as_possible
+from server_b.providers.bedrock.thinking import lacks_reasoning, room_tokens, thinking_as_possible
 from server_b.providers.bedrock.tools import tool_config
 from server_b.providers.bedrock.unsupported import refuse_unsupported
+from server_b.providers.costly_options import costly_options
 from server_b.providers.http.response import Response
 from server_b.providers.unused_options import options_of_others
 
+NEUTRAL_OPTIONS = frozenset({"top_k", "topK", "random_seed", "seed"})
+"""Of provider_options, what changes the answer but neither a price nor how much is written at most."""
 USAGE_TIMEOUT_S = 2.0
 """How long an answer that has ended waits for its usage, which follows at once."""
 
@@ -90,6 +100,22 @@ class BedrockProvider:
         if model is not None and lacks_reasoning(prompt, model):
             yield "options.thinking"
 
+    async def asked_models(self, prompt: Prompt) -> tuple[AskedModel, ...]:
+        """Returns the model that the prompt names, or the default one."""
+        model = self._model(prompt)
+        priced_as = await self._catalogue.other_names(model)
+        if prompt.max_tokens is not None:
+            most = prompt.max_tokens
+        elif MAX_TOKENS in self._refusals.of(_refusing(prompt, model)):
+            most = UNLIMITED_OUTPUT_TOKENS
+        else:
+            most = self._defaults.max_tokens + room_tokens(prompt, priced_as[-1] if priced_as else model)
+        costly = costly_options(prompt.options, self.name, NEUTRAL_OPTIONS)
+        asked = AskedModel(
+            provider=self.name, model=model, priced_as=priced_as, most_output_tokens=most, costly_options=costly
+        )
+        return (asked,)
+
     async def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:  # noqa: ARG002
         """Yields one Opening, Texts and, unless the stream was cut, one Ending; raises a RelayError.
 
@@ -102,8 +128,7 @@ class BedrockProvider:
         named = priced_as[-1] if priced_as else model
         if not _is_plain(prompt):
             refuse_unsupported(prompt, named)
-        # Some models stream, but not with tools.
-        asked = f"{model} with tools" if tool_config(prompt) else model
+        asked = _refusing(prompt, model)
         refused = lasting = self._refusals.of(asked)
         while True:
             begun = False
@@ -181,6 +206,11 @@ class BedrockProvider:
 
     def _resolved(self, name: str) -> str:
         return resolve(name, self._account.region, self._account.partition)
+
+
+def _refusing(prompt: Prompt, model: str) -> str:
+    """Returns under which name refusals are kept: some models stream, but not with tools."""
+    return f"{model} with tools" if tool_config(prompt) else model
 
 
 def _is_plain(prompt: Prompt) -> bool:

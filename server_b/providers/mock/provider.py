@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Iterator
 from dataclasses import replace
 
 from llm_relay.messages import (
+    NO_OPTIONS,
     Accuracy,
     Model,
     Models,
@@ -20,13 +21,15 @@ from llm_relay.messages import (
     ToolResult,
     Usage,
 )
-from server_b.providers.base import Ending, Opening, Piece
+from server_b.providers.base import AskedModel, Ending, Opening, Piece
 from server_b.providers.mock.faults import AMID, Behaviour, Fault, asked_behaviour, fail_before, fail_during
 from server_b.providers.mock.output import Output, output_of
 from server_b.providers.mock.pieces import pieces_of
 from server_b.providers.unused_options import options_of_others
 
 MODEL = "mock-model"
+OWN_WORDS = 150
+"""More than the mock adds to a message: a sentence, or the numbers to 100."""
 NOTE = "The mock answers as mock-model, whatever model is named"
 
 
@@ -52,6 +55,14 @@ class MockProvider:
     def ignored_options(self, prompt: Prompt) -> Iterator[str]:
         """Yields the provider_options: each is another provider's."""
         return options_of_others(prompt.options, self.name)
+
+    async def asked_models(self, prompt: Prompt) -> tuple[AskedModel, ...]:
+        """Returns the mock's model, whatever the prompt names: a token is a word of its output."""
+        if prompt.parts or prompt.options is not NO_OPTIONS:
+            most = sum(len(text.split()) for text in _texts(output_of(prompt, number=0, whole=True).parts))
+        else:
+            most = len(prompt.message) // 2 + OWN_WORDS
+        return (AskedModel(provider=self.name, model=MODEL, most_output_tokens=most),)
 
     async def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:
         behaviour = self._behaviour(prompt)

@@ -11,9 +11,9 @@ from llm_relay.messages import NO_OPTIONS, Prompt, Reasoning
 from server_b.providers.base import Defaults, Piece
 from server_b.providers.openai.answer import AnswerReader
 from server_b.providers.openai.messages import NAME
-from server_b.providers.openai.request import CHAT_COMPLETIONS, Refused, request_body
+from server_b.providers.openai.request import CHAT_COMPLETIONS, Refused, request_body, sent_limit
 from server_b.providers.openai.responses.answer import ResponseReader
-from server_b.providers.openai.responses.request import response_body
+from server_b.providers.openai.responses.request import response_body, sent_output_limit
 from server_b.providers.openai.responses.unsupported import response_faults
 from server_b.providers.openai.unsupported import Fault, chat_faults, refuse_first
 
@@ -72,14 +72,18 @@ class Interface:
     """Below the base URL."""
     body: _Body
     """Makes the body of a request."""
+    limit: Callable[[Prompt, Defaults, Refused], int | None]
+    """Tells the limit of output tokens that the body has; None: none."""
     reader: Callable[[str], Reader]
     """Makes the reader of an answer by a model."""
     faults: _Faults
     """Yields what of a prompt cannot be carried."""
 
 
-CHAT = Interface(path="/chat/completions", body=request_body, reader=AnswerReader, faults=chat_faults)
-RESPONSES = Interface(path="/responses", body=response_body, reader=ResponseReader, faults=response_faults)
+CHAT = Interface(path="/chat/completions", body=request_body, limit=sent_limit, reader=AnswerReader, faults=chat_faults)
+RESPONSES = Interface(
+    path="/responses", body=response_body, limit=sent_output_limit, reader=ResponseReader, faults=response_faults
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

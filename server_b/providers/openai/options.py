@@ -16,6 +16,15 @@ SCHEMA_NAME = "answer"
 _VENDORS_ALONE = frozenset({"verbosity", "prompt_cache_key", "prompt_cache_retention"})
 """Of provider_options, what only the vendor's own endpoint takes."""
 
+_NEUTRAL = """
+logit_bias verbosity prompt_cache_key prompt_cache_retention top_k min_p top_a typical_p tfs_z repetition_penalty
+repeat_penalty repeat_last_n length_penalty mirostat mirostat_eta mirostat_tau dynatemp_range dynatemp_exponent
+dry_multiplier dry_base dry_allowed_length xtc_probability xtc_threshold ignore_eos stop_token_ids bad_words
+skip_special_tokens min_tokens grammar guided_json guided_regex guided_choice guided_grammar cache_prompt
+"""
+NEUTRAL_OPTIONS = frozenset(_NEUTRAL.split())
+"""Of provider_options, what changes the answer but neither a price nor how much is written at most."""
+
 
 def options_members(options: Options, *, is_vendor: bool) -> Iterator[tuple[str, Any]]:
     """Yields the members; `is_vendor` tells OpenAI's own endpoint from those that speak its API."""

@@ -11,14 +11,22 @@ import orjson
 
 from llm_relay.errors import ProviderRejected, RelayError
 from llm_relay.messages import Models, Prompt
-from server_b.providers.base import Defaults, Opening, Piece, WholeAnswer
+from server_b.providers.base import (
+    UNLIMITED_OUTPUT_TOKENS,
+    AskedModel,
+    Defaults,
+    Opening,
+    Piece,
+    WholeAnswer,
+)
+from server_b.providers.costly_options import costly_options
 from server_b.providers.http.response import Response
 from server_b.providers.openai.client import VENDOR_URL, OpenAIClient
 from server_b.providers.openai.errors import error_of, field_error
 from server_b.providers.openai.failure import Failed, Failure
 from server_b.providers.openai.interfaces import CHAT, Api, Interface, InterfaceChoice, Reader
 from server_b.providers.openai.models import model_names_from_wire
-from server_b.providers.openai.options import ignored_members
+from server_b.providers.openai.options import NAME, NEUTRAL_OPTIONS, ignored_members
 from server_b.providers.openai.refusals import Change, Refusals, change_for, change_of_interface, refused_field
 from server_b.providers.openai.request import CHAT_COMPLETIONS, Refused
 from server_b.providers.unused_options import options_of_others
@@ -108,6 +116,18 @@ class OpenAIProvider:
         """Yields the provider_options that are another provider's, or for OpenAI's own endpoint alone."""
         yield from options_of_others(prompt.options, self.name)
         yield from ignored_members(prompt.options, is_vendor=self._is_vendor)
+
+    async def asked_models(self, prompt: Prompt) -> tuple[AskedModel, ...]:
+        """Returns the model that the prompt names, or the default one."""
+        refused = self._refusals.of(self._refusing(prompt))
+        limit = self._choice.of(prompt, refused).limit(prompt, self._defaults, refused)
+        asked = AskedModel(
+            provider=self.name,
+            model=self._model(prompt),
+            most_output_tokens=UNLIMITED_OUTPUT_TOKENS if limit is None else limit,
+            costly_options=costly_options(prompt.options, NAME, NEUTRAL_OPTIONS),
+        )
+        return (asked,)
 
     async def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:
         """Yields one Opening, Texts and one Ending; raises a RelayError.

@@ -49,3 +49,11 @@ def request_body(
     if prompt.options is not NO_OPTIONS:
         body.update(options_members(prompt.options, is_vendor=is_vendor))
     return body
+
+
+def sent_limit(prompt: Prompt, defaults: Defaults, refused: Refused) -> int | None:
+    """Returns the limit of output tokens that `request_body` writes; None: none."""
+    if prompt.max_tokens is not None:
+        return prompt.max_tokens
+    has_name = any(name not in refused for name in LIMIT_NAMES)
+    return defaults.max_tokens if has_name and DEFAULT_LIMIT not in refused else None

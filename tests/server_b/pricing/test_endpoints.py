@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from llm_relay.messages import Cost, Prompt, Usage
+from llm_relay.messages import Cost, Usage
 from server_b.pricing.endpoints import price_lists
 
 USAGE = Usage(input_tokens=1_000_000, output_tokens=1_000_000)
@@ -20,7 +20,7 @@ def usd(endpoint: str, model: str, provider: str = "openai") -> Decimal | None:
 def test_the_mock_costs_a_known_nothing() -> None:
     mock = price_lists({"mock": ""})["mock"]
     assert mock.cost("mock-model", Usage()) == Cost(usd=Decimal(0), price_source="mock")
-    assert mock.bound(Prompt(message="Hi"), model="mock-model", max_tokens=1) == 0
+    assert mock.bound("mock-model", input_tokens=1, output_tokens=1) == 0
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import genai_prices
 import pytest
 from genai_prices.data import providers as vendors
 
-from llm_relay.messages import Cost, Prompt, Role, Turn, Usage
+from llm_relay.messages import Cost, Usage
 from server_b.pricing.endpoints import price_lists
 from server_b.pricing.listed_prices import ListedPrices
 from server_b.pricing.price_list import PriceList
@@ -139,18 +139,24 @@ def listed_usd(model: str, usage: Usage, vendor: str) -> Decimal:
 # The bound: what a call can cost at most.
 
 
-def test_the_bound_of_a_prompt_is_a_token_for_each_byte_and_the_most_output() -> None:
-    prompt = Prompt(message="Grüße", context="Be brief", history=(Turn(role=Role.USER, text="世"),))
-    tokens = (7 + 16) + (8 + 16) + (3 + 16)
-    expected = (Decimal("2.5") * tokens + Decimal(10) * 1000) / MILLION
-    assert prices().bound(prompt, model="gpt-4o", max_tokens=1000) == expected
+def test_the_bound_is_every_token_at_its_rate() -> None:
+    bound = prices().bound("gpt-4o", input_tokens=66, output_tokens=1000)
+    assert bound == (Decimal("2.5") * 66 + Decimal(10) * 1000) / MILLION
 
 
 def test_the_bound_takes_the_dearest_rate_that_can_apply() -> None:
-    prompt = Prompt(message="Hi")
-    bound = bedrock("us-east-1").bound(prompt, model="us.anthropic.claude-sonnet-4-5-20250929-v1:0", max_tokens=1)
+    sonnet = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+    bound = bedrock("us-east-1").bound(sonnet, input_tokens=18, output_tokens=1)
     assert bound == (Decimal("4.125") * 18 + Decimal("16.5")) / MILLION  # written to the cache
 
 
+@pytest.mark.parametrize("tier", ["", "flex", "priority"])
+def test_the_bound_of_a_tier_is_that_of_the_dearer_one_of_it_and_the_standard(tier: str) -> None:
+    bound = prices().bound("gpt-5", input_tokens=MILLION, output_tokens=MILLION, tier=tier)
+    costs = [prices().cost("gpt-5", USAGE, one).usd for one in ("", tier)]
+    assert bound == max(cost for cost in costs if cost is not None)
+
+
 def test_without_a_price_there_is_no_bound() -> None:
-    assert prices().bound(Prompt(message="Hi"), model="no-such-model", max_tokens=1) is None
+    assert prices().bound("no-such-model", input_tokens=1, output_tokens=1) is None
+    assert prices().bound("gpt-4o", input_tokens=1, output_tokens=1, tier="of-gold") is None

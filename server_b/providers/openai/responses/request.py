@@ -101,3 +101,10 @@ def _reasoning(thinking: Thinking, refused: Refused) -> dict[str, Any]:
     if thinking.effort == "none" or SUMMARY in refused:
         return {"effort": thinking.effort}
     return {"effort": thinking.effort, "summary": "auto"}
+
+
+def sent_output_limit(prompt: Prompt, defaults: Defaults, refused: Refused) -> int | None:
+    """Returns the limit of output tokens that `response_body` writes; None: none."""
+    if prompt.max_tokens is not None:
+        return prompt.max_tokens
+    return None if OUTPUT_LIMIT in refused or DEFAULT_LIMIT in refused else defaults.max_tokens

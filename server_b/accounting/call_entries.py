@@ -1,0 +1,60 @@
+"""A call and its record as the ledger's entries."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+from llm_relay.messages.accounts import CallAttempt
+from server_b.core.attempt import Attempt
+from server_b.core.record import CallRecord
+from server_b.ledger.entries import CallEnd
+
+
+def call_end(entry_id: str, record: CallRecord) -> CallEnd:
+    """Returns what the call with this id turned out to be; it has ended just now."""
+    finished, usage = record.finished, record.finished.usage
+    return CallEnd(
+        id=entry_id,
+        outcome=record.outcome,
+        is_failed=record.error is not None,
+        provider=record.attempts[-1].provider if record.attempts else record.provider,
+        model=finished.model,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cache_read_tokens=usage.cache_read_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        accuracy=usage.accuracy.value,
+        nano_usd=finished.cost.nano_usd,
+        may_have_worked=any(attempt.may_have_worked for attempt in record.attempts),
+        price_source=finished.cost.price_source,
+        service_tier=finished.service_tier,
+        ended_at=finished.completed_at,
+        first_token_s=record.first_token_s,
+        duration_s=finished.duration_s,
+        attempts=_attempts(record),
+    )
+
+
+def _attempts(record: CallRecord) -> tuple[CallAttempt, ...]:
+    # Attempts have the event loop's times.
+    ended_at, now = record.finished.completed_at, asyncio.get_running_loop().time()
+
+    def at(time: float) -> datetime:
+        return ended_at - timedelta(seconds=now - time)
+
+    return tuple(
+        _attempt(one, at(one.began_at), at(now if one.ended_at is None else one.ended_at)) for one in record.attempts
+    )
+
+
+def _attempt(attempt: Attempt, started_at: datetime, ended_at: datetime) -> CallAttempt:
+    return CallAttempt(
+        provider=attempt.provider,
+        model=attempt.model,
+        started_at=started_at,
+        ended_at=ended_at,
+        outcome="" if attempt.error is None else attempt.error.reason,
+        may_have_worked=attempt.may_have_worked,
+    )

@@ -1,0 +1,104 @@
+"""What a call can cost: at each model that may be asked, and over all of them."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+
+from llm_relay.errors import BudgetExceeded, PriceUnknown, RelayError
+from llm_relay.messages import Prompt
+from llm_relay.messages.usage import NANO_USD_PER_USD
+from server_b.accounting.prompt_bound import prompt_bound
+from server_b.core.prompt_tokens import prompt_tokens
+from server_b.pricing.price_list import PriceList
+from server_b.providers.base import AskedModel
+
+BYTES_A_TOKEN = 4
+LIKELY_SHARE = 4
+"""Of the most output tokens, an answer is likely to take one in so many."""
+
+
+class Estimate(enum.Enum):
+    """What is set aside for a call until its cost is known."""
+
+    BOUND = "bound"
+    """The most that it can cost: no number of calls passes a budget."""
+    LIKELY = "likely"
+    """What it is likely to cost: more calls fit, and those that run when a budget ends can pass it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimated:
+    """A model that may be asked, and what that can cost."""
+
+    asked: AskedModel
+    bound_nano_usd: int | None
+    """The most; None: no price is known."""
+    reserved_nano_usd: int | None
+    """What is set aside."""
+
+
+def estimated(asked: AskedModel, prompt: Prompt, prices: PriceList | None, estimate: Estimate) -> Estimated:
+    """Estimates what asking a model can cost."""
+    if prices is None:
+        return Estimated(asked, None, None)
+    inputs, outputs = prompt_bound(prompt, asked.provider, asked.model), asked.most_output_tokens
+    bound = _nano_usd(asked, prompt, prices, inputs, outputs)
+    if estimate is Estimate.BOUND or bound is None:
+        return Estimated(asked, bound, bound)
+    likely_inputs = min(inputs, prompt_tokens(prompt, asked.provider))
+    likely = _nano_usd(asked, prompt, prices, likely_inputs, -(-outputs // LIKELY_SHARE))
+    return Estimated(asked, bound, likely)
+
+
+def dearest(amounts: Iterable[int | None]) -> int | None:
+    """Returns the largest amount that is known; None: none is."""
+    return max((amount for amount in amounts if amount is not None), default=None)
+
+
+def likely_tokens(prompt: Prompt, asked: AskedModel) -> int:
+    """Returns about how many tokens a call takes, for the rate of tokens: the true count follows."""
+    inputs = -(-prompt_bound(prompt, asked.provider, asked.model) // BYTES_A_TOKEN)
+    return inputs + -(-asked.most_output_tokens // LIKELY_SHARE)
+
+
+def own_refusal(prompt: Prompt, estimates: Iterable[Estimated]) -> RelayError | None:
+    """Returns the error of a call that can cost more than the request itself allows; None: it cannot."""
+    limit = prompt.options.max_cost_nano_usd
+    if limit is None:
+        return None
+    every = tuple(estimates)
+    bound = dearest(one.bound_nano_usd for one in every)
+    if bound is None:
+        return PriceUnknown(unknown_price_text(every, "options.max_cost_nano_usd limits this call"))
+    if bound <= limit:
+        return None
+    text = (
+        f"options.max_cost_nano_usd: the call can cost up to {_usd(bound)}, and {_usd(limit)} is allowed;"
+        " shorten the prompt, lower max_tokens, or allow more"
+    )
+    return BudgetExceeded(text, scope="call", limit_nano_usd=limit, reserved_nano_usd=bound)
+
+
+def unknown_price_text(estimates: Iterable[Estimated], why: str) -> str:
+    """Tells that no model has a known price, and the one line that fixes it."""
+    names = [f"{one.asked.provider}/{one.asked.model}" for one in estimates]
+    return (
+        f"{why}, and no price is known for {', '.join(names)}: set PRICES={names[0]}=INPUT/OUTPUT on Server B,"
+        f" in USD a million tokens, such as PRICES={names[0]}=2.50/10.00; 0 is a price"
+    )
+
+
+def _usd(nano_usd: int) -> str:
+    return f"${Decimal(nano_usd).scaleb(-9).normalize():f}"
+
+
+def _nano_usd(asked: AskedModel, prompt: Prompt, prices: PriceList, inputs: int, outputs: int) -> int | None:
+    tier = prompt.options.service_tier
+    for name in (asked.model, *asked.priced_as):
+        usd = prices.bound(name, input_tokens=inputs, output_tokens=outputs, tier=tier)
+        if usd is not None:
+            return int((usd * NANO_USD_PER_USD).to_integral_value(ROUND_CEILING))
+    return None

@@ -1,0 +1,187 @@
+"""The gate between calls and the ledger: what a call can cost is set aside before, and settled after it is asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from llm_relay.errors import InvalidRequest, PriceUnknown, Violation
+from server_b.accounting.call_entries import call_end
+from server_b.accounting.call_ids import new_call_id
+from server_b.accounting.estimates import (
+    Estimate,
+    Estimated,
+    dearest,
+    estimated,
+    likely_tokens,
+    own_refusal,
+    unknown_price_text,
+)
+from server_b.accounting.permission import permitted
+from server_b.core.call import Call
+from server_b.core.record import CallRecord
+from server_b.ledger.base import Books
+from server_b.ledger.entries import CallEnd, NewCall, Reserved
+from server_b.pricing.price_list import PriceList
+from server_b.providers.base import AskedModel, Provider
+
+SETTLE_PATIENCE_S = 2.0
+"""How long the end of a call waits for the ledger; what is not written by then is written later."""
+_COSTLY = "may change what the call costs, which a budget or max_cost_nano_usd limits; leave it out"
+
+
+class LedgerGate:
+    """Writes each call into the books before its provider is asked, and settles it after."""
+
+    def __init__(
+        self,
+        books: Books,
+        provider: Provider,
+        prices: Mapping[str, PriceList],
+        *,
+        estimate: Estimate = Estimate.BOUND,
+    ) -> None:
+        """`prices` by the provider's name; the `provider` is the one that the calls ask."""
+        self.books = books
+        self._provider = provider
+        self._prices = prices
+        self._estimate = estimate
+        self._late: set[asyncio.Task[None]] = set()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the ledger can be written."""
+        return self.books.is_writable
+
+    def open(self, call: Call) -> LedgerReservation:
+        """Gives the call an id of its own in the ledger."""
+        return LedgerReservation(self, call)
+
+    def note_joined(self, entry_id: str) -> None:
+        """Has the call's row count one more request."""
+        self.books.note_joined(entry_id)
+
+    async def plan(self, call: Call) -> Plan:
+        """Returns which models the call may ask, and what each can cost. Raises PermissionDenied."""
+        prompt = call.prompt
+        asked: Sequence[AskedModel] = await self._provider.asked_models(prompt)
+        named = prompt.model if prompt.model and prompt.model.strip() else self._provider.default_model
+        account = self.books.policy.callers.get(call.key.caller.rpartition("/")[2])
+        models = permitted(account, named, asked) if account is not None and account.models else tuple(asked)
+        return Plan(
+            call=call,
+            named=named,
+            tags=prompt.options.tags if account is None else {**prompt.options.tags, **account.tags},
+            estimates=tuple([estimated(one, prompt, self._prices.get(one.provider), self._estimate) for one in models]),
+            is_whole=len(models) == len(asked),
+        )
+
+    async def settle_later(self, pending: asyncio.Future[Reserved], end: CallEnd) -> None:
+        """Settles a call whose reservation is still being written; waits SETTLE_PATIENCE_S at most."""
+        task = asyncio.create_task(self._settle_after(pending, end))
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+        await asyncio.wait([task], timeout=SETTLE_PATIENCE_S)
+
+    async def _settle_after(self, pending: asyncio.Future[Reserved], end: CallEnd) -> None:
+        await asyncio.wait([pending])
+        if was_written(pending):
+            await self.books.settle(end)
+
+    async def aclose(self) -> None:
+        """Waits until every call that has ended is settled, or handed to the books."""
+        if self._late:
+            await asyncio.wait(self._late)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a call may ask, and what that can cost."""
+
+    call: Call
+    named: str
+    """The model that the request means."""
+    tags: Mapping[str, str]
+    estimates: tuple[Estimated, ...]
+    """Of the models that the caller may use, in the order in which they are asked."""
+    is_whole: bool
+    """Whether the caller may use every provider's model."""
+
+    def new_call(self, entry_id: str) -> NewCall:
+        """Returns what is written before a provider is asked."""
+        call = self.call
+        return NewCall(
+            id=entry_id,
+            request_id=call.key.request_id,
+            caller=call.key.caller,
+            protocol=call.protocol,
+            provider=call.provider,
+            model=self.named,
+            tags=self.tags,
+            bound_nano_usd=dearest([one.reserved_nano_usd for one in self.estimates]),
+            refusal=own_refusal(call.prompt, self.estimates),
+            likely_tokens=likely_tokens(call.prompt, self.estimates[0].asked),
+            started_at=datetime.now(UTC),
+        )
+
+    def allowed(self, *, is_limited: bool) -> Set[str] | None:
+        """Returns the providers that may be asked, None: all; where the cost is limited, those with a price alone."""
+        kept = [one for one in self.estimates if not is_limited or one.bound_nano_usd is not None]
+        if self.is_whole and len(kept) == len(self.estimates):
+            return None
+        return {one.asked.provider for one in kept}
+
+    def refuse_costly_options(self) -> None:
+        """Raises InvalidRequest naming what may change the cost of a call whose cost is limited."""
+        costly = [name for one in self.estimates for name in one.asked.costly_options]
+        if costly:
+            raise InvalidRequest.of(*(Violation(name, _COSTLY) for name in costly))
+
+
+class LedgerReservation:
+    """One call's way through the ledger."""
+
+    __slots__ = ("_call", "_gate", "_pending", "entry_id")
+
+    def __init__(self, gate: LedgerGate, call: Call) -> None:
+        self.entry_id = new_call_id()
+        self._gate = gate
+        self._call = call
+        self._pending: asyncio.Future[Reserved] | None = None
+
+    async def reserve(self) -> Set[str] | None:
+        """Writes the call and sets aside what it can cost; raises PermissionDenied, or why the books refuse it."""
+        plan = await self._gate.plan(self._call)
+        has_own_limit = self._call.prompt.options.max_cost_nano_usd is not None
+        if has_own_limit:
+            plan.refuse_costly_options()
+        # A caller who leaves cancels this; what has been handed to the books is written all the same, and settled.
+        new = plan.new_call(self.entry_id)
+        pending = self._pending = asyncio.ensure_future(self._gate.books.reserve(new))
+        try:
+            reserved = await asyncio.shield(pending)
+        except PriceUnknown as error:
+            if new.refusal is not None:
+                raise
+            raise PriceUnknown(unknown_price_text(plan.estimates, "a budget limits this call")) from error
+        if reserved.is_under_budget:
+            plan.refuse_costly_options()
+        return plan.allowed(is_limited=reserved.is_under_budget or has_own_limit)
+
+    async def settle(self, record: CallRecord) -> None:
+        """Writes what the call took, if it has a row."""
+        pending = self._pending
+        if pending is None:
+            return
+        end = call_end(self.entry_id, record)
+        if not pending.done():
+            await self._gate.settle_later(pending, end)
+        elif was_written(pending):
+            await self._gate.books.settle(end)
+
+
+def was_written(pending: asyncio.Future[Reserved]) -> bool:
+    """Tells whether the books have taken a call."""
+    return not pending.cancelled() and pending.exception() is None

@@ -1,0 +1,18 @@
+"""Patterns of `provider/model`, with `*` for any text and `?` for one character."""
+
+from __future__ import annotations
+
+import functools
+import re
+
+_WILD = {"*": ".*", "?": "."}
+
+
+def matches(pattern: str, provider: str, model: str) -> bool:
+    """Tells whether a provider's model is one of those that the pattern means; letters count as they are written."""
+    return _compiled(pattern).fullmatch(f"{provider}/{model}") is not None
+
+
+@functools.lru_cache(maxsize=4096)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile("".join(_WILD.get(letter) or re.escape(letter) for letter in pattern), re.DOTALL)

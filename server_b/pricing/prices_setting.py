@@ -1,0 +1,43 @@
+"""PRICES as text: `provider/pattern=input/output[/cache_read[/cache_write]]`, in USD a million tokens."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+
+from llm_relay.messages.accounts import Price
+
+_NANO_PER_USD = 10**9
+_MOST_USD = 1_000_000
+"""A dollar a token."""
+_FIX = (
+    "write provider/model=input/output, in USD a million tokens, such as openai/my-*=2.50/10.00;"
+    " /cache_read and /cache_write may follow"
+)
+
+
+def prices_from_text(text: str) -> tuple[Price, ...]:
+    """Reads PRICES; raises ValueError with the fix. The first price that matches a model holds."""
+    return tuple(_price(entry) for entry in map(str.strip, text.split(",")) if entry)
+
+
+def _price(entry: str) -> Price:
+    # A model's name may contain = and /, the mock's for one; the amounts contain no =.
+    pattern, equals, amounts = entry.rpartition("=")
+    provider, _, model = pattern.strip().partition("/")
+    rates = [_nano_usd(amount, entry) for amount in amounts.split("/")]
+    if not equals or not provider or not model or not 2 <= len(rates) <= 4:
+        raise ValueError(f"{entry}: is not a price: {_FIX}")
+    input_, output, read, write = (*rates, None, None)[:4]
+    if input_ is None or output is None:  # never: there are two rates or more
+        raise ValueError(f"{entry}: is not a price: {_FIX}")
+    return Price(pattern=f"{provider}/{model}", input=input_, output=output, cache_read=read, cache_write=write)
+
+
+def _nano_usd(amount: str, entry: str) -> int:
+    try:
+        nano = Decimal(amount.strip()) * _NANO_PER_USD
+    except InvalidOperation:
+        raise ValueError(f"{entry}: is not a price: {_FIX}") from None
+    if not nano.is_finite() or not 0 <= nano <= _MOST_USD * _NANO_PER_USD or nano != int(nano):
+        raise ValueError(f"{entry}: a rate must be 0 to {_MOST_USD} USD, with 9 decimals at most")
+    return int(nano)
