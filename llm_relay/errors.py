@@ -34,6 +34,8 @@ class Violation:
     description: str
 
 
+PROMPT_TOO_LONG = "context_length_exceeded"
+"""The cause of a PROVIDER_REJECTED whose prompt is longer than the model takes."""
 MAX_VIOLATIONS = 20
 """How many violations one error names: gRPC carries 8 KiB of status at most."""
 
@@ -64,8 +66,9 @@ class RelayError(Exception):
         may_have_worked: bool | None = None,
         repeat_helps: bool = True,
         operator_detail: str = "",
+        cause: str = "",
     ) -> None:
-        """`may_have_worked` None: what is usual for the class.
+        """`may_have_worked` None: what is usual for the class. `cause` is a word that says more than the class, if any.
 
         `operator_detail` says more to the operator of the server, such as "connection refused by HOST:PORT". It goes
         to the log and to `check`, never to callers.
@@ -76,6 +79,7 @@ class RelayError(Exception):
         self.violations = violations
         self.spent = spent
         self.operator_detail = operator_detail
+        self.cause = cause
         self.repeat_helps = repeat_helps
         if may_have_worked is not None:
             self.may_have_worked = may_have_worked

@@ -17,7 +17,7 @@ from gateway.openai.chat_body import ChatBody
 from gateway.openai.chat_prompt import chat_prompt
 from gateway.openai.client_retry import client_retry
 from gateway.openai.errors import BadParam
-from gateway.openai.params import Asked, place_of, told_ignored
+from gateway.openai.params import Asked, bad_member, told_ignored
 from gateway.openai.refusals import refuse_unsupported
 from gateway.openai.responses_body import ResponsesBody
 from gateway.openai.responses_prompt import refuse_stateful, responses_prompt
@@ -126,12 +126,4 @@ def _validated(shape: type[B], document: Mapping[str, Any]) -> B:
     try:
         return shape.model_validate(document)
     except ValidationError as error:
-        # Of the forms that a value may have, the one that fits best is told.
-        first, *more = sorted(
-            error.errors(include_url=False, include_input=False, include_context=False),
-            key=lambda one: len(one["loc"]),
-            reverse=True,
-        )
-        param = place_of(first["loc"])
-        text = f"{param}: {first['msg']}"
-        raise BadParam(param, f"{text} (and {len(more)} more)" if more else text) from None
+        raise bad_member(error) from None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from gateway.openai.chat_body import ChatBody, ChatResponseFormat, NamedToolChoice
 from gateway.openai.chat_messages import said_in
 from gateway.openai.conversation import conversation
@@ -49,8 +51,19 @@ def chat_prompt(body: ChatBody, request_id: str) -> Asked:
         )
     except InvalidRequest as error:
         raise terms.bad_param(error) from error
-    ignored = (name for name in unknown_names(body) if name not in ACCEPTED_AND_REFUSED)
-    return Asked(prompt, tuple(dict.fromkeys(ignored)), terms, _REQUIRED if body.logit_bias else ())
+    return Asked(prompt, tuple(dict.fromkeys(_ignored(body))), terms, _REQUIRED if body.logit_bias else ())
+
+
+def _ignored(body: ChatBody) -> Iterator[str]:
+    """Yields what has no effect at any provider."""
+    yield from (name for name in unknown_names(body) if name not in ACCEPTED_AND_REFUSED)
+    if body.max_tokens is not None and body.max_completion_tokens not in (None, body.max_tokens):
+        yield "max_tokens"
+    if body.user and body.safety_identifier and body.user != body.safety_identifier:
+        yield "user"
+    schema = body.response_format.json_schema if body.response_format else None
+    if schema is not None and schema.description:
+        yield "response_format.json_schema.description"
 
 
 _NAMES = {
@@ -65,7 +78,11 @@ _NAMES = {
 
 
 def _names(body: ChatBody) -> dict[str, str]:
-    return {**_NAMES, "max_tokens": "max_tokens" if body.max_completion_tokens is None else "max_completion_tokens"}
+    return {
+        **_NAMES,
+        "max_tokens": "max_tokens" if body.max_completion_tokens is None else "max_completion_tokens",
+        "options.end_user": "safety_identifier" if body.safety_identifier else "user",
+    }
 
 
 def _options(body: ChatBody) -> Options:

@@ -75,7 +75,8 @@ def error_body(error: RelayError, param: str | None = None) -> dict[str, Any]:
     """Returns the body of an error, as OpenAI's clients read it."""
     told = _told(error)
     param = error.param if isinstance(error, BadParam) else param
-    return {"error": {"message": error.message, "type": told.type, "param": param, "code": told.code or error.reason}}
+    code = error.cause or told.code or error.reason
+    return {"error": {"message": error.message, "type": told.type, "param": param or None, "code": code}}
 
 
 def openai_error_response(

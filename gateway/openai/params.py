@@ -6,6 +6,10 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from gateway.openai.errors import BadParam
 from gateway.openai.terms import Terms
 from llm_relay.messages import Prompt
 
@@ -43,6 +47,41 @@ def place_of(steps: Iterable[str | int]) -> str:
             place += f".{step}" if place else step
         was_index = isinstance(step, int)
     return place
+
+
+def bad_member(error: ValidationError) -> BadParam:
+    """Returns the error of what the shapes do not allow: the place that is deepest within the request is named."""
+    faults: dict[str, list[str]] = {}
+    for detail in error.errors(include_url=False, include_input=False):
+        place, fault = _fault(detail)
+        faults.setdefault(place, []).append(fault)
+    # Of the forms that a value may have, each tells why it is not that; the one that fits best gets farthest.
+    param = max(faults, key=lambda place: place.count(".") + place.count("["))
+    others = sum(not param.startswith(place) for place in faults)
+    text = f"{param}: {', or '.join(dict.fromkeys(faults[param]))}"
+    return BadParam(param, f"{text} (and {others} more)" if others else text)
+
+
+_WORDS = {
+    "Input should be": "must be",
+    "List should have": "must have",
+    "Field required": "is required",
+    " after validation": "",
+}
+_NO_KIND = ("union_tag_invalid", "union_tag_not_found")
+
+
+def _fault(detail: ErrorDetails) -> tuple[str, str]:
+    """Returns where a fault is, and what it is, without the value."""
+    place, fault = place_of(detail["loc"]), detail["msg"]
+    if detail["type"] in _NO_KIND:  # pydantic's text has the value
+        context = detail["ctx"]
+        name = "role" if context["discriminator"] == "'role'" else "type"
+        expected = context.get("expected_tags")
+        return f"{place}.{name}", f"must be one of {expected}" if expected else "is required"
+    for pydantics, ours in _WORDS.items():
+        fault = fault.replace(pydantics, ours)
+    return place, fault
 
 
 def told_ignored(names: Iterable[str]) -> str:

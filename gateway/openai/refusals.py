@@ -30,15 +30,21 @@ def refuse_unsupported(body: Mapping[str, Any]) -> None:
     for name, (is_refused, why) in _REFUSED.items():
         if is_refused(body.get(name)):
             raise BadParam(name, f"{name}: {why}")
-    for index, tool in enumerate(_objects(body.get("tools"))):
+    refuse_other_tools(body)
+
+
+def refuse_other_tools(body: Mapping[str, Any]) -> None:
+    """Raises BadParam for a tool that is no function, and a choice of one."""
+    for index, tool in enumerate(objects(body.get("tools"))):
         if tool.get("type") != "function":
-            raise BadParam(f"tools[{index}].type", f"tools[{index}].type: must be function")
+            raise BadParam(f"tools[{index}].type", f"tools[{index}].type: must be function: the relay hosts no tools")
     choice = body.get("tool_choice")
     if isinstance(choice, Mapping) and choice.get("type") != "function":
         raise BadParam("tool_choice", "tool_choice: must be none, auto, required or a function")
 
 
-def _objects(value: Any) -> list[Mapping[str, Any]]:
+def objects(value: Any) -> list[Mapping[str, Any]]:
+    """Returns the objects in a list; nothing for what is no list."""
     return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
 
 

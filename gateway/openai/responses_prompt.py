@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.openai.conversation import conversation
@@ -10,6 +10,7 @@ from gateway.openai.errors import BadParam
 from gateway.openai.json_text import json_text
 from gateway.openai.money import nano_usd
 from gateway.openai.params import Asked
+from gateway.openai.refusals import objects, refuse_other_tools
 from gateway.openai.responses_body import ResponsesBody, ResponsesToolChoice, TextFormat
 from gateway.openai.responses_items import said_in
 from gateway.openai.shapes import unknown_names
@@ -27,6 +28,8 @@ from llm_relay.messages import (
     ToolChoice,
 )
 
+_ENCRYPTED_REASONING = "reasoning.encrypted_content"
+"""The one thing to include: it always is, because nothing is stored."""
 _STATEFUL = {
     "previous_response_id": "is not supported: nothing is stored, so send the conversation in input",
     "conversation": "is not supported: nothing is stored, so send the conversation in input",
@@ -50,26 +53,22 @@ def refuse_stateful(body: Mapping[str, Any]) -> None:
     for name, why in _STATEFUL.items():
         if body.get(name) is not None:
             raise BadParam(name, f"{name}: {why}")
-    if body.get("top_logprobs") or "message.output_text.logprobs" in (body.get("include") or ()):
+    if body.get("top_logprobs"):
         raise BadParam("top_logprobs", "top_logprobs: is not supported: log probabilities are not passed on")
+    if "message.output_text.logprobs" in (body.get("include") or ()):
+        raise BadParam("include", "include: message.output_text.logprobs is not supported: they are not passed on")
     if body.get("background"):
         raise BadParam("background", "background: is not supported: a call ends when its client leaves")
-    for index, item in enumerate(_objects(body.get("input"))):
+    for index, item in enumerate(objects(body.get("input"))):
         if item.get("type") == "item_reference":
             raise BadParam(f"input[{index}]", f"input[{index}]: item_reference is not supported: nothing is stored")
-    for index, tool in enumerate(_objects(body.get("tools"))):
-        if tool.get("type") != "function":
-            raise BadParam(f"tools[{index}].type", f"tools[{index}].type: must be function: the relay hosts no tools")
-
-
-def _objects(value: Any) -> list[Mapping[str, Any]]:
-    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+    refuse_other_tools(body)
 
 
 def responses_prompt(body: ResponsesBody, request_id: str) -> Asked:
     """Makes the prompt of a body. Raises BadParam, naming the member, where it is not valid."""
     said = conversation(said_in(body.instructions, body.input), "input")
-    terms = Terms(said, _NAMES, "tools[{}].{}")
+    terms = Terms(said, _names(body), "tools[{}].{}")
     try:
         prompt = Prompt(
             message=said.message,
@@ -84,8 +83,26 @@ def responses_prompt(body: ResponsesBody, request_id: str) -> Asked:
         )
     except InvalidRequest as error:
         raise terms.bad_param(error) from error
-    stored = ("store",) if body.store else ()
-    return Asked(prompt, tuple(dict.fromkeys((*stored, *unknown_names(body)))), terms)
+    return Asked(prompt, tuple(dict.fromkeys(_ignored(body))), terms)
+
+
+def _ignored(body: ResponsesBody) -> Iterator[str]:
+    """Yields what has no effect at any provider."""
+    if body.store:
+        yield "store"
+    yield from unknown_names(body)
+    if body.user and body.safety_identifier and body.user != body.safety_identifier:
+        yield "user"
+    if body.reasoning and body.reasoning.summary not in (None, "auto"):
+        yield "reasoning.summary"
+    if body.text and body.text.format and body.text.format.description:
+        yield "text.format.description"
+    if any(name != _ENCRYPTED_REASONING for name in body.include or ()):
+        yield "include"
+
+
+def _names(body: ResponsesBody) -> dict[str, str]:
+    return {**_NAMES, "options.end_user": "safety_identifier" if body.safety_identifier else "user"}
 
 
 def _options(body: ResponsesBody) -> Options:

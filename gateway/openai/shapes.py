@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 class Shape(BaseModel):
     """An object of a request. It keeps the members that it does not know in `model_extra`."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True, protected_namespaces=())
 
 
 def unknown_names(shape: Shape, prefix: str = "") -> Iterator[str]:

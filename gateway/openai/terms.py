@@ -13,6 +13,7 @@ from gateway.openai.errors import BadParam, openai_error_response
 from llm_relay.errors import InvalidRequest, RelayError, Violation
 
 _NAMES = {
+    "request_id": "Idempotency-Key",
     "options.tags": "metadata",
     "options.end_user": "safety_identifier",
     "options.max_cost_nano_usd": "max_cost_usd",
@@ -37,7 +38,8 @@ class Terms:
             if field == known or field.startswith(f"{known}."):
                 return name
         if field.startswith(("message", "parts")):
-            return f"{self._said.now_place}.content"
+            place = self._said.now_place
+            return f"{place}.content" if place.endswith("]") else place
         if turn := re.match(r"history\[(\d+)\]", field):
             return self._said.places[int(turn[1])]
         for prefix in ("options.", "sampling.", "provider_options.openai."):

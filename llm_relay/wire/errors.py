@@ -24,6 +24,7 @@ from llm_relay.wire.budget_metadata import budget_details, budget_metadata
 
 DOMAIN = "relay.v1"
 MAY_HAVE_WORKED = "may_have_worked"
+CAUSE = "cause"
 _BOOLS = {"true": True, "false": False}
 
 CODES: dict[type[RelayError], grpc.StatusCode] = {
@@ -76,6 +77,8 @@ def status_from_error(error: RelayError) -> status_pb2.Status:
     if error.request_id:
         info.metadata["request_id"] = error.request_id
     info.metadata[MAY_HAVE_WORKED] = "true" if error.may_have_worked else "false"
+    if error.cause:
+        info.metadata[CAUSE] = error.cause
     if isinstance(error, errors.BudgetExceeded):
         info.metadata.update(budget_metadata(error))
     details: list[Message] = [info]
@@ -147,6 +150,7 @@ def _with_details(
         else (),
         spent=codec.finished_from_wire(spent) if spent else None,
         may_have_worked=_BOOLS.get(info.metadata.get(MAY_HAVE_WORKED, "")),
+        cause=info.metadata.get(CAUSE, ""),
         **of_a_budget,
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from llm_relay.errors import (
+    PROMPT_TOO_LONG,
     ProviderAuth,
     ProviderProtocol,
     ProviderRateLimited,
@@ -93,7 +94,9 @@ STATUSES: Mapping[int, Meaning] = {
     404: Meaning(ProviderProtocol, WRONG_ENDPOINT),
     405: Meaning(ProviderProtocol, WRONG_ENDPOINT),
     408: Meaning(ProviderUnavailable),
-    413: Meaning(ProviderRejected, "the prompt is too long for the provider: shorten it or its history"),
+    413: Meaning(
+        ProviderRejected, "the prompt is too long for the provider: shorten it or its history", cause=PROMPT_TOO_LONG
+    ),
     424: Meaning(ProviderUnavailable),
     429: Meaning(ProviderRateLimited),
     498: Meaning(ProviderUnavailable),
@@ -130,6 +133,7 @@ def relay_error(failure: Failure, *, begun: bool = False, profile: str = "us.MOD
         f"{text} ({failure.code})" if known else text,
         retry_after_s=failure.retry_after_s if issubclass(meaning.error, TRANSIENT) else None,
         repeat_helps=meaning.repeat_helps,
+        cause=meaning.cause,
         violations=(Violation(meaning.field, text.partition(": ")[2]),) if meaning.field else (),
         may_have_worked=_may_have_worked(failure, meaning.error, begun=begun),
         operator_detail=f"HTTP {failure.status}" if failure.status else "",

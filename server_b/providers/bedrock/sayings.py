@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from llm_relay.errors import (
+    PROMPT_TOO_LONG,
     ProviderAuth,
     ProviderRateLimited,
     ProviderRejected,
@@ -29,6 +30,8 @@ class Meaning(NamedTuple):
     field: str = ""
     """The field of the request that is refused; the text begins with it."""
     repeat_helps: bool = True
+    cause: str = ""
+    """The error's, if it has one."""
 
 
 class Saying(NamedTuple):
@@ -38,8 +41,9 @@ class Saying(NamedTuple):
     meaning: Meaning
 
 
-def _saying(pattern: str, error: type[RelayError], text: str = "", field: str = "") -> Saying:
-    return Saying(re.compile(pattern, re.IGNORECASE), Meaning(error, f"{field}: {text}" if field else text, field))
+def _saying(pattern: str, error: type[RelayError], text: str = "", field: str = "", *, cause: str = "") -> Saying:
+    told = f"{field}: {text}" if field else text
+    return Saying(re.compile(pattern, re.IGNORECASE), Meaning(error, told, field, cause=cause))
 
 
 _NO_ACCESS = "this AWS account may not use the model: open its access in Bedrock's console, or ask AWS support"
@@ -129,6 +133,7 @@ _OF_PROMPTS = (
         r"(input length|prompt) and .?max_?tokens|in the completion\)",
         ProviderRejected,
         f"{_TOO_LONG}, or ask for fewer max_tokens",
+        cause=PROMPT_TOO_LONG,
     ),
     _saying(
         r"maximum tokens you requested|max_?(new_|completion_|output_|gen_)?(tokens|len)\b|max_?token_?count"
@@ -143,6 +148,7 @@ _OF_PROMPTS = (
         r"|(input|prompt).*exceeds?\b|exceeds? (the )?(maximum|max|limit).*(input|prompt)",
         ProviderRejected,
         _TOO_LONG,
+        cause=PROMPT_TOO_LONG,
     ),
     _saying(
         r"system (message|prompt|instruction|content|role|field)|\[system\]|/system\b",

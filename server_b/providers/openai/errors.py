@@ -33,6 +33,7 @@ def error_of(failure: Failure) -> RelayError:
         may_have_worked=_may_have_worked(failure, meaning),
         repeat_helps=_said_of_repeating(failure) is not False,
         operator_detail=_operator_detail(failure),
+        cause=meaning.cause,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from llm_relay.errors import (
+    PROMPT_TOO_LONG,
     ProviderAuth,
     ProviderProtocol,
     ProviderRateLimited,
@@ -20,6 +21,8 @@ class Meaning(NamedTuple):
 
     error: type[RelayError]
     text: str = ""
+    cause: str = ""
+    """The error's, if it has one."""
 
 
 RATE_LIMITED = Meaning(ProviderRateLimited)
@@ -28,7 +31,7 @@ UNAVAILABLE = Meaning(ProviderUnavailable)
 AUTH = Meaning(ProviderAuth)
 NO_CREDIT = Meaning(ProviderAuth, "the provider refuses this server's account: its quota or its credit is used up")
 REJECTED = Meaning(ProviderRejected)
-TOO_LONG = Meaning(ProviderRejected, "the prompt is too long for this model: shorten its history")
+TOO_LONG = Meaning(ProviderRejected, "the prompt is too long for this model: shorten its history", PROMPT_TOO_LONG)
 FILTERED = Meaning(ProviderRejected, "the provider's content filter refuses the prompt")
 TURNS = Meaning(ProviderRejected, "history: this model wants turns of user and assistant to alternate, the user first")
 NO_SYSTEM = Meaning(ProviderRejected, "context: this model takes no system prompt")

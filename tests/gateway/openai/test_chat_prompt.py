@@ -40,7 +40,7 @@ RESULT = {"role": "tool", "tool_call_id": "c1", "content": "sunny"}
 
 
 def asked(*messages: dict[str, Any], **members: Any) -> Asked:
-    return chat_prompt(ChatBody.model_validate({"model": "m", "messages": messages or [USER], **members}), "r-1")
+    return chat_prompt(ChatBody.model_validate({"model": "m", "messages": [*messages] or [USER], **members}), "r-1")
 
 
 def test_a_plain_conversation_keeps_its_turns() -> None:

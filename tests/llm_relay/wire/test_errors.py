@@ -94,6 +94,12 @@ def test_an_error_without_details_has_none_on_the_other_side(error_type: type[Re
     assert back.retry_after_s == error_type.default_retry_after_s
 
 
+def test_a_cause_reaches_the_other_side() -> None:
+    status = status_from_error(errors.ProviderRejected(cause="context_length_exceeded"))
+    told = error_from_status(grpc.StatusCode.INVALID_ARGUMENT, status.message, status)
+    assert (type(told), told.cause) == (errors.ProviderRejected, "context_length_exceeded")
+
+
 def test_a_ledger_that_is_away_is_worth_another_try_in_a_second() -> None:
     status = status_from_error(errors.LedgerUnavailable())
     assert error_details_pb2.RetryInfo.FromString(status.details[1].value).retry_delay.seconds == 1

@@ -3,6 +3,7 @@
 import pytest
 
 from llm_relay.errors import (
+    PROMPT_TOO_LONG,
     ProviderAuth,
     ProviderRateLimited,
     ProviderRejected,
@@ -151,6 +152,7 @@ def test_a_prompt_that_is_too_long_is_told_as_that(message: str) -> None:
     error = _error(VALIDATION, message)
     assert type(error) is ProviderRejected
     assert "prompt is too long" in error.message
+    assert error.cause == PROMPT_TOO_LONG
 
 
 @pytest.mark.parametrize(("message", "field"), UNSUPPORTED)

@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from llm_relay.errors import (
+    PROMPT_TOO_LONG,
     ProviderAuth,
     ProviderProtocol,
     ProviderRateLimited,
@@ -413,6 +414,13 @@ def test_a_failure_within_a_stream_has_the_same_class(name: str) -> None:
     case = CASES[name]
     for is_first in (True, False):
         assert_means(error_of(failure_of_document(case.body, is_first=is_first)), case)
+
+
+@pytest.mark.parametrize("name", TOO_LONG)
+def test_a_prompt_that_is_too_long_is_the_cause(name: str) -> None:
+    case = TOO_LONG[name]
+    for status in case.statuses:
+        assert error_of(failure_of_response(status, {}, as_bytes(case.body))).cause == PROMPT_TOO_LONG
 
 
 def test_a_word_of_the_response_says_more_than_a_word_of_the_type() -> None:
