@@ -9,13 +9,13 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
 
-from llm_relay.errors import Unsupported
-from server_b.ledger.base import Accounts, Ledger, Reports
+from server_b.ledger.accounts.accounts import StoredAccounts
+from server_b.ledger.base import Ledger
 from server_b.ledger.books import leases
 from server_b.ledger.books.books import SqlBooks
 from server_b.ledger.migrating import SchemaTooNew
+from server_b.ledger.reports.reports import StoredReports
 from server_b.ledger.sql_ledger import SqlLedger
 from server_b.ledger.sqlite.store import SqliteStore
 from server_b.ledger.times import to_us
@@ -38,6 +38,7 @@ async def open_ledger(
     *,
     folder: Path,
     is_full_sync: bool = False,
+    time_zone: str = "UTC",
     alert_thresholds: Sequence[int] = (50, 80, 100),
     heartbeat_s: float = leases.HEARTBEAT_S,
     lease_s: float = leases.LEASE_S,
@@ -47,14 +48,16 @@ async def open_ledger(
 
     A relative path is in `folder`. Raises LedgerError where it cannot be opened or written. A PostgreSQL that cannot
     be reached is waited for: until then calls raise LedgerUnavailable. `is_full_sync` has each transaction wait for
-    the disk, so that a power cut loses nothing. `alert_thresholds` are percents of a budget.
+    the disk, so that a power cut loses nothing. `time_zone` is the IANA zone of new budgets that name none.
+    `alert_thresholds` are percents of a budget.
     """
     store: Store
     if url.startswith(POSTGRES):
         raise LedgerError("LEDGER: PostgreSQL is not there yet")
     store = await asyncio.to_thread(open_sqlite, sqlite_path(url, folder), is_full_sync=is_full_sync, now=now)
     books = SqlBooks(store, now=now, thresholds=alert_thresholds, heartbeat_s=heartbeat_s, lease_s=lease_s)
-    ledger = SqlLedger(store, books, cast("Accounts", _NotYet()), cast("Reports", _NotYet()))
+    accounts = StoredAccounts(store, default_zone=time_zone, thresholds=alert_thresholds)
+    ledger = SqlLedger(store, books, accounts, StoredReports(store, now))
     await ledger.refresh()
     return ledger
 
@@ -87,8 +90,3 @@ def open_sqlite(path: Path, *, is_full_sync: bool, now: Callable[[], datetime]) 
             f"LEDGER: cannot use {path}: {error}: it must be an SQLite file that this user may write, with room on its"
             " disk; or name another file"
         ) from error
-
-
-class _NotYet:
-    def __getattr__(self, name: str) -> object:
-        raise Unsupported(f"{name} is not there yet")

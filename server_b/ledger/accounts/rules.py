@@ -13,6 +13,7 @@ from llm_relay.messages.option_rules import tags_fault
 from llm_relay.messages.text import Faults, text_fault
 from llm_relay.tokens import ANONYMOUS, CALLER_NAME, NAME_RULE
 
+MAX_LISTED = 1000
 MAX_RATE = 1_000_000_000_000
 MAX_PATTERNS = 100
 MAX_PATTERN_CHARS = 256
@@ -106,6 +107,11 @@ def adjustment_faults(adjustment: Adjustment) -> Faults:
     if not is_whole(adjustment.nano_usd, -MAX_AMOUNT, MAX_AMOUNT):
         yield "nano_usd", f"must be a whole number from {-MAX_AMOUNT} to {MAX_AMOUNT}"
     yield "reason", text_fault(adjustment.reason) or _length_fault(adjustment.reason, MAX_REASON_CHARS)
+
+
+def limit_faults(limit: int) -> Faults:
+    """Yields what is wrong with how many entries are listed."""
+    yield "limit", None if is_whole(limit, 1, MAX_LISTED) else f"must be a whole number from 1 to {MAX_LISTED}"
 
 
 def tag_fault(tag: str) -> str | None:

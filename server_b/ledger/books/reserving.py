@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,6 +12,7 @@ from server_b.ledger.books.charges import Charges
 from server_b.ledger.books.rates import Rates, is_limited
 from server_b.ledger.books.roll_up import RollUp
 from server_b.ledger.entries import NewCall, Reserved
+from server_b.ledger.tag_search import tags_text
 from server_b.ledger.times import to_us
 from server_b.ledger.transactions import Transaction
 
@@ -116,7 +116,7 @@ class Reserving:
             "started_at": to_us(call.started_at),
             "ended_at": None,
             "duration_s": None,
-            "tags": json.dumps(dict(call.tags), ensure_ascii=False) if call.tags else "{}",
+            "tags": tags_text(call.tags),
             "trace_id": call.trace_id,
             "server_id": self.server_id,
             "rate_tokens": None,

@@ -1,0 +1,117 @@
+"""The side of a ledger that admins see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from llm_relay.messages import Cost
+from llm_relay.messages.accounts import (
+    Adjustment,
+    AuditEntry,
+    Budget,
+    CallEntry,
+    CallerAccount,
+    CallQuery,
+    NewToken,
+    Price,
+    Repricing,
+    TokenInfo,
+)
+from server_b.ledger.accounts import adjustments, budgets, callers, prices, pricing_afterwards, tokens
+from server_b.ledger.accounts.changes import Changes, list_audit
+from server_b.ledger.accounts.rules import (
+    adjustment_faults,
+    budget_faults,
+    caller_faults,
+    check,
+    limit_faults,
+    overlap_faults,
+    price_faults,
+)
+from server_b.ledger.transactions import Store
+
+
+class StoredAccounts:
+    """Callers, tokens, budgets, prices and corrections in a store. See `server_b.ledger.base.Accounts`."""
+
+    def __init__(self, store: Store, *, default_zone: str = "UTC", thresholds: Sequence[int] = ()) -> None:
+        """`default_zone` is the IANA zone of new budgets that name none.
+
+        `thresholds` are percents of budgets that are told when a change passes them.
+        """
+        self._store = store
+        self._changes = Changes(store, thresholds)
+        self._default_zone = default_zone
+
+    async def put_caller(self, caller: CallerAccount, *, by: str) -> CallerAccount:
+        """Makes or replaces a caller."""
+        check(caller_faults(caller))
+        return await self._changes.of_policy(lambda change: callers.put_caller(change, caller), by=by)
+
+    async def list_callers(self) -> Sequence[CallerAccount]:
+        """Lists the callers by name."""
+        return await self._store.read(callers.list_callers)
+
+    async def create_token(self, caller: str, *, label: str, expires_at: datetime | None, by: str) -> NewToken:
+        """Makes a token, and its caller if it is not there."""
+        secret = tokens.new_secret()
+        return await self._changes.of_policy(
+            lambda change: tokens.create_token(change, secret, caller, label=label, expires_at=expires_at), by=by
+        )
+
+    async def rotate_token(self, token_id: str, *, overlap_s: float, by: str) -> NewToken:
+        """Makes a token that succeeds another."""
+        check(overlap_faults(overlap_s))
+        secret = tokens.new_secret()
+        return await self._changes.of_policy(
+            lambda change: tokens.rotate_token(change, secret, token_id, overlap_s=overlap_s), by=by
+        )
+
+    async def revoke_token(self, token_id: str, *, by: str) -> TokenInfo:
+        """Makes a token worthless."""
+        return await self._changes.of_policy(lambda change: tokens.revoke_token(change, token_id), by=by)
+
+    async def list_tokens(self, caller: str = "") -> Sequence[TokenInfo]:
+        """Lists tokens, the newest first."""
+        return await self._store.read(lambda transaction: tokens.list_tokens(transaction, caller))
+
+    async def put_budget(self, budget: Budget, *, by: str) -> Budget:
+        """Makes or changes a budget. An empty time zone: as before, or the default one for a new budget."""
+        check(budget_faults(budget if budget.time_zone else replace(budget, time_zone=self._default_zone)))
+        return await self._changes.of_policy(
+            lambda change: budgets.put_budget(change, budget, default_zone=self._default_zone), by=by
+        )
+
+    async def delete_budget(self, budget_id: str, *, by: str) -> None:
+        """Ends a budget."""
+        await self._changes.of_policy(lambda change: budgets.delete_budget(change, budget_id), by=by)
+
+    async def list_budgets(self, *, caller: str = "") -> Sequence[Budget]:
+        """Lists budgets with their current windows: all, or those that apply to a caller."""
+        account = caller.rpartition("/")[2]
+        return await self._store.read(lambda transaction: budgets.list_budgets(transaction, caller=account))
+
+    async def put_price(self, price: Price, *, by: str) -> Price:
+        """Adds a price, or replaces the one with its id."""
+        check(price_faults(price))
+        return await self._changes.of_policy(lambda change: prices.put_price(change, price), by=by)
+
+    async def delete_price(self, price_id: str, *, by: str) -> None:
+        """Removes a price."""
+        await self._changes.of_policy(lambda change: prices.delete_price(change, price_id), by=by)
+
+    async def adjust(self, adjustment: Adjustment, *, by: str) -> CallEntry:
+        """Corrects what a call cost; returns the call."""
+        check(adjustment_faults(adjustment))
+        return await self._changes.of_calls(lambda change: adjustments.adjust(change, adjustment), by=by)
+
+    async def price_unknown(self, cost: Callable[[CallEntry], Cost], *, query: CallQuery, by: str) -> Repricing:
+        """Gives a cost to calls that have none, and charges their budgets that instead."""
+        return await pricing_afterwards.price_unknown(self._store, self._changes, cost, query=query, by=by)
+
+    async def list_audit(self, *, limit: int = 100) -> Sequence[AuditEntry]:
+        """Lists changes, the newest first."""
+        check(limit_faults(limit))
+        return await self._store.read(lambda transaction: list_audit(transaction, limit))

@@ -1,0 +1,127 @@
+"""Corrections of what calls cost."""
+
+from __future__ import annotations
+
+import orjson
+
+from llm_relay.errors import InvalidRequest, Violation
+from llm_relay.messages.accounts import Adjustment, CallEntry, CallState
+from server_b.ledger.accounts.changes import Change, missing
+from server_b.ledger.accounts.counting import Scope
+from server_b.ledger.accounts.thresholds import notice
+from server_b.ledger.call_rows import COLUMNS, entry, with_attempts
+from server_b.ledger.policies import BUDGET_COLUMNS, budget_from_row
+from server_b.ledger.times import US_PER_HOUR, to_us
+from server_b.ledger.transactions import Transaction
+
+
+async def adjust(change: Change, adjustment: Adjustment, *, price_source: str = "") -> CallEntry:
+    """Adds to the cost of a call that has ended, and corrects its windows and the roll-up by as much.
+
+    A cost that is not known counts as 0, and is known afterwards. `price_source` replaces the call's, if it is set.
+    """
+    call = await _call(change.transaction, adjustment.call_id)
+    key = adjustment.id or f"adj_{change.key[:16]}"
+    if await change.transaction.fetch("SELECT id FROM adjustments WHERE id = :id", {"id": key}):
+        return call
+    nano_usd = (call.nano_usd or 0) + adjustment.nano_usd
+    _check(call, nano_usd)
+    more = nano_usd - call.charged_nano_usd
+    await _correct_windows(change, call, more)
+    await _correct_usage(change.transaction, call, nano_usd - (call.nano_usd or 0), more)
+    await change.transaction.execute(
+        "UPDATE calls SET nano_usd = :nano_usd, charged_nano_usd = :nano_usd,"
+        " price_source = CASE WHEN :source = '' THEN price_source ELSE :source END WHERE id = :id",
+        {"nano_usd": nano_usd, "source": price_source, "id": call.id},
+    )
+    await change.transaction.execute(
+        "INSERT INTO adjustments (id, call_id, nano_usd, reason, made_by, made_at)"
+        " VALUES (:id, :call, :nano_usd, :reason, :by, :at)",
+        {
+            "id": key,
+            "call": call.id,
+            "nano_usd": adjustment.nano_usd,
+            "reason": adjustment.reason,
+            "by": change.by,
+            "at": change.at_us,
+        },
+    )
+    await change.audit("call.adjust", call.id, {"nano_usd": adjustment.nano_usd, "reason": adjustment.reason})
+    return await _call(change.transaction, call.id)
+
+
+def _check(call: CallEntry, nano_usd: int) -> None:
+    if call.state is CallState.OPEN:
+        raise InvalidRequest.of(Violation("call_id", "must be a call that has ended: this one is running"))
+    if call.state is CallState.REFUSED:
+        raise InvalidRequest.of(Violation("call_id", "must be a call that a provider was asked: this one was refused"))
+    if nano_usd < 0:
+        raise InvalidRequest.of(
+            Violation("nano_usd", f"must be {-(call.nano_usd or 0)} or more: no call costs less than 0")
+        )
+
+
+async def _call(transaction: Transaction, call_id: str) -> CallEntry:
+    rows = await transaction.fetch(f"SELECT {COLUMNS} FROM calls WHERE id = :id FOR UPDATE", {"id": call_id})  # noqa: S608
+    if not rows:
+        raise missing("call_id", f"call {call_id!r}")
+    [call] = await with_attempts(transaction, [entry(rows[0])])
+    return call
+
+
+async def _correct_windows(change: Change, call: CallEntry, more: int) -> None:
+    """Adds to the windows in which the call was reserved, and to those that counted it from its row."""
+    transaction = change.transaction
+    started_us = to_us(call.started_at)
+    reserved = await transaction.fetch(
+        "SELECT budget_id, window_start FROM reservations WHERE call_id = :id", {"id": call.id}
+    )
+    counted = await transaction.fetch(
+        "SELECT w.budget_id, w.starts_at, b.tag, b.counted_accounts, c.account, c.tags FROM budgets b"
+        " JOIN windows w ON w.budget_id = b.id"
+        " JOIN calls c ON c.id = :id"
+        " WHERE b.deleted_at IS NULL AND b.counted_at >= :at"
+        " AND w.starts_at <= :at AND (w.ends_at IS NULL OR w.ends_at > :at)",
+        {"id": call.id, "at": started_us},
+    )
+    windows: dict[str, int] = {
+        budget: start
+        for budget, start, tag, accounts, account, tags in counted
+        if Scope(accounts=frozenset(orjson.loads(accounts)), tag=tag).has(account, tags)
+    }
+    windows.update(reserved)
+    for budget_id, start in sorted(windows.items()):
+        rows = await transaction.fetch(
+            "UPDATE windows SET spent_nano_usd = spent_nano_usd + :more"
+            " WHERE budget_id = :budget AND starts_at = :start RETURNING spent_nano_usd",
+            {"more": more, "budget": budget_id, "start": start},
+        )
+        budgets = await transaction.fetch(
+            f"SELECT {BUDGET_COLUMNS} FROM budgets WHERE id = :id AND deleted_at IS NULL",  # noqa: S608 - columns
+            {"id": budget_id},
+        )
+        if rows and budgets and more > 0:
+            await notice(change, budget_from_row(budgets[0]), starts_at=start, spent=rows[0][0])
+
+
+async def _correct_usage(transaction: Transaction, call: CallEntry, cost: int, more: int) -> None:
+    await transaction.execute(
+        "INSERT INTO usage_hours"
+        " (hour, account, provider, model, protocol, outcome, unknown_cost_calls, nano_usd, charged_nano_usd)"
+        " VALUES (:hour, :account, :provider, :model, :protocol, :outcome, :unknown, :cost, :more)"
+        " ON CONFLICT (hour, account, provider, model, protocol, outcome) DO UPDATE SET"
+        " unknown_cost_calls = usage_hours.unknown_cost_calls + excluded.unknown_cost_calls,"
+        " nano_usd = usage_hours.nano_usd + excluded.nano_usd,"
+        " charged_nano_usd = usage_hours.charged_nano_usd + excluded.charged_nano_usd",
+        {
+            "hour": to_us(call.started_at) // US_PER_HOUR * US_PER_HOUR,
+            "account": call.caller.rpartition("/")[2],
+            "provider": call.provider,
+            "model": call.model,
+            "protocol": call.protocol,
+            "outcome": call.outcome,
+            "unknown": -1 if call.nano_usd is None else 0,
+            "cost": cost,
+            "more": more,
+        },
+    )

@@ -1,0 +1,122 @@
+"""Changes that admins make: each is one transaction, with its entries in the audit log."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+
+import orjson
+
+from llm_relay.errors import InvalidRequest, Violation
+from llm_relay.messages.accounts import AuditEntry
+from server_b.ledger.times import from_us
+from server_b.ledger.transactions import Store, Transaction
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True, kw_only=True)
+class Change:
+    """A change that is being made."""
+
+    transaction: Transaction
+    by: str
+    """The admin's name."""
+    at_us: int
+    """By the database's clock."""
+    key: str
+    """Of this change, and the same when its transaction is run again: ids that are made here begin with it."""
+    thresholds: Sequence[int] = ()
+    """Percents of budgets that are told."""
+    revision: int = 0
+    """The ledger's, from this change on; 0: nothing of the policy changes."""
+    _entries: int = field(default=0, init=False)
+
+    async def audit(self, action: str, subject: str, detail: Mapping[str, object]) -> None:
+        """Writes an entry of the audit log. `detail` must have no secret."""
+        self._entries += 1
+        await self.transaction.execute(
+            "INSERT INTO audit (id, made_at, made_by, action, subject, detail)"
+            " VALUES (:id, :at, :by, :action, :subject, :detail) ON CONFLICT (id) DO NOTHING",
+            {
+                "id": f"{self.key}{self._entries:04d}",
+                "at": self.at_us,
+                "by": self.by,
+                "action": action,
+                "subject": subject,
+                "detail": json_text(detail),
+            },
+        )
+
+
+class Changes:
+    """Makes changes."""
+
+    def __init__(self, store: Store, thresholds: Sequence[int] = ()) -> None:
+        """`thresholds` are percents of budgets that are told."""
+        self._store = store
+        self._thresholds = thresholds
+
+    async def of_policy(self, work: Callable[[Change], Awaitable[T]], *, by: str) -> T:
+        """Makes a change of callers, tokens, budgets or prices, while no call is reserved or settled."""
+
+        async def change(transaction: Transaction, key: str) -> T:
+            await transaction.lock_policy(to_change=True)
+            [[revision, at_us]] = await transaction.fetch(
+                "UPDATE ledger SET value = value + 1 WHERE key = 'revision' RETURNING value, now_us()"
+            )
+            return await work(self._change(transaction, by, at_us, key, revision))
+
+        return await self._write(change)
+
+    async def of_calls(self, work: Callable[[Change], Awaitable[T]], *, by: str) -> T:
+        """Makes a change of calls; the policy stays as it is meanwhile."""
+
+        async def change(transaction: Transaction, key: str) -> T:
+            await transaction.lock_policy(to_change=False)
+            [[at_us]] = await transaction.fetch("SELECT now_us()")
+            return await work(self._change(transaction, by, at_us, key))
+
+        return await self._write(change)
+
+    def _change(self, transaction: Transaction, by: str, at_us: int, key: str, revision: int = 0) -> Change:
+        return Change(
+            transaction=transaction, by=by, at_us=at_us, key=key, thresholds=self._thresholds, revision=revision
+        )
+
+    async def _write(self, change: Callable[[Transaction, str], Awaitable[T]]) -> T:
+        key = secrets.token_hex(12)
+        return await self._store.write(lambda transaction: change(transaction, key))
+
+
+async def list_audit(transaction: Transaction, limit: int) -> Sequence[AuditEntry]:
+    """Lists changes, the newest first."""
+    rows = await transaction.fetch(
+        "SELECT id, made_at, made_by, action, subject, detail FROM audit ORDER BY made_at DESC, id DESC LIMIT :limit",
+        {"limit": limit},
+    )
+    return [
+        AuditEntry(id=key, at=from_us(at), by=by, action=action, subject=subject, detail=detail)
+        for key, at, by, action, subject, detail in rows
+    ]
+
+
+def missing(field_name: str, what: str) -> InvalidRequest:
+    """Makes the error for something that is named and not there."""
+    return InvalidRequest.of(Violation(field_name, f"there is no {what}"))
+
+
+def json_text(value: object) -> str:
+    """Writes JSON as the tables have it."""
+    return orjson.dumps(value, default=_shown, option=orjson.OPT_UTC_Z).decode()
+
+
+def _shown(value: Any) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(type(value).__name__)

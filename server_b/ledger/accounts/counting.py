@@ -1,0 +1,80 @@
+"""Counts what belongs in the window of a budget that is new, or has a new period."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from server_b.ledger.tag_search import HAS_TAG, has_tag, tag_params
+from server_b.ledger.times import US_PER_HOUR
+from server_b.ledger.transactions import Transaction
+from server_b.ledger.windows import Window
+
+FOREVER_US = 2**62
+"""Later than every call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Whose calls a budget counts."""
+
+    accounts: frozenset[str] = frozenset()
+    """A caller and those below it."""
+    tag: str = ""
+    """As `key=value`; empty: `accounts` tell."""
+
+    def has(self, account: str, tags: str) -> bool:
+        """Whether a call counts, by its account and its tags in JSON."""
+        return has_tag(tags, self.tag) if self.tag else account in self.accounts
+
+
+async def charged(transaction: Transaction, scope: Scope, window: Window) -> int:
+    """Returns what the calls that began in a window, and have ended, were charged."""
+    starts_us, ends_us = window.starts_at, FOREVER_US if window.ends_at is None else window.ends_at
+    if scope.tag:
+        return await _sum(
+            transaction,
+            "SELECT CAST(SUM(charged_nano_usd) AS BIGINT) FROM calls"  # noqa: S608 - of this program
+            f" WHERE started_at >= :since AND started_at < :until AND {HAS_TAG}",
+            {"since": starts_us, "until": ends_us, **tag_params(scope.tag)},
+        )
+    accounts = sorted(scope.accounts)
+    first_hour = -(-starts_us // US_PER_HOUR) * US_PER_HOUR
+    whole = await _sum(
+        transaction,
+        "SELECT CAST(SUM(charged_nano_usd) AS BIGINT) FROM usage_hours"
+        " WHERE hour >= :since AND hour < :until AND account IN :accounts",
+        {"since": first_hour, "until": ends_us // US_PER_HOUR * US_PER_HOUR, "accounts": accounts},
+    )
+    return whole + sum(
+        [
+            await _sum(
+                transaction,
+                "SELECT CAST(SUM(charged_nano_usd) AS BIGINT) FROM calls"
+                " WHERE started_at >= :since AND started_at < :until AND account IN :accounts",
+                {"since": since, "until": until, "accounts": accounts},
+            )
+            for since, until in ((starts_us, first_hour), (ends_us // US_PER_HOUR * US_PER_HOUR, ends_us))
+            if since < until
+        ]
+    )
+
+
+async def unsettled(transaction: Transaction, scope: Scope, window: Window) -> Collection[tuple[str, int]]:
+    """Returns the calls that began in a window and may still be settled, each with what is reserved for it."""
+    rows = await transaction.fetch(
+        "SELECT id, account, tags, reserved_nano_usd, started_at FROM calls WHERE state = 'open' UNION ALL"
+        " SELECT id, account, tags, 0, started_at FROM calls"
+        " WHERE nano_usd IS NULL AND state IN ('settled', 'lost') AND state = 'lost' AND started_at >= :since",
+        {"since": window.starts_at},
+    )
+    return [
+        (key, reserved or 0)
+        for key, account, tags, reserved, started_at in rows
+        if window.has(started_at) and scope.has(account, tags)
+    ]
+
+
+async def _sum(transaction: Transaction, sql: str, params: dict[str, object]) -> int:
+    [[total]] = await transaction.fetch(sql, params)
+    return total or 0

@@ -1,0 +1,61 @@
+"""Gives calls a cost whose price was not known when they ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from llm_relay.messages import Cost
+from llm_relay.messages.accounts import Adjustment, CallEntry, CallQuery, Repricing
+from server_b.ledger.accounts.adjustments import adjust
+from server_b.ledger.accounts.changes import Change, Changes
+from server_b.ledger.call_queries import MAX_LIMIT, list_calls, next_query
+from server_b.ledger.transactions import Store
+
+REASON = "priced afterwards"
+BATCH = 20
+"""How many calls are corrected in one transaction, so that no call waits long for it."""
+_NANO = 10**9
+
+
+async def price_unknown(
+    store: Store, changes: Changes, cost: Callable[[CallEntry], Cost], *, query: CallQuery, by: str
+) -> Repricing:
+    """Corrects the calls that `query` finds, whose cost is not known, by what `cost` makes of their tokens."""
+    query = replace(query, state=None, is_cost_unknown=True, limit=MAX_LIMIT, page_token="")
+    priced = total = unknown = 0
+    while True:
+        page = await store.read(lambda transaction, query=query: list_calls(transaction, query))  # type: ignore[misc]
+        found = [(call, cost(call) if _is_counted(call) else Cost()) for call in page.calls]
+        known = [(call, made) for call, made in found if made.usd is not None]
+        unknown += len(found) - len(known)
+        for start in range(0, len(known), BATCH):
+            batch = known[start : start + BATCH]
+            costs = await changes.of_calls(lambda change, batch=batch: _correct(change, batch), by=by)  # type: ignore[misc]
+            priced, total = priced + len(costs), total + sum(costs)
+        if not page.next_page_token:
+            return Repricing(priced=priced, nano_usd=total, unknown=unknown)
+        query = next_query(query, page)
+
+
+def _is_counted(call: CallEntry) -> bool:
+    return call.input_tokens is not None and call.output_tokens is not None
+
+
+async def _correct(change: Change, calls: list[tuple[CallEntry, Cost]]) -> list[int]:
+    """Corrects those of the calls whose cost is still not known; returns their costs."""
+    rows = await change.transaction.fetch(
+        "SELECT id FROM calls WHERE id IN :ids AND nano_usd IS NULL", {"ids": [call.id for call, _ in calls]}
+    )
+    still = {row[0] for row in rows}
+    costs: list[int] = []
+    for call, made in sorted(calls, key=lambda each: each[0].id):
+        if call.id in still and made.usd is not None:
+            nano_usd = int((made.usd * _NANO).to_integral_value())
+            await adjust(
+                change,
+                Adjustment(id=f"adj_{call.id}", call_id=call.id, nano_usd=nano_usd, reason=REASON),
+                price_source=made.price_source,
+            )
+            costs.append(nano_usd)
+    return costs

@@ -1,0 +1,34 @@
+"""The side of a ledger that reads."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
+
+from llm_relay.messages.accounts import CallEntry, CallQuery, CallsPage, UsageGroup, UsageQuery
+from server_b.ledger.call_queries import list_calls
+from server_b.ledger.reports.following import follow
+from server_b.ledger.reports.usage import read_usage
+from server_b.ledger.transactions import Store
+
+
+class StoredReports:
+    """Usage and calls in a store. See `server_b.ledger.base.Reports`."""
+
+    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+        """Reads on connections of its own, beside the writer's. `now` is the end of queries that name none."""
+        self._store = store
+        self._now = now
+
+    async def usage(self, query: UsageQuery) -> Sequence[UsageGroup]:
+        """Adds calls up, in order of their groups; without groups, one row."""
+        now = self._now()
+        return await self._store.read(lambda transaction: read_usage(transaction, query, now))
+
+    async def calls(self, query: CallQuery) -> CallsPage:
+        """Lists calls with their attempts."""
+        return await self._store.read(lambda transaction: list_calls(transaction, query))
+
+    def follow(self) -> AsyncIterator[CallEntry]:
+        """Yields the calls of every server of this ledger as they begin and end, from now on."""
+        return follow(self._store, self._now())
