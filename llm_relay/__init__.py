@@ -12,6 +12,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from llm_relay.client.account_client import AccountClient
     from llm_relay.client.channel import Dial
     from llm_relay.client.relay_client import RelayClient
     from llm_relay.client_retry import ClientRetry
@@ -81,37 +82,77 @@ if TYPE_CHECKING:
         Turn,
         Usage,
     )
+    from llm_relay.messages.accounts import (
+        Activity,
+        Adjustment,
+        AuditEntry,
+        Budget,
+        CallAttempt,
+        CallEntry,
+        CallerAccount,
+        CallQuery,
+        CallsPage,
+        CallState,
+        Dimension,
+        Identity,
+        NewToken,
+        Period,
+        Price,
+        PriceFound,
+        RateLimits,
+        Repricing,
+        TokenInfo,
+        UsageGroup,
+        UsageQuery,
+    )
 
 VERSION = "0.1.0"
 
 __all__ = [
     "VERSION",
+    "AccountClient",
     "Accuracy",
+    "Activity",
+    "Adjustment",
     "Answer",
+    "AuditEntry",
+    "Budget",
     "BudgetExceeded",
     "CachePoint",
+    "CallAttempt",
+    "CallEntry",
+    "CallQuery",
+    "CallState",
+    "CallerAccount",
+    "CallsPage",
     "Cancelled",
     "ClientRetry",
     "Cost",
     "DeadlineExceeded",
     "Delta",
     "Dial",
+    "Dimension",
     "Document",
     "Draining",
     "Event",
     "FinishReason",
     "Finished",
+    "Identity",
     "Image",
     "Internal",
     "InvalidRequest",
     "LedgerUnavailable",
     "Model",
     "Models",
+    "NewToken",
     "Options",
     "OutputDelta",
     "Overloaded",
     "Part",
+    "Period",
     "PermissionDenied",
+    "Price",
+    "PriceFound",
     "PriceUnknown",
     "Prompt",
     "ProviderAuth",
@@ -120,12 +161,14 @@ __all__ = [
     "ProviderRejected",
     "ProviderUnavailable",
     "RateLimited",
+    "RateLimits",
     "Reasoning",
     "ReasoningDelta",
     "Refusal",
     "RefusalDelta",
     "RelayClient",
     "RelayError",
+    "Repricing",
     "ResponseFormat",
     "ResponseKind",
     "Role",
@@ -136,6 +179,7 @@ __all__ = [
     "Status",
     "TextPart",
     "Thinking",
+    "TokenInfo",
     "TooLarge",
     "Tool",
     "ToolCall",
@@ -150,15 +194,19 @@ __all__ = [
     "UnknownModel",
     "Unsupported",
     "Usage",
+    "UsageGroup",
+    "UsageQuery",
     "Violation",
 ]
 
 _MODULES = (
     "llm_relay.messages",
     "llm_relay.errors",
+    "llm_relay.messages.accounts",
     "llm_relay.client_retry",
     "llm_relay.client.channel",
     "llm_relay.client.relay_client",
+    "llm_relay.client.account_client",
 )
 """Where the names are, cheapest to import first."""
 

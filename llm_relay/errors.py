@@ -142,6 +142,14 @@ class Unauthenticated(RelayError):
     default_message = "a valid bearer token is required (authorization: Bearer TOKEN)"
     may_have_worked = False
 
+    def __init__(self, message: str = "", *, is_of_caller: bool = False, **common: Any) -> None:
+        """`is_of_caller`: not the program that presented a token is refused, but the caller that it called for.
+
+        `common` are the arguments of RelayError.
+        """
+        super().__init__(message, **common)
+        self.is_of_caller = is_of_caller
+
 
 class PermissionDenied(RelayError):
     """The caller is known and not allowed to do this."""

@@ -18,6 +18,8 @@ CALLER_NAME = re.compile(r"[A-Za-z0-9._@\-]{1,64}")
 NAME_RULE = "a name is 1 to 64 of A-Z a-z 0-9 . _ @ -"
 TOKEN = re.compile(r"[!-~]+")
 TOKEN_RULE = "a token is printable ASCII without spaces"  # noqa: S105 - what a token is made of
+LEDGER_PREFIX = "rly_"
+"""What the tokens begin with that the ledger makes. Server B alone decides about them."""
 _ANOTHER_ENTRY = re.compile(r"[;|][A-Za-z0-9._@\-]{1,64}:")
 
 
@@ -42,7 +44,7 @@ class Tokens:
                 raise ValueError(
                     f"entry {place} is named {ANONYMOUS}, as callers without a token are: give it another name"
                 )
-            names_by_digest[_digest(token)] = name
+            names_by_digest[token_digest(token)] = name
         return cls(names_by_digest, frozenset(delegates))
 
     def __bool__(self) -> bool:
@@ -55,23 +57,47 @@ class Tokens:
         """
         if not self:
             return ANONYMOUS
-        name = self._name(authorization or "")
+        name = self.name_of(bearer_token(authorization))
+        if name is None:
+            raise Unauthenticated
+        return self.caller_behind(name, on_behalf_of)
+
+    def name_of(self, token: str) -> str | None:
+        """Returns whose token it is; None: it is none of these."""
+        presented = token_digest(token)
+        found = None
+        for digest, name in self.names_by_digest.items():
+            if hmac.compare_digest(digest, presented):
+                found = name
+        return found
+
+    def caller_behind(self, name: str, on_behalf_of: str | None) -> str:
+        """Returns whom a token's owner calls for: `name/on_behalf_of` if it is a delegate, else itself.
+
+        Raises InvalidRequest for a delegate's bad name.
+        """
         if on_behalf_of is None or name not in self.delegates:
             return name
         if not CALLER_NAME.fullmatch(on_behalf_of):
             raise InvalidRequest.of(Violation(ON_BEHALF_OF, NAME_RULE))
         return f"{name}/{on_behalf_of}"
 
-    def _name(self, authorization: str) -> str:
-        scheme, _, token = authorization.partition(" ")
-        presented = _digest(token.strip())
-        found = None
-        for digest, name in self.names_by_digest.items():
-            if hmac.compare_digest(digest, presented):
-                found = name
-        if found is None or scheme.lower() != "bearer":
-            raise Unauthenticated
-        return found
+
+def bearer_token(authorization: str | None) -> str:
+    """Returns the token of an authorization header; empty: there is none, or it is of another scheme."""
+    scheme, _, token = (authorization or "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def ledger_token(authorization: str | None) -> str:
+    """Returns the token of an authorization header if the ledger has made it; else nothing."""
+    token = bearer_token(authorization)
+    return token if token.startswith(LEDGER_PREFIX) else ""
+
+
+def token_digest(token: str) -> bytes:
+    """Returns the SHA-256 of a token, which is all that is kept of it."""
+    return hashlib.sha256(token.encode(errors="surrogatepass")).digest()
 
 
 def token_warnings(text: str) -> Iterator[str]:
@@ -86,7 +112,3 @@ def _entries(text: str) -> Iterator[tuple[str, str]]:
         if entry.strip():
             name, _, token = entry.partition(":")
             yield name.strip(), token.strip()
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode(errors="surrogatepass")).digest()

@@ -20,6 +20,7 @@ from llm_relay.program.startup import begin, exit_for_bad_settings
 from llm_relay.program.supervised import Supervised, serving, this_process
 from llm_relay.program.workers import run_workers
 from llm_relay.tls.server import ServerCertificates
+from server_b.authentication import Authenticator
 from server_b.composition import open_relay
 from server_b.settings import ServerBSettings
 
@@ -82,7 +83,7 @@ async def serve_grpc(settings: ServerBSettings, supervised: Supervised | None = 
     async with open_relay(settings) as relay:
         server = Server(
             relay,
-            tokens=tokens,
+            authenticator=Authenticator(tokens),
             certificates=certificates,
             max_message_bytes=settings.max_message_bytes,
             stall_s=settings.stall_seconds,

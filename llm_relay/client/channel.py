@@ -16,6 +16,7 @@ DEFAULT_MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 ENVELOPE_BYTES = 64 * 1024
 """What the metadata of a request takes, at most."""
 SERVICE = "relay.v1.RelayService"
+ACCOUNT_SERVICE = "relay.v1.AccountService"
 
 # A call may be sent again only where no server has admitted it: once initial metadata has come, gRPC never does.
 _SERVICE_CONFIG = json.dumps(
@@ -24,7 +25,7 @@ _SERVICE_CONFIG = json.dumps(
         "healthCheckConfig": {"serviceName": SERVICE},
         "methodConfig": [
             {
-                "name": [{"service": SERVICE}],
+                "name": [{"service": SERVICE}, {"service": ACCOUNT_SERVICE}],
                 "retryPolicy": {
                     "maxAttempts": 4,
                     "initialBackoff": "0.1s",

@@ -16,20 +16,18 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from types import TracebackType
 from typing import Self
 
-import grpc
-
 from generated.relay.v1 import relay_pb2 as pb
+from llm_relay.client.caller_metadata import caller_metadata
 from llm_relay.client.calls import END, end, ignored_options, next_response, only_response
 from llm_relay.client.channel import Dial
 from llm_relay.client.connection import Connection
 from llm_relay.client.methods import Methods
+from llm_relay.client.raising import raising
 from llm_relay.client_retry import ClientRetry
-from llm_relay.errors import InvalidRequest, RelayError, ServerBUnavailable, Unauthenticated, Violation
+from llm_relay.errors import InvalidRequest, ServerBUnavailable, Violation
 from llm_relay.messages import Answer, Event, Finished, Models, Prompt, Status, request_id_fault
-from llm_relay.metadata import ON_BEHALF_OF, REQUIRED, Metadata, call_metadata, value_of
-from llm_relay.tokens import CALLER_NAME, NAME_RULE
+from llm_relay.metadata import REQUIRED, Metadata, value_of
 from llm_relay.wire import codec, introspection
-from llm_relay.wire.errors import error_from_call
 
 OnIgnored = Callable[[tuple[str, ...]], object]
 """What is told the options that have no effect."""
@@ -80,12 +78,15 @@ class RelayClient:
         *,
         timeout_s: float | None = None,
         on_behalf_of: str = "",
+        token: str = "",
         client_retry: ClientRetry | None = None,
         required: Sequence[str] = (),
         on_ignored: OnIgnored | None = None,
     ) -> Answer:
         """Answers a prompt whole. `timeout_s` (seconds) bounds the provider's call too.
 
+        A call for a caller of this program's own has that one's name in `on_behalf_of`, which Server B heeds from
+        delegates only, or its `token`, which is presented in place of this program's.
         With `client_retry` a repeat of a request that its client gave up waiting for joins the call of the first.
         `on_ignored` is told the options that have no effect at the provider, as fields of the prompt; a call where
         that is one of the `required` ones raises Unsupported.
@@ -94,9 +95,9 @@ class RelayClient:
         call = self._connection.stub().process(
             codec.prompt_to_wire(prompt, pb.ProcessRequest),
             timeout=self._timeout(timeout_s),
-            metadata=self._metadata(on_behalf_of, client_retry, required),
+            metadata=self._metadata(on_behalf_of, token, client_retry, required),
         )
-        with self._raising(prompt.request_id):
+        with self._raising(prompt.request_id, token):
             response = await only_response(call)
             if on_ignored is not None:
                 on_ignored(await ignored_options(call))
@@ -108,6 +109,7 @@ class RelayClient:
         *,
         timeout_s: float | None = None,
         on_behalf_of: str = "",
+        token: str = "",
         client_retry: ClientRetry | None = None,
         required: Sequence[str] = (),
         on_ignored: OnIgnored | None = None,
@@ -115,17 +117,17 @@ class RelayClient:
         """Yields one Started, Deltas and one Finished, or raises; leaving the loop cancels the provider's call.
 
         If you may leave early, hold the iterator in `contextlib.aclosing`, so that the call stops at once.
-        `client_retry`, `required` and `on_ignored` are as in `process`; `on_ignored` is called before the first event.
+        The other arguments are as in `process`; `on_ignored` is called before the first event.
         """
         prompt = _identified(prompt)
         call = self._connection.stub().stream_process(
             codec.prompt_to_wire(prompt, pb.StreamProcessRequest),
             timeout=self._timeout(timeout_s),
-            metadata=self._metadata(on_behalf_of, client_retry, required),
+            metadata=self._metadata(on_behalf_of, token, client_retry, required),
         )
         finished = False
         try:
-            with self._raising(prompt.request_id):
+            with self._raising(prompt.request_id, token):
                 if on_ignored is not None:
                     on_ignored(await ignored_options(call))
                 while (response := await next_response(call)) is not END:
@@ -140,36 +142,36 @@ class RelayClient:
         finally:
             await end(call)
 
-    async def cancel(self, request_id: str, *, on_behalf_of: str = "") -> bool:
+    async def cancel(self, request_id: str, *, on_behalf_of: str = "", token: str = "") -> bool:
         """Stops a running call of the same caller softly; returns whether there was one."""
         if fault := request_id_fault(request_id):
             raise InvalidRequest.of(Violation("request_id", fault))
-        with self._raising(request_id):
+        with self._raising(request_id, token):
             response = await only_response(
                 self._connection.stub().cancel(
                     pb.CancelRequest(request_id=request_id),
                     timeout=CONTROL_TIMEOUT_S,
-                    metadata=self._metadata(on_behalf_of),
+                    metadata=self._metadata(on_behalf_of, token),
                 )
             )
         return response.found
 
-    async def list_models(self, *, on_behalf_of: str = "") -> Models:
+    async def list_models(self, *, on_behalf_of: str = "", token: str = "") -> Models:
         """Lists the models that can be asked for."""
-        with self._raising(""):
+        with self._raising("", token):
             response = await only_response(
                 self._connection.stub().list_models(
-                    pb.ListModelsRequest(), timeout=CONTROL_TIMEOUT_S, metadata=self._metadata(on_behalf_of)
+                    pb.ListModelsRequest(), timeout=CONTROL_TIMEOUT_S, metadata=self._metadata(on_behalf_of, token)
                 )
             )
         return introspection.models_from_wire(response)
 
-    async def get_status(self, *, on_behalf_of: str = "") -> Status:
+    async def get_status(self, *, on_behalf_of: str = "", token: str = "") -> Status:
         """Tells Server B's health and the configuration in force."""
-        with self._raising(""):
+        with self._raising("", token):
             response = await only_response(
                 self._connection.stub().get_status(
-                    pb.GetStatusRequest(), timeout=CONTROL_TIMEOUT_S, metadata=self._metadata(on_behalf_of)
+                    pb.GetStatusRequest(), timeout=CONTROL_TIMEOUT_S, metadata=self._metadata(on_behalf_of, token)
                 )
             )
         return introspection.status_from_wire(response)
@@ -178,54 +180,19 @@ class RelayClient:
         return min(self._timeout_s if timeout_s is None else timeout_s, LONGEST_TIMEOUT_S)
 
     def _metadata(
-        self, on_behalf_of: str, client_retry: ClientRetry | None = None, required: Sequence[str] = ()
+        self,
+        on_behalf_of: str,
+        token: str,
+        client_retry: ClientRetry | None = None,
+        required: Sequence[str] = (),
     ) -> Metadata:
-        if on_behalf_of and not CALLER_NAME.fullmatch(on_behalf_of):
-            raise InvalidRequest.of(Violation(ON_BEHALF_OF, NAME_RULE))
-        metadata = call_metadata(self._dial.token, on_behalf_of, self._door)
+        metadata = caller_metadata(self._dial, on_behalf_of=on_behalf_of, token=token, door=self._door)
         if required:
             metadata += ((REQUIRED, value_of(required)),)
         return metadata if client_retry is None else metadata + client_retry.metadata
 
-    def _raising(self, request_id: str) -> _Raising:
-        """Turns a failed call into the RelayError that it stands for."""
-        return _Raising(self._named, request_id)
-
-    def _named(self, error: RelayError, request_id: str) -> RelayError:
-        if isinstance(error, ServerBUnavailable):
-            return ServerBUnavailable(
-                f"Server B at {self.target} cannot be reached, or the connection was lost during the call."
-                " Start it with `relay server-b` (or `python -m server_b`), or set SERVER_B_TARGET to its address;"
-                " `relay check` tells what is wrong",
-                request_id=request_id,
-            )
-        if isinstance(error, Unauthenticated):
-            # These are not the credentials of this program's caller but its own.
-            return Unauthenticated(
-                f"Server B at {self.target} refuses this program's token: set RELAY_TOKEN to one of its RELAY_TOKENS",
-                request_id=request_id,
-            )
-        error.request_id = error.request_id or request_id
-        return error
-
-
-class _Raising:
-    """A class: a generator of contextlib costs more than the block that it wraps."""
-
-    __slots__ = ("_named", "_request_id")
-
-    def __init__(self, named: Callable[[RelayError, str], RelayError], request_id: str) -> None:
-        self._named = named
-        self._request_id = request_id
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if isinstance(error, grpc.aio.AioRpcError):
-            raise self._named(error_from_call(error), self._request_id) from error
+    def _raising(self, request_id: str, token: str = "") -> raising:
+        return raising(self._dial, request_id, of_caller=bool(token))
 
 
 def _identified(prompt: Prompt) -> Prompt:

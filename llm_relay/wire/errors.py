@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import Callable
+import typing
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import NoReturn, TypeVar
 
@@ -25,6 +26,9 @@ from llm_relay.wire.budget_metadata import budget_details, budget_metadata
 DOMAIN = "relay.v1"
 MAY_HAVE_WORKED = "may_have_worked"
 CAUSE = "cause"
+REFUSED = "refused"
+REFUSED_CALLER = "caller"
+"""Not the program that presented the token is refused, but the caller that it called for."""
 _BOOLS = {"true": True, "false": False}
 
 CODES: dict[type[RelayError], grpc.StatusCode] = {
@@ -81,6 +85,8 @@ def status_from_error(error: RelayError) -> status_pb2.Status:
         info.metadata[CAUSE] = error.cause
     if isinstance(error, errors.BudgetExceeded):
         info.metadata.update(budget_metadata(error))
+    if isinstance(error, errors.Unauthenticated) and error.is_of_caller:
+        info.metadata[REFUSED] = REFUSED_CALLER
     details: list[Message] = [info]
     if error.retry_after_s is not None and error.retry_after_s >= 0:
         details.append(error_details_pb2.RetryInfo(retry_delay=_duration(error.retry_after_s)))
@@ -140,7 +146,6 @@ def _with_details(
     retry = _detail(status, error_details_pb2.RetryInfo)
     bad_request = _detail(status, error_details_pb2.BadRequest)
     spent = _detail(status, pb.Finished)
-    of_a_budget = budget_details(info.metadata) if error_type is errors.BudgetExceeded else {}
     return error_type(
         status.message,
         request_id=info.metadata.get("request_id", ""),
@@ -151,8 +156,17 @@ def _with_details(
         spent=codec.finished_from_wire(spent) if spent else None,
         may_have_worked=_BOOLS.get(info.metadata.get(MAY_HAVE_WORKED, "")),
         cause=info.metadata.get(CAUSE, ""),
-        **of_a_budget,
+        **_own_details(error_type, info.metadata),
     )
+
+
+def _own_details(error_type: type[RelayError], metadata: Mapping[str, str]) -> dict[str, typing.Any]:
+    """Returns the arguments that only this class has."""
+    if error_type is errors.BudgetExceeded:
+        return budget_details(metadata)
+    if error_type is errors.Unauthenticated:
+        return {"is_of_caller": metadata.get(REFUSED) == REFUSED_CALLER}
+    return {}
 
 
 def _detail(status: status_pb2.Status, detail_type: type[D]) -> D | None:

@@ -9,10 +9,10 @@ import grpc
 from grpc_status import rpc_status
 
 from llm_relay.errors import RelayError
-from llm_relay.metadata import AUTHORIZATION, first_value
-from llm_relay.tokens import Tokens
 from llm_relay.wire.errors import status_from_error
+from server_b.authentication import Authenticator
 from server_b.core.call_log import log_refusal
+from server_b.grpc_server.credentials import credentials_of
 
 HEALTH_PREFIX = "/grpc.health.v1.Health/"
 
@@ -22,8 +22,8 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 class RequireToken(grpc.aio.ServerInterceptor):
     """Refuses every method but health checks, unknown ones and reflection too, to callers without a valid token."""
 
-    def __init__(self, tokens: Tokens) -> None:
-        self._tokens = tokens
+    def __init__(self, authenticator: Authenticator) -> None:
+        self._authenticator = authenticator
 
     async def intercept_service(
         self,
@@ -32,7 +32,7 @@ class RequireToken(grpc.aio.ServerInterceptor):
     ) -> Handler | None:
         if not handler_call_details.method.startswith(HEALTH_PREFIX):
             try:
-                self._tokens.caller(first_value(handler_call_details.invocation_metadata, AUTHORIZATION))
+                await self._authenticator.authenticate(credentials_of(handler_call_details.invocation_metadata))
             except RelayError as error:
                 log_refusal(handler_call_details.method, error)
                 return _refusing(error)

@@ -11,10 +11,11 @@ from grpc_health.v1 import health, health_pb2
 from grpc_health.v1.health import aio as health_aio
 
 from llm_relay.addresses import shown_address
-from llm_relay.client.channel import DEFAULT_MAX_MESSAGE_BYTES, SERVICE
+from llm_relay.client.channel import ACCOUNT_SERVICE, DEFAULT_MAX_MESSAGE_BYTES, SERVICE
 from llm_relay.tls.server import ServerCertificates
-from llm_relay.tokens import Tokens
+from server_b.authentication import Authenticator
 from server_b.core.relay import Relay
+from server_b.grpc_server.accounts.servicer import Accounts, AccountServicer
 from server_b.grpc_server.interceptors import RequireToken
 from server_b.grpc_server.servicer import DEFAULT_STALL_S, RelayServicer, method_handlers
 from server_b.grpc_server.standard_services import health_handlers, reflection_handlers
@@ -35,30 +36,35 @@ class Server:
         self,
         relay: Relay,
         *,
-        tokens: Tokens,
+        authenticator: Authenticator | None = None,
+        accounts: Accounts | None = None,
         certificates: ServerCertificates | None = None,
         max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
         stall_s: float = DEFAULT_STALL_S,
         shares_port: bool = False,
     ) -> None:
-        """`certificates` None: plaintext. `stall_s`: how long a caller may take no data, in seconds.
+        """`authenticator` None: everybody may call. `accounts` None: there is no ledger.
 
+        `certificates` None: plaintext. `stall_s`: how long a caller may take no data, in seconds.
         `shares_port`: other workers listen on the same port.
         """
+        authenticator = authenticator or Authenticator()
         self._relay = relay
         self._certificates = certificates
         self._grpc = grpc.aio.server(
-            interceptors=[RequireToken(tokens)] if tokens else [],
+            interceptors=[RequireToken(authenticator)],
             options=_options(max_message_bytes, streams=relay.most_calls + SPARE_STREAMS, shares_port=shares_port),
         )
+        self._account_servicer = AccountServicer(accounts, authenticator, stall_s=stall_s)
         self._health = health_aio.HealthServicer()
         self._grpc.add_generic_rpc_handlers(
             [
                 grpc.method_handlers_generic_handler(
-                    SERVICE, method_handlers(RelayServicer(relay, tokens, stall_s=stall_s))
+                    SERVICE, method_handlers(RelayServicer(relay, authenticator, stall_s=stall_s))
                 ),
+                grpc.method_handlers_generic_handler(ACCOUNT_SERVICE, self._account_servicer.handlers()),
                 health_handlers(self._health),
-                *reflection_handlers([SERVICE, health.SERVICE_NAME]),
+                *reflection_handlers([SERVICE, ACCOUNT_SERVICE, health.SERVICE_NAME]),
             ]
         )
 
@@ -74,6 +80,7 @@ class Server:
             raise OSError(f"cannot listen on {address}") from error
         await self._grpc.start()
         await self._health.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
+        await self._health.set(ACCOUNT_SERVICE, health_pb2.HealthCheckResponse.SERVING)
         return bound
 
     async def drain(self, grace_s: float, *, notice_s: float = DEFAULT_NOTICE_S) -> None:
@@ -82,6 +89,7 @@ class Server:
         `grace_s` and `notice_s` are seconds; cancelling the task ends the grace at once.
         """
         self._relay.drain()
+        self._account_servicer.stop()
         try:
             await self._show_not_serving()
             await asyncio.gather(asyncio.sleep(min(notice_s, grace_s)), self._relay.wait_idle(grace_s))

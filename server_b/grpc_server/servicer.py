@@ -6,8 +6,7 @@ Requests come as raw bytes: gRPC would report a message that cannot be parsed as
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from typing import Any, TypeAlias
+from typing import Any
 
 import grpc
 
@@ -15,30 +14,18 @@ from generated.relay.v1 import relay_pb2 as pb
 from llm_relay.client_retry import ClientRetry
 from llm_relay.errors import Cancelled, InvalidRequest, RelayError, Unsupported, Violation
 from llm_relay.messages import Prompt, request_id_fault
-from llm_relay.metadata import (
-    AUTHORIZATION,
-    DOOR,
-    DOORS,
-    IGNORED,
-    ON_BEHALF_OF,
-    REQUEST_ID,
-    REQUIRED,
-    Metadata,
-    first_value,
-    names_of,
-    value_of,
-)
-from llm_relay.tokens import Tokens
+from llm_relay.metadata import IGNORED, REQUEST_ID, REQUIRED, Metadata, first_value, names_of, value_of
 from llm_relay.wire import codec, introspection
 from llm_relay.wire.errors import aborting
+from server_b.authentication import Authenticator
 from server_b.core.admission import Admission
 from server_b.core.call_log import log_refusal
 from server_b.core.key import Delivery
 from server_b.core.relay import Relay
 from server_b.core.unforeseen import report
+from server_b.grpc_server.credentials import CallMetadata, credentials_of, protocol_of
 
 Context = grpc.aio.ServicerContext[Any, Any]
-CallMetadata: TypeAlias = Iterable[tuple[str, str | bytes]] | None
 
 DEFAULT_STALL_S = 30.0
 
@@ -46,10 +33,10 @@ DEFAULT_STALL_S = 30.0
 class RelayServicer:
     """Serves relay.v1.RelayService from one Relay."""
 
-    def __init__(self, relay: Relay, tokens: Tokens, *, stall_s: float = DEFAULT_STALL_S) -> None:
+    def __init__(self, relay: Relay, authenticator: Authenticator, *, stall_s: float = DEFAULT_STALL_S) -> None:
         """`stall_s` is how long, in seconds, a caller may read no data before its call is dropped."""
         self._relay = relay
-        self._tokens = tokens
+        self._authenticator = authenticator
         self._stall_s = stall_s
 
     async def process(self, data: bytes, context: Context) -> pb.ProcessResponse:
@@ -96,7 +83,7 @@ class RelayServicer:
         def note(error: RelayError) -> None:
             # It was never admitted, so no other line tells of it; unless its caller took no data.
             if error.spent is None and not isinstance(error, Cancelled):
-                log_refusal(rpc, error, protocol=_protocol(context.invocation_metadata()))
+                log_refusal(rpc, error, protocol=protocol_of(context.invocation_metadata()))
 
         return aborting(context, report, note)
 
@@ -106,7 +93,7 @@ class RelayServicer:
             prompt,
             caller=self._caller(metadata),
             delivery=delivery,
-            protocol=_protocol(metadata),
+            protocol=protocol_of(metadata),
             timeout_s=context.time_remaining(),
             client_retry=ClientRetry.from_metadata(metadata),
         )
@@ -122,7 +109,7 @@ class RelayServicer:
         return ((IGNORED, value_of(ignored)),)
 
     def _caller(self, metadata: CallMetadata) -> str:
-        return self._tokens.caller(first_value(metadata, AUTHORIZATION), first_value(metadata, ON_BEHALF_OF))
+        return self._authenticator.caller(credentials_of(metadata))
 
     async def _write(self, context: Context, response: pb.StreamProcessResponse) -> None:
         try:
@@ -130,11 +117,6 @@ class RelayServicer:
                 await context.write(response)
         except TimeoutError as error:
             raise Cancelled(f"the caller took no data for {self._stall_s:g} s (STALL_SECONDS)") from error
-
-
-def _protocol(metadata: CallMetadata) -> str:
-    protocol = first_value(metadata, DOOR)
-    return protocol if protocol in DOORS else "grpc"
 
 
 def method_handlers(servicer: RelayServicer) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:

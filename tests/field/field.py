@@ -12,7 +12,6 @@ from typing import Any
 import httpx2
 import pytest
 
-from llm_relay.tokens import Tokens
 from server_b.composition import open_relay
 from server_b.grpc_server.server import Server
 from server_b.settings import ServerBSettings
@@ -106,7 +105,7 @@ async def open_field(**settings: Any) -> AsyncIterator[Field]:
 async def _serving(settings: ServerBSettings) -> AsyncIterator[str]:
     """Serves Server B as these settings say; yields its target."""
     async with open_relay(settings) as relay:
-        server = Server(relay, tokens=Tokens.parse(""))
+        server = Server(relay)
         port = await server.start("127.0.0.1", 0)
         try:
             yield f"127.0.0.1:{port}"

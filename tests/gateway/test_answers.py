@@ -9,7 +9,6 @@ import pytest
 
 from gateway.streaming import Pings
 from llm_relay.errors import ProviderProtocol, ProviderRateLimited, UnknownModel
-from llm_relay.tokens import Tokens
 from server_b.core.relay import Limits
 from server_b.core.retry import Patience
 from server_b.grpc_server.server import Server
@@ -310,7 +309,7 @@ async def test_a_server_b_that_comes_back_is_found_again() -> None:
         assert (await client.post("/process", json={"message": "Hi"})).status_code == 200
         await server_b.server.drain(0, notice_s=0)
         assert (await client.post("/process", json={"message": "Hi"})).json()["reason"] == "SERVER_B_UNAVAILABLE"
-        again = Server(create_relay(ScriptedProvider()), tokens=Tokens.parse(""))
+        again = Server(create_relay(ScriptedProvider()))
         await again.start("127.0.0.1", server_b.port)
         async with asyncio.timeout(PATIENCE_S):
             while (await client.post("/process", json={"message": "Hi"})).status_code != 200:

@@ -9,16 +9,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from llm_relay import VERSION
+from llm_relay.client.account_client import AccountClient
 from llm_relay.client.channel import DEFAULT_MAX_MESSAGE_BYTES, Dial
 from llm_relay.client.relay_client import RelayClient
 from llm_relay.tls.server import ServerCertificates
 from llm_relay.tokens import Tokens
+from server_b.authentication import Authenticator
 from server_b.core.call_log import CallLog
 from server_b.core.gate import Gate
 from server_b.core.record import Observer
 from server_b.core.relay import Limits, Relay
+from server_b.grpc_server.accounts.servicer import Accounts
 from server_b.grpc_server.server import Server
 from server_b.grpc_server.servicer import DEFAULT_STALL_S
+from server_b.ledger.base import Ledger
+from server_b.pricing.price_desk import PriceDesk
 from server_b.pricing.price_list import FreePrices, PriceList
 from server_b.providers.base import Defaults, Provider
 from server_b.providers.mock.provider import MockProvider
@@ -42,6 +47,10 @@ class Serving:
         """What a client dials."""
         return f"127.0.0.1:{self.port}"
 
+    def accounts(self, token: str = "") -> AccountClient:
+        """Makes a client of this server's accounts. Use it with `async with`."""
+        return AccountClient(Dial(target=self.target, token=token), timeout_s=CLIENT_TIMEOUT_S)
+
     def client(self, *, timeout_s: float = CLIENT_TIMEOUT_S, **dial: Any) -> RelayClient:
         """Makes a client of this server; `dial` are fields of Dial. Use it with `async with`."""
         return RelayClient(Dial(**({"target": self.target} | dial)), timeout_s=timeout_s)
@@ -51,6 +60,9 @@ class Serving:
 async def serving(
     provider: Provider | None = None,
     *,
+    ledger: Ledger | None = None,
+    admins: tuple[str, ...] = (),
+    own_tokens: Tokens = Tokens({}),  # noqa: B008 - never changed
     tokens: str = "",
     delegates: tuple[str, ...] = (),
     limits: Limits | None = None,
@@ -62,13 +74,17 @@ async def serving(
 ) -> AsyncIterator[Serving]:
     """Serves `provider` (None: a mock without delays that knows faults) until the block ends; then aborts what runs.
 
-    `tokens` as in RELAY_TOKENS, `delegates` as in RELAY_DELEGATES. `port` 0: any free one.
+    `tokens` as in RELAY_TOKENS, `delegates` as in RELAY_DELEGATES, `admins` as in RELAY_ADMINS; `own_tokens` are those
+    of the programs that `relay serve` starts. `ledger` None: there is none. `port` 0: any free one.
     """
     provider = provider or MockProvider(delay_s=0, word_delay_s=0, faults_allowed=True)
     relay = create_relay(provider, limits=limits, version=version)
     server = Server(
         relay,
-        tokens=Tokens.parse(tokens, delegates),
+        authenticator=Authenticator(
+            Tokens.parse(tokens, delegates), own_tokens=own_tokens, books=ledger, admins=frozenset(admins)
+        ),
+        accounts=Accounts(ledger=ledger, prices=PriceDesk({"mock": FreePrices()})) if ledger else None,
         certificates=certificates,
         max_message_bytes=max_message_bytes,
         stall_s=stall_s,

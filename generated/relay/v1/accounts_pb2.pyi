@@ -814,16 +814,21 @@ Global___AuditEntry: _TypeAlias = AuditEntry  # noqa: Y015
 
 @_typing.final
 class WhoAmIRequest(_message.Message):
-    """Nothing can be set."""
+    """How much is asked."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    WITHOUT_BUDGETS_FIELD_NUMBER: _builtins.int
+    without_budgets: _builtins.bool
+    """True: budgets are left out, which spares the server a look into its ledger. Default: false."""
     def __init__(
         self,
+        *,
+        without_budgets: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["without_budgets", b"without_budgets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

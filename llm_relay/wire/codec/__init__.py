@@ -9,11 +9,13 @@ from llm_relay.wire.codec.answers import answer_from_wire, answer_to_wire, finis
 from llm_relay.wire.codec.events import event_from_wire, event_to_wire
 from llm_relay.wire.codec.parsing import parse
 from llm_relay.wire.codec.requests import prompt_from_wire, prompt_to_wire
-from llm_relay.wire.codec.times import time_from_wire, time_to_wire
+from llm_relay.wire.codec.times import duration_from_wire, duration_to_wire, time_from_wire, time_to_wire
 
 __all__ = [
     "answer_from_wire",
     "answer_to_wire",
+    "duration_from_wire",
+    "duration_to_wire",
     "event_from_wire",
     "event_to_wire",
     "finished_from_wire",

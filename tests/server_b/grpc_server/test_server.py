@@ -14,7 +14,6 @@ from generated.relay.v1 import relay_pb2 as pb
 from llm_relay.client.channel import SERVICE
 from llm_relay.errors import Draining, ServerBUnavailable
 from llm_relay.messages import Delta, Finished, Prompt
-from llm_relay.tokens import Tokens
 from server_b.core.relay import Relay
 from server_b.grpc_server.server import Server
 from server_b.providers.base import Text
@@ -97,7 +96,7 @@ async def test_reflection_v1_describes_the_contract() -> None:
 
 
 def a_server(relay: Relay) -> Server:
-    return Server(relay, tokens=Tokens.parse(""))
+    return Server(relay)
 
 
 async def test_a_taken_port_is_an_error_not_a_second_server() -> None:

@@ -1,0 +1,222 @@
+"""AccountClient: callers, tokens, budgets, prices and usage of a relay, as plain Python.
+
+    async with AccountClient(Dial(target="127.0.0.1:50051")) as accounts:
+        for group in await accounts.usage(UsageQuery(by=(Dimension.CALLER,))):
+            print(group.group["caller"], group.nano_usd)
+
+Every failure raises a RelayError: Unsupported where the server keeps no ledger, PermissionDenied for what only admins
+may see or change, InvalidRequest with the field that is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from google.protobuf.message import Message
+
+from generated.relay.v1 import accounts_pb2 as pb
+from llm_relay.client.account_methods import AccountMethods
+from llm_relay.client.caller_metadata import caller_metadata
+from llm_relay.client.calls import END, end, next_response, only_response
+from llm_relay.client.channel import Dial
+from llm_relay.client.connection import Connection
+from llm_relay.client.raising import raising
+from llm_relay.messages.accounts import (
+    Activity,
+    Adjustment,
+    AuditEntry,
+    Budget,
+    CallEntry,
+    CallerAccount,
+    CallQuery,
+    CallsPage,
+    Identity,
+    NewToken,
+    Price,
+    PriceFound,
+    Repricing,
+    TokenInfo,
+    UsageGroup,
+    UsageQuery,
+)
+from llm_relay.wire import accounts as wire
+from llm_relay.wire.codec import duration_to_wire, time_to_wire
+
+DEFAULT_TIMEOUT_S = 30.0
+
+R = TypeVar("R", bound=Message)
+
+
+class AccountClient:
+    """Calls relay.v1.AccountService over one channel, which is opened at the first call and closed with the context."""
+
+    def __init__(self, dial: Dial | None = None, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
+        """`timeout_s` is the deadline of each call in seconds; `watch` has none.
+
+        Raises ValueError if a token would be sent in plaintext beyond this machine, or a certificate cannot be used.
+        """
+        self._dial = dial or Dial()
+        self._timeout_s = timeout_s
+        self._connection = Connection(self._dial, AccountMethods)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the channel."""
+        await self._connection.close()
+
+    async def who_am_i(self, *, with_budgets: bool = True, on_behalf_of: str = "", token: str = "") -> Identity:
+        """Tells who the caller is, and what is left of its budgets.
+
+        `on_behalf_of` and `token` are of a caller of this program's own, as in RelayClient.process.
+        """
+        request = pb.WhoAmIRequest(without_budgets=not with_budgets)
+        response = await self._call(request, pb.WhoAmIResponse, on_behalf_of=on_behalf_of, token=token)
+        return wire.IDENTITY.from_wire(response)
+
+    async def usage(
+        self, query: UsageQuery | None = None, *, on_behalf_of: str = "", token: str = ""
+    ) -> Sequence[UsageGroup]:
+        """Adds calls up; without groups, one row. Others than admins get their own."""
+        query = query or UsageQuery()
+        request = wire.USAGE_QUERY.to_wire(query)
+        response = await self._call(request, pb.GetUsageResponse, on_behalf_of=on_behalf_of, token=token)
+        names = [dimension.value for dimension in query.by]
+        return [wire.usage_group_from_wire(group, names) for group in response.groups]
+
+    async def calls(self, query: CallQuery | None = None, *, on_behalf_of: str = "", token: str = "") -> CallsPage:
+        """Lists a page of calls, newest first. Others than admins get their own."""
+        query = query or CallQuery()
+        request = wire.CALL_QUERY.to_wire(query, page_size=query.limit)
+        response = await self._call(request, pb.ListCallsResponse, on_behalf_of=on_behalf_of, token=token)
+        calls = tuple(wire.CALL_ENTRY.from_wire(call) for call in response.calls)
+        return CallsPage(calls=calls, next_page_token=response.next_page_token)
+
+    async def watch(self, caller: str = "") -> AsyncGenerator[Activity, None]:
+        """Yields the totals, then each call as it begins and ends, until you leave the loop.
+
+        Hold the iterator in `contextlib.aclosing`, so that the stream ends at once.
+        """
+        method = self._connection.stub().of(pb.WatchActivityRequest, pb.WatchActivityResponse)
+        call = method(pb.WatchActivityRequest(caller=caller), metadata=caller_metadata(self._dial))
+        try:
+            with raising(self._dial):
+                while (response := await next_response(call)) is not END:
+                    entry = wire.CALL_ENTRY.from_wire(response.call) if response.HasField("call") else None
+                    totals = wire.usage_group_from_wire(response.totals)
+                    yield Activity(call=entry, running=response.running, totals=totals)
+        finally:
+            await end(call)
+
+    async def put_caller(self, caller: CallerAccount) -> CallerAccount:
+        """Makes or replaces a caller."""
+        request = pb.PutCallerRequest(caller=wire.CALLER_ACCOUNT.to_wire(caller))
+        return wire.CALLER_ACCOUNT.from_wire((await self._call(request, pb.PutCallerResponse)).caller)
+
+    async def callers(self) -> Sequence[CallerAccount]:
+        """Lists the callers that the ledger knows, by name."""
+        response = await self._call(pb.ListCallersRequest(), pb.ListCallersResponse)
+        return [wire.CALLER_ACCOUNT.from_wire(caller) for caller in response.callers]
+
+    async def create_token(
+        self, caller: str, *, label: str = "", expires_at: datetime | None = None, is_admin: bool = False
+    ) -> NewToken:
+        """Makes a token, and its caller if there is none. The first valid token has to be an admin's."""
+        request = pb.CreateTokenRequest(caller=caller, label=label, is_admin=is_admin)
+        if expires_at is not None:
+            request.expires_at.CopyFrom(time_to_wire(expires_at))
+        return _new_token(await self._call(request, pb.CreateTokenResponse))
+
+    async def rotate_token(self, token_id: str, *, overlap_s: float | None = None) -> NewToken:
+        """Makes another token for the same caller; the old one is valid for `overlap_s` more seconds (None: a day)."""
+        overlap = None if overlap_s is None else duration_to_wire(overlap_s)
+        return _new_token(
+            await self._call(pb.RotateTokenRequest(token_id=token_id, overlap=overlap), pb.RotateTokenResponse)
+        )
+
+    async def revoke_token(self, token_id: str) -> TokenInfo:
+        """Makes a token worthless, in every server within a second."""
+        response = await self._call(pb.RevokeTokenRequest(token_id=token_id), pb.RevokeTokenResponse)
+        return wire.TOKEN_INFO.from_wire(response.token)
+
+    async def tokens(self, caller: str = "") -> Sequence[TokenInfo]:
+        """Lists tokens without their secrets, newest first."""
+        response = await self._call(pb.ListTokensRequest(caller=caller), pb.ListTokensResponse)
+        return [wire.TOKEN_INFO.from_wire(token) for token in response.tokens]
+
+    async def put_budget(self, budget: Budget) -> Budget:
+        """Makes a budget, or changes the one with its id, or with its scope and period."""
+        request = pb.PutBudgetRequest(budget=wire.BUDGET.to_wire(budget))
+        return wire.BUDGET.from_wire((await self._call(request, pb.PutBudgetResponse)).budget)
+
+    async def raise_budget(self, budget_id: str, nano_usd: int, *, until: datetime | None = None) -> Budget:
+        """Adds to a budget's limit until then; None: until its window ends."""
+        request = pb.RaiseBudgetRequest(budget_id=budget_id, nano_usd=nano_usd)
+        if until is not None:
+            request.until.CopyFrom(time_to_wire(until))
+        return wire.BUDGET.from_wire((await self._call(request, pb.RaiseBudgetResponse)).budget)
+
+    async def delete_budget(self, budget_id: str) -> None:
+        """Ends a budget."""
+        await self._call(pb.DeleteBudgetRequest(budget_id=budget_id), pb.DeleteBudgetResponse)
+
+    async def budgets(self, caller: str = "") -> Sequence[Budget]:
+        """Lists budgets with what was spent of them: all, or those that apply to a caller."""
+        response = await self._call(pb.ListBudgetsRequest(caller=caller), pb.ListBudgetsResponse)
+        return [wire.BUDGET.from_wire(budget) for budget in response.budgets]
+
+    async def put_price(self, price: Price) -> Price:
+        """Adds a price, or replaces the one with its id."""
+        request = pb.PutPriceRequest(price=wire.PRICE.to_wire(price))
+        return wire.PRICE.from_wire((await self._call(request, pb.PutPriceResponse)).price)
+
+    async def delete_price(self, price_id: str) -> None:
+        """Removes a price."""
+        await self._call(pb.DeletePriceRequest(price_id=price_id), pb.DeletePriceResponse)
+
+    async def prices(self) -> Sequence[Price]:
+        """Lists the prices of the ledger, newest first."""
+        response = await self._call(pb.ListPricesRequest(), pb.ListPricesResponse)
+        return [wire.PRICE.from_wire(price) for price in response.prices]
+
+    async def test_price(self, model: str) -> Sequence[PriceFound]:
+        """Tells what a model costs at each provider that may be asked."""
+        response = await self._call(pb.TestPriceRequest(model=model), pb.TestPriceResponse)
+        return [wire.PRICE_FOUND.from_wire(found) for found in response.found]
+
+    async def price_unknown_calls(self, query: CallQuery | None = None) -> Repricing:
+        """Prices calls whose cost is not known; heeds the query's caller, model, provider, since and until."""
+        request = wire.UNKNOWN_CALLS.to_wire(query or CallQuery())
+        return wire.REPRICING.from_wire(await self._call(request, pb.PriceUnknownCallsResponse))
+
+    async def adjust(self, adjustment: Adjustment) -> CallEntry:
+        """Corrects what a call cost; returns the call."""
+        request = pb.AdjustCallRequest(
+            call_id=adjustment.call_id, nano_usd=adjustment.nano_usd, reason=adjustment.reason
+        )
+        return wire.CALL_ENTRY.from_wire((await self._call(request, pb.AdjustCallResponse)).call)
+
+    async def audit(self, *, limit: int = 100) -> Sequence[AuditEntry]:
+        """Lists who changed what, newest first."""
+        response = await self._call(pb.ListAuditRequest(limit=limit), pb.ListAuditResponse)
+        return [wire.AUDIT_ENTRY.from_wire(entry) for entry in response.entries]
+
+    async def _call(self, request: Message, response: type[R], *, on_behalf_of: str = "", token: str = "") -> R:
+        with raising(self._dial, of_caller=bool(token)):
+            method = self._connection.stub().of(type(request), response)
+            metadata = caller_metadata(self._dial, on_behalf_of=on_behalf_of, token=token)
+            answer: R = await only_response(method(request, timeout=self._timeout_s, metadata=metadata))
+        return answer
+
+
+def _new_token(response: Any) -> NewToken:
+    return NewToken(info=wire.TOKEN_INFO.from_wire(response.token), secret=response.secret)

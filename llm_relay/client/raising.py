@@ -1,0 +1,55 @@
+"""Turns the failure of a call into the RelayError that it stands for."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+import grpc
+
+from llm_relay.client.channel import Dial
+from llm_relay.errors import RelayError, ServerBUnavailable, Unauthenticated
+from llm_relay.wire.errors import error_from_call
+
+
+class raising:  # noqa: N801 - read as a verb: with raising(dial, …)
+    """Raises the RelayError where the block's call fails.
+
+    A class: a generator of contextlib costs more than the block that it wraps.
+    """
+
+    __slots__ = ("_dial", "_of_caller", "_request_id")
+
+    def __init__(self, dial: Dial, request_id: str = "", *, of_caller: bool = False) -> None:
+        """`of_caller`: the token that was presented is not this program's own but its caller's."""
+        self._dial = dial
+        self._request_id = request_id
+        self._of_caller = of_caller
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, grpc.aio.AioRpcError):
+            raise self._named(error_from_call(error)) from error
+
+    def _named(self, error: RelayError) -> RelayError:
+        target = self._dial.target
+        if isinstance(error, ServerBUnavailable):
+            return ServerBUnavailable(
+                f"Server B at {target} cannot be reached, or the connection was lost during the call."
+                " Start it with `relay server-b` (or `python -m server_b`), or set SERVER_B_TARGET to its address;"
+                " `relay check` tells what is wrong",
+                request_id=self._request_id,
+            )
+        if isinstance(error, Unauthenticated):
+            if error.is_of_caller or self._of_caller:
+                return Unauthenticated(error.message, is_of_caller=True, request_id=self._request_id)
+            return Unauthenticated(
+                f"Server B at {target} refuses this program's token: set RELAY_TOKEN to one of its RELAY_TOKENS, or to"
+                " a token of its ledger",
+                request_id=self._request_id,
+            )
+        error.request_id = error.request_id or self._request_id
+        return error

@@ -1,0 +1,148 @@
+"""Who is calling: the tokens of RELAY_TOKENS, those of the ledger, and those that `relay serve` made for its programs.
+
+As soon as one token is valid, in RELAY_TOKENS or in the ledger, calls without a token are refused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Set
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from llm_relay.errors import InvalidRequest, Unauthenticated, Violation
+from llm_relay.messages.accounts import TokenInfo
+from llm_relay.metadata import ON_BEHALF_OF
+from llm_relay.tokens import ANONYMOUS, CALLER_NAME, LEDGER_PREFIX, NAME_RULE, Tokens, bearer_token, token_digest
+from server_b.ledger.base import Books, Policy
+
+_NO_TOKENS = Tokens({})
+_DISABLED = "this caller is disabled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What a call says of its caller."""
+
+    authorization: str | None = None
+    """`Bearer TOKEN`."""
+    on_behalf_of: str | None = None
+    """The name of the caller's own caller, heeded from delegates only."""
+    is_local: bool = False
+    """Whether it comes over loopback or a Unix socket."""
+
+
+class Authenticator:
+    """Tells callers by their tokens, and admins among them."""
+
+    def __init__(
+        self,
+        tokens: Tokens = _NO_TOKENS,
+        *,
+        own_tokens: Tokens = _NO_TOKENS,
+        books: Books | None = None,
+        admins: Set[str] = frozenset(),
+        anonymous_allowed: bool = True,
+    ) -> None:
+        """`own_tokens` are those of the programs in front, which are delegates; `books` None: there is no ledger.
+
+        `admins` are full names, as in RELAY_ADMINS. `anonymous_allowed` False: a token is needed in any case.
+        """
+        self._tokens = tokens
+        self._own_tokens = own_tokens
+        self._books = books
+        self._admins = admins
+        self._anonymous_allowed = anonymous_allowed
+        self._policy: Policy | None = None
+        self._valid_until = -math.inf
+
+    @property
+    def needs_token(self) -> bool:
+        """Whether calls without a token are refused."""
+        return bool(self._tokens) or not self._anonymous_allowed or self._has_ledger_token
+
+    async def authenticate(self, credentials: Credentials) -> str:
+        """Returns the caller's name, as `caller` does. A token that is not known yet is looked for in the ledger."""
+        token = bearer_token(credentials.authorization)
+        if self._books and token.startswith(LEDGER_PREFIX) and token_digest(token) not in self._books.policy.tokens:
+            await self._books.refresh()
+        return self.caller(credentials)
+
+    def caller(self, credentials: Credentials) -> str:
+        """Returns the caller's name, `delegate/name` for a delegate's caller; ANONYMOUS where no token is needed.
+
+        Raises Unauthenticated for missing and for wrong credentials alike, and for callers that are disabled;
+        InvalidRequest for a delegate's bad name.
+        """
+        token = bearer_token(credentials.authorization)
+        behind = credentials.on_behalf_of
+        if (own := self._own_tokens.name_of(token)) is not None:
+            return self._behind(own, behind, is_own=True)
+        name = self._tokens.name_of(token)
+        if name is None and (found := self._ledger_token(token)):
+            name = found.caller
+        if name is None:
+            if token.startswith(LEDGER_PREFIX) or self.needs_token:
+                raise Unauthenticated(is_of_caller=not token and behind == ANONYMOUS and not self._tokens)
+            name = ANONYMOUS
+        if self._is_disabled(name):
+            raise Unauthenticated(_DISABLED)
+        if behind is None or name not in self._tokens.delegates:
+            return name
+        return self._behind(name, behind, is_own=False)
+
+    def is_admin(self, caller: str, credentials: Credentials) -> bool:
+        """Whether a caller that `caller` has named may see and change what belongs to others.
+
+        Delegates lend no rights: `gateway/alice` is an admin only if RELAY_ADMINS says so.
+        """
+        if caller in self._admins:
+            return True
+        if credentials.on_behalf_of is not None or self._own_tokens.name_of(bearer_token(credentials.authorization)):
+            return False
+        if caller == ANONYMOUS:
+            return credentials.is_local
+        account = self._books.policy.callers.get(caller) if self._books else None
+        return account is not None and account.is_admin
+
+    def _behind(self, delegate: str, name: str | None, *, is_own: bool) -> str:
+        """Returns whom a delegate calls for."""
+        if name is None:
+            return delegate
+        if not CALLER_NAME.fullmatch(name):
+            raise InvalidRequest.of(Violation(ON_BEHALF_OF, NAME_RULE))
+        if name != ANONYMOUS:
+            if self._is_disabled(name):
+                raise Unauthenticated(_DISABLED, is_of_caller=True)
+            return f"{delegate}/{name}"
+        if self._has_ledger_token or (is_own and self.needs_token) or self._is_disabled(name):
+            raise Unauthenticated(is_of_caller=True)
+        # The operator gave this delegate a token, and no tokens to its callers: then they call as the delegate.
+        return ANONYMOUS if is_own else delegate
+
+    def _ledger_token(self, token: str) -> TokenInfo | None:
+        found = self._books.policy.tokens.get(token_digest(token)) if self._books and token else None
+        is_over = found is not None and found.expires_at is not None and found.expires_at <= datetime.now(UTC)
+        return None if is_over else found
+
+    def _is_disabled(self, name: str) -> bool:
+        account = self._books.policy.callers.get(name) if self._books else None
+        return account is not None and account.is_disabled
+
+    @property
+    def _has_ledger_token(self) -> bool:
+        if self._books is None:
+            return False
+        policy = self._books.policy
+        if policy is not self._policy:
+            self._policy = policy
+            self._valid_until = max((_end(token, policy) for token in policy.tokens.values()), default=-math.inf)
+        return self._valid_until == math.inf or self._valid_until > datetime.now(UTC).timestamp()
+
+
+def _end(token: TokenInfo, policy: Policy) -> float:
+    """Returns until when a token is valid, as a Unix time."""
+    account = policy.callers.get(token.caller)
+    if account is not None and account.is_disabled:
+        return -math.inf
+    return token.expires_at.timestamp() if token.expires_at else math.inf

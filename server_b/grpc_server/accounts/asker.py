@@ -1,0 +1,54 @@
+"""Who asks AccountService, and what it may see and change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llm_relay.errors import PermissionDenied
+from llm_relay.messages.accounts import CallerAccount
+from server_b.ledger.base import Ledger
+from server_b.pricing.price_desk import PriceDesk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """A caller of AccountService, and what answers it."""
+
+    name: str
+    """In full, as `gateway/alice`."""
+    is_admin: bool
+    needs_token: bool
+    """Whether calls without a token are refused already."""
+    ledger: Ledger
+    prices: PriceDesk
+    time_zone: str
+    """Of budgets that name none."""
+
+    @property
+    def account_name(self) -> str:
+        """The name that money and limits belong to."""
+        return self.name.rpartition("/")[2]
+
+    @property
+    def account(self) -> CallerAccount:
+        """The account, which the ledger need not know."""
+        return self.ledger.policy.callers.get(self.account_name) or CallerAccount(name=self.account_name)
+
+    def check_admin(self) -> None:
+        """Raises PermissionDenied unless it is an admin."""
+        if not self.is_admin:
+            raise PermissionDenied(
+                f"only admins may do that, and {self.name} is none: RELAY_ADMINS names them, or another admin makes"
+                " one with `relay callers put NAME --admin`"
+            )
+
+    def seen(self, caller: str) -> str:
+        """Returns whose things are shown where `caller`'s are asked for; empty: everybody's.
+
+        Raises PermissionDenied if they are somebody else's.
+        """
+        if self.is_admin:
+            return caller
+        if caller and caller.rpartition("/")[2] != self.account_name:
+            raise PermissionDenied(f"only admins may see what is {caller.rpartition('/')[2]}'s")
+        return caller or self.account_name

@@ -1,0 +1,120 @@
+"""What admins change through AccountService."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from generated.relay.v1 import accounts_pb2 as pb
+from llm_relay.errors import InvalidRequest, PermissionDenied, Violation
+from llm_relay.messages.accounts import Adjustment, Budget, CallerAccount
+from llm_relay.wire import accounts as wire
+from llm_relay.wire.codec import duration_from_wire, time_from_wire
+from server_b.grpc_server.accounts.asker import Asker
+
+DEFAULT_OVERLAP_S = 86_400.0
+
+
+async def put_caller(request: pb.PutCallerRequest, asker: Asker) -> pb.PutCallerResponse:
+    """Makes or replaces a caller."""
+    caller = wire.CALLER_ACCOUNT.from_wire(request.caller, strict=True)
+    return pb.PutCallerResponse(
+        caller=wire.CALLER_ACCOUNT.to_wire(await asker.ledger.put_caller(caller, by=asker.name))
+    )
+
+
+async def create_token(request: pb.CreateTokenRequest, asker: Asker) -> pb.CreateTokenResponse:
+    """Makes a token."""
+    account = asker.ledger.policy.callers.get(request.caller) or CallerAccount(name=request.caller)
+    if not asker.needs_token and not (request.is_admin or account.is_admin):
+        raise PermissionDenied(
+            "this would be the first valid token: from then on nobody is let in without one, and nobody could make"
+            " another. Make an admin's token first: `relay tokens create NAME --admin`"
+        )
+    expires_at = time_from_wire(request.expires_at) if request.HasField("expires_at") else None
+    if request.is_admin and not account.is_admin:
+        await asker.ledger.put_caller(dataclasses.replace(account, is_admin=True), by=asker.name)
+    made = await asker.ledger.create_token(request.caller, label=request.label, expires_at=expires_at, by=asker.name)
+    return pb.CreateTokenResponse(token=wire.TOKEN_INFO.to_wire(made.info), secret=made.secret)
+
+
+async def rotate_token(request: pb.RotateTokenRequest, asker: Asker) -> pb.RotateTokenResponse:
+    """Makes a token's successor."""
+    overlap_s = duration_from_wire(request.overlap) if request.HasField("overlap") else DEFAULT_OVERLAP_S
+    made = await asker.ledger.rotate_token(request.token_id, overlap_s=overlap_s, by=asker.name)
+    return pb.RotateTokenResponse(token=wire.TOKEN_INFO.to_wire(made.info), secret=made.secret)
+
+
+async def revoke_token(request: pb.RevokeTokenRequest, asker: Asker) -> pb.RevokeTokenResponse:
+    """Makes a token worthless."""
+    token = await asker.ledger.revoke_token(request.token_id, by=asker.name)
+    return pb.RevokeTokenResponse(token=wire.TOKEN_INFO.to_wire(token))
+
+
+async def put_budget(request: pb.PutBudgetRequest, asker: Asker) -> pb.PutBudgetResponse:
+    """Makes or changes a budget. What the request leaves out stays as it is."""
+    budget = wire.BUDGET.from_wire(request.budget, strict=True)
+    former = _former(budget, await asker.ledger.list_budgets())
+    budget = dataclasses.replace(
+        budget, time_zone=budget.time_zone or (former.time_zone if former else asker.time_zone)
+    )
+    if budget.raised_until is None and former is not None:
+        budget = dataclasses.replace(
+            budget, raised_by_nano_usd=former.raised_by_nano_usd, raised_until=former.raised_until
+        )
+    return pb.PutBudgetResponse(budget=wire.BUDGET.to_wire(await asker.ledger.put_budget(budget, by=asker.name)))
+
+
+async def raise_budget(request: pb.RaiseBudgetRequest, asker: Asker) -> pb.RaiseBudgetResponse:
+    """Adds to a budget's limit for a time."""
+    budget = next((one for one in await asker.ledger.list_budgets() if one.id == request.budget_id), None)
+    if budget is None:
+        raise InvalidRequest.of(Violation("budget_id", "there is no budget with this id: `relay budgets` lists them"))
+    until = time_from_wire(request.until) if request.HasField("until") else budget.resets_at
+    if until is None:
+        raise InvalidRequest.of(Violation("until", "is required, because this budget never resets"))
+    if until <= datetime.now(UTC):
+        raise InvalidRequest.of(Violation("until", "must be in the future"))
+    raised = dataclasses.replace(budget, raised_by_nano_usd=request.nano_usd, raised_until=until)
+    return pb.RaiseBudgetResponse(budget=wire.BUDGET.to_wire(await asker.ledger.put_budget(raised, by=asker.name)))
+
+
+async def delete_budget(request: pb.DeleteBudgetRequest, asker: Asker) -> pb.DeleteBudgetResponse:
+    """Ends a budget."""
+    await asker.ledger.delete_budget(request.budget_id, by=asker.name)
+    return pb.DeleteBudgetResponse()
+
+
+async def put_price(request: pb.PutPriceRequest, asker: Asker) -> pb.PutPriceResponse:
+    """Adds or replaces a price."""
+    price = await asker.ledger.put_price(wire.PRICE.from_wire(request.price, strict=True), by=asker.name)
+    return pb.PutPriceResponse(price=wire.PRICE.to_wire(price))
+
+
+async def delete_price(request: pb.DeletePriceRequest, asker: Asker) -> pb.DeletePriceResponse:
+    """Removes a price."""
+    await asker.ledger.delete_price(request.price_id, by=asker.name)
+    return pb.DeletePriceResponse()
+
+
+async def price_unknown_calls(request: pb.PriceUnknownCallsRequest, asker: Asker) -> pb.PriceUnknownCallsResponse:
+    """Prices calls afterwards."""
+    query = wire.UNKNOWN_CALLS.from_wire(request, strict=True, is_cost_unknown=True)
+    return wire.REPRICING.to_wire(await asker.ledger.price_unknown(asker.prices.cost, query=query, by=asker.name))
+
+
+async def adjust_call(request: pb.AdjustCallRequest, asker: Asker) -> pb.AdjustCallResponse:
+    """Corrects a call's cost."""
+    adjustment = Adjustment(call_id=request.call_id, nano_usd=request.nano_usd, reason=request.reason)
+    call = await asker.ledger.adjust(adjustment, by=asker.name)
+    return pb.AdjustCallResponse(call=wire.CALL_ENTRY.to_wire(call))
+
+
+def _former(budget: Budget, budgets: Iterable[Budget]) -> Budget | None:
+    """Returns the budget that this one changes, if there is one."""
+    key = (budget.caller, budget.tag, budget.period)
+    return next(
+        (one for one in budgets if (one.id == budget.id if budget.id else (one.caller, one.tag, one.period) == key)),
+        None,
+    )

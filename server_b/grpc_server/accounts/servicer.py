@@ -1,0 +1,163 @@
+"""The gRPC face of the ledger: who asks, may they, ask the ledger, encode."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+
+from generated.relay.v1 import accounts_pb2 as pb
+from llm_relay.errors import Cancelled, Draining, RelayError, Unsupported
+from llm_relay.wire import codec
+from llm_relay.wire.errors import aborting
+from server_b.authentication import Authenticator, Credentials
+from server_b.core.call_log import log_refusal
+from server_b.core.unforeseen import report
+from server_b.grpc_server.accounts import changing, reading
+from server_b.grpc_server.accounts.asker import Asker
+from server_b.grpc_server.accounts.watching import watch
+from server_b.grpc_server.credentials import credentials_of, protocol_of
+from server_b.ledger.base import Ledger
+from server_b.pricing.price_desk import PriceDesk
+
+DEFAULT_STALL_S = 30.0
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Q = TypeVar("Q", bound=Message)
+Method = Callable[[Any, Asker], Awaitable[Message]]
+
+_NO_LEDGER = "this server keeps no ledger (LEDGER=off), so it has no accounts, budgets or usage"
+
+READING: dict[str, tuple[type[Message], Method]] = {
+    "WhoAmI": (pb.WhoAmIRequest, reading.who_am_i),
+    "GetUsage": (pb.GetUsageRequest, reading.get_usage),
+    "ListCalls": (pb.ListCallsRequest, reading.list_calls),
+    "ListCallers": (pb.ListCallersRequest, reading.list_callers),
+    "ListTokens": (pb.ListTokensRequest, reading.list_tokens),
+    "ListBudgets": (pb.ListBudgetsRequest, reading.list_budgets),
+    "ListPrices": (pb.ListPricesRequest, reading.list_prices),
+    "TestPrice": (pb.TestPriceRequest, reading.test_price),
+    "ListAudit": (pb.ListAuditRequest, reading.list_audit),
+}
+"""For everybody, of their own."""
+CHANGING: dict[str, tuple[type[Message], Method]] = {
+    "PutCaller": (pb.PutCallerRequest, changing.put_caller),
+    "CreateToken": (pb.CreateTokenRequest, changing.create_token),
+    "RotateToken": (pb.RotateTokenRequest, changing.rotate_token),
+    "RevokeToken": (pb.RevokeTokenRequest, changing.revoke_token),
+    "PutBudget": (pb.PutBudgetRequest, changing.put_budget),
+    "RaiseBudget": (pb.RaiseBudgetRequest, changing.raise_budget),
+    "DeleteBudget": (pb.DeleteBudgetRequest, changing.delete_budget),
+    "PutPrice": (pb.PutPriceRequest, changing.put_price),
+    "DeletePrice": (pb.DeletePriceRequest, changing.delete_price),
+    "PriceUnknownCalls": (pb.PriceUnknownCallsRequest, changing.price_unknown_calls),
+    "AdjustCall": (pb.AdjustCallRequest, changing.adjust_call),
+}
+"""For admins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accounts:
+    """What AccountService stands on."""
+
+    ledger: Ledger
+    prices: PriceDesk
+    time_zone: str = "UTC"
+    """Of budgets that name none, as LEDGER_TIME_ZONE."""
+
+
+class AccountServicer:
+    """Serves relay.v1.AccountService from one ledger."""
+
+    def __init__(
+        self, accounts: Accounts | None, authenticator: Authenticator, *, stall_s: float = DEFAULT_STALL_S
+    ) -> None:
+        """`accounts` None: every method is UNSUPPORTED. `stall_s` is how long a watcher may read no data."""
+        self._accounts = accounts
+        self._authenticator = authenticator
+        self._stall_s = stall_s
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Ends the streams of those who watch, within a second."""
+        self._stopping = True
+
+    def handlers(self) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
+        """Returns the methods by their name in the contract."""
+        unary = {
+            name: self._unary(name, request, method, needs_admin=name in CHANGING)
+            for name, (request, method) in {**READING, **CHANGING}.items()
+        }
+        return {**unary, "WatchActivity": grpc.unary_stream_rpc_method_handler(self._watch, None, _serialize)}
+
+    def _unary(
+        self, rpc: str, request_type: type[Message], method: Method, *, needs_admin: bool
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        async def call(data: bytes, context: Context) -> Message:
+            async with self._aborting(context, rpc):
+                asker = self._asker(_credentials(context))
+                request = codec.parse(request_type, data)
+                if needs_admin:
+                    asker.check_admin()
+                await context.send_initial_metadata(())  # from here on no channel repeats the call
+                return await method(request, asker)
+
+        return grpc.unary_unary_rpc_method_handler(call, None, _serialize)
+
+    async def _watch(self, data: bytes, context: Context) -> None:
+        async with self._aborting(context, "WatchActivity"):
+            credentials = _credentials(context)
+            asker = self._asker(credentials)
+            request = codec.parse(pb.WatchActivityRequest, data)
+            await context.send_initial_metadata(())
+
+            def check() -> None:
+                if self._stopping:
+                    raise Draining
+                self._authenticator.caller(credentials)
+
+            async with contextlib.aclosing(watch(request, asker, check)) as responses:
+                async for response in responses:
+                    await self._write(context, response)
+
+    async def _write(self, context: Context, response: pb.WatchActivityResponse) -> None:
+        try:
+            async with asyncio.timeout(self._stall_s):
+                await context.write(response)
+        except TimeoutError as error:
+            raise Cancelled(f"the caller took no data for {self._stall_s:g} s (STALL_SECONDS)") from error
+
+    def _asker(self, credentials: Credentials) -> Asker:
+        """Returns who asks; raises Unauthenticated, or Unsupported where there is no ledger."""
+        name = self._authenticator.caller(credentials)
+        if self._accounts is None:
+            raise Unsupported(_NO_LEDGER)
+        return Asker(
+            name=name,
+            is_admin=self._authenticator.is_admin(name, credentials),
+            needs_token=self._authenticator.needs_token,
+            ledger=self._accounts.ledger,
+            prices=self._accounts.prices,
+            time_zone=self._accounts.time_zone,
+        )
+
+    def _aborting(self, context: Context, rpc: str) -> aborting:
+        def note(error: RelayError) -> None:
+            if not isinstance(error, Cancelled | Draining):
+                log_refusal(rpc, error, protocol=protocol_of(context.invocation_metadata()))
+
+        return aborting(context, report, note)
+
+
+def _credentials(context: Context) -> Credentials:
+    return credentials_of(context.invocation_metadata(), context.peer())
+
+
+def _serialize(response: Any) -> bytes:
+    serialized: bytes = response.SerializeToString()
+    return serialized

@@ -1,0 +1,181 @@
+"""A ledger in memory, for tests of what stands on one: it keeps what it is told, and checks next to nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import hashlib
+import itertools
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from llm_relay.errors import InvalidRequest, Violation
+from llm_relay.messages import Cost
+from llm_relay.messages.accounts import (
+    Adjustment,
+    AuditEntry,
+    Budget,
+    CallEntry,
+    CallerAccount,
+    CallQuery,
+    CallsPage,
+    CallState,
+    NewToken,
+    Price,
+    Repricing,
+    TokenInfo,
+    UsageGroup,
+    UsageQuery,
+)
+from server_b.ledger.base import Policy
+from server_b.ledger.entries import CallEnd, NewCall, Reserved
+
+
+class MemoryLedger:
+    """Keeps everything in lists."""
+
+    location = "memory"
+    is_writable = True
+
+    def __init__(self, *calls: CallEntry) -> None:
+        self.entries = list(calls)
+        self.budgets: dict[str, Budget] = {}
+        self.tokens: dict[str, tuple[TokenInfo, bytes]] = {}
+        self.audit: list[AuditEntry] = []
+        self.usage_queries: list[UsageQuery] = []
+        self.policy = Policy(revision=0)
+        self._numbers = itertools.count(1)
+        self._followers: list[asyncio.Queue[CallEntry]] = []
+        self.followed = asyncio.Event()
+
+    async def refresh(self) -> None:
+        """Has nothing to read."""
+
+    async def reserve(self, call: NewCall) -> Reserved:  # noqa: ARG002 - any call
+        """Refuses nothing."""
+        return Reserved(is_under_budget=False)
+
+    async def settle(self, end: CallEnd) -> None:
+        """Keeps nothing."""
+
+    def note_joined(self, call_id: str) -> None:
+        """Counts nothing."""
+
+    def note(self, call: CallEntry) -> None:
+        """Tells those who follow of a call."""
+        self.entries = [*(one for one in self.entries if one.id != call.id), call]
+        for queue in self._followers:
+            queue.put_nowait(call)
+
+    async def put_caller(self, caller: CallerAccount, *, by: str) -> CallerAccount:
+        self._change(by, "caller.put", caller.name, callers={**self.policy.callers, caller.name: caller})
+        return caller
+
+    async def list_callers(self) -> Sequence[CallerAccount]:
+        return [caller for _, caller in sorted(self.policy.callers.items())]
+
+    async def create_token(self, caller: str, *, label: str, expires_at: datetime | None, by: str) -> NewToken:
+        number = next(self._numbers)
+        secret = f"rly_{number:043}"
+        info = TokenInfo(
+            id=f"t{number}", caller=caller, label=label, created_at=datetime.now(UTC), expires_at=expires_at
+        )
+        self.tokens[info.id] = info, hashlib.sha256(secret.encode()).digest()
+        callers = {caller: CallerAccount(name=caller), **self.policy.callers}
+        self._change(by, "token.create", caller, callers=callers)
+        return NewToken(info=info, secret=secret)
+
+    async def rotate_token(self, token_id: str, *, overlap_s: float, by: str) -> NewToken:
+        info, digest = self._token(token_id)
+        expires_at = datetime.now(UTC) + timedelta(seconds=overlap_s)
+        self.tokens[token_id] = dataclasses.replace(info, expires_at=expires_at), digest
+        return await self.create_token(info.caller, label=info.label, expires_at=None, by=by)
+
+    async def revoke_token(self, token_id: str, *, by: str) -> TokenInfo:
+        info, digest = self._token(token_id)
+        self.tokens[token_id] = dataclasses.replace(info, revoked_at=datetime.now(UTC)), digest
+        self._change(by, "token.revoke", info.caller)
+        return self.tokens[token_id][0]
+
+    async def list_tokens(self, caller: str = "") -> Sequence[TokenInfo]:
+        return [info for info, _ in self.tokens.values() if caller in ("", info.caller)][::-1]
+
+    async def put_budget(self, budget: Budget, *, by: str) -> Budget:
+        budget = dataclasses.replace(budget, id=budget.id or f"b{next(self._numbers)}")
+        self.budgets[budget.id] = budget
+        self._change(by, "budget.put", budget.scope)
+        return budget
+
+    async def delete_budget(self, budget_id: str, *, by: str) -> None:
+        if self.budgets.pop(budget_id, None) is None:
+            raise InvalidRequest.of(Violation("budget_id", "there is no such budget"))
+        self._change(by, "budget.delete", budget_id)
+
+    async def list_budgets(self, *, caller: str = "") -> Sequence[Budget]:
+        return [budget for budget in self.budgets.values() if caller in ("", budget.caller)]
+
+    async def put_price(self, price: Price, *, by: str) -> Price:
+        price = dataclasses.replace(price, id=price.id or f"p{next(self._numbers)}")
+        self._change(by, "price.put", price.pattern, prices=(price, *self.policy.prices))
+        return price
+
+    async def delete_price(self, price_id: str, *, by: str) -> None:
+        prices = tuple(price for price in self.policy.prices if price.id != price_id)
+        self._change(by, "price.delete", price_id, prices=prices)
+
+    async def price_unknown(self, cost: Callable[[CallEntry], Cost], *, query: CallQuery, by: str) -> Repricing:
+        found = [cost(call).usd for call in self.entries if call.nano_usd is None and query.caller in ("", call.caller)]
+        known = [int(usd * 10**9) for usd in found if usd is not None]
+        self._change(by, "call.price", "unknown")
+        return Repricing(priced=len(known), nano_usd=sum(known), unknown=len(found) - len(known))
+
+    async def adjust(self, adjustment: Adjustment, *, by: str) -> CallEntry:
+        call = next(call for call in self.entries if call.id == adjustment.call_id)
+        self._change(by, "call.adjust", call.id)
+        return dataclasses.replace(call, nano_usd=(call.nano_usd or 0) + adjustment.nano_usd)
+
+    async def list_audit(self, *, limit: int = 100) -> Sequence[AuditEntry]:
+        return self.audit[-limit:][::-1]
+
+    async def usage(self, query: UsageQuery) -> Sequence[UsageGroup]:
+        self.usage_queries.append(query)
+        calls = [call for call in self.entries if query.caller in ("", call.caller)]
+        group = {dimension.value: query.caller or "x" for dimension in query.by}
+        return [UsageGroup(group=group, calls=len(calls), nano_usd=sum(call.nano_usd or 0 for call in calls))]
+
+    async def calls(self, query: CallQuery) -> CallsPage:
+        skipped = int(query.page_token or 0)
+        found = [
+            call
+            for call in reversed(self.entries)
+            if query.caller in ("", call.caller, call.caller.rpartition("/")[2])
+            and query.state in (None, call.state)
+            and not (query.is_cost_unknown and (call.nano_usd is not None or call.state is CallState.OPEN))
+        ]
+        page = tuple(found[skipped : skipped + query.limit])
+        following = skipped + query.limit
+        return CallsPage(calls=page, next_page_token=str(following) if following < len(found) else "")
+
+    async def follow(self) -> AsyncIterator[CallEntry]:
+        queue: asyncio.Queue[CallEntry] = asyncio.Queue()
+        self._followers.append(queue)
+        self.followed.set()
+        try:
+            while True:
+                yield await queue.get()
+        finally:
+            self._followers.remove(queue)
+
+    async def aclose(self, *, grace_s: float) -> None:
+        """Has nothing to close."""
+
+    def _token(self, token_id: str) -> tuple[TokenInfo, bytes]:
+        if token_id not in self.tokens:
+            raise InvalidRequest.of(Violation("token_id", "there is no such token"))
+        return self.tokens[token_id]
+
+    def _change(self, by: str, action: str, subject: str, **changed: object) -> None:
+        tokens = {digest: info for info, digest in self.tokens.values() if info.revoked_at is None}
+        self.policy = dataclasses.replace(self.policy, tokens=tokens, **changed)  # type: ignore[arg-type]
+        at, number = datetime.now(UTC), next(self._numbers)
+        self.audit.append(AuditEntry(id=f"a{number}", at=at, by=by, action=action, subject=subject))
