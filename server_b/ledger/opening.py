@@ -7,9 +7,11 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from llm_relay.errors import LedgerUnavailable
 from server_b.ledger.accounts.accounts import StoredAccounts
 from server_b.ledger.base import Ledger
 from server_b.ledger.books import leases
@@ -51,15 +53,29 @@ async def open_ledger(
     the disk, so that a power cut loses nothing. `time_zone` is the IANA zone of new budgets that name none.
     `alert_thresholds` are percents of a budget.
     """
-    store: Store
-    if url.startswith(POSTGRES):
-        raise LedgerError("LEDGER: PostgreSQL is not there yet")
-    store = await asyncio.to_thread(open_sqlite, sqlite_path(url, folder), is_full_sync=is_full_sync, now=now)
-    books = SqlBooks(store, now=now, thresholds=alert_thresholds, heartbeat_s=heartbeat_s, lease_s=lease_s)
+    store = await open_store(url, folder=folder, is_full_sync=is_full_sync, now=now)
+    books = SqlBooks(
+        store,
+        now=now,
+        thresholds=alert_thresholds,
+        heartbeat_s=heartbeat_s,
+        lease_s=lease_s,
+        is_on_this_machine=not url.startswith(POSTGRES),
+    )
     accounts = StoredAccounts(store, default_zone=time_zone, thresholds=alert_thresholds)
     ledger = SqlLedger(store, books, accounts, StoredReports(store, now))
-    await ledger.refresh()
+    with suppress(LedgerUnavailable):  # a PostgreSQL that is waited for
+        await ledger.refresh()
     return ledger
+
+
+async def open_store(
+    url: str, *, folder: Path, is_full_sync: bool = False, now: Callable[[], datetime] = _now
+) -> Store:
+    """Opens the database of a ledger alone; as `open_ledger`."""
+    if url.startswith(POSTGRES):
+        return await open_postgres(url)
+    return await asyncio.to_thread(open_sqlite, sqlite_path(url, folder), is_full_sync=is_full_sync, now=now)
 
 
 def sqlite_path(url: str, folder: Path) -> Path:
@@ -90,3 +106,21 @@ def open_sqlite(path: Path, *, is_full_sync: bool, now: Callable[[], datetime]) 
             f"LEDGER: cannot use {path}: {error}: it must be an SQLite file that this user may write, with room on its"
             " disk; or name another file"
         ) from error
+
+
+async def open_postgres(url: str) -> Store:
+    """Opens a database; raises LedgerError where waiting for it would be of no use."""
+    try:
+        from server_b.ledger.postgres.store import PostgresStore, WrongSetting
+    except ImportError as error:
+        raise LedgerError(
+            "LEDGER: PostgreSQL needs a driver: install it with pip install 'grpc-llm-relay[postgres]'"
+        ) from error
+    location = "the database"
+    try:
+        store = PostgresStore(url)
+        location = store.location
+        await store.start()
+    except (WrongSetting, SchemaTooNew) as error:
+        raise LedgerError(f"LEDGER: cannot use {location}: {error}: correct the URL, or what it points to") from error
+    return store

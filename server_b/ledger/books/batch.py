@@ -73,10 +73,10 @@ class BatchWriter:
             }
             if await self._read(transaction, batch, windows, settling, reserving):
                 break
-        for end in batch.ends:
-            self._settle(end, settling, rates)
         for call_id, count in batch.joined.items():
             settling.join(call_id, count)
+        for end in batch.ends:
+            self._settle(end, settling, rates)
         outcomes = [self._reserve(call, now, reserving) for call in batch.calls]
         await rates.load(transaction, reserving.refused_accounts())
         await reserving.write(transaction)

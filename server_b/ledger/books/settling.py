@@ -78,7 +78,7 @@ class Settling:
     _lost: list[dict[str, Any]] = field(default_factory=list)
     _attempts: list[dict[str, Any]] = field(default_factory=list)
     _adjustments: list[dict[str, Any]] = field(default_factory=list)
-    _joined: list[dict[str, Any]] = field(default_factory=list)
+    _joined: dict[str, int] = field(default_factory=dict)
 
     @staticmethod
     def queries(ids: list[str]) -> list[Query]:
@@ -112,7 +112,7 @@ class Settling:
         counts.calls += 1
         counts.failed += end.is_failed
         counts.unknown_cost_calls += nano_usd is None
-        counts.joined += entry.joined
+        counts.joined += entry.joined + self._joined.get(end.id, 0)
         counts.input_tokens += end.input_tokens or 0
         counts.output_tokens += end.output_tokens or 0
         counts.cache_read_tokens += end.cache_read_tokens or 0
@@ -137,15 +137,16 @@ class Settling:
         self._lost.append({"id": entry.id, "outcome": LOST_OUTCOME, "charged": charged, "now": self.now_us})
 
     def join(self, call_id: str, count: int) -> None:
-        """Counts requests that were given a call's answer."""
-        self._joined.append({"id": call_id, "count": count})
+        """Counts requests that were given a call's answer; before `settle`."""
+        self._joined[call_id] = count
         entry = self.entries.get(call_id)
         if entry is not None and entry.state != CallState.OPEN.value:
             self._counts(entry, entry.provider, entry.model, entry.outcome).joined += count
 
     async def write(self, transaction: Transaction) -> None:
         """Writes the rows of calls."""
-        await transaction.execute_many(_JOIN, self._joined)
+        joined = [{"id": call_id, "count": count} for call_id, count in sorted(self._joined.items())]
+        await transaction.execute_many(_JOIN, joined)
         await transaction.execute_many(_SETTLE, self._settled)
         await transaction.execute_many(_LOSE, self._lost)
         await transaction.execute_many(_ATTEMPT, self._attempts)
@@ -157,7 +158,7 @@ class Settling:
         counts.calls -= 1
         counts.failed -= 1
         counts.unknown_cost_calls -= 1
-        counts.joined -= entry.joined
+        counts.joined -= entry.joined + self._joined.get(entry.id, 0)
         counts.charged_nano_usd -= entry.charged
         self._adjustments.append(
             {

@@ -7,12 +7,14 @@ What ended is never given up: it is written again until it is written.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from llm_relay.errors import Internal, LedgerUnavailable
 from server_b.ledger.books.batch import Batch, Outcomes
+from server_b.ledger.books.storable import storable
 from server_b.ledger.entries import CallEnd, NewCall, Reserved
 
 LOG = logging.getLogger(__name__)
@@ -38,6 +40,8 @@ class Writer:
         self._joined: Counter[str] = Counter()
         self._open = 0
         self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._last = 0.0
         self._failure: LedgerUnavailable | None = None
         self._retry_s = FIRST_RETRY_S
@@ -59,7 +63,7 @@ class Writer:
             raise _again(self._failure)
         future: asyncio.Future[Reserved] = asyncio.get_running_loop().create_future()
         self._calls[call.id] = (call, future)
-        self._wake.set()
+        self._wake_up()
         return await future
 
     def settle(self, end: CallEnd) -> asyncio.Future[None]:
@@ -68,19 +72,18 @@ class Writer:
             return self._ends[end.id][1]
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._ends[end.id] = (end, future)
-        self._wake.set()
+        self._wake_up()
         return future
 
     def note_joined(self, call_id: str) -> None:
         """Has a request counted that was given a call's answer."""
         self._joined[call_id] += 1
-        self._wake.set()
+        self._wake_up()
 
     async def aclose(self, *, grace_s: float) -> None:
         """Writes what waits, for `grace_s` seconds at most."""
-        waiting = [future for _, future in self._ends.values()]
-        if waiting:
-            await asyncio.wait(waiting, timeout=grace_s)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), grace_s)
         self._task.cancel()
         await asyncio.wait([self._task])
         for _, future in self._calls.values():
@@ -104,6 +107,12 @@ class Writer:
             await self._write_batch(self._take())
             if self._calls or self._ends or self._joined:
                 self._wake.set()
+            else:
+                self._idle.set()
+
+    def _wake_up(self) -> None:
+        self._wake.set()
+        self._idle.clear()
 
     async def _space(self) -> None:
         wait_s = self._last + SPACING_S - asyncio.get_running_loop().time()
@@ -131,10 +140,10 @@ class Writer:
             self._finish(batch, outcomes)
 
     async def _write_alone(self, batch: Batch, error: Exception) -> None:
-        """Writes each part of a batch that failed by itself; what fails alone too is given up."""
-        parts = [Batch([call]) for call in batch.calls] + [Batch(ends=[end]) for end in batch.ends]
+        """Writes each part of a batch that failed by itself, without what a database cannot hold."""
+        parts = [Batch([storable(call)]) for call in batch.calls] + [Batch(ends=[storable(end)]) for end in batch.ends]
         parts += [Batch(joined={call_id: count}) for call_id, count in batch.joined.items()]
-        if len(parts) > 1:
+        if parts != [batch]:
             for part in parts:
                 await self._write_batch(part)
             return

@@ -1,0 +1,57 @@
+"""SQL of the ledger as psycopg takes it, and what PostgreSQL's errors mean."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+import psycopg
+from psycopg import errors
+
+from llm_relay.errors import LedgerUnavailable
+
+_NOW_US = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT"
+
+
+@lru_cache(maxsize=1000)
+def translated(sql: str) -> str:
+    """Returns a statement for psycopg."""
+    sql = sql.replace("%", "%%").replace("now_us()", _NOW_US)
+    sql = re.sub(r"\bIN :(\w+)", r"= ANY(%(\1)s)", sql)
+    return re.sub(r"(?<![:\w]):([a-z]\w*)", r"%(\1)s", sql)
+
+
+def is_of_the_database(error: Exception) -> bool:
+    """Whether the database failed, such as a full disk or a lost connection, and not what was asked of it."""
+    if isinstance(error, (psycopg.DataError, psycopg.IntegrityError)):
+        return False
+    return isinstance(error, psycopg.Error) and not (
+        isinstance(error, (psycopg.ProgrammingError, psycopg.NotSupportedError)) and error.sqlstate is None
+    )
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether the same transaction may succeed when it is run again at once."""
+    return isinstance(error, (errors.DeadlockDetected, errors.SerializationFailure))
+
+
+_WRONG_SETTING = re.compile(
+    r"password|authentication failed|no pg_hba\.conf entry|role .* does not exist|database .* does not exist"
+    r"|invalid connection option|invalid .*sslmode|root certificate file|permission denied for database",
+    re.IGNORECASE,
+)
+
+
+def is_wrong_setting(error: Exception) -> bool:
+    """Whether a connection was refused for a reason that waiting does not change; libpq gives no code for it."""
+    return _WRONG_SETTING.search(str(error)) is not None
+
+
+def unavailable(error: Exception, location: str) -> LedgerUnavailable:
+    """Returns the error that callers get; the operator is told what failed and where."""
+    return LedgerUnavailable(operator_detail=f"{location}: {first_line(error)}")
+
+
+def first_line(error: Exception) -> str:
+    """Returns what an error says, without the lines of context that may contain values."""
+    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -1,0 +1,138 @@
+"""A Store in PostgreSQL: a connection that writes, one for glances, and two for reports. Each is made when needed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from typing import TypeVar
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from server_b.ledger.migrating import SchemaTooNew, migrate
+from server_b.ledger.postgres.dialect import first_line, is_of_the_database, is_passing, is_wrong_setting, unavailable
+from server_b.ledger.postgres.link import Link
+from server_b.ledger.postgres.transaction import MIGRATION_LOCK
+from server_b.ledger.transactions import Transaction, Work
+
+LOG = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+PATIENCE_S = 2.0
+"""How long a transaction may take in all, a new connection and repetitions included."""
+REPORT_PATIENCE_S = 60.0
+MIGRATION_PATIENCE_S = 600.0
+RECONNECT_S = 0.1
+READERS = 2
+_READ_ONLY = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+
+class WrongSetting(ValueError):
+    """The database refuses this program, and will refuse it again."""
+
+
+class PostgresStore:
+    """A ledger in a database."""
+
+    def __init__(self, url: str) -> None:
+        """Connects to nothing yet; raises WrongSetting where the URL is not one of PostgreSQL."""
+        try:
+            parts = conninfo_to_dict(url)
+            conninfo = make_conninfo(url, application_name=parts.get("application_name") or "grpc-llm-relay")
+        except psycopg.Error as error:
+            raise WrongSetting(first_line(error)) from error
+        user = f"{parts['user']}@" if parts.get("user") else ""
+        port = f":{parts['port']}" if parts.get("port") else ""
+        self._location = f"postgresql://{user}{parts.get('host') or ''}{port}/{parts.get('dbname') or ''}"
+        self._writing = Link(conninfo, begin="BEGIN")
+        self._peeking = Link(conninfo, begin=_READ_ONLY)
+        self._reading: asyncio.LifoQueue[Link] = asyncio.LifoQueue()
+        for _ in range(READERS):
+            self._reading.put_nowait(Link(conninfo, begin=_READ_ONLY))
+        self._is_migrated = False
+        self._migrating = asyncio.Lock()
+
+    @property
+    def location(self) -> str:
+        """The URL without its password."""
+        return self._location
+
+    async def start(self) -> None:
+        """Brings the schema up to date if the database can be reached; else the first transaction does.
+
+        Raises WrongSetting and SchemaTooNew.
+        """
+        try:
+            await self._migrate()
+        except psycopg.Error as error:
+            if is_wrong_setting(error):
+                raise WrongSetting(first_line(error)) from error
+            LOG.warning("the ledger cannot be reached yet; calls are refused: %s: %s", self.location, first_line(error))
+
+    async def write(self, work: Work[T]) -> T:
+        """Runs `work` in a transaction that writes, again where the connection is lost, and commits it."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + PATIENCE_S
+        while True:
+            try:
+                await self._migrate()
+                return await self._writing.transact(work, patience_s=max(deadline - loop.time(), 0.1))
+            except (psycopg.Error, SchemaTooNew) as error:
+                left_s = deadline - loop.time()
+                if left_s <= RECONNECT_S or not self._may_be_repeated(error):
+                    raise self._as_ours(error) from error
+                if not is_passing(error):
+                    await asyncio.sleep(RECONNECT_S)
+
+    async def peek(self, work: Work[T]) -> T:
+        """Runs `work`, which reads little."""
+        return await self._read(self._peeking, work, PATIENCE_S)
+
+    async def read(self, work: Work[T]) -> T:
+        """Runs `work` on one of the connections for reports."""
+        link = await self._reading.get()
+        try:
+            return await self._read(link, work, REPORT_PATIENCE_S)
+        finally:
+            self._reading.put_nowait(link)
+
+    async def aclose(self) -> None:
+        """Closes the connections, after what runs on them."""
+        await self._writing.aclose()
+        await self._peeking.aclose()
+        for _ in range(READERS):
+            await (await self._reading.get()).aclose()
+
+    async def _read(self, link: Link, work: Work[T], patience_s: float) -> T:
+        try:
+            with suppress(psycopg.OperationalError):  # of a connection that was lost since it was last used
+                await self._migrate()
+                return await link.transact(work, patience_s=patience_s)
+            return await link.transact(work, patience_s=patience_s)
+        except (psycopg.Error, SchemaTooNew) as error:
+            raise self._as_ours(error) from error
+
+    async def _migrate(self) -> None:
+        if self._is_migrated:
+            return
+
+        async def work(transaction: Transaction) -> None:
+            await transaction.execute(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+            rows = await transaction.fetch("SELECT to_regclass('ledger') IS NOT NULL")
+            await migrate(transaction, has_tables=rows[0][0])
+
+        async with self._migrating:
+            if not self._is_migrated:
+                await self._writing.transact(work, patience_s=MIGRATION_PATIENCE_S)
+                self._is_migrated = True
+
+    def _as_ours(self, error: Exception) -> Exception:
+        if is_of_the_database(error) or isinstance(error, SchemaTooNew):
+            return unavailable(error, self.location)
+        return error
+
+    @staticmethod
+    def _may_be_repeated(error: Exception) -> bool:
+        return is_passing(error) or isinstance(error, psycopg.OperationalError)

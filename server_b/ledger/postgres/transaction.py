@@ -1,0 +1,52 @@
+"""A transaction of PostgreSQL in pipeline mode: statements are sent without waiting for their results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, TypeAlias
+
+from psycopg import AsyncConnection, AsyncCursor
+
+from server_b.ledger.postgres.dialect import translated
+from server_b.ledger.transactions import Params, Query, Row
+
+POLICY_LOCK: Final = 7_235_419_001
+"""The advisory lock that calls share and changes of policy have alone."""
+MIGRATION_LOCK: Final = 7_235_419_002
+
+Connection: TypeAlias = AsyncConnection[Row]
+_NONE: dict[str, Any] = {}
+
+
+class PostgresTransaction:
+    """Statements on one connection in pipeline mode."""
+
+    def __init__(self, connection: Connection) -> None:
+        """The connection's transactions are begun and ended by its owner."""
+        self._connection = connection
+
+    async def fetch(self, sql: str, params: Params = _NONE) -> list[Row]:
+        """Runs one statement and returns its rows."""
+        return await (await self._send(sql, params)).fetchall()
+
+    async def fetch_each(self, queries: Sequence[Query]) -> list[list[Row]]:
+        """Runs several statements in one round trip and returns the rows of each."""
+        cursors = [await self._send(sql, params) for sql, params in queries]
+        return [await cursor.fetchall() for cursor in cursors]
+
+    async def execute(self, sql: str, params: Params = _NONE) -> None:
+        """Sends one statement."""
+        await self._send(sql, params)
+
+    async def execute_many(self, sql: str, rows: Sequence[Params]) -> None:
+        """Sends one statement for each row."""
+        if rows:
+            await self._connection.cursor().executemany(translated(sql), rows)
+
+    async def lock_policy(self, *, to_change: bool) -> None:
+        """Takes the lock, shared or alone, until the end of the transaction."""
+        function = "pg_advisory_xact_lock" if to_change else "pg_advisory_xact_lock_shared"
+        await self._send(f"SELECT {function}({POLICY_LOCK})", _NONE)
+
+    async def _send(self, sql: str, params: Params) -> AsyncCursor[Row]:
+        return await self._connection.cursor().execute(translated(sql), params or None)

@@ -1,0 +1,45 @@
+"""Ledgers for tests, on both engines."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from server_b.ledger.opening import open_store
+from server_b.ledger.transactions import Store
+from tests.support.postgres import CannotRun, PostgresServer, postgres_server
+
+ENGINES = ("sqlite", "postgres")
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server, kept as it is."""
+    running = postgres_server()
+    try:
+        server = running.__enter__()
+    except CannotRun as error:
+        pytest.skip(f"PostgreSQL cannot run here: {error}")
+    yield server
+    running.__exit__(None, None, None)
+
+
+@pytest.fixture(params=ENGINES)
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a new ledger."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'relay.db'}"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.create_database(f"ledger_{next(_NUMBERS)}")
+
+
+@pytest.fixture
+async def store(ledger_url: str, tmp_path: Path) -> AsyncIterator[Store]:
+    """The database of a new ledger, open."""
+    opened = await open_store(ledger_url, folder=tmp_path)
+    yield opened
+    await opened.aclose()
