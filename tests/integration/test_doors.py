@@ -13,8 +13,9 @@ from llm_relay.client.relay_client import RelayClient
 from tests.standins.exchange import Outcome
 from tests.standins.openai import OpenAIStandIn
 from tests.standins.script import Fault, FaultKind, Script, Usage
-from tests.support.doors import DOORS, Addresses, Door, Refusal, open_door, texts, until_first_text
+from tests.support.doors import DOORS, Addresses, Door, open_door, texts, until_first_text
 from tests.support.programs import running
+from tests.support.refusal import Refusal
 
 pytestmark = pytest.mark.anyio
 
