@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import httpx2
 from mcp import Client, StdioServerParameters
 from mcp.client.sse import sse_client
+from mcp.shared.exceptions import MCPError
 
 from llm_relay.client.channel import Dial
 from llm_relay.client.relay_client import RelayClient
@@ -164,7 +165,12 @@ class McpDoor:
         return finish
 
     async def _call(self, tool: str, on_progress: Any, fields: Document) -> Document:
-        result = await self._client.call_tool(tool, fields, progress_callback=on_progress)
+        try:
+            result = await self._client.call_tool(tool, fields, progress_callback=on_progress)
+        except MCPError as error:
+            if not isinstance(data := error.error.data, dict) or "reason" not in data:
+                raise
+            raise Refusal(data["reason"], error.error.message, "") from error
         if result.is_error:
             meta = result.meta or {}
             text: str = result.content[0].text  # type: ignore[union-attr]
