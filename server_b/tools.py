@@ -24,24 +24,23 @@ from llm_relay.program.per_loop import PerLoop
 from llm_relay.tokens import ANONYMOUS
 
 if TYPE_CHECKING:
-    from server_b.composition import Core
     from server_b.core.relay import Relay
 
 
-def _open_core() -> AsyncGenerator[Core, None]:
-    from server_b.composition import open_core
+def _open_relay() -> AsyncGenerator[Relay, None]:
+    from server_b.composition import open_relay
     from server_b.settings import ServerBSettings
 
-    opening: AsyncGenerator[Core, None] = inspect.unwrap(open_core)(ServerBSettings.read())
+    opening: AsyncGenerator[Relay, None] = inspect.unwrap(open_relay)(ServerBSettings.read())
     return opening
 
 
-_cores = PerLoop(_open_core)
+_relays = PerLoop(_open_relay)
 
 
 async def connect() -> Relay:
     """Returns the running event loop's Relay. Raises SettingsError or ValueError, naming a bad setting."""
-    return (await _cores.get()).relay
+    return await _relays.get()
 
 
 @takes_prompt_arguments

@@ -62,7 +62,7 @@ async def open_ledger(
         lease_s=lease_s,
         is_on_this_machine=not url.startswith(POSTGRES),
     )
-    accounts = StoredAccounts(store, default_zone=time_zone, thresholds=alert_thresholds)
+    accounts = StoredAccounts(store, now, default_zone=time_zone, thresholds=alert_thresholds)
     ledger = SqlLedger(store, books, accounts, StoredReports(store, now))
     with suppress(LedgerUnavailable):  # a PostgreSQL that is waited for
         await ledger.refresh()

@@ -36,13 +36,21 @@ from server_b.ledger.transactions import Store
 class StoredAccounts:
     """Callers, tokens, budgets, prices and corrections in a store. See `server_b.ledger.base.Accounts`."""
 
-    def __init__(self, store: Store, *, default_zone: str = "UTC", thresholds: Sequence[int] = ()) -> None:
-        """`default_zone` is the IANA zone of new budgets that name none.
+    def __init__(
+        self,
+        store: Store,
+        now: Callable[[], datetime],
+        *,
+        default_zone: str = "UTC",
+        thresholds: Sequence[int] = (),
+    ) -> None:
+        """`now` is the clock by which calls are reserved; `default_zone` the IANA zone of new budgets that name none.
 
         `thresholds` are percents of budgets that are told when a change passes them.
         """
         self._store = store
-        self._changes = Changes(store, thresholds)
+        self._now = now
+        self._changes = Changes(store, now, thresholds)
         self._default_zone = default_zone
 
     async def put_caller(self, caller: CallerAccount, *, by: str) -> CallerAccount:
@@ -91,7 +99,8 @@ class StoredAccounts:
     async def list_budgets(self, *, caller: str = "") -> Sequence[Budget]:
         """Lists budgets with their current windows: all, or those that apply to a caller."""
         account = caller.rpartition("/")[2]
-        return await self._store.read(lambda transaction: budgets.list_budgets(transaction, caller=account))
+        now = self._now()
+        return await self._store.read(lambda transaction: budgets.list_budgets(transaction, now, caller=account))
 
     async def put_price(self, price: Price, *, by: str) -> Price:
         """Adds a price, or replaces the one with its id."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import orjson
 
@@ -14,7 +15,7 @@ from server_b.ledger.accounts.changes import Change, json_text, missing
 from server_b.ledger.accounts.counting import Scope, charged, unsettled
 from server_b.ledger.accounts.thresholds import notice
 from server_b.ledger.policies import BUDGET_COLUMNS, budget_from_row
-from server_b.ledger.times import from_us, optional_from_us, optional_to_us
+from server_b.ledger.times import from_us, optional_from_us, optional_to_us, to_us
 from server_b.ledger.transactions import Transaction
 from server_b.ledger.windows import window_at
 
@@ -33,7 +34,7 @@ async def put_budget(change: Change, budget: Budget, *, default_zone: str) -> Bu
     if before is None or (before.period, before.time_zone) != (budget.period, budget.time_zone):
         await _count(change, budget)
     await change.audit("budget.put", budget.scope, _shown(budget))
-    [shown] = await _with_windows(change.transaction, [budget], change.at_us)
+    [shown] = await _with_windows(change.transaction, [budget], from_us(change.at_us))
     starts_at = window_at(budget.period, budget.time_zone, from_us(change.at_us)).starts_at
     await notice(change, budget, starts_at=starts_at, spent=shown.spent_nano_usd)
     return shown
@@ -49,9 +50,8 @@ async def delete_budget(change: Change, budget_id: str) -> None:
     await change.audit("budget.delete", budget.scope, {"id": budget_id, "period": budget.period.value})
 
 
-async def list_budgets(transaction: Transaction, *, caller: str) -> Sequence[Budget]:
+async def list_budgets(transaction: Transaction, now: datetime, *, caller: str) -> Sequence[Budget]:
     """Lists all budgets, or those in which the calls of an account count: its own, its parents', those of its tags."""
-    [[at_us]] = await transaction.fetch("SELECT now_us()")
     rows = await transaction.fetch(f"SELECT {BUDGET_COLUMNS} FROM budgets WHERE deleted_at IS NULL")  # noqa: S608 - columns
     budgets = sorted((budget_from_row(row) for row in rows), key=lambda budget: (budget.scope, budget.period.value))
     if caller:
@@ -60,7 +60,7 @@ async def list_budgets(transaction: Transaction, *, caller: str) -> Sequence[Bud
         tags: Mapping[str, str] = orjson.loads(found[0][0]) if found else {}
         own = {f"{key}={value}" for key, value in tags.items()}
         budgets = [budget for budget in budgets if budget.caller in names or budget.tag in own]
-    return await _with_windows(transaction, budgets, at_us)
+    return await _with_windows(transaction, budgets, now)
 
 
 async def _before(transaction: Transaction, budget: Budget) -> Budget | None:
@@ -151,17 +151,17 @@ async def _count(change: Change, budget: Budget) -> None:
     )
 
 
-async def _with_windows(transaction: Transaction, budgets: Sequence[Budget], at_us: int) -> Sequence[Budget]:
+async def _with_windows(transaction: Transaction, budgets: Sequence[Budget], now: datetime) -> Sequence[Budget]:
     """Returns the budgets with what is in their windows of now."""
     rows = await transaction.fetch(
         "SELECT budget_id, starts_at, spent_nano_usd, reserved_nano_usd FROM windows"
         " WHERE budget_id IN :ids AND starts_at <= :at AND (ends_at IS NULL OR ends_at > :at)",
-        {"ids": [budget.id for budget in budgets], "at": at_us},
+        {"ids": [budget.id for budget in budgets], "at": to_us(now)},
     )
     found = {(key, starts_us): (spent, reserved) for key, starts_us, spent, reserved in rows}
     shown = []
     for budget in budgets:
-        window = window_at(budget.period, budget.time_zone, from_us(at_us))
+        window = window_at(budget.period, budget.time_zone, now)
         spent, reserved = found.get((budget.id, window.starts_at), (0, 0))
         shown.append(
             replace(

@@ -12,7 +12,7 @@ import orjson
 
 from llm_relay.errors import InvalidRequest, Violation
 from llm_relay.messages.accounts import AuditEntry
-from server_b.ledger.times import from_us
+from server_b.ledger.times import from_us, to_us
 from server_b.ledger.transactions import Store, Transaction
 
 T = TypeVar("T")
@@ -26,7 +26,6 @@ class Change:
     by: str
     """The admin's name."""
     at_us: int
-    """By the database's clock."""
     key: str
     """Of this change, and the same when its transaction is run again: ids that are made here begin with it."""
     thresholds: Sequence[int] = ()
@@ -55,9 +54,10 @@ class Change:
 class Changes:
     """Makes changes."""
 
-    def __init__(self, store: Store, thresholds: Sequence[int] = ()) -> None:
-        """`thresholds` are percents of budgets that are told."""
+    def __init__(self, store: Store, now: Callable[[], datetime], thresholds: Sequence[int] = ()) -> None:
+        """`now` is the clock by which calls are reserved; `thresholds` are percents of budgets that are told."""
         self._store = store
+        self._now = now
         self._thresholds = thresholds
 
     async def of_policy(self, work: Callable[[Change], Awaitable[T]], *, by: str) -> T:
@@ -65,10 +65,10 @@ class Changes:
 
         async def change(transaction: Transaction, key: str) -> T:
             await transaction.lock_policy(to_change=True)
-            [[revision, at_us]] = await transaction.fetch(
-                "UPDATE ledger SET value = value + 1 WHERE key = 'revision' RETURNING value, now_us()"
+            [[revision]] = await transaction.fetch(
+                "UPDATE ledger SET value = value + 1 WHERE key = 'revision' RETURNING value"
             )
-            return await work(self._change(transaction, by, at_us, key, revision))
+            return await work(self._change(transaction, by, key, revision))
 
         return await self._write(change)
 
@@ -77,14 +77,18 @@ class Changes:
 
         async def change(transaction: Transaction, key: str) -> T:
             await transaction.lock_policy(to_change=False)
-            [[at_us]] = await transaction.fetch("SELECT now_us()")
-            return await work(self._change(transaction, by, at_us, key))
+            return await work(self._change(transaction, by, key))
 
         return await self._write(change)
 
-    def _change(self, transaction: Transaction, by: str, at_us: int, key: str, revision: int = 0) -> Change:
+    def _change(self, transaction: Transaction, by: str, key: str, revision: int = 0) -> Change:
         return Change(
-            transaction=transaction, by=by, at_us=at_us, key=key, thresholds=self._thresholds, revision=revision
+            transaction=transaction,
+            by=by,
+            at_us=to_us(self._now()),
+            key=key,
+            thresholds=self._thresholds,
+            revision=revision,
         )
 
     async def _write(self, change: Callable[[Transaction, str], Awaitable[T]]) -> T:

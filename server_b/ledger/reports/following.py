@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -19,16 +19,21 @@ _NEWEST = "SELECT id, state FROM calls WHERE started_at >= :since"
 _OPEN = "SELECT id, state FROM calls WHERE state = 'open'"
 
 
-async def follow(store: Store, since: datetime) -> AsyncIterator[CallEntry]:
-    """Yields each call that begins from `since` on, and each that ends; one that did both since the last look, once."""
-    since_us = to_us(since)
-    look = await store.read(lambda transaction: _first_look(transaction, since_us))
+def follow(store: Store, now: Callable[[], datetime]) -> AsyncIterator[CallEntry]:
+    """Yields each call that begins from now on, and each that ends; one that did both since the last look, once."""
+    return _follow(store, now, now())
+
+
+async def _follow(store: Store, now: Callable[[], datetime], since: datetime) -> AsyncIterator[CallEntry]:
+    look = await store.read(lambda transaction: _first_look(transaction, to_us(now()), to_us(since)))
     while True:
         for call in look.changed:
             yield call
         await asyncio.sleep(POLL_S)
-        states = look.states
-        look = await store.read(lambda transaction, states=states: _next_look(transaction, states))  # type: ignore[misc]
+        states, now_us = look.states, to_us(now())
+        look = await store.read(
+            lambda transaction, states=states, now_us=now_us: _next_look(transaction, now_us, states)  # type: ignore[misc]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +45,20 @@ class _Look:
     changed: Sequence[CallEntry] = ()
 
 
-async def _first_look(transaction: Transaction, since_us: int) -> _Look:
-    states = await _states(transaction)
+async def _first_look(transaction: Transaction, now_us: int, since_us: int) -> _Look:
+    states = await _states(transaction, now_us)
     newest = await transaction.fetch("SELECT id FROM calls WHERE started_at >= :since", {"since": since_us})
     return _Look(states, await _entries(transaction, [row[0] for row in newest]))
 
 
-async def _next_look(transaction: Transaction, before: dict[str, str]) -> _Look:
-    states = await _states(transaction)
+async def _next_look(transaction: Transaction, now_us: int, before: dict[str, str]) -> _Look:
+    states = await _states(transaction, now_us)
     ended = [key for key, state in before.items() if state == CallState.OPEN.value and key not in states]
     changed = [key for key, state in states.items() if before.get(key) != state]
     return _Look(states, await _entries(transaction, [*ended, *changed]))
 
 
-async def _states(transaction: Transaction) -> dict[str, str]:
-    [[now_us]] = await transaction.fetch("SELECT now_us()")
+async def _states(transaction: Transaction, now_us: int) -> dict[str, str]:
     since = now_us - MOST_LATE_S * US_PER_S
     newest, open_calls = await transaction.fetch_each([(_NEWEST, {"since": since}), (_OPEN, {})])
     return dict([*newest, *open_calls])

@@ -31,4 +31,4 @@ class StoredReports:
 
     def follow(self) -> AsyncIterator[CallEntry]:
         """Yields the calls of every server of this ledger as they begin and end, from now on."""
-        return follow(self._store, self._now())
+        return follow(self._store, self._now)

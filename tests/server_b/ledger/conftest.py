@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from server_b.ledger.opening import open_store
+from server_b.ledger.base import Ledger
+from server_b.ledger.opening import open_ledger, open_store
 from server_b.ledger.transactions import Store
+from tests.server_b.ledger.calling import Clock
 from tests.support.postgres import CannotRun, PostgresServer, postgres_server
 
 ENGINES = ("sqlite", "postgres")
@@ -43,3 +46,17 @@ async def store(ledger_url: str, tmp_path: Path) -> AsyncIterator[Store]:
     opened = await open_store(ledger_url, folder=tmp_path)
     yield opened
     await opened.aclose()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The clock of the fixture `ledger`; it stands until it is set."""
+    return Clock(datetime(2026, 11, 26, 12, 30, tzinfo=UTC))
+
+
+@pytest.fixture
+async def ledger(ledger_url: str, tmp_path: Path, clock: Clock) -> AsyncIterator[Ledger]:
+    """A ledger whose clock stands."""
+    opened = await open_ledger(ledger_url, folder=tmp_path, now=clock, time_zone="Europe/Berlin")
+    yield opened
+    await opened.aclose(grace_s=5)

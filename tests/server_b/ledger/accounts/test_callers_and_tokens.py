@@ -109,8 +109,10 @@ async def test_an_overlap_never_makes_a_token_live_longer(ledger: Ledger, clock:
     assert {token.id: token.expires_at for token in await ledger.list_tokens()}[old.info.id] == ends_at
 
 
-async def test_changes_are_known_to_another_server_when_it_looks(ledger: Ledger, clock: Clock, tmp_path: Path) -> None:
-    other = await open_ledger("sqlite:///relay.db", folder=tmp_path, now=clock)
+async def test_changes_are_known_to_another_server_when_it_looks(
+    ledger: Ledger, clock: Clock, ledger_url: str, tmp_path: Path
+) -> None:
+    other = await open_ledger(ledger_url, folder=tmp_path, now=clock)
     try:
         made = await ledger.create_token("alice", label="", expires_at=None, by="root")
         await other.refresh()

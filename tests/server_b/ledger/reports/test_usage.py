@@ -1,0 +1,141 @@
+"""Usage, added up by the hour and from the calls: both say the same."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from llm_relay.errors import InvalidRequest
+from llm_relay.messages.accounts import Dimension, UsageGroup, UsageQuery
+from server_b.ledger.base import Ledger
+from tests.server_b.ledger.calling import Clock, end_of, new_call, spend
+
+pytestmark = pytest.mark.anyio
+
+
+def by(groups: list[UsageGroup]) -> dict[tuple[str, ...], tuple[int, int]]:
+    return {tuple(group.group.values()): (group.calls, group.nano_usd) for group in groups}
+
+
+async def usage(ledger: Ledger, query: UsageQuery) -> dict[tuple[str, ...], tuple[int, int]]:
+    return by(list(await ledger.usage(query)))
+
+
+async def test_without_calls_there_is_one_group_of_nothing(ledger: Ledger) -> None:
+    assert await ledger.usage(UsageQuery()) == [UsageGroup()]
+    assert await ledger.usage(UsageQuery(by=(Dimension.CALLER,))) == []
+
+
+async def test_everything_is_counted(ledger: Ledger, clock: Clock) -> None:
+    await spend(ledger, clock.now, 500)
+    await spend(ledger, clock.now, None, bound=900)
+    key = await spend(ledger, clock.now, 0, "bob")
+    ledger.note_joined(key)
+    await ledger.reserve(new_call(clock.now))
+    [group] = await ledger.usage(UsageQuery())
+    assert group == UsageGroup(
+        calls=3, unknown_cost_calls=1, joined=1, input_tokens=30, output_tokens=30, nano_usd=500, charged_nano_usd=1400
+    )
+
+
+async def test_the_hours_and_the_calls_say_the_same(ledger: Ledger, clock: Clock) -> None:
+    """A query that begins within an hour reads calls for its ends; one of a quarter-hour zone reads them alone."""
+    for number in range(60):
+        at = clock.now - timedelta(minutes=17 * number)
+        await spend(ledger, at, number, "alice" if number % 3 else "bob")
+    for minutes in (0, 13, 60, 200, 1000):
+        since, until = clock.now - timedelta(minutes=minutes), clock.now - timedelta(minutes=5)
+        wanted = [n for n in range(60) if since <= clock.now - timedelta(minutes=17 * n) < until]
+        [group] = await ledger.usage(UsageQuery(since=since, until=until))
+        assert (group.calls, group.nano_usd) == (len(wanted), sum(wanted))
+        days = await usage(ledger, UsageQuery(since=since, until=until, by=(Dimension.CALLER, Dimension.DAY)))
+        near = await usage(
+            ledger,
+            UsageQuery(since=since, until=until, by=(Dimension.CALLER, Dimension.DAY), time_zone="Asia/Kathmandu"),
+        )
+        assert sum(calls for calls, _ in days.values()) == sum(calls for calls, _ in near.values()) == len(wanted)
+
+
+async def test_days_and_hours_are_those_of_the_zone(ledger: Ledger, clock: Clock) -> None:
+    since = datetime(2026, 11, 1, tzinfo=UTC)
+    for at in (datetime(2026, 11, 20, 23, 20, tzinfo=UTC), datetime(2026, 11, 20, 18, 20, tzinfo=UTC)):
+        await spend(ledger, at, 1)
+    expected = {
+        "UTC": {("2026-11-20T18:00",), ("2026-11-20T23:00",)},
+        "Europe/Berlin": {("2026-11-20T19:00",), ("2026-11-21T00:00",)},
+        "Asia/Kathmandu": {("2026-11-21T00:00",), ("2026-11-21T05:00",)},
+        "America/St_Johns": {("2026-11-20T14:00",), ("2026-11-20T19:00",)},
+    }
+    for zone, hours in expected.items():
+        found = await usage(ledger, UsageQuery(since=since, by=(Dimension.HOUR,), time_zone=zone))
+        assert set(found) == hours
+        days = await usage(ledger, UsageQuery(since=since, by=(Dimension.DAY,), time_zone=zone))
+        assert set(days) == {(hour[:10],) for (hour,) in hours}
+
+
+async def test_a_day_with_25_hours_is_one_day(ledger: Ledger, clock: Clock) -> None:
+    """Both hours from two to three of 25 October 2026 in Berlin are one hour of that day's list."""
+    for hour in (22, 23, 24, 25, 46):
+        await spend(ledger, datetime(2026, 10, 24, tzinfo=UTC) + timedelta(hours=hour), 1)
+    query = UsageQuery(since=datetime(2026, 10, 1, tzinfo=UTC), by=(Dimension.DAY,), time_zone="Europe/Berlin")
+    assert await usage(ledger, query) == {("2026-10-25",): (5, 5)}
+
+
+async def test_the_default_is_this_month_in_the_zone(ledger: Ledger, clock: Clock) -> None:
+    await spend(ledger, datetime(2026, 10, 31, 23, 30, tzinfo=UTC), 1)
+    assert await usage(ledger, UsageQuery()) == {(): (0, 0)}
+    assert await usage(ledger, UsageQuery(time_zone="Europe/Berlin")) == {(): (1, 1)}
+
+
+async def test_groups_are_in_order_and_have_the_querys_dimensions(ledger: Ledger, clock: Clock) -> None:
+    for caller in ("carol", "alice", "bob"):
+        await spend(ledger, clock.now, 1, caller)
+    groups = await ledger.usage(UsageQuery(by=(Dimension.MODEL, Dimension.CALLER)))
+    assert [dict(group.group) for group in groups] == [
+        {"model": "gpt-5", "caller": caller} for caller in ("alice", "bob", "carol")
+    ]
+
+
+async def test_filters(ledger: Ledger, clock: Clock) -> None:
+    await spend(ledger, clock.now, 1, "gateway/alice", tags={"project": "a"})
+    await spend(ledger, clock.now, 20, "bob")
+    assert await usage(ledger, UsageQuery(caller="alice")) == {(): (1, 1)}
+    assert await usage(ledger, UsageQuery(tag="project=a")) == {(): (1, 1)}
+    assert await usage(ledger, UsageQuery(tag="project")) == {(): (1, 1)}
+    assert await usage(ledger, UsageQuery(model="gpt-5", provider="openai", protocol="grpc")) == {(): (2, 21)}
+    for none in (
+        UsageQuery(model="x"),
+        UsageQuery(provider="x"),
+        UsageQuery(protocol="x"),
+        UsageQuery(tag="project=b"),
+    ):
+        assert await usage(ledger, none) == {(): (0, 0)}
+
+
+async def test_by_tag(ledger: Ledger, clock: Clock) -> None:
+    for project in ("b", "a", "b"):
+        await spend(ledger, clock.now, 1, tags={"project": project, "user": str(len(project))})
+    await spend(ledger, clock.now, 20)
+    query = UsageQuery(by=(Dimension.TAG, Dimension.CALLER), tag_key="project")
+    assert await usage(ledger, query) == {("", "alice"): (1, 20), ("a", "alice"): (1, 1), ("b", "alice"): (2, 2)}
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        (UsageQuery(time_zone="Mars/Base"), "time_zone"),
+        (UsageQuery(by=(Dimension.TAG,)), "tag_key"),
+        (UsageQuery(tag_key="x"), "tag_key"),
+        (UsageQuery(by=(Dimension.DAY, Dimension.DAY)), "by"),
+    ],
+)
+async def test_what_is_wrong_is_named(ledger: Ledger, query: UsageQuery, field: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"^{field}:"):
+        await ledger.usage(query)
+
+
+async def test_lost_and_refused_calls_fail(ledger: Ledger, clock: Clock) -> None:
+    call = new_call(clock.now)
+    await ledger.reserve(call)
+    await ledger.settle(end_of(call, None, tokens=None, may_have_worked=False))
+    [group] = await ledger.usage(UsageQuery())
+    assert (group.calls, group.nano_usd, group.unknown_cost_calls, group.charged_nano_usd) == (1, 0, 0, 0)
