@@ -10,6 +10,7 @@ from pathlib import Path
 
 from llm_relay import VERSION
 from llm_relay.cli import ask, certificates, check, completion, exits, models, programs, serve
+from llm_relay.cli.accounts import budgets, callers, calls, others, prices, tokens, usage
 from llm_relay.cli.failures import CommandError
 
 ENV_FILE_VARIABLE = "RELAY_ENV_FILE"
@@ -67,7 +68,11 @@ def create_parser() -> argparse.ArgumentParser:
     for action in common._actions:  # noqa: SLF001 - argparse has no other way to share an option with the top
         parser._add_action(action)  # noqa: SLF001
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (serve, programs, ask, models, check, certificates, completion):
+    for module in (
+        *(serve, programs, ask, models),
+        *(usage, calls, callers, budgets, tokens, prices, others),
+        *(check, certificates, completion),
+    ):
         module.add_to(commands, common)
     parser.set_defaults(whole_parser=parser)
     return parser

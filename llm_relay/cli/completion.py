@@ -49,19 +49,27 @@ def run(arguments: argparse.Namespace) -> int:
 def _words(parser: argparse.ArgumentParser) -> dict[str, list[str]]:
     """Returns what can follow each subcommand; under an empty name what can follow `relay` itself."""
     commands = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction))  # noqa: SLF001
-    words = {"": [*commands.choices, *_options(parser)]}
+    words = {"": [*commands.choices, "--help", "--version", "--env-file"]}
     for name, command in commands.choices.items():
         words[name] = [*_options(command), *_choices(command)]
     return words
 
 
 def _options(parser: argparse.ArgumentParser) -> list[str]:
-    return [option for action in parser._actions for option in action.option_strings if option.startswith("--")]  # noqa: SLF001
+    """Returns a command's options, and those of the commands within it."""
+    inner = [one for within in _inner(parser) for one in _options(within)]
+    own = [option for action in parser._actions for option in action.option_strings if option.startswith("--")]  # noqa: SLF001
+    return list(dict.fromkeys([*own, *inner]))
 
 
 def _choices(parser: argparse.ArgumentParser) -> list[str]:
     positionals = (action for action in parser._actions if not action.option_strings)  # noqa: SLF001
     return [str(choice) for action in positionals for choice in action.choices or () if choice]
+
+
+def _inner(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    found = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]  # noqa: SLF001
+    return [within for action in found for within in action.choices.values()]
 
 
 def _bash(words: dict[str, list[str]], *, zsh: bool) -> str:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from llm_relay.cli import exits
 from llm_relay.cli.failures import CommandError
+from llm_relay.client.account_client import AccountClient
 from llm_relay.client.relay_client import RelayClient
 from llm_relay.errors import InvalidRequest, RelayError, ServerBUnavailable
 from llm_relay.program.setting_groups import DialSettings
@@ -28,6 +29,14 @@ def create_client(settings: DialSettings, *, timeout_s: float | None = None) -> 
     """Makes a client of Server B. Raises CommandError if a certificate cannot be used."""
     try:
         return RelayClient(settings.dial, timeout_s=timeout_s or settings.timeout_seconds)
+    except ValueError as error:
+        raise CommandError(str(error), exits.USAGE) from error
+
+
+def create_account_client(settings: DialSettings) -> AccountClient:
+    """Makes a client of Server B's accounts. Raises CommandError if a certificate cannot be used."""
+    try:
+        return AccountClient(settings.dial)
     except ValueError as error:
         raise CommandError(str(error), exits.USAGE) from error
 

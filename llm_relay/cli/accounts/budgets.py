@@ -1,0 +1,132 @@
+"""`relay budgets`: how much may be spent, and how much has been."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from llm_relay.cli import exits
+from llm_relay.cli.accounts import values
+from llm_relay.cli.accounts.asking import ask
+from llm_relay.cli.accounts.groups import add_group, add_to_group
+from llm_relay.cli.accounts.output import Column, Output, Row, dollars, dollars_of, text_of, time_of
+from llm_relay.cli.failures import CommandError
+
+if TYPE_CHECKING:
+    from llm_relay.cli.programs import Commands
+    from llm_relay.client.account_client import AccountClient
+    from llm_relay.messages.accounts import Budget
+
+PERIODS = ("day", "week", "month", "total")
+
+
+def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
+    """Adds the subcommand and its own."""
+    parser, inner = add_group(
+        commands,
+        common,
+        "budgets",
+        help_="list, set, raise and delete budgets",
+        description="Lists budgets with what was spent of them. Everybody sees those of their own, admins see all.",
+    )
+    parser.set_defaults(run=_list, caller="")
+    listed = add_to_group(inner, common, "list", "list budgets with what was spent of them")
+    listed.add_argument("--caller", metavar="NAME", default="", help="only those that apply to this caller")
+    listed.set_defaults(run=_list)
+    put = add_to_group(inner, common, "put", "make a budget, or change the one of the same scope and period")
+    scope = put.add_mutually_exclusive_group(required=True)
+    scope.add_argument(
+        "--caller", metavar="NAME", default="", help="counts the calls of this caller and those below it"
+    )
+    scope.add_argument("--tag", metavar="KEY=VALUE", default="", help="counts the calls with this tag")
+    put.add_argument("--amount", type=values.usd, metavar="USD", required=True, help="the limit, such as 12.50")
+    put.add_argument("--period", choices=PERIODS, required=True)
+    put.add_argument("--time-zone", metavar="ZONE", default="", help="an IANA name (default: LEDGER_TIME_ZONE)")
+    put.add_argument("--warning-only", action="store_true", help="refuse nothing; alerts are sent all the same")
+    put.add_argument("--id", metavar="ID", default="", help="change the budget with this id")
+    put.set_defaults(run=_put)
+    raised = add_to_group(inner, common, "raise", "add to a budget's limit for a time")
+    raised.add_argument("id", metavar="ID", help="as `relay budgets` shows it")
+    raised.add_argument(
+        "--amount", type=values.usd, metavar="USD", required=True, help="what is added; 0 ends the raise"
+    )
+    raised.add_argument(
+        "--until", type=values.future, metavar="TIME", help="such as 2026-12-01 or 3d (default: until it resets)"
+    )
+    raised.set_defaults(run=_raise)
+    deleted = add_to_group(inner, common, "delete", "end a budget")
+    deleted.add_argument("id", metavar="ID", help="as `relay budgets` shows it")
+    deleted.set_defaults(run=_delete)
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    async def show(client: AccountClient) -> None:
+        _write(arguments, await client.budgets(arguments.caller))
+
+    return ask(show)
+
+
+def _put(arguments: argparse.Namespace) -> int:
+    from llm_relay.messages.accounts import Budget, Period
+
+    if arguments.amount < 0:
+        raise CommandError("--amount: must be 0 or more", exits.USAGE)
+    budget = Budget(
+        id=arguments.id,
+        caller=arguments.caller,
+        tag=arguments.tag,
+        period=Period(arguments.period),
+        time_zone=arguments.time_zone,
+        limit_nano_usd=arguments.amount,
+        is_warning_only=arguments.warning_only,
+    )
+
+    async def put(client: AccountClient) -> None:
+        _write(arguments, [await client.put_budget(budget)])
+
+    return ask(put)
+
+
+def _raise(arguments: argparse.Namespace) -> int:
+    async def put(client: AccountClient) -> None:
+        until = values.in_zone(arguments.until)
+        _write(arguments, [await client.raise_budget(arguments.id, arguments.amount, until=until)])
+
+    return ask(put)
+
+
+def _delete(arguments: argparse.Namespace) -> int:
+    async def delete(client: AccountClient) -> None:
+        await client.delete_budget(arguments.id)
+        sys.stderr.write(f"budget {arguments.id} is deleted\n")
+
+    return ask(delete)
+
+
+def _write(arguments: argparse.Namespace, budgets: Iterable[Budget]) -> None:
+    from llm_relay.documents.accounts import BudgetDocument, budget_document
+
+    names = list(BudgetDocument.__annotations__)
+    rows = [dict(budget_document(budget)) for budget in budgets]
+    if getattr(arguments, "format", "") == "csv":
+        rows = [{name: row.get(name) for name in names} for row in rows]
+    Output(arguments, COLUMNS, names).write(rows)
+
+
+def _limit(row: Row) -> str:
+    raised = f" +{dollars(row['raised_by_nano_usd'])}" if row["raised_by_nano_usd"] else ""
+    return f"{dollars(row['limit_nano_usd'])}{raised}{' (warning only)' if row['is_warning_only'] else ''}"
+
+
+COLUMNS = [
+    Column("SCOPE", lambda row: row.get("caller") or f"tag {row['tag']}"),
+    Column("PERIOD", text_of("period")),
+    Column("LIMIT", _limit, is_number=True),
+    Column("SPENT", dollars_of("spent_nano_usd"), is_number=True),
+    Column("RESERVED", dollars_of("reserved_nano_usd"), is_number=True),
+    Column("LEFT", dollars_of("remaining_nano_usd"), is_number=True),
+    Column("RESETS (UTC)", lambda row: time_of("resets_at")(row) or "never"),
+    Column("ID", text_of("id")),
+]

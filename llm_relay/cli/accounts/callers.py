@@ -1,0 +1,121 @@
+"""`relay callers`: who may call, how much, and what."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from llm_relay.cli.accounts import values
+from llm_relay.cli.accounts.asking import ask
+from llm_relay.cli.accounts.groups import add_group, add_to_group
+from llm_relay.cli.accounts.output import Column, Output, Row, text_of
+
+if TYPE_CHECKING:
+    from llm_relay.cli.programs import Commands
+    from llm_relay.client.account_client import AccountClient
+    from llm_relay.messages.accounts import CallerAccount
+
+RATES = ("calls_per_minute", "tokens_per_minute", "concurrent_calls")
+
+
+def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
+    """Adds the subcommand and its own."""
+    parser, inner = add_group(
+        commands,
+        common,
+        "callers",
+        help_="list, make and change callers: their rights, rates and models",
+        description="Lists the callers that the ledger knows. Those of RELAY_TOKENS are there once they have been put.",
+    )
+    parser.set_defaults(run=_list)
+    add_to_group(inner, common, "list", "list callers").set_defaults(run=_list)
+    put = add_to_group(inner, common, "put", "make a caller, or change what the options name")
+    put.add_argument("name", metavar="NAME", help="the name that money and limits belong to")
+    put.add_argument(
+        "--parent", metavar="NAME", help="whose budgets its calls count in too, such as a team; '': nobody's"
+    )
+    put.add_argument("--admin", action=argparse.BooleanOptionalAction, help="may see and change what belongs to others")
+    put.add_argument("--disabled", action=argparse.BooleanOptionalAction, help="its tokens are refused")
+    put.add_argument(
+        "--models",
+        metavar="LIST",
+        help="may use these alone: provider/model with * and ?, comma-separated; '': all",
+    )
+    for name, what in zip(RATES, ("calls in a minute", "tokens in a minute", "calls at once"), strict=True):
+        option = f"--{name.replace('_', '-')}"
+        put.add_argument(option, type=values.limit, metavar="N", default=..., help=f"most {what}; none: no limit")
+    put.add_argument(
+        "--tag",
+        dest="tags",
+        type=values.tag,
+        metavar="KEY=VALUE",
+        action="append",
+        help="added to each of its calls, in place of the tags before; may be repeated",
+    )
+    put.add_argument("--no-tags", dest="tags", action="store_const", const=[], help="adds no tags any more")
+    put.set_defaults(run=_put)
+    for name, help_ in (("disable", "refuse a caller's tokens at once"), ("enable", "accept a caller's tokens again")):
+        command = add_to_group(inner, common, name, help_)
+        command.add_argument("name", metavar="NAME")
+        command.set_defaults(run=_put, disabled=name == "disable")
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    async def show(client: AccountClient) -> None:
+        _write(arguments, await client.callers())
+
+    return ask(show)
+
+
+def _put(arguments: argparse.Namespace) -> int:
+    async def put(client: AccountClient) -> None:
+        from llm_relay.messages.accounts import CallerAccount
+
+        callers = {caller.name: caller for caller in await client.callers()}
+        caller = callers.get(arguments.name) or CallerAccount(name=arguments.name)
+        _write(arguments, [await client.put_caller(_changed(caller, arguments))])
+
+    return ask(put)
+
+
+def _changed(caller: CallerAccount, arguments: argparse.Namespace) -> CallerAccount:
+    import dataclasses
+
+    models, tags = getattr(arguments, "models", None), getattr(arguments, "tags", None)
+    given: dict[str, Any] = {
+        "parent": getattr(arguments, "parent", None),
+        "is_admin": getattr(arguments, "admin", None),
+        "is_disabled": arguments.disabled,
+        "models": None if models is None else tuple(filter(None, models.split(","))),
+        "tags": None if tags is None else dict(tags),
+    }
+    rates = {name: value for name in RATES if (value := getattr(arguments, name, ...)) is not ...}
+    changes = {name: value for name, value in given.items() if value is not None}
+    return dataclasses.replace(caller, **changes, rates=dataclasses.replace(caller.rates, **rates))
+
+
+def _write(arguments: argparse.Namespace, callers: Any) -> None:
+    from llm_relay.documents.accounts import caller_document
+
+    Output(arguments, COLUMNS, ["name"]).write(caller_document(caller) for caller in callers)
+
+
+def _rights(row: Row) -> str:
+    return ", ".join(word for word, holds in (("admin", row["is_admin"]), ("disabled", row["is_disabled"])) if holds)
+
+
+def _rates(row: Row) -> str:
+    units = ("calls/min", "tokens/min", "at once")
+    return ", ".join(
+        f"{row['rates'][name]:,} {unit}" for name, unit in zip(RATES, units, strict=True) if row["rates"][name]
+    )
+
+
+COLUMNS = [
+    Column("CALLER", text_of("name")),
+    Column("PARENT", text_of("parent")),
+    Column("RIGHTS", _rights),
+    Column("MODELS", lambda row: " ".join(row["models"]) or "all"),
+    Column("RATES", _rates),
+    Column("TAGS", lambda row: " ".join(f"{key}={value}" for key, value in row["tags"].items())),
+]

@@ -1,0 +1,172 @@
+"""`relay calls`: calls as the ledger has them, listed or followed."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from typing import TYPE_CHECKING
+
+from llm_relay.cli import exits
+from llm_relay.cli.accounts import values
+from llm_relay.cli.accounts.asking import ask
+from llm_relay.cli.accounts.output import Column, Output, Row, add_formats, count_of, dollars, text_of, time_of
+from llm_relay.cli.accounts.usage import SAME
+from llm_relay.cli.failures import CommandError
+
+if TYPE_CHECKING:
+    from llm_relay.cli.programs import Commands
+    from llm_relay.client.account_client import AccountClient
+    from llm_relay.messages.accounts import CallEntry, CallQuery
+
+MOST_IN_A_PAGE = 1000
+STATES = ("open", "settled", "lost", "refused")
+_SAME_MEMBERS = ("model", "provider", "protocol", "outcome", "request_id")
+
+
+def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
+    """Adds the subcommand."""
+    parser = commands.add_parser(
+        "calls",
+        parents=[common],
+        help="list calls, newest first, or follow them as they begin and end",
+        description="Lists calls, newest first. Everybody sees their own, admins see all.",
+    )
+    parser.add_argument("--limit", type=int, default=50, metavar="N", help="how many at most (default: 50)")
+    parser.add_argument("--follow", action="store_true", help="show calls as they begin and end, until Ctrl-C")
+    add_filters(parser)
+    parser.add_argument("--protocol", metavar="PROTOCOL", default="", help="only over grpc, http, openai or mcp")
+    parser.add_argument("--state", choices=STATES, help="only in this state")
+    parser.add_argument("--outcome", metavar="OUTCOME", default="", help="only with this finish reason or error")
+    parser.add_argument("--tag", metavar="KEY[=VALUE]", default="", help="only with this tag")
+    parser.add_argument("--request-id", metavar="ID", default="", help="only with this request_id")
+    parser.add_argument("--id", metavar="ID", default="", help="only the call with this id of the ledger")
+    parser.add_argument("--unknown", action="store_true", help="only those that ended and whose cost is not known")
+    add_formats(parser)
+    parser.set_defaults(run=run)
+
+
+def add_filters(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that choose calls."""
+    parser.add_argument("--caller", metavar="CALLER", default="", help="only of this caller")
+    parser.add_argument("--model", metavar="MODEL", default="", help="only of this model")
+    parser.add_argument("--provider", metavar="PROVIDER", default="", help="only of this provider")
+    parser.add_argument("--since", type=values.past, metavar="TIME", help="only those that began then or later")
+    parser.add_argument("--until", type=values.past, metavar="TIME", help="only those that began before")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the calls; returns the exit code."""
+    if arguments.limit < 1:
+        raise CommandError("--limit: must be 1 or more", exits.USAGE)
+
+    async def show(client: AccountClient) -> None:
+        output = Output(arguments, FOLLOWED if arguments.follow else LISTED, _names())
+        query = _query(arguments)
+        if arguments.follow:
+            await _follow(client, query, output)
+        else:
+            output.write(await _listed(client, query, arguments.limit))
+
+    return ask(show)
+
+
+def _query(arguments: argparse.Namespace) -> CallQuery:
+    from llm_relay.messages.accounts import CallQuery, CallState
+
+    return CallQuery(
+        limit=min(arguments.limit, MOST_IN_A_PAGE),
+        call_id=arguments.id,
+        request_id=arguments.request_id,
+        caller=arguments.caller,
+        model=arguments.model,
+        provider=arguments.provider,
+        protocol=SAME.get(arguments.protocol, arguments.protocol),
+        state=CallState(arguments.state) if arguments.state else None,
+        outcome=arguments.outcome,
+        tag=arguments.tag,
+        is_cost_unknown=arguments.unknown,
+        since=values.in_zone(arguments.since),
+        until=values.in_zone(arguments.until),
+    )
+
+
+async def _listed(client: AccountClient, query: CallQuery, limit: int) -> list[Row]:
+    import dataclasses
+
+    from llm_relay.documents.accounts import call_document
+
+    rows: list[Row] = []
+    while True:
+        page = await client.calls(query)
+        rows += (dict(call_document(call)) for call in page.calls)
+        if len(rows) >= limit or not page.next_page_token:
+            return rows[:limit]
+        query = dataclasses.replace(
+            query, page_token=page.next_page_token, limit=min(limit - len(rows), MOST_IN_A_PAGE)
+        )
+
+
+async def _follow(client: AccountClient, query: CallQuery, output: Output) -> None:
+    from llm_relay.documents.accounts import call_document
+
+    async with contextlib.aclosing(client.watch(query.caller)) as activity:
+        async for one in activity:
+            if one.call is not None and _is_asked_for(one.call, query):
+                output.add(dict(call_document(one.call)))
+
+
+def _is_asked_for(call: CallEntry, query: CallQuery) -> bool:
+    key, equals, value = query.tag.partition("=")
+    is_unknown = call.nano_usd is None and call.state.value in ("settled", "lost")
+    return (
+        all(getattr(query, name) in ("", getattr(call, name)) for name in _SAME_MEMBERS)
+        and query.call_id in ("", call.id)
+        and query.state in (None, call.state)
+        and (not key or (key in call.tags and (not equals or call.tags[key] == value)))
+        and (is_unknown or not query.is_cost_unknown)
+    )
+
+
+def _names() -> list[str]:
+    from llm_relay.documents.accounts import CallDocument
+
+    return list(CallDocument.__annotations__)
+
+
+def _cost(row: Row) -> str:
+    if row["state"] == "open":
+        return f"≤{dollars(row['reserved_nano_usd'])}" if row["reserved_nano_usd"] is not None else "?"
+    return dollars(row["nano_usd"])
+
+
+def _model(row: Row) -> str:
+    return f"{row['provider']}/{row['model']}" if row["provider"] else str(row["model"])
+
+
+def _duration(row: Row) -> str:
+    return "" if row["duration_s"] is None else f"{row['duration_s']:.2f} s"
+
+
+LISTED = [
+    Column("STARTED (UTC)", time_of("started_at")),
+    Column("CALLER", text_of("caller")),
+    Column("MODEL", _model),
+    Column("STATE", text_of("state")),
+    Column("OUTCOME", text_of("outcome")),
+    Column("TOKENS IN", count_of("input_tokens"), is_number=True),
+    Column("TOKENS OUT", count_of("output_tokens"), is_number=True),
+    Column("COST", _cost, is_number=True),
+    Column("TIME", _duration, is_number=True),
+    Column("ID", text_of("id")),
+]
+FOLLOWED = [
+    Column("", lambda row: time_of("ended_at")(row) or time_of("started_at")(row)),
+    Column("", lambda row: str(row["state"]).ljust(7)),
+    Column("", text_of("caller")),
+    Column("", _model),
+    Column("", lambda row: row["outcome"] or "begun"),
+    Column("", lambda row: "" if row["state"] == "open" else f"{count_of('input_tokens')(row)} tokens in"),
+    Column("", lambda row: "" if row["state"] == "open" else f"{count_of('output_tokens')(row)} out"),
+    Column("", _cost),
+    Column("", _duration),
+]

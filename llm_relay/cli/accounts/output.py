@@ -1,0 +1,126 @@
+"""Rows for people (aligned, in dollars), as JSON (an object a line), or as CSV."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+Row = Mapping[str, Any]
+_MOST_DIGITS = Decimal("0.000001")
+GAP = "  "
+
+
+def add_formats(parser: argparse.ArgumentParser) -> None:
+    """Adds --json and --csv."""
+    formats = parser.add_mutually_exclusive_group()
+    for name, help_ in (("json", "print a JSON object a line"), ("csv", "print CSV with a line of names")):
+        formats.add_argument(
+            f"--{name}", dest="format", action="store_const", const=name, default=argparse.SUPPRESS, help=help_
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column for people."""
+
+    title: str
+    text: Callable[[Row], str]
+    is_number: bool = False
+
+
+class Output:
+    """Writes rows, all at once or as they come."""
+
+    def __init__(self, arguments: argparse.Namespace, columns: Sequence[Column], names: Sequence[str] = ()) -> None:
+        """`names` are the members that CSV names where there is no row."""
+        self._format: str = getattr(arguments, "format", "table")
+        self._columns = columns
+        self._names = list(names)
+        self._begun = False
+
+    def write(self, rows: Iterable[Row]) -> None:
+        """Writes all rows."""
+        every = list(rows)
+        if self._format == "table":
+            sys.stdout.write(_table(self._columns, every))
+            return
+        if not every and self._format == "csv" and self._names:
+            self._write_csv(self._names)
+        for row in every:
+            self.add(row)
+
+    def add(self, row: Row) -> None:
+        """Writes one row as soon as it is there."""
+        match self._format:
+            case "json":
+                import json
+
+                sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+            case "csv":
+                if not self._begun:
+                    self._write_csv(row)
+                self._write_csv(row.values())
+            case _:
+                sys.stdout.write(GAP.join(column.text(row) for column in self._columns) + "\n")
+        self._begun = True
+        sys.stdout.flush()
+
+    def _write_csv(self, cells: Iterable[object]) -> None:
+        from llm_relay.documents.accounts import csv_line
+
+        sys.stdout.write(csv_line(cells))
+
+
+def _table(columns: Sequence[Column], rows: Sequence[Row]) -> str:
+    lines = [[column.title for column in columns], *([shown(column.text(row)) for column in columns] for row in rows)]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
+    return "".join(_aligned(line, widths, columns) + "\n" for line in lines)
+
+
+def _aligned(cells: Sequence[str], widths: Sequence[int], columns: Sequence[Column]) -> str:
+    padded = (
+        cell.rjust(width) if column.is_number else cell.ljust(width)
+        for cell, width, column in zip(cells, widths, columns, strict=True)
+    )
+    return GAP.join(padded).rstrip()
+
+
+def shown(text: str) -> str:
+    """Returns a text without what would move a terminal's cursor: names and tags may be anything."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def dollars(nano_usd: int | None) -> str:
+    """Returns an amount as people write it: cents at least, millionths at most; ? if it is not known."""
+    if nano_usd is None:
+        return "?"
+    usd = Decimal(nano_usd).scaleb(-9)
+    rounded = usd.quantize(_MOST_DIGITS, ROUND_HALF_EVEN)
+    if not rounded and usd:
+        return "<$0.000001" if usd > 0 else "-<$0.000001"
+    whole, _, cents = f"{abs(rounded):,f}".partition(".")
+    return f"{'-' if usd < 0 else ''}${whole}.{cents.rstrip('0').ljust(2, '0')}"
+
+
+def text_of(name: str) -> Callable[[Row], str]:
+    """Returns what shows a member as it is; empty for none."""
+    return lambda row: "" if row[name] is None else str(row[name])
+
+
+def count_of(name: str) -> Callable[[Row], str]:
+    """Returns what shows a count; ? if it is not known."""
+    return lambda row: "?" if row[name] is None else f"{row[name]:,}"
+
+
+def dollars_of(name: str) -> Callable[[Row], str]:
+    """Returns what shows an amount of money."""
+    return lambda row: dollars(row[name])
+
+
+def time_of(name: str) -> Callable[[Row], str]:
+    """Returns what shows a time, to the second."""
+    return lambda row: row[name][:19].replace("T", " ") if row[name] else ""

@@ -1,0 +1,171 @@
+"""`relay prices`: what models cost where the list has no price, or another one."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from llm_relay.cli import exits
+from llm_relay.cli.accounts import values
+from llm_relay.cli.accounts.asking import ask
+from llm_relay.cli.accounts.calls import add_filters
+from llm_relay.cli.accounts.groups import add_group, add_to_group
+from llm_relay.cli.accounts.output import Column, Output, dollars, dollars_of, text_of, time_of
+from llm_relay.cli.failures import CommandError
+
+if TYPE_CHECKING:
+    from llm_relay.cli.programs import Commands
+    from llm_relay.client.account_client import AccountClient
+    from llm_relay.messages.accounts import Price
+
+RATES = ("input", "output", "cache_read", "cache_write")
+
+
+def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
+    """Adds the subcommand and its own."""
+    parser, inner = add_group(
+        commands,
+        common,
+        "prices",
+        help_="list and set prices, try what a model costs, price calls afterwards",
+        description="Lists the prices of the ledger, the newest first. They win over PRICES and the price list.",
+    )
+    parser.set_defaults(run=_list)
+    add_to_group(inner, common, "list", "list the prices of the ledger").set_defaults(run=_list)
+    put = add_to_group(inner, common, "put", "set the price of models, in USD a million tokens; 0 is a price")
+    put.add_argument("pattern", metavar="PATTERN", help="provider/model with * and ?, such as 'openai/my-*'")
+    for name, is_required in zip(RATES, (True, True, False, False), strict=True):
+        default = "" if is_required else " (default: as input)"
+        put.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=values.usd,
+            metavar="USD",
+            required=is_required,
+            help=f"of {name.replace('_', ' ')}{default}",
+        )
+    put.add_argument(
+        "--from", dest="valid_from", type=values.future, metavar="TIME", help="from when (default: always)"
+    )
+    put.add_argument("--until", type=values.future, metavar="TIME", help="when it ends (default: never)")
+    put.add_argument("--id", metavar="ID", default="", help="replace the price with this id")
+    put.set_defaults(run=_put)
+    deleted = add_to_group(inner, common, "delete", "remove a price")
+    deleted.add_argument("id", metavar="ID", help="as `relay prices` shows it")
+    deleted.set_defaults(run=_delete)
+    tested = add_to_group(inner, common, "test", "tell what a model costs, and where that price is from")
+    tested.add_argument("model", metavar="MODEL", help="as it is asked for; with provider/ only there")
+    tested.set_defaults(run=_test)
+    unknown = add_to_group(inner, common, "apply-unknown", "price calls whose cost is not known with the prices of now")
+    add_filters(unknown)
+    unknown.set_defaults(run=_apply_unknown)
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    async def show(client: AccountClient) -> None:
+        _write(arguments, await client.prices())
+
+    return ask(show)
+
+
+def _put(arguments: argparse.Namespace) -> int:
+    from llm_relay.messages.accounts import Price
+
+    price = Price(
+        id=arguments.id,
+        pattern=arguments.pattern,
+        **{name: getattr(arguments, name) for name in RATES},
+        valid_from=values.in_zone(arguments.valid_from),
+        valid_until=values.in_zone(arguments.until),
+    )
+
+    async def put(client: AccountClient) -> None:
+        _write(arguments, [await client.put_price(price)])
+
+    return ask(put)
+
+
+def _delete(arguments: argparse.Namespace) -> int:
+    async def delete(client: AccountClient) -> None:
+        await client.delete_price(arguments.id)
+        sys.stderr.write(f"price {arguments.id} is deleted\n")
+
+    return ask(delete)
+
+
+def _test(arguments: argparse.Namespace) -> int:
+    is_known = True
+
+    async def test(client: AccountClient) -> None:
+        nonlocal is_known
+        from llm_relay.documents.accounts import price_found_document
+
+        found = await client.test_price(arguments.model)
+        is_known = any(one.price for one in found)
+        Output(arguments, TESTED).write(price_found_document(one) for one in found)
+
+    ask(test)
+    if not is_known:
+        raise CommandError(
+            f"no price is known for {arguments.model}: `relay prices put` sets one, or PRICES", exits.FAILED
+        )
+    return exits.OK
+
+
+def _apply_unknown(arguments: argparse.Namespace) -> int:
+    async def apply(client: AccountClient) -> None:
+        import dataclasses
+
+        from llm_relay.messages.accounts import CallQuery
+
+        query = CallQuery(
+            caller=arguments.caller,
+            model=arguments.model,
+            provider=arguments.provider,
+            since=values.in_zone(arguments.since),
+            until=values.in_zone(arguments.until),
+        )
+        repricing = await client.price_unknown_calls(query)
+        Output(arguments, APPLIED).write([dataclasses.asdict(repricing)])
+
+    return ask(apply)
+
+
+def _write(arguments: argparse.Namespace, prices: Iterable[Price]) -> None:
+    from llm_relay.documents.accounts import price_document
+
+    Output(arguments, COLUMNS, ["id"]).write(price_document(price) for price in prices)
+
+
+_RATE_COLUMNS = [
+    Column("INPUT", dollars_of("input"), is_number=True),
+    Column("OUTPUT", dollars_of("output"), is_number=True),
+    *(
+        Column(
+            name.upper().replace("_", " "),
+            lambda row, name=name: dollars(row["input"] if row[name] is None else row[name]),  # type: ignore[misc]
+            is_number=True,
+        )
+        for name in RATES[2:]
+    ),
+]
+COLUMNS = [
+    Column("MODELS", text_of("pattern")),
+    *_RATE_COLUMNS,
+    Column("FROM (UTC)", lambda row: time_of("valid_from")(row) or "always"),
+    Column("UNTIL (UTC)", lambda row: time_of("valid_until")(row) or "always"),
+    Column("ID", text_of("id")),
+]
+"""In USD a million tokens."""
+TESTED = [
+    Column("PROVIDER", text_of("provider")),
+    Column("MODEL", text_of("model")),
+    *_RATE_COLUMNS,
+    Column("FROM", lambda row: row["price_source"] or "no price is known"),
+]
+APPLIED = [
+    Column("PRICED", text_of("priced"), is_number=True),
+    Column("COST", dollars_of("nano_usd"), is_number=True),
+    Column("STILL UNKNOWN", text_of("unknown"), is_number=True),
+]

@@ -1,0 +1,125 @@
+"""`relay usage`: what the calls took together."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from llm_relay.cli import exits
+from llm_relay.cli.accounts import values
+from llm_relay.cli.accounts.asking import ask
+from llm_relay.cli.accounts.output import Column, Output, Row, add_formats, count_of, dollars_of
+from llm_relay.cli.failures import CommandError
+
+if TYPE_CHECKING:
+    from llm_relay.cli.programs import Commands
+    from llm_relay.client.account_client import AccountClient
+    from llm_relay.messages.accounts import Dimension, UsageQuery
+
+SAME = {"door": "protocol"}
+TAG = "tag:"
+
+
+def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
+    """Adds the subcommand."""
+    parser = commands.add_parser(
+        "usage",
+        parents=[common],
+        help="show what calls have cost, by caller, model, day and more",
+        description="Shows what calls have cost. Everybody sees their own, admins see all.",
+    )
+    parser.add_argument(
+        "--by",
+        metavar="LIST",
+        default="",
+        help="group by these, comma-separated: caller, model, provider, protocol, outcome, day, hour, tag:KEY",
+    )
+    parser.add_argument(
+        "--since",
+        type=values.past,
+        metavar="TIME",
+        help="calls that began then or later, such as 2026-11-01 or 7d (default: the first of this month)",
+    )
+    parser.add_argument("--until", type=values.past, metavar="TIME", help="calls that began before (default: now)")
+    parser.add_argument("--time-zone", metavar="ZONE", default="UTC", help="of days, hours and times (default: UTC)")
+    for name in ("caller", "model", "provider", "protocol"):
+        parser.add_argument(f"--{name}", metavar=name.upper(), default="", help=f"only of this {name}")
+    parser.add_argument("--tag", metavar="KEY=VALUE", default="", help="only with this tag")
+    add_formats(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the groups; returns the exit code."""
+    query = _query(arguments)
+    titles = [*(f"{TAG}{query.tag_key}" if one.value == "tag" else one.value for one in query.by)]
+
+    async def show(client: AccountClient) -> None:
+        from llm_relay.documents.accounts import UsageGroupDocument, usage_group_document
+
+        rows = [dict(usage_group_document(group, query.tag_key)) for group in await client.usage(query)]
+        Output(arguments, _columns(titles, rows), [*titles, *UsageGroupDocument.__annotations__]).write(rows)
+
+    return ask(show)
+
+
+def _query(arguments: argparse.Namespace) -> UsageQuery:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    from llm_relay.messages.accounts import UsageQuery
+
+    try:
+        zone = ZoneInfo(arguments.time_zone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise CommandError(f"--time-zone: there is no time zone {arguments.time_zone}", exits.USAGE) from error
+    by, tag_key = _dimensions(arguments.by)
+    return UsageQuery(
+        by=by,
+        tag_key=tag_key,
+        since=values.in_zone(arguments.since, zone),
+        until=values.in_zone(arguments.until, zone),
+        time_zone=arguments.time_zone,
+        caller=arguments.caller,
+        model=arguments.model,
+        provider=arguments.provider,
+        protocol=SAME.get(arguments.protocol, arguments.protocol),
+        tag=arguments.tag,
+    )
+
+
+def _dimensions(text: str) -> tuple[tuple[Dimension, ...], str]:
+    """Returns what to group by, and the key of the tag."""
+    from llm_relay.messages.accounts import Dimension
+
+    by: dict[Dimension, None] = {}
+    tag_key = ""
+    for name in filter(None, (one.strip() for one in text.split(","))):
+        if name.startswith(TAG) and len(name) > len(TAG):
+            if tag_key:
+                raise CommandError("--by: name one tag only", exits.USAGE)
+            tag_key = name.removeprefix(TAG)
+            by[Dimension.TAG] = None
+            continue
+        known = {one.value for one in Dimension} - {Dimension.TAG.value}
+        if SAME.get(name, name) not in known:
+            raise CommandError(
+                f"--by: cannot group by {name}; write {', '.join(sorted(known))} or {TAG}KEY", exits.USAGE
+            )
+        by[Dimension(SAME.get(name, name))] = None
+    return tuple(by), tag_key
+
+
+def _columns(titles: Sequence[str], rows: Sequence[Row]) -> list[Column]:
+    groups = [Column(title.upper(), lambda row, title=title: row[title] or "-") for title in titles]  # type: ignore[misc]
+    columns = [
+        *groups,
+        Column("CALLS", count_of("calls"), is_number=True),
+        Column("FAILED", count_of("failed"), is_number=True),
+        Column("TOKENS IN", count_of("input_tokens"), is_number=True),
+        Column("TOKENS OUT", count_of("output_tokens"), is_number=True),
+        Column("COST", dollars_of("nano_usd"), is_number=True),
+    ]
+    if any(row["unknown_cost_calls"] for row in rows):
+        columns.append(Column("COST UNKNOWN", count_of("unknown_cost_calls"), is_number=True))
+    return columns

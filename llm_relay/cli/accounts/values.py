@@ -1,0 +1,80 @@
+"""What people write on the command line: amounts, times, spans of time, and tags."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal, InvalidOperation
+
+NANO_USD = 10**9
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)([smhdw]?)")
+_UNIT_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+MOST_USD = 10**9
+LONGEST_SPAN_S = 100 * 365 * 86_400
+
+
+def usd(text: str) -> int:
+    """Reads an amount in USD, such as 12.50; returns nano-USD."""
+    try:
+        amount = Decimal(text.strip().removeprefix("$").replace("_", ""))
+    except InvalidOperation:
+        raise argparse.ArgumentTypeError(f"{text!r} is no amount in USD, such as 12.50") from None
+    if not amount.is_finite() or abs(amount) > MOST_USD:
+        raise argparse.ArgumentTypeError(f"{text!r} is no amount that can be kept: a billion USD is the most")
+    nano_usd = amount * NANO_USD
+    if nano_usd != nano_usd.to_integral_value():
+        raise argparse.ArgumentTypeError(f"{text!r} has more than nine digits behind the point")
+    return int(nano_usd)
+
+
+def span(text: str) -> float:
+    """Reads a span of time, such as 90, 30m, 24h, 7d or 2w; returns seconds."""
+    match = _SPAN.fullmatch(text.strip())
+    seconds = float(match[1]) * _UNIT_S[match[2]] if match else LONGEST_SPAN_S + 1
+    if seconds > LONGEST_SPAN_S:
+        raise argparse.ArgumentTypeError(f"{text!r} is no span of time, such as 30m, 24h or 7d")
+    return seconds
+
+
+def past(text: str) -> datetime:
+    """Reads a time: a date, a date with a time, or how long ago, such as 7d. Without an offset it has no time zone."""
+    return _moment(text, -1, "such as 2026-11-26, 2026-11-26T09:30 or 7d (seven days ago)")
+
+
+def future(text: str) -> datetime:
+    """Reads a time: a date, a date with a time, or from now on, such as 30d. Without an offset it has no time zone."""
+    return _moment(text, 1, "such as 2026-11-26, 2026-11-26T09:30 or 7d (seven days from now)")
+
+
+def _moment(text: str, direction: int, hint: str) -> datetime:
+    if _SPAN.fullmatch(text.strip()) and not text.strip().isdecimal():
+        return datetime.now(UTC) + direction * timedelta(seconds=span(text))
+    try:
+        return datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time, {hint}") from None
+
+
+def in_zone(moment: datetime | None, zone: tzinfo = UTC) -> datetime | None:
+    """Returns a time with the zone that it is meant in, where it says none itself."""
+    if moment is None or moment.tzinfo is not None:
+        return moment
+    return moment.replace(tzinfo=zone)
+
+
+def tag(text: str) -> tuple[str, str]:
+    """Reads a tag, as key=value."""
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is no tag, such as project=search")
+    return key, value
+
+
+def limit(text: str) -> int | None:
+    """Reads a number, or `none` for no limit."""
+    if text == "none":
+        return None
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor none")
+    return int(text)

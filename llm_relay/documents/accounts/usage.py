@@ -1,0 +1,53 @@
+"""Usage as JSON objects: the group's values, then its counts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+# pydantic needs this one to read a TypedDict before Python 3.12.
+from typing_extensions import TypedDict
+
+from llm_relay.messages.accounts import Dimension, UsageGroup
+
+
+class UsageGroupDocument(TypedDict):
+    """What the calls of a group took together. The group's own values are members too, as `caller` or `tag:project`."""
+
+    calls: int
+    failed: int
+    unknown_cost_calls: Annotated[int, Field(description="Calls whose cost is not known: nano_usd leaves them out")]
+    joined: Annotated[int, Field(description="Requests that were answered from another call, and cost nothing")]
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    reasoning_tokens: int
+    nano_usd: int
+    charged_nano_usd: Annotated[int, Field(description="What their budgets were charged")]
+
+
+class UsageGroupsDocument(TypedDict):
+    """Calls added up, a group each."""
+
+    usage: list[UsageGroupDocument]
+
+
+def usage_group_document(group: UsageGroup, tag_key: str = "") -> UsageGroupDocument:
+    """Returns a group as an object; `tag_key` is the key of the tag that it is grouped by, if it is."""
+    values = {f"tag:{tag_key}" if name == Dimension.TAG.value else name: value for name, value in group.group.items()}
+    counts: UsageGroupDocument = {
+        "calls": group.calls,
+        "failed": group.failed,
+        "unknown_cost_calls": group.unknown_cost_calls,
+        "joined": group.joined,
+        "input_tokens": group.input_tokens,
+        "output_tokens": group.output_tokens,
+        "cache_read_tokens": group.cache_read_tokens,
+        "cache_write_tokens": group.cache_write_tokens,
+        "reasoning_tokens": group.reasoning_tokens,
+        "nano_usd": group.nano_usd,
+        "charged_nano_usd": group.charged_nano_usd,
+    }
+    return {**values, **counts}  # type: ignore[typeddict-item]  # the values are members that the type does not name

@@ -1,0 +1,78 @@
+"""What people write on the command line."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from llm_relay.cli.accounts import values
+from llm_relay.cli.accounts.output import dollars
+
+
+@pytest.mark.parametrize(
+    ("text", "nano_usd"),
+    [
+        ("12.50", 12_500_000_000),
+        ("$0", 0),
+        ("0.000000001", 1),
+        ("-1", -1_000_000_000),
+        ("1_000", 10**12),
+        ("1e-3", 10**6),
+    ],
+)
+def test_amounts_are_exact(text: str, nano_usd: int) -> None:
+    assert values.usd(text) == nano_usd
+
+
+@pytest.mark.parametrize("text", ["", "twelve", "NaN", "inf", "0.0000000001", "1e30", "1,50"])
+def test_what_is_no_amount_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError):
+        values.usd(text)
+
+
+@pytest.mark.parametrize(
+    ("nano_usd", "text"),
+    [
+        (None, "?"),
+        (0, "$0.00"),
+        (1, "<$0.000001"),
+        (-1, "-<$0.000001"),
+        (1_500_000_000, "$1.50"),
+        (1_234_567_890_123, "$1,234.56789"),
+        (-2_000_000_000, "-$2.00"),
+    ],
+)
+def test_amounts_are_shown_in_dollars(nano_usd: int | None, text: str) -> None:
+    assert dollars(nano_usd) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("30m", 1800), ("24h", 86_400), ("1.5d", 129_600), ("2w", 1_209_600)]
+)
+def test_spans_of_time(text: str, seconds: float) -> None:
+    assert values.span(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "h", "-1h", "1y", "9999999999d"])
+def test_what_is_no_span_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError):
+        values.span(text)
+
+
+def test_times_are_dates_or_how_long_ago() -> None:
+    assert values.past("2026-11-26") == datetime(2026, 11, 26)  # noqa: DTZ001 - the zone is another option's
+    assert values.in_zone(values.past("2026-11-26T09:30")) == datetime(2026, 11, 26, 9, 30, tzinfo=UTC)
+    assert values.past("2026-11-26T09:30:00Z") == datetime(2026, 11, 26, 9, 30, tzinfo=UTC)
+    assert values.past("7d") < datetime.now(UTC) - timedelta(days=6) < datetime.now(UTC) < values.future("1h")
+    with pytest.raises(argparse.ArgumentTypeError):
+        values.past("yesterday")
+
+
+def test_tags_and_limits() -> None:
+    assert values.tag("a=b=c") == ("a", "b=c")
+    assert (values.limit("5"), values.limit("none")) == (5, None)
+    for read, text in ((values.tag, "a"), (values.tag, "=b"), (values.limit, "-1"), (values.limit, "many")):
+        with pytest.raises(argparse.ArgumentTypeError):
+            read(text)
