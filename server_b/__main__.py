@@ -21,7 +21,8 @@ from llm_relay.program.supervised import Supervised, serving, this_process
 from llm_relay.program.workers import run_workers
 from llm_relay.tls.server import ServerCertificates
 from server_b.authentication import Authenticator
-from server_b.composition import open_relay
+from server_b.composition import open_core
+from server_b.ledger_settings import leave_out_ledger_of_working_folder
 from server_b.settings import ServerBSettings
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def main() -> None:
         sys.exit(run(check()))
     if mode == "stdio":
         leave_out_working_folder()
+        leave_out_ledger_of_working_folder()
     settings = begin(ServerBSettings, PROGRAM)
     try:
         sys.exit(run(_grpc(settings) if mode == "grpc" else _serve_mcp(settings, mode)))
@@ -80,9 +82,9 @@ async def serve_grpc(settings: ServerBSettings, supervised: Supervised | None = 
     )
     shared_port = supervised.shared_port if supervised else 0
     signals = await stopping_signals()
-    async with open_relay(settings) as relay:
+    async with open_core(settings) as core:
         server = Server(
-            relay,
+            core.relay,
             authenticator=Authenticator(tokens),
             certificates=certificates,
             max_message_bytes=settings.max_message_bytes,
@@ -94,7 +96,11 @@ async def serve_grpc(settings: ServerBSettings, supervised: Supervised | None = 
         except OSError as error:
             return _cannot_listen(settings, _reason(settings) or error)
         logger.info(
-            "Starting Server B (gRPC) on %s:%d with provider %s", settings.grpc_host, port, settings.ai_provider
+            "Starting Server B (gRPC) on %s:%d with provider %s, ledger %s",
+            settings.grpc_host,
+            port,
+            settings.ai_provider,
+            settings.ledger_place,
         )
         spare_what_is_there()
         with serving(supervised, signals, port):

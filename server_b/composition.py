@@ -3,39 +3,104 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from llm_relay import VERSION
 from llm_relay.messages import Usage
+from server_b.accounting.estimates import Estimate
+from server_b.accounting.gate import LedgerGate
+from server_b.accounting.without_ledger import GateWithoutLedger
 from server_b.core.call_log import CallLog
+from server_b.core.gate import Gate
 from server_b.core.relay import Relay
 from server_b.pricing.endpoints import price_lists
+from server_b.pricing.price_list import PriceList
+from server_b.pricing.set_prices import SetPrices
 from server_b.providers.base import Provider
 from server_b.settings import ServerBSettings
+
+if TYPE_CHECKING:
+    from server_b.ledger.base import Ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Core:
+    """What answers calls, and what they are written into."""
+
+    relay: Relay
+    ledger: Ledger | None
+    """None where LEDGER=off."""
+    prices: Mapping[str, PriceList]
+    """By the provider's name."""
+
+
+@contextlib.asynccontextmanager
+async def open_core(settings: ServerBSettings) -> AsyncIterator[Core]:
+    """Opens the ledger and the providers that the settings name, and a Relay on them.
+
+    Raises ValueError naming a bad setting, or a ledger that cannot be opened.
+    """
+    # No generator within this one: an event loop that ends closes all of them at the same time.
+    async with contextlib.AsyncExitStack() as stack:
+        ledger = await _open_ledger(settings, stack) if settings.has_ledger else None
+        providers = create_providers(settings)
+        provider = chained(providers, settings)
+        stack.push_async_callback(provider.close)
+        prices = _price_lists(providers, settings, ledger)
+        # The first look at a price list takes its time: better now than during somebody's stream.
+        for one in providers:
+            prices[one.name].cost(one.default_model, Usage(input_tokens=1, output_tokens=1))
+        relay = Relay(
+            provider,
+            prices=prices,
+            defaults=settings.defaults,
+            limits=settings.limits,
+            gate=_gate(provider, prices, settings, ledger),
+            observers=[CallLog()],
+            version=VERSION,
+        )
+        stack.push_async_callback(relay.aclose)
+        yield Core(relay=relay, ledger=ledger, prices=prices)
 
 
 @contextlib.asynccontextmanager
 async def open_relay(settings: ServerBSettings) -> AsyncIterator[Relay]:
-    """Opens the providers that the settings name, and a Relay on them. Raises ValueError naming a bad setting."""
-    providers = create_providers(settings)
-    provider = chained(providers, settings)
-    prices = price_lists({one.name: one.endpoint for one in providers})
-    # The first look at a price list takes its time: better now than during somebody's stream.
-    for one in providers:
-        prices[one.name].cost(one.default_model, Usage(input_tokens=1, output_tokens=1))
-    relay = Relay(
-        provider,
-        prices=prices,
-        defaults=settings.defaults,
-        limits=settings.limits,
-        observers=[CallLog()],
-        version=VERSION,
+    """Opens a Relay, and all that it needs. Raises ValueError as `open_core` does."""
+    async with open_core(settings) as core:
+        yield core.relay
+
+
+async def _open_ledger(settings: ServerBSettings, stack: contextlib.AsyncExitStack) -> Ledger:
+    from server_b.ledger.opening import open_ledger
+
+    ledger = await open_ledger(
+        settings.ledger_url,
+        folder=settings.ledger_folder,
+        is_full_sync=settings.ledger_sync == "full",
+        alert_thresholds=settings.thresholds,
     )
-    try:
-        yield relay
-    finally:
-        await relay.aclose()
-        await provider.close()
+    stack.push_async_callback(ledger.aclose, grace_s=settings.drain_seconds)
+    return ledger
+
+
+def _price_lists(
+    providers: Sequence[Provider], settings: ServerBSettings, ledger: Ledger | None
+) -> dict[str, PriceList]:
+    listed = price_lists({one.name: one.endpoint for one in providers})
+    if ledger is None and not settings.set_prices:
+        return listed
+    of_ledger = (lambda: ledger.policy.prices) if ledger is not None else tuple
+    return {name: SetPrices(name, prices, settings.set_prices, of_ledger) for name, prices in listed.items()}
+
+
+def _gate(
+    provider: Provider, prices: Mapping[str, PriceList], settings: ServerBSettings, ledger: Ledger | None
+) -> Gate:
+    if ledger is None:
+        return GateWithoutLedger(provider, prices)
+    return LedgerGate(ledger, provider, prices, estimate=Estimate(settings.budget_estimate))
 
 
 def create_providers(settings: ServerBSettings) -> list[Provider]:

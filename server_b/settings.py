@@ -11,11 +11,12 @@ from llm_relay.base_urls import base_url_fault
 from llm_relay.program.setting_groups import ListeningHost, McpServingSettings, WorkerSettings
 from server_b.core.relay import Limits
 from server_b.core.retry import Patience
+from server_b.ledger_settings import LedgerSettings
 from server_b.provider_choice import model_map_from_text, provider_names_from_text
 from server_b.providers.base import Defaults
 
 
-class ServerBSettings(McpServingSettings, WorkerSettings):
+class ServerBSettings(LedgerSettings, McpServingSettings, WorkerSettings):
     """Server B."""
 
     ai_provider: str = Field(

@@ -24,23 +24,24 @@ from llm_relay.program.per_loop import PerLoop
 from llm_relay.tokens import ANONYMOUS
 
 if TYPE_CHECKING:
+    from server_b.composition import Core
     from server_b.core.relay import Relay
 
 
-def _open_relay() -> AsyncGenerator[Relay, None]:
-    from server_b.composition import open_relay
+def _open_core() -> AsyncGenerator[Core, None]:
+    from server_b.composition import open_core
     from server_b.settings import ServerBSettings
 
-    opening: AsyncGenerator[Relay, None] = inspect.unwrap(open_relay)(ServerBSettings.read())
+    opening: AsyncGenerator[Core, None] = inspect.unwrap(open_core)(ServerBSettings.read())
     return opening
 
 
-_relays = PerLoop(_open_relay)
+_cores = PerLoop(_open_core)
 
 
 async def connect() -> Relay:
     """Returns the running event loop's Relay. Raises SettingsError or ValueError, naming a bad setting."""
-    return await _relays.get()
+    return (await _cores.get()).relay
 
 
 @takes_prompt_arguments

@@ -1,9 +1,24 @@
 """What every test shares."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
+
+PROJECT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     """Run the asynchronous tests on asyncio: what all the programs run on."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What a test opens by Server B's settings writes into a ledger of the test run, and never into the project."""
+    before = set(PROJECT.glob("relay.db*"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LEDGER", f"sqlite:///{tmp_path_factory.mktemp('ledger')}/relay.db")
+        yield
+    assert set(PROJECT.glob("relay.db*")) == before, "a test has made a ledger in the project's folder"

@@ -13,18 +13,13 @@ from llm_relay.documents.json_body import BODY
 from llm_relay.documents.prompt import PromptDocument
 from llm_relay.documents.shapes import shape_violations
 from llm_relay.documents.shown_names import shown_name
-from llm_relay.documents.turns import TurnDocument
+from llm_relay.documents.unreadable import without_unreadable
 from llm_relay.errors import MAX_VIOLATIONS, InvalidRequest, Violation
 from llm_relay.messages import Prompt
 
 _FIELDS = PromptDocument.model_fields
 _REQUIRED = [name for name, field in _FIELDS.items() if field.is_required()]
 _KNOWN = "the fields are " + ", ".join(f"{name} (required)" if name in _REQUIRED else name for name in _FIELDS)
-# What stands in for an unreadable value, so that the others are checked and named by their places.
-_UNREAD_MESSAGE = "-"
-_UNREAD_TURN: TurnDocument = {"role": "user", "text": "-"}
-_OF_TOOLS = frozenset(("tools", "tool_choice"))
-"""Fields that are valid together only."""
 
 
 def prompt_from_document(document: object, *, request_id: str = "") -> Prompt:
@@ -48,7 +43,7 @@ def prompt_from_document(document: object, *, request_id: str = "") -> Prompt:
         shape: list[Violation] = []
     except ValidationError as error:
         shape = [*shape_violations(error)]
-        read = _without_unreadable(given, error)
+        read = without_unreadable(given, error)
     raise InvalidRequest.of(*unknown, *shape, *_value_violations(read))
 
 
@@ -62,31 +57,6 @@ def _unknown_fields(document: Mapping[Any, Any]) -> Iterator[Violation]:
 def _hint(name: object) -> str:
     close = difflib.get_close_matches(name.lower(), _FIELDS, n=1) if isinstance(name, str) and len(name) < 40 else []
     return f" (did you mean {close[0]}?)" if close else ""
-
-
-def _without_unreadable(given: dict[str, Any], error: ValidationError) -> PromptDocument:
-    """Makes the document with what could not be read left out, or replaced where something must stand."""
-    readable = {"message": _UNREAD_MESSAGE, **given}
-    places = [detail["loc"] for detail in error.errors(include_url=False, include_input=False)]
-    fields = {str(place[0]) for place in places}
-    turns = {int(place[1]) for place in places if place[0] == "history" and len(place) > 1}
-    if fields & _OF_TOOLS:
-        fields |= _OF_TOOLS
-    if given.get("message") is None:
-        fields.discard("message")
-    if "parts" in fields or any(len(place) > 2 for place in places if place[0] == "history"):
-        # What is left of the parts would miss calls and results that are there.
-        fields.add("parts")
-        turns |= {place for place, turn in enumerate(given.get("history") or ()) if _has_parts(turn)}
-        readable["message"] = readable["message"] or _UNREAD_MESSAGE
-    if turns:
-        fields.discard("history")
-        readable["history"] = [_UNREAD_TURN if place in turns else turn for place, turn in enumerate(given["history"])]
-    return PromptDocument.model_construct(**{name: readable[name] for name in readable if name not in fields})
-
-
-def _has_parts(turn: object) -> bool:
-    return isinstance(turn, Mapping) and turn.get("parts") is not None
 
 
 def _value_violations(document: PromptDocument) -> tuple[Violation, ...]:

@@ -21,12 +21,12 @@ from mcp.shared.exceptions import MCPError
 from starlette.requests import Request
 
 from llm_relay import VERSION
-from llm_relay.errors import Cancelled, Draining, Internal, InvalidRequest, RelayError, Violation
+from llm_relay.errors import Cancelled, Draining, Internal, InvalidRequest, RelayError, TooLarge, Violation
 from llm_relay.mcp.cancel_scopes import CancelScopes
 from llm_relay.mcp.client_extras import without_client_extras
 from llm_relay.mcp.own_task import run_in_own_task
 from llm_relay.mcp.progress import Progress
-from llm_relay.mcp.request_scope import CANCEL_SCOPES, REPEATED_ARGUMENTS
+from llm_relay.mcp.request_scope import CANCEL_SCOPES, REPEATED_ARGUMENTS, TOO_LARGE
 from llm_relay.mcp.tool import CallContext, Tool
 from llm_relay.mcp.tool_results import error_result, success_result
 from llm_relay.program.unexpected import class_and_place
@@ -82,6 +82,8 @@ class ToolServer:
         return mcp_types.ListToolsResult(tools=[tool.definition for tool in self._tools.values()])
 
     async def _call(self, context: RequestContext, params: mcp_types.CallToolRequestParams) -> mcp_types.CallToolResult:
+        if _request_scope(context).get(TOO_LARGE):
+            return error_result(TooLarge())
         tool = self._tools.get(params.name)
         if tool is None:
             raise MCPError(mcp_types.INVALID_PARAMS, f"Unknown tool: {ascii(params.name)[:80]}")

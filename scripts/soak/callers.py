@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from tests.standins.__main__ import SCRIPT
-from tests.support.doors import Addresses, Door, Refusal, open_door
+from tests.support.doors import Addresses, Door, open_door
 from tests.support.pipelining import PipeliningDoor
+from tests.support.refusal import Refusal
 
 DOORS = ("grpc", "http", "mcp-http-legacy", "mcp-http-modern")
 CALLERS_A_DOOR = 3

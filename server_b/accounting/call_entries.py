@@ -11,8 +11,8 @@ from server_b.core.record import CallRecord
 from server_b.ledger.entries import CallEnd
 
 
-def call_end(entry_id: str, record: CallRecord) -> CallEnd:
-    """Returns what the call with this id turned out to be; it has ended just now."""
+def call_end(entry_id: str, started_at: datetime, record: CallRecord) -> CallEnd:
+    """Returns what the call with this id, which began at `started_at`, turned out to be; it has ended just now."""
     finished, usage = record.finished, record.finished.usage
     return CallEnd(
         id=entry_id,
@@ -33,20 +33,18 @@ def call_end(entry_id: str, record: CallRecord) -> CallEnd:
         ended_at=finished.completed_at,
         first_token_s=record.first_token_s,
         duration_s=finished.duration_s,
-        attempts=_attempts(record),
+        attempts=_attempts(started_at, record),
     )
 
 
-def _attempts(record: CallRecord) -> tuple[CallAttempt, ...]:
-    # Attempts have the event loop's times.
+def _attempts(started_at: datetime, record: CallRecord) -> tuple[CallAttempt, ...]:
+    # Attempts have the event loop's times, and the two clocks are not read at the same moment.
     ended_at, now = record.finished.completed_at, asyncio.get_running_loop().time()
 
-    def at(time: float) -> datetime:
-        return ended_at - timedelta(seconds=now - time)
+    def at(time: float | None) -> datetime:
+        return ended_at if time is None else max(started_at, ended_at - timedelta(seconds=now - time))
 
-    return tuple(
-        _attempt(one, at(one.began_at), at(now if one.ended_at is None else one.ended_at)) for one in record.attempts
-    )
+    return tuple(_attempt(one, at(one.began_at), at(one.ended_at)) for one in record.attempts)
 
 
 def _attempt(attempt: Attempt, started_at: datetime, ended_at: datetime) -> CallAttempt:

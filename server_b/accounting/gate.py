@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from llm_relay.errors import InvalidRequest, PriceUnknown, Violation
+from llm_relay.errors import InvalidRequest, PriceUnknown, RelayError, Violation
 from server_b.accounting.call_entries import call_end
 from server_b.accounting.call_ids import new_call_id
 from server_b.accounting.estimates import (
@@ -23,12 +22,10 @@ from server_b.accounting.permission import permitted
 from server_b.core.call import Call
 from server_b.core.record import CallRecord
 from server_b.ledger.base import Books
-from server_b.ledger.entries import CallEnd, NewCall, Reserved
+from server_b.ledger.entries import NewCall, Reserved
 from server_b.pricing.price_list import PriceList
 from server_b.providers.base import AskedModel, Provider
 
-SETTLE_PATIENCE_S = 2.0
-"""How long the end of a call waits for the ledger; what is not written by then is written later."""
 _COSTLY = "may change what the call costs, which a budget or max_cost_nano_usd limits; leave it out"
 
 
@@ -48,7 +45,6 @@ class LedgerGate:
         self._provider = provider
         self._prices = prices
         self._estimate = estimate
-        self._late: set[asyncio.Task[None]] = set()
 
     @property
     def is_ready(self) -> bool:
@@ -77,23 +73,6 @@ class LedgerGate:
             estimates=tuple([estimated(one, prompt, self._prices.get(one.provider), self._estimate) for one in models]),
             is_whole=len(models) == len(asked),
         )
-
-    async def settle_later(self, pending: asyncio.Future[Reserved], end: CallEnd) -> None:
-        """Settles a call whose reservation is still being written; waits SETTLE_PATIENCE_S at most."""
-        task = asyncio.create_task(self._settle_after(pending, end))
-        self._late.add(task)
-        task.add_done_callback(self._late.discard)
-        await asyncio.wait([task], timeout=SETTLE_PATIENCE_S)
-
-    async def _settle_after(self, pending: asyncio.Future[Reserved], end: CallEnd) -> None:
-        await asyncio.wait([pending])
-        if was_written(pending):
-            await self.books.settle(end)
-
-    async def aclose(self) -> None:
-        """Waits until every call that has ended is settled, or handed to the books."""
-        if self._late:
-            await asyncio.wait(self._late)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,13 +122,14 @@ class Plan:
 class LedgerReservation:
     """One call's way through the ledger."""
 
-    __slots__ = ("_call", "_gate", "_pending", "entry_id")
+    __slots__ = ("_call", "_gate", "_new", "entry_id")
 
     def __init__(self, gate: LedgerGate, call: Call) -> None:
         self.entry_id = new_call_id()
         self._gate = gate
         self._call = call
-        self._pending: asyncio.Future[Reserved] | None = None
+        self._new: NewCall | None = None
+        """As it was handed to the books: it may have a row, also if it was cancelled since."""
 
     async def reserve(self) -> Set[str] | None:
         """Writes the call and sets aside what it can cost; raises PermissionDenied, or why the books refuse it."""
@@ -157,31 +137,22 @@ class LedgerReservation:
         has_own_limit = self._call.prompt.options.max_cost_nano_usd is not None
         if has_own_limit:
             plan.refuse_costly_options()
-        # A caller who leaves cancels this; what has been handed to the books is written all the same, and settled.
-        new = plan.new_call(self.entry_id)
-        pending = self._pending = asyncio.ensure_future(self._gate.books.reserve(new))
-        try:
-            reserved = await asyncio.shield(pending)
-        except PriceUnknown as error:
-            if new.refusal is not None:
-                raise
-            raise PriceUnknown(unknown_price_text(plan.estimates, "a budget limits this call")) from error
+        reserved = await self._write(plan)
         if reserved.is_under_budget:
             plan.refuse_costly_options()
         return plan.allowed(is_limited=reserved.is_under_budget or has_own_limit)
 
+    async def _write(self, plan: Plan) -> Reserved:
+        new = self._new = plan.new_call(self.entry_id)
+        try:
+            return await self._gate.books.reserve(new)
+        except RelayError as error:
+            self._new = None
+            if isinstance(error, PriceUnknown) and new.refusal is None:
+                raise PriceUnknown(unknown_price_text(plan.estimates, "a budget limits this call")) from error
+            raise
+
     async def settle(self, record: CallRecord) -> None:
         """Writes what the call took, if it has a row."""
-        pending = self._pending
-        if pending is None:
-            return
-        end = call_end(self.entry_id, record)
-        if not pending.done():
-            await self._gate.settle_later(pending, end)
-        elif was_written(pending):
-            await self._gate.books.settle(end)
-
-
-def was_written(pending: asyncio.Future[Reserved]) -> bool:
-    """Tells whether the books have taken a call."""
-    return not pending.cancelled() and pending.exception() is None
+        if self._new is not None:
+            await self._gate.books.settle(call_end(self.entry_id, self._new.started_at, record))

@@ -17,9 +17,10 @@ from llm_relay.client.channel import SERVICE
 from llm_relay.errors import RelayError
 from llm_relay.wire.errors import error_from_call
 from tests.faults.conftest import FULL, Saw
-from tests.support.doors import Addresses, Door, Refusal, open_door
+from tests.support.doors import Addresses, Door, open_door
 from tests.support.far_side import HANGS, LIMIT_S, create_provider, server_b
 from tests.support.programs import Program, running
+from tests.support.refusal import Refusal
 from tests.support.serving import late_events
 
 pytestmark = pytest.mark.anyio

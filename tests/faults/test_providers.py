@@ -7,9 +7,9 @@ import pytest
 
 from tests.faults.conftest import FULL, Saw
 from tests.standins.script import Script
-from tests.support.doors import Refusal
 from tests.support.provider_cases import BEDROCK, LARGE, MANY, OPENAI, OPENAI_ELSEWHERE, WORDS, Case
 from tests.support.providing import Injection, Providing, asked, expect, open_providing
+from tests.support.refusal import Refusal
 
 pytestmark = pytest.mark.anyio
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.faults.conftest import Saw
 from tests.standins.openai import OpenAIStandIn
-from tests.support.doors import Addresses, Door, Refusal, open_door, texts
+from tests.support.doors import Addresses, Door, open_door, texts
 from tests.support.far_side import (
     LIMIT_S,
     NearSide,
@@ -26,6 +26,7 @@ from tests.support.far_side import (
     server_b,
 )
 from tests.support.programs import Program, running
+from tests.support.refusal import Refusal
 from tests.support.serving import late_events
 
 pytestmark = pytest.mark.anyio

@@ -9,9 +9,10 @@ import pytest
 from tests.faults.conftest import Saw
 from tests.standins.exchange import Outcome
 from tests.standins.script import Fault, FaultKind, Script
-from tests.support.doors import Door, Refusal, open_door
+from tests.support.doors import Door, open_door
 from tests.support.provider_cases import WORDS
 from tests.support.providing import GRPC_AND_HTTP, OVER_STDIO, Injection, Providing, expect, open_providing
+from tests.support.refusal import Refusal
 
 pytestmark = pytest.mark.anyio
 

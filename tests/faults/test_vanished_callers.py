@@ -12,6 +12,7 @@ import pytest
 from tests.faults.conftest import FULL, Saw
 from tests.standins.exchange import Outcome, Received
 from tests.standins.openai import OpenAIStandIn
+from tests.support.doors import OPENAI_DOORS
 from tests.support.far_side import (
     LIMIT_S,
     NOTICED_S,
@@ -24,7 +25,10 @@ from tests.support.far_side import (
 
 pytestmark = pytest.mark.anyio
 
-FAULTS = {"is killed": (signal.SIGKILL, ("http",)), "freezes": (signal.SIGSTOP, ("http", "mcp-http-modern"))}
+FAULTS = {
+    "is killed": (signal.SIGKILL, ("http", *OPENAI_DOORS)),
+    "freezes": (signal.SIGSTOP, ("http", "mcp-http-modern", *OPENAI_DOORS)),
+}
 """The signal, and the doors whose program is struck by it; the MCP SDK's client does not bear its server's death."""
 
 

@@ -1,6 +1,7 @@
 """One behaviour, every door: the real programs, real clients, and a stand-in that speaks the provider's protocol."""
 
 import asyncio
+import base64
 import contextlib
 import dataclasses
 from collections.abc import AsyncIterator
@@ -13,8 +14,9 @@ from llm_relay.client.relay_client import RelayClient
 from tests.standins.exchange import Outcome
 from tests.standins.openai import OpenAIStandIn
 from tests.standins.script import Fault, FaultKind, Script, Usage
-from tests.support.doors import DOORS, Addresses, Door, Refusal, open_door, texts, until_first_text
+from tests.support.doors import DOORS, Addresses, Door, open_door, texts, until_first_text
 from tests.support.programs import running
+from tests.support.refusal import Refusal
 
 pytestmark = pytest.mark.anyio
 
@@ -173,6 +175,18 @@ async def test_a_blank_message_is_refused_by_name(door: Door, stack: Stack) -> N
         await door.whole(message="  ")
     assert refusal.value.reason == "INVALID_REQUEST"
     assert "message" in refusal.value.text
+    assert len(stack.provider.requests) == before
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "stream"])
+async def test_an_image_over_the_limit_is_too_large(door: Door, stack: Stack, *, streamed: bool) -> None:
+    before = len(stack.provider.requests)
+    image = {"media_type": "image/png", "data": base64.b64encode(bytes(20 * 2**20)).decode()}
+    asked = {"message": "Look", "parts": [{"image": image}]}
+    async with asyncio.timeout(LIMIT_S):
+        with pytest.raises(Refusal) as refusal:
+            await (texts(door, **asked) if streamed else door.whole(**asked))
+    assert refusal.value.reason == "TOO_LARGE"
     assert len(stack.provider.requests) == before
 
 

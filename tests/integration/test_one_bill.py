@@ -15,8 +15,9 @@ from tests.standins.exchange import Outcome, Received
 from tests.standins.openai import OpenAIStandIn
 from tests.standins.script import Fault, FaultKind, Script
 from tests.support.asking_openai import create_provider
-from tests.support.doors import Document, Door, GrpcDoor, HttpDoor, OnText, Refusal, texts, until_first_text
+from tests.support.doors import Door, GrpcDoor, HttpDoor, texts, until_first_text
 from tests.support.gateways import gateway
+from tests.support.refusal import Document, OnText, Refusal
 from tests.support.serving import serving
 
 pytestmark = pytest.mark.anyio

@@ -12,28 +12,18 @@ from typing import Any, Protocol
 import httpx2
 from mcp import Client, StdioServerParameters
 from mcp.client.sse import sse_client
+from mcp.shared.exceptions import MCPError
 
 from llm_relay.client.channel import Dial
 from llm_relay.client.relay_client import RelayClient
 from llm_relay.documents import answer_document, finish_document, prompt_from_document
 from llm_relay.errors import RelayError
 from llm_relay.messages import Delta, Finished, Started
+from tests.support.openai_doors import ChatDoor, ResponsesDoor
 from tests.support.programs import environment
+from tests.support.refusal import Document, OnText, Refusal
 
-Document = dict[str, Any]
 LIMIT_S = 60.0
-OnText = Callable[[str], None]
-
-
-class Refusal(Exception):
-    """What a door said instead of an answer."""
-
-    def __init__(self, reason: str, text: str, request_id: str, retry_after_s: float | None = None) -> None:
-        super().__init__(f"{reason}: {text}")
-        self.reason = reason
-        self.text = text
-        self.request_id = request_id
-        self.retry_after_s = retry_after_s
 
 
 class Door(Protocol):
@@ -175,7 +165,12 @@ class McpDoor:
         return finish
 
     async def _call(self, tool: str, on_progress: Any, fields: Document) -> Document:
-        result = await self._client.call_tool(tool, fields, progress_callback=on_progress)
+        try:
+            result = await self._client.call_tool(tool, fields, progress_callback=on_progress)
+        except MCPError as error:
+            if not isinstance(data := error.error.data, dict) or "reason" not in data:
+                raise
+            raise Refusal(data["reason"], error.error.message, "") from error
         if result.is_error:
             meta = result.meta or {}
             text: str = result.content[0].text  # type: ignore[union-attr]
@@ -193,12 +188,18 @@ async def open_door(name: str, at: Addresses, *, timeout_s: float = LIMIT_S) -> 
                 yield GrpcDoor(
                     await stack.enter_async_context(RelayClient(Dial(target=at.server_b), timeout_s=timeout_s))
                 )
-            case ["http"]:
+            case ["http"] | ["v1", _]:
                 headers = {"x-request-timeout": str(timeout_s)}
                 http = httpx2.AsyncClient(
                     base_url=f"http://{at.gateway}", headers=headers, timeout=LIMIT_S, trust_env=False
                 )
-                yield HttpDoor(await stack.enter_async_context(http))
+                client = await stack.enter_async_context(http)
+                kinds: dict[str, Callable[[httpx2.AsyncClient], Door]] = {
+                    "http": HttpDoor,
+                    "v1-chat": ChatDoor,
+                    "v1-responses": ResponsesDoor,
+                }
+                yield kinds[name](client)
             case ["mcp", transport, era]:
                 mcp = Client(_mcp_transport(transport, at), mode="legacy" if era == "legacy" else "2026-07-28")
                 yield McpDoor(await stack.enter_async_context(mcp))
@@ -222,6 +223,10 @@ def _mcp_transport(transport: str, at: Addresses) -> Any:
 
 
 DOORS = ("grpc", "http", "mcp-stdio-legacy", "mcp-sse-legacy", "mcp-http-legacy", "mcp-http-modern", "mcp-stdio-modern")
+
+
+OPENAI_DOORS = ("v1-chat", "v1-responses")
+"""They take a message and a model alone."""
 
 
 async def texts(door: Door, **fields: Any) -> tuple[list[str], Document]:

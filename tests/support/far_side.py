@@ -16,8 +16,9 @@ from tests.faults.conftest import FULL, Saw
 from tests.standins.exchange import Received
 from tests.standins.openai import OpenAIStandIn
 from tests.standins.script import Fault, FaultKind, Script
-from tests.support.doors import DOORS, Addresses, Door, Refusal, open_door
+from tests.support.doors import DOORS, OPENAI_DOORS, Addresses, Door, open_door
 from tests.support.programs import Program, running
+from tests.support.refusal import Refusal
 from tests.support.serving import late_events
 
 HANGS, HANGS_AMID = "hangs", "hangs-amid"
@@ -58,7 +59,9 @@ class NearSide:
 
 
 @contextlib.asynccontextmanager
-async def open_near_side(folder: Path, target: str, names: tuple[str, ...] = DOORS) -> AsyncIterator[NearSide]:
+async def open_near_side(
+    folder: Path, target: str, names: tuple[str, ...] = (*DOORS, *OPENAI_DOORS)
+) -> AsyncIterator[NearSide]:
     """Starts the gateway and Server A before `target`, and opens the doors of these names."""
     async with contextlib.AsyncExitStack() as stack:
         dial = {"SERVER_B_TARGET": target}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import json
@@ -111,10 +112,22 @@ async def put_caller(store: Store, name: str = "alice", **values: Any) -> None:
     await put(store, "callers", name=name, **values)
 
 
-async def select(store: Store, columns: str, table: str, where: str = "1 = 1") -> list[tuple[Any, ...]]:
+async def select(
+    store: Store, columns: str, table: str, where: str = "1 = 1", *, group_by: str = ""
+) -> list[tuple[Any, ...]]:
     """Returns columns of a table's rows, in their order."""
+    groups = f" GROUP BY {group_by}" if group_by else ""
 
     async def work(transaction: Transaction) -> list[tuple[Any, ...]]:
-        return await transaction.fetch(f"SELECT {columns} FROM {table} WHERE {where} ORDER BY {columns}")
+        return await transaction.fetch(f"SELECT {columns} FROM {table} WHERE {where}{groups} ORDER BY {columns}")
 
     return await store.read(work)
+
+
+async def wait_for_rows(
+    store: Store, expected: list[tuple[Any, ...]], columns: str, table: str, where: str = "1 = 1", *, group_by: str = ""
+) -> None:
+    """Waits until columns of a table's rows are as expected, for 30 seconds at most."""
+    async with asyncio.timeout(30):
+        while await select(store, columns, table, where, group_by=group_by) != expected:  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.01)

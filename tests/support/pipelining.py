@@ -8,7 +8,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-from tests.support.doors import Document, OnText, Refusal
+from tests.support.refusal import Document, OnText, Refusal
 
 SECOND = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 

@@ -10,12 +10,13 @@ from tests.faults.conftest import Saw
 from tests.standins.bedrock import BedrockStandIn
 from tests.standins.openai import OpenAIStandIn
 from tests.standins.server import StandIn
-from tests.support.doors import DOORS, Addresses, Door, Refusal, open_door
+from tests.support.doors import DOORS, OPENAI_DOORS, Addresses, Door, open_door
 from tests.support.programs import Program, running
+from tests.support.refusal import Refusal
 
 LIMIT_S = 120.0
 """Of every call and of the test that waits for it."""
-GRPC_AND_HTTP = ("grpc", "http")
+GRPC_AND_HTTP = ("grpc", "http", *OPENAI_DOORS)
 OVER_STDIO = ("mcp-stdio-legacy", "mcp-stdio-modern")
 
 
@@ -72,7 +73,7 @@ class _Programs:
 
 @contextlib.asynccontextmanager
 async def open_providing(
-    folder: Path, *, doors: tuple[str, ...] = DOORS, **server_b: str
+    folder: Path, *, doors: tuple[str, ...] = (*DOORS, *OPENAI_DOORS), **server_b: str
 ) -> AsyncIterator[dict[str, Providing]]:
     """Opens both providers: OpenAI behind these interfaces, Bedrock behind gRPC and HTTP; `server_b` are settings."""
     async with contextlib.AsyncExitStack() as stack:

@@ -40,7 +40,7 @@ async def open_sse(protocol: Server[Any], endpoint: HttpEndpoint) -> AsyncIterat
     connections = CancelScopes()
     paths: dict[str, ASGIApp] = {
         SSE_PATH: LimitConnections(_EventStream(protocol, transport, connections)),
-        MESSAGES_PATH: _whole_bodies(transport.handle_post_message, endpoint),
+        MESSAGES_PATH: _whole_bodies(transport.handle_post_message, endpoint, answers_elsewhere=True),
     }
     try:
         yield _protected(paths, endpoint)
@@ -98,8 +98,9 @@ async def open_streamable(protocol: Server[Any], endpoint: HttpEndpoint, **optio
         yield _protected({STREAMABLE_PATH: _whole_bodies(LimitSessions(app), endpoint)}, endpoint)
 
 
-def _whole_bodies(app: ASGIApp, endpoint: HttpEndpoint) -> ASGIApp:
-    return ReadWholeBody(app, max_request_bytes(endpoint.max_message_bytes))
+def _whole_bodies(app: ASGIApp, endpoint: HttpEndpoint, *, answers_elsewhere: bool = False) -> ASGIApp:
+    most_bytes = max_request_bytes(endpoint.max_message_bytes)
+    return ReadWholeBody(app, most_bytes, answers_elsewhere=answers_elsewhere)
 
 
 def _protected(paths: Mapping[str, ASGIApp], endpoint: HttpEndpoint) -> ASGIApp:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from llm_relay.mcp.json_rpc import MessageError, ReceivedMessage, encode_message, read_message
+from llm_relay.mcp.oversized import HEAD_BYTES, Oversized, oversized
 from llm_relay.mcp.repeated_members import UTF8_BOM
-from llm_relay.mcp.request_scope import REPEATED_ARGUMENTS
+from llm_relay.mcp.request_scope import REPEATED_ARGUMENTS, TOO_LARGE
 
 JSON = "application/json"
 LARGE_BODY_BYTES = 64 * 1024
@@ -24,9 +25,11 @@ class ReadWholeBody:
     arguments are left for the tool server to refuse, as other bad arguments.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, *, answers_elsewhere: bool = False) -> None:
+        """`answers_elsewhere`: clients wait for the answer on another connection, and some of them read none here."""
         self._app = app
         self._max_bytes = max_bytes
+        self._answers_elsewhere = answers_elsewhere
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
@@ -36,6 +39,9 @@ class ReadWholeBody:
         if isinstance(body, Response):
             await body(scope, receive, send)
             return
+        if isinstance(body, Oversized):
+            await self._refuse(body, scope, receive, send)
+            return
         try:
             received = await _received(body)
         except MessageError as error:
@@ -44,11 +50,18 @@ class ReadWholeBody:
         scope[REPEATED_ARGUMENTS] = received.repeated_arguments
         await self._app(scope, _replaying(body, receive), send)
 
-    async def _read(self, scope: Scope, receive: Receive) -> bytes | Response:
+    async def _refuse(self, request: Oversized, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._answers_elsewhere and request.is_tool_call:
+            body = request.without_arguments()
+            scope[TOO_LARGE] = True
+            MutableHeaders(scope=scope)["content-length"] = str(len(body))
+            await self._app(scope, _replaying(body, receive), send)
+        else:
+            await Response(encode_message(request.error()), 413, media_type=JSON)(scope, receive, send)
+
+    async def _read(self, scope: Scope, receive: Receive) -> bytes | Response | Oversized:
         announced = Headers(scope=scope).get("content-length", "")
-        too_large = PlainTextResponse(f"the body is larger than {self._max_bytes} bytes (MAX_MESSAGE_BYTES)\n", 413)
-        if announced.isdecimal() and int(announced[:20]) > self._max_bytes:
-            return too_large
+        is_too_large = announced.isdecimal() and int(announced[:20]) > self._max_bytes
         body, more = bytearray(), True
         while more:
             message = await receive()
@@ -56,9 +69,12 @@ class ReadWholeBody:
                 return PlainTextResponse("the body is not complete\n", 400)
             body += message.get("body", b"")
             more = message.get("more_body", False)
-            if len(body) > self._max_bytes:
-                return too_large
-        return bytes(body).removeprefix(UTF8_BOM)
+            if len(body) > (HEAD_BYTES if is_too_large else self._max_bytes):
+                break
+        else:
+            if not is_too_large:
+                return bytes(body).removeprefix(UTF8_BOM)
+        return oversized(bytes(body[:HEAD_BYTES]))
 
 
 async def _received(body: bytes) -> ReceivedMessage:

@@ -20,6 +20,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from mcp.shared.message import ServerMessageMetadata, SessionMessage
 
 from llm_relay.mcp.json_rpc import MessageError, encode_message, max_request_bytes, read_message
+from llm_relay.mcp.oversized import oversized
 from llm_relay.mcp.request_scope import REPEATED_ARGUMENTS
 from llm_relay.mcp.stdio.background_writer import BackgroundWriter
 from llm_relay.mcp.stdio.line_reader import LineReader, LineTooLong
@@ -96,9 +97,10 @@ class StdioConnection:
         return not self._input_has_ended or isinstance(message, _ANSWERS)
 
     async def _receive_line(self, line: bytes | LineTooLong) -> None:
+        if isinstance(line, LineTooLong):
+            await self.to_client.send(SessionMessage(oversized(line.head, line.tail).answer()))
+            return
         try:
-            if isinstance(line, LineTooLong):
-                raise MessageError(mcp_types.INVALID_REQUEST, "Message too large (MAX_MESSAGE_BYTES)")
             received = read_message(line)
         except MessageError as error:
             await self.to_client.send(SessionMessage(error.answer))

@@ -7,15 +7,23 @@ import contextlib
 import os
 import threading
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
+from llm_relay.mcp.oversized import HEAD_BYTES, TAIL_BYTES
 from llm_relay.mcp.stdio.daemon_thread import start_daemon_thread
 from llm_relay.mcp.stdio.other_end import other_end_is_closed
 
 READ_BYTES = 64 * 1024
 
 
+@dataclass(frozen=True, slots=True)
 class LineTooLong:
     """Stands for a line that was longer than the limit and was skipped."""
+
+    head: bytes
+    """Its first HEAD_BYTES bytes."""
+    tail: bytes
+    """Its last TAIL_BYTES bytes."""
 
 
 class LineReader:
@@ -31,20 +39,21 @@ class LineReader:
     async def lines(self) -> AsyncIterator[bytes | LineTooLong]:
         """Yields each line that is not blank, without its end. Ends when the input does."""
         start_daemon_thread("stdin", self._read)
-        line, is_too_long = bytearray(), False
+        line, head = bytearray(), b""
         async for chunk in self._read_chunks():
             *ends, rest = chunk.split(b"\n")
             for end in ends:
-                if is_too_long or len(line) + len(end) > self._max_line_bytes:
-                    yield LineTooLong()
-                elif whole := bytes(line + end).strip():
+                line += end
+                if head or len(line) > self._max_line_bytes:
+                    yield LineTooLong(head or bytes(line[:HEAD_BYTES]), bytes(line[-TAIL_BYTES:]))
+                elif whole := bytes(line).strip():
                     yield whole
-                line, is_too_long = bytearray(), False
+                line, head = bytearray(), b""
             line += rest
-            if len(line) > self._max_line_bytes:
-                line, is_too_long = bytearray(), True
-        if is_too_long:
-            yield LineTooLong()
+            if head or len(line) > self._max_line_bytes:
+                head, line = head or bytes(line[:HEAD_BYTES]), line[-TAIL_BYTES:]
+        if head:
+            yield LineTooLong(head, bytes(line))
         elif whole := bytes(line).strip():
             yield whole
 

@@ -7,7 +7,7 @@ import logging
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from llm_relay.errors import LedgerUnavailable
 from server_b.ledger.base import Policy
@@ -16,6 +16,7 @@ from server_b.ledger.books.batch import Batch, BatchWriter, Outcomes
 from server_b.ledger.books.writer import Writer
 from server_b.ledger.entries import CallEnd, NewCall, Reserved
 from server_b.ledger.policies import PolicyCache, read_changes
+from server_b.ledger.times import from_us
 from server_b.ledger.transactions import Store, Transaction
 
 LOG = logging.getLogger(__name__)
@@ -41,10 +42,12 @@ class SqlBooks:
     ) -> None:
         """Begins to write, to look for changes of policy, and to keep the lease of this server.
 
-        `is_on_this_machine` says that every server of this ledger is: then those that are gone are found at once.
+        `is_on_this_machine` says that every server of this ledger is: then those that are gone are found at once, and
+        `now` is right; else it is corrected by the database's clock.
         """
         self._store = store
-        self._now = now
+        self._local_now = now
+        self._clock_error = timedelta()
         self._thresholds = thresholds
         self._heartbeat_s = heartbeat_s
         self._lease_s = lease_s
@@ -53,7 +56,7 @@ class SqlBooks:
         self._process = leases.Process.current()
         self._beaten_at = 0.0
         self._policies = PolicyCache()
-        self._batches = BatchWriter(self._server_id, self._policies, now, thresholds)
+        self._batches = BatchWriter(self._server_id, self._policies, self._now, thresholds)
         self._writer = Writer(self._write)
         loop = asyncio.get_running_loop()
         self._tasks = [
@@ -109,14 +112,17 @@ class SqlBooks:
             return await self._store.write(work)
         except BaseException:
             self._batches.forget()
+            self._beaten_at = 0.0  # so that the next try writes something, even if nothing else waits
             raise
+
+    def _now(self) -> datetime:
+        return self._local_now() + self._clock_error
 
     async def _beat_if_late(self, transaction: Transaction) -> None:
         """Renews the lease before a call is written under one that may have run out."""
         now = asyncio.get_running_loop().time()
         if now - self._beaten_at > self._lease_s / 2:
-            await leases.beat(transaction, self._server_id, self._process)
-            self._beaten_at = now
+            await self._beat(transaction)
 
     async def _poll(self) -> None:
         while True:
@@ -139,8 +145,12 @@ class SqlBooks:
             await asyncio.sleep(self._heartbeat_s)
 
     async def _beat(self, transaction: Transaction) -> None:
-        await leases.beat(transaction, self._server_id, self._process)
+        before = self._local_now()
+        database_us = await leases.beat(transaction, self._server_id, self._process)
         self._beaten_at = asyncio.get_running_loop().time()
+        if not self._is_on_this_machine:
+            after = self._local_now()
+            self._clock_error = from_us(database_us) - (before + (after - before) / 2)
 
     async def _take_over(self, transaction: Transaction) -> int:
         lost = await leases.take_over(transaction, self._policies, self._now(), self._lease_s, self._thresholds)

@@ -24,7 +24,7 @@ AT_ONCE = 200
 _BEAT = (
     "INSERT INTO servers (id, host, pid, process_started, heartbeat_at)"
     " VALUES (:id, :host, :pid, :process_started, now_us())"
-    " ON CONFLICT (id) DO UPDATE SET heartbeat_at = excluded.heartbeat_at"
+    " ON CONFLICT (id) DO UPDATE SET heartbeat_at = excluded.heartbeat_at RETURNING heartbeat_at"
 )
 _ORPHANS = (
     "SELECT c.id FROM calls c LEFT JOIN servers s ON s.id = c.server_id WHERE c.state = 'open'"
@@ -57,11 +57,12 @@ class Process:
         return _started(self.pid) != self.started
 
 
-async def beat(transaction: Transaction, server_id: str, process: Process) -> None:
-    """Says that a server lives."""
-    await transaction.execute(
+async def beat(transaction: Transaction, server_id: str, process: Process) -> int:
+    """Says that a server lives; returns the database's time in microseconds."""
+    rows = await transaction.fetch(
         _BEAT, {"id": server_id, "host": process.host, "pid": process.pid, "process_started": process.started}
     )
+    return int(rows[0][0])
 
 
 async def end(transaction: Transaction, server_id: str) -> None:
@@ -80,6 +81,7 @@ async def take_over(
     transaction: Transaction, policies: PolicyCache, now: datetime, lease_s: float, thresholds: Sequence[int]
 ) -> int:
     """Takes the open calls of dead servers for lost, AT_ONCE at most; returns how many."""
+    await transaction.lock_policy(to_change=False)  # a new budget must not count these calls meanwhile
     lease = {"lease_us": int(lease_s * US_PER_S)}
     rows = await transaction.fetch(_ORPHANS, lease | {"at_once": AT_ONCE})
     if not rows:

@@ -1,30 +1,34 @@
-"""The HTTP client under the providers: aiohttp, with no redirects, no cookies and nothing sent twice unasked."""
+"""The HTTP client under the providers: aiohttp's connections, no redirects, no cookies, nothing sent twice unasked."""
 
 from __future__ import annotations
 
-import io
+import re
 import ssl
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import aiohttp
 from yarl import URL
 
-from server_b.providers.http.connections import SENDING, Connector, Sending
+from server_b.providers.http.connections import Connector, leased
 from server_b.providers.http.failures import FAILURES, answer_failure, connect_failure, proxy_refusal
 from server_b.providers.http.proxies import NO_HEADERS, Proxy, proxy_for
 from server_b.providers.http.response import Response
 
 CONNECT_TIMEOUT_S = 10.0
 """For a connection with all that it needs: the server's addresses, a proxy's consent, TLS."""
-READ_AHEAD_BYTES = 16 * 1024
-"""Once twice as much of a body waits for its reader, the connection is no longer read."""
-WRITTEN_AT_ONCE_BYTES = 2**20
-"""A larger body is written in parts, so that other requests have their turn."""
-MAX_LINE_BYTES = 16 * 1024
-MAX_FIELD_BYTES = 64 * 1024
-MAX_FIELDS = 512
-OUR_OWN_FIELDS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
-"""What aiohttp would add to a head by itself."""
+_FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+"""In a line of a request's head."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """How requests reach one server."""
+
+    server: aiohttp.ClientRequest
+    """Never sent: it tells aiohttp what to connect to."""
+    proxy: Proxy | None
+    """One that forwards requests; None: they go to the server, perhaps through a tunnel."""
 
 
 class HttpClient:
@@ -44,7 +48,8 @@ class HttpClient:
             url.scheme for server, proxy in self._proxies.items() for url in (server, proxy and proxy.url) if url
         }
         self._tls = _prepared(tls or _create_tls()) if "https" in schemes else None
-        self._session: aiohttp.ClientSession | None = None
+        self._connector: Connector | None = None
+        self._routes: dict[URL, _Route] = {}
 
     async def ask(self, method: str, url: str, headers: Mapping[str, str] = NO_HEADERS, body: bytes = b"") -> Response:
         """Sends a request; returns the response, to be closed, when its head has come.
@@ -53,67 +58,74 @@ class HttpClient:
         once. Raises ProviderUnavailable or ProviderProtocol; `may_have_worked` is False where nothing was written.
         """
         server = URL(url, encoded=True)
-        sending = Sending()
+        route = self._route(server.origin())
+        request = self._head(method, server, headers, body, route.proxy) + body
+        fresh = False
         while True:
-            previous = SENDING.set(sending)
             try:
-                response = await self._send(method, server, headers, body)
+                lease = await self._opened().lease(route.server, fresh=fresh)
             except FAILURES as error:
-                if sending.connection is None:
-                    raise connect_failure(error, server, timeout_s=CONNECT_TIMEOUT_S) from error
-                if sending.fresh or not sending.connection.was_stale:
+                raise connect_failure(error, server, timeout_s=CONNECT_TIMEOUT_S) from error
+            connection = leased(lease)
+            try:
+                message, content = await connection.exchange(request)
+            except FAILURES as error:
+                lease.close()
+                if fresh or not connection.was_stale:
                     raise answer_failure(error, server) from error
-                sending = Sending(fresh=True)
+                fresh = True
+            except BaseException:
+                lease.close()
+                raise
             else:
-                if sending.connection is not None and (stated := response.headers.get("Keep-Alive")):
-                    sending.connection.heed_keep_alive(stated)
-                return Response(response, server)
-            finally:
-                SENDING.reset(previous)
-
-    async def _send(self, method: str, server: URL, headers: Mapping[str, str], body: bytes) -> aiohttp.ClientResponse:
-        proxy = self._proxy(server)
-        is_forwarded = proxy is not None and server.scheme == "http"
-        response = await self._opened().request(
-            method,
-            server,
-            headers={**headers, **proxy.headers} if proxy and is_forwarded else headers,
-            data=io.BytesIO(body) if len(body) > WRITTEN_AT_ONCE_BYTES else body or None,
-            allow_redirects=False,
-            proxy=proxy.url if proxy else None,
-            proxy_headers=proxy.headers if proxy and not is_forwarded else None,
-        )
-        if is_forwarded and response.status == 407:
-            response.close()
-            raise proxy_refusal(response.status)
-        return response
+                if stated := message.headers.get("Keep-Alive"):
+                    connection.heed_keep_alive(stated)
+                response = Response(message, content, lease, server)
+                if route.proxy is not None and response.status == 407:
+                    response.close()
+                    raise proxy_refusal(response.status)
+                return response
 
     async def close(self) -> None:
         """Closes the connections, those in use too."""
-        if self._session is not None:
-            await self._session.close()
+        if self._connector is not None:
+            await self._connector.close()
 
-    def _opened(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=Connector(self._tls),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                headers=self._headers,
-                skip_auto_headers=OUR_OWN_FIELDS,
-                timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_TIMEOUT_S),
-                read_bufsize=READ_AHEAD_BYTES,
-                max_line_size=MAX_LINE_BYTES,
-                max_field_size=MAX_FIELD_BYTES,
-                max_headers=MAX_FIELDS,
-            )
-        return self._session
+    def _head(self, method: str, url: URL, headers: Mapping[str, str], body: bytes, proxy: Proxy | None) -> bytes:
+        fields = {"Host": url.host_port_subcomponent, **self._headers, **headers}
+        target = url.raw_path_qs
+        if proxy is not None:
+            fields |= proxy.headers
+            target = str(url)
+        if body or method == "POST":
+            fields["Content-Length"] = str(len(body))
+        lines = [f"{method} {target} HTTP/1.1", *[f"{name}: {value}" for name, value in fields.items()]]
+        if _FORBIDDEN.search("".join(lines)):
+            raise ValueError("a header of the request has a control character in it")
+        return "\r\n".join([*lines, "", ""]).encode()
 
-    def _proxy(self, server: URL) -> Proxy | None:
+    def _opened(self) -> Connector:
+        if self._connector is None:
+            self._connector = Connector(self._tls, timeout_s=CONNECT_TIMEOUT_S)
+        return self._connector
+
+    def _route(self, server: URL) -> _Route:
         # Found out once for each server: asked for each call it would slow them all.
-        origin = server.origin()
-        if origin not in self._proxies:
-            self._proxies[origin] = proxy_for(origin)
-        return self._proxies[origin]
+        route = self._routes.get(server)
+        if route is None:
+            proxy = self._proxies[server] if server in self._proxies else proxy_for(server)
+            route = self._routes[server] = _route(server, proxy, self._headers.get("User-Agent", ""))
+        return route
+
+
+def _route(server: URL, proxy: Proxy | None, user_agent: str) -> _Route:
+    if proxy is None:
+        return _Route(aiohttp.ClientRequest("GET", server), None)
+    if server.scheme == "http":
+        return _Route(aiohttp.ClientRequest("GET", server, proxy=proxy.url), proxy)
+    # aiohttp adds the host to these when it asks for a tunnel, and tells connections apart by them.
+    headers = {"User-Agent": user_agent, **proxy.headers, "Host": server.host_port_subcomponent or ""}
+    return _Route(aiohttp.ClientRequest("GET", server, proxy=proxy.url, proxy_headers=headers), None)
 
 
 def _create_tls() -> ssl.SSLContext:

@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
+import contextlib
 import functools
 import math
 import re
 import socket
 import ssl
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
-from aiohttp import AddrInfoType, ClientPayloadError, TCPConnector, ThreadedResolver
+from aiohttp import (
+    AddrInfoType,
+    ClientConnectionResetError,
+    ClientPayloadError,
+    ClientRequest,
+    ClientTimeout,
+    StreamReader,
+    TCPConnector,
+    ThreadedResolver,
+)
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection as Lease
+from aiohttp.http import RawResponseMessage
 
+READ_AHEAD_BYTES = 16 * 1024
+"""Once twice as much of a body waits for its reader, the connection is no longer read."""
+WRITTEN_AT_ONCE_BYTES = 2**20
+"""A larger request is written in parts, so that other requests have their turn."""
+PART_BYTES = 2**16
+MAX_LINE_BYTES = 16 * 1024
+MAX_FIELD_BYTES = 64 * 1024
+MAX_FIELDS = 512
 IDLE_S = 15.0
 """How long a connection is kept for the next request, where the server names no shorter time."""
 RECEIVE_BUFFER_BYTES = 32 * 1024
@@ -34,16 +52,50 @@ class Connection(ResponseHandler):
         super().__init__(loop)
         self.requests = 0
         """How many it has been given."""
+        self._writing: asyncio.Task[None] | None = None
+        """Writes a large request."""
         self._idle_limit_s = math.inf
         self._asked_at = 0.0
         self._read_at = 0.0
         self._answered = False
 
-    def begin(self) -> None:
-        """Notes that a request is written now."""
+    async def exchange(self, request: bytes) -> tuple[RawResponseMessage, StreamReader]:
+        """Sends a request; returns the head of the response once it has come, and the body, which comes as it is read.
+
+        Raises what aiohttp raises of a connection that is lost, or of what is no HTTP.
+        """
         self.requests += 1
         self._asked_at = self._loop.time()
         self._answered = False
+        self.set_response_params(
+            read_until_eof=True,
+            read_bufsize=READ_AHEAD_BYTES,
+            max_line_size=MAX_LINE_BYTES,
+            max_field_size=MAX_FIELD_BYTES,
+            max_headers=MAX_FIELDS,
+        )
+        if self.transport is None:
+            raise ClientConnectionResetError
+        if len(request) <= WRITTEN_AT_ONCE_BYTES:
+            self.transport.write(request)
+        else:
+            self._writing = asyncio.create_task(self._write_in_parts(request))
+        while True:
+            message, body = await self.read()
+            if message.code >= 200 or message.code == 101:
+                return message, body
+
+    async def _write_in_parts(self, request: bytes) -> None:
+        with contextlib.suppress(ConnectionError):  # which its reader is told of
+            for start in range(0, len(request), PART_BYTES):
+                await self._drain_helper()
+                if self.transport is not None:
+                    self.transport.write(request[start : start + PART_BYTES])
+
+    @property
+    def should_close(self) -> bool:
+        """Whether it cannot carry another request: also while this one is still being written."""
+        return super().should_close or (self._writing is not None and not self._writing.done())
 
     def data_received(self, data: bytes) -> None:
         """Takes what the connection brought."""
@@ -76,6 +128,8 @@ class Connection(ResponseHandler):
 
     def close(self) -> None:
         """Closes at once; what is unsent is not sent."""
+        if self._writing is not None:
+            self._writing.cancel()
         self.abort()
 
     @property
@@ -95,25 +149,11 @@ class Connection(ResponseHandler):
             self._idle_limit_s = int(stated[1]) - _CLOSING_MARGIN_S
 
 
-@dataclass(slots=True)
-class Sending:
-    """One request on its way."""
-
-    fresh: bool = False
-    """Whether it must have a connection of its own, not one that was idle."""
-    connection: Connection | None = None
-    """None until there is one: before that, nothing of the request has been written."""
-
-
-SENDING: contextvars.ContextVar[Sending] = contextvars.ContextVar("SENDING")
-"""What the task that asks for a connection is sending: aiohttp does not pass it on."""
-
-
 class Connector(TCPConnector):
     """Keeps as many connections as there are requests at once."""
 
-    def __init__(self, tls: ssl.SSLContext | None) -> None:
-        """`tls` None: https: servers are asked with aiohttp's own context."""
+    def __init__(self, tls: ssl.SSLContext | None, *, timeout_s: float) -> None:
+        """`tls` None: https: servers are asked with aiohttp's own context. `timeout_s` bounds connecting, with TLS."""
         super().__init__(
             limit=0,
             ssl=tls or True,
@@ -121,22 +161,27 @@ class Connector(TCPConnector):
             resolver=ThreadedResolver(),
             socket_factory=_create_socket,
         )
+        self._patience = ClientTimeout(total=None, connect=timeout_s)
         # aiohttp offers no other way to a connection class of one's own; the tests of reused connections watch over it.
         kind: type[ResponseHandler] = Connection
         self._factory = functools.partial(kind, loop=self._loop)
 
-    async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:
-        """Returns a connection, an idle one where that is good still."""
-        sending = SENDING.get()
+    async def lease(self, server: ClientRequest, *, fresh: bool) -> Lease:
+        """Returns a connection: an idle one where that is good still, unless it must be `fresh`.
+
+        `server` is a request of aiohttp's, for what it says of the server and of the proxy before it.
+        """
         while True:
-            leased = await super().connect(req, traces, timeout)
-            connection = cast("Connection", leased.protocol)
-            if connection.requests and (sending.fresh or not connection.is_good):
-                leased.close()
-                continue
-            connection.begin()
-            sending.connection = connection
-            return leased
+            lease = await self.connect(server, [], self._patience)
+            connection = leased(lease)
+            if not connection.requests or (connection.is_good and not fresh):
+                return lease
+            lease.close()
+
+
+def leased(lease: Lease) -> Connection:
+    """Returns the connection of a lease that has not been given back."""
+    return cast("Connection", lease.protocol)
 
 
 def _create_socket(address: AddrInfoType) -> socket.socket:

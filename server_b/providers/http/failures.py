@@ -9,12 +9,13 @@ import os
 import ssl
 
 import aiohttp
+from aiohttp.http import HttpProcessingError
 from yarl import URL
 
 from llm_relay.addresses import shown_address
 from llm_relay.errors import ProviderProtocol, ProviderUnavailable, RelayError
 
-FAILURES = (aiohttp.ClientError, OSError, RuntimeError, UnicodeError)
+FAILURES = (aiohttp.ClientError, HttpProcessingError, OSError, RuntimeError, UnicodeError)
 """What aiohttp raises of a request. TimeoutError is an OSError; UnicodeError: of a name that no host can have;
 RuntimeError: uvloop's, at times, for OSError."""
 
@@ -49,7 +50,7 @@ def connect_failure(error: Exception, server: URL, *, timeout_s: float) -> Relay
 def answer_failure(error: Exception, server: URL) -> RelayError:
     """Makes the error for a request that was written and has no answer."""
     where = address_of(server)
-    if isinstance(error, aiohttp.ClientResponseError):
+    if isinstance(error, HttpProcessingError):
         detail = f"what {where} answers is not HTTP"
         if server.scheme == "http":
             detail += ": is its scheme https?"

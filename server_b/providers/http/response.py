@@ -7,7 +7,9 @@ import contextlib
 import math
 from collections.abc import Mapping
 
-import aiohttp
+from aiohttp import StreamReader
+from aiohttp.connector import Connection as Lease
+from aiohttp.http import RawResponseMessage
 from yarl import URL
 
 from llm_relay.errors import ProviderProtocol
@@ -22,13 +24,16 @@ DRAIN_S = 0.1
 class Response:
     """The response to one request. One reader takes its body, and closes it."""
 
-    def __init__(self, response: aiohttp.ClientResponse, server: URL) -> None:
-        self.status = response.status
-        self.headers: Mapping[str, str] = response.headers
+    def __init__(self, head: RawResponseMessage, body: StreamReader, lease: Lease, server: URL) -> None:
+        """`lease` of the connection that it comes over."""
+        self.status = head.code
+        self.headers: Mapping[str, str] = head.headers
         """Names in any case; of a name that comes twice the first."""
-        self._response = response
+        self._body = body
+        self._lease = lease
         self._server = server
-        self._bytes_left: float = MAX_DECODED_BYTES if "Content-Encoding" in response.headers else math.inf
+        self._bytes_left: float = MAX_DECODED_BYTES if "Content-Encoding" in head.headers else math.inf
+        body.on_eof(lease.release)
 
     async def next_chunk(self) -> bytes:
         """Returns what has come of the body since the last chunk, or waits for more; nothing at the body's end.
@@ -36,7 +41,7 @@ class Response:
         Raises ProviderProtocol if the body is cut short, malformed or unpacks to too much.
         """
         try:
-            chunk = await self._response.content.readany()
+            chunk = await self._body.readany()
         except FAILURES as error:
             raise body_failure(error, self._server) from error
         self._bytes_left -= len(chunk)
@@ -55,7 +60,7 @@ class Response:
 
     async def drain(self) -> None:
         """Reads on to the end of the body, so that the connection can serve another request; gives up soon."""
-        if self._response.content.at_eof():
+        if self._body.at_eof():
             return
         with contextlib.suppress(TimeoutError, ProviderProtocol):
             async with asyncio.timeout(DRAIN_S):
@@ -64,4 +69,4 @@ class Response:
 
     def close(self) -> None:
         """Leaves the connection to other requests, or closes it at once where the body has not been read to its end."""
-        self._response.close()
+        self._lease.close()

@@ -358,6 +358,7 @@ def test_what_is_bad_beside_a_part_of_no_shape_is_named_too() -> None:
     assert sorted(fields) == [
         "history[1].parts[1]",
         "history[2].role",
+        "message",
         "prompt",
         "temperature",
         "tools[0].input_schema",

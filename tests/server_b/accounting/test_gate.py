@@ -290,4 +290,3 @@ async def test_who_ends_a_call_while_it_is_reserved_leaves_nothing_reserved(endi
         await asking
     assert await relay.wait_idle(PATIENCE_S)
     assert (provider.tries, books.open, books.spent) == ([], {}, 0)
-    assert len(books.settled) == (0 if refused else 1)

@@ -49,11 +49,14 @@ async def test_a_line_that_is_too_long_is_answered_and_skipped(tmp_path: Path) -
     async with stdio_server(tmp_path, "server_a", SERVER_B_TARGET=NOWHERE, MAX_MESSAGE_BYTES="1024") as server:
         await server.initialize()
         await server.call(1, "send_message", {"message": "x" * max_request_bytes(1024)})
-        refusal = await server.answer(None)
-        assert refusal["error"]["code"] == -32600
-        assert "MAX_MESSAGE_BYTES" in refusal["error"]["message"]
-        await server.send("ping", {}, 2)
-        assert (await server.answer(2))["result"] == {}
+        refusal = (await server.answer(1))["result"]
+        assert refusal["isError"]
+        assert refusal["_meta"]["reason"] == "TOO_LARGE"
+        assert "MAX_MESSAGE_BYTES" in refusal["content"][0]["text"]
+        await server.send("ping", {"_meta": {"x": "x" * max_request_bytes(1024)}}, 2)
+        assert "TOO_LARGE" in (await server.answer(2))["error"]["message"]
+        await server.send("ping", {}, 3)
+        assert (await server.answer(3))["result"] == {}
 
 
 async def test_a_line_with_too_many_values_is_answered(tmp_path: Path) -> None:
@@ -91,6 +94,17 @@ async def test_lines_are_told_apart_whatever_their_length(data: bytes, expected:
     await written
     os.close(reading)
     assert [None if isinstance(line, LineTooLong) else line for line in lines] == expected
+
+
+async def test_of_a_line_that_is_too_long_its_two_ends_are_kept() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "wb") as pipe:
+        pipe.write(b"start" + b"x" * 50_000 + b"end\n")
+    (line,) = [line async for line in LineReader(reading, 1000).lines()]
+    os.close(reading)
+    assert isinstance(line, LineTooLong)
+    assert (line.head[:5], line.tail[-3:]) == (b"start", b"end")
+    assert len(line.head) + len(line.tail) < 6000
 
 
 def fill(pipe: int) -> None:

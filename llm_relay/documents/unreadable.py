@@ -1,0 +1,120 @@
+"""What stands in for values of a prompt's document that cannot be read, so that all others are checked and named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from llm_relay.documents.prompt import PromptDocument
+
+MESSAGE = "-"
+_TEXT = "-"
+_NAME = "unread"
+_OF_TOOLS = frozenset(("tools", "tool_choice"))
+"""Fields that are valid together only."""
+_SCHEMAS = frozenset(("schema", "input_schema"))
+_IDS = {"tool_call": "id", "tool_result": "tool_call_id"}
+"""Kinds of parts that are valid together only, and the member that ties them."""
+
+Place = tuple[str | int, ...]
+
+
+def without_unreadable(given: Mapping[str, Any], error: ValidationError) -> PromptDocument:
+    """Makes the document with what could not be read left out, or replaced where something must stand."""
+    readable = {"message": MESSAGE, **given}
+    dropped: set[str] = set()
+    for detail in error.errors(include_url=False, include_input=False):
+        place: Place = detail["loc"]
+        field = str(place[0])
+        if field == "message" and given.get("message") is None:  # missing: another one stands in for it
+            continue
+        if field in dropped or not _repair(readable, field, place):
+            dropped.add(field)
+    if dropped & _OF_TOOLS:
+        dropped |= _OF_TOOLS
+    if "parts" in dropped:
+        readable["message"] = readable["message"] or MESSAGE
+        if readable.get("history"):  # its calls would miss the results that are there
+            readable["history"] = [_without_parts(turn) for turn in readable["history"]]
+    return PromptDocument.model_construct(**{name: readable[name] for name in readable if name not in dropped})
+
+
+def _repair(readable: dict[str, Any], field: str, place: Place) -> bool:
+    """Replaces what cannot be read within a field, in copies; returns whether the rest of the field can be read."""
+    match field, place:
+        case "tools", (_, int(index), *inner):
+            stand_in = _tool(readable["tools"][index], index, inner)
+            readable["tools"] = _replaced(readable["tools"], index, stand_in)
+            if stand_in["name"] == f"{_NAME}_{index}":  # perhaps the one that is chosen
+                readable["tool_choice"] = None
+            return True
+        case "parts", (_, int(index), *_):
+            if readable["parts"] is None:  # left out already
+                return True
+            part = _part(readable["parts"][index])
+            if part is not None:
+                readable["parts"] = _replaced(readable["parts"], index, part)
+            return part is not None
+        case "history", (_, int(index), *inner):
+            return _repair_turn(readable, index, inner)
+        case "response_format" | "tool_choice" | "sampling" | "thinking", (_, str(member), *_) if member != "kind":
+            rest = {name: value for name, value in readable[field].items() if name != member}
+            readable[field] = {**rest, member: {}} if member in _SCHEMAS else rest
+            return True
+        case _:
+            return False
+
+
+def _repair_turn(readable: dict[str, Any], index: int, inner: list[str | int]) -> bool:
+    turn = readable["history"][index]
+    match inner:
+        case ["parts", int(place), *_] if isinstance(turn, Mapping) and (part := _part(turn["parts"][place])):
+            made: Any = {**turn, "parts": _replaced(turn["parts"], place, part)}
+        case _ if isinstance(turn, Mapping) and "parts" in turn:
+            # What is left of the parts would miss calls and results that are there.
+            readable["parts"] = None
+            readable["message"] = readable["message"] or MESSAGE
+            readable["history"] = [_without_parts(one) for one in readable["history"]]
+            return True
+        case _:
+            made = {"role": "user", "text": _TEXT}
+    readable["history"] = _replaced(readable["history"], index, made)
+    return True
+
+
+def _tool(tool: object, index: int, inner: list[str | int]) -> dict[str, Any]:
+    members: Mapping[str, Any] = tool if isinstance(tool, Mapping) else {}
+    stand_in = {"name": f"{_NAME}_{index}", "input_schema": {}}
+    name = {"name": members["name"]} if members.get("name") is not None else {}
+    match inner:
+        case ["input_schema", *_] | ["strict", *_]:
+            kept = {key: value for key, value in members.items() if key not in ("input_schema", "strict")}
+            return {**stand_in, **kept, **name}
+        case _:
+            return {**stand_in, **name}
+
+
+def _part(part: object) -> dict[str, Any] | None:
+    """Returns what stands in for a part; None for one that cannot be told from a call or a result of a known id."""
+    members: Mapping[str, Any] = part if isinstance(part, Mapping) else {}
+    for kind, member in _IDS.items():
+        if kind in members:
+            inner = members[kind]
+            named = inner.get(member) if isinstance(inner, Mapping) else None
+            if not isinstance(named, str) or not named:
+                return None
+            name = inner.get("name")
+            call = {"name": name if isinstance(name, str) else _NAME, "arguments": {}} if kind == "tool_call" else {}
+            return {kind: {member: named, **call}}
+    return {"text": _TEXT}
+
+
+def _replaced(values: Iterable[Any], index: int, value: object) -> list[Any]:
+    return [value if place == index else one for place, one in enumerate(values)]
+
+
+def _without_parts(turn: object) -> object:
+    has_parts = isinstance(turn, Mapping) and turn.get("parts") is not None
+    return {"role": "user", "text": _TEXT} if has_parts else turn

@@ -1,0 +1,232 @@
+"""Settings of the ledger and of money."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, Self
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from llm_relay.messages.accounts import Price
+from llm_relay.program.env_file import value_of
+from llm_relay.program.settings import ProgramSettings
+from llm_relay.tokens import CALLER_NAME, NAME_RULE
+from server_b.pricing.prices_setting import prices_from_text
+
+OFF = "off"
+SQLITE = "sqlite:///"
+POSTGRES = ("postgresql://", "postgres://")
+_LEDGER_FIX = (
+    "must be sqlite:///FILE, such as sqlite:///relay.db or sqlite:////var/lib/relay/relay.db,"
+    " postgresql://USER:PASSWORD@HOST/DATABASE, or off"
+)
+_THRESHOLDS_FIX = "must be percents from 1 to 100, comma-separated, such as 50,80,100"
+_NEED_A_LEDGER = (
+    "ledger_sync",
+    "ledger_time_zone",
+    "ledger_keep_days",
+    "budget_estimate",
+    "relay_admins",
+    "alert_webhook_url",
+    "alert_webhook_secret",
+    "alert_thresholds",
+    "alert_allow_private",
+)
+
+
+class LedgerSettings(ProgramSettings):
+    """The ledger, prices and budgets."""
+
+    ledger: SecretStr = Field(
+        SecretStr(f"{SQLITE}relay.db"),
+        description="Where each call and its cost is written: sqlite:///FILE for one machine (a relative file is in the"
+        " folder of the .env in force, else in the working folder), postgresql://USER:PASSWORD@HOST/DATABASE for"
+        " several, or off",
+    )
+    ledger_sync: Literal["normal", "full"] = Field(
+        "normal",
+        description="Of SQLite: normal loses nothing if a program is killed, and may lose the last moments in a power"
+        " cut; full waits for the disk at each write, and loses nothing in a power cut either",
+    )
+    ledger_time_zone: str = Field(
+        "UTC", description="IANA time zone of budgets that are made without one, such as Europe/Berlin"
+    )
+    ledger_keep_days: int = Field(
+        0,
+        ge=0,
+        le=36_500,
+        description="How many days calls are kept one by one, 0 to 36500; older ones are kept as sums; 0: for ever",
+    )
+    budget_estimate: Literal["bound", "likely"] = Field(
+        "bound",
+        description="What is set aside in budgets for a call that runs: bound, the most that it can cost, so that no"
+        " number of calls passes a limit; likely, an estimate, so that more calls run at once and may pass it",
+    )
+    prices: str = Field(
+        "",
+        description="Prices of models that the price list does not know or has otherwise, comma-separated, as"
+        " provider/pattern=input/output[/cache_read[/cache_write]] in USD a million tokens, such as"
+        " openai/my-*=2.50/10.00; the first match holds; 0 is a price",
+    )
+    relay_admins: str = Field(
+        "", description="Names of callers, comma-separated, that may see and change everybody's accounts and budgets"
+    )
+    alert_webhook_url: str = Field(
+        "",
+        description="URL that is told by POST when a budget passes a threshold, in JSON as Slack takes it",
+    )
+    alert_webhook_secret: SecretStr = Field(
+        SecretStr(""), description="Secret that signs what is sent to ALERT_WEBHOOK_URL (HMAC-SHA-256, Relay-Signature)"
+    )
+    alert_thresholds: str = Field(
+        "50,80,100", description="Percents of a budget that are told when they are passed, comma-separated, 1 to 100"
+    )
+    alert_allow_private: bool = Field(
+        False, description="true: ALERT_WEBHOOK_URL may be at an address of a private network, or of this machine"
+    )
+
+    @field_validator("ledger")
+    @classmethod
+    def _ledger_is_known(cls, value: SecretStr) -> SecretStr:
+        url = value.get_secret_value()
+        is_file = url.startswith(SQLITE) and url != SQLITE
+        if url != OFF and not is_file and not (url.startswith(POSTGRES) and _has_host(url)):
+            raise ValueError(_LEDGER_FIX)
+        return value
+
+    @field_validator("ledger_time_zone")
+    @classmethod
+    def _zone_is_known(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (OSError, ValueError, LookupError):
+            raise ValueError("must be an IANA time zone, such as UTC or Europe/Berlin") from None
+        return value
+
+    @field_validator("prices")
+    @classmethod
+    def _prices_parse(cls, value: str) -> str:
+        prices_from_text(value)
+        return value
+
+    @field_validator("relay_admins")
+    @classmethod
+    def _admins_are_names(cls, value: str) -> str:
+        if not all(CALLER_NAME.fullmatch(name) for name in _names(value)):
+            raise ValueError(f"must be names of callers, comma-separated: {NAME_RULE}")
+        return value
+
+    @field_validator("alert_webhook_url")
+    @classmethod
+    def _webhook_is_a_url(cls, value: str) -> str:
+        if value and not _is_web_address(value):
+            raise ValueError("must be a URL that begins with https:// or http://, such as https://hooks.example.com/T1")
+        return value
+
+    @field_validator("alert_thresholds")
+    @classmethod
+    def _thresholds_parse(cls, value: str) -> str:
+        numbers = [part.strip() for part in value.split(",")]
+        if not all(part.isascii() and part.isdigit() and 1 <= int(part) <= 100 for part in numbers):
+            raise ValueError(_THRESHOLDS_FIX)
+        return value
+
+    @model_validator(mode="after")
+    def _go_together(self) -> Self:
+        if not self.has_ledger and (given := [name for name in _NEED_A_LEDGER if name in self.model_fields_set]):
+            names = ", ".join(name.upper() for name in given)
+            raise ValueError(f"LEDGER: off, and {names} needs a ledger: unset it, or set LEDGER to sqlite:///relay.db")
+        if self.alert_webhook_url and not self.alert_webhook_secret.get_secret_value():
+            raise ValueError("ALERT_WEBHOOK_SECRET: must be set together with ALERT_WEBHOOK_URL, to sign what is sent")
+        return self
+
+    def warnings(self) -> Iterator[str]:
+        yield from super().warnings()
+        if self.alert_webhook_secret.get_secret_value() and not self.alert_webhook_url:
+            yield "ALERT_WEBHOOK_SECRET: is not used, because ALERT_WEBHOOK_URL is not set"
+
+    def environment_in_force(self) -> dict[str, str]:
+        """Returns an environment in which the ledger is this very one, wherever the .env file is."""
+        return {**super().environment_in_force(), "LEDGER": self.ledger_url}
+
+    @property
+    def has_ledger(self) -> bool:
+        """Whether calls are written."""
+        return self.ledger.get_secret_value() != OFF
+
+    @property
+    def ledger_url(self) -> str:
+        """LEDGER, with the absolute path of a file."""
+        url = self.ledger.get_secret_value()
+        return f"{SQLITE}{self._ledger_path}" if url.startswith(SQLITE) else url
+
+    @property
+    def ledger_folder(self) -> Path:
+        """Where a relative path of a file begins."""
+        return self.file.path.parent if self.file.path is not None else Path.cwd()
+
+    @property
+    def ledger_place(self) -> str:
+        """Where the ledger is, for people: a file's absolute path, a URL without its password, or off."""
+        url = self.ledger.get_secret_value()
+        if url.startswith(SQLITE):
+            return self._ledger_path
+        if url == OFF:
+            return OFF
+        parts = urlsplit(url)
+        user = f"{parts.username}@" if parts.username else ""
+        return f"{parts.scheme}://{user}{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+    @property
+    def _ledger_path(self) -> str:
+        named = self.ledger.get_secret_value().removeprefix(SQLITE)
+        return os.path.abspath(self.ledger_folder / named)  # noqa: PTH100 - symbolic links stay
+
+    @property
+    def set_prices(self) -> tuple[Price, ...]:
+        """PRICES, in their order."""
+        return prices_from_text(self.prices)
+
+    @property
+    def admins(self) -> frozenset[str]:
+        """RELAY_ADMINS."""
+        return frozenset(_names(self.relay_admins))
+
+    @property
+    def thresholds(self) -> tuple[int, ...]:
+        """ALERT_THRESHOLDS, the smallest first."""
+        return tuple(sorted({int(part) for part in self.alert_thresholds.split(",")}))
+
+
+def leave_out_ledger_of_working_folder() -> None:
+    """From now on this process keeps its ledger in the user's own folder for state, unless LEDGER is set.
+
+    For programs that a client starts inside whatever folder it has open.
+    """
+    if not value_of("LEDGER"):
+        state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "grpc-llm-relay"
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.environ["LEDGER"] = f"{SQLITE}{state.absolute()}/relay.db"
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _has_host(url: str) -> bool:
+    try:
+        return bool(urlsplit(url).path.strip("/") or urlsplit(url).hostname)
+    except ValueError:
+        return False
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and " " not in url
+    except ValueError:
+        return False
