@@ -13,12 +13,14 @@ from pathlib import Path
 
 from llm_relay.errors import LedgerUnavailable
 from server_b.ledger.accounts.accounts import StoredAccounts
+from server_b.ledger.alerts.delivery import AlertDelivery, Receiver
 from server_b.ledger.base import Ledger
 from server_b.ledger.books import leases
 from server_b.ledger.books.books import SqlBooks
 from server_b.ledger.migrating import SchemaTooNew
 from server_b.ledger.reports.reports import StoredReports
-from server_b.ledger.sql_ledger import SqlLedger
+from server_b.ledger.retention import Retention
+from server_b.ledger.sql_ledger import Helper, SqlLedger
 from server_b.ledger.sqlite.store import SqliteStore
 from server_b.ledger.times import to_us
 from server_b.ledger.transactions import Store
@@ -41,7 +43,9 @@ async def open_ledger(
     folder: Path,
     is_full_sync: bool = False,
     time_zone: str = "UTC",
+    keep_days: int | None = None,
     alert_thresholds: Sequence[int] = (50, 80, 100),
+    alert_receiver: Receiver | None = None,
     heartbeat_s: float = leases.HEARTBEAT_S,
     lease_s: float = leases.LEASE_S,
     now: Callable[[], datetime] = _now,
@@ -51,7 +55,8 @@ async def open_ledger(
     A relative path is in `folder`. Raises LedgerError where it cannot be opened or written. A PostgreSQL that cannot
     be reached is waited for: until then calls raise LedgerUnavailable. `is_full_sync` has each transaction wait for
     the disk, so that a power cut loses nothing. `time_zone` is the IANA zone of new budgets that name none.
-    `alert_thresholds` are percents of a budget.
+    `keep_days` is how long the row of a call is kept; None: for ever. `alert_thresholds` are percents of a budget;
+    `alert_receiver` is told of each that is reached, beside the log.
     """
     store = await open_store(url, folder=folder, is_full_sync=is_full_sync, now=now)
     books = SqlBooks(
@@ -63,7 +68,10 @@ async def open_ledger(
         is_on_this_machine=not url.startswith(POSTGRES),
     )
     accounts = StoredAccounts(store, now, default_zone=time_zone, thresholds=alert_thresholds)
-    ledger = SqlLedger(store, books, accounts, StoredReports(store, now))
+    helpers: list[Helper] = [AlertDelivery(store, alert_receiver)]
+    if keep_days is not None:
+        helpers.append(Retention(store, now, keep_days=keep_days))
+    ledger = SqlLedger(store, books, accounts, StoredReports(store, now), helpers)
     with suppress(LedgerUnavailable):  # a PostgreSQL that is waited for
         await ledger.refresh()
     return ledger

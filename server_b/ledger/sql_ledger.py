@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
+from typing import Protocol
 
 from llm_relay.messages import Cost
 from llm_relay.messages.accounts import (
@@ -27,12 +28,23 @@ from server_b.ledger.entries import CallEnd, NewCall, Reserved
 from server_b.ledger.transactions import Store
 
 
+class Helper(Protocol):
+    """Something that works on the store beside the calls."""
+
+    async def aclose(self) -> None:
+        """Stops."""
+        ...
+
+
 class SqlLedger:
     """A Ledger: each method is that of a part."""
 
-    def __init__(self, store: Store, books: SqlBooks, accounts: Accounts, reports: Reports) -> None:
-        """Owns the store and the books, and closes them."""
+    def __init__(
+        self, store: Store, books: SqlBooks, accounts: Accounts, reports: Reports, helpers: Sequence[Helper] = ()
+    ) -> None:
+        """Owns the store, the books and the helpers, and closes them."""
         self._store = store
+        self._helpers = helpers
         self._books = books
         self._accounts = accounts
         self._reports = reports
@@ -45,6 +57,8 @@ class SqlLedger:
     async def aclose(self, *, grace_s: float) -> None:
         """Writes what still waits, for `grace_s` seconds at most, and closes."""
         await self._books.aclose(grace_s=grace_s)
+        for helper in self._helpers:
+            await helper.aclose()
         await self._store.aclose()
 
     async def reserve(self, call: NewCall) -> Reserved:

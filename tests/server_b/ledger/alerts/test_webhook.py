@@ -5,16 +5,13 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
-from aiohttp import web
 
 from server_b.ledger.alerts.alert import Alert
 from server_b.ledger.alerts.webhook import DeliveryFailed, Webhook
+from tests.server_b.ledger.alerts.receiving import receiving
 
 pytestmark = pytest.mark.anyio
 
@@ -33,36 +30,6 @@ ALERT = Alert(
     is_warning_only=False,
     at=datetime(2026, 11, 26, 12, tzinfo=UTC),
 )
-
-
-@dataclass
-class Receiver:
-    """Keeps what it was sent, and answers with `status`."""
-
-    url: str = ""
-    status: int = 200
-    got: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
-
-    async def handle(self, request: web.Request) -> web.Response:
-        self.got.append((request.path, dict(request.headers), await request.read()))
-        return web.Response(status=self.status, headers={"Location": "/elsewhere"})
-
-
-@asynccontextmanager
-async def receiving() -> AsyncIterator[Receiver]:
-    receiver = Receiver()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", receiver.handle)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    host, port = runner.addresses[0][:2]
-    receiver.url = f"http://{host}:{port}/hook"
-    try:
-        yield receiver
-    finally:
-        await runner.cleanup()
 
 
 async def test_an_alert_is_posted_with_text_for_slack_and_the_facts() -> None:
@@ -90,7 +57,7 @@ async def test_the_signature_is_of_the_time_and_the_body() -> None:
 @pytest.mark.parametrize("status", [302, 307, 404, 500])
 async def test_another_status_is_a_failure_and_no_redirect_is_followed(status: int) -> None:
     async with receiving() as receiver:
-        receiver.status = status
+        receiver.statuses = [status]
         with pytest.raises(DeliveryFailed, match=f"HTTP status {status}"):
             await Webhook(receiver.url, secret=SECRET, allow_private=True).post(ALERT)
     assert [path for path, _, _ in receiver.got] == ["/hook"]

@@ -1,0 +1,132 @@
+"""Thresholds that calls and admins pass are told to a receiver, once each, whatever happens to it and to servers."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from llm_relay.errors import BudgetExceeded
+from llm_relay.messages.accounts import Budget, Period
+from server_b.ledger.alerts.webhook import Webhook
+from server_b.ledger.base import Ledger
+from server_b.ledger.opening import open_ledger
+from server_b.ledger.transactions import Store, Transaction
+from tests.server_b.ledger.alerts.receiving import Receiver, receiving
+from tests.server_b.ledger.calling import spend
+
+pytestmark = pytest.mark.anyio
+
+ALICE = Budget(caller="alice", period=Period.MONTH, limit_nano_usd=1000, time_zone="UTC")
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def server(url: str, folder: Path, receiver: Receiver) -> AsyncIterator[Ledger]:
+    webhook = Webhook(receiver.url, secret="s", allow_private=True)
+    opened = await open_ledger(url, folder=folder, alert_receiver=webhook)
+    try:
+        yield opened
+    finally:
+        await opened.aclose(grace_s=5)
+
+
+def told(receiver: Receiver) -> list[tuple[int, int]]:
+    said = [json.loads(body) for _, _, body in receiver.got]
+    return [(each["threshold_percent"], each["spent_nano_usd"]) for each in said]
+
+
+async def unsent(store: Store) -> int:
+    async def read(transaction: Transaction) -> int:
+        rows = await transaction.fetch("SELECT COUNT(*) FROM alerts WHERE sent_at IS NULL")
+        return int(rows[0][0])
+
+    return await store.read(read)
+
+
+async def all_sent(store: Store) -> None:
+    async with asyncio.timeout(20):
+        while await unsent(store):  # noqa: ASYNC110 - another server may do it
+            await asyncio.sleep(0.05)
+
+
+async def test_each_threshold_is_told_once_by_one_of_several_servers(
+    ledger_url: str, tmp_path: Path, store: Store
+) -> None:
+    async with AsyncExitStack() as stack:
+        receiver = await stack.enter_async_context(receiving())
+        servers = [await stack.enter_async_context(server(ledger_url, tmp_path, receiver)) for _ in range(3)]
+        await servers[0].put_budget(ALICE, by="root")
+        for index in range(9):
+            await spend(servers[index % 3], now(), 100, bound=100)
+        await receiver.wait_for(2)
+        await all_sent(store)
+        assert told(receiver) == [(50, 500), (80, 800)]
+        with pytest.raises(BudgetExceeded):
+            await spend(servers[0], now(), 101, bound=101)
+        await spend(servers[0], now(), 100, bound=100)
+        await receiver.wait_for(3)
+        await all_sent(store)
+        assert told(receiver)[2:] == [(100, 1000)]
+
+
+async def test_a_receiver_that_fails_is_asked_again(ledger_url: str, tmp_path: Path, store: Store) -> None:
+    async with receiving() as receiver, server(ledger_url, tmp_path, receiver) as ledger:
+        receiver.statuses = [500, 302, 200]
+        await ledger.put_budget(ALICE, by="root")
+        await spend(ledger, now(), 500)
+        await receiver.wait_for(3)
+        await all_sent(store)
+        assert told(receiver) == [(50, 500)] * 3
+        assert len({json.loads(body)["id"] for _, _, body in receiver.got}) == 1
+        assert {path for path, _, _ in receiver.got} == {"/hook"}
+
+
+async def test_what_no_server_told_is_told_after_a_start(ledger_url: str, tmp_path: Path, store: Store) -> None:
+    async with receiving() as receiver:
+        gone = Receiver(url="http://127.0.0.1:9/")
+        async with server(ledger_url, tmp_path, gone) as ledger:
+            await ledger.put_budget(ALICE, by="root")
+            await spend(ledger, now(), 800, bound=800)
+        async with server(ledger_url, tmp_path, receiver):
+            await receiver.wait_for(2)
+            await all_sent(store)
+        assert told(receiver) == [(50, 800), (80, 800)]
+
+
+async def test_thresholds_that_a_change_passes_are_told(ledger_url: str, tmp_path: Path, store: Store) -> None:
+    """A new budget that was half spent before, and a limit that is lowered; raised again, nothing is told twice."""
+    async with receiving() as receiver, server(ledger_url, tmp_path, receiver) as ledger:
+        await spend(ledger, now(), 600)
+        await ledger.put_budget(ALICE, by="root")
+        await receiver.wait_for(1)
+        await ledger.put_budget(replace(ALICE, limit_nano_usd=700), by="root")
+        await receiver.wait_for(2)
+        await ledger.put_budget(ALICE, by="root")
+        await ledger.put_budget(replace(ALICE, limit_nano_usd=700), by="root")
+        await all_sent(store)
+        assert told(receiver) == [(50, 600), (80, 600)]
+
+
+async def test_the_log_is_told_without_a_receiver(
+    ledger_url: str, tmp_path: Path, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    ledger = await open_ledger(ledger_url, folder=tmp_path)
+    try:
+        await ledger.put_budget(replace(ALICE, is_warning_only=True), by="root")
+        await spend(ledger, now(), 1000)
+        await all_sent(store)
+    finally:
+        await ledger.aclose(grace_s=5)
+    said = [record.getMessage() for record in caplog.records if "Budget of caller:alice" in record.getMessage()]
+    assert len(said) == 3
+    assert said[2].endswith("100 % or more. It only warns: calls go on.")
