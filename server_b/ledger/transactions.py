@@ -39,7 +39,7 @@ class Transaction(Protocol):
         ...
 
     async def execute_many(self, sql: str, rows: Sequence[Params]) -> None:
-        """Runs one statement for each row; as `execute`. Nothing happens without rows."""
+        """Runs one statement, without lists, for each row; as `execute`. Nothing happens without rows."""
         ...
 
     async def lock_policy(self, *, to_change: bool) -> None:

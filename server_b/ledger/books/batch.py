@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from server_b.ledger.books.settling import Settling
 from server_b.ledger.entries import CallEnd, NewCall, Reserved
 from server_b.ledger.policies import REVISION, PolicyCache, read_changes
 from server_b.ledger.times import to_us
-from server_b.ledger.transactions import Query, Transaction
+from server_b.ledger.transactions import Query, Row, Transaction
 from server_b.ledger.windows import Window, window_at
 
 _NO_RATES = RateLimits()
@@ -44,6 +44,51 @@ class _Hint:
     limited: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What the policy says about a call that begins."""
+
+    call: NewCall
+    rates: RateLimits
+    is_limited: bool
+    budgets: list[tuple[Budget, Window]]
+    keys: tuple[WindowKey, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is read in one round trip."""
+
+    ended: list[str]
+    begun: list[str]
+    keys: set[WindowKey]
+    limited: set[str]
+
+    def queries(self) -> list[Query]:
+        """Returns the statements: they lock calls, then windows, then rates."""
+        queries: list[Query] = [(REVISION, {})]
+        if self.ended:
+            queries += Settling.queries(self.ended)
+        if self.begun:
+            queries.append((EXISTING, {"ids": self.begun}))
+        if self.keys:
+            queries.append(Charges.query(self.keys))
+        if self.limited:
+            queries += Rates.queries(sorted(self.limited))
+        return queries
+
+    def take(self, results: Iterator[list[Row]], settling: Settling, reserving: Reserving) -> None:
+        """Hands the rows, without those of the revision, to who asked for them."""
+        if self.ended:
+            settling.take(next(results), next(results))
+        if self.begun:
+            reserving.existing = {row[0] for row in next(results)}
+        if self.keys:
+            settling.charges.take(next(results))
+        if self.limited:
+            reserving.rates.take(next(results), next(results))
+
+
 class BatchWriter:
     """Writes batches, with what it remembers between them."""
 
@@ -57,30 +102,32 @@ class BatchWriter:
         self._thresholds = thresholds
         self._windows: dict[str, tuple[Budget, Window]] = {}
         self._hints: dict[str, _Hint] = {}
-        self._made_windows: set[tuple[str, int]] = set()
+        self._made_windows: set[WindowKey] = set()
         self._made_rates: set[str] = set()
 
     async def write(self, transaction: Transaction, batch: Batch) -> Outcomes:
         """Writes a batch: what ended first, because it makes room."""
         now = self._now()
-        charges, roll_up, rates = Charges(), RollUp(), Rates(to_us(now))
-        settling = Settling(rates.now_us, charges, roll_up)
+        now_us = to_us(now)
+        charges, roll_up, rates = Charges(), RollUp(), Rates(now_us)
+        settling = Settling(now_us, charges, roll_up)
         reserving = Reserving(now, self._server_id, charges, rates, roll_up)
         await transaction.lock_policy(to_change=False)
         while True:
-            windows = {
-                budget.id: self._window(budget, now) for call in batch.calls for budget in self._budgets_of(call)
-            }
-            if await self._read(transaction, batch, windows, settling, reserving):
+            plans = [self._plan(call, now, now_us) for call in batch.calls]
+            if await self._read(transaction, batch, plans, settling, reserving):
                 break
         for call_id, count in batch.joined.items():
             settling.join(call_id, count)
         for end in batch.ends:
             self._settle(end, settling, rates)
-        outcomes = [self._reserve(call, now, reserving) for call in batch.calls]
-        await rates.load(transaction, reserving.refused_accounts())
-        await reserving.write(transaction)
-        await settling.write(transaction)
+        outcomes = [self._reserve(plan, reserving) for plan in plans]
+        if refused := reserving.refused_accounts():
+            await rates.load(transaction, refused)
+        if batch.calls:
+            await reserving.write(transaction)
+        if batch.ends or batch.joined:
+            await settling.write(transaction)
         await charges.write(transaction, self._policies.budget, self._thresholds, now)
         await rates.write(transaction)
         await roll_up.write(transaction)
@@ -92,58 +139,54 @@ class BatchWriter:
         self._made_rates.clear()
 
     async def _read(
-        self,
-        transaction: Transaction,
-        batch: Batch,
-        windows: Mapping[str, Window],
-        settling: Settling,
-        reserving: Reserving,
+        self, transaction: Transaction, batch: Batch, plans: list[_Plan], settling: Settling, reserving: Reserving
     ) -> bool:
-        """Reads and locks what the batch needs; False: the policy has changed, so it may need something else."""
+        """Reads and locks what the batch needs; False: it may need something else, because something has changed."""
         ended = [*(end.id for end in batch.ends), *batch.joined]
-        limited = {call.account for call in batch.calls if is_limited(self._rates_of(call.account))}
-        keys = {(budget_id, window.starts_at) for budget_id, window in windows.items()}
-        for hint in (self._hints[call_id] for call_id in ended if call_id in self._hints):
-            keys.update(hint.windows)
-            limited.update(hint.limited)
-        await self._make_rows(transaction, windows, limited)
-        queries: list[Query] = [(REVISION, {})]
-        queries += Settling.queries(ended) if ended else []
-        queries += [(EXISTING, {"ids": [call.id for call in batch.calls]})] if batch.calls else []
-        queries += [Charges.query(keys)] if keys else []
-        queries += Rates.queries(sorted(limited)) if limited else []
-        results = iter(await transaction.fetch_each(queries))
+        limited = {plan.call.account for plan in plans if plan.is_limited}
+        keys = {(budget.id, window.starts_at) for plan in plans for budget, window in plan.budgets}
+        if not (keys <= self._made_windows and limited <= self._made_rates):
+            await self._make_rows(transaction, plans, limited)
+        for call_id in ended:
+            if hint := self._hints.get(call_id):
+                keys.update(hint.windows)
+                limited.update(hint.limited)
+        asked = _Asked(ended, [plan.call.id for plan in plans], keys, limited)
+        results = iter(await transaction.fetch_each(asked.queries()))
         if next(results)[0][0] != self._policies.policy.revision:
-            await self.load_policy(transaction)
+            await self._load_policy(transaction)
             return False
+        asked.take(results, settling, reserving)
         if ended:
-            settling.take(next(results), next(results))
-        if batch.calls:
-            reserving.existing = {row[0] for row in next(results)}
-        if keys:
-            settling.charges.take(next(results))
-        if limited:
-            reserving.rates.take(next(results), next(results))
+            await self._read_more(transaction, settling, reserving.rates, limited)
+        if any(settling.charges.missing(plan.keys) for plan in plans):
+            self.forget()  # somebody has deleted a row that was there
+            return False
+        return True
+
+    async def _read_more(self, transaction: Transaction, settling: Settling, rates: Rates, limited: set[str]) -> None:
+        """Reads what the calls that ended need and this process did not know of."""
         if missing := settling.charges.missing(settling.window_keys()):
             settling.charges.take(await transaction.fetch(*Charges.query(missing)))
         accounts = {entry.account for entry in settling.entries.values() if entry.rate_tokens is not None} - limited
-        await reserving.rates.load(transaction, accounts)
-        return True
+        if accounts:
+            await rates.load(transaction, accounts)
 
-    async def load_policy(self, transaction: Transaction) -> None:
+    async def _load_policy(self, transaction: Transaction) -> None:
         """Takes over what has changed."""
         changes = await read_changes(transaction, self._policies.policy.revision)
         if changes is not None:
             self._policies.apply(changes)
 
-    async def _make_rows(self, transaction: Transaction, windows: Mapping[str, Window], limited: set[str]) -> None:
+    async def _make_rows(self, transaction: Transaction, plans: list[_Plan], limited: set[str]) -> None:
         new = {
-            budget_id: window
-            for budget_id, window in windows.items()
-            if (budget_id, window.starts_at) not in self._made_windows
+            (budget.id, window.starts_at): window
+            for plan in plans
+            for budget, window in plan.budgets
+            if (budget.id, window.starts_at) not in self._made_windows
         }
         await ensure_windows(transaction, new)
-        self._made_windows.update((budget_id, window.starts_at) for budget_id, window in new.items())
+        self._made_windows.update(new)
         await Rates.ensure(transaction, sorted(limited - self._made_rates))
         self._made_rates |= limited
 
@@ -154,24 +197,26 @@ class BatchWriter:
             used = end.input_tokens + (end.output_tokens or 0)
             rates.correct(entry.account, self._rates_of(entry.account), entry.rate_tokens, used)
 
-    def _reserve(self, call: NewCall, now: datetime, reserving: Reserving) -> Reserved | RelayError:
-        rates = self._rates_of(call.account)
-        budgets = [(budget, self._window(budget, now).starts_at) for budget in self._budgets_of(call)]
-        outcome = reserving.reserve(call, rates, budgets)
-        if isinstance(outcome, Reserved) and (budgets or is_limited(rates)):
-            windows = tuple((budget.id, starts_at) for budget, starts_at in budgets)
-            self._hints[call.id] = _Hint(windows, (call.account,) if is_limited(rates) else ())
+    def _reserve(self, plan: _Plan, reserving: Reserving) -> Reserved | RelayError:
+        outcome = reserving.reserve(plan.call, plan.rates if plan.is_limited else None, plan.budgets)
+        if isinstance(outcome, Reserved) and (plan.budgets or plan.is_limited):
+            self._hints[plan.call.id] = _Hint(plan.keys, (plan.call.account,) if plan.is_limited else ())
         return outcome
 
-    def _budgets_of(self, call: NewCall) -> list[Budget]:
-        return self._policies.budgets_of(call.account, call.tags)
+    def _plan(self, call: NewCall, now: datetime, now_us: int) -> _Plan:
+        rates = self._rates_of(call.account)
+        budgets = [
+            (budget, self._window(budget, now, now_us)) for budget in self._policies.budgets_of(call.account, call.tags)
+        ]
+        keys = tuple((budget.id, window.starts_at) for budget, window in budgets)
+        return _Plan(call, rates, is_limited(rates), budgets, keys)
 
     def _rates_of(self, account: str) -> RateLimits:
         caller = self._policies.policy.callers.get(account)
         return caller.rates if caller else _NO_RATES
 
-    def _window(self, budget: Budget, now: datetime) -> Window:
+    def _window(self, budget: Budget, now: datetime, now_us: int) -> Window:
         known = self._windows.get(budget.id)
-        if known is None or known[0] is not budget or not known[1].has(to_us(now)):
+        if known is None or known[0] is not budget or not known[1].has(now_us):
             known = self._windows[budget.id] = (budget, window_at(budget.period, budget.time_zone, now))
         return known[1]

@@ -70,7 +70,12 @@ class SqlBooks:
 
     async def settle(self, end: CallEnd) -> None:
         """Writes what a call took."""
-        await asyncio.wait([self._writer.settle(end)], timeout=SETTLE_PATIENCE_S)
+        written = self._writer.settle(end)
+        timer = asyncio.get_running_loop().call_later(SETTLE_PATIENCE_S, _let_go, written)
+        try:
+            await written
+        finally:
+            timer.cancel()
 
     def note_joined(self, call_id: str) -> None:
         """Has one more request counted that was given this call's answer."""
@@ -157,3 +162,9 @@ class SqlBooks:
         if lost:
             LOG.warning("%d calls of a server that ended without settling them are lost: see `relay calls`", lost)
         return lost
+
+
+def _let_go(written: asyncio.Future[None]) -> None:
+    """Lets who waits for a settlement go on; the writer goes on trying."""
+    if not written.done():
+        written.set_result(None)

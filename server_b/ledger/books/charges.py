@@ -45,13 +45,13 @@ class _Open:
     is_changed: bool = False
 
 
-async def ensure_windows(transaction: Transaction, windows: Mapping[str, Window]) -> None:
-    """Makes the rows of windows, by budget, that are not there yet, in one order."""
+async def ensure_windows(transaction: Transaction, windows: Mapping[WindowKey, Window]) -> None:
+    """Makes the rows of windows that are not there yet, in one order."""
     await transaction.execute_many(
         _ENSURE,
         [
-            {"budget_id": budget_id, "starts_at": window.starts_at, "ends_at": window.ends_at}
-            for budget_id, window in sorted(windows.items())
+            {"budget_id": budget_id, "starts_at": starts_at, "ends_at": window.ends_at}
+            for (budget_id, starts_at), window in sorted(windows.items(), key=lambda item: item[0])
         ],
     )
 
@@ -114,6 +114,8 @@ class Charges:
         now: datetime,
     ) -> None:
         """Writes what has changed."""
+        if not self._windows:
+            return
         changed = [(key, window) for key, window in sorted(self._windows.items()) if window.is_changed]
         await transaction.execute_many(
             _WRITE,

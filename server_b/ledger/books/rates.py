@@ -115,6 +115,8 @@ class Rates:
 
     async def write(self, transaction: Transaction) -> None:
         """Writes what has changed."""
+        if not self.buckets:
+            return
         await transaction.execute_many(
             _WRITE,
             [

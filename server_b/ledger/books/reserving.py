@@ -9,12 +9,13 @@ from typing import Any
 from llm_relay.errors import PriceUnknown, RelayError
 from llm_relay.messages.accounts import Budget, CallState, RateLimits
 from server_b.ledger.books.charges import Charges
-from server_b.ledger.books.rates import Rates, is_limited
+from server_b.ledger.books.rates import Rates
 from server_b.ledger.books.roll_up import RollUp
 from server_b.ledger.entries import NewCall, Reserved
 from server_b.ledger.tag_search import tags_text
 from server_b.ledger.times import to_us
 from server_b.ledger.transactions import Transaction
+from server_b.ledger.windows import Window
 
 REFUSED_ROWS_PER_MINUTE = 60
 """Of each account; the rest is only counted."""
@@ -29,6 +30,8 @@ _INSERT = (
 _INSERT_WINDOW = (
     "INSERT INTO reservations (call_id, budget_id, window_start) VALUES (:call_id, :budget_id, :window_start)"
 )
+
+_UNDER_BUDGET, _FREE = Reserved(is_under_budget=True), Reserved(is_under_budget=False)
 
 
 @dataclass(slots=True)
@@ -45,29 +48,34 @@ class Reserving:
     _windows: list[dict[str, Any]] = field(default_factory=list)
     _refused: list[tuple[NewCall, RelayError]] = field(default_factory=list)
 
-    def reserve(self, call: NewCall, rates: RateLimits, budgets: list[tuple[Budget, int]]) -> Reserved | RelayError:
-        """Decides on a call, whose budgets come with the start of their window; returns why it may not be made."""
-        under_budget = Reserved(is_under_budget=any(not budget.is_warning_only for budget, _ in budgets))
+    def reserve(
+        self, call: NewCall, rates: RateLimits | None, budgets: list[tuple[Budget, Window]]
+    ) -> Reserved | RelayError:
+        """Decides on a call by its rates, None without any, and its budgets; returns why it may not be made."""
+        under_budget = _UNDER_BUDGET if any(not budget.is_warning_only for budget, _ in budgets) else _FREE
         if call.id in self.existing:
             return under_budget
         rate_tokens = None
         try:
-            if is_limited(rates):
+            if rates is not None:
                 rate_tokens = self.rates.check(call.account, rates, call.likely_tokens)
         except RelayError as error:
             return error
         try:
             self._check(call, budgets, under_budget)
         except RelayError as error:
-            self._refuse(call, error)
+            self._refused.append((call, error))
+            started_at = to_us(call.started_at)
+            counts = self.roll_up.of(started_at, call.account, call.provider, call.model, call.protocol, error.reason)
+            counts.calls += 1
+            counts.failed += 1
             return error
-        if is_limited(rates):
+        if rates is not None:
             self.rates.spend(call.account, rates, rate_tokens)
-        self.charges.add([(budget.id, starts_at) for budget, starts_at in budgets], reserved=call.bound_nano_usd or 0)
-        self._calls.append(self._row(call, CallState.OPEN) | {"rate_tokens": rate_tokens})
-        self._windows += [
-            {"call_id": call.id, "budget_id": budget.id, "window_start": starts_at} for budget, starts_at in budgets
-        ]
+        self._calls.append(self._row(call, CallState.OPEN, rate_tokens=rate_tokens))
+        for budget, window in budgets:
+            self.charges.add(((budget.id, window.starts_at),), reserved=call.bound_nano_usd or 0)
+            self._windows.append({"call_id": call.id, "budget_id": budget.id, "window_start": window.starts_at})
         self.existing.add(call.id)
         return under_budget
 
@@ -79,27 +87,22 @@ class Reserving:
         """Writes the rows of calls."""
         for call, error in self._refused:
             if self.rates.may_write_refusal(call.account, REFUSED_ROWS_PER_MINUTE):
-                refused = {"outcome": error.reason, "is_failed": 1, "nano_usd": 0, "duration_s": 0.0}
-                self._calls.append(self._row(call, CallState.REFUSED) | refused | {"ended_at": to_us(self.now)})
+                self._calls.append(self._row(call, CallState.REFUSED, outcome=error.reason))
         await transaction.execute_many(_INSERT, self._calls)
         await transaction.execute_many(_INSERT_WINDOW, self._windows)
 
-    def _check(self, call: NewCall, budgets: list[tuple[Budget, int]], under_budget: Reserved) -> None:
+    def _check(self, call: NewCall, budgets: list[tuple[Budget, Window]], under_budget: Reserved) -> None:
         if call.refusal is not None:
             raise call.refusal
         if under_budget.is_under_budget and call.bound_nano_usd is None:
             raise PriceUnknown
-        for budget, starts_at in budgets:
-            self.charges.check(budget, starts_at, call.bound_nano_usd or 0, self.now)
+        for budget, window in budgets:
+            self.charges.check(budget, window.starts_at, call.bound_nano_usd or 0, self.now)
 
-    def _refuse(self, call: NewCall, error: RelayError) -> None:
-        started_at = to_us(call.started_at)
-        counts = self.roll_up.of(started_at, call.account, call.provider, call.model, call.protocol, error.reason)
-        counts.calls += 1
-        counts.failed += 1
-        self._refused.append((call, error))
-
-    def _row(self, call: NewCall, state: CallState) -> dict[str, Any]:
+    def _row(
+        self, call: NewCall, state: CallState, *, outcome: str = "", rate_tokens: int | None = None
+    ) -> dict[str, Any]:
+        is_refused = state is CallState.REFUSED
         return {
             "id": call.id,
             "request_id": call.request_id,
@@ -109,15 +112,15 @@ class Reserving:
             "provider": call.provider,
             "model": call.model,
             "state": state.value,
-            "outcome": "",
-            "is_failed": 0,
-            "nano_usd": None,
+            "outcome": outcome,
+            "is_failed": int(is_refused),
+            "nano_usd": 0 if is_refused else None,
             "reserved": call.bound_nano_usd,
             "started_at": to_us(call.started_at),
-            "ended_at": None,
-            "duration_s": None,
+            "ended_at": to_us(self.now) if is_refused else None,
+            "duration_s": 0.0 if is_refused else None,
             "tags": tags_text(call.tags),
             "trace_id": call.trace_id,
             "server_id": self.server_id,
-            "rate_tokens": None,
+            "rate_tokens": rate_tokens,
         }

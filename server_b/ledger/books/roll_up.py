@@ -63,6 +63,8 @@ class RollUp:
 
     async def write(self, transaction: Transaction) -> None:
         """Writes all groups in one order, so that two servers never wait for each other."""
+        if not self._groups:
+            return
         rows: list[dict[str, Any]] = []
         for group in sorted(self._groups):
             counts = self._groups[group]

@@ -145,12 +145,17 @@ class Settling:
 
     async def write(self, transaction: Transaction) -> None:
         """Writes the rows of calls."""
-        joined = [{"id": call_id, "count": count} for call_id, count in sorted(self._joined.items())]
-        await transaction.execute_many(_JOIN, joined)
-        await transaction.execute_many(_SETTLE, self._settled)
-        await transaction.execute_many(_LOSE, self._lost)
-        await transaction.execute_many(_ATTEMPT, self._attempts)
-        await transaction.execute_many(_ADJUST, self._adjustments)
+        if self._joined:
+            joined = [{"id": call_id, "count": count} for call_id, count in sorted(self._joined.items())]
+            await transaction.execute_many(_JOIN, joined)
+        for sql, rows in (
+            (_SETTLE, self._settled),
+            (_LOSE, self._lost),
+            (_ATTEMPT, self._attempts),
+            (_ADJUST, self._adjustments),
+        ):
+            if rows:
+                await transaction.execute_many(sql, rows)
 
     def _settle_lost(self, entry: Entry, charged: int) -> None:
         self.charges.add(self.windows.get(entry.id, ()), spent=charged - entry.charged)

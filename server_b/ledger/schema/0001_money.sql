@@ -1,10 +1,10 @@
 -- Times are microseconds since 1970 in UTC; money is nano-USD; NULL is unknown, never 0; flags are 0 or 1.
--- Objects and lists are JSON text. No text of a prompt or an answer is in any table.
+-- Objects and lists are JSON text. A table that is marked as clustered is one tree, by its key, at SQLite. No text of a prompt or an answer is in any table.
 
 CREATE TABLE ledger (
     key TEXT PRIMARY KEY,           -- schema_version; revision, which grows with every change of policy
     value BIGINT NOT NULL
-);
+) /* clustered */;
 
 CREATE TABLE servers (
     id TEXT PRIMARY KEY,            -- new at each start of a server
@@ -12,7 +12,7 @@ CREATE TABLE servers (
     pid BIGINT NOT NULL,
     process_started BIGINT NOT NULL,
     heartbeat_at BIGINT NOT NULL    -- by the database's clock
-);
+) /* clustered */;
 
 CREATE TABLE calls (
     id TEXT PRIMARY KEY,            -- a UUIDv7
@@ -63,14 +63,14 @@ CREATE TABLE attempts (
     outcome TEXT NOT NULL DEFAULT '',
     may_have_worked BIGINT NOT NULL,
     PRIMARY KEY (call_id, number)
-);
+) /* clustered */;
 
 CREATE TABLE reservations (         -- the windows that a call counts in
     call_id TEXT NOT NULL,
     budget_id TEXT NOT NULL,
     window_start BIGINT NOT NULL,
     PRIMARY KEY (call_id, budget_id)
-);
+) /* clustered */;
 
 CREATE TABLE budgets (
     id TEXT PRIMARY KEY,
@@ -95,7 +95,7 @@ CREATE TABLE windows (
     spent_nano_usd BIGINT NOT NULL DEFAULT 0,
     reserved_nano_usd BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (budget_id, starts_at)
-);
+) /* clustered */;
 
 CREATE TABLE callers (
     name TEXT PRIMARY KEY,
@@ -146,7 +146,7 @@ CREATE TABLE rate_buckets (
     level DOUBLE PRECISION NOT NULL,
     updated_at BIGINT NOT NULL,
     PRIMARY KEY (account, kind)
-);
+) /* clustered */;
 
 CREATE TABLE adjustments (
     id TEXT PRIMARY KEY,
@@ -180,7 +180,7 @@ CREATE TABLE alerts (               -- the outbox: one for each threshold of a b
     sent_at BIGINT,                 -- NULL: not yet
     last_error TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (budget_id, window_start, threshold)
-);
+) /* clustered */;
 CREATE INDEX alerts_unsent ON alerts (try_at) WHERE sent_at IS NULL;
 
 CREATE TABLE usage_hours (          -- calls that have ended, by the hour in which they started
@@ -202,6 +202,6 @@ CREATE TABLE usage_hours (          -- calls that have ended, by the hour in whi
     nano_usd BIGINT NOT NULL DEFAULT 0,
     charged_nano_usd BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (hour, account, provider, model, protocol, outcome)
-);
+) /* clustered */;
 
 INSERT INTO ledger (key, value) VALUES ('revision', 0);

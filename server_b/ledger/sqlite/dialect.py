@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sqlite3
 from functools import lru_cache
-from typing import Any
+
+import orjson
 
 from llm_relay.errors import LedgerUnavailable
 from server_b.ledger.transactions import Params
 
 
 @lru_cache(maxsize=1000)
-def translated(sql: str) -> tuple[str, tuple[str, ...]]:
-    """Returns a statement for SQLite, and the names of its lists."""
+def translated(sql: str) -> tuple[str, str, tuple[str, ...]]:
+    """Returns a statement for SQLite, a faster one for lists that have one item each, and the names of its lists."""
     lists = tuple(re.findall(r"\bIN :(\w+)", sql))
-    sql = re.sub(r"\bIN :(\w+)", r"IN (SELECT value FROM json_each(:\1))", sql)
-    return re.sub(r" FOR UPDATE( SKIP LOCKED)?", "", sql), lists
+    sql = re.sub(r" FOR UPDATE( SKIP LOCKED)?", "", sql).replace("/* clustered */", "WITHOUT ROWID")
+    many = re.sub(r"\bIN :(\w+)", r"IN (SELECT value FROM json_each(:\1))", sql)
+    return many, re.sub(r"\bIN :(\w+)", r"= :\1", sql), lists
 
 
-def bound(params: Params, lists: tuple[str, ...]) -> dict[str, Any]:
-    """Returns parameters whose lists are JSON."""
-    values = dict(params)
-    for name in lists:
-        values[name] = json.dumps(list(values[name]))
-    return values
+def bound(sql: str, params: Params) -> tuple[str, Params]:
+    """Returns a statement and its parameters for SQLite, which takes no lists."""
+    many, one, lists = translated(sql)
+    if not lists:
+        return many, params
+    if all(len(params[name]) == 1 for name in lists):
+        return one, {**params, **{name: next(iter(params[name])) for name in lists}}
+    return many, {**params, **{name: orjson.dumps(list(params[name])).decode() for name in lists}}
 
 
 def is_busy(error: sqlite3.Error) -> bool:

@@ -34,16 +34,14 @@ class SqliteTransaction:
 
     async def execute_many(self, sql: str, rows: Sequence[Params]) -> None:
         """Runs one statement for each row."""
-        statement, lists = translated(sql)
         if rows:
-            self._connection.executemany(statement, [bound(row, lists) for row in rows] if lists else rows)
+            self._connection.executemany(translated(sql)[0], rows)
 
     async def lock_policy(self, *, to_change: bool) -> None:
         """Needs no lock."""
 
     def _run(self, sql: str, params: Params) -> sqlite3.Cursor:
-        statement, lists = translated(sql)
-        return self._connection.execute(statement, bound(params, lists) if lists else params)
+        return self._connection.execute(*bound(sql, params))
 
 
 def run_to_end(work: Coroutine[Any, Any, T]) -> T:

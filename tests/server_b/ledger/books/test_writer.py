@@ -89,7 +89,8 @@ async def test_what_ended_is_written_when_that_is_possible_again_and_calls_are_r
     with pytest.raises(LedgerUnavailable) as caught:
         await writer.reserve(new_call())
     assert caught.value.operator_detail == "/x/relay.db: disk full"
-    assert not (was_writable or settled.done())
+    assert not was_writable
+    assert not settled.done()
     paper.failure = None
     await asyncio.wait_for(settled, 20)
     assert writer.is_writable
