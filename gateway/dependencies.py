@@ -47,6 +47,8 @@ class Call:
     """What an SDK says of repeating this request by itself."""
     required: Sequence[str] = ()
     """The options that must have their effect."""
+    door: str = ""
+    """The interface that the request came by, where it is not the client's own."""
 
     async def process(self, on_ignored: OnIgnored | None = None) -> Answer:
         """Returns the whole answer; raises RelayError. `on_ignored` is told the options that have no effect."""
@@ -63,6 +65,7 @@ class Call:
             "on_behalf_of": self.caller,
             "client_retry": self.client_retry,
             "required": self.required,
+            "door": self.door,
         }
 
 

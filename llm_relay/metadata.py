@@ -16,8 +16,8 @@ IGNORED = "relay-ignored"
 REQUIRED = "relay-required"
 """The options that must have their effect, as fields with commas; a call where one has none is UNSUPPORTED."""
 DOOR = "relay-door"
-"""How the caller itself was called, one of DOORS. For the log only: any caller can say anything."""
-DOORS = frozenset(("grpc", "http", "mcp"))
+"""How the caller itself was called, one of DOORS. For the log and the ledger only: any caller can say anything."""
+DOORS = frozenset(("grpc", "http", "openai", "mcp"))
 BODY_DIGEST = "relay-body-digest"
 """SHA-256 of the body of the client's request, in hex: a repeat of the request has the same."""
 RETRY_COUNT = "relay-retry-count"

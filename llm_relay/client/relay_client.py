@@ -46,7 +46,7 @@ class RelayClient:
     """
 
     def __init__(self, dial: Dial | None = None, *, timeout_s: float = DEFAULT_TIMEOUT_S, door: str = "") -> None:
-        """`timeout_s` is the deadline, in seconds, of calls that name none; `door` goes to Server B's log.
+        """`timeout_s` is the deadline, in seconds, of calls that name none; `door` goes to Server B's log and ledger.
 
         Raises ValueError if a token would be sent in plaintext beyond this machine, or a certificate cannot be used.
         """
@@ -81,6 +81,7 @@ class RelayClient:
         token: str = "",
         client_retry: ClientRetry | None = None,
         required: Sequence[str] = (),
+        door: str = "",
         on_ignored: OnIgnored | None = None,
     ) -> Answer:
         """Answers a prompt whole. `timeout_s` (seconds) bounds the provider's call too.
@@ -89,13 +90,13 @@ class RelayClient:
         delegates only, or its `token`, which is presented in place of this program's.
         With `client_retry` a repeat of a request that its client gave up waiting for joins the call of the first.
         `on_ignored` is told the options that have no effect at the provider, as fields of the prompt; a call where
-        that is one of the `required` ones raises Unsupported.
+        that is one of the `required` ones raises Unsupported. `door` is the client's for this call alone.
         """
         prompt = _identified(prompt)
         call = self._connection.stub().process(
             codec.prompt_to_wire(prompt, pb.ProcessRequest),
             timeout=self._timeout(timeout_s),
-            metadata=self._metadata(on_behalf_of, token, client_retry, required),
+            metadata=self._metadata(on_behalf_of, token, client_retry, required, door),
         )
         with self._raising(prompt.request_id, token):
             response = await only_response(call)
@@ -112,6 +113,7 @@ class RelayClient:
         token: str = "",
         client_retry: ClientRetry | None = None,
         required: Sequence[str] = (),
+        door: str = "",
         on_ignored: OnIgnored | None = None,
     ) -> AsyncGenerator[Event, None]:
         """Yields one Started, Deltas and one Finished, or raises; leaving the loop cancels the provider's call.
@@ -123,7 +125,7 @@ class RelayClient:
         call = self._connection.stub().stream_process(
             codec.prompt_to_wire(prompt, pb.StreamProcessRequest),
             timeout=self._timeout(timeout_s),
-            metadata=self._metadata(on_behalf_of, token, client_retry, required),
+            metadata=self._metadata(on_behalf_of, token, client_retry, required, door),
         )
         finished = False
         try:
@@ -185,8 +187,9 @@ class RelayClient:
         token: str,
         client_retry: ClientRetry | None = None,
         required: Sequence[str] = (),
+        door: str = "",
     ) -> Metadata:
-        metadata = caller_metadata(self._dial, on_behalf_of=on_behalf_of, token=token, door=self._door)
+        metadata = caller_metadata(self._dial, on_behalf_of=on_behalf_of, token=token, door=door or self._door)
         if required:
             metadata += ((REQUIRED, value_of(required)),)
         return metadata if client_retry is None else metadata + client_retry.metadata
