@@ -21,12 +21,13 @@ from llm_relay.program.supervised import Supervised, serving, this_process
 from llm_relay.program.workers import run_workers
 from llm_relay.tls.server import ServerCertificates
 from server_b.authentication import Authenticator
-from server_b.composition import open_core
+from server_b.composition import Core, open_core
 from server_b.ledger_settings import leave_out_ledger_of_working_folder
 from server_b.settings import ServerBSettings
 
 if TYPE_CHECKING:
     from llm_relay.mcp.composition import McpTransport
+    from server_b.grpc_server.accounts.servicer import Accounts
 
 PROGRAM = "server_b"
 EXIT_CANNOT_LISTEN = 1
@@ -76,16 +77,21 @@ async def serve_grpc(settings: ServerBSettings, supervised: Supervised | None = 
     from server_b.grpc_server.server import Server
 
     certificates = _certificates(settings)
-    tokens = settings.tokens
-    check_exposure(
-        settings.grpc_host, "GRPC_HOST", tokens=bool(tokens), tls=bool(certificates), insecure=settings.relay_insecure
-    )
     shared_port = supervised.shared_port if supervised else 0
     signals = await stopping_signals()
     async with open_core(settings) as core:
+        authenticator = Authenticator(settings.tokens, books=core.ledger, admins=settings.admins)
+        check_exposure(
+            settings.grpc_host,
+            "GRPC_HOST",
+            tokens=authenticator.needs_token,
+            tls=bool(certificates),
+            insecure=settings.relay_insecure,
+        )
         server = Server(
             core.relay,
-            authenticator=Authenticator(tokens),
+            authenticator=authenticator,
+            accounts=_accounts(core, settings),
             certificates=certificates,
             max_message_bytes=settings.max_message_bytes,
             stall_s=settings.stall_seconds,
@@ -108,6 +114,16 @@ async def serve_grpc(settings: ServerBSettings, supervised: Supervised | None = 
             logger.info("Stopping Server B: running calls have %g s to end", settings.drain_seconds)
             await unless_signalled(server.drain(settings.drain_seconds), signals)
     return 0
+
+
+def _accounts(core: Core, settings: ServerBSettings) -> Accounts | None:
+    from server_b.grpc_server.accounts.servicer import Accounts
+    from server_b.pricing.price_desk import PriceDesk
+
+    if core.ledger is None:
+        return None
+    desk = PriceDesk(core.prices, settings.models)
+    return Accounts(ledger=core.ledger, prices=desk, time_zone=settings.ledger_time_zone)
 
 
 def _cannot_listen(settings: ServerBSettings, error: OSError) -> int:

@@ -79,6 +79,7 @@ async def _open_ledger(settings: ServerBSettings, stack: contextlib.AsyncExitSta
         settings.ledger_url,
         folder=settings.ledger_folder,
         is_full_sync=settings.ledger_sync == "full",
+        time_zone=settings.ledger_time_zone,
         alert_thresholds=settings.thresholds,
     )
     stack.push_async_callback(ledger.aclose, grace_s=settings.drain_seconds)
