@@ -56,7 +56,7 @@ async def open_ledger(
     be reached is waited for: until then calls raise LedgerUnavailable. `is_full_sync` has each transaction wait for
     the disk, so that a power cut loses nothing. `time_zone` is the IANA zone of new budgets that name none.
     `keep_days` is how long the row of a call is kept; None: for ever. `alert_thresholds` are percents of a budget;
-    `alert_receiver` is told of each that is reached, beside the log.
+    `alert_receiver` is told of each that is reached, beside the log. `now` is a clock that all servers share.
     """
     store = await open_store(url, folder=folder, is_full_sync=is_full_sync, now=now)
     books = SqlBooks(
@@ -66,12 +66,13 @@ async def open_ledger(
         heartbeat_s=heartbeat_s,
         lease_s=lease_s,
         is_on_this_machine=not url.startswith(POSTGRES),
+        is_clock_shared=not url.startswith(POSTGRES) or now is not _now,
     )
-    accounts = StoredAccounts(store, now, default_zone=time_zone, thresholds=alert_thresholds)
+    accounts = StoredAccounts(store, books.now, default_zone=time_zone, thresholds=alert_thresholds)
     helpers: list[Helper] = [AlertDelivery(store, alert_receiver)]
     if keep_days is not None:
-        helpers.append(Retention(store, now, keep_days=keep_days))
-    ledger = SqlLedger(store, books, accounts, StoredReports(store, now), helpers)
+        helpers.append(Retention(store, books.now, keep_days=keep_days))
+    ledger = SqlLedger(store, books, accounts, StoredReports(store, books.now), helpers)
     with suppress(LedgerUnavailable):  # a PostgreSQL that is waited for
         await ledger.refresh()
     return ledger

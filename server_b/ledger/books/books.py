@@ -39,11 +39,12 @@ class SqlBooks:
         heartbeat_s: float = leases.HEARTBEAT_S,
         lease_s: float = leases.LEASE_S,
         is_on_this_machine: bool = True,
+        is_clock_shared: bool = True,
     ) -> None:
         """Begins to write, to look for changes of policy, and to keep the lease of this server.
 
-        `is_on_this_machine` says that every server of this ledger is: then those that are gone are found at once, and
-        `now` is right; else it is corrected by the database's clock.
+        `is_on_this_machine` says that every server of this ledger is: then those that are gone are found at once.
+        `is_clock_shared` says that all have the clock `now`; else it is corrected by the database's.
         """
         self._store = store
         self._local_now = now
@@ -52,17 +53,22 @@ class SqlBooks:
         self._heartbeat_s = heartbeat_s
         self._lease_s = lease_s
         self._is_on_this_machine = is_on_this_machine
+        self._is_clock_shared = is_clock_shared
         self._server_id = str(uuid.uuid4())
         self._process = leases.Process.current()
         self._beaten_at = 0.0
         self._policies = PolicyCache()
-        self._batches = BatchWriter(self._server_id, self._policies, self._now, thresholds)
+        self._batches = BatchWriter(self._server_id, self._policies, self.now, thresholds)
         self._writer = Writer(self._write)
         loop = asyncio.get_running_loop()
         self._tasks = [
             loop.create_task(self._poll(), name="ledger-policy"),
             loop.create_task(self._keep_lease(), name="ledger-lease"),
         ]
+
+    def now(self) -> datetime:
+        """Returns the time by which calls belong to windows: that of the database."""
+        return self._local_now() + self._clock_error
 
     async def reserve(self, call: NewCall) -> Reserved:
         """Writes a call before the provider is asked."""
@@ -120,9 +126,6 @@ class SqlBooks:
             self._beaten_at = 0.0  # so that the next try writes something, even if nothing else waits
             raise
 
-    def _now(self) -> datetime:
-        return self._local_now() + self._clock_error
-
     async def _beat_if_late(self, transaction: Transaction) -> None:
         """Renews the lease before a call is written under one that may have run out."""
         now = asyncio.get_running_loop().time()
@@ -153,12 +156,12 @@ class SqlBooks:
         before = self._local_now()
         database_us = await leases.beat(transaction, self._server_id, self._process)
         self._beaten_at = asyncio.get_running_loop().time()
-        if not self._is_on_this_machine:
+        if not self._is_clock_shared:
             after = self._local_now()
             self._clock_error = from_us(database_us) - (before + (after - before) / 2)
 
     async def _take_over(self, transaction: Transaction) -> int:
-        lost = await leases.take_over(transaction, self._policies, self._now(), self._lease_s, self._thresholds)
+        lost = await leases.take_over(transaction, self._policies, self.now(), self._lease_s, self._thresholds)
         if lost:
             LOG.warning("%d calls of a server that ended without settling them are lost: see `relay calls`", lost)
         return lost
