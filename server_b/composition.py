@@ -22,6 +22,7 @@ from server_b.providers.base import Provider
 from server_b.settings import ServerBSettings
 
 if TYPE_CHECKING:
+    from server_b.ledger.alerts.delivery import Receiver
     from server_b.ledger.base import Ledger
 
 
@@ -80,10 +81,24 @@ async def _open_ledger(settings: ServerBSettings, stack: contextlib.AsyncExitSta
         folder=settings.ledger_folder,
         is_full_sync=settings.ledger_sync == "full",
         time_zone=settings.ledger_time_zone,
+        keep_days=settings.ledger_keep_days or None,
         alert_thresholds=settings.thresholds,
+        alert_receiver=_alert_receiver(settings),
     )
     stack.push_async_callback(ledger.aclose, grace_s=settings.drain_seconds)
     return ledger
+
+
+def _alert_receiver(settings: ServerBSettings) -> Receiver | None:
+    if not settings.alert_webhook_url:
+        return None
+    from server_b.ledger.alerts.webhook import Webhook
+
+    return Webhook(
+        settings.alert_webhook_url,
+        secret=settings.alert_webhook_secret.get_secret_value(),
+        allow_private=settings.alert_allow_private,
+    )
 
 
 def _price_lists(

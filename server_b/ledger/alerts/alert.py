@@ -14,6 +14,10 @@ _NANO: Final = Decimal(10) ** 9
 _PERIODS: Final = {"day": "today", "week": "this week", "month": "this month", "total": "in all"}
 
 
+class DeliveryFailed(Exception):
+    """The receiver did not accept an alert. The message says why, without the URL: its path can be a secret."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """A budget reached a share of its limit."""

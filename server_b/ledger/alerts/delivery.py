@@ -9,8 +9,7 @@ from typing import Protocol
 
 from llm_relay.errors import LedgerUnavailable
 from server_b.ledger.alerts import outbox
-from server_b.ledger.alerts.alert import Alert
-from server_b.ledger.alerts.webhook import DeliveryFailed
+from server_b.ledger.alerts.alert import Alert, DeliveryFailed
 from server_b.ledger.transactions import Store
 
 LOG = logging.getLogger(__name__)

@@ -10,16 +10,12 @@ import time
 import aiohttp
 from aiohttp import AddrInfoType
 
-from server_b.ledger.alerts.alert import Alert
+from server_b.ledger.alerts.alert import Alert, DeliveryFailed
 from server_b.ledger.alerts.private_addresses import is_private
 from server_b.ledger.alerts.signature import HEADER, signature
 
 TIMEOUT_S = 10.0
 """For one delivery, from the look-up of the host's name to the status of its response."""
-
-
-class DeliveryFailed(Exception):
-    """The receiver did not accept an alert. The message says why, without the URL: its path can be a secret."""
 
 
 class Webhook:

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from server_b.ledger.alerts.alert import Alert
-from server_b.ledger.alerts.webhook import DeliveryFailed, Webhook
+from server_b.ledger.alerts.alert import Alert, DeliveryFailed
+from server_b.ledger.alerts.webhook import Webhook
 from tests.server_b.ledger.alerts.receiving import receiving
 
 pytestmark = pytest.mark.anyio
