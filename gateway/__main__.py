@@ -19,6 +19,7 @@ from llm_relay.addresses import hold_port, listen, listen_fault, shown_address
 from llm_relay.http.stalled_readers import drop_stalled_readers
 from llm_relay.program.event_loop import run, spare_what_is_there, stopping_signals
 from llm_relay.program.exposure import check_exposure
+from llm_relay.program.metrics import published
 from llm_relay.program.settings import SettingsError
 from llm_relay.program.startup import begin, exit_for_bad_settings
 from llm_relay.program.supervised import Supervised, serving, this_process
@@ -37,7 +38,8 @@ def main() -> None:
         sys.exit(run(check()))
     settings = begin(GatewaySettings, PROGRAM)
     try:
-        sys.exit(run(_serve(settings)))
+        with published(settings.metrics_host, settings.metrics_port):
+            sys.exit(run(_serve(settings)))
     except SettingsError as error:
         exit_for_bad_settings(PROGRAM, error)
 

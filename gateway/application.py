@@ -34,6 +34,7 @@ from llm_relay.client.relay_client import RelayClient
 from llm_relay.documents import max_body_bytes
 from llm_relay.http.slow_bodies import BODY_TIMEOUT_S
 from llm_relay.program.buffered_log import GatheredLog
+from llm_relay.program.metrics import is_metered
 
 logger = logging.getLogger("gateway")
 
@@ -94,6 +95,7 @@ def create_app(
 def _middleware(settings: GatewaySettings, log: GatheredLog) -> list[Middleware]:
     """Lists what stands around a request, outermost first. None of it hides that a client goes away."""
     return [
+        *_metrics(),
         Middleware(AccessLog, log=log),
         Middleware(OpenAIErrorShape),
         Middleware(HostCheck, allowed=settings.allowed_hosts),
@@ -101,6 +103,14 @@ def _middleware(settings: GatewaySettings, log: GatheredLog) -> list[Middleware]
         Middleware(ErrorMiddleware),
         Middleware(Guard, tokens=settings.tokens, insecure=settings.relay_insecure, origins=settings.origins),
     ]
+
+
+def _metrics() -> list[Middleware]:
+    if not is_metered():
+        return []
+    from gateway.http_metrics import HttpMetrics
+
+    return [Middleware(HttpMetrics)]
 
 
 def _cors(origins: tuple[str, ...]) -> list[Middleware]:

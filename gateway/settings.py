@@ -11,6 +11,7 @@ from llm_relay.program.setting_groups import (
     DrainSettings,
     HttpTlsSettings,
     ListeningHost,
+    MetricsSettings,
     StallSettings,
     TokenSettings,
     WorkerSettings,
@@ -21,7 +22,9 @@ from llm_relay.tls.http import HttpCertificates, http_certificates
 PROGRAM = "gateway"
 
 
-class GatewaySettings(DialSettings, TokenSettings, HttpTlsSettings, StallSettings, DrainSettings, WorkerSettings):
+class GatewaySettings(
+    DialSettings, TokenSettings, HttpTlsSettings, StallSettings, DrainSettings, MetricsSettings, WorkerSettings
+):
     """The gateway."""
 
     http_host: ListeningHost = Field(

@@ -10,6 +10,7 @@ import sys
 
 from llm_relay.program.env_file import leave_out_working_folder, value_of
 from llm_relay.program.event_loop import run
+from llm_relay.program.metrics import published
 from llm_relay.program.settings import SettingsError
 from llm_relay.program.startup import begin, exit_for_bad_settings
 from server_a.settings import ServerASettings
@@ -32,7 +33,11 @@ def main() -> None:
         leave_out_working_folder()
     settings = begin(ServerASettings, PROGRAM)
     try:
-        sys.exit(run(_serve(settings.model_copy(update={"mcp_transport": transport or settings.mcp_transport}))))
+        serving = settings.model_copy(update={"mcp_transport": transport or settings.mcp_transport})
+        # An editor may start many of these over stdio on one machine: they have no port for metrics.
+        port = None if serving.mcp_transport == "stdio" else settings.metrics_port
+        with published(settings.metrics_host, port):
+            sys.exit(run(_serve(serving)))
     except (SettingsError, ValueError) as error:
         exit_for_bad_settings(PROGRAM, error)
 

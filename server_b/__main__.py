@@ -15,6 +15,7 @@ from llm_relay.addresses import hold_port, listen, listen_fault
 from llm_relay.program.env_file import leave_out_working_folder
 from llm_relay.program.event_loop import run, spare_what_is_there, stopping_signals, unless_signalled
 from llm_relay.program.exposure import check_exposure
+from llm_relay.program.metrics import published
 from llm_relay.program.settings import SettingsError
 from llm_relay.program.startup import begin, exit_for_bad_settings
 from llm_relay.program.supervised import Supervised, serving, this_process
@@ -49,7 +50,9 @@ def main() -> None:
         leave_out_ledger_of_working_folder()
     settings = begin(ServerBSettings, PROGRAM)
     try:
-        sys.exit(run(_grpc(settings) if mode == "grpc" else _serve_mcp(settings, mode)))
+        # An editor may start many MCP servers over stdio on one machine: they have no port for metrics.
+        with published(settings.metrics_host, None if mode == "stdio" else settings.metrics_port):
+            sys.exit(run(_grpc(settings) if mode == "grpc" else _serve_mcp(settings, mode)))
     except (SettingsError, ValueError) as error:
         exit_for_bad_settings(PROGRAM, error)
 

@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING
 
 from llm_relay import VERSION
 from llm_relay.messages import Usage
+from llm_relay.program.metrics import is_metered
+from llm_relay.program.metrics import is_metered
 from server_b.accounting.estimates import Estimate
 from server_b.accounting.gate import LedgerGate
 from server_b.accounting.without_ledger import GateWithoutLedger
 from server_b.core.call_log import CallLog
 from server_b.core.gate import Gate
+from server_b.core.record import Observer
+from server_b.core.record import Observer
 from server_b.core.relay import Relay
 from server_b.pricing.endpoints import price_lists
 from server_b.pricing.price_list import PriceList
@@ -59,10 +63,14 @@ async def open_core(settings: ServerBSettings) -> AsyncIterator[Core]:
             defaults=settings.defaults,
             limits=settings.limits,
             gate=_gate(provider, prices, settings, ledger),
-            observers=[CallLog()],
+            observers=[CallLog(), *_metrics()],
             version=VERSION,
         )
         stack.push_async_callback(relay.aclose)
+        if is_metered():
+            from server_b.call_metrics import count_running
+
+            stack.callback(count_running(lambda: relay.running_calls))
         yield Core(relay=relay, ledger=ledger, prices=prices)
 
 
@@ -117,6 +125,15 @@ def _gate(
     if ledger is None:
         return GateWithoutLedger(provider, prices)
     return LedgerGate(ledger, provider, prices, estimate=Estimate(settings.budget_estimate))
+
+
+def _metrics() -> list[Observer]:
+    """Returns what counts calls, where somebody publishes metrics."""
+    if not is_metered():
+        return []
+    from server_b.call_metrics import CallMetrics
+
+    return [CallMetrics()]
 
 
 def create_providers(settings: ServerBSettings) -> list[Provider]:

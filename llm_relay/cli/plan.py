@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from llm_relay.addresses import near_host, shown_address
 from llm_relay.cli.own_tokens import OwnTokens
+from llm_relay.program.metrics import SERVE_PORT
 from llm_relay.program.settings import ProgramSettings, SettingsError
 from llm_relay.program.startup import settings_warnings
 from llm_relay.program.supervisor import Command
@@ -43,6 +44,17 @@ class Plan:
     def log_format(self) -> str:
         """Format of the log lines: text or json."""
         return str(self.server_b.log_format)
+
+    @property
+    def metrics_host(self) -> str:
+        """Address that the metrics of all programs are served on."""
+        return str(self.server_b.metrics_host)
+
+    @property
+    def metrics_port(self) -> int:
+        """Port of the metrics of all programs."""
+        port: int | None = self.server_b.metrics_port
+        return SERVE_PORT if port is None else port
 
     def addresses(self, server_b_port: int, gateway_port: int, server_a_port: int) -> tuple[str, str, str]:
         """Returns where each program is reached once it serves on that port, as people write it."""

@@ -27,6 +27,8 @@ def run(_: argparse.Namespace) -> int:
     from llm_relay.cli.plan import Plan
     from llm_relay.cli.serving import serve
     from llm_relay.program.event_loop import run as run_loop
+    from llm_relay.program.logs import configure_logging
+    from llm_relay.program.metrics import published
     from llm_relay.program.settings import SettingsError
     from llm_relay.program.startup import exit_for_bad_settings
 
@@ -34,4 +36,6 @@ def run(_: argparse.Namespace) -> int:
         plan = Plan.read()
     except SettingsError as error:
         exit_for_bad_settings("relay", error)
-    return run_loop(serve(plan))
+    configure_logging(plan.log_format)
+    with published(plan.metrics_host, plan.metrics_port):
+        return run_loop(serve(plan))

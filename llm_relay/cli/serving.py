@@ -8,7 +8,6 @@ from signal import Signals
 
 from llm_relay.cli.plan import Plan
 from llm_relay.program.event_loop import stopping_signals
-from llm_relay.program.logs import configure_logging
 from llm_relay.program.supervisor import Supervisor
 
 logger = logging.getLogger("relay")
@@ -19,7 +18,6 @@ async def serve(plan: Plan) -> int:
 
     Returns 0 if all ended well, or the exit code of a program that could not start.
     """
-    configure_logging(plan.log_format)
     for text in plan.warnings():
         logger.warning(text)
     programs = _Programs(plan)

@@ -28,6 +28,7 @@ from llm_relay.mcp.own_task import run_in_own_task
 from llm_relay.mcp.progress import Progress
 from llm_relay.mcp.request_scope import CANCEL_SCOPES, REPEATED_ARGUMENTS, TOO_LARGE
 from llm_relay.mcp.tool import CallContext, Tool
+from llm_relay.mcp.tool_metrics import SUCCESS, create_count
 from llm_relay.mcp.tool_results import error_result, success_result
 from llm_relay.program.unexpected import class_and_place
 from llm_relay.tokens import ANONYMOUS
@@ -47,6 +48,7 @@ class ToolServer:
 
     def __init__(self, name: str, tools: Iterable[Tool], *, instructions: str) -> None:
         self._tools = {tool.definition.name: tool for tool in tools}
+        self._count = create_count(name)
         self._running = CancelScopes()
         self._calls = 0
         self._draining = False
@@ -89,8 +91,15 @@ class ToolServer:
             raise MCPError(mcp_types.INVALID_PARAMS, f"Unknown tool: {ascii(params.name)[:80]}")
         if self._draining:
             return error_result(Draining())
+        result = await self._result(tool, params.arguments or {}, context)
+        self._count(params.name, (result.meta or {}).get("reason", SUCCESS))
+        return result
+
+    async def _result(
+        self, tool: Tool, arguments: Mapping[str, Any], context: RequestContext
+    ) -> mcp_types.CallToolResult:
         with self._counted(), self._running.scope(), _request_cancel_scope(context):
-            return await run_in_own_task(_answer(tool, params.arguments or {}, context))
+            return await run_in_own_task(_answer(tool, arguments, context))
         return error_result(Draining() if self._running.cancelled else Cancelled())
 
     @contextlib.contextmanager

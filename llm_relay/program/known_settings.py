@@ -41,6 +41,8 @@ KNOWN_SETTINGS: frozenset[str] = frozenset(
         "MCP_PORT_A",
         "MCP_PORT_B",
         "MCP_TRANSPORT",
+        "METRICS_HOST",
+        "METRICS_PORT",
         "MOCK_DELAY_SECONDS",
         "MOCK_FAULTS",
         "MOCK_WORD_DELAY_SECONDS",

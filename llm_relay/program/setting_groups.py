@@ -149,6 +149,21 @@ class DrainSettings(ProgramSettings):
     )
 
 
+class MetricsSettings(ProgramSettings):
+    """Metrics for Prometheus."""
+
+    metrics_host: ListeningHost = Field(
+        "127.0.0.1", min_length=1, description="Address that metrics are served on; 0.0.0.0: every one"
+    )
+    metrics_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Port of /metrics for Prometheus, 0 to 65535; 0: any free one; empty: none, but 9464 under"
+        " `relay serve`",
+    )
+
+
 class WorkerSettings(ProgramSettings):
     """Worker processes of Server B (gRPC) and of the gateway."""
 
@@ -167,7 +182,7 @@ class WorkerSettings(ProgramSettings):
         return value
 
 
-class McpServingSettings(TokenSettings, HttpTlsSettings, StallSettings, DrainSettings):
+class McpServingSettings(TokenSettings, HttpTlsSettings, StallSettings, DrainSettings, MetricsSettings):
     """MCP servers over HTTP and SSE."""
 
     mcp_host: ListeningHost = Field(

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from llm_relay.program.metrics import forget_process
 from llm_relay.program.supervised import LINE_VARIABLE
 
 EXIT_FAILED = 1
@@ -118,6 +119,7 @@ class Supervisor:
                 return await process.wait()
             finally:
                 self._processes.discard(process)
+                forget_process(process.pid)
 
     def _serves(self, process: asyncio.subprocess.Process, port: int) -> None:
         if self._count > 1:

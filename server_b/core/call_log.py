@@ -11,7 +11,7 @@ from llm_relay.errors import RelayError
 from llm_relay.program.buffered_log import GatheredLog
 from server_b.core.attempt import Attempt
 from server_b.core.key import Key
-from server_b.core.record import CallRecord, SharedRecord
+from server_b.core.record import CallRecord, RefusedRecord, SharedRecord
 
 MAX_FIELD_CHARS = 200
 """Of each field: some hold what a caller or a provider chose."""
@@ -33,24 +33,23 @@ class CallLog:
         """Has a line written for a request that was given another one's answer."""
         self._note(logging.INFO, functools.partial(_shared_facts, record))
 
+    def call_refused(self, record: RefusedRecord) -> None:
+        """Writes the line of a request that was not admitted."""
+        facts = {
+            "request_id": record.error.request_id or None,
+            "protocol": record.protocol,
+            "rpc": _bounded(record.rpc),
+            "outcome": record.error.reason,
+            **_cause(record.error),
+        }
+        logger.warning("refused", extra={"facts": facts})
+
     def close(self) -> None:
         """Writes what has gathered."""
         self._log.flush()
 
     def _note(self, level: int, facts: Callable[[], dict[str, Any]]) -> None:
         self._log.note(level, facts)
-
-
-def log_refusal(rpc: str, error: RelayError, *, protocol: str = "grpc") -> None:
-    """Writes the line of a call that was refused before it was admitted."""
-    facts = {
-        "request_id": error.request_id or None,
-        "protocol": protocol,
-        "rpc": _bounded(rpc),
-        "outcome": error.reason,
-        **_cause(error),
-    }
-    logger.warning("refused", extra={"facts": facts})
 
 
 def _facts(record: CallRecord) -> dict[str, Any]:

@@ -51,6 +51,15 @@ class SharedRecord:
     duration_s: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedRecord:
+    """A request that was refused before it was admitted."""
+
+    rpc: str
+    protocol: str
+    error: RelayError
+
+
 class Observer(Protocol):
     """Is told of what has ended, after the callers. What it raises is logged and fails no call."""
 
@@ -60,6 +69,10 @@ class Observer(Protocol):
 
     def call_shared(self, record: SharedRecord) -> None:
         """A reader has left who joined a call, or was given a kept answer."""
+        ...
+
+    def call_refused(self, record: RefusedRecord) -> None:
+        """A request was not admitted."""
         ...
 
     def close(self) -> None:

@@ -24,7 +24,7 @@ from server_b.core.key import Delivery, Key
 from server_b.core.model_list import ModelList
 from server_b.core.provider_health import ProviderHealth
 from server_b.core.reader import Reader
-from server_b.core.record import CallRecord, Observer, SharedRecord
+from server_b.core.record import CallRecord, Observer, RefusedRecord, SharedRecord
 from server_b.core.retry import Patience
 from server_b.core.settlement import Settlement
 from server_b.core.timed_out import TimedOutCalls
@@ -92,6 +92,11 @@ class Relay:
     def provider_name(self) -> str:
         """The provider's name, of several with commas."""
         return self._provider.name
+
+    @property
+    def running_calls(self) -> int:
+        """How many calls run now."""
+        return len(self._calls)
 
     @property
     def most_calls(self) -> int:
@@ -238,6 +243,11 @@ class Relay:
         if call.entry_id:
             self._gate.note_joined(call.entry_id)
         self._runner.tell(lambda observer: observer.call_shared(record))
+
+    def tell_refused(self, rpc: str, error: RelayError, *, protocol: str = "grpc") -> None:
+        """Tells the observers of a request that was refused before it was admitted."""
+        record = RefusedRecord(rpc=rpc, protocol=protocol, error=error)
+        self._runner.tell(lambda observer: observer.call_refused(record))
 
     def _notice_idle(self) -> None:
         # A caller may still be reading the answer of a call that has ended.

@@ -11,7 +11,6 @@ from grpc_status import rpc_status
 from llm_relay.errors import RelayError
 from llm_relay.wire.errors import status_from_error
 from server_b.authentication import Authenticator
-from server_b.core.call_log import log_refusal
 from server_b.grpc_server.credentials import credentials_of
 
 HEALTH_PREFIX = "/grpc.health.v1.Health/"
@@ -22,8 +21,10 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 class RequireToken(grpc.aio.ServerInterceptor):
     """Refuses every method but health checks, unknown ones and reflection too, to callers without a valid token."""
 
-    def __init__(self, authenticator: Authenticator) -> None:
+    def __init__(self, authenticator: Authenticator, refused: Callable[[str, RelayError], None]) -> None:
+        """`refused` is told of each refusal, with the method's name."""
         self._authenticator = authenticator
+        self._refused = refused
 
     async def intercept_service(
         self,
@@ -34,7 +35,7 @@ class RequireToken(grpc.aio.ServerInterceptor):
             try:
                 await self._authenticator.authenticate(credentials_of(handler_call_details.invocation_metadata))
             except RelayError as error:
-                log_refusal(handler_call_details.method, error)
+                self._refused(handler_call_details.method, error)
                 return _refusing(error)
         return await continuation(handler_call_details)
 

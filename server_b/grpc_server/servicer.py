@@ -19,7 +19,6 @@ from llm_relay.wire import codec, introspection
 from llm_relay.wire.errors import aborting
 from server_b.authentication import Authenticator
 from server_b.core.admission import Admission
-from server_b.core.call_log import log_refusal
 from server_b.core.key import Delivery
 from server_b.core.relay import Relay
 from server_b.core.unforeseen import report
@@ -83,7 +82,7 @@ class RelayServicer:
         def note(error: RelayError) -> None:
             # It was never admitted, so no other line tells of it; unless its caller took no data.
             if error.spent is None and not isinstance(error, Cancelled):
-                log_refusal(rpc, error, protocol=protocol_of(context.invocation_metadata()))
+                self._relay.tell_refused(rpc, error, protocol=protocol_of(context.invocation_metadata()))
 
         return aborting(context, report, note)
 

@@ -1,14 +1,15 @@
 """An observer that keeps what it is told."""
 
-from server_b.core.record import CallRecord, SharedRecord
+from server_b.core.record import CallRecord, RefusedRecord, SharedRecord
 
 
 class Observed:
-    """Every call that has ended, and every request that was given another one's answer."""
+    """Every call that has ended, every request that was given another one's answer, and every refusal."""
 
     def __init__(self) -> None:
         self.calls: list[CallRecord] = []
         self.shared: list[SharedRecord] = []
+        self.refused: list[RefusedRecord] = []
         self.closed = False
 
     def call_ended(self, record: CallRecord) -> None:
@@ -16,6 +17,9 @@ class Observed:
 
     def call_shared(self, record: SharedRecord) -> None:
         self.shared.append(record)
+
+    def call_refused(self, record: RefusedRecord) -> None:
+        self.refused.append(record)
 
     def close(self) -> None:
         self.closed = True

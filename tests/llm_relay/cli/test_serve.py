@@ -27,7 +27,7 @@ from tests.support.relay_command import relay
 pytestmark = pytest.mark.anyio
 
 LIMIT_S = 30.0
-FREE_PORTS = {"GRPC_PORT": "0", "HTTP_PORT": "0", "MCP_PORT_A": "0"}
+FREE_PORTS = {"GRPC_PORT": "0", "HTTP_PORT": "0", "MCP_PORT_A": "0", "METRICS_PORT": "0"}
 QUICK = {"MOCK_DELAY_SECONDS": "0", "MOCK_WORD_DELAY_SECONDS": "0"}
 SERVES = re.compile(r"The relay serves: gRPC on (\S+), HTTP on (\S+), MCP on (\S+)")
 CALLERS = r"relay\.calls call .*?caller=(\S+)"
@@ -167,3 +167,20 @@ async def test_a_server_b_over_tls_needs_its_own_programs_to_know_it(tmp_path: P
     ended = await relay(tmp_path, "serve", TLS_CERT_FILE=pair.cert_file, TLS_KEY_FILE=pair.key_file)
     assert ended.code == 2
     assert ended.err.startswith("relay: SERVER_B_TLS: ")
+
+
+async def test_the_metrics_of_all_programs_are_served_together_each_with_its_name(tmp_path: Path) -> None:
+    async with served(tmp_path) as it:
+        (url,) = await it.program.told(r"Metrics: (http://\S+)")
+        await it.over_http()
+        await it.over_mcp()
+        async with httpx2.AsyncClient(trust_env=False, timeout=LIMIT_S) as http:
+            text = (await http.get(url)).text
+    lines = set(text.splitlines())
+    call = 'relay_calls_total{caller="anonymous",model="mock-model",program="server_b",protocol="%s",provider="mock",'
+    assert {
+        call % "http" + 'reason="stop"} 1.0',
+        call % "mcp" + 'reason="stop"} 1.0',
+        'relay_http_requests_total{method="POST",program="gateway",route="/process",status="200"} 1.0',
+        'relay_mcp_tool_calls_total{program="server_a",reason="success",tool="send_message"} 1.0',
+    } <= lines

@@ -1,0 +1,50 @@
+"""Metrics of HTTP requests, by route and status. Only where somebody publishes metrics."""
+
+from __future__ import annotations
+
+import time
+
+from prometheus_client import Counter, Histogram
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.problems import CLIENT_CLOSED_REQUEST
+
+PROGRAM = "gateway"
+NO_ROUTE = "none"
+"""The route of a request that has none: a path can be anything."""
+METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
+SECONDS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
+
+REQUESTS = Counter(
+    "relay_http_requests", "HTTP requests, by route and status.", ("program", "method", "route", "status")
+)
+DURATION = Histogram(
+    "relay_http_request_duration_seconds", "Until a request's answer ended.", ("program", "route"), buckets=SECONDS
+)
+
+
+class HttpMetrics:
+    """Counts each request when it has ended."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status, began_at = CLIENT_CLOSED_REQUEST, time.monotonic()
+
+        async def send_noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noted)
+        finally:
+            route = getattr(scope.get("route"), "path", NO_ROUTE)
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            REQUESTS.labels(PROGRAM, method, route, str(status)).inc()
+            DURATION.labels(PROGRAM, route).observe(time.monotonic() - began_at)

@@ -1,0 +1,23 @@
+"""Metrics of tool calls, by tool and reason. Only where somebody publishes metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from llm_relay.program.metrics import is_metered
+
+SUCCESS = "success"
+
+Count = Callable[[str, str], None]
+"""Counts a call of a tool with that name, which ended for that reason."""
+
+
+def create_count(server: str) -> Count:
+    """Makes what counts the tool calls of the MCP server with this name, such as Server A."""
+    if not is_metered():
+        return lambda _tool, _reason: None
+    from prometheus_client import Counter
+
+    calls = Counter("relay_mcp_tool_calls", "MCP tool calls that have ended.", ("program", "tool", "reason"))
+    program = server.lower().replace(" ", "_")
+    return lambda tool, reason: calls.labels(program, tool, reason).inc()
