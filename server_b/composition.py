@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING
 from llm_relay import VERSION
 from llm_relay.messages import Usage
 from llm_relay.program.metrics import is_metered
-from llm_relay.program.metrics import is_metered
 from server_b.accounting.estimates import Estimate
 from server_b.accounting.gate import LedgerGate
 from server_b.accounting.without_ledger import GateWithoutLedger
 from server_b.core.call_log import CallLog
 from server_b.core.gate import Gate
-from server_b.core.record import Observer
 from server_b.core.record import Observer
 from server_b.core.relay import Relay
 from server_b.pricing.endpoints import price_lists

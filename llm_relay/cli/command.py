@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from llm_relay import VERSION
-from llm_relay.cli import ask, certificates, check, completion, exits, models, programs, serve
+from llm_relay.cli import ask, certificates, check, completion, exits, health, models, programs, serve
 from llm_relay.cli.accounts import budgets, callers, calls, others, prices, tokens, usage
 from llm_relay.cli.failures import CommandError
 
@@ -71,7 +71,7 @@ def create_parser() -> argparse.ArgumentParser:
     for module in (
         *(serve, programs, ask, models),
         *(usage, calls, callers, budgets, tokens, prices, others),
-        *(check, certificates, completion),
+        *(check, health, certificates, completion),
     ):
         module.add_to(commands, common)
     parser.set_defaults(whole_parser=parser)

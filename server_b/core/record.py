@@ -60,6 +60,12 @@ class RefusedRecord:
     error: RelayError
 
 
+class Refused(Protocol):
+    """Is told of a request that was refused before it was admitted."""
+
+    def __call__(self, rpc: str, error: RelayError, *, protocol: str = "grpc") -> None: ...
+
+
 class Observer(Protocol):
     """Is told of what has ended, after the callers. What it raises is logged and fails no call."""
 

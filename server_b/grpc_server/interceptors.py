@@ -11,6 +11,7 @@ from grpc_status import rpc_status
 from llm_relay.errors import RelayError
 from llm_relay.wire.errors import status_from_error
 from server_b.authentication import Authenticator
+from server_b.core.record import Refused
 from server_b.grpc_server.credentials import credentials_of
 
 HEALTH_PREFIX = "/grpc.health.v1.Health/"
@@ -21,7 +22,7 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 class RequireToken(grpc.aio.ServerInterceptor):
     """Refuses every method but health checks, unknown ones and reflection too, to callers without a valid token."""
 
-    def __init__(self, authenticator: Authenticator, refused: Callable[[str, RelayError], None]) -> None:
+    def __init__(self, authenticator: Authenticator, refused: Refused) -> None:
         """`refused` is told of each refusal, with the method's name."""
         self._authenticator = authenticator
         self._refused = refused

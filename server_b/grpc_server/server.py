@@ -55,7 +55,7 @@ class Server:
             interceptors=[RequireToken(authenticator, relay.tell_refused)],
             options=_options(max_message_bytes, streams=relay.most_calls + SPARE_STREAMS, shares_port=shares_port),
         )
-        self._account_servicer = AccountServicer(accounts, authenticator, stall_s=stall_s)
+        self._account_servicer = AccountServicer(accounts, authenticator, relay.tell_refused, stall_s=stall_s)
         self._health = health_aio.HealthServicer()
         self._grpc.add_generic_rpc_handlers(
             [

@@ -16,7 +16,7 @@ from llm_relay.errors import Cancelled, Draining, RelayError, Unsupported
 from llm_relay.wire import codec
 from llm_relay.wire.errors import aborting
 from server_b.authentication import Authenticator, Credentials
-from server_b.core.call_log import log_refusal
+from server_b.core.record import Refused
 from server_b.core.unforeseen import report
 from server_b.grpc_server.accounts import changing, reading
 from server_b.grpc_server.accounts.asker import Asker
@@ -75,9 +75,15 @@ class AccountServicer:
     """Serves relay.v1.AccountService from one ledger."""
 
     def __init__(
-        self, accounts: Accounts | None, authenticator: Authenticator, *, stall_s: float = DEFAULT_STALL_S
+        self,
+        accounts: Accounts | None,
+        authenticator: Authenticator,
+        refused: Refused,
+        *,
+        stall_s: float = DEFAULT_STALL_S,
     ) -> None:
         """`accounts` None: every method is UNSUPPORTED. `stall_s` is how long a watcher may read no data."""
+        self._refused = refused
         self._accounts = accounts
         self._authenticator = authenticator
         self._stall_s = stall_s
@@ -149,7 +155,7 @@ class AccountServicer:
     def _aborting(self, context: Context, rpc: str) -> aborting:
         def note(error: RelayError) -> None:
             if not isinstance(error, Cancelled | Draining):
-                log_refusal(rpc, error, protocol=protocol_of(context.invocation_metadata()))
+                self._refused(rpc, error, protocol=protocol_of(context.invocation_metadata()))
 
         return aborting(context, report, note)
 

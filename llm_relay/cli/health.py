@@ -1,0 +1,38 @@
+"""`relay health`: whether Server B takes calls, for the health checks of containers and service managers."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llm_relay.cli.programs import Commands
+
+TIMEOUT_S = 4.0
+
+
+def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
+    """Adds the subcommand."""
+    parser = commands.add_parser(
+        "health",
+        parents=[common],
+        help="tell whether Server B takes calls, for health checks",
+        description="Asks Server B's health service, which needs no token. Exits with 0 if Server B takes calls, with"
+        " 3 if it does not or cannot be reached.",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(_: argparse.Namespace) -> int:
+    """Prints `serving`, or fails; returns the exit code."""
+    import asyncio
+
+    from llm_relay.cli.dialling import read_dial_settings, told_failures
+    from llm_relay.client.health import check_health
+
+    dial = read_dial_settings().dial
+    with told_failures():
+        asyncio.run(check_health(dial, timeout_s=TIMEOUT_S))
+    sys.stdout.write("serving\n")
+    return 0
