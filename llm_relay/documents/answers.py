@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Annotated, Literal, NotRequired, TypeAlias
 
@@ -13,6 +12,7 @@ from typing_extensions import TypedDict
 
 from llm_relay.documents.part_writing import JsonValue, part_document
 from llm_relay.documents.parts import PartDocument
+from llm_relay.documents.raw_json import exact_value
 from llm_relay.errors import RelayError
 from llm_relay.messages import Answer, Finished, Usage
 
@@ -76,7 +76,7 @@ class StreamErrorDocument(TypedDict):
     usage: NotRequired[Annotated[UsageDocument, Field(description="What the failed call used")]]
 
 
-def answer_document(answer: Answer, json_value: JsonValue = json.loads) -> AnswerDocument:
+def answer_document(answer: Answer, json_value: JsonValue = exact_value) -> AnswerDocument:
     """Returns a whole answer. `json_value` makes of the text of tool calls' arguments what the document holds."""
     finished = answer.finished
     document: AnswerDocument = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any, NotRequired, TypeAlias
 
 from pydantic import Field
@@ -12,6 +11,7 @@ from typing_extensions import TypedDict
 
 from llm_relay.documents.part_writing import JsonValue, base64_text, tool_call_document
 from llm_relay.documents.parts import ToolCallDocument
+from llm_relay.documents.raw_json import exact_value
 from llm_relay.messages import ReasoningDelta, RefusalDelta, ToolCallDelta, ToolCallFinished, ToolCallStarted
 
 _Index: TypeAlias = Annotated[int, Field(description="Numbers the blocks of an answer from 0, in their order")]
@@ -69,7 +69,7 @@ DELTA_DOCUMENTS: dict[str, type] = {
 """The shape of each event's data, by the event's name."""
 
 
-def delta_document(delta: ContentDelta, json_value: JsonValue = json.loads) -> tuple[str, dict[str, Any]]:
+def delta_document(delta: ContentDelta, json_value: JsonValue = exact_value) -> tuple[str, dict[str, Any]]:
     """Returns an event's name and its data. `json_value` makes of the arguments' text what the data holds."""
     match delta:
         case ReasoningDelta():

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Callable
 from typing import Any, cast
 
 from llm_relay.documents.parts import PartDocument, ResultPartDocument, ToolCallDocument
+from llm_relay.documents.raw_json import exact_value
 from llm_relay.messages import (
     CachePoint,
     Document,
@@ -21,10 +21,10 @@ from llm_relay.messages import (
 )
 
 JsonValue = Callable[[str], Any]
-"""Makes of a JSON text the value that a document holds: `json.loads`, or what a serializer writes as it is."""
+"""Makes of a JSON text the value that a document holds: `exact_value`, or what a serializer writes as it is."""
 
 
-def part_document(part: Part, json_value: JsonValue = json.loads) -> PartDocument:
+def part_document(part: Part, json_value: JsonValue = exact_value) -> PartDocument:
     """Returns a part as an object with one member."""
     match part:
         case TextPart():
@@ -45,14 +45,14 @@ def part_document(part: Part, json_value: JsonValue = json.loads) -> PartDocumen
             return {"refusal": part.text}
 
 
-def tool_call_document(call: ToolCall, json_value: JsonValue = json.loads) -> ToolCallDocument:
+def tool_call_document(call: ToolCall, json_value: JsonValue = exact_value) -> ToolCallDocument:
     """Returns a call; its arguments are a JSON value, or text where they are not valid JSON."""
     document: ToolCallDocument = {"id": call.id, "name": call.name}
     try:
         if not call.arguments_valid:
             raise ValueError
         document["arguments"] = json_value(call.arguments_json)
-    except ValueError:  # or valid, with numbers beyond Python's limit
+    except ValueError:  # or valid, with numbers beyond Python's
         document["arguments_text"] = call.arguments_json
     if call.signature:
         document["signature"] = base64_text(call.signature)

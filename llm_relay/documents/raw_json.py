@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 RAW_MEMBERS = frozenset(("arguments", "structured"))
@@ -30,6 +32,31 @@ def json_text(value: object) -> str:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_parsed)
     except (TypeError, RecursionError) as error:
         raise ValueError("must be a JSON value") from error
+
+
+def exact_value(text: str) -> Any:
+    """Parses JSON. Raises ValueError for a number that Python's own would only come near to."""
+    return json.loads(text, parse_float=_exact_float)
+
+
+def _exact_float(text: str) -> float:
+    number = float(text)
+    # What a reader has for nearly every number: the shortest text that means the same.
+    if not math.isfinite(number) or Decimal(repr(number)) != Decimal(text):
+        raise ValueError("must be a number that a double can hold")
+    return number
+
+
+def arguments_of_call(text: str) -> RawJson | None:
+    """Finds `params.arguments` in the text of a valid JSON-RPC request, to be parsed with RAW_MEMBERS kept.
+
+    None where there is nothing in it that would have to be kept.
+    """
+    if text.count('"arguments"') < 2 and '"structured"' not in text:
+        return None
+    # Objects end from within: the last one that has arguments is `params`.
+    *_, params = (found for found in raw_members(text) if "arguments" in found)
+    return params["arguments"]
 
 
 def plain_value(value: Any) -> Any:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import mcp_types
 
 from llm_relay.documents.json_body import has_more_values
-from llm_relay.mcp.repeated_members import RepeatingObject, parse_json, repeated_names, repeating_objects
+from llm_relay.documents.json_body import parse_json as parse_with_raw_values
+from llm_relay.documents.raw_json import arguments_of_call
+from llm_relay.mcp.repeated_members import UTF8_BOM, RepeatingObject, parse_json, repeated_names, repeating_objects
 
 ENVELOPE_BYTES = 64 * 1024
 MAX_VALUES = 100_000
@@ -22,6 +25,8 @@ class ReceivedMessage:
     message: mcp_types.JSONRPCMessage
     repeated_arguments: tuple[str, ...]
     """Names that are given twice in one object of a tool's arguments: the tool refuses them, as other bad arguments."""
+    raw_arguments: dict[str, Any] | None = None
+    """A tool's arguments, in which JSON values that keep their text are RawJson; None: there are no such values."""
 
 
 class MessageError(Exception):
@@ -58,7 +63,8 @@ def read_message(text: bytes) -> ReceivedMessage:
     if names := repeated_names(_others(repeating, in_arguments)):
         explanation = f"Invalid Request: given twice in one object: {', '.join(names)}"
         raise MessageError(mcp_types.INVALID_REQUEST, explanation, getattr(message, "id", None))
-    return ReceivedMessage(message=message, repeated_arguments=repeated_names(in_arguments))
+    raw = _raw_arguments(text) if not repeating and isinstance(_arguments(value), dict) else None
+    return ReceivedMessage(message=message, repeated_arguments=repeated_names(in_arguments), raw_arguments=raw)
 
 
 def encode_message(message: mcp_types.JSONRPCMessage) -> bytes:
@@ -72,6 +78,12 @@ def encode_message(message: mcp_types.JSONRPCMessage) -> bytes:
 def _arguments(message: object) -> object:
     params = message.get("params") if isinstance(message, dict) else None
     return params.get("arguments") if isinstance(params, dict) else None
+
+
+def _raw_arguments(text: bytes) -> dict[str, Any] | None:
+    found = arguments_of_call(text.removeprefix(UTF8_BOM).decode())
+    parsed = parse_with_raw_values(found.text.encode()) if found is not None else None
+    return parsed if isinstance(parsed, dict) else None
 
 
 def _others(objects: list[RepeatingObject], known: list[RepeatingObject]) -> list[RepeatingObject]:

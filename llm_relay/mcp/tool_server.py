@@ -26,7 +26,7 @@ from llm_relay.mcp.cancel_scopes import CancelScopes
 from llm_relay.mcp.client_extras import without_client_extras
 from llm_relay.mcp.own_task import run_in_own_task
 from llm_relay.mcp.progress import Progress
-from llm_relay.mcp.request_scope import CANCEL_SCOPES, REPEATED_ARGUMENTS, TOO_LARGE
+from llm_relay.mcp.request_scope import CANCEL_SCOPES, RAW_ARGUMENTS, REPEATED_ARGUMENTS, TOO_LARGE
 from llm_relay.mcp.tool import CallContext, Tool
 from llm_relay.mcp.tool_metrics import SUCCESS, create_count
 from llm_relay.mcp.tool_results import error_result, success_result
@@ -91,7 +91,8 @@ class ToolServer:
             raise MCPError(mcp_types.INVALID_PARAMS, f"Unknown tool: {ascii(params.name)[:80]}")
         if self._draining:
             return error_result(Draining())
-        result = await self._result(tool, params.arguments or {}, context)
+        arguments = _request_scope(context).get(RAW_ARGUMENTS) or params.arguments or {}
+        result = await self._result(tool, arguments, context)
         self._count(params.name, (result.meta or {}).get("reason", SUCCESS))
         return result
 

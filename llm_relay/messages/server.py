@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 
@@ -42,6 +43,8 @@ class Models:
     note: str = ""
     details: tuple[Model, ...] = ()
     """Of those models that something is known of."""
+    priced_as: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By model, other names that a price list may have of it. It stays within the server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

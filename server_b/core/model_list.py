@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from llm_relay.messages import Models
+from server_b.core.model_prices import with_prices
+from server_b.pricing.price_list import PriceList
 from server_b.providers.base import Provider
 from server_b.providers.listing import LIST_TIMEOUT_S, list_models
 
@@ -15,9 +18,20 @@ FRESH_S = 10.0
 class ModelList:
     """One provider's models. Made and used on one running event loop."""
 
-    def __init__(self, provider: Provider, *, timeout_s: float = LIST_TIMEOUT_S, fresh_s: float = FRESH_S) -> None:
-        """The provider has `timeout_s` seconds to answer; the list is given again for `fresh_s` seconds."""
+    def __init__(
+        self,
+        provider: Provider,
+        prices: Mapping[str, PriceList] | None = None,
+        *,
+        timeout_s: float = LIST_TIMEOUT_S,
+        fresh_s: float = FRESH_S,
+    ) -> None:
+        """`prices` by the provider's name.
+
+        The provider has `timeout_s` seconds to answer; the list is given again for `fresh_s` seconds.
+        """
         self._provider = provider
+        self._prices = prices or {}
         self._timeout_s = timeout_s
         self._fresh_s = fresh_s
         self._now = asyncio.get_running_loop().time
@@ -45,7 +59,8 @@ class ModelList:
 
     async def _ask(self) -> Models:
         try:
-            self._models = await list_models(self._provider, timeout_s=self._timeout_s)
+            models = await list_models(self._provider, timeout_s=self._timeout_s)
+            self._models = await with_prices(models, self._prices)
         finally:
             self._asking = None
         self._fresh_until = self._now() + self._fresh_s

@@ -80,7 +80,7 @@ class Relay:
         self._settlement = Settlement(prices, default_model=provider.default_model)
         self._gate = gate or OpenGate()
         self._runner = CallRunner(provider, self._limits.patience, self._settlement, self._gate, observers, self._ended)
-        self._models = ModelList(provider)
+        self._models = ModelList(provider, prices)
         self._health = ProviderHealth(provider.name)
         self._readers = 0
         self._draining = False

@@ -43,6 +43,10 @@ class ListedPrices:
         bounds = [rates.bound(input_tokens, output_tokens) for rates in of_tiers if rates is not None]
         return max(bounds) if len(bounds) == len(of_tiers) else None
 
+    def context_tokens(self, model: str) -> int | None:
+        found = (vendor.find_model(model, all_providers=self._sold) for vendor in self._vendors)
+        return next((one.context_window for one in found if one is not None), None)
+
     def _rates(self, model: str, tier: str) -> Rates | None:
         now = time.monotonic()
         expires_at, rates = self._remembered.get((model, tier), (0.0, None))

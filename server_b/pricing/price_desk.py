@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Mapping, Sequence
 
 from llm_relay.messages import Cost, Usage
 from llm_relay.messages.accounts import CallEntry, Price, PriceFound
+from server_b.pricing.one_token import one_token
 from server_b.pricing.price_list import PriceList
-
-NANO_USD_A_MILLION = 10**9 * 10**6
 
 
 class PriceDesk:
@@ -43,27 +41,14 @@ class PriceDesk:
         return prices.cost(call.model, usage, call.service_tier)
 
     def _found(self, provider: str, model: str) -> PriceFound:
-        prices = self._prices[provider]
-        nothing = prices.cost(model, Usage(input_tokens=0, output_tokens=0))
-        if nothing.usd is None:
+        rates = one_token(self._prices[provider], model)
+        if rates is None:
             return PriceFound(provider=provider, model=model, price=None)
-        rates = [_nano_usd(usd - nothing.usd) for usd in _costs_of_one_token(prices, model)]
         price = Price(
-            pattern=f"{provider}/{model}", input=rates[0], output=rates[1], cache_read=rates[2], cache_write=rates[3]
+            pattern=f"{provider}/{model}",
+            input=rates.input,
+            output=rates.output,
+            cache_read=rates.cache_read,
+            cache_write=rates.cache_write,
         )
-        return PriceFound(provider=provider, model=model, price=price, source=nothing.price_source)
-
-
-def _costs_of_one_token(prices: PriceList, model: str) -> Iterator[Decimal]:
-    """Yields what one token costs: of input, output, read from the cache, written into it."""
-    for usage in (
-        Usage(input_tokens=1, output_tokens=0),
-        Usage(input_tokens=0, output_tokens=1),
-        Usage(input_tokens=1, output_tokens=0, cache_read_tokens=1),
-        Usage(input_tokens=1, output_tokens=0, cache_write_tokens=1),
-    ):
-        yield prices.cost(model, usage).usd or Decimal(0)
-
-
-def _nano_usd(usd_a_token: Decimal) -> int:
-    return int((usd_a_token * NANO_USD_A_MILLION).to_integral_value())
+        return PriceFound(provider=provider, model=model, price=price, source=rates.source)

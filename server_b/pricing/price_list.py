@@ -22,6 +22,10 @@ class PriceList(Protocol):
         """
         ...
 
+    def context_tokens(self, model: str) -> int | None:
+        """Returns the size of the model's context window, where the list has it."""
+        ...
+
 
 class FreePrices:
     """Everything costs a known nothing."""
@@ -32,6 +36,9 @@ class FreePrices:
     def bound(self, model: str, *, input_tokens: int, output_tokens: int, tier: str = "") -> Decimal | None:  # noqa: ARG002 - any number
         return Decimal(0)
 
+    def context_tokens(self, model: str) -> int | None:  # noqa: ARG002 - any model
+        return None
+
 
 class UnknownPrices:
     """Nothing is known of what anything costs."""
@@ -40,4 +47,7 @@ class UnknownPrices:
         return Cost()
 
     def bound(self, model: str, *, input_tokens: int, output_tokens: int, tier: str = "") -> Decimal | None:  # noqa: ARG002 - any number
+        return None
+
+    def context_tokens(self, model: str) -> int | None:  # noqa: ARG002 - any model
         return None

@@ -44,6 +44,9 @@ class SetPrices:
             return self._listed.bound(model, input_tokens=input_tokens, output_tokens=output_tokens, tier=tier)
         return rates.bound(input_tokens, output_tokens)
 
+    def context_tokens(self, model: str) -> int | None:
+        return self._listed.context_tokens(model)
+
     def _rates(self, model: str) -> Rates | None:
         of_ledger = self._of_ledger()
         if of_ledger is not self._seen or len(self._matching) >= MOST_REMEMBERED_MODELS:

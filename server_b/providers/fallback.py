@@ -146,6 +146,8 @@ class Fallback:
             models=tuple(sorted({self.default_model, *(name for models in found for name in models.models)})),
             default_model=self.default_model,
             note="; ".join(notes) if len(self._providers) > 1 else found[0].note,
+            details=tuple(one for models in found for one in models.details),
+            priced_as={name: others for models in found for name, others in models.priced_as.items()},
         )
 
     async def close(self) -> None:

@@ -31,3 +31,6 @@ class FlatPrices:
     def bound(self, model: str, *, input_tokens: int, output_tokens: int, tier: str = "") -> Decimal | None:
         self.bounded.append((model, input_tokens, output_tokens, tier))
         return self.usd if self._models is None or model in self._models else None
+
+    def context_tokens(self, model: str) -> int | None:  # noqa: ARG002 - as the protocol has it
+        return None

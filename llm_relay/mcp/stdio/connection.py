@@ -21,7 +21,7 @@ from mcp.shared.message import ServerMessageMetadata, SessionMessage
 
 from llm_relay.mcp.json_rpc import MessageError, encode_message, max_request_bytes, read_message
 from llm_relay.mcp.oversized import oversized
-from llm_relay.mcp.request_scope import REPEATED_ARGUMENTS
+from llm_relay.mcp.request_scope import RAW_ARGUMENTS, REPEATED_ARGUMENTS
 from llm_relay.mcp.stdio.background_writer import BackgroundWriter
 from llm_relay.mcp.stdio.line_reader import LineReader, LineTooLong
 from llm_relay.mcp.stdio.unanswered import UnansweredRequests
@@ -105,16 +105,17 @@ class StdioConnection:
         except MessageError as error:
             await self.to_client.send(SessionMessage(error.answer))
         else:
-            await self._pass_on(received.message, len(line), received.repeated_arguments)
+            scope = {REPEATED_ARGUMENTS: received.repeated_arguments, RAW_ARGUMENTS: received.raw_arguments}
+            await self._pass_on(received.message, len(line), scope)
 
-    async def _pass_on(self, message: mcp_types.JSONRPCMessage, size: int, repeated: tuple[str, ...]) -> None:
+    async def _pass_on(self, message: mcp_types.JSONRPCMessage, size: int, scope: dict[str, Any]) -> None:
         if not isinstance(message, mcp_types.JSONRPCRequest):
             await self._to_server.send(SessionMessage(message))
             return
         await self._unanswered.wait_for_room()
         self._unanswered.add(message.id, size)
         metadata = ServerMessageMetadata(
-            request_context=StdioRequest({REPEATED_ARGUMENTS: repeated}),
+            request_context=StdioRequest(scope),
             on_request_unanswered=partial(self._forget, message.id),
         )
         await self._to_server.send(SessionMessage(message, metadata))

@@ -26,7 +26,7 @@ from server_b.providers.bedrock.client import MAX_DOCUMENT_BYTES, BedrockClient
 from server_b.providers.bedrock.errors import relay_error
 from server_b.providers.bedrock.failures import Refusal
 from server_b.providers.bedrock.model_details import known_of
-from server_b.providers.bedrock.models import is_application_profile, listed, profile_in_area, resolve
+from server_b.providers.bedrock.models import is_application_profile, list_names, listed, profile_in_area, resolve
 from server_b.providers.bedrock.refusals import MAX_TOKENS, STREAMING, Refusals, Refused, is_lasting, refused_of
 from server_b.providers.bedrock.request import asked_parameters, request_body
 from server_b.providers.bedrock.thinking import lacks_reasoning, room_tokens, thinking_as_possible
@@ -156,13 +156,14 @@ class BedrockProvider:
         """Lists the short names, what they stand for, and what AWS lists; a note says if AWS does not."""
         listing = await self._catalogue.models()
         names = listed(self._account.region, self._account.partition, (self._default_model, *listing.ids))
-        details = (known_of(name, self._resolved(name), listing.inputs) for name in names)
+        ids = {name: self._resolved(name) for name in names}
         return Models(
             provider=self.name,
             models=names,
             default_model=self._default_model,
             note=listing.note,
-            details=tuple(detail for detail in details if detail is not None),
+            details=tuple(known_of(name, model, listing.inputs) for name, model in ids.items()),
+            priced_as={name: (model, *list_names(model)) for name, model in ids.items()},
         )
 
     async def aws_models(self) -> tuple[str, ...]:

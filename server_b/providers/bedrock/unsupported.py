@@ -22,6 +22,7 @@ from llm_relay.messages import (
     ToolChoiceMode,
     ToolResult,
 )
+from server_b.providers.bedrock.abilities import calls_tools, sees
 from server_b.providers.bedrock.content_blocks import (
     CACHE_TTLS,
     DOCUMENT_FORMATS,
@@ -52,6 +53,8 @@ def _faults(prompt: Prompt, model: str | None) -> Faults:
         yield from _option_faults(prompt)
         if model is not None:
             yield from _model_faults(prompt, model)
+    if model is not None:
+        yield from _ability_faults(prompt, model)
     for index, turn in enumerate(prompt.history):
         if turn.parts:
             yield from _part_faults(f"history[{index}].parts", turn.role, turn.parts)
@@ -80,6 +83,27 @@ def _model_faults(prompt: Prompt, model: str) -> Faults:
     if forbids_parallel(prompt) and claude_version(model) is None:
         yield "options.tool_choice.parallel", "this model is not known to call one tool at a time; leave it out"
     yield from thinking_faults(prompt, model)
+
+
+def _ability_faults(prompt: Prompt, model: str) -> Faults:
+    if calls_tools(model) is False:
+        if prompt.options.tools:
+            yield "options.tools", "this model is known to call none; leave them out"
+        elif has_tool_blocks(prompt):
+            yield "history", "this model is known to call no tools, and the history has calls"
+    if sees(model) is False:
+        for place, parts in _all_parts(prompt):
+            for index, part in enumerate(parts):
+                if isinstance(part, Image):
+                    yield f"{place}[{index}].image", "this model is known to take none"
+                if isinstance(part, ToolResult) and any(isinstance(one, Image) for one in part.content):
+                    yield f"{place}[{index}].tool_result.content", "this model is known to take no images"
+
+
+def _all_parts(prompt: Prompt) -> Iterator[tuple[str, Sequence[Part]]]:
+    for index, turn in enumerate(prompt.history):
+        yield f"history[{index}].parts", turn.parts
+    yield "parts", prompt.parts
 
 
 def _part_faults(place: str, role: Role, parts: Sequence[Part]) -> Faults:

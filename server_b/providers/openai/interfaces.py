@@ -11,6 +11,7 @@ from llm_relay.messages import NO_OPTIONS, Prompt, Reasoning
 from server_b.providers.base import Defaults, Piece
 from server_b.providers.openai.answer import AnswerReader
 from server_b.providers.openai.messages import NAME
+from server_b.providers.openai.model_faults import model_faults
 from server_b.providers.openai.request import CHAT_COMPLETIONS, Refused, request_body, sent_limit
 from server_b.providers.openai.responses.answer import ResponseReader
 from server_b.providers.openai.responses.request import response_body, sent_output_limit
@@ -106,10 +107,12 @@ class InterfaceChoice:
             return RESPONSES
         return CHAT
 
-    def refuse_unsupported(self, prompt: Prompt, interface: Interface) -> None:
-        """Raises Unsupported, naming the field, for what the interface cannot carry."""
+    def refuse_unsupported(self, prompt: Prompt, interface: Interface, model: str) -> None:
+        """Raises Unsupported, naming the field, for what the interface cannot carry, or the model does not take."""
         if prompt.parts or prompt.options is not NO_OPTIONS or any(turn.parts for turn in prompt.history):
             refuse_first(interface.faults(prompt, fetches_urls=self.fetches_urls))
+            if self.is_vendor:
+                refuse_first(model_faults(prompt, model, is_chat=interface is CHAT))
 
     def _fault_of(self, prompt: Prompt, interface: Interface) -> Fault | None:
         return next(interface.faults(prompt, fetches_urls=self.fetches_urls), None)

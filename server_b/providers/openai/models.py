@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from server_b.providers.json_text import parse
 from server_b.providers.openai.errors import malformed
 
@@ -9,8 +12,11 @@ _LISTS = ("data", "models", "body", "result", "items")
 _NAMES = ("id", "model", "name", "slug")
 
 
-def model_names_from_wire(body: bytes) -> frozenset[str]:
-    """Reads a list of models, none if the server lists none; raises ProviderProtocol if it is no list."""
+def models_from_wire(body: bytes) -> Mapping[str, Mapping[str, Any]]:
+    """Reads a list of models, none if the server lists none; raises ProviderProtocol if it is no list.
+
+    Returns what the server says of each, by its name.
+    """
     try:
         document = parse(body.removeprefix(b"\xef\xbb\xbf"))
     except ValueError as error:
@@ -22,10 +28,10 @@ def model_names_from_wire(body: bytes) -> frozenset[str]:
             raise malformed("the list of models has no `data`")
         models = next((document[name] for name in named if document[name]), None)
     if models is None:
-        return frozenset()
+        return {}
     if not isinstance(models, list):
         raise malformed("the list of models is no list")
-    return frozenset(name for model in models if (name := _name(model)))
+    return {name: model if isinstance(model, dict) else {} for model in models if (name := _name(model))}
 
 
 def _name(model: object) -> str:

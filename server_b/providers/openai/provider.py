@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import orjson
@@ -25,7 +25,8 @@ from server_b.providers.openai.client import VENDOR_URL, OpenAIClient
 from server_b.providers.openai.errors import error_of, field_error
 from server_b.providers.openai.failure import Failed, Failure
 from server_b.providers.openai.interfaces import CHAT, Api, Interface, InterfaceChoice, Reader
-from server_b.providers.openai.models import model_names_from_wire
+from server_b.providers.openai.model_details import known_of
+from server_b.providers.openai.models import models_from_wire
 from server_b.providers.openai.options import NAME, NEUTRAL_OPTIONS, ignored_members
 from server_b.providers.openai.refusals import Change, Refusals, change_for, change_of_interface, refused_field
 from server_b.providers.openai.request import CHAT_COMPLETIONS, Refused
@@ -110,7 +111,7 @@ class OpenAIProvider:
     def refuse_unsupported(self, prompt: Prompt) -> None:
         """Raises Unsupported, naming the field, for what the interface that would be asked cannot carry."""
         interface = self._choice.of(prompt, self._refusals.of(self._refusing(prompt)))
-        self._choice.refuse_unsupported(prompt, interface)
+        self._choice.refuse_unsupported(prompt, interface, self._model(prompt))
 
     def ignored_options(self, prompt: Prompt) -> Iterator[str]:
         """Yields the provider_options that are another provider's, or for OpenAI's own endpoint alone."""
@@ -140,7 +141,7 @@ class OpenAIProvider:
         while True:
             interface = self._choice.of(prompt, known.refused)
             if known.failure_of_chat is not None:
-                self._choice.refuse_unsupported(prompt, interface)
+                self._choice.refuse_unsupported(prompt, interface, self._model(prompt))
             if "stream" in known.refused:
                 yield WholeAnswer()
             body = interface.body(prompt, model, self._defaults, known.refused, is_vendor=self._is_vendor)
@@ -184,16 +185,17 @@ class OpenAIProvider:
 
     async def list_models(self) -> Models:
         """Lists the server's models, and the default one; raises a RelayError."""
-        names: frozenset[str] = frozenset()
+        found: Mapping[str, Mapping[str, object]] = {}
         try:
             with contextlib.closing(await self._client.list_models()) as response:
-                names = model_names_from_wire(await response.read(MAX_LIST_BYTES))
+                found = models_from_wire(await response.read(MAX_LIST_BYTES))
         except Failed as failed:
             if failed.failure.status not in _NO_LIST_STATUSES and not _lacks_scope(failed.failure):
                 raise error_of(failed.failure) from failed
-        listed = tuple(sorted({*names, self._default_model}))
-        note = "" if names else "this server does not list its models"
-        return Models(provider=self.name, models=listed, default_model=self._default_model, note=note)
+        listed = tuple(sorted({*found, self._default_model}))
+        note = "" if found else "this server does not list its models"
+        details = tuple(known_of(name, found.get(name, {}), is_vendor=self._is_vendor) for name in listed)
+        return Models(provider=self.name, models=listed, default_model=self._default_model, note=note, details=details)
 
     async def close(self) -> None:
         """Closes the connections."""

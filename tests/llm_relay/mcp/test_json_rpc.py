@@ -5,6 +5,7 @@ import json
 import mcp_types
 import pytest
 
+from llm_relay.documents import RawJson
 from llm_relay.errors import MAX_VIOLATIONS
 from llm_relay.mcp.json_rpc import MessageError, encode_message, read_message
 
@@ -75,3 +76,29 @@ def test_members_that_are_repeated_elsewhere_are_an_error_of_the_message(text: s
 def test_a_lone_surrogate_is_written_as_an_escape() -> None:
     answer = mcp_types.JSONRPCResponse(jsonrpc="2.0", id="\ud83d", result={})
     assert json.loads(encode_message(answer))["id"] == "\ud83d"
+
+
+LETTERS = '{\n "id": 9007199254740993, "n":12345678901234567890123,\t"f": 1.10, "e": 1E2, "s":"\\u00e9/" }'
+
+
+@pytest.mark.parametrize("place", ["history", "parts"])
+def test_values_that_keep_their_text_are_kept_to_the_letter(place: str) -> None:
+    part = f'{{"tool_call": {{"id": "c1", "name": "f", "arguments": {LETTERS}}}}}'
+    arguments = f'{{"message": "Hi", "{place}": [{part}], "structured": {LETTERS}, "temperature": 1.0}}'
+    raw = read_message(call(arguments).encode()).raw_arguments
+    assert raw is not None
+    assert raw[place][0]["tool_call"]["arguments"] == RawJson(LETTERS)
+    assert raw["structured"] == RawJson(LETTERS)
+    assert (raw["message"], raw["temperature"]) == ("Hi", 1.0)
+
+
+@pytest.mark.parametrize(
+    "text", [PING, call("{}"), call('{"message": "Hi"}'), call('{"message": "the \\"arguments\\""}')]
+)
+def test_a_message_without_such_values_is_not_read_twice(text: str) -> None:
+    assert read_message(text.encode()).raw_arguments is None
+
+
+def test_arguments_elsewhere_are_not_those_of_the_tool() -> None:
+    text = call('{"message": "Hi"}').replace('"params": {', '"params": {"_meta": {"arguments": {"x": 1}}, ')
+    assert read_message(text.encode()).raw_arguments == {"message": "Hi"}

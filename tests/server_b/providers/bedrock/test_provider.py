@@ -222,10 +222,13 @@ async def test_what_is_known_of_a_model_is_told_of_each_of_its_names(provider: B
     sonnet = Model(id=SONNET, provider="bedrock", tools=True, images=True, reasoning=False)
     assert details[SONNET] == sonnet
     assert details["sonnet-v2"] == replace(sonnet, id="sonnet-v2")
-    assert details["sonnet-4"] == Model(id="sonnet-4", provider="bedrock", tools=True, reasoning=True)
+    assert details["sonnet-4"] == Model(id="sonnet-4", provider="bedrock", tools=True, images=True, reasoning=True)
     assert details["haiku"].images is False
-    assert details["eu.amazon.nova-lite-v1:0"] == Model(id="eu.amazon.nova-lite-v1:0", provider="bedrock", images=True)
-    assert "mistral" not in details
+    nova = "eu.amazon.nova-lite-v1:0"
+    assert details[nova] == Model(id=nova, provider="bedrock", tools=True, images=True)
+    assert details["mistral"] == Model(id="mistral", provider="bedrock", tools=True, images=False)
+    assert (details["mistral-7b"].tools, details["llama-scout"].images) == (False, True)
+    assert details["haiku-3.5"].images is None
 
 
 async def test_inference_profiles_are_listed_by_id_and_an_accounts_own_by_arn(provider: BedrockProvider) -> None:

@@ -1,0 +1,53 @@
+"""What the price lists know of the models that a provider lists."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import fields, replace
+
+from llm_relay.messages import Model, Models
+from server_b.pricing.one_token import one_token
+from server_b.pricing.price_list import PriceList
+
+AT_ONCE = 8
+"""Models that are looked up before others of this event loop have their turn: one takes a tenth of a millisecond."""
+_OF_EVERY_MODEL = frozenset(("id", "provider"))
+
+
+async def with_prices(models: Models, prices: Mapping[str, PriceList]) -> Models:
+    """Returns the list with rates and context windows, and without the details of models that nothing is known of."""
+    described = {(one.provider, one.id): one for one in models.details}
+    for name in models.models:
+        if not any(model == name for _, model in described):
+            described[models.provider, name] = Model(id=name, provider=models.provider)
+    details = []
+    for number, model in enumerate(described.values()):
+        if number % AT_ONCE == 0:
+            await asyncio.sleep(0)
+        known = _with_price(model, prices.get(model.provider), (model.id, *models.priced_as.get(model.id, ())))
+        if _is_anything_known(known):
+            details.append(known)
+    return replace(models, details=tuple(details))
+
+
+def _with_price(model: Model, prices: PriceList | None, names: tuple[str, ...]) -> Model:
+    if prices is None:
+        return model
+    if model.context_tokens is None:
+        windows = map(prices.context_tokens, names)
+        model = replace(model, context_tokens=next((tokens for tokens in windows if tokens is not None), None))
+    rates = next((found for name in names if (found := one_token(prices, name)) is not None), None)
+    if rates is None:
+        return model
+    return replace(
+        model,
+        input_nano_usd_per_million_tokens=rates.input,
+        output_nano_usd_per_million_tokens=rates.output,
+        cache_read_nano_usd_per_million_tokens=rates.cache_read,
+        cache_write_nano_usd_per_million_tokens=rates.cache_write,
+    )
+
+
+def _is_anything_known(model: Model) -> bool:
+    return any(getattr(model, one.name) is not None for one in fields(model) if one.name not in _OF_EVERY_MODEL)

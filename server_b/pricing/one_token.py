@@ -1,0 +1,43 @@
+"""What single tokens of a model cost, for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from llm_relay.messages import Usage
+from server_b.pricing.price_list import PriceList
+
+NANO_USD_A_MILLION = 10**9 * 10**6
+
+
+@dataclass(frozen=True, slots=True)
+class OneToken:
+    """What tokens of a model cost, in nano-USD a million. Of rates that rise with the input's length the lowest."""
+
+    input: int
+    output: int
+    cache_read: int
+    cache_write: int
+    source: str
+    """Where the prices are from."""
+
+
+def one_token(prices: PriceList, model: str) -> OneToken | None:
+    """Returns what a model's tokens cost now; None where its price is not known."""
+    nothing = prices.cost(model, Usage(input_tokens=0, output_tokens=0))
+    if nothing.usd is None:
+        return None
+
+    def rate(*, inputs: int = 0, outputs: int = 0, read: int = 0, written: int = 0) -> int:
+        usage = Usage(input_tokens=inputs, output_tokens=outputs, cache_read_tokens=read, cache_write_tokens=written)
+        usd = prices.cost(model, usage).usd or Decimal(0)
+        return int(((usd - (nothing.usd or 0)) * NANO_USD_A_MILLION).to_integral_value())
+
+    return OneToken(
+        input=rate(inputs=1),
+        output=rate(outputs=1),
+        cache_read=rate(inputs=1, read=1),
+        cache_write=rate(inputs=1, written=1),
+        source=nothing.price_source,
+    )

@@ -1,0 +1,241 @@
+"""Each feature with each provider: taken, or refused before anything is sent, by the name of field and provider."""
+
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from llm_relay.errors import Unsupported
+from llm_relay.messages import (
+    CachePoint,
+    Document,
+    Image,
+    Options,
+    Prompt,
+    ResponseFormat,
+    ResponseKind,
+    Role,
+    Sampling,
+    TextPart,
+    Thinking,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolChoiceMode,
+    ToolResult,
+    Turn,
+)
+from server_b.providers.base import Defaults, Provider
+from server_b.providers.openai.interfaces import Api
+from server_b.providers.openai.provider import OpenAIProvider
+from tests.support.asking_bedrock import bedrock
+
+pytestmark = pytest.mark.anyio
+
+NOBODY = "http://127.0.0.1:1"
+TOOL = Tool(name="f", input_schema_json='{"type": "object"}')
+LOOP = (Turn(role=Role.ASSISTANT, parts=(ToolCall(id="c1", name="f", arguments_json="{}"),)),)
+RESULT = ToolResult(tool_call_id="c1", content=(TextPart(text="ok"),))
+PNG = Image(media_type="image/png", data=b"png")
+SCHEMA = ResponseFormat(kind=ResponseKind.JSON_SCHEMA, schema_json="{}")
+NONE = ToolChoice(mode=ToolChoiceMode.NONE)
+SONNET_4 = "anthropic.claude-sonnet-4-20250514-v1:0"
+
+
+def openai(api: Api, url: str = f"{NOBODY}/v1") -> Callable[[], Provider]:
+    defaults = Defaults(temperature=0.7, max_tokens=1000)
+    return lambda: OpenAIProvider(api_key="sk-any", base_url=url, default_model="gpt-4o", defaults=defaults, api=api)
+
+
+PROVIDERS: dict[str, Callable[[], Provider]] = {
+    "chat": openai(Api.CHAT),
+    "responses": openai(Api.RESPONSES),
+    "vendor's chat": openai(Api.CHAT, ""),
+    "vendor's responses": openai(Api.RESPONSES, ""),
+    "bedrock": lambda: bedrock(NOBODY),
+}
+OPENAI = ("chat", "responses", "vendor's chat", "vendor's responses")
+VENDORS = ("vendor's chat", "vendor's responses")
+ALL = (*OPENAI, "bedrock")
+
+
+def sampling(**given: object) -> Prompt:
+    return Prompt(message="Hi", options=Options(sampling=Sampling(**given)))  # type: ignore[arg-type]
+
+
+def saying(*parts: object, **fields: object) -> Prompt:
+    return Prompt(message="Hi", parts=parts, **fields)  # type: ignore[arg-type]
+
+
+def asking(model: str | None = None, **options: object) -> Prompt:
+    return Prompt(message="Hi", model=model, options=Options(**options))  # type: ignore[arg-type]
+
+
+REFUSED: dict[str, tuple[Prompt, str, tuple[str, ...]]] = {
+    # Where a feature is not named here for a provider, the provider takes it.
+    "seed": (sampling(seed=1), "options.sampling.seed", ("responses", "vendor's responses", "bedrock")),
+    "stop": (sampling(stop=("x",)), "options.sampling.stop", ("responses", "vendor's responses")),
+    "a penalty": (
+        sampling(frequency_penalty=1.0),
+        "options.sampling.frequency_penalty",
+        ("responses", "vendor's responses", "bedrock"),
+    ),
+    "the other penalty": (
+        sampling(presence_penalty=1.0),
+        "options.sampling.presence_penalty",
+        ("responses", "vendor's responses", "bedrock"),
+    ),
+    "top_p": (sampling(top_p=0.9), "", ()),
+    "tokens to think": (
+        asking(thinking=Thinking(max_tokens=2048)),
+        "options.thinking",
+        ALL,
+    ),
+    "an effort": (asking(thinking=Thinking(effort="low")), "options.thinking", (*VENDORS, "bedrock")),
+    "a cache point": (saying(CachePoint()), "parts[0].cache_point", OPENAI),
+    "a cache point of a minute": (saying(CachePoint(ttl_s=60)), "parts[0].cache_point", ALL),
+    "an image": (saying(PNG), "", ()),
+    "an image by its URL": (
+        saying(Image(url="https://example.com/a.png")),
+        "parts[0].image.url",
+        ("chat", "responses", "bedrock"),
+    ),
+    "an image's detail": (
+        saying(Image(media_type="image/png", data=b"png", detail="high")),
+        "parts[0].image.detail",
+        ("bedrock",),
+    ),
+    "an image of another type": (
+        saying(Image(media_type="image/svg+xml", data=b"svg")),
+        "parts[0].image.media_type",
+        (*VENDORS, "bedrock"),
+    ),
+    "a document": (saying(Document(media_type="application/pdf", name="a.pdf", data=b"pdf")), "", ()),
+    "a document of text": (
+        saying(Document(media_type="text/plain", name="a.txt", data=b"text")),
+        "parts[0].document.media_type",
+        ("vendor's chat",),
+    ),
+    "a document by its URL": (
+        saying(Document(url="https://example.com/a.pdf")),
+        "parts[0].document.url",
+        ("chat", "responses", "vendor's chat", "bedrock"),
+    ),
+    "an image of a tool": (
+        saying(ToolResult(tool_call_id="c1", content=(PNG,)), history=LOOP),
+        "parts[0].tool_result.content",
+        ("chat", "vendor's chat"),
+    ),
+    "tools": (asking(tools=(TOOL,)), "", ()),
+    "no tools, by choice": (asking(tools=(TOOL,), tool_choice=NONE), "", ()),
+    "no tools, by choice, after calls": (
+        saying(RESULT, history=LOOP, options=Options(tools=(TOOL,), tool_choice=NONE)),
+        "options.tool_choice.mode",
+        ("bedrock",),
+    ),
+    "one call at a time": (asking(tools=(TOOL,), tool_choice=ToolChoice(parallel=False)), "", ()),
+    "JSON": (
+        asking(response_format=ResponseFormat(kind=ResponseKind.JSON)),
+        "options.response_format.kind",
+        ("bedrock",),
+    ),
+    "a schema": (asking(response_format=SCHEMA), "", ()),
+    "a service tier that only OpenAI has": (asking(service_tier="auto"), "options.service_tier", ("bedrock",)),
+    "an end user that AWS would not take": (asking(end_user="ä"), "options.end_user", ("bedrock",)),
+    "logit_bias": (
+        asking(provider_options={"openai": '{"logit_bias": {}}'}),
+        "options.provider_options.openai.logit_bias",
+        ("responses", "vendor's responses"),
+    ),
+}
+OF_MODELS: dict[str, tuple[str, Prompt, str]] = {
+    "an image to o3-mini": ("vendor's chat", saying(PNG, model="o3-mini"), "parts[0].image"),
+    "an image to gpt-3.5-turbo": ("vendor's responses", saying(PNG, model="gpt-3.5-turbo"), "parts[0].image"),
+    "a schema to gpt-4-turbo": (
+        "vendor's chat",
+        asking("gpt-4-turbo", response_format=SCHEMA),
+        "options.response_format.kind",
+    ),
+    "tools to o1-mini": ("vendor's chat", asking("o1-mini", tools=(TOOL,)), "options.tools"),
+    "stop to o3": ("vendor's chat", asking("o3", sampling=Sampling(stop=("x",))), "options.sampling.stop"),
+    "top_p to o4-mini": (
+        "vendor's responses",
+        asking("o4-mini", sampling=Sampling(top_p=0.5)),
+        "options.sampling.top_p",
+    ),
+    "an image to Nova Micro": ("bedrock", saying(PNG, model="nova-micro"), "parts[0].image"),
+    "an image to Llama 3.3": ("bedrock", saying(PNG, model="llama"), "parts[0].image"),
+    "an image to Claude 2": ("bedrock", saying(PNG, model="anthropic.claude-v2:1"), "parts[0].image"),
+    "an image in the history": (
+        "bedrock",
+        saying(model="nova-micro", history=(Turn(role=Role.USER, parts=(PNG, TextPart(text="Look"))),)),
+        "history[0].parts[0].image",
+    ),
+    "tools to Mixtral": ("bedrock", asking("mixtral", tools=(TOOL,)), "options.tools"),
+    "tools to DeepSeek R1": ("bedrock", asking("deepseek-r1", tools=(TOOL,)), "options.tools"),
+    "calls in the history to Llama 3": ("bedrock", saying(RESULT, history=LOOP, model="llama-8b"), "history"),
+    "one call at a time of Nova": (
+        "bedrock",
+        asking("nova-pro", tools=(TOOL,), tool_choice=ToolChoice(parallel=False)),
+        "options.tool_choice.parallel",
+    ),
+    "thinking by Nova": ("bedrock", asking("nova-pro", thinking=Thinking(effort="low")), "options.thinking"),
+    "a tool that must be called by one who thinks": (
+        "bedrock",
+        asking(
+            SONNET_4,
+            tools=(TOOL,),
+            tool_choice=ToolChoice(mode=ToolChoiceMode.REQUIRED),
+            thinking=Thinking(max_tokens=1024),
+        ),
+        "options.tool_choice",
+    ),
+}
+TAKEN_BY_MODELS: dict[str, tuple[str, Prompt]] = {
+    "an image to gpt-5": ("vendor's chat", saying(PNG, model="gpt-5-mini")),
+    "an image to a model that is not known": ("vendor's chat", saying(PNG, model="gpt-9")),
+    "an image to a compatible server's o3-mini": ("chat", saying(PNG, model="o3-mini")),
+    "an effort to o3": ("vendor's chat", asking("o3", thinking=Thinking(effort="low"))),
+    "no effort to gpt-4o": ("vendor's chat", asking("gpt-4o", thinking=Thinking(effort="none"))),
+    "an image to Nova Lite": ("bedrock", saying(PNG, model="nova-lite")),
+    "an image to a model that nobody knows": ("bedrock", saying(PNG, model="new.model-v1:0")),
+    "tools to a model that nobody knows": ("bedrock", asking("new.model-v1:0", tools=(TOOL,))),
+    "tokens to think to Sonnet 4": ("bedrock", asking(SONNET_4, thinking=Thinking(max_tokens=1024))),
+}
+
+
+@pytest.fixture(scope="module")
+async def providers() -> AsyncIterator[dict[str, Provider]]:
+    opened = {name: create() for name, create in PROVIDERS.items()}
+    yield opened
+    for provider in opened.values():
+        await provider.close()
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+@pytest.mark.parametrize("feature", REFUSED)
+async def test_a_feature_is_taken_or_refused_by_name(providers: dict[str, Provider], feature: str, name: str) -> None:
+    prompt, field, refusing = REFUSED[feature]
+    if name in refusing:
+        assert_refused(providers[name], prompt, field)
+    else:
+        providers[name].refuse_unsupported(prompt)
+
+
+def assert_refused(provider: Provider, prompt: Prompt, field: str) -> None:
+    with pytest.raises(Unsupported) as refused:
+        provider.refuse_unsupported(prompt)
+    said = refused.value.message
+    assert said.startswith(field)
+    assert f": not supported by {provider.name}: " in said
+
+
+@pytest.mark.parametrize("case", OF_MODELS)
+async def test_what_a_model_is_known_not_to_take_is_refused(providers: dict[str, Provider], case: str) -> None:
+    name, prompt, field = OF_MODELS[case]
+    assert_refused(providers[name], prompt, field)
+
+
+@pytest.mark.parametrize("case", TAKEN_BY_MODELS)
+async def test_what_a_model_may_take_is_not_refused(providers: dict[str, Provider], case: str) -> None:
+    name, prompt = TAKEN_BY_MODELS[case]
+    providers[name].refuse_unsupported(prompt)
