@@ -13,7 +13,7 @@ WHOLE_TEXT = (
 STREAM_TEXT = "[MOCK STREAM #{number}] You said: '{message}'. This is a streaming test response."
 MOST_COUNTED = 100
 
-_MY_NAME_IS = re.compile(r"\bmy name is\s+(\w[\w'-]*)", re.IGNORECASE)
+_MY_NAME_IS = re.compile(r"\bmy name is\s+(\w+(?:['-]\w+)*)", re.IGNORECASE)
 _COUNT_TO = re.compile(r"\bcount to\s+([0-9]{1,3})\b", re.IGNORECASE)
 
 

@@ -207,12 +207,15 @@ def test_images_and_documents_are_told_by_media_type_and_size() -> None:
 NAMED = (Turn(role=Role.USER, text="Hello, my name is Ada. And yours?"), Turn(role=Role.ASSISTANT, text="Mock."))
 RENAMED = (*NAMED, Turn(role=Role.USER, parts=(TextPart(text="No, My Name Is O'Hara"),)))
 
+QUOTED = (Turn(role=Role.ASSISTANT, text="You said: 'My name is Ann'. This is a test response."),)
+
 
 @pytest.mark.parametrize(
     ("message", "history", "sentence"),
     [
         ("What is my name?", NAMED, " Your name is Ada."),
         ("what is MY NAME", RENAMED, " Your name is O'Hara."),
+        ("What is my name?", QUOTED, " Your name is Ann."),
         ("What is my name?", (), ""),
         ("my name is Bob", (), ""),
         ("What is your name?", NAMED, ""),

@@ -1,0 +1,109 @@
+"""OpenAI's SDK when things fail: it repeats what costs nothing twice, and nothing else; who leaves stops the call."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
+
+import openai
+import pytest
+from openai import AsyncOpenAI
+
+from llm_relay.errors import ProviderProtocol, ProviderRateLimited, ProviderUnavailable, RelayError
+from server_b.providers.base import Text
+from tests.gateway.openai.test_sdk import HELLO, MODEL
+from tests.support.chains import ONCE
+from tests.support.gateways import gateway
+from tests.support.scripted import HELLO as ANSWERED
+from tests.support.scripted import OPENING, End, ScriptedProvider
+from tests.support.serving import serving
+
+pytestmark = pytest.mark.anyio
+
+BUSY = ProviderRateLimited(retry_after_s=0.01)
+
+
+@contextlib.asynccontextmanager
+async def client_of(provider: ScriptedProvider, **options: Any) -> AsyncIterator[AsyncOpenAI]:
+    """Opens the SDK's client before this provider, which Server B asks once a call."""
+    async with (
+        serving(provider, limits=ONCE) as server_b,
+        gateway(server_b.target) as http,
+        AsyncOpenAI(base_url=f"{http.base_url}/v1", api_key="none", **options) as client,
+    ):
+        yield client
+
+
+def chat(client: AsyncOpenAI, **members: Any) -> Coroutine[Any, Any, Any]:
+    return client.chat.completions.create(model=MODEL, messages=HELLO, **members)
+
+
+def response(client: AsyncOpenAI, **members: Any) -> Coroutine[Any, Any, Any]:
+    return client.responses.create(model=MODEL, input="Hello", **members)
+
+
+every_way = pytest.mark.parametrize("ask", [chat, response])
+whole_or_streamed = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+
+
+@every_way
+@whole_or_streamed
+async def test_a_refusal_that_passes_is_asked_again(ask: Any, stream: bool) -> None:
+    provider = ScriptedProvider([BUSY], ANSWERED)
+    async with client_of(provider, max_retries=2) as client:
+        answer = await ask(client, stream=stream)
+        if stream:
+            assert [event async for event in answer]
+    assert [one.end for one in provider.tries] == [End.FAILED, End.WHOLE]
+
+
+@every_way
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [
+        (ProviderUnavailable(may_have_worked=True), openai.InternalServerError),
+        (ProviderProtocol(), openai.InternalServerError),
+        (ProviderRateLimited(may_have_worked=True), openai.RateLimitError),
+    ],
+    ids=lambda error: getattr(error, "reason", ""),
+)
+async def test_what_may_have_cost_money_is_not_asked_again(
+    ask: Any, error: RelayError, raised: type[openai.APIStatusError]
+) -> None:
+    provider = ScriptedProvider([error])
+    async with client_of(provider, max_retries=2) as client:
+        with pytest.raises(raised):
+            await ask(client)
+    assert len(provider.tries) == 1
+
+
+@every_way
+@whole_or_streamed
+async def test_a_client_that_gives_up_for_good_stops_the_provider(ask: Any, stream: bool) -> None:
+    provider = ScriptedProvider((OPENING, Text("Hi"), asyncio.Event()))
+    async with client_of(provider, max_retries=0) as client:
+        asking = asyncio.create_task(_all(ask(client, stream=stream, timeout=30)))
+        await provider.until_waiting()
+        asking.cancel()
+        assert await provider.until_ended() is End.ABORTED
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+
+async def _all(asking: Coroutine[Any, Any, Any]) -> None:
+    answer = await asking
+    async for _ in answer:
+        pass
+
+
+async def test_a_client_that_times_out_and_repeats_gets_the_answer_of_its_first_call() -> None:
+    ready = asyncio.Event()
+    provider = ScriptedProvider((OPENING, Text("Hello"), ready, *ANSWERED[-1:]))
+    async with client_of(provider, max_retries=3, timeout=0.5) as client:
+        asking = asyncio.create_task(chat(client))
+        await provider.until_waiting()
+        # The second try has come once the SDK has begun to wait for the third.
+        asyncio.get_running_loop().call_later(1.2, ready.set)
+        answer = await asking
+    assert answer.choices[0].message.content == "Hello"
+    assert len(provider.tries) == 1
