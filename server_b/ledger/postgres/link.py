@@ -12,6 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.pq import TransactionStatus
 from psycopg.types.numeric import Int8Dumper
 
+from server_b.ledger.postgres.rows import RowStatements
 from server_b.ledger.postgres.transaction import Connection, PostgresTransaction
 from server_b.ledger.transactions import Work
 
@@ -20,19 +21,27 @@ T = TypeVar("T")
 CONNECT_TIMEOUT_S = 2
 _SESSION = (
     # A server of the relay that is cut off in the middle of a transaction must not hold its locks for long.
-    "SET idle_in_transaction_session_timeout = '5s'; SET lock_timeout = '5s'; SET client_min_messages = 'warning'"
+    "SET idle_in_transaction_session_timeout = '5s'; SET lock_timeout = '5s'; SET client_min_messages = 'warning';"
+    "SET jit = off"
+)
+BY_KEY = (
+    # Everything that is written is found by a key. A plan that was made while a table was small must not read all of it
+    # when it is large.
+    "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
 )
 
 
 class Link:
     """A connection for transactions of one kind."""
 
-    def __init__(self, conninfo: str, *, begin: str) -> None:
-        """`begin` begins a transaction."""
+    def __init__(self, conninfo: str, *, begin: str, session: str = "") -> None:
+        """`begin` begins a transaction; `session` is done once on each connection."""
+        self._session = f"{_SESSION};{session}"
         self._conninfo = conninfo
         self._begin = begin
         self._connection: Connection | None = None
         self._lock = asyncio.Lock()
+        self.statements = RowStatements({})
 
     async def transact(self, work: Work[T], *, patience_s: float) -> T:
         """Runs `work` in a transaction and commits it, or raises psycopg.Error.
@@ -45,7 +54,7 @@ class Link:
             try:
                 async with connection.pipeline():
                     await connection.execute(self._begin)
-                    result = await work(PostgresTransaction(connection))
+                    result = await work(PostgresTransaction(connection, self.statements))
                     await connection.execute("COMMIT")
             except BaseException:
                 await self._roll_back(connection)
@@ -69,7 +78,7 @@ class Link:
             # One integer type for all values: a statement is then prepared once, not once for each size of number.
             connection.adapters.register_dumper(int, Int8Dumper)
             try:
-                await connection.execute(_SESSION)
+                await connection.execute(self._session)
             except BaseException:
                 await connection.close()
                 raise

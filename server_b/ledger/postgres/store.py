@@ -12,7 +12,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from server_b.ledger.migrating import SchemaTooNew, migrate
 from server_b.ledger.postgres.dialect import first_line, is_of_the_database, is_passing, is_wrong_setting, unavailable
-from server_b.ledger.postgres.link import Link
+from server_b.ledger.postgres.link import BY_KEY, Link
+from server_b.ledger.postgres.rows import RowStatements
 from server_b.ledger.postgres.transaction import MIGRATION_LOCK
 from server_b.ledger.transactions import Transaction, Work
 
@@ -26,6 +27,9 @@ REPORT_PATIENCE_S = 60.0
 MIGRATION_PATIENCE_S = 600.0
 RECONNECT_S = 0.1
 READERS = 2
+_COLUMNS = (
+    "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = current_schema()"
+)
 _READ_ONLY = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
@@ -46,7 +50,7 @@ class PostgresStore:
         user = f"{parts['user']}@" if parts.get("user") else ""
         port = f":{parts['port']}" if parts.get("port") else ""
         self._location = f"postgresql://{user}{parts.get('host') or ''}{port}/{parts.get('dbname') or ''}"
-        self._writing = Link(conninfo, begin="BEGIN")
+        self._writing = Link(conninfo, begin="BEGIN", session=BY_KEY)
         self._peeking = Link(conninfo, begin=_READ_ONLY)
         self._reading: asyncio.LifoQueue[Link] = asyncio.LifoQueue()
         for _ in range(READERS):
@@ -122,6 +126,8 @@ class PostgresStore:
             await transaction.execute(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
             rows = await transaction.fetch("SELECT to_regclass('ledger') IS NOT NULL")
             await migrate(transaction, has_tables=rows[0][0])
+            columns = await transaction.fetch(_COLUMNS)
+            self._writing.statements = RowStatements({(row[0], row[1]): row[2] for row in columns})
 
         async with self._migrating:
             if not self._is_migrated:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
+import orjson
 from psycopg import AsyncConnection, AsyncCursor
 
 from server_b.ledger.postgres.dialect import translated
+from server_b.ledger.postgres.rows import ROWS, RowStatements
 from server_b.ledger.transactions import Params, Query, Row
 
 POLICY_LOCK: Final = 7_235_419_001
@@ -21,9 +23,10 @@ _NONE: dict[str, Any] = {}
 class PostgresTransaction:
     """Statements on one connection in pipeline mode."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, statements: RowStatements) -> None:
         """The connection's transactions are begun and ended by its owner."""
         self._connection = connection
+        self._statements = statements
 
     async def fetch(self, sql: str, params: Params = _NONE) -> list[Row]:
         """Runs one statement and returns its rows."""
@@ -39,9 +42,14 @@ class PostgresTransaction:
         await self._send(sql, params)
 
     async def execute_many(self, sql: str, rows: Sequence[Params]) -> None:
-        """Sends one statement for each row."""
-        if rows:
+        """Sends one statement for all rows, or for each where there is no such statement."""
+        if not rows:
+            return
+        for_many = self._statements.for_many(sql)
+        if for_many is None:
             await self._connection.cursor().executemany(translated(sql), rows)
+        else:
+            await self._send(for_many, {ROWS: orjson.dumps(rows).decode()})
 
     async def lock_policy(self, *, to_change: bool) -> None:
         """Takes the lock, shared or alone, until the end of the transaction."""
