@@ -45,6 +45,7 @@ async def next_response(call: Call[R]) -> R:
         if not reading.done():
             _cancel(call)
             await asyncio.wait([reading])
+        _ = reading.cancelled() or reading.exception()  # seen: nobody is left who would be told
         raise
     if response is None:
         raise Internal("the answer of Server B cannot be read")  # grpc.aio gives None for what it cannot parse

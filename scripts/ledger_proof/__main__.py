@@ -1,0 +1,67 @@
+"""Proves that the ledger is right, with the real programs, and prints what was found.
+
+python -m scripts.ledger_proof equality [--calls N] [--seeds 1,2,3]: the book equals the provider's log and what callers
+were told, to the nano-dollar wherever the usage arrived: by gRPC, HTTP, /v1 and MCP, with retries, duplicates, callers
+who leave, deadlines and faults of the provider.
+python -m scripts.ledger_proof kills [--cycles N] [--seed N]: Server B is killed (SIGKILL) during calls, many times.
+Exits with 1 if anything is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from scripts.ledger_proof.equality import prove
+from scripts.ledger_proof.kills import kill_and_look
+
+MOST_LINES = 20
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m scripts.ledger_proof", description=(__doc__ or "").split("\n")[0])
+    proofs = parser.add_subparsers(dest="proof", required=True)
+    equality = proofs.add_parser("equality")
+    equality.add_argument("--calls", type=int, default=2000)
+    equality.add_argument("--seeds", default="1,2,3")
+    kills = proofs.add_parser("kills")
+    kills.add_argument("--cycles", type=int, default=200)
+    kills.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    if arguments.proof == "kills":
+        return _kills(arguments.cycles, arguments.seed)
+    wrong = [line for seed in arguments.seeds.split(",") for line in _equality(arguments.calls, int(seed))]
+    return min(len(wrong), 1)
+
+
+def _equality(calls: int, seed: int) -> list[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        outcome = asyncio.run(prove(Path(folder), calls=calls, seed=seed))
+    print(outcome, flush=True)
+    _print(outcome.findings)
+    return outcome.findings
+
+
+def _kills(cycles: int, seed: int) -> int:
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        wrong, book = asyncio.run(kill_and_look(Path(folder), cycles=cycles, seed=seed))
+    states = ", ".join(f"{count} {state}" for state, count in Counter(row.state for row in book.all).most_common())
+    seconds = time.monotonic() - began
+    print(f"{cycles} kills in {seconds:.0f} s: {len(book.all)} calls ({states}); {len(wrong) or 'nothing'} is wrong")
+    _print(wrong)
+    return min(len(wrong), 1)
+
+
+def _print(wrong: list[str]) -> None:
+    for line in wrong[:MOST_LINES]:
+        print(f"  {line}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+"""Callers by every interface: each asks with a key, and tells what it was told that the answer costs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+from mcp import Client
+
+from llm_relay.client.channel import Dial
+from llm_relay.client.relay_client import RelayClient
+from llm_relay.errors import RelayError
+from llm_relay.messages import Cost, Finished, Prompt
+from scripts.ledger_proof.provider import MOST_TOKENS
+from tests.support.doors import Addresses
+
+LIMIT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a caller was told at the end of a call."""
+
+    reason: str
+    """Of the failure; empty: it was answered."""
+    nano_usd: int | None = None
+    """What it costs; None: unknown, or not told."""
+
+
+Ask = Callable[[str, float], Awaitable[Told]]
+"""Asks with a key and a deadline in seconds."""
+
+
+@contextlib.asynccontextmanager
+async def open_callers(at: Addresses) -> AsyncIterator[dict[str, Ask]]:
+    """Yields the ways to ask, by protocol and delivery."""
+    async with (
+        RelayClient(Dial(target=at.server_b)) as grpc,
+        httpx2.AsyncClient(base_url=f"http://{at.gateway}", timeout=LIMIT_S, trust_env=False) as http,
+        Client(f"http://{at.mcp_http}/mcp") as mcp,
+    ):
+        yield {
+            "grpc whole": lambda key, deadline_s: _grpc(grpc, key, deadline_s, is_stream=False),
+            "grpc stream": lambda key, deadline_s: _grpc(grpc, key, deadline_s, is_stream=True),
+            "http whole": lambda key, deadline_s: _http_whole(http, key, deadline_s),
+            "http stream": lambda key, deadline_s: _http_stream(http, key, deadline_s),
+            "openai whole": lambda key, deadline_s: _openai(http, key, deadline_s, is_stream=False),
+            "openai stream": lambda key, deadline_s: _openai(http, key, deadline_s, is_stream=True),
+            "mcp whole": lambda key, _: _mcp(mcp, "send_message", key),
+            "mcp stream": lambda key, _: _mcp(mcp, "send_message_stream", key),
+        }
+
+
+async def _grpc(client: RelayClient, key: str, deadline_s: float, *, is_stream: bool) -> Told:
+    prompt = Prompt(message=f"call {key}", request_id=key, max_tokens=MOST_TOKENS)
+    try:
+        if not is_stream:
+            answer = await client.process(prompt, timeout_s=deadline_s)
+            return Told("", answer.finished.cost.nano_usd)
+        async with contextlib.aclosing(client.stream_process(prompt, timeout_s=deadline_s)) as events:
+            async for event in events:
+                if isinstance(event, Finished):
+                    return Told("", event.cost.nano_usd)
+    except RelayError as error:
+        return Told(error.reason, (error.spent.cost if error.spent else Cost()).nano_usd)
+    raise AssertionError("a stream without an end")
+
+
+def _document(key: str) -> dict[str, Any]:
+    return {"message": f"call {key}", "request_id": key, "max_tokens": MOST_TOKENS}
+
+
+async def _http_whole(client: httpx2.AsyncClient, key: str, deadline_s: float) -> Told:
+    headers = {"x-request-timeout": f"{deadline_s:.3f}"}
+    response = await client.post("/process", json=_document(key), headers=headers)
+    return _told(response.json(), response.status_code)
+
+
+async def _http_stream(client: httpx2.AsyncClient, key: str, deadline_s: float) -> Told:
+    headers = {"x-request-timeout": f"{deadline_s:.3f}"}
+    async with client.stream("POST", "/stream", json=_document(key), headers=headers) as response:
+        if response.status_code != 200:
+            await response.aread()
+            return _told(response.json(), response.status_code)
+        async for line in response.aiter_lines():
+            data = line.removeprefix("data: ")
+            if data != line and data != "[DONE]" and ("usage" in (document := json.loads(data)) or "error" in document):
+                return _told(document, 200)
+    raise AssertionError("a stream without an end")
+
+
+async def _openai(client: httpx2.AsyncClient, key: str, deadline_s: float, *, is_stream: bool) -> Told:
+    body: dict[str, Any] = {
+        "model": "gpt-4o",
+        "messages": [{"role": "user", "content": f"call {key}"}],
+        "max_tokens": MOST_TOKENS,
+    }
+    headers = {"idempotency-key": key, "x-request-timeout": f"{deadline_s:.3f}"}
+    if not is_stream:
+        response = await client.post("/v1/chat/completions", json=body, headers=headers)
+        document = response.json()
+        return _openai_told(document)
+    body |= {"stream": True, "stream_options": {"include_usage": True}}
+    told: Told | None = None
+    async with client.stream("POST", "/v1/chat/completions", json=body, headers=headers) as response:
+        if response.status_code != 200:
+            await response.aread()
+            return _openai_told(response.json())
+        async for line in response.aiter_lines():
+            data = line.removeprefix("data: ")
+            if data not in (line, "[DONE]") and ((document := json.loads(data)).get("usage") or "error" in document):
+                told = _openai_told(document)
+    assert told is not None, "a stream without an end"
+    return told
+
+
+async def _mcp(client: Client, tool: str, key: str) -> Told:
+    result = await client.call_tool(tool, _document(key))
+    if result.is_error:
+        meta = result.meta or {}
+        return Told(meta["reason"], _nano_usd((meta.get("usage") or {}).get("estimatedCost")))
+    assert result.structured_content is not None
+    return _told(result.structured_content, 200)
+
+
+def _told(document: Any, status: int) -> Told:
+    cost = _nano_usd((document.get("usage") or {}).get("estimatedCost"))
+    return Told(document.get("reason", "") if status != 200 or "error" in document else "", cost)
+
+
+def _openai_told(document: Any) -> Told:
+    if "error" in document:
+        return Told(document["error"]["code"])
+    return Told("", _nano_usd(document["usage"].get("cost")))
+
+
+def _nano_usd(usd: float | None) -> int | None:
+    return None if usd is None else round(usd * 1e9)

@@ -1,0 +1,88 @@
+"""The book equals the provider's log: many calls by every interface, with all that goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from scripts.ledger_proof.book import Book, until_settled
+from scripts.ledger_proof.callers import Ask, Told, open_callers
+from scripts.ledger_proof.findings import findings
+from scripts.ledger_proof.provider import BillingProvider
+from scripts.ledger_proof.world import FILE, everything, put_budget
+from tests.support.doors import Addresses
+
+AT_ONCE = 24
+FAULTY = 0.3
+LONG_S = 30.0
+UNTIL_SETTLED_S = 30.0
+NO_LIMIT = 10**15
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of it."""
+
+    seed: int
+    calls: int
+    findings: list[str]
+    rows: int
+    exact: int
+    told: Counter[str] = field(default_factory=Counter)
+    """How many were told what."""
+
+    def __str__(self) -> str:
+        ends = ", ".join(f"{count} {reason or 'answered'}" for reason, count in self.told.most_common())
+        wrong = len(self.findings) or "nothing"
+        return f"seed {self.seed}: {self.calls} calls, {self.rows} rows, {self.exact} exact; {ends}; {wrong} is wrong"
+
+
+async def prove(folder: Path, *, calls: int, seed: int) -> Outcome:
+    """Makes so many calls, and compares the book with the provider's log and what callers were told."""
+    random = Random(seed)  # noqa: S311 - not for secrets
+    told: dict[str, list[Told]] = defaultdict(list)
+    async with BillingProvider(Random(seed + 1), faulty=FAULTY) as provider:  # noqa: S311
+        async with everything(folder, provider, RETRY_ATTEMPTS="2") as at:
+            await put_budget(at.server_b, limit_nano_usd=NO_LIMIT)
+            await _make_calls(at, random, calls, told)
+            await until_settled(folder / FILE, within_s=UNTIL_SETTLED_S)
+        book = Book.read(folder / FILE)
+        wrong = list(findings(book, provider, told))
+    exact = sum(row.accuracy == "exact" for row in book.all)
+    ends = Counter(one.reason for every in told.values() for one in every)
+    return Outcome(seed, calls, wrong, len(book.all), exact, ends)
+
+
+async def _make_calls(at: Addresses, random: Random, calls: int, told: dict[str, list[Told]]) -> None:
+    free = asyncio.Semaphore(AT_ONCE)
+    async with open_callers(at) as ways, asyncio.TaskGroup() as group:
+        for number in range(calls):
+            name = random.choice(sorted(ways))
+            key = f"{name.replace(' ', '-')}-{number}"
+            await free.acquire()
+            task = group.create_task(_call(ways[name], key, told[key], Random(random.random())))  # noqa: S311
+            task.add_done_callback(lambda _: free.release())
+
+
+async def _call(ask: Ask, key: str, told: list[Told], random: Random) -> None:
+    """Asks once, or several times at once or in a row; leaves early, or has little time, now and then."""
+    deadline_s = random.uniform(0.005, 0.12) if random.random() < 0.1 else LONG_S
+    leaves_after_s = random.uniform(0, 0.1) if random.random() < 0.2 else None
+    match random.random():
+        case chance if chance < 0.08:
+            await asyncio.gather(*(_ask(ask, key, told, deadline_s, leaves_after_s) for _ in range(2)))
+        case chance if chance < 0.14:
+            await _ask(ask, key, told, deadline_s, leaves_after_s)
+            await _ask(ask, key, told, LONG_S, None)
+        case _:
+            await _ask(ask, key, told, deadline_s, leaves_after_s)
+
+
+async def _ask(ask: Ask, key: str, told: list[Told], deadline_s: float, leaves_after_s: float | None) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(leaves_after_s):
+            told.append(await ask(key, deadline_s))

@@ -1,0 +1,81 @@
+"""What is wrong with a book, held against what the provider billed and what callers were told."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from scripts.ledger_proof.book import Book, Row
+from scripts.ledger_proof.callers import Told
+from scripts.ledger_proof.provider import INPUT_NANO, OUTPUT_NANO, BillingProvider
+from tests.standins.script import FaultKind
+
+_ENDED_HERE = frozenset({"CANCELLED", "cancelled", "DEADLINE_EXCEEDED", "DRAINING"})
+"""Outcomes of calls that were ended before the provider's own end."""
+
+
+def findings(book: Book, provider: BillingProvider, told: Mapping[str, Sequence[Told]]) -> Iterator[str]:
+    """Yields a line for each thing that is wrong."""
+    yield from _of_sums(book)
+    for row in book.all:
+        yield from _of_row(book, row)
+    for key in {*provider.bills, *told}:
+        yield from _of_key(book, provider, key, told.get(key, ()))
+
+
+def _of_sums(book: Book) -> Iterator[str]:
+    charged = sum(row.charged_nano_usd for row in book.all)
+    if book.reserved:
+        yield f"{book.reserved} nano-USD are still reserved"
+    if book.spent != charged:
+        yield f"the budget says {book.spent} spent, the calls {charged}"
+    if book.rolled_up != charged:
+        yield f"the hours say {book.rolled_up} charged, the calls {charged}"
+
+
+def _of_row(book: Book, row: Row) -> Iterator[str]:
+    name = f"{row.request_id} ({row.state} {row.outcome} {row.protocol})"
+    worked = row.state == "lost" or book.may_have_worked.get(row.id, False)
+    expected = row.nano_usd if row.nano_usd is not None else (row.reserved_nano_usd or 0) if worked else 0
+    if row.state == "open":
+        yield f"{name} is still open"
+    elif row.charged_nano_usd != expected:
+        yield f"{name} is charged {row.charged_nano_usd} in place of {expected}"
+    if row.is_overrun or (row.reserved_nano_usd or 0) < row.charged_nano_usd:
+        yield f"{name} cost more than its bound"
+    if row.accuracy == "exact" and row.nano_usd != _price(row):
+        yield f"{name} has {row.input_tokens} and {row.output_tokens} tokens and costs {row.nano_usd}"
+
+
+def _of_key(book: Book, provider: BillingProvider, key: str, told: Sequence[Told]) -> Iterator[str]:
+    rows, bills = book.rows.get(key, []), provider.bills.get(key, [])
+    attempts = sum(book.attempts.get(row.id, 0) for row in rows)
+    # A call of a server that was killed has its row, and no attempts: they are written at its end.
+    # A connection that the provider closed before a byte came is replaced within the attempt, once.
+    asked = sum(not bill.script.fails(FaultKind.CUT_BEFORE) for bill in bills)
+    if asked > attempts and not any(row.state == "lost" for row in rows):
+        yield f"{key}: the provider had {asked} requests, the book has {attempts} attempts in {len(rows)} rows"
+    if bills and not rows:
+        yield f"{key}: the provider was asked, and there is no row"
+    given = Counter(bill.nano_usd for bill in bills)
+    exact = Counter(row.nano_usd for row in rows if row.accuracy == "exact" and row.nano_usd)
+    if exact - given:
+        yield f"{key}: the book has {sorted(exact)}, the provider gave {sorted(given)}"
+    whole = Counter(bill.nano_usd for bill in bills if bill.was_told)
+    ended_here = [row for row in rows if row.state == "lost" or row.outcome in _ENDED_HERE]
+    if (whole - exact).total() > len(ended_here):
+        yield f"{key}: the provider gave {sorted(whole)} whole, the book has {sorted(exact)} ({_outcomes(rows)})"
+    costs = {row.nano_usd for row in rows} or {0}  # who has no time left may have no row
+    for one in told:
+        if one.nano_usd is not None and one.nano_usd not in costs:
+            yield f"{key}: a caller was told {one} and the book has {costs} ({_outcomes(rows)})"
+        if not one.reason and one.nano_usd is None and not any(row.nano_usd is None for row in rows):
+            yield f"{key}: a caller was told of no cost, and the book has {costs}"
+
+
+def _price(row: Row) -> int:
+    return (row.input_tokens or 0) * INPUT_NANO + (row.output_tokens or 0) * OUTPUT_NANO
+
+
+def _outcomes(rows: Sequence[Row]) -> str:
+    return ", ".join(f"{row.state} {row.outcome} {row.accuracy}" for row in rows)
