@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.benchmark.chart import chart
-from scripts.benchmark.loads import Measures, open_bench
+from scripts.benchmark.loads import CallMeasures, Measures, open_bench
 from scripts.benchmark.loop import run
 from scripts.benchmark.mcp_measures import McpMeasures, measure_mcp
 from scripts.benchmark.processes import BenchError, Cores
@@ -41,16 +41,20 @@ async def measure(plan: Plan) -> Results:
     about, cores = machine(), Cores.choose()
     os.sched_setaffinity(0, cores.load)
     rounds: dict[str, list[Measures]] = {target.name: [] for target in TARGETS}
+    calls: dict[str, list[CallMeasures]] = {target.name: [] for target in TARGETS if target.floors}
     mcp: list[McpMeasures] = []
     async with open_bench(cores, warm_s=plan.warm_s, window_s=plan.window_s) as bench:
         for number in range(plan.rounds):
             first = number * 2 % len(TARGETS)
             for target in (*TARGETS[first:], *TARGETS[:first]):
                 say(f"round {number + 1} of {plan.rounds}: {target.title}")
-                rounds[target.name].append(await bench.measure(target))
+                found = await bench.measure(target)
+                rounds[target.name].append(found.measures)
+                if found.calls is not None:
+                    calls[target.name].append(found.calls)
             say(f"round {number + 1} of {plan.rounds}: MCP")
             mcp.append(await measure_mcp(bench))
-    return Results(rounds=rounds, mcp=mcp, machine=about, warnings=bench.remarks())
+    return Results(rounds=rounds, calls=calls, mcp=mcp, machine=about, warnings=bench.remarks())
 
 
 def say(text: str) -> None:

@@ -12,7 +12,7 @@ MARK = b"w0rd"
 OWN_DELAY = re.compile(rb"w0rd after (\d+) ns")
 """The first token of a stream: how long the provider itself took, from the request to this token, in nanoseconds."""
 
-_NAME = re.compile(rb"bench-n(\d+)-d(\d+)-i(\d+)")
+_NAME = re.compile(rb"bench-n(\d+)-d(\d+)-i(\d+)(-call)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +24,13 @@ class Asked:
     """Before the first token of a stream."""
     interval_ms: int = 0
     """Between two tokens of a stream; 0: as fast as they are taken."""
+    is_call: bool = False
+    """Whether the tokens of a stream are the arguments of a tool call."""
 
     @property
     def model(self) -> str:
         """The model's name that asks for this."""
-        return f"bench-n{self.tokens}-d{self.delay_ms}-i{self.interval_ms}"
+        return f"bench-n{self.tokens}-d{self.delay_ms}-i{self.interval_ms}{'-call' * self.is_call}"
 
     @classmethod
     def read(cls, request: bytes) -> Self:
@@ -36,5 +38,5 @@ class Asked:
         found = _NAME.search(request)
         if found is None:
             raise ValueError("the model is not named bench-nTOKENS-dDELAY-iINTERVAL")
-        tokens, delay_ms, interval_ms = (int(number) for number in found.groups())
-        return cls(tokens=tokens, delay_ms=delay_ms, interval_ms=interval_ms)
+        tokens, delay_ms, interval_ms = (int(number) for number in found.groups()[:3])
+        return cls(tokens=tokens, delay_ms=delay_ms, interval_ms=interval_ms, is_call=found[4] is not None)

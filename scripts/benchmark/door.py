@@ -27,10 +27,12 @@ class Door:
     """Of MCP; and the tool that is called there, echo or send_message."""
     tool: str = ""
 
-    @property
-    def copies(self) -> int:
-        """How often an answer says each token: MCP's as text and as structured content."""
-        return 2 if self.kind == "mcp" else 1
+    def copies(self, asked: Asked) -> int:
+        """Returns how often an answer says each token.
+
+        MCP's has it as text and as structured content, a tool call of our own interfaces as a delta and at its end.
+        """
+        return 2 if self.kind == "mcp" or (asked.is_call and self.kind in ("grpc", "http")) else 1
 
 
 async def open_lines(door: Door, asked: Asked, callers: int, *, is_stream: bool) -> list[Line]:

@@ -97,7 +97,7 @@ class Loop:
         return self.tally.tokens > 0 and (not self._load.asked.interval_ms or len(self.tally.added_ns) > 0)
 
     def _ask(self, line: Line) -> None:
-        tokens = self._load.asked.tokens * self._load.door.copies
+        tokens = self._load.asked.tokens * self._load.door.copies(self._load.asked)
         line.ask(Answer(self.tally, tokens, lambda: self._again(line), is_stream=self._load.is_stream))
 
     def _again(self, line: Line) -> None:

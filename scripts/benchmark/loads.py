@@ -19,6 +19,7 @@ CALLERS = 64
 PACED_CALLERS = 16
 WHOLE = Asked(tokens=20)
 LONG = Asked(tokens=500)
+CALL = Asked(tokens=500, is_call=True)
 PACED = Asked(tokens=10, delay_ms=20, interval_ms=10)
 PACED_SPREAD_S = 0.12
 """One paced answer's length: so the callers' starts stay evenly spread."""
@@ -47,6 +48,26 @@ class Measures:
     """Idle after the first answer; the larger process, if there are two."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallMeasures:
+    """One round of one target of ours whose answers are tool calls."""
+
+    deltas_per_s: float
+    """Streams of a tool call with arguments of 500 deltas, as fast as they are taken, 64 callers."""
+    cpu_us_per_delta: float
+    cpu_to_text: float
+    """CPU time of a delta of arguments to that of a token of text, in the same round."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """What one round of one target found."""
+
+    measures: Measures
+    calls: CallMeasures | None
+    """None for a floor, which knows text alone."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Bench:
     """Runs loads, with one stand-in provider for all; what looks wrong is gathered in `warnings`."""
@@ -60,7 +81,7 @@ class Bench:
     _shares: list[float] = field(default_factory=list)
     """How much of its core each target had under full load."""
 
-    async def measure(self, target: Target) -> Measures:
+    async def measure(self, target: Target) -> Round:
         """Starts a target afresh and runs all loads on it; raises BenchError if it does not answer."""
         async with running(target, self.provider_port, self.cores) as live:
             await asyncio.sleep(_IDLE_S)
@@ -69,9 +90,10 @@ class Bench:
             whole = await self._run(target.title, door, pids, WHOLE, CALLERS, is_stream=False)
             long = await self._run(target.title, door, pids, LONG, CALLERS, is_stream=True)
             paced = await self._run(target.title, door, pids, PACED, PACED_CALLERS, is_stream=True)
+            call = await self._run(target.title, door, pids, CALL, CALLERS, is_stream=True) if target.floors else None
         if not (whole.answers and long.tokens and paced.streams_timed):
             raise BenchError(f"{target.title} gave no right answer under load: {self.warnings}")
-        return Measures(
+        measures = Measures(
             requests_per_s=whole.answers / whole.seconds,
             cpu_us_per_request=whole.cpu_s * 1e6 / whole.answers,
             tokens_per_s=long.tokens / long.seconds,
@@ -80,6 +102,18 @@ class Bench:
             added_p99_ms=paced.added_p99_ms,
             cold_start_s=live.cold_start_s,
             resident_mb=memory_mb,
+        )
+        return Round(measures=measures, calls=self._call_measures(door, call, measures) if call else None)
+
+    def _call_measures(self, door: Door, call: Figures, text: Measures) -> CallMeasures:
+        deltas = call.tokens / door.copies(CALL)
+        if not deltas:
+            raise BenchError(f"no tool call under load: {self.warnings}")
+        cpu_us = call.cpu_s * 1e6 / deltas
+        return CallMeasures(
+            deltas_per_s=deltas / call.seconds,
+            cpu_us_per_delta=cpu_us,
+            cpu_to_text=cpu_us / text.cpu_us_per_token,
         )
 
     async def one_at_a_time(self, door: Door, pids: tuple[int, ...]) -> Figures:

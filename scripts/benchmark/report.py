@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scripts.benchmark.loads import Measures
-from scripts.benchmark.results import Results
+from scripts.benchmark.results import Results, median
 from scripts.benchmark.targets import TARGETS
 
 _RATIO_HEAD = ("ours to the floor", "requests/s", "CPU a request", "tokens/s", "CPU a token", "first token p50")
@@ -35,6 +35,7 @@ def report(results: Results) -> str:
         table(_RATIO_HEAD, ratios),
         _LEGEND.format(rounds=len(results.mcp)),
         table(_HEAD, rows),
+        _calls(results, titles),
         _mcp(results),
         *(f"Note: {warning}" for warning in results.warnings),
     ]
@@ -86,6 +87,16 @@ def _cells(one: Measures) -> tuple[str, ...]:
         f"{one.cold_start_s:.2f}",
         f"{one.resident_mb:.0f}",
     )
+
+
+def _calls(results: Results, titles: dict[str, str]) -> str:
+    head = ("streamed tool calls, arguments of 500 deltas", "deltas/s", "CPU µs a delta", "to a token of text")
+    medians = {name: median(found) for name, found in results.calls.items()}
+    rows = [
+        (titles[name], f"{one.deltas_per_s:,.0f}", f"{one.cpu_us_per_delta:,.1f}", f"{one.cpu_to_text:.2f} ×")
+        for name, one in medians.items()
+    ]
+    return table(head, rows)
 
 
 def _mcp(results: Results) -> str:

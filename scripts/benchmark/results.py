@@ -11,11 +11,11 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TypeVar
 
-from scripts.benchmark.loads import Measures
+from scripts.benchmark.loads import CallMeasures, Measures
 from scripts.benchmark.mcp_measures import McpMeasures
 from scripts.benchmark.targets import TARGETS
 
-Row = TypeVar("Row", Measures, McpMeasures)
+Row = TypeVar("Row", Measures, CallMeasures, McpMeasures)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,8 @@ class Results:
 
     rounds: dict[str, list[Measures]]
     """Of each target by its name."""
+    calls: dict[str, list[CallMeasures]]
+    """Of those that are ours, by name."""
     mcp: list[McpMeasures]
     machine: dict[str, str]
     warnings: list[str]
@@ -64,6 +66,10 @@ class Results:
                     "rounds": [asdict(one) for one in self.rounds[target.name]],
                 }
                 for target in TARGETS
+            },
+            "tool_calls": {
+                name: {"median": asdict(median(found)), "rounds": [asdict(one) for one in found]}
+                for name, found in self.calls.items()
             },
             "ratios": [
                 {"target": ratio.target, "floor": ratio.floor, **asdict(ratio.measures)} for ratio in self.ratios()

@@ -36,13 +36,30 @@ def _http_chunk(line: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(line), line)
 
 
+def _chunk(delta: dict[str, object]) -> bytes:
+    return _event([{"index": 0, "delta": delta, "logprobs": None, "finish_reason": None}])
+
+
 def _delta(text: str) -> bytes:
-    return _event([{"index": 0, "delta": {"content": text}, "logprobs": None, "finish_reason": None}])
+    return _chunk({"content": text})
 
 
-_ROLE = _event([{"index": 0, "delta": {"role": "assistant", "content": ""}, "logprobs": None, "finish_reason": None}])
+def _fragment(arguments: str) -> bytes:
+    """Returns the event of a piece of a tool call's arguments."""
+    return _chunk({"tool_calls": [{"index": 0, "function": {"arguments": arguments}}]})
+
+
+def _call() -> bytes:
+    """Returns the event with which a tool call begins."""
+    function = {"name": "write", "arguments": ""}
+    return _chunk({"tool_calls": [{"index": 0, "id": "call_bench", "type": "function", "function": function}]})
+
+
+_ROLE = _chunk({"role": "assistant", "content": ""})
 _TOKEN = _delta(f"{MARK.decode()} ")
-_TOKENS = _TOKEN * TOKENS_A_WRITE
+_FRAGMENT = _fragment(f"{MARK.decode()} ")
+_CALL_BEGINS = _call() + _fragment('{"text": "')
+_CALL_ENDS = _fragment('"}')
 
 
 def _usage(tokens: int) -> dict[str, int]:
@@ -50,8 +67,11 @@ def _usage(tokens: int) -> dict[str, int]:
 
 
 @functools.cache
-def _end(tokens: int) -> bytes:
-    finish = _event([{"index": 0, "delta": {}, "logprobs": None, "finish_reason": "stop"}])
+def _end(tokens: int, *, is_call: bool) -> bytes:
+    reason = "tool_calls" if is_call else "stop"
+    finish = _event([{"index": 0, "delta": {}, "logprobs": None, "finish_reason": reason}])
+    if is_call:
+        finish = _CALL_ENDS + finish
     return finish + _event([], usage=_usage(tokens)) + _http_chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n"
 
 
@@ -119,6 +139,8 @@ class Stream:
     def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport, asked: Asked) -> None:
         self._loop, self._transport, self._asked = loop, transport, asked
         self._left = asked.tokens
+        self._token, self._end = _FRAGMENT if asked.is_call else _TOKEN, _end(asked.tokens, is_call=asked.is_call)
+        self._tokens = self._token * TOKENS_A_WRITE
         self._asked_at_ns = time.monotonic_ns()
         self._is_paused = False
         self._next: asyncio.Handle | None = None
@@ -146,7 +168,9 @@ class Stream:
     def _first(self) -> None:
         own_delay_ns = time.monotonic_ns() - self._asked_at_ns
         self._left -= 1
-        self._transport.write(_STREAM_HEAD + _ROLE + _delta(f"{MARK.decode()} after {own_delay_ns} ns "))
+        first = f"{MARK.decode()} after {own_delay_ns} ns "
+        begun = _CALL_BEGINS + _fragment(first) if self._asked.is_call else _delta(first)
+        self._transport.write(_STREAM_HEAD + _ROLE + begun)
         self._schedule()
 
     def _schedule(self) -> None:
@@ -160,12 +184,12 @@ class Stream:
         if self._is_paused:
             return
         if not self._left:
-            self._transport.write(_end(self._asked.tokens))
+            self._transport.write(self._end)
             self._is_paused = True
             return
         count = 1 if self._asked.interval_ms else min(TOKENS_A_WRITE, self._left)
         self._left -= count
-        self._transport.write(_TOKENS if count == TOKENS_A_WRITE else _TOKEN * count)
+        self._transport.write(self._tokens if count == TOKENS_A_WRITE else self._token * count)
         self._schedule()
 
 

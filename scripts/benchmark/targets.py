@@ -182,7 +182,7 @@ async def _answers(door: Door) -> bool:
         (line,) = await open_lines(door, asked, 1, is_stream=False)
     except OSError:
         return False
-    line.ask(Answer(tally, asked.tokens * door.copies, ended.set, is_stream=False))
+    line.ask(Answer(tally, asked.tokens * door.copies(asked), ended.set, is_stream=False))
     try:
         await ended.wait()
     finally:

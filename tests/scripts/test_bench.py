@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from scripts.benchmark.loads import Measures
+from scripts.benchmark.loads import CallMeasures, Measures
 from scripts.benchmark.mcp_measures import McpMeasures
 from scripts.benchmark.targets import TARGETS
 from tests.support.programs import environment
@@ -46,6 +46,10 @@ async def test_every_measure_of_every_target_is_printed_kept_and_drawn(tmp_path:
         # What is added to the provider's own delay can be less than nothing on a busy machine.
         assert all(value > 0 for name, value in medians.items() if not name.startswith("added")), medians
         assert target.title in text
+    assert set(found["tool_calls"]) == {target.name for target in TARGETS if target.floors}
+    for calls in found["tool_calls"].values():
+        assert set(calls["median"]) == {measure.name for measure in fields(CallMeasures)}
+        assert all(value > 0 for value in calls["median"].values()), calls
     assert set(found["mcp"]["median"]) == {measure.name for measure in fields(McpMeasures)}
     assert all(value > 0 for value in found["mcp"]["median"].values()), found["mcp"]
     assert not [warning for warning in found["warnings"] if "errors" in warning]

@@ -17,6 +17,7 @@ from server_b.providers.openai.chunk import AnswerSoFar
 from server_b.providers.openai.content import Taken
 from server_b.providers.openai.errors import cut_short, malformed
 from server_b.providers.openai.failure import Failed
+from server_b.providers.openai.tool_calls import joined_arguments
 from server_b.providers.openai.usage import usage_from_wire
 from server_b.providers.surrogates import Surrogates
 
@@ -108,7 +109,8 @@ class AnswerReader:
     def _pieces(self, said: Taken) -> Iterable[Piece]:
         """Returns the pieces of one read, in the order in which their blocks began."""
         if said[-1]:
-            return sorted((*self._plain_pieces(said), *said[-1]), key=lambda piece: piece.index)
+            calls = joined_arguments(said[-1])
+            return sorted((*self._plain_pieces(said), *calls), key=lambda piece: piece.index)
         return self._plain_pieces(said)
 
     def _plain_pieces(self, said: Taken) -> Iterator[ReasoningPiece | Text | RefusalPiece]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from server_b.providers.call_ids import CallIds
 from server_b.providers.content_pieces import CallArguments, CallFinished, CallStarted, ContentPiece
@@ -59,6 +60,8 @@ class ToolCalls:
         self._next_block = next_block
         self._calls: list[_Call] = []
         self._ids = CallIds()
+        self._last: _Call | None = None
+        """The call that the last fragment was of."""
 
     def __bool__(self) -> bool:
         """Whether there was any call."""
@@ -76,6 +79,10 @@ class ToolCalls:
                 continue
             if not isinstance(fragment, dict):
                 raise malformed("a tool call is no object")
+            if (more := self._more_of_last(fragment)) is not None:
+                if more:
+                    yield more
+                continue
             is_unnumbered = is_whole and fragment.get("index") is None
             yield from self._take({**fragment, "index": place} if is_unnumbered else fragment)
         if isinstance(legacy := message.get("function_call"), dict):
@@ -92,9 +99,22 @@ class ToolCalls:
                 yield CallArguments(call.block, half)
             yield CallFinished(call.block, call.signature)
 
+    def _more_of_last(self, wire: Mapping[str, Any]) -> CallArguments | tuple[()] | None:
+        """Takes what most fragments are, more arguments of the same call and nothing else; None for any other."""
+        call, function = self._last, wire.get("function")
+        if call is None or call.block < 0 or function.__class__ is not dict or len(function) != 1 or "id" in wire:
+            return None
+        arguments = function.get("arguments")
+        if arguments.__class__ is not str or wire.get("index") != call.index or "extra_content" in wire:
+            return None
+        if arguments := call.surrogates.joined(arguments):
+            call.written.append(arguments)
+            return CallArguments(call.block, arguments)
+        return ()
+
     def _take(self, wire: Mapping[str, object]) -> Iterator[ContentPiece]:
         fragment = _fragment(wire)
-        call = self._call(fragment)
+        call = self._last = self._call(fragment)
         call.signature = _signature(wire) or call.signature
         if fragment.id and fragment.name and call.written and fragment.arguments == "".join(call.written):
             return  # some servers say the whole call once more at its end
@@ -127,6 +147,30 @@ class ToolCalls:
         if same_id or (among and fragment.index is None):
             return among[-1]
         return None
+
+
+def joined_arguments(pieces: list[ContentPiece]) -> list[ContentPiece]:
+    """Joins arguments of one call that follow one another: what one read brought is one piece."""
+    together: list[ContentPiece] = []
+    gathered: list[str] = []
+    block = -1
+
+    def end() -> None:
+        if gathered:
+            together.append(CallArguments(block, "".join(gathered), len(gathered)))
+            gathered.clear()
+
+    for piece in pieces:
+        if not isinstance(piece, CallArguments):
+            end()
+            together.append(piece)
+            continue
+        if piece.index != block:
+            end()
+            block = piece.index
+        gathered.append(piece.arguments)
+    end()
+    return together
 
 
 def _is_another(fragment: _Fragment, call: _Call) -> bool:
