@@ -1,0 +1,98 @@
+"""Manifests: valid for Kubernetes, Compose and systemd, and true to the relay's own settings, ports and commands."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from llm_relay.program.known_settings import KNOWN_SETTINGS
+from tests.support.programs import PROJECT
+
+DEPLOY = PROJECT / "deploy"
+KUBERNETES = "1.34"
+KUBECTL = shutil.which("kubectl")
+SYSTEMD_ANALYZE = shutil.which("systemd-analyze")
+
+
+def objects() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields each Kubernetes object with its kind and name."""
+    for path in sorted((DEPLOY / "kubernetes").glob("*.yaml")):
+        if path.name != "kustomization.yaml":
+            for one in yaml.safe_load_all(path.read_text()):
+                yield f"{one['kind']} {one['metadata']['name']}", one
+
+
+OBJECTS = dict(objects())
+PODS = {name: one["spec"]["template"]["spec"] for name, one in OBJECTS.items() if one["kind"] == "Deployment"}
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_kubernetes_accepts_each_object(name: str) -> None:
+    kubernetes_validate.validate(OBJECTS[name], KUBERNETES, strict=True)
+
+
+@pytest.mark.skipif(KUBECTL is None, reason="needs kubectl")
+def test_kustomize_builds_every_object() -> None:
+    built = subprocess.run(["kubectl", "kustomize", DEPLOY / "kubernetes"], capture_output=True, text=True, check=True)
+    names = {f"{one['kind']} {one['metadata']['name']}" for one in yaml.safe_load_all(built.stdout)}
+    assert names == set(OBJECTS)
+
+
+@pytest.mark.parametrize("name", PODS)
+def test_a_pod_has_no_rights_and_no_writable_file_system(name: str) -> None:
+    pod = PODS[name]
+    assert pod["securityContext"]["runAsNonRoot"]
+    (container,) = pod["containers"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
+@pytest.mark.parametrize("name", PODS)
+def test_a_pod_has_longer_to_stop_than_a_call_to_drain(name: str) -> None:
+    drain_s = 30  # DRAIN_SECONDS
+    (container,) = PODS[name]["containers"]
+    pause_s = int(container["lifecycle"]["preStop"]["exec"]["command"][-1])
+    assert PODS[name]["terminationGracePeriodSeconds"] > drain_s + pause_s
+
+
+def test_every_setting_in_the_manifests_exists() -> None:
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    ours = [compose["services"][name].get("environment", {}) for name in ("server-b", "gateway")]
+    named = {name for environment in ours for name in environment}
+    for pod in PODS.values():
+        named |= {one["name"] for container in pod["containers"] for one in container["env"]}
+    image = (DEPLOY / "Dockerfile").read_text()
+    named |= set(re.findall(r"^\s+([A-Z_]+)=", image, re.MULTILINE)) - {"PATH", "PYTHONDONTWRITEBYTECODE"}
+    assert named
+    assert named <= KNOWN_SETTINGS
+
+
+def test_compose_starts_each_service_after_what_it_needs() -> None:
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    for name, service in services.items():
+        assert set(service.get("depends_on", {})) <= set(services), name
+    for name in ("server-b", "gateway"):
+        assert services[name]["read_only"]
+        assert services[name]["cap_drop"] == ["ALL"]
+
+
+@pytest.mark.skipif(SYSTEMD_ANALYZE is None, reason="needs systemd-analyze")
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+    unit = (DEPLOY / "systemd.service").read_text()
+    # It checks that the program is there and who runs it; the rest of the unit is as it is.
+    tried = unit.replace("/opt/relay/bin/relay", "/bin/true").replace("User=relay\n", "")
+    place = tmp_path / "relay.service"
+    place.write_text(tried)
+    ended = subprocess.run(["systemd-analyze", "verify", place], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
