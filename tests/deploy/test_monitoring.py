@@ -27,11 +27,15 @@ def metrics() -> dict[str, set[str]]:
     for module in (call_metrics, http_metrics):
         for one in vars(module).values():
             if isinstance(one, MetricWrapperBase):
-                suffixes = ("_total",) if isinstance(one, Counter) else ("",)
-                if isinstance(one, Histogram):
-                    suffixes = ("_bucket", "_sum", "_count")
-                found |= {f"{one._name}{suffix}": set(one._labelnames) for suffix in suffixes}
+                found |= {f"{one._name}{suffix}": set(one._labelnames) for suffix in suffixes(one)}
     return found
+
+
+def suffixes(metric: MetricWrapperBase) -> tuple[str, ...]:
+    """Returns what Prometheus' names of a metric's time series end with."""
+    if isinstance(metric, Histogram):
+        return ("_bucket", "_sum", "_count")
+    return ("_total",) if isinstance(metric, Counter) else ("",)
 
 
 def expressions() -> Iterator[tuple[str, str]]:
