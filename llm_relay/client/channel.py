@@ -15,6 +15,8 @@ DEFAULT_TARGET = "127.0.0.1:50051"
 DEFAULT_MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 ENVELOPE_BYTES = 64 * 1024
 """What the metadata of a request takes, at most."""
+READ_AHEAD_BYTES = 4 * 1024
+"""How much of a stream the server may send before it is read. A message for which a reader waits may be larger."""
 SERVICE = "relay.v1.RelayService"
 ACCOUNT_SERVICE = "relay.v1.AccountService"
 
@@ -91,6 +93,7 @@ def open_channel(dial: Dial, credentials: grpc.ChannelCredentials | None) -> grp
         ("grpc.max_reconnect_backoff_ms", 2_000),
         # With bandwidth probing a stream that nobody reads would gather 4 MiB here before it is slowed.
         ("grpc.http2.bdp_probe", 0),
+        ("grpc.http2.lookahead_bytes", READ_AHEAD_BYTES),
         # gRPC heeds http_proxy for loopback too, where no proxy can help.
         ("grpc.enable_http_proxy", 0 if is_loopback_target(dial.target) else 1),
     ]

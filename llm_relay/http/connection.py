@@ -17,6 +17,8 @@ HEAD_TIMEOUT_S = 15.0
 """How long a client may take to send a request's head, or the rest of a body that has been answered already."""
 MAX_HEAD_BYTES = 64 * 1024
 """Of a request's head, beyond the read that it began with."""
+WRITE_AHEAD_BYTES = 16 * 1024
+"""How much of an answer may wait for a client that does not read, before its writer has to wait."""
 MAX_PIPELINED_BYTES = 256 * 1024
 """How much a client may send behind a request that is not answered yet."""
 
@@ -40,6 +42,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        transport.set_write_buffer_limits(WRITE_AHEAD_BYTES)
         self._wait_for_head()
 
     def on_message_begin(self) -> None:

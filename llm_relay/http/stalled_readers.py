@@ -7,6 +7,8 @@ import sys
 
 SEND_BUFFER_BYTES = 256 * 1024
 """Otherwise Linux buffers up to 4 MiB of text for a client that does not read it."""
+UNSENT_BYTES = 16 * 1024
+"""What of it may wait to be sent: a client that reads has the rest of the buffer on its way."""
 
 
 def drop_stalled_readers(listener: socket.socket, stall_s: float) -> None:
@@ -17,4 +19,5 @@ def drop_stalled_readers(listener: socket.socket, stall_s: float) -> None:
     """
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
     if sys.platform == "linux":
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, int(stall_s * 1000)))

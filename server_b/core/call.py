@@ -30,6 +30,8 @@ CALL_BYTES = 3_000
 """What a call takes beside its prompt and answer: its task, its readers, and a dozen small objects."""
 READ_AHEAD_BYTES = 64 * 1024
 """How much of an answer a call may hold that no reader has taken yet, before the provider has to wait."""
+READ_AHEAD_TOKENS = 128
+"""The same in deltas of the provider's, which are tokens with most: many short ones take little room once joined."""
 
 
 class Call:
@@ -59,7 +61,9 @@ class Call:
         self.cancelled_softly = False
         self.changed = Broadcast()
         """Made when there is more for a reader."""
-        self._taken = Broadcast()
+        self._has_room = Broadcast()
+        self._taken = self.transcript.sequence
+        """The number of the last delta that a reader has taken; and what had been added then."""
         self._taken_bytes = 0
         self._readers: list[Reader] = []
         self._task: asyncio.Task[None] | None = None
@@ -156,9 +160,13 @@ class Call:
     async def room(self) -> None:
         """Waits until a reader has taken enough of a stream; the provider's silence during that time is no fault."""
         if self.key.delivery is Delivery.STREAM:
-            while self.transcript.added_bytes - self._taken_bytes > READ_AHEAD_BYTES:
+            while self._is_ahead():
                 self.expect_event_within(math.inf)
-                await self._taken.wait()
+                await self._has_room.wait()
+
+    def _is_ahead(self) -> bool:
+        untaken_bytes = self.transcript.added_bytes - self._taken_bytes
+        return untaken_bytes > READ_AHEAD_BYTES or self.transcript.sequence - self._taken > READ_AHEAD_TOKENS
 
     def finish(self, finished: Finished) -> None:
         """The answer is complete. A stream that was cancelled before its first event has its start too."""
@@ -248,11 +256,11 @@ class Call:
             if not self.ended and not runs_on:
                 self.stop(Cancelled())
 
-    def took(self, added_bytes: int) -> None:
-        """A reader has taken what was there when so much had been added."""
-        if added_bytes > self._taken_bytes:
-            self._taken_bytes = added_bytes
-            self._taken.wake()
+    def took_all(self) -> None:
+        """A reader has taken all that is there."""
+        if self.transcript.sequence > self._taken:
+            self._taken, self._taken_bytes = self.transcript.sequence, self.transcript.added_bytes
+            self._has_room.wake()
 
     def _forget_unread(self) -> None:
         # A caller who takes no data does not take the status either, which holds on to the call.

@@ -92,7 +92,7 @@ class Reader:
         while True:
             while fresh := call.transcript.after(self.sequence):
                 self.sequence = fresh[-1].sequence
-                call.took(call.transcript.added_bytes)
+                call.took_all()
                 for delta in fresh:
                     yield delta
             if call.finished is not None:

@@ -21,8 +21,14 @@ from tests.support.wire import wire
 pytestmark = pytest.mark.anyio
 
 READERS = 100 if FULL else 20
+FEW = 3
 MOST_KIB_A_READER = 8192
+SEND_BUFFER_BYTES = 16 * 1024
+MOST_WORDS_A_READER = 5_000
+"""Of four characters. Most of them are in the buffers of connections, as events or as text."""
 STALL_S = 1.0
+LONG_STALL_S = 5.0
+"""Long enough for a provider that is not slowed to write much more."""
 PATIENCE_S = 60.0
 FAULT = "a reader stops reading"
 
@@ -51,6 +57,24 @@ async def test_a_grpc_reader_that_stops_holds_little_and_is_dropped_with_its_pro
         saw(fault=FAULT, door="grpc", saw="dropped", seconds=time.monotonic() - began)
         assert memory_kib(server_b.process.pid) - before < READERS * MOST_KIB_A_READER
         assert not any(call.done() for call in calls), "some did read"
+
+
+async def test_a_provider_writes_little_for_a_reader_that_stops(tmp_path: Path, saw: Saw) -> None:
+    async with endless_provider(word_chars=4, send_buffer_bytes=SEND_BUFFER_BYTES) as endless:
+        openai = {"AI_PROVIDER": "openai", "OPENAI_API_KEY": "any", "OPENAI_BASE_URL": endless.url}
+        async with (
+            running(tmp_path, "server_b", GRPC_PORT="0", STALL_SECONDS=str(LONG_STALL_S), **openai) as server_b,
+            RelayClient(Dial(target=server_b.address)) as client,
+        ):
+            calls = [client.stream_process(Prompt(message="Hi")) for _ in range(FEW)]
+            began = time.monotonic()
+            for events in calls:
+                await anext(events)
+            await endless.until(lambda it: it.served == FEW and it.open == 0, PATIENCE_S)
+            saw(fault=FAULT, door="grpc", saw="dropped", seconds=time.monotonic() - began)
+            assert endless.most_words < MOST_WORDS_A_READER
+            for events in calls:
+                await events.aclose()
 
 
 async def test_a_reader_that_stops_does_not_hold_up_others_on_its_channel(server_b: Program) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Callable
 
 from tests.standins.connection import Connection
@@ -20,6 +21,8 @@ class EndlessProvider:
         self.url = ""
         self.open = 0
         self.served = 0
+        self.most_words = 0
+        """Of any one answer, how many were written."""
         self._pause_s = pause_s
         self._data = _EVENT % (_HEADING, b"x" * word_chars)
         self._changed = asyncio.Event()
@@ -45,8 +48,11 @@ class EndlessProvider:
 
     async def _write(self, connection: Connection) -> None:
         connection.begin(200, _HEAD)
+        words = 0
         while True:
             await connection.send(self._data, in_chunks=True)
+            words += 1
+            self.most_words = max(self.most_words, words)
             await asyncio.sleep(self._pause_s)
 
     def _count(self, more: int) -> None:
@@ -57,8 +63,13 @@ class EndlessProvider:
 
 
 @contextlib.asynccontextmanager
-async def endless_provider(*, word_chars: int = 4096, pause_s: float = 0) -> AsyncIterator[EndlessProvider]:
-    """Serves on a free port of loopback until the block ends; `url` is what OPENAI_BASE_URL is to be."""
+async def endless_provider(
+    *, word_chars: int = 4096, pause_s: float = 0, send_buffer_bytes: int = 0
+) -> AsyncIterator[EndlessProvider]:
+    """Serves on a free port of loopback until the block ends; `url` is what OPENAI_BASE_URL is to be.
+
+    `send_buffer_bytes` bounds what the kernel keeps of what is written; 0: its own default.
+    """
     provider = EndlessProvider(word_chars, pause_s)
     serving: set[asyncio.Task[None]] = set()
 
@@ -67,7 +78,10 @@ async def endless_provider(*, word_chars: int = 4096, pause_s: float = 0) -> Asy
         serving.add(task)
         task.add_done_callback(serving.discard)
 
-    async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
+    listening = socket.create_server(("127.0.0.1", 0))
+    if send_buffer_bytes:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer_bytes)
+    async with await asyncio.start_server(accept, sock=listening) as server:
         host, port = server.sockets[0].getsockname()
         provider.url = f"http://{host}:{port}/v1"
         yield provider

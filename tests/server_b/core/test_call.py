@@ -6,7 +6,7 @@ import pytest
 
 from llm_relay.errors import DeadlineExceeded, Draining, ProviderProtocol
 from llm_relay.messages import Accuracy, Delta, Usage
-from server_b.core.call import MAX_ANSWER_BYTES, READ_AHEAD_BYTES
+from server_b.core.call import MAX_ANSWER_BYTES, READ_AHEAD_BYTES, READ_AHEAD_TOKENS
 from server_b.core.key import Delivery
 from server_b.core.relay import Limits
 from server_b.core.retry import Patience
@@ -58,8 +58,19 @@ async def test_a_reader_who_takes_nothing_holds_few_tokens_back() -> None:
     await anext(events)
     for _ in range(100):
         await a_few_turns()
-    assert 100 < provider.tries[0].given < 500
+    assert provider.tries[0].given == READ_AHEAD_TOKENS + 1
     assert len(text([event async for event in events])) == 5_000 * len("token ")
+
+
+async def test_tokens_that_come_together_are_counted_one_by_one() -> None:
+    together = 50
+    provider = ScriptedProvider([OPENING, *[Text("a" * together, together)] * 100, ENDING])
+    events = stream(create_relay(provider))
+    await anext(events)
+    for _ in range(100):
+        await a_few_turns()
+    assert provider.tries[0].given == READ_AHEAD_TOKENS // together + 1
+    assert len(text([event async for event in events])) == 100 * together
 
 
 async def test_the_provider_waits_for_the_fastest_reader_only() -> None:
