@@ -28,12 +28,28 @@ pytestmark = pytest.mark.anyio
 
 WORDS = {
     "stop": ("stop", "eos", "eos_token", "end_turn", "stop_sequence", "STOP", "COMPLETE", "END_TURN"),
-    "length": ("length", "max_tokens", "MAX_TOKENS", "model_length", "LENGTH", "max_output_tokens"),
+    "length": (
+        "length",
+        "max_tokens",
+        "MAX_TOKENS",
+        "model_length",
+        "LENGTH",
+        "max_output_tokens",
+        "token_limit_reached",
+    ),
     "content_filter": ("content_filter", "sensitive", "SAFETY", "CONTENT_FILTER"),
     "other": ("something_new", "Weird"),
 }
 """Finish reasons of the vendors by what they mean. `model_context_window_exceeded` is a limit too."""
-PROVIDER_FAILED = ("error", "network_error", "insufficient_system_resource", "ERROR", "abort")
+PROVIDER_FAILED = (
+    "error",
+    "network_error",
+    "insufficient_system_resource",
+    "ERROR",
+    "abort",
+    "USER_CANCEL",
+    "worker_error",
+)
 FAILED = OneOf("PROVIDER_UNAVAILABLE", "PROVIDER_PROTOCOL")
 PART = OneOf("", "Hel")
 """Of an answer that came as one document, and says itself that it failed."""

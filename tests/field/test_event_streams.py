@@ -140,6 +140,12 @@ CASES = {
     "a field that lost its first byte": damaged(text("Hel"), text("lo")[1:], END),
     "a field that lost its colon": damaged(text("Hel"), text("lo").replace(b"data:", b"data"), END),
     "a field with another byte": damaged(text("Hel"), text("lo").replace(b"data", b"dat\xff"), END),
+    "an unknown field with an object": damaged(text("Hel"), b'result: {"a":1}\n\n', text("lo"), END),
+    "an unknown field with an object behind blanks": damaged(text("Hel"), b'result:  {"a":1}\n\n', text("lo"), END),
+    "an unknown field with an object behind a tab": damaged(text("Hel"), b'result:\t{"a":1}\n\n', text("lo"), END),
+    "an unknown field with a list, a text or a number": good(
+        text("Hel"), b'meta: [1,2]\nname: "x"\nusage: 7\n', text("lo"), END
+    ),
     "JSON that is not closed": damaged(text("Hel"), event(compact(chunk({"content": "lo"}))[:-1]), END),
     "JSON that is no object": damaged(text("Hel"), event(b"5"), END),
     "JSON that is a string": damaged(text("Hel"), event(b'"lo"'), END),

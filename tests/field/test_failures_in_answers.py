@@ -68,7 +68,7 @@ def first(reason: object, document: object) -> Case:
     )
 
 
-def amid(reason: object, document: object, named: bytes = b"") -> Case:
+def after_text(reason: object, document: object, named: bytes = b"") -> Case:
     """Makes a case of a failure after text, with what looks like a good end behind it."""
     return case(
         stream(HELLO, named + event(document), finish(), DONE),
@@ -78,7 +78,7 @@ def amid(reason: object, document: object, named: bytes = b"") -> Case:
 
 CASES: dict[str, Case] = {
     **{f"first: {name}": first(*failure) for name, failure in FAILURES.items()},
-    **{f"after text: {name}": amid(*failure) for name, failure in FAILURES.items()},
+    **{f"after text: {name}": after_text(*failure) for name, failure in FAILURES.items()},
     **{
         f"instead, as JSON: {name}": case(whole(document), failed(reason, requests=OneOf(1, 3)))
         for name, (reason, document) in FAILURES.items()
@@ -118,15 +118,15 @@ CASES: dict[str, Case] = {
         failed(LIMITED, may_have_worked=True),
     ),
     # Envelopes that are an event's own.
-    "an event named error": amid(BROKEN_OFF, {"message": "x"}, b"event: error\n"),
+    "an event named error": after_text(BROKEN_OFF, {"message": "x"}, b"event: error\n"),
     "an event named error, with words": case(
         stream(HELLO, b"event: error\ndata: upstream went away\n\n", finish(), DONE), failed(BROKEN_OFF, "Hello")
     ),
     "an event named error, without data": case(
         stream(HELLO, b"event: error\ndata:\n\n", finish(), DONE), failed(BROKEN_OFF, "Hello")
     ),
-    "an event named error, with a code": amid(LIMITED, {"code": 429, "message": "x"}, b"event: error\n"),
-    "an event named error, with an error": amid(UNAVAILABLE, error("x", "server_error"), b"event: error\n"),
+    "an event named error, with a code": after_text(LIMITED, {"code": 429, "message": "x"}, b"event: error\n"),
+    "an event named error, with an error": after_text(UNAVAILABLE, error("x", "server_error"), b"event: error\n"),
     "an event named error, its name behind": case(
         stream(HELLO, event({"message": "x"}, b"\nevent: error\n\n"), finish(), DONE), failed(BROKEN_OFF, "Hello")
     ),
@@ -155,6 +155,14 @@ CASES: dict[str, Case] = {
     ),
     "a field named error, with an error": case(
         stream(HELLO, b'error: {"error":{"code":429,"message":"x"}}\n\n', finish(), DONE), failed(LIMITED, "Hello")
+    ),
+    "within a delta": case(
+        stream(HELLO, event(chunk({"error": {"message": "x", "code": 500}})), finish(), DONE),
+        failed(UNAVAILABLE, "Hello", may_have_worked=True),
+    ),
+    "Baidu's limit": case(
+        whole({"error_code": 18, "error_msg": "Open api qps request limit reached"}),
+        failed(LIMITED, requests=3, may_have_worked=False),
     ),
     # Cut or broken after text, all the same.
     "after text, cut within its JSON": case(

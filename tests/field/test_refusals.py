@@ -108,7 +108,32 @@ KEY_AND_ACCOUNT = {
     ),
 }
 
+OF_THE_ACCOUNT: dict[str, tuple[int, object]] = {
+    "Anthropic's usage limit": (400, error("You have reached your specified API usage limits.", INVALID)),
+    "Anthropic's disabled organization": (400, error("This organization has been disabled.", INVALID)),
+    "Anthropic's spend limit": (400, error("This workspace has reached its spend limit.", INVALID)),
+    "Groq's spend limit": (400, error("API access has been blocked", INVALID, "blocked_api_access")),
+    "Together's credit limit": (429, error("Credit limit exceeded", "credit_limit", "credit_limit_exceeded")),
+    "Google's location": (400, [google(400, "FAILED_PRECONDITION", "User location is not supported for the API use.")]),
+    "Google's free tier": (
+        400,
+        [google(400, "FAILED_PRECONDITION", "The free tier is not available in your country. Please enable billing")],
+    ),
+    "Novita's empty account": (400, {"code": 400, "reason": "NOT_ENOUGH_BALANCE", "message": "not enough balance"}),
+    "an account to be topped up": (400, {"error": {"message": "Insufficient account balance, please top up"}}),
+    "OpenRouter's key limit": (403, {"error": {"message": "Key limit exceeded (total limit)", "code": 403}}),
+    "Cloudflare's key": (400, {"success": False, "errors": [{"code": 10000, "message": "Authentication error"}]}),
+    "Volcengine's overdue account": (403, {"error": {"code": "AccountOverdueError", "message": "overdue balance"}}),
+    "watsonx's quota": (403, {"errors": [{"code": "token_quota_reached", "message": "x"}], "status_code": 403}),
+    "Baidu's token, as 200": (200, {"error_code": 110, "error_msg": "Access token invalid or no longer valid"}),
+}
+KEY_AND_ACCOUNT |= {name: once(AUTH, *refusal) for name, refusal in OF_THE_ACCOUNT.items()}
+
 MODELS = {
+    "LM Studio": once(MODEL, 400, {"error": "No models loaded. Please load a model in the developer page"}),
+    "SiliconFlow, disabled": once(MODEL, 403, {"code": 30003, "message": "Model disabled.", "data": None}),
+    "Cloudflare": once(MODEL, 400, {"errors": [{"message": "AiError: No such model @cf/foo", "code": 5007}]}),
+    "Hugging Face": once(MODEL, 400, error("The model 'x' is not supported", INVALID, "model_not_supported")),
     "OpenAI": once(MODEL, 404, error("The model `x` does not exist", INVALID, "model_not_found")),
     "vLLM": once(MODEL, 404, vllm("The model `x` does not exist.", "NotFoundError", 404)),
     "vLLM, newer": once(MODEL, 404, {"error": vllm("The model `x` does not exist.", "NotFoundError", 404)}),
@@ -233,6 +258,17 @@ TOO_LONG = {
         422,
     ),
     "SGLang": too_long(vllm("The input (9001 tokens) is longer than the model's context length (512 tokens).")),
+    "LMDeploy": too_long(vllm("input token length (9001) is too long, session_len 8192")),
+    "MLC": too_long(vllm("Request prompt has 9001 tokens in total, larger than the model input length limit 4096.")),
+    "TabbyAPI": too_long({"detail": "Prompt length 9001 is greater than max_seq_len 4096"}),
+    "SambaNova": too_long(
+        error("prompt is 9001 tokens long, but the maximum supported sequence length is just 8192!", INVALID)
+    ),
+    "watsonx": too_long(
+        {"errors": [{"code": "invalid_input_argument", "message": "the number of input tokens 9 cannot exceed 8"}]}
+    ),
+    "a sequence": too_long(error("Input token length exceeds the model's max sequence length 8192", INVALID)),
+    "Volcengine": too_long({"error": {"code": "OutofContextError", "message": "x", "type": "BadRequest"}}),
     "413": once(REJECTED, 413, error("Request too large for model", "tokens", "request_too_large")),
 }
 

@@ -83,6 +83,17 @@ USAGES: dict[str, tuple[Case, Case]] = {
     "cached, beside what OpenAI tells": both(
         counts(cached_tokens=4, prompt_tokens_details={"cached_tokens": 4}), input=8, cached=4, accuracy=EXACT
     ),
+    "cached, as Mistral tells": both(counts(num_cached_tokens=4), input=8, cached=4, accuracy=EXACT),
+    "cached, in details of another name": both(
+        counts(prompt_token_details={"cached_tokens": 4}), input=8, cached=4, accuracy=EXACT
+    ),
+    "cached and written, as LiteLLM tells of Anthropic": both(
+        counts(128, 3, cache_creation_input_tokens=20, cache_read_input_tokens=100),
+        input=128,
+        cached=100,
+        accuracy=EXACT,
+    ),
+    "names in camel case": both({"promptTokens": 8, "completionTokens": 3, "totalTokens": 11}, input=8, output=3),
     "details that are null": both(
         counts(prompt_tokens_details=None, completion_tokens_details=None), input=8, output=3, accuracy=EXACT
     ),
@@ -95,6 +106,10 @@ USAGES: dict[str, tuple[Case, Case]] = {
     ),
 }
 
+GEMINI = {"promptTokenCount": 8, "candidatesTokenCount": 3, "thoughtsTokenCount": 2} | {
+    "totalTokenCount": 13,
+    "cachedContentTokenCount": 4,
+}
 GROQ = {"id": "req_1", "usage": counts()}
 CASES: dict[str, Case] = {
     **{f"{name}, streamed": streamed for name, (streamed, _) in USAGES.items()},
@@ -115,6 +130,23 @@ CASES: dict[str, Case] = {
             DONE,
         ),
         answered(input=8, output=3, accuracy=EXACT),
+    ),
+    "within the delta": case(
+        stream(HELLO, event(chunk({"usage": counts()}, "stop")), DONE), answered(input=8, output=3, accuracy=EXACT)
+    ),
+    "in Gemini's own form": case(
+        stream(HELLO, finish(usageMetadata=GEMINI), DONE), answered(input=8, output=5, reasoning=2, cached=4)
+    ),
+    "in llama.cpp's timings": case(
+        stream(HELLO, finish(timings={"cache_n": 4, "prompt_n": 4, "prompt_ms": 1.5, "predicted_n": 3}), DONE),
+        answered(input=8, output=3, cached=4, accuracy=EXACT),
+    ),
+    "in llama.cpp's older timings, without the cache": case(
+        stream(HELLO, finish(timings={"prompt_n": 4, "predicted_n": 3}), DONE),
+        answered(output=3, accuracy=NOT_EXACT),
+    ),
+    "in Ollama's own form": case(
+        stream(HELLO, finish(prompt_eval_count=8, eval_count=3), DONE), answered(input=8, output=3)
     ),
     "within Groq's member": case(stream(HELLO, finish(x_groq=GROQ), DONE), answered(input=8, output=3, accuracy=EXACT)),
     "with the finish reason": case(

@@ -62,6 +62,7 @@ CASES: dict[str, Case] = {
     "Azure's words": passed_on(
         LONG_S, body={"error": {"code": "429", "message": f"Please retry after {LONG_S} seconds."}}
     ),
+    "GitHub's words": passed_on(LONG_S, body=said(f"Please wait {LONG_S} seconds before retrying.")),
     "a member of the body": passed_on(LONG_S, body={"error": {"message": "x", "code": 429, "retry_after": LONG_S}}),
     "a date that has passed, then an answer": case(
         (limited(f"Retry-After: {date(-60)}"), stream(GOOD)), answered(requests=2)

@@ -13,7 +13,7 @@ _PART = re.compile(
     r"(\d+(?:\.\d+)?)\s*(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)(?![a-z])"
 )
 _IN_TEXT = re.compile(
-    r"\b(?:try again|retry|wait|available again|resets?)\b[^.\n]{0,40}?\b(?:in|after|for|of)\s+"
+    r"\b(?:(?:try again|retry|wait|available again|resets?)\b[^.\n]{0,40}?\b(?:in|after|for|of|least)|wait)\s+"
     rf"((?:{_PART.pattern}[\s,]*(?:and\s+)?)+)"
 )
 _NAMES = ("retrydelay", "retryafter", "retryafterms", "retryafterseconds", "retryafters", "retryafterinseconds")

@@ -126,7 +126,7 @@ class SseReader:
         """Passes on JSON that stands in a line of its own; skips what is no JSON; the rest is a damaged event."""
         if line.startswith(b"{") and self._is_complete(line):
             yield "", line
-        elif b"{" in name or b'"' in name or value.startswith(b"{"):
+        elif b"{" in name or b'"' in name or value.lstrip().startswith(b"{"):
             raise _damaged()
 
     def _take_data(self, value: bytes) -> Iterator[Event]:

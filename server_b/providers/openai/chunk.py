@@ -119,6 +119,8 @@ class AnswerSoFar:
             message = choice.get(place)
             if isinstance(message, dict):
                 self.said.take_message(message)
+                if message.get("error"):
+                    self._fail_at_end(message["error"])
                 if "tool_calls" in message or "function_call" in message:
                     self._take_calls(message, is_whole=place == "message")
                 if parts := self.said.call_parts:
@@ -141,11 +143,9 @@ class AnswerSoFar:
         self.said.calls.extend(self.calls.take(message, is_whole=is_whole))
 
     def _take_end(self, document: Mapping[str, Any], choice: Mapping[str, Any], reason: object) -> None:
-        groq = document.get("x_groq")
-        if choice.get("error"):
-            self._fail_at_end(choice["error"])
-        if isinstance(groq, dict) and groq.get("error"):
-            self._fail_at_end(groq["error"])
+        for place in (choice, document.get("x_groq")):
+            if isinstance(place, dict) and place.get("error"):
+                self._fail_at_end(place["error"])
         self._count(document)
         if not reason:
             return

@@ -16,7 +16,9 @@ _WORDS: Mapping[FinishReason, str] = {
         length max_length max_tokens max_new_tokens max_output_tokens max_completion_tokens token_limit length_limit
         model_length max_context_length context_length truncated
     """,
-    FinishReason.CONTEXT_EXCEEDED: "context_length_exceeded context_window_exceeded model_context_window_exceeded",
+    FinishReason.CONTEXT_EXCEEDED: """
+        context_length_exceeded context_window_exceeded model_context_window_exceeded error_limit
+    """,
     FinishReason.TOOL_CALLS: "tool_calls tool_call tool_use tools function_call function_calls",
     FinishReason.REFUSAL: "refusal refused",
     FinishReason.MALFORMED_OUTPUT: """
@@ -29,12 +31,16 @@ _WORDS: Mapping[FinishReason, str] = {
         guardrail guardrails guardrail_intervened error_toxic toxic
     """,
 }
-_FAILURES = """
-    error errored failed failure exception crash abort aborted cancelled canceled interrupted timeout time_out
-    network_error server_error internal_error internal_server_error api_error engine_error service_error
-    insufficient_system_resource insufficient_system_resources overloaded engine_overloaded unavailable
-"""
-_FAILURE_WORDS = frozenset(_FAILURES.split())
+_FAILURE_WORDS = frozenset({"errored", "insufficient_system_resource", "insufficient_system_resources"})
+_KINDS_OF_WORDS: Mapping[FinishReason | None, re.Pattern[str]] = {
+    FinishReason.CONTENT_FILTER: re.compile(r"content|filter|polic(?:y|ies)|safety|moderat|sensitive|guardrail"),
+    None: re.compile(
+        r"(?:^|_)error(?:_|$)|fail(?:ed|ure)|abort|cancel|crash|exception|overload|disconnect|time_?out|interrupt"
+        r"|unavailable|(?:^|_)dead(?:line)?(?:_|$)|rate_limit"
+    ),
+    FinishReason.LENGTH: re.compile(r"length|(?:^|_)limit|max_|truncat"),
+}
+"""What words are made of that are not listed; None: those that say that the provider failed."""
 _REASONS: Mapping[str, FinishReason] = {word: reason for reason, words in _WORDS.items() for word in words.split()}
 _SEPARATORS = re.compile(r"[\s.\-]+")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -48,9 +54,17 @@ def finish_word(reason: str) -> str:
 
 def is_failure_word(word: str) -> bool:
     """Tells whether the word says that the provider failed."""
-    return word in _FAILURE_WORDS
+    return word in _FAILURE_WORDS or _meaning(word) is None
 
 
 def finish_reason(word: str) -> FinishReason:
     """Returns what the word means; OTHER for a word that is not known."""
-    return _REASONS.get(word, FinishReason.OTHER)
+    return _meaning(word) or FinishReason.OTHER
+
+
+def _meaning(word: str) -> FinishReason | None:
+    """Returns what the word means; None: the provider failed."""
+    if (listed := _REASONS.get(word)) is not None:
+        return listed
+    kinds = (meaning for meaning, kind in _KINDS_OF_WORDS.items() if kind.search(word))
+    return next(kinds, FinishReason.OTHER)

@@ -18,6 +18,8 @@ from server_b.providers.openai.meaning import (
     Meaning,
 )
 
+_HOLDERS = r"(?:account|organi[sz]ation|workspace|project|team|api access|api[ _-]?key|access token)"
+_SHUT_OUT = r"(?:suspended|deactivated|disabled|inactive|locked|blocked|restricted|revoked|not active|expired|invalid)"
 _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
     TURNS: (
         r"roles must alternate",
@@ -33,19 +35,26 @@ _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
         r"developer instruction is not enabled",
     ),
     NO_CREDIT: (
-        r"insufficient[ _](?:balance|credit|fund|quota)",
+        r"(?:insufficient|not enough)[ _](?:\w+ )?(?:balance|credit|fund|quota)",
         r"credit balance is too low",
+        r"credit limit (?:is |has been )?(?:exceeded|reached)",
+        r"\bkey limit exceeded",
+        r"please (?:top[ -]?up|recharge|enable billing)",
+        r"requires billing to be enabled",
+        r"reached your (?:\w+ )?(?:api )?usage limits?",
         r"(?:out of|no|used all|exceeded your monthly) (?:available |included )?credits",
-        r"spending limit",
+        r"spend(?:ing)? (?:limit|cap)",
         r"credits? (?:balance )?(?:is|are|has been|have been) (?:\w+ )?(?:depleted|exhausted|used up|insufficient)",
         r"balance is insufficient",
         r"billing (?:is )?not active",
         r"account (?:is |has )?(?:been )?(?:in arrears|overdue)",
+        r"overdue balance",
         r"budget has been exceeded",
         r"exceeded ?budget",
         r"payment required",
         "余额不足",
         "欠费",
+        "请充值",
     ),
     AUTH: (
         r"(?:incorrect|invalid|expired|missing|unknown) api[ _-]?(?:key|token)",
@@ -53,14 +62,18 @@ _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
         r"(?:no|provide an?) api[ _-]?key",
         r"invalid (?:authentication|authorization|credentials|access token|auth token)",
         r"authentication (?:error|failed|failure)",
-        r"account (?:is |has |was )?(?:been )?(?:suspended|deactivated|disabled|inactive|locked|not active)",
+        rf"{_HOLDERS} (?:is |has |was )?(?:been )?{_SHUT_OUT}",
+        r"location is not supported",
+        r"not (?:available|supported) in your (?:country|region|location)",
         r"not authorized to (?:access|use|invoke)",
     ),
     UNKNOWN_MODEL: (
         r"model\b.{0,120}?\b(?:not (?:exist|found|available)|doesn't exist|isn't available|no longer available)",
         r"model\b.{0,120}?\b(?:has been (?:deprecated|decommissioned|retired)|reached (?:its )?end of life)",
         r"model:? ['\"`]?[\w./:-]+['\"`]? is not supported",
-        r"(?:no such|unknown|invalid|unrecognized|non-?existent) model",
+        r"(?:no such|unknown|invalid|unrecognized|unavailable|non-?existent) model",
+        r"\bno models? (?:is |are |has been )?loaded",
+        r"\bmodel (?:\S+ )?(?:is |has been )?disabled",
         r"not a valid model",
         r"model (?:identifier|id|name) is invalid",
         r"unable to access model",
@@ -73,9 +86,12 @@ _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
     ),
     TOO_LONG: (
         r"context[ _-]?(?:length|size|window|limit)",
-        r"(?:prompt|input|message|request|conversation)s? (?:(?:is|are) )?too (?:long|large)",
+        r"(?:prompt|input|message|request|conversation)s? (?:tokens? |characters? )?(?:(?:is|are) )?too (?:long|large)",
         r"exceed\w* .{0,30}\btoken limit",
-        r"(?:prompt|input) (?:token count|length)\b.{0,60}\bexceed",
+        r"(?:prompt|input) (?:token )?(?:count|length)\b.{0,60}\b(?:exceed|too (?:long|large)|greater|larger|longer)",
+        r"(?:prompt|input) tokens?\b.{0,40}\b(?:exceed|too many)",
+        r"(?:larger|greater|longer|more) than the model",
+        r"max(?:imum)?[ _](?:supported )?seq(?:uence)?[ _]len(?:gth)?\b",
         r"exceeds? the max(?:imum)? (?:number of (?:input )?tokens|(?:prompt|input) length)",
         r"max(?:imum)? (?:prompt|input) length",
         r"range of input length",
@@ -99,6 +115,7 @@ _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
         r"rate[ _-]?limit",
         r"too many requests",
         r"(?:requests?|tokens) per (?:second|minute|day)",
+        r"\b(?:requests?|qps|qpm|rpm|tpm) limit (?:is |has been )?(?:reached|exceeded)",
         r"throttl",
     ),
     OVERLOADED: (
@@ -120,7 +137,7 @@ BY_TEXT: Mapping[Meaning, re.Pattern[str]] = {meaning: re.compile("|".join(texts
 _OF_A_REQUEST = (TURNS, NO_SYSTEM, NO_CREDIT, AUTH, UNKNOWN_MODEL, TOO_LONG, FILTERED)
 _BY_STATUS: Mapping[int, tuple[Meaning, ...]] = {
     400: _OF_A_REQUEST,
-    403: (NO_CREDIT, FILTERED),
+    403: (NO_CREDIT, UNKNOWN_MODEL, FILTERED),
     404: (UNKNOWN_MODEL,),
     412: (NO_CREDIT, AUTH),
     422: _OF_A_REQUEST,

@@ -8,37 +8,62 @@ from llm_relay.messages import Accuracy, Usage
 
 MAX_COUNT = 2**53
 
-_INPUT = ("prompt_tokens", "input_tokens", "prompt_eval_count")
-_OUTPUT = ("completion_tokens", "output_tokens", "eval_count")
-_INPUT_DETAILS = ("prompt_tokens_details", "input_tokens_details")
-_OUTPUT_DETAILS = ("completion_tokens_details", "output_tokens_details")
-_CACHE_READ = ("cached_tokens", "cache_read_input_tokens", "cache_read_tokens", "prompt_cache_hit_tokens")
-_CACHE_WRITE = (
-    "cache_write_tokens",
-    "cache_creation_input_tokens",
-    "cache_write_input_tokens",
-    "cache_creation_tokens",
+_PLACES = ("usage", "usageMetadata", "usage_metadata")
+"""Where counts stand, in the document or in what it holds."""
+_HOLDERS = ("delta", "message")
+"""What a choice holds that may have counts too."""
+_INPUT = ("prompt_tokens", "input_tokens", "prompt_eval_count", "promptTokenCount", "promptTokens", "inputTokens")
+_OUTPUT = (
+    *("completion_tokens", "output_tokens", "eval_count"),
+    *("candidatesTokenCount", "completionTokens", "outputTokens"),
 )
-_REASONING = ("reasoning_tokens", "thinking_tokens")
+_TOTAL = ("total_tokens", "totalTokenCount", "totalTokens")
+_INPUT_DETAILS = ("prompt_tokens_details", "prompt_token_details", "input_tokens_details")
+_OUTPUT_DETAILS = ("completion_tokens_details", "output_tokens_details")
+_CACHE_READ = (
+    *("cached_tokens", "cache_read_input_tokens", "cache_read_tokens", "prompt_cache_hit_tokens", "num_cached_tokens"),
+    *("cachedContentTokenCount", "cacheReadInputTokens", "cachedTokens"),
+)
+_CACHE_WRITE = (
+    *("cache_write_tokens", "cache_creation_input_tokens", "cache_write_input_tokens", "cache_creation_tokens"),
+    "cacheWriteInputTokens",
+)
+_REASONING = ("reasoning_tokens", "thinking_tokens", "thoughtsTokenCount", "reasoningTokens")
 
 
 def usage_of(document: Mapping[str, object]) -> Mapping[str, object] | None:
-    """Finds the counts in a chunk or a whole answer: on top, in the first choice, or where Groq puts them."""
-    if isinstance(counts := document.get("usage"), dict) and counts:
-        return counts
-    groq = document.get("x_groq")
-    if isinstance(groq, dict) and isinstance(counts := groq.get("usage"), dict) and counts:
-        return counts
+    """Finds the counts in a chunk or a whole answer: on top, in the first choice, or where Groq or llama.cpp put them.
+
+    llama.cpp's server tells its timings where it was not asked for usage, or does not know it.
+    """
     choices = document.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
-    if isinstance(choice, dict) and isinstance(counts := choice.get("usage"), dict) and counts:
-        return counts
-    return None
+    places = [document, document.get("x_groq"), choice]
+    if isinstance(choice, dict):
+        places += [choice.get(holder) for holder in _HOLDERS]
+    for place in places:
+        if isinstance(place, dict):
+            for name in _PLACES:
+                if isinstance(counts := place.get(name), dict) and counts:
+                    return counts
+    if "eval_count" in document:  # Ollama's own
+        return document
+    return _counts_of_timings(document.get("timings"))
+
+
+def _counts_of_timings(timings: object) -> Mapping[str, object] | None:
+    """Makes counts of llama.cpp's timings. Older ones do not tell how much of the prompt was in the cache."""
+    if not isinstance(timings, dict) or (output := _count(timings, "predicted_n")) is None:
+        return None
+    evaluated, cached = _count(timings, "prompt_n"), _count(timings, "cache_n")
+    if evaluated is None or cached is None:
+        return {"completion_tokens": output}
+    return {"prompt_tokens": evaluated + cached, "completion_tokens": output, "cached_tokens": cached}
 
 
 def counts_something(counts: Mapping[str, object]) -> bool:
     """Tells whether a server has counted anything yet."""
-    return any(_count(counts, name) for name in (*_INPUT, *_OUTPUT, "total_tokens"))
+    return any(_count(counts, name) for name in (*_INPUT, *_OUTPUT, *_TOTAL))
 
 
 def usage_from_wire(counts: Mapping[str, object] | None, *, has_text: bool) -> Usage | None:
@@ -52,7 +77,7 @@ def usage_from_wire(counts: Mapping[str, object] | None, *, has_text: bool) -> U
     cache_write = _first(counts, _INPUT_DETAILS, _CACHE_WRITE)
     reasoning = _first(counts, _OUTPUT_DETAILS, _REASONING)
     stated_input, stated_output = _first(counts, (), _INPUT), _first(counts, (), _OUTPUT)
-    total = _count(counts, "total_tokens")
+    total = _first(counts, (), _TOTAL)
     if stated_input is None and stated_output is None:
         return None
     cached = (cache_read or 0) + (cache_write or 0)

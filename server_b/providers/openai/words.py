@@ -29,7 +29,7 @@ _PRECISE: Mapping[Meaning, str] = {
         insufficient_quota billing_not_active billing_hard_limit_reached billing_error exceeded_current_quota_error
         insufficient_balance insufficient_credits insufficient_funds payment_required Arrearage AccountOverdueError
         budget_exceeded ExceededBudget credits_exhausted out_of_credits AllocationQuota.FreeTierOnly BILLING_DISABLED
-        quota_exhausted 1113 1309 minimax1008
+        quota_exhausted blocked_api_access account_overdue 1113 1309 minimax1008
     """,
     AUTH: """
         invalid_api_key incorrect_api_key API_KEY_INVALID API_KEY_SERVICE_BLOCKED API_KEY_EXPIRED CREDENTIALS_MISSING
@@ -89,11 +89,14 @@ _PLAIN: Mapping[Meaning, str] = {
 
 KINDS_OF_WORDS: Mapping[Meaning, re.Pattern[str]] = {
     NO_CREDIT: re.compile(
-        r"insufficient\w*(?:quota|balance|credit|fund)|(?:balance|credits?)\w*(?:insufficient|exhausted)"
+        r"(?:insufficient|notenough)\w*(?:quota|balance|credit|fund)|(?:balance|credits?)\w*(?:insufficient|exhausted)"
+        r"|(?:credit|spend|spending|billing)limit|arrears?\b"
     ),
     AUTH: re.compile(r"(?:invalid|incorrect|expired|missing|unknown)api(?:key|token)|apikey\w*(?:invalid|expired)"),
     UNKNOWN_MODEL: re.compile(r"(?:model|deployment)\w*not(?:found|exist|available|supported)|(?:no|unknown)suchmodel"),
-    TOO_LONG: re.compile(r"(?:context|prompt|input)\w*(?:exceed|toolong|toolarge|overflow)|exceed\w*context"),
+    TOO_LONG: re.compile(
+        r"(?:context|prompt|input)\w*(?:exceed|toolong|toolarge|overflow)|exceed\w*context|outofcontext"
+    ),
     FILTERED: re.compile(r"contentfilter|contentpolicy|sensitivecontent|moderation"),
     RATE_LIMITED: re.compile(r"ratelimit|toomanyrequests|throttl"),
     OVERLOADED: re.compile(r"overload"),

@@ -12,13 +12,14 @@ WORDS = {
     ],
     FinishReason.LENGTH: [
         *("length", "max_tokens", "MAX_TOKENS", "maxTokens", "model_length", "max_output_tokens", "max-tokens"),
-        *("FINISH_REASON_MAX_TOKENS", "truncated"),
+        *("FINISH_REASON_MAX_TOKENS", "truncated", "length_exceeded", "max_total_tokens"),
     ],
     FinishReason.CONTENT_FILTER: [
         *("content_filter", "content_filtered", "sensitive", "SAFETY", "RECITATION", "PROHIBITED_CONTENT"),
         *("guardrail_intervened", "content-filter", "contentFilter", "ERROR_TOXIC", "BLOCKLIST", "SPII"),
+        *("policy_blocked", "prompt_filtered"),
     ],
-    FinishReason.CONTEXT_EXCEEDED: ["model_context_window_exceeded"],
+    FinishReason.CONTEXT_EXCEEDED: ["model_context_window_exceeded", "ERROR_LIMIT"],
     FinishReason.TOOL_CALLS: ["tool_calls", "function_call", "tool_use", "toolUse", "TOOL_CALLS"],
     FinishReason.REFUSAL: ["refusal"],
     FinishReason.MALFORMED_OUTPUT: ["MALFORMED_FUNCTION_CALL"],
@@ -43,6 +44,12 @@ def test_a_vendors_word_is_understood(reason: FinishReason, word: str) -> None:
         "server_error",
         "cancelled",
         "timeout",
+        "user_cancel",
+        "server_overloaded",
+        "upstream_error",
+        "client_disconnected",
+        "engine_dead",
+        "rate_limit",
     ],
 )
 def test_a_word_for_a_failure_is_one(word: str) -> None:
