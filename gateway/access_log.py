@@ -65,7 +65,7 @@ def _facts(scope: Scope, status: int, total_s: float) -> dict[str, Any]:
     return {
         "request_id": state["request_id"],
         "call_id": call_id if call_id != state["request_id"] else None,
-        "caller": state.get("caller"),
+        "caller": state["caller"].name if "caller" in state else None,
         "method": scope["method"],
         "path": _path(scope),
         "status": status,

@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from gateway.access_log import AccessLog, create_access_log
+from gateway.account_routes import router as account_router
 from gateway.dependencies import Backend
 from gateway.docs.routes import create_assets
 from gateway.docs.routes import router as docs_router
@@ -30,6 +31,8 @@ from gateway.routes import router
 from gateway.settings import GatewaySettings
 from gateway.streaming import Pings
 from llm_relay import VERSION
+from llm_relay.client.account_client import AccountClient
+from llm_relay.client.caller_check import CallerCheck
 from llm_relay.client.relay_client import RelayClient
 from llm_relay.documents import max_body_bytes
 from llm_relay.http.slow_bodies import BODY_TIMEOUT_S
@@ -55,14 +58,20 @@ def create_app(
 ) -> FastAPI:
     """Makes the application. It dials Server B when an HTTP server starts it."""
     log = create_access_log()
+    callers = CallerCheck(settings.tokens, settings.dial)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Backend]]:
         logger.info("Asking Server B at %s", settings.server_b_target)
         try:
-            async with RelayClient(settings.dial, timeout_s=settings.timeout_seconds, door="http") as client:
+            async with (
+                callers,
+                RelayClient(settings.dial, timeout_s=settings.timeout_seconds, door="http") as client,
+                AccountClient(settings.dial) as accounts,
+            ):
                 backend = Backend(
                     client=client,
+                    accounts=accounts,
                     timeout_s=settings.timeout_seconds,
                     limits=BodyLimits(max_bytes=max_body_bytes(settings.max_message_bytes), timeout_s=body_timeout_s),
                     hides_target=bool(settings.tokens),
@@ -72,7 +81,7 @@ def create_app(
         finally:
             log.flush()
 
-    routes = [*router.routes, *openai_router.routes, *docs_router.routes]
+    routes = [*router.routes, *account_router.routes, *openai_router.routes, *docs_router.routes]
     app = FastAPI(
         title="Relay gateway",
         summary="Language-model calls over HTTP; Server B answers them.",
@@ -83,7 +92,7 @@ def create_app(
         redirect_slashes=False,
         lifespan=lifespan,
         telemetry={"tracing": False, "metrics": False, "logs": False},
-        middleware=_middleware(settings, log),
+        middleware=_middleware(settings, log, callers),
         exception_handlers=HANDLERS,
         routes=[*routes, *head_routes(routes)],
     )
@@ -92,7 +101,7 @@ def create_app(
     return app
 
 
-def _middleware(settings: GatewaySettings, log: GatheredLog) -> list[Middleware]:
+def _middleware(settings: GatewaySettings, log: GatheredLog, callers: CallerCheck) -> list[Middleware]:
     """Lists what stands around a request, outermost first. None of it hides that a client goes away."""
     return [
         *_metrics(),
@@ -101,7 +110,13 @@ def _middleware(settings: GatewaySettings, log: GatheredLog) -> list[Middleware]
         Middleware(HostCheck, allowed=settings.allowed_hosts),
         *_cors(settings.origins),
         Middleware(ErrorMiddleware),
-        Middleware(Guard, tokens=settings.tokens, insecure=settings.relay_insecure, origins=settings.origins),
+        Middleware(
+            Guard,
+            callers=callers,
+            has_tokens=bool(settings.tokens),
+            insecure=settings.relay_insecure,
+            origins=settings.origins,
+        ),
     ]
 
 

@@ -15,10 +15,11 @@ from gateway.disconnect_watcher import while_client_stays
 from gateway.request_ids import call_id, use_call_id
 from gateway.request_parsing import BodyLimits, read_prompt
 from gateway.streaming import Pings
+from llm_relay.client.account_client import AccountClient
 from llm_relay.client.relay_client import OnIgnored, RelayClient
 from llm_relay.client_retry import ClientRetry
 from llm_relay.messages import Answer, Event, Prompt
-from llm_relay.tokens import ANONYMOUS
+from llm_relay.tokens import Caller
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,7 @@ class Backend:
     """Server B, and how long and how large requests for it may be. In the application's state as `backend`."""
 
     client: RelayClient
+    accounts: AccountClient
     timeout_s: float
     """A request's deadline where it names none, in seconds."""
     limits: BodyLimits
@@ -42,7 +44,7 @@ class Call:
     prompt: Prompt
     timeout_s: float
     """What is left of the time that the client gave."""
-    caller: str
+    caller: Caller
     client_retry: ClientRetry | None = None
     """What an SDK says of repeating this request by itself."""
     required: Sequence[str] = ()
@@ -62,7 +64,7 @@ class Call:
     def _arguments(self) -> dict[str, Any]:
         return {
             "timeout_s": self.timeout_s,
-            "on_behalf_of": self.caller,
+            **self.caller.arguments,
             "client_retry": self.client_retry,
             "required": self.required,
             "door": self.door,
@@ -74,10 +76,9 @@ def backend_of(request: Request) -> Backend:
     return cast("Backend", request.state.backend)
 
 
-def caller_of(request: Request) -> str:
-    """Returns the caller's name for Server B to heed, or nothing where no tokens are set."""
-    caller: str = request.state.caller
-    return "" if caller == ANONYMOUS else caller
+def caller_of(request: Request) -> Caller:
+    """Returns who calls."""
+    return cast("Caller", request.state.caller)
 
 
 async def read_call(request: Request) -> Call:

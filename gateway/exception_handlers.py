@@ -47,7 +47,9 @@ async def validation_problem(request: Request, error: RequestValidationError) ->
 
 
 async def refused_token_problem(request: Request, error: Unauthenticated) -> Response:
-    """Answers where Server B refuses the gateway's own token: the caller can do nothing about that."""
+    """Answers where Server B refuses the caller, or the gateway's own token: a caller can do nothing about that."""
+    if error.is_of_caller:
+        return error_response(request.scope, error)
     return error_response(request.scope, refused_token(error), status=502)
 
 

@@ -11,24 +11,28 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.headers import header
 from llm_relay.addresses import is_loopback_host
 from llm_relay.errors import PermissionDenied
-from llm_relay.tokens import ANONYMOUS, Tokens
+from llm_relay.tokens import ANONYMOUS, Caller, Callers, ledger_token
 
 OPEN_PATHS = frozenset({"/health", "/docs"})
 """Need no token: monitors have none, and a browser sends none when it opens a page."""
 OPEN_PREFIX = "/docs/"
+_ANYBODY = Caller(ANONYMOUS)
 _READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Guard:
     """Refuses requests beyond loopback without tokens or TLS, from web pages of other origins, and without a token.
 
-    Sets the caller's name in the request's state, as `caller`.
+    Sets the caller in the request's state, as `caller`.
     """
 
-    def __init__(self, app: ASGIApp, *, tokens: Tokens, insecure: bool, origins: Collection[str]) -> None:
-        """`insecure` as RELAY_INSECURE, `origins` as CORS_ORIGINS."""
+    def __init__(
+        self, app: ASGIApp, *, callers: Callers, has_tokens: bool, insecure: bool, origins: Collection[str]
+    ) -> None:
+        """`has_tokens`: whether RELAY_TOKENS is set; `insecure` as RELAY_INSECURE, `origins` as CORS_ORIGINS."""
         self._app = app
-        self._tokens = tokens
+        self._callers = callers
+        self._has_tokens = has_tokens
         self._insecure = insecure
         self._origins = frozenset(origins)
 
@@ -36,16 +40,18 @@ class Guard:
         if scope["type"] == "http":
             self._check_exposure(scope)
             self._check_origin(scope)
-            scope["state"]["caller"] = self._caller(scope)
+            scope["state"]["caller"] = await self._caller(scope)
         await self._app(scope, receive, send)
 
     def _check_exposure(self, scope: Scope) -> None:
-        is_safe = self._tokens and scope["scheme"] == "https"
+        # Server B refuses a token of its ledger that is not valid.
+        has_token = self._has_tokens or bool(ledger_token(header(scope, b"authorization")))
+        is_safe = has_token and scope["scheme"] == "https"
         if is_safe or self._insecure or not _is_beyond_loopback(scope.get("server")):
             return
         raise PermissionDenied(
-            "this gateway is reached beyond loopback, which needs tokens (RELAY_TOKENS) and TLS (HTTP_TLS_CERT_FILE,"
-            " HTTP_TLS_KEY_FILE), or RELAY_INSECURE=true on a trusted network"
+            "this gateway is reached beyond loopback, which needs a token (RELAY_TOKENS, or one of the ledger) and"
+            " TLS (HTTP_TLS_CERT_FILE, HTTP_TLS_KEY_FILE), or RELAY_INSECURE=true on a trusted network"
         )
 
     def _check_origin(self, scope: Scope) -> None:
@@ -61,11 +67,11 @@ class Guard:
                 "web pages of this origin may not call the gateway; CORS_ORIGINS names those that may"
             )
 
-    def _caller(self, scope: Scope) -> str:
+    async def _caller(self, scope: Scope) -> Caller:
         path: str = scope["path"].removeprefix(scope.get("root_path", ""))
         if path in OPEN_PATHS or path.startswith(OPEN_PREFIX):
-            return ANONYMOUS
-        return self._tokens.caller(header(scope, b"authorization"))
+            return _ANYBODY
+        return await self._callers.caller(header(scope, b"authorization"))
 
 
 @functools.lru_cache

@@ -91,7 +91,7 @@ async def cancel(
 ) -> Response:
     """Ends a call of the same caller with what it has: finish reason `cancelled`, the text so far, and its cost."""
     async with lookup(request) as client:
-        found = await client.cancel(request_id, on_behalf_of=caller_of(request))
+        found = await client.cancel(request_id, **caller_of(request).arguments)
     return _json({"found": found})
 
 
@@ -129,7 +129,7 @@ async def health(request: Request) -> Response:
 async def models(request: Request) -> Response:
     """Asks the provider for its models."""
     async with lookup(request) as client:
-        listed = await client.list_models(on_behalf_of=caller_of(request))
+        listed = await client.list_models(**caller_of(request).arguments)
     return _json({**models_document(listed), "object": "list", "data": model_documents(listed)})
 
 
@@ -144,7 +144,7 @@ async def models(request: Request) -> Response:
 async def config(request: Request) -> Response:
     """Returns the provider, model, temperature and most tokens in force."""
     async with lookup(request) as client:
-        status = await client.get_status(on_behalf_of=caller_of(request))
+        status = await client.get_status(**caller_of(request).arguments)
     return _json(config_document(status))
 
 

@@ -6,7 +6,8 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol, TypedDict
 
 from llm_relay.errors import InvalidRequest, Unauthenticated, Violation
 from llm_relay.metadata import ON_BEHALF_OF
@@ -21,6 +22,36 @@ TOKEN_RULE = "a token is printable ASCII without spaces"  # noqa: S105 - what a 
 LEDGER_PREFIX = "rly_"
 """What the tokens begin with that the ledger makes. Server B alone decides about them."""
 _ANOTHER_ENTRY = re.compile(r"[;|][A-Za-z0-9._@\-]{1,64}:")
+
+
+class CallerArguments(TypedDict):
+    """How a client of Server B is told for whom a call is made."""
+
+    on_behalf_of: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls a program in front of Server B."""
+
+    name: str = ""
+    """ANONYMOUS where no tokens are set; empty: the program itself."""
+    token: str = field(default="", repr=False)
+    """The caller's own token of the ledger, which is presented in place of the program's; empty: it has none."""
+
+    @property
+    def arguments(self) -> CallerArguments:
+        """The arguments of a call to Server B that is made for this caller."""
+        return {"on_behalf_of": "" if self.token else self.name, "token": self.token}
+
+
+class Callers(Protocol):
+    """Tells callers by their tokens."""
+
+    async def caller(self, authorization: str | None) -> Caller:
+        """Returns the caller. Raises Unauthenticated, or what prevents an answer."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
         list_available_models,
         send_message,
         send_message_stream,
+        whoami,
     )
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "list_available_models",
     "send_message",
     "send_message_stream",
+    "whoami",
 ]
 
 

@@ -8,6 +8,7 @@ import llm_relay.program.process_setup  # noqa: F401 - before grpc
 import argparse
 import sys
 
+from llm_relay.addresses import is_loopback_host
 from llm_relay.program.env_file import leave_out_working_folder, value_of
 from llm_relay.program.event_loop import run
 from llm_relay.program.metrics import published
@@ -43,20 +44,34 @@ def main() -> None:
 
 
 async def _serve(settings: ServerASettings) -> int:
+    from llm_relay.client.caller_check import CallerCheck
     from llm_relay.mcp.composition import serve_tools
     from server_a import tools
     from server_a.mcp_server import create_server
 
     if settings.server_b_tls:
         await tools.connect()  # certificates that cannot be read stop the start, not the first call
-    return await serve_tools(
-        create_server(),
-        settings.mcp_transport,
-        settings,
-        name="Server A",
-        port=settings.mcp_port_a,
-        port_setting="MCP_PORT_A",
-    )
+    async with CallerCheck(settings.tokens, settings.dial) as callers:
+        return await serve_tools(
+            create_server(),
+            settings.mcp_transport,
+            settings,
+            callers=callers,
+            has_tokens=bool(settings.tokens) or await _needs_token(settings),
+            name="Server A",
+            port=settings.mcp_port_a,
+            port_setting="MCP_PORT_A",
+        )
+
+
+async def _needs_token(settings: ServerASettings) -> bool:
+    """Tells whether Server B asks for a token, where it matters to a server that is reached from other machines."""
+    is_beyond = settings.mcp_transport != "stdio" and not is_loopback_host(settings.mcp_host)
+    if not is_beyond:
+        return False
+    from llm_relay.client.caller_check import needs_token
+
+    return await needs_token(settings.dial)
 
 
 if __name__ == "__main__":

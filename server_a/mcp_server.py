@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from llm_relay.documents import ConfigDocument, HealthDocument, ModelsDocument
-from llm_relay.mcp.lookup_texts import config_text, health_text, models_text
+from llm_relay.documents.accounts import IdentityDocument
+from llm_relay.mcp.lookup_texts import config_text, health_text, identity_text, models_text
 from llm_relay.mcp.message_tools import create_stream_tool, create_whole_tool
-from llm_relay.mcp.tool import create_lookup_tool
+from llm_relay.mcp.tool import create_caller_tool, create_lookup_tool
 from llm_relay.mcp.tool_server import ToolServer
 from server_a import tools
 
@@ -35,7 +36,7 @@ def create_server() -> ToolServer:
                 document=HealthDocument,
                 text=health_text,
             ),
-            create_lookup_tool(
+            create_caller_tool(
                 tools.list_available_models,
                 title="List models",
                 description="Lists the models that a message can be sent to, and the default.",
@@ -43,12 +44,19 @@ def create_server() -> ToolServer:
                 text=models_text,
                 asks_provider=True,
             ),
-            create_lookup_tool(
+            create_caller_tool(
                 tools.get_server_b_config,
                 title="Show Server B's defaults",
                 description="Shows the provider, model, temperature and token limit of a message that names none.",
                 document=ConfigDocument,
                 text=config_text,
+            ),
+            create_caller_tool(
+                tools.whoami,
+                title="Who am I",
+                description="Tells who you are to Server B, and how much of your budgets is left.",
+                document=IdentityDocument,
+                text=identity_text,
             ),
         ],
         instructions=INSTRUCTIONS,

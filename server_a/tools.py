@@ -21,12 +21,14 @@ from llm_relay.documents import (
     takes_prompt_arguments,
     unhealthy_document,
 )
+from llm_relay.documents.accounts import IdentityDocument, identity_document
 from llm_relay.errors import ServerBUnavailable
 from llm_relay.messages import Answer, Delta, Event, Prompt
 from llm_relay.program.per_loop import PerLoop
-from llm_relay.tokens import ANONYMOUS
+from llm_relay.tokens import Caller
 
 if TYPE_CHECKING:
+    from llm_relay.client.account_client import AccountClient
     from llm_relay.client.relay_client import RelayClient
 
 
@@ -39,7 +41,18 @@ async def _open_client() -> AsyncGenerator[RelayClient, None]:
         yield client
 
 
+async def _open_accounts() -> AsyncGenerator[AccountClient, None]:
+    from llm_relay.client.account_client import AccountClient
+    from server_a.settings import ServerASettings
+
+    async with AccountClient(ServerASettings.read().dial) as client:
+        yield client
+
+
 _clients = PerLoop(_open_client)
+_accounts = PerLoop(_open_accounts)
+ITSELF = Caller()
+"""The one who runs this program."""
 
 
 async def connect() -> RelayClient:
@@ -79,34 +92,36 @@ async def check_server_b_health() -> HealthDocument:
         return unhealthy_document(error)
 
 
-async def list_available_models() -> ModelsDocument:
+async def list_available_models(caller: Caller = ITSELF) -> ModelsDocument:
     """Returns the models that a message can be sent to. Raises RelayError."""
     client = await connect()
-    return models_document(await client.list_models())
+    return models_document(await client.list_models(**caller.arguments))
 
 
-async def get_server_b_config() -> ConfigDocument:
+async def get_server_b_config(caller: Caller = ITSELF) -> ConfigDocument:
     """Returns the provider, model, temperature and token limit that a message without its own uses.
 
     Raises RelayError.
     """
     client = await connect()
-    return config_document(await client.get_status())
+    return config_document(await client.get_status(**caller.arguments))
 
 
-async def process(prompt: Prompt, caller: str = ANONYMOUS) -> Answer:
+async def whoami(caller: Caller = ITSELF) -> IdentityDocument:
+    """Returns who Server B takes the caller for, and what is left of its budgets. Raises RelayError."""
+    accounts = await _accounts.get()
+    return identity_document(await accounts.who_am_i(**caller.arguments))
+
+
+async def process(prompt: Prompt, caller: Caller = ITSELF) -> Answer:
     """Answers a caller's prompt whole. Raises RelayError."""
     client = await connect()
-    return await client.process(prompt, on_behalf_of=_on_behalf_of(caller))
+    return await client.process(prompt, **caller.arguments)
 
 
-async def stream_process(prompt: Prompt, caller: str = ANONYMOUS) -> AsyncGenerator[Event, None]:
+async def stream_process(prompt: Prompt, caller: Caller = ITSELF) -> AsyncGenerator[Event, None]:
     """Streams the answer to a caller's prompt. Raises RelayError."""
     client = await connect()
-    async with contextlib.aclosing(client.stream_process(prompt, on_behalf_of=_on_behalf_of(caller))) as events:
+    async with contextlib.aclosing(client.stream_process(prompt, **caller.arguments)) as events:
         async for event in events:
             yield event
-
-
-def _on_behalf_of(caller: str) -> str:
-    return "" if caller == ANONYMOUS else caller

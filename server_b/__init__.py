@@ -4,9 +4,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from server_b.tools import get_provider_info, health_check, process_message, process_message_stream
+    from server_b.tools import get_provider_info, health_check, process_message, process_message_stream, whoami
 
-__all__ = ["get_provider_info", "health_check", "process_message", "process_message_stream"]
+__all__ = ["get_provider_info", "health_check", "process_message", "process_message_stream", "whoami"]
 
 
 def __getattr__(name: str) -> Any:

@@ -21,14 +21,12 @@ from llm_relay.program.startup import begin, exit_for_bad_settings
 from llm_relay.program.supervised import Supervised, serving, this_process
 from llm_relay.program.workers import run_workers
 from llm_relay.tls.server import ServerCertificates
-from server_b.authentication import Authenticator
-from server_b.composition import Core, open_core
+from server_b.composition import create_accounts, create_authenticator, open_core
 from server_b.ledger_settings import leave_out_ledger_of_working_folder
 from server_b.settings import ServerBSettings
 
 if TYPE_CHECKING:
     from llm_relay.mcp.composition import McpTransport
-    from server_b.grpc_server.accounts.servicer import Accounts
 
 PROGRAM = "server_b"
 EXIT_CANNOT_LISTEN = 1
@@ -83,18 +81,18 @@ async def serve_grpc(settings: ServerBSettings, supervised: Supervised | None = 
     shared_port = supervised.shared_port if supervised else 0
     signals = await stopping_signals()
     async with open_core(settings) as core:
-        authenticator = Authenticator(settings.tokens, books=core.ledger, admins=settings.admins)
+        authenticator = create_authenticator(settings, core.ledger, host=settings.grpc_host)
         check_exposure(
             settings.grpc_host,
             "GRPC_HOST",
-            tokens=authenticator.needs_token,
+            tokens=authenticator.has_tokens,
             tls=bool(certificates),
             insecure=settings.relay_insecure,
         )
         server = Server(
             core.relay,
             authenticator=authenticator,
-            accounts=_accounts(core, settings),
+            accounts=create_accounts(settings, core),
             certificates=certificates,
             max_message_bytes=settings.max_message_bytes,
             stall_s=settings.stall_seconds,
@@ -117,16 +115,6 @@ async def serve_grpc(settings: ServerBSettings, supervised: Supervised | None = 
             logger.info("Stopping Server B: running calls have %g s to end", settings.drain_seconds)
             await unless_signalled(server.drain(settings.drain_seconds), signals)
     return 0
-
-
-def _accounts(core: Core, settings: ServerBSettings) -> Accounts | None:
-    from server_b.grpc_server.accounts.servicer import Accounts
-    from server_b.pricing.price_desk import PriceDesk
-
-    if core.ledger is None:
-        return None
-    desk = PriceDesk(core.prices, settings.models)
-    return Accounts(ledger=core.ledger, prices=desk, time_zone=settings.ledger_time_zone)
 
 
 def _cannot_listen(settings: ServerBSettings, error: OSError) -> int:

@@ -57,9 +57,19 @@ class Authenticator:
         self._valid_until = -math.inf
 
     @property
+    def has_tokens(self) -> bool:
+        """Whether a token is valid, of RELAY_TOKENS or of the ledger."""
+        return bool(self._tokens) or self._has_ledger_token
+
+    @property
     def needs_token(self) -> bool:
         """Whether calls without a token are refused."""
-        return bool(self._tokens) or not self._anonymous_allowed or self._has_ledger_token
+        return not self._anonymous_allowed or self.has_tokens
+
+    @property
+    def can_refuse(self) -> bool:
+        """Whether a call may ever be refused for its credentials."""
+        return self.needs_token or bool(self._own_tokens) or self._books is not None
 
     async def authenticate(self, credentials: Credentials) -> str:
         """Returns the caller's name, as `caller` does. A token that is not known yet is looked for in the ledger."""

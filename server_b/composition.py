@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llm_relay import VERSION
+from llm_relay.addresses import is_loopback_host
 from llm_relay.messages import Usage
 from llm_relay.program.metrics import is_metered
+from llm_relay.program.supervised import OWN_TOKENS_VARIABLE
+from llm_relay.tokens import Tokens
 from server_b.accounting.estimates import Estimate
 from server_b.accounting.gate import LedgerGate
 from server_b.accounting.without_ledger import GateWithoutLedger
+from server_b.authentication import Authenticator
 from server_b.core.call_log import CallLog
 from server_b.core.gate import Gate
 from server_b.core.record import Observer
@@ -24,6 +29,7 @@ from server_b.providers.base import Provider
 from server_b.settings import ServerBSettings
 
 if TYPE_CHECKING:
+    from server_b.grpc_server.accounts.servicer import Accounts
     from server_b.ledger.alerts.delivery import Receiver
     from server_b.ledger.base import Ledger
 
@@ -37,6 +43,8 @@ class Core:
     """None where LEDGER=off."""
     prices: Mapping[str, PriceList]
     """By the provider's name."""
+    admins: frozenset[str]
+    """RELAY_ADMINS."""
 
 
 @contextlib.asynccontextmanager
@@ -69,7 +77,30 @@ async def open_core(settings: ServerBSettings) -> AsyncIterator[Core]:
             from server_b.call_metrics import count_running
 
             stack.callback(count_running(lambda: relay.running_calls))
-        yield Core(relay=relay, ledger=ledger, prices=prices)
+        yield Core(relay=relay, ledger=ledger, prices=prices, admins=settings.admins)
+
+
+def create_authenticator(settings: ServerBSettings, ledger: Ledger | None, *, host: str) -> Authenticator:
+    """Makes what tells the callers of a server that listens on `host`."""
+    own = os.environ.get(OWN_TOKENS_VARIABLE, "")
+    return Authenticator(
+        settings.tokens,
+        own_tokens=Tokens.parse(own, (entry.partition(":")[0] for entry in own.split(","))),
+        books=ledger,
+        admins=settings.admins,
+        anonymous_allowed=settings.relay_insecure or is_loopback_host(host),
+    )
+
+
+def create_accounts(settings: ServerBSettings, core: Core) -> Accounts | None:
+    """Makes what AccountService stands on; None where there is no ledger."""
+    if core.ledger is None:
+        return None
+    from server_b.grpc_server.accounts.servicer import Accounts
+    from server_b.pricing.price_desk import PriceDesk
+
+    prices = PriceDesk(core.prices, settings.models)
+    return Accounts(ledger=core.ledger, prices=prices, time_zone=settings.ledger_time_zone)
 
 
 @contextlib.asynccontextmanager

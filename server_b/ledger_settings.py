@@ -73,7 +73,9 @@ class LedgerSettings(ProgramSettings):
         " openai/my-*=2.50/10.00; the first match holds; 0 is a price",
     )
     relay_admins: str = Field(
-        "", description="Names of callers, comma-separated, that may see and change everybody's accounts and budgets"
+        "",
+        description="Names of callers, comma-separated, that may see and change everybody's accounts and budgets; those"
+        " behind the gateway as gateway/NAME",
     )
     alert_webhook_url: str = Field(
         "",
@@ -116,8 +118,9 @@ class LedgerSettings(ProgramSettings):
     @field_validator("relay_admins")
     @classmethod
     def _admins_are_names(cls, value: str) -> str:
-        if not all(CALLER_NAME.fullmatch(name) for name in _names(value)):
-            raise ValueError(f"must be names of callers, comma-separated: {NAME_RULE}")
+        parts = (part for name in _names(value) for part in name.split("/", 1))
+        if not all(CALLER_NAME.fullmatch(part) for part in parts):
+            raise ValueError(f"must be names of callers, or DELEGATE/NAME, comma-separated: {NAME_RULE}")
         return value
 
     @field_validator("alert_webhook_url")

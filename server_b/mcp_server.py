@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from llm_relay.documents import ConfigDocument, HealthDocument
+from llm_relay.documents.accounts import IdentityDocument
 from llm_relay.mcp.composition import McpTransport, serve_tools
-from llm_relay.mcp.lookup_texts import config_text, health_text
+from llm_relay.mcp.lookup_texts import config_text, health_text, identity_text
 from llm_relay.mcp.message_tools import create_stream_tool, create_whole_tool
-from llm_relay.mcp.tool import create_lookup_tool
+from llm_relay.mcp.tool import create_caller_tool, create_lookup_tool
 from llm_relay.mcp.tool_server import ToolServer
+from llm_relay.tokens import Caller
 from server_b import tools
+from server_b.authentication import Authenticator, Credentials
+from server_b.composition import create_authenticator
 from server_b.settings import ServerBSettings
 
 INSTRUCTIONS = (
@@ -44,6 +48,13 @@ def create_server() -> ToolServer:
                 document=HealthDocument,
                 text=health_text,
             ),
+            create_caller_tool(
+                tools.whoami,
+                title="Who am I",
+                description="Tells who you are to this server, and how much of your budgets is left.",
+                document=IdentityDocument,
+                text=identity_text,
+            ),
         ],
         instructions=INSTRUCTIONS,
     )
@@ -54,7 +65,25 @@ async def serve_mcp(settings: ServerBSettings, transport: McpTransport) -> int:
 
     Raises SettingsError or ValueError, naming the setting, for what must not or cannot be served.
     """
-    await tools.connect()  # a missing key stops the start, not the first call
+    core = await tools.connect_core()  # a missing key stops the start, not the first call
+    authenticator = create_authenticator(settings, core.ledger, host=settings.mcp_host)
     return await serve_tools(
-        create_server(), transport, settings, name="Server B", port=settings.mcp_port_b, port_setting="MCP_PORT_B"
+        create_server(),
+        transport,
+        settings,
+        callers=_Callers(authenticator),
+        has_tokens=authenticator.has_tokens,
+        name="Server B",
+        port=settings.mcp_port_b,
+        port_setting="MCP_PORT_B",
     )
+
+
+class _Callers:
+    """Tells callers by what the ledger of this very process says."""
+
+    def __init__(self, authenticator: Authenticator) -> None:
+        self._authenticator = authenticator
+
+    async def caller(self, authorization: str | None) -> Caller:
+        return Caller(await self._authenticator.authenticate(Credentials(authorization=authorization)))

@@ -19,9 +19,10 @@ from llm_relay.documents import (
     health_document,
     takes_prompt_arguments,
 )
+from llm_relay.documents.accounts import IdentityDocument, identity_document
 from llm_relay.messages import Answer, Delta, Event, Prompt
 from llm_relay.program.per_loop import PerLoop
-from llm_relay.tokens import ANONYMOUS
+from llm_relay.tokens import ANONYMOUS, Caller
 
 if TYPE_CHECKING:
     from server_b.composition import Core
@@ -39,9 +40,21 @@ def _open_core() -> AsyncGenerator[Core, None]:
 _cores = PerLoop(_open_core)
 
 
+ITSELF = Caller()
+"""The one who runs this program."""
+
+
+async def connect_core() -> Core:
+    """Returns what answers calls on the running event loop.
+
+    Raises SettingsError or ValueError, naming a bad setting.
+    """
+    return await _cores.get()
+
+
 async def connect() -> Relay:
     """Returns the running event loop's Relay. Raises SettingsError or ValueError, naming a bad setting."""
-    return (await _cores.get()).relay
+    return (await connect_core()).relay
 
 
 @takes_prompt_arguments
@@ -76,15 +89,24 @@ async def health_check() -> HealthDocument:
     return health_document(relay.status())
 
 
-async def process(prompt: Prompt, caller: str = ANONYMOUS) -> Answer:
+async def whoami(caller: Caller = ITSELF) -> IdentityDocument:
+    """Returns who the caller is, and what is left of its budgets. Raises RelayError; Unsupported with LEDGER=off."""
+    from server_b.ledger.identities import identity
+
+    core = await connect_core()
+    return identity_document(await identity(core.ledger, caller.name or ANONYMOUS, admins=core.admins))
+
+
+async def process(prompt: Prompt, caller: Caller = ITSELF) -> Answer:
     """Answers a caller's prompt whole. Raises RelayError."""
     relay = await connect()
-    return await relay.process(prompt, caller=caller, protocol="mcp")
+    return await relay.process(prompt, caller=caller.name or ANONYMOUS, protocol="mcp")
 
 
-async def stream_process(prompt: Prompt, caller: str = ANONYMOUS) -> AsyncGenerator[Event, None]:
+async def stream_process(prompt: Prompt, caller: Caller = ITSELF) -> AsyncGenerator[Event, None]:
     """Streams the answer to a caller's prompt. Raises RelayError."""
     relay = await connect()
-    async with contextlib.aclosing(relay.stream_process(prompt, caller=caller, protocol="mcp")) as events:
+    name = caller.name or ANONYMOUS
+    async with contextlib.aclosing(relay.stream_process(prompt, caller=name, protocol="mcp")) as events:
         async for event in events:
             yield event

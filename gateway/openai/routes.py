@@ -80,7 +80,7 @@ async def responses(
 async def openai_models(request: Request) -> Response:
     """Lists the models that can be asked for."""
     async with lookup(request) as client:
-        listed = await client.list_models(on_behalf_of=caller_of(request))
+        listed = await client.list_models(**caller_of(request).arguments)
     return _json({"object": "list", "data": model_documents(listed)}, {})
 
 
@@ -95,7 +95,7 @@ async def openai_models(request: Request) -> Response:
 async def model(request: Request, model: Annotated[str, Path(description="May contain / and :")]) -> Response:
     """Tells whether a model can be asked for."""
     async with lookup(request) as client:
-        listed = await client.list_models(on_behalf_of=caller_of(request))
+        listed = await client.list_models(**caller_of(request).arguments)
     if model not in (*listed.models, listed.default_model):
         raise UnknownModel(f"The model '{model[:100]}' does not exist. GET /v1/models lists those that do")
     return _json(model_document(model, listed.provider), {})

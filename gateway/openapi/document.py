@@ -11,9 +11,10 @@ from fastapi import FastAPI
 from gateway.openapi.requests import SECURITY_SCHEMES
 from gateway.openapi.schemas import other_schemas
 
-CALLS, SERVER = "Calls", "Server"
+CALLS, SERVER, ACCOUNTS = "Calls", "Server", "Accounts"
 TAGS = [
     {"name": CALLS, "description": "Ask a model, whole or streamed, and stop a call that runs."},
+    {"name": ACCOUNTS, "description": "What calls have cost, and what is left of budgets. Needs Server B's ledger."},
     {"name": SERVER, "description": "What can be asked for, and how Server B is."},
 ]
 

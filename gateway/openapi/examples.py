@@ -107,3 +107,86 @@ PROBLEM: Example = {
     "requestId": "2f1c6a50-6a55-4a5e-9d0a-0a4c1c7c1f3e",
     "errors": [{"field": "temperature", "detail": "must be a number from 0 to 2"}],
 }
+_GROUP_COUNTS: Example = {
+    "calls": 4217,
+    "failed": 12,
+    "unknown_cost_calls": 3,
+    "joined": 40,
+    "input_tokens": 1810222,
+    "output_tokens": 340118,
+    "cache_read_tokens": 0,
+    "cache_write_tokens": 0,
+    "reasoning_tokens": 0,
+    "nano_usd": 7926735000,
+    "charged_nano_usd": 7930035000,
+}
+USAGE_GROUPS: Example = {"usage": [{"caller": "alice", **_GROUP_COUNTS}]}
+IDENTITY: Example = {
+    "name": "gateway/alice",
+    "account": "alice",
+    "is_admin": False,
+    "parent": "search-team",
+    "models": ["openai/*"],
+    "rates": {"calls_per_minute": 60, "tokens_per_minute": 100000, "concurrent_calls": 5},
+    "budgets": [
+        {
+            "caller": "alice",
+            "id": "01938a3e",
+            "period": "month",
+            "time_zone": "Europe/Oslo",
+            "limit_nano_usd": 50000000000,
+            "spent_nano_usd": 7930035000,
+            "reserved_nano_usd": 20500000,
+            "remaining_nano_usd": 47049465000,
+            "resets_at": "2026-11-30T23:00:00.000Z",
+            "starts_at": "2026-10-31T23:00:00.000Z",
+            "is_warning_only": False,
+            "raised_by_nano_usd": 5000000000,
+            "raised_until": "2026-11-30T23:00:00.000Z",
+        }
+    ],
+}
+CALLS: Example = {
+    "calls": [
+        {
+            "id": "0193a1f2-7c1e-7d3a-9a51-1f0e4f0a2b3c",
+            "request_id": "2f1c6a50-6a55-4a5e-9d0a-0a4c1c7c1f3e",
+            "caller": "gateway/alice",
+            "protocol": "http",
+            "provider": "openai",
+            "model": "gpt-4o-2024-08-06",
+            "state": "settled",
+            "outcome": "stop",
+            "input_tokens": 9,
+            "output_tokens": 8,
+            "cache_read_tokens": 0,
+            "cache_write_tokens": 0,
+            "reasoning_tokens": 0,
+            "accuracy": "exact",
+            "nano_usd": 102500,
+            "reserved_nano_usd": 10120000,
+            "charged_nano_usd": 102500,
+            "is_overrun": False,
+            "price_source": "genai-prices 0.2.3 openai/gpt-4o",
+            "service_tier": "default",
+            "joined": 0,
+            "started_at": "2026-11-22T11:59:59.190Z",
+            "ended_at": "2026-11-22T12:00:00.000Z",
+            "first_token_s": 0.41,
+            "duration_s": 0.81,
+            "tags": {"project": "search"},
+            "trace_id": "",
+            "attempts": [
+                {
+                    "provider": "openai",
+                    "model": "gpt-4o",
+                    "started_at": "2026-11-22T11:59:59.192Z",
+                    "ended_at": "2026-11-22T12:00:00.000Z",
+                    "outcome": "",
+                    "may_have_worked": True,
+                }
+            ],
+        }
+    ],
+    "next_page_token": "",
+}

@@ -13,7 +13,11 @@ from llm_relay.messages import REQUEST_ID_PATTERN
 
 BEARER = "bearer"
 SECURITY_SCHEMES = {
-    BEARER: {"type": "http", "scheme": "bearer", "description": "Needed where RELAY_TOKENS is set"},
+    BEARER: {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "Of RELAY_TOKENS, or of Server B's ledger; needed where there is one",
+    },
 }
 _HEADERS: list[dict[str, Any]] = [
     {

@@ -20,6 +20,7 @@ Responses = dict[int | str, dict[str, Any]]
 OF_ANY_REQUEST: ErrorTypes = (errors.InvalidRequest, errors.PermissionDenied, errors.Internal)
 OF_A_TOKEN: ErrorTypes = (errors.Unauthenticated,)
 OF_SERVER_B: ErrorTypes = (errors.DeadlineExceeded, errors.Draining, errors.ServerBUnavailable, errors.Unsupported)
+OF_A_LEDGER: ErrorTypes = (*OF_SERVER_B, errors.LedgerUnavailable)
 OF_A_PROVIDER: ErrorTypes = (
     errors.ProviderRateLimited,
     errors.ProviderUnavailable,
@@ -59,6 +60,13 @@ def json_responses(example: dict[str, Any], *error_types: type[RelayError]) -> R
     """Describes a JSON answer, whose shape is the route's response_model, and the errors instead of it."""
     content = {"application/json": {"example": example}}
     return {200: _success(content), **_problems((*OF_ANY_REQUEST, *OF_A_TOKEN, *error_types))}
+
+
+def rows_responses(example: dict[str, Any], *error_types: type[RelayError]) -> Responses:
+    """Describes a JSON answer that there is as CSV too, and the errors instead of it."""
+    responses = json_responses(example, *error_types)
+    responses[200]["content"]["text/csv"] = {"schema": {"type": "string"}}
+    return responses
 
 
 def event_responses(*error_types: type[RelayError]) -> Responses:

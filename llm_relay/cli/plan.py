@@ -101,9 +101,7 @@ class Plan:
         environment = settings.environment_in_force()
         if "server_b_target" not in settings.model_fields_set:
             environment["SERVER_B_TARGET"] = shown_address(near_host(self.server_b.grpc_host), server_b_port)
-        if token:
-            environment["RELAY_TOKEN"] = token
-        return environment
+        return {**environment, "RELAY_TOKEN": token}
 
 
 def _read_all(*names: tuple[str, str]) -> list[Any]:

@@ -10,6 +10,7 @@ from llm_relay.mcp.tool_server import ToolServer
 from llm_relay.program.exposure import check_exposure
 from llm_relay.program.setting_groups import McpServingSettings
 from llm_relay.tls.http import http_certificates
+from llm_relay.tokens import Callers
 
 McpTransport = Literal["stdio", "sse", "http"]
 
@@ -17,10 +18,19 @@ logger = logging.getLogger("relay")
 
 
 async def serve_tools(
-    tools: ToolServer, transport: McpTransport, settings: McpServingSettings, *, name: str, port: int, port_setting: str
+    tools: ToolServer,
+    transport: McpTransport,
+    settings: McpServingSettings,
+    *,
+    callers: Callers,
+    has_tokens: bool,
+    name: str,
+    port: int,
+    port_setting: str,
 ) -> int:
     """Serves the tools until told to stop; returns the exit code.
 
+    `callers` tells who calls over HTTP, `has_tokens` whether one needs a token for that; neither matters over stdio.
     `name` is the program's in its start line, `port_setting` the name of the setting that holds `port`. Raises
     SettingsError or ValueError, naming the setting, for what must not or cannot be served.
     """
@@ -35,7 +45,7 @@ async def serve_tools(
     check_exposure(
         settings.mcp_host,
         "MCP_HOST",
-        tokens=bool(settings.tokens),
+        tokens=has_tokens,
         tls=certificates is not None,
         insecure=settings.relay_insecure,
     )
@@ -45,7 +55,7 @@ async def serve_tools(
         port_setting=port_setting,
         allowed_hosts=_listed(settings.mcp_allowed_hosts),
         allowed_origins=_listed(settings.mcp_allowed_origins),
-        tokens=settings.tokens,
+        callers=callers,
         certificates=certificates,
         max_message_bytes=settings.max_message_bytes,
         drain_s=settings.drain_seconds,

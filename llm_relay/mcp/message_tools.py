@@ -27,10 +27,11 @@ from llm_relay.mcp.progress import Progress
 from llm_relay.mcp.tool import CallContext, Tool, create_tool
 from llm_relay.mcp.tool_results import ToolOutput
 from llm_relay.messages import Answer, Delta, Event, Finished, OutputDelta, Prompt, Started, answer_parts
+from llm_relay.tokens import Caller
 
-Process = Callable[[Prompt, str], Awaitable[Answer]]
+Process = Callable[[Prompt, Caller], Awaitable[Answer]]
 """Answers a caller's prompt whole."""
-StreamProcess = Callable[[Prompt, str], AsyncGenerator[Event, None]]
+StreamProcess = Callable[[Prompt, Caller], AsyncGenerator[Event, None]]
 """Streams the answer to a caller's prompt."""
 
 WHOLE = "Asks a language model and returns its whole answer."

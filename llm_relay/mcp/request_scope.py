@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+CALLER = "relay.caller"
+"""The llm_relay.tokens.Caller of this request."""
 CANCEL_SCOPES = "relay.cancel_scopes"
 """CancelScopes of the calls that end when the client gives this request up."""
 REPEATED_ARGUMENTS = "relay.repeated_arguments"

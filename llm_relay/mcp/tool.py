@@ -15,6 +15,7 @@ from llm_relay.documents.shown_names import shown_name
 from llm_relay.errors import MAX_VIOLATIONS, InvalidRequest, Violation
 from llm_relay.mcp.progress import Progress
 from llm_relay.mcp.tool_results import ToolOutput
+from llm_relay.tokens import Caller
 
 D = TypeVar("D", bound=Mapping[str, Any])
 
@@ -25,8 +26,8 @@ NO_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}, "additionalP
 class CallContext:
     """Who called a tool, and how progress is reported to them."""
 
-    caller: str
-    """The name of the caller's token; ANONYMOUS without tokens and over stdio."""
+    caller: Caller
+    """Whose token the request has; over stdio the program itself."""
     progress: Progress
 
 
@@ -86,15 +87,60 @@ def create_lookup_tool(
     `text` writes the document for the model. `asks_provider`: the answer comes from outside the relay.
     """
 
-    async def answer(arguments: Mapping[str, Any], _: CallContext) -> ToolOutput:
+    async def of_nobody(_: Caller) -> D:
+        return await function()
+
+    return _create_lookup(
+        function.__name__,
+        of_nobody,
+        title=title,
+        description=description,
+        document=document,
+        text=text,
+        asks_provider=asks_provider,
+    )
+
+
+def create_caller_tool(
+    function: Callable[[Caller], Awaitable[D]],
+    *,
+    title: str,
+    description: str,
+    document: type[D],
+    text: Callable[[D], str],
+    asks_provider: bool = False,
+) -> Tool:
+    """Makes a tool as `create_lookup_tool` does, whose answer depends on who calls."""
+    return _create_lookup(
+        function.__name__,
+        function,
+        title=title,
+        description=description,
+        document=document,
+        text=text,
+        asks_provider=asks_provider,
+    )
+
+
+def _create_lookup(
+    name: str,
+    function: Callable[[Caller], Awaitable[D]],
+    *,
+    title: str,
+    description: str,
+    document: type[D],
+    text: Callable[[D], str],
+    asks_provider: bool,
+) -> Tool:
+    async def answer(arguments: Mapping[str, Any], context: CallContext) -> ToolOutput:
         if arguments:
             names = itertools.islice(arguments, MAX_VIOLATIONS + 1)
             raise InvalidRequest.of(*(Violation(shown_name(name), "is not a known field") for name in names))
-        found = await function()
+        found = await function(context.caller)
         return ToolOutput(text=text(found), document=found)
 
     return create_tool(
-        function.__name__,
+        name,
         title=title,
         description=description,
         annotations=mcp_types.ToolAnnotations(

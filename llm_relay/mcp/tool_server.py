@@ -26,13 +26,14 @@ from llm_relay.mcp.cancel_scopes import CancelScopes
 from llm_relay.mcp.client_extras import without_client_extras
 from llm_relay.mcp.own_task import run_in_own_task
 from llm_relay.mcp.progress import Progress
-from llm_relay.mcp.request_scope import CANCEL_SCOPES, RAW_ARGUMENTS, REPEATED_ARGUMENTS, TOO_LARGE
+from llm_relay.mcp.request_scope import CALLER, CANCEL_SCOPES, RAW_ARGUMENTS, REPEATED_ARGUMENTS, TOO_LARGE
 from llm_relay.mcp.tool import CallContext, Tool
 from llm_relay.mcp.tool_metrics import SUCCESS, create_count
 from llm_relay.mcp.tool_results import error_result, success_result
 from llm_relay.program.unexpected import class_and_place
-from llm_relay.tokens import ANONYMOUS
+from llm_relay.tokens import Caller
 
+_ITSELF = Caller()
 RequestContext = ServerRequestContext[Any, Request]
 
 LAST_ANSWERS_S = 0.2
@@ -154,7 +155,7 @@ def _declared_arguments(tool: Tool, arguments: Mapping[str, Any]) -> Mapping[str
 def _call_context(context: RequestContext) -> CallContext:
     wants_progress = (context.meta or {}).get("progress_token") is not None
     return CallContext(
-        caller=getattr(_request_scope(context).get("user"), "username", ANONYMOUS),
+        caller=_request_scope(context).get(CALLER, _ITSELF),
         progress=Progress(context.session.report_progress if wants_progress else None),
     )
 

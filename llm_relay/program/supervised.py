@@ -19,6 +19,9 @@ LINE_VARIABLE = "RELAY_LINE"
 SHARED_PORT_VARIABLE = "RELAY_SHARED_PORT"
 """Internal, set for workers: the port that they share."""
 
+OWN_TOKENS_VARIABLE = "RELAY_OWN_TOKENS"
+"""Internal, set by `relay serve` for Server B: the tokens of the programs in front of it, as name:token,name:token."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Supervised:

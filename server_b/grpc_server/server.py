@@ -52,7 +52,7 @@ class Server:
         self._relay = relay
         self._certificates = certificates
         self._grpc = grpc.aio.server(
-            interceptors=[RequireToken(authenticator, relay.tell_refused)],
+            interceptors=[RequireToken(authenticator, relay.tell_refused)] if authenticator.can_refuse else [],
             options=_options(max_message_bytes, streams=relay.most_calls + SPARE_STREAMS, shares_port=shares_port),
         )
         self._account_servicer = AccountServicer(accounts, authenticator, relay.tell_refused, stall_s=stall_s)

@@ -21,6 +21,8 @@ from mcp.types import (
 )
 
 from llm_relay.addresses import listen
+from llm_relay.client.caller_check import CallerCheck
+from llm_relay.client.channel import Dial
 from llm_relay.http.serving import create_server
 from llm_relay.mcp.http.applications import open_streamable
 from llm_relay.mcp.http.endpoint import HttpEndpoint
@@ -121,7 +123,7 @@ async def serving_fixtures() -> AsyncIterator[str]:
         port_setting="",
         allowed_hosts=(),
         allowed_origins=(),
-        tokens=Tokens.parse(""),
+        callers=CallerCheck(Tokens.parse(""), Dial()),
         certificates=None,
         max_message_bytes=2**22,
         drain_s=1,

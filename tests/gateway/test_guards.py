@@ -13,6 +13,8 @@ from gateway.access_log import AccessLog, create_access_log
 from gateway.application import create_app
 from gateway.error_middleware import ErrorMiddleware
 from gateway.guards import Guard
+from llm_relay.client.caller_check import CallerCheck
+from llm_relay.client.channel import Dial
 from llm_relay.errors import PermissionDenied
 from llm_relay.tokens import Tokens
 from tests.support.gateways import NOBODY, gateway, gateway_settings, post, socket_to
@@ -187,7 +189,8 @@ async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
 async def test_the_address_that_a_request_came_in_on_decides(
     server: tuple[str, int | None] | None, *, refused: bool
 ) -> None:
-    guard = Guard(nothing, tokens=Tokens.parse(""), insecure=False, origins=())
+    callers = CallerCheck(Tokens.parse(""), Dial())
+    guard = Guard(nothing, callers=callers, has_tokens=False, insecure=False, origins=())
     scope: Scope = {"type": "http", "method": "GET", "path": "/", "scheme": "http", "headers": [], "server": server}
     with pytest.raises(PermissionDenied) if refused else contextlib.nullcontext():
         await guard({**scope, "state": {}}, gone, discard)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.memory_ledger import MemoryLedger
 from tests.support.scripted import ScriptedProvider, Step
 from tests.support.serving import serving
 
@@ -31,7 +32,7 @@ def behind(tmp_path_factory: pytest.TempPathFactory) -> OpenBehind:
     @contextlib.asynccontextmanager
     async def open_behind(*script: Step, tokens: str = "", delegates: tuple[str, ...] = ()) -> AsyncIterator[Behind]:
         provider = ScriptedProvider(script) if script else ScriptedProvider()
-        async with serving(provider, tokens=tokens, delegates=delegates) as server_b:
+        async with serving(provider, tokens=tokens, delegates=delegates, ledger=MemoryLedger()) as server_b:
             yield Behind(provider, server_b.target, tmp_path_factory.mktemp("server_a"))
 
     return open_behind

@@ -21,7 +21,7 @@ from tests.support.programs import environment, running
 
 pytestmark = pytest.mark.anyio
 
-TOOLS = {"process_message", "process_message_stream", "get_provider_info", "health_check"}
+TOOLS = {"process_message", "process_message_stream", "get_provider_info", "health_check", "whoami"}
 MOCK = {"MOCK_DELAY_SECONDS": "0", "MOCK_WORD_DELAY_SECONDS": "0", "MOCK_FAULTS": "true"}
 CONFIG = {"provider": "mock", "defaultModel": "mock-model", "temperature": 0.7, "maxTokens": 1000}
 CALL_LINE = " relay.calls call "

@@ -15,7 +15,7 @@ from llm_relay.cli.failures import CommandError
 if TYPE_CHECKING:
     from llm_relay.cli.programs import Commands
     from llm_relay.client.account_client import AccountClient
-    from llm_relay.messages.accounts import Dimension, UsageQuery
+    from llm_relay.messages.accounts import UsageQuery
 
 SAME = {"door": "protocol"}
 TAG = "tag:"
@@ -67,13 +67,17 @@ def run(arguments: argparse.Namespace) -> int:
 def _query(arguments: argparse.Namespace) -> UsageQuery:
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+    from llm_relay.documents.accounts import dimensions_from_text
     from llm_relay.messages.accounts import UsageQuery
 
     try:
         zone = ZoneInfo(arguments.time_zone)
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise CommandError(f"--time-zone: there is no time zone {arguments.time_zone}", exits.USAGE) from error
-    by, tag_key = _dimensions(arguments.by)
+    try:
+        by, tag_key = dimensions_from_text(arguments.by)
+    except ValueError as error:
+        raise CommandError(f"--by: {error}", exits.USAGE) from error
     return UsageQuery(
         by=by,
         tag_key=tag_key,
@@ -86,28 +90,6 @@ def _query(arguments: argparse.Namespace) -> UsageQuery:
         protocol=SAME.get(arguments.protocol, arguments.protocol),
         tag=arguments.tag,
     )
-
-
-def _dimensions(text: str) -> tuple[tuple[Dimension, ...], str]:
-    """Returns what to group by, and the key of the tag."""
-    from llm_relay.messages.accounts import Dimension
-
-    by: dict[Dimension, None] = {}
-    tag_key = ""
-    for name in filter(None, (one.strip() for one in text.split(","))):
-        if name.startswith(TAG) and len(name) > len(TAG):
-            if tag_key:
-                raise CommandError("--by: name one tag only", exits.USAGE)
-            tag_key = name.removeprefix(TAG)
-            by[Dimension.TAG] = None
-            continue
-        known = {one.value for one in Dimension} - {Dimension.TAG.value}
-        if SAME.get(name, name) not in known:
-            raise CommandError(
-                f"--by: cannot group by {name}; write {', '.join(sorted(known))} or {TAG}KEY", exits.USAGE
-            )
-        by[Dimension(SAME.get(name, name))] = None
-    return tuple(by), tag_key
 
 
 def _columns(titles: Sequence[str], rows: Sequence[Row]) -> list[Column]:

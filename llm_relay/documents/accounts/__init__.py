@@ -19,7 +19,12 @@ from llm_relay.documents.accounts.identity import (
     budget_document,
     identity_document,
 )
-from llm_relay.documents.accounts.usage import UsageGroupDocument, UsageGroupsDocument, usage_group_document
+from llm_relay.documents.accounts.usage import (
+    UsageGroupDocument,
+    UsageGroupsDocument,
+    dimensions_from_text,
+    usage_group_document,
+)
 
 __all__ = [
     "BudgetDocument",
@@ -34,6 +39,7 @@ __all__ = [
     "call_document",
     "caller_document",
     "csv_line",
+    "dimensions_from_text",
     "identity_document",
     "price_document",
     "price_found_document",

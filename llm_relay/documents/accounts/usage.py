@@ -11,6 +11,10 @@ from typing_extensions import TypedDict
 
 from llm_relay.messages.accounts import Dimension, UsageGroup
 
+TAG = "tag:"
+SAME = {"door": Dimension.PROTOCOL.value}
+NAMES = tuple(one.value for one in Dimension if one is not Dimension.TAG)
+
 
 class UsageGroupDocument(TypedDict):
     """What the calls of a group took together. The group's own values are members too, as `caller` or `tag:project`."""
@@ -51,3 +55,23 @@ def usage_group_document(group: UsageGroup, tag_key: str = "") -> UsageGroupDocu
         "charged_nano_usd": group.charged_nano_usd,
     }
     return {**values, **counts}  # type: ignore[typeddict-item]  # the values are members that the type does not name
+
+
+def dimensions_from_text(text: str) -> tuple[tuple[Dimension, ...], str]:
+    """Reads what to group by, such as `caller,day,tag:project`; returns the dimensions, and the key of the tag.
+
+    Raises ValueError that names what can be grouped by.
+    """
+    by: dict[Dimension, None] = {}
+    tag_key = ""
+    for name in filter(None, (one.strip() for one in text.split(","))):
+        if name.startswith(TAG) and name != TAG:
+            if tag_key:
+                raise ValueError("names more than one tag")
+            tag_key = name.removeprefix(TAG)
+            by[Dimension.TAG] = None
+        elif (known := SAME.get(name, name)) in NAMES:
+            by[Dimension(known)] = None
+        else:
+            raise ValueError(f"cannot group by {name[:40]!r}: write {', '.join(NAMES)} or {TAG}KEY, comma-separated")
+    return tuple(by), tag_key

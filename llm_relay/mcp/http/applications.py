@@ -104,7 +104,5 @@ def _whole_bodies(app: ASGIApp, endpoint: HttpEndpoint, *, answers_elsewhere: bo
 
 
 def _protected(paths: Mapping[str, ASGIApp], endpoint: HttpEndpoint) -> ASGIApp:
-    app: ASGIApp = Paths(paths)
-    if endpoint.tokens:
-        app = RequireToken(app, endpoint.tokens)
+    app: ASGIApp = RequireToken(Paths(paths), endpoint.callers)
     return BodyInTime(AllowLists(app, hosts=endpoint.allowed_hosts, origins=endpoint.allowed_origins))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from llm_relay.tls.http import HttpCertificates
-from llm_relay.tokens import Tokens
+from llm_relay.tokens import Callers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +21,8 @@ class HttpEndpoint:
     """Host headers accepted beside loopback's: `host` (any port) or `host:port`."""
     allowed_origins: tuple[str, ...]
     """Origin headers accepted beside loopback's, such as `https://app.example`."""
-    tokens: Tokens
-    """Empty: everybody is accepted."""
+    callers: Callers
+    """Whom it accepts, by their tokens."""
     certificates: HttpCertificates | None
     """None: no TLS."""
     max_message_bytes: int

@@ -8,30 +8,35 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from llm_relay.errors import Unauthenticated
-from llm_relay.tokens import ANONYMOUS, Tokens
+from llm_relay.errors import RelayError, Unauthenticated
+from llm_relay.mcp.request_scope import CALLER
+from llm_relay.tokens import ANONYMOUS, Caller, Callers
 
 
 class RequireToken:
     """Answers 401 to requests without a valid token; names the caller of the others to the SDK and the tools."""
 
-    def __init__(self, app: ASGIApp, tokens: Tokens) -> None:
+    def __init__(self, app: ASGIApp, callers: Callers) -> None:
         self._app = app
-        self._tokens = tokens
+        self._callers = callers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            name = self._tokens.caller(Headers(scope=scope).get("authorization"))
+            caller = await self._callers.caller(Headers(scope=scope).get("authorization"))
         except Unauthenticated as error:
             refusal = PlainTextResponse(f"{error.message}\n", 401, {"WWW-Authenticate": "Bearer"})
             await refusal(scope, receive, send)
             return
+        except RelayError as error:  # Server B cannot say whose token it is
+            await PlainTextResponse(f"{error.message}\n", 503)(scope, receive, send)
+            return
+        scope[CALLER] = caller
         # The SDK lets nobody but this user into the session that it opens now.
-        scope["user"] = AuthenticatedUser(AccessToken(token="", client_id=name, scopes=[]))
+        scope["user"] = AuthenticatedUser(AccessToken(token="", client_id=caller.name, scopes=[]))
         await self._app(scope, receive, send)
 
 
 def caller_of(scope: Scope) -> str:
-    """Returns the name of the caller that RequireToken found; ANONYMOUS where no tokens are set."""
-    user = scope.get("user")
-    return user.username if isinstance(user, AuthenticatedUser) else ANONYMOUS
+    """Returns the name of the caller that RequireToken found."""
+    caller = scope.get(CALLER)
+    return caller.name if isinstance(caller, Caller) else ANONYMOUS

@@ -23,6 +23,7 @@ from server_b.grpc_server.accounts.asker import Asker
 from server_b.grpc_server.accounts.watching import watch
 from server_b.grpc_server.credentials import credentials_of, protocol_of
 from server_b.ledger.base import Ledger
+from server_b.ledger.identities import NO_LEDGER
 from server_b.pricing.price_desk import PriceDesk
 
 DEFAULT_STALL_S = 30.0
@@ -30,8 +31,6 @@ DEFAULT_STALL_S = 30.0
 Context = grpc.aio.ServicerContext[Any, Any]
 Q = TypeVar("Q", bound=Message)
 Method = Callable[[Any, Asker], Awaitable[Message]]
-
-_NO_LEDGER = "this server keeps no ledger (LEDGER=off), so it has no accounts, budgets or usage"
 
 READING: dict[str, tuple[type[Message], Method]] = {
     "WhoAmI": (pb.WhoAmIRequest, reading.who_am_i),
@@ -142,7 +141,7 @@ class AccountServicer:
         """Returns who asks; raises Unauthenticated, or Unsupported where there is no ledger."""
         name = self._authenticator.caller(credentials)
         if self._accounts is None:
-            raise Unsupported(_NO_LEDGER)
+            raise Unsupported(NO_LEDGER)
         return Asker(
             name=name,
             is_admin=self._authenticator.is_admin(name, credentials),

@@ -1,45 +1,50 @@
 """Tokens that `relay serve` makes for its own programs."""
 
-from typing import Any
-
+import pytest
 from pydantic import SecretStr
 
 from llm_relay.cli.own_tokens import OwnTokens
 from llm_relay.program.setting_groups import TokenSettings
-from llm_relay.tokens import Tokens
+from llm_relay.program.supervised import OWN_TOKENS_VARIABLE
+from server_b.authentication import Authenticator, Credentials
+from server_b.composition import create_authenticator
+from server_b.settings import ServerBSettings
 
 
-def made(tokens: str, delegates: str = "") -> tuple[OwnTokens, Tokens]:
-    """Returns the tokens that are made beside these, and what Server B then accepts."""
-    given: dict[str, Any] = {"relay_tokens": SecretStr(tokens), "relay_delegates": delegates}
-    own = OwnTokens.create(TokenSettings(**given))
-    accepted = own.accepted
-    return own, Tokens.parse(accepted.get("RELAY_TOKENS", ""), accepted.get("RELAY_DELEGATES", "").split(","))
+def made(tokens: str, patch: pytest.MonkeyPatch) -> tuple[OwnTokens, Authenticator]:
+    """Returns the tokens that are made beside these, and the Server B that accepts them."""
+    given = {"relay_tokens": SecretStr(tokens)}
+    own = OwnTokens.create(TokenSettings(**given))  # type: ignore[arg-type]
+    patch.setenv(OWN_TOKENS_VARIABLE, own.accepted[OWN_TOKENS_VARIABLE])
+    return own, create_authenticator(ServerBSettings(**given), None, host="127.0.0.1")  # type: ignore[arg-type]
 
 
-def test_where_no_tokens_are_set_none_are_made() -> None:
-    own, accepted = made("")
-    assert (own.accepted, own.gateway, own.server_a) == ({}, "", "")
-    assert not accepted
+def caller(authenticator: Authenticator, token: str, on_behalf_of: str | None = None) -> str:
+    """Returns whom a token belongs to."""
+    authorization = f"Bearer {token}" if token else None
+    return authenticator.caller(Credentials(authorization=authorization, on_behalf_of=on_behalf_of))
 
 
-def test_the_own_programs_may_speak_for_their_callers_and_others_keep_their_tokens() -> None:
-    own, accepted = made("ann:a-1")
-    assert accepted.caller(f"Bearer {own.gateway}", "ann") == "gateway/ann"
-    assert accepted.caller(f"Bearer {own.server_a}", "ann") == "server_a/ann"
-    assert accepted.caller("Bearer a-1", "bob") == "ann"
+def test_without_tokens_everybody_stays_anonymous_through_all_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    own, server_b = made("", monkeypatch)
+    assert caller(server_b, "") == caller(server_b, own.gateway, "anonymous") == "anonymous"
+    assert not server_b.has_tokens
 
 
-def test_they_are_new_at_each_start() -> None:
-    assert made("ann:a-1")[0].gateway != made("ann:a-1")[0].gateway
+def test_the_own_programs_may_speak_for_their_callers_and_others_keep_their_tokens(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    own, server_b = made("ann:a-1", monkeypatch)
+    assert caller(server_b, own.gateway, "ann") == "gateway/ann"
+    assert caller(server_b, own.server_a, "ann") == "server_a/ann"
+    assert caller(server_b, "a-1", "bob") == "ann"
 
 
-def test_a_caller_with_the_name_of_a_program_does_not_become_a_delegate() -> None:
-    own, accepted = made("gateway:g-1,gateway-2:g-2")
-    assert accepted.caller("Bearer g-1", "ann") == "gateway"
-    assert accepted.caller(f"Bearer {own.gateway}", "ann") == "gateway-3/ann"
+def test_they_are_new_at_each_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert made("", monkeypatch)[0].gateway != made("", monkeypatch)[0].gateway
 
 
-def test_delegates_that_are_set_stay_delegates() -> None:
-    _, accepted = made("proxy:p-1", "proxy")
-    assert accepted.caller("Bearer p-1", "ann") == "proxy/ann"
+def test_a_caller_with_the_name_of_a_program_does_not_become_a_delegate(monkeypatch: pytest.MonkeyPatch) -> None:
+    own, server_b = made("gateway:g-1,gateway-2:g-2", monkeypatch)
+    assert caller(server_b, "g-1", "ann") == "gateway"
+    assert caller(server_b, own.gateway, "ann") == "gateway-3/ann"

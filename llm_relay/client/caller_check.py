@@ -1,0 +1,81 @@
+"""Whose a token of the ledger is, as Server B says."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from types import TracebackType
+from typing import Self
+
+from llm_relay.client.account_client import AccountClient
+from llm_relay.client.channel import Dial
+from llm_relay.errors import RelayError, Unauthenticated, Unsupported
+from llm_relay.tokens import Caller, Tokens, ledger_token, token_digest
+
+REMEMBERED_S = 1.0
+"""How long a token is good once Server B has accepted it. Each call presents it to Server B again."""
+MOST_REMEMBERED = 10_000
+TIMEOUT_S = 10.0
+
+
+class CallerCheck:
+    """Tells callers by RELAY_TOKENS, and asks Server B about the tokens that its ledger has made."""
+
+    def __init__(self, tokens: Tokens, dial: Dial) -> None:
+        """`tokens` are those of RELAY_TOKENS here; empty: whoever presents no token of the ledger is anonymous.
+
+        Raises ValueError if a certificate cannot be used.
+        """
+        self._tokens = tokens
+        self._accounts = AccountClient(dial, timeout_s=TIMEOUT_S)
+        self._names: dict[bytes, tuple[float, str]] = {}
+        self._asking: dict[bytes, asyncio.Task[str]] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._accounts.close()
+
+    async def caller(self, authorization: str | None) -> Caller:
+        """Returns the caller. Raises Unauthenticated, or the RelayError that keeps Server B from answering."""
+        token = ledger_token(authorization)
+        if not token or self._tokens.name_of(token) is not None:
+            return Caller(self._tokens.caller(authorization))
+        return Caller(await self._name_of(token), token)
+
+    async def _name_of(self, token: str) -> str:
+        digest, now = token_digest(token), asyncio.get_running_loop().time()
+        until, name = self._names.get(digest, (0.0, ""))
+        if now < until:
+            return name
+        asking = self._asking.get(digest)
+        if asking is None:
+            asking = self._asking[digest] = asyncio.create_task(self._ask(token))
+            asking.add_done_callback(lambda _: self._asking.pop(digest, None))
+        # Others may wait for it too: one who gives up must not end it.
+        name = await asyncio.shield(asking)
+        if len(self._names) >= MOST_REMEMBERED:
+            self._names.clear()
+        self._names[digest] = (now + REMEMBERED_S, name)
+        return name
+
+    async def _ask(self, token: str) -> str:
+        try:
+            return (await self._accounts.who_am_i(with_budgets=False, token=token)).name
+        except Unsupported as error:  # there is no ledger that can have made it
+            raise Unauthenticated(is_of_caller=True) from error
+
+
+async def needs_token(dial: Dial) -> bool:
+    """Tells whether Server B refuses calls without a token; not if it cannot be asked."""
+    async with AccountClient(dataclasses.replace(dial, token=""), timeout_s=TIMEOUT_S) as client:
+        try:
+            await client.who_am_i(with_budgets=False)
+        except Unauthenticated:
+            return True
+        except RelayError:
+            return False
+    return False
