@@ -39,6 +39,8 @@ class Received:
     """The body as it came."""
     words_sent: int = 0
     """Words written to the socket so far."""
+    spoke: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set with the first word."""
     outcome: Outcome = Outcome.RUNNING
     closed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the exchange has ended in whatever way; `outcome` says how."""
@@ -88,6 +90,8 @@ async def _write(connection: Connection, answer: Answer, received: Received) -> 
         received.words_sent += sum(piece.words for piece in pieces)
         for data in _parts(script, b"".join(piece.data for piece in pieces)):
             await connection.send(data, in_chunks=in_chunks)
+        if received.words_sent:
+            received.spoke.set()
 
 
 def _parts(script: Script, data: bytes) -> list[bytes]:

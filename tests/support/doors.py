@@ -16,9 +16,9 @@ from mcp.shared.exceptions import MCPError
 
 from llm_relay.client.channel import Dial
 from llm_relay.client.relay_client import RelayClient
-from llm_relay.documents import answer_document, finish_document, prompt_from_document
+from llm_relay.documents import answer_document, finish_document, part_document, prompt_from_document
 from llm_relay.errors import RelayError
-from llm_relay.messages import Delta, Finished, Started
+from llm_relay.messages import Delta, Finished, OutputDelta, Started, answer_parts
 from tests.support.openai_doors import ChatDoor, ResponsesDoor
 from tests.support.programs import environment
 from tests.support.refusal import Document, OnText, Refusal
@@ -34,7 +34,7 @@ class Door(Protocol):
         ...
 
     async def stream(self, on_text: OnText, **fields: Any) -> Document:
-        """Tells of each text as it comes, then returns the finish document."""
+        """Tells of each text as it comes, then returns the finish document, with the `parts` of what is not text."""
         ...
 
 
@@ -63,22 +63,27 @@ class GrpcDoor:
 
     async def stream(self, on_text: OnText, **fields: Any) -> Document:
         started, finished = None, None
+        deltas: list[OutputDelta] = []
         with refusing():
             async with contextlib.aclosing(self._client.stream_process(prompt_from_document(fields))) as events:
                 async for event in events:
                     match event:
                         case Started():
                             started = event
-                        case Delta():
-                            on_text(event.text)
                         case Finished():
                             assert finished is None, "a second finish"
                             finished = event
                         case _:
-                            pass  # the core sends no other deltas yet
+                            deltas.append(event)
+                            if isinstance(event, Delta):
+                                on_text(event.text)
         assert started is not None
         assert finished is not None
-        return dict(finish_document(started.request_id, started.provider, finished))
+        parts = [part_document(part) for part in answer_parts(deltas, started.provider)]
+        return {
+            **finish_document(started.request_id, started.provider, finished),
+            **({"parts": parts} if parts else {}),
+        }
 
 
 @contextlib.contextmanager
@@ -104,29 +109,48 @@ class HttpDoor:
 
     async def stream(self, on_text: OnText, **fields: Any) -> Document:
         finish = None
+        parts: list[Document] = []
         async with self._client.stream("POST", "/stream", json=fields) as response:
             if response.status_code != 200:
                 await response.aread()
                 raise _problem(response)
-            kind = ""
-            async for line in response.aiter_lines():
-                name, _, value = line.partition(": ")
-                if not line:
-                    kind = ""
-                elif name == "event":
-                    kind = value
-                elif line == "data: [DONE]":
+            async for kind, data in _events(response):
+                if data == "[DONE]":
                     assert finish is not None, "[DONE] without a finish"
-                    return finish
-                elif name == "data" and kind == "finish":
-                    assert finish is None, "a second finish"
-                    finish = _document(value)
-                elif name == "data":
-                    document = json.loads(value)
-                    if "error" in document:
-                        raise Refusal(document["reason"], document["error"], document["requestId"])
-                    on_text(document["content"])
+                    return {**finish, **({"parts": parts} if parts else {})}
+                document = _document(data)
+                match kind:
+                    case "":
+                        on_text(_text(document))
+                    case "finish":
+                        assert finish is None, "a second finish"
+                        finish = document
+                    case "tool_call_finished":
+                        parts.append({"tool_call": document["call"]})
+                    case _:
+                        pass  # a call that begins, its deltas, reasoning
         raise AssertionError("the stream just ended")
+
+
+async def _events(response: httpx2.Response) -> AsyncIterator[tuple[str, str]]:
+    """Yields the name and the data of each event, as they come."""
+    kind, data = "", list[str]()
+    async for line in response.aiter_lines():
+        name, _, value = line.partition(": ")
+        if not line and data:
+            yield kind, "\n".join(data)
+        if not line:
+            kind, data = "", []
+        elif name == "event":
+            kind = value
+        elif name == "data":
+            data.append(value)
+
+
+def _text(document: Document) -> str:
+    if "error" in document:
+        raise Refusal(document["reason"], document["error"], document["requestId"])
+    return str(document["content"])
 
 
 def _document(text: str) -> Document:
