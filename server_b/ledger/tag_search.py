@@ -8,6 +8,9 @@ from collections.abc import Mapping
 HAS_TAG = "(replace(tags, :tag_first, '') <> tags OR replace(tags, :tag_later, '') <> tags)"
 """A condition on `calls`, with the parameters of `tag_params`: both engines have it, and it tells A from a."""
 
+TAG_VALUE = "tag_value(tags)"
+"""The value of a tag of `calls`, empty without it, with the parameters of `value_params`; each engine translates it."""
+
 
 def tags_text(tags: Mapping[str, str]) -> str:
     """Writes tags as HAS_TAG expects them."""
@@ -28,6 +31,11 @@ def tag_params(tag: str) -> dict[str, str]:
 def has_tag(tags: str, tag: str) -> bool:
     """Whether tags, as JSON, have a tag; as HAS_TAG says."""
     return any(text in tags for text in tag_params(tag).values())
+
+
+def value_params(key: str) -> dict[str, str]:
+    """Returns the parameters of TAG_VALUE for a key."""
+    return {"tag_key": key, "tag_path": "" if '"' in key else f"$.{_quoted(key)}"}
 
 
 def _quoted(text: str) -> str:

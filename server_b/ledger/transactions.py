@@ -1,10 +1,11 @@
 """Transactions: the one language in which books, accounts and reports speak to SQLite and PostgreSQL.
 
-SQL here is what both engines understand, with three additions that each engine translates:
+SQL here is what both engines understand, with four additions that each engine translates:
 
 - `:name` is a parameter;
 - `IN :name` takes a list of texts or integers;
-- `now_us()` is the database's clock, in microseconds since 1970.
+- `now_us()` is the database's clock, in microseconds since 1970;
+- `tag_value(tags)` is what the JSON object in the column `tags` has for the parameter `tag_key`, and empty without it.
 
 `SUM(...)` of integers must be `CAST(SUM(...) AS BIGINT)`, because PostgreSQL's sum is a decimal number. Row locks
 (`FOR UPDATE`) are left out at SQLite, whose transactions run one after another.

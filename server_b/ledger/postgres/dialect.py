@@ -17,6 +17,7 @@ _NOW_US = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT"
 def translated(sql: str) -> str:
     """Returns a statement for psycopg."""
     sql = sql.replace("%", "%%").replace("now_us()", _NOW_US)
+    sql = sql.replace("tag_value(tags)", "COALESCE(tags::json ->> :tag_key, '')")
     sql = re.sub(r"\bIN :(\w+)", r"= ANY(%(\1)s)", sql)
     return re.sub(r"(?<![:\w]):([a-z]\w*)", r"%(\1)s", sql)
 

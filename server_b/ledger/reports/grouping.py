@@ -3,65 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
-from zoneinfo import ZoneInfo
+from datetime import timedelta
+from typing import Any
 
-import orjson
-
-from llm_relay.messages.accounts import Dimension, UsageGroup, UsageQuery
-from server_b.ledger.times import US_PER_S
+from llm_relay.messages.accounts import Dimension, UsageGroup
+from server_b.ledger.times import EPOCH
 from server_b.ledger.transactions import Row
 
-NO_TAG = ""
-"""The group of the calls that do not have the tag."""
 _COUNTS = 11
 
 
 class Grouping:
     """The groups of one query."""
 
-    def __init__(self, query: UsageQuery) -> None:
+    def __init__(self, by: Sequence[Dimension]) -> None:
         """Begins without groups."""
-        self._query = query
-        self._zone = ZoneInfo(query.time_zone)
-        self._columns = [each for each in query.by if each not in (Dimension.DAY, Dimension.HOUR)]
-        self._sums: dict[tuple[str, ...], list[int]] = {}
-        self._times: dict[int, tuple[str, str]] = {}
+        self._by = by
+        self._sums: dict[tuple[Any, ...], list[int]] = {}
 
     def add(self, rows: Iterable[Row]) -> None:
-        """Adds rows of the time, the query's other dimensions in their order, and the counts."""
-        width = 1 + len(self._columns)
+        """Adds rows of the dimensions, in their order, and the counts.
+
+        Days and hours are numbers, counted from 1970 by the local calendar.
+        """
+        width = len(self._by)
         for row in rows:
-            key = self._key(row[:width])
-            sums = self._sums.setdefault(key, [0] * _COUNTS)
-            for index, count in enumerate(row[width:]):
-                sums[index] += count or 0
+            key = row[:width]
+            sums = self._sums.get(key)
+            if sums is None:
+                self._sums[key] = [count or 0 for count in row[width:]]
+            else:
+                for index, count in enumerate(row[width:]):
+                    sums[index] += count or 0
 
     def groups(self) -> Sequence[UsageGroup]:
-        """Returns the groups in the order of their values; one group if the query has no dimensions."""
-        if not self._query.by:
+        """Returns the groups in the order of their values; one group if there are no dimensions."""
+        if not self._by:
             self._sums.setdefault((), [0] * _COUNTS)
-        names = [dimension.value for dimension in self._query.by]
-        found = sorted(self._sums.items())
         return [
-            _group(dict(zip(names, key, strict=True)), sums) for key, sums in found if sums[0] or not self._query.by
+            _group({each.value: _label(each, value) for each, value in zip(self._by, key, strict=True)}, sums)
+            for key, sums in sorted(self._sums.items())
+            if sums[0] or not self._by
         ]
 
-    def _key(self, row: Row) -> tuple[str, ...]:
-        values: dict[Dimension, str] = dict(zip(self._columns, row[1:], strict=True))
-        if Dimension.TAG in values:
-            values[Dimension.TAG] = orjson.loads(values[Dimension.TAG]).get(self._query.tag_key, NO_TAG)
-        if len(values) < len(self._query.by):
-            values[Dimension.DAY], values[Dimension.HOUR] = self._time(row[0])
-        return tuple(values[dimension] for dimension in self._query.by)
 
-    def _time(self, at_us: int) -> tuple[str, str]:
-        """Returns the day and the hour that a time is in."""
-        found = self._times.get(at_us)
-        if found is None:
-            local = datetime.fromtimestamp(at_us // US_PER_S, self._zone)
-            found = self._times[at_us] = (f"{local:%Y-%m-%d}", f"{local:%Y-%m-%dT%H}:00")
-        return found
+def _label(dimension: Dimension, value: Any) -> str:
+    match dimension:
+        case Dimension.DAY:
+            return f"{EPOCH + timedelta(days=value):%Y-%m-%d}"
+        case Dimension.HOUR:
+            return f"{EPOCH + timedelta(hours=value):%Y-%m-%dT%H}:00"
+        case _:
+            return str(value)
 
 
 def _group(group: dict[str, str], sums: Sequence[int]) -> UsageGroup:

@@ -11,10 +11,17 @@ import orjson
 from llm_relay.errors import LedgerUnavailable
 from server_b.ledger.transactions import Params
 
+_TAG_VALUE = (
+    "COALESCE(CASE WHEN :tag_path = '' THEN (SELECT value FROM json_each(tags) WHERE key = :tag_key)"
+    " ELSE json_extract(tags, :tag_path) END, '')"
+)
+"""A path of SQLite's cannot have a quote within a name."""
+
 
 @lru_cache(maxsize=1000)
 def translated(sql: str) -> tuple[str, str, tuple[str, ...]]:
     """Returns a statement for SQLite, a faster one for lists that have one item each, and the names of its lists."""
+    sql = sql.replace("tag_value(tags)", _TAG_VALUE)
     lists = tuple(re.findall(r"\bIN :(\w+)", sql))
     sql = re.sub(r" FOR UPDATE( SKIP LOCKED)?", "", sql).replace("/* clustered */", "WITHOUT ROWID")
     many = re.sub(r"\bIN :(\w+)", r"IN (SELECT value FROM json_each(:\1))", sql)

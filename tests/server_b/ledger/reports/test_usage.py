@@ -139,3 +139,10 @@ async def test_lost_and_refused_calls_fail(ledger: Ledger, clock: Clock) -> None
     await ledger.settle(end_of(call, None, tokens=None, may_have_worked=False))
     [group] = await ledger.usage(UsageQuery())
     assert (group.calls, group.nano_usd, group.unknown_cost_calls, group.charged_nano_usd) == (1, 0, 0, 0)
+
+
+@pytest.mark.parametrize("key", ['say "hi"', "a\\b", "zürich", "$.a", "tab\there", "a, b: c"])
+async def test_a_tags_key_may_be_any_text(ledger: Ledger, clock: Clock, key: str) -> None:
+    await spend(ledger, clock.now, 3, tags={key: "v", "other": "x"})
+    query = UsageQuery(by=(Dimension.TAG,), tag_key=key)
+    assert await usage(ledger, query) == {("v",): (1, 3)}
