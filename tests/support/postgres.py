@@ -64,6 +64,14 @@ class PostgresServer:
             self._process.wait(STARTING_S)
             self._process = None
 
+    def freeze(self) -> None:
+        """Stops every process of it where it is, until `thaw`."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Lets it go on."""
+        self._signal(signal.SIGCONT)
+
     def create_database(self, name: str) -> str:
         """Makes an empty database and returns its URL."""
         self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "relay", name)
@@ -72,6 +80,13 @@ class PostgresServer:
     def url(self, database: str, *, port: int | None = None) -> str:
         """Returns the URL of a database, as it may be reached by a proxy's port."""
         return f"postgresql://relay@127.0.0.1:{port or self.port}/{database}"
+
+    def _signal(self, which: signal.Signals) -> None:
+        assert self._process is not None
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text("utf-8").split()
+        for pid in (self._process.pid, *map(int, children)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, which)
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self._programs / program), *arguments]

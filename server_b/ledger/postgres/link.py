@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 from typing import TypeVar
 
@@ -15,6 +16,8 @@ from psycopg.types.numeric import Int8Dumper
 from server_b.ledger.postgres.rows import RowStatements
 from server_b.ledger.postgres.transaction import Connection, PostgresTransaction
 from server_b.ledger.transactions import Work
+
+logging.getLogger("psycopg").setLevel(logging.ERROR)  # its warnings say again what is raised here
 
 T = TypeVar("T")
 

@@ -21,6 +21,10 @@ class Checkpoints:
 
     def __init__(self, path: Path, now_us: Callable[[], int]) -> None:
         """Opens a connection of its own."""
+        self._path = path
+        self._inode = path.stat().st_ino
+        self.is_replaced = False
+        """Whether another file, or none, is where this one was: what is written now would be lost."""
         self._log = path.with_name(path.name + "-wal")
         self._connection = connect(path, now_us)
         self._timer: asyncio.TimerHandle | None = None
@@ -51,6 +55,10 @@ class Checkpoints:
             self._task = None
 
     def _checkpoint(self) -> None:
+        try:
+            self.is_replaced = self._path.stat().st_ino != self._inode
+        except OSError:
+            self.is_replaced = True
         with contextlib.suppress(sqlite3.Error, OSError):  # the next write says what is wrong, or the next one helps
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             if self._log.stat().st_size > LARGE_LOG_BYTES:

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from llm_relay.errors import LedgerUnavailable
 from server_b.ledger.migrating import migrate
 from server_b.ledger.sqlite.checkpoints import Checkpoints
 from server_b.ledger.sqlite.connections import OPENING_TIMEOUT_S, connect, prepare_file
@@ -62,6 +63,9 @@ class SqliteStore:
     async def write(self, work: Work[T]) -> T:
         """Runs `work` in a transaction that writes, and commits it."""
         async with self._lock:
+            if self._checkpoints.is_replaced:
+                self._checkpoints.note_written()  # it looks again, in case the file comes back
+                raise LedgerUnavailable(operator_detail=f"{self.location} was removed or replaced; restart this server")
             try:
                 await self._begin()
                 try:

@@ -40,7 +40,7 @@ def test_statement(one: str, many: str | None) -> None:
 
 def columns() -> dict[tuple[str, str], str]:
     """Returns the columns of the schema's first version."""
-    found = {}
+    found: dict[tuple[str, str], str] = {}
     for statement in migrations()[1]:
         if match := re.match(r"CREATE TABLE (\w+) \(", statement):
             found |= {(match[1], column): "text" for column in re.findall(r"^    ([a-z_]+) ", statement, re.MULTILINE)}

@@ -1,0 +1,134 @@
+"""PostgreSQL that stops, starts again, or is cut off: calls are refused, nothing is lost or doubled, and it goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from llm_relay.errors import LedgerUnavailable
+from server_b.ledger.books.books import SETTLE_PATIENCE_S, SqlBooks
+from server_b.ledger.entries import NewCall
+from server_b.ledger.opening import open_store
+from tests.support.cutting_proxy import cutting_proxy
+from tests.support.money import call_end, new_call, open_books, put_budget, select
+from tests.support.postgres import CannotRun, PostgresServer, postgres_server
+
+pytestmark = [pytest.mark.anyio, pytest.mark.faults]
+FLUSH, SYNC = b"H\x00\x00\x00\x04", b"S\x00\x00\x00\x04"
+"""What a client sends when it waits for rows in the middle of a transaction, and after COMMIT."""
+WINDOW = "spent_nano_usd, reserved_nano_usd"
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresServer]:
+    """A server that a test may stop."""
+    running = postgres_server()
+    try:
+        server = running.__enter__()
+    except CannotRun as error:
+        pytest.skip(f"PostgreSQL cannot run here: {error}")
+    yield server
+    running.__exit__(None, None, None)
+
+
+async def reserve_when_possible(books: SqlBooks, call: NewCall) -> None:
+    """Reserves as a client that tries again, for a minute at most."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                await books.reserve(call)
+            except LedgerUnavailable:
+                await asyncio.sleep(0.05)
+            else:
+                return
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT])
+async def test_stopped_and_started_again(own_postgres: PostgresServer, tmp_path: Path, how: signal.Signals) -> None:
+    store = await open_store(own_postgres.create_database("ledger"), folder=tmp_path)
+    await put_budget(store, 100_000)
+    running = [new_call() for _ in range(5)]
+    async with open_books(store) as books:
+        for call in running:
+            await books.reserve(call)
+        await asyncio.to_thread(own_postgres.stop, how)
+        with pytest.raises(LedgerUnavailable):
+            await books.reserve(new_call())
+        began_at = time.monotonic()
+        await asyncio.gather(*(books.settle(call_end(call)) for call in running))
+        assert time.monotonic() - began_at < SETTLE_PATIENCE_S + 5
+        was_writable = books.is_writable
+        await asyncio.to_thread(own_postgres.start)
+        later = new_call()
+        await reserve_when_possible(books, later)
+        assert not was_writable
+        assert books.is_writable
+        await books.settle(call_end(later))
+        states = await select(store, "state, COUNT(*)", "calls", group_by="state")
+        assert states == [("settled", len(running) + 1)]
+        assert await select(store, WINDOW, "windows") == [(300 * (len(running) + 1), 0)]
+    await store.aclose()
+
+
+async def test_not_there_at_the_start(own_postgres: PostgresServer, tmp_path: Path) -> None:
+    url = own_postgres.create_database("ledger")
+    await asyncio.to_thread(own_postgres.stop)
+    store = await open_store(url, folder=tmp_path)
+    books = SqlBooks(store, now=lambda: new_call().started_at)
+    with pytest.raises(LedgerUnavailable):
+        await books.reserve(new_call())
+    await asyncio.to_thread(own_postgres.start)
+    await reserve_when_possible(books, new_call())
+    await books.aclose(grace_s=1)
+    await store.aclose()
+
+
+@pytest.mark.parametrize("is_committed", [False, True])
+@pytest.mark.parametrize("message", [FLUSH, SYNC])
+async def test_connection_cut_in_the_middle_of_a_transaction(
+    postgres: PostgresServer, tmp_path: Path, is_committed: bool, message: bytes, request: pytest.FixtureRequest
+) -> None:
+    """With `is_committed` the database gets what the cut connection sent last, and nobody hears of it."""
+    name = f"cut_{abs(hash(request.node.name))}"
+    direct = await open_store(postgres.create_database(name), folder=tmp_path)
+    await put_budget(direct, 100_000)
+    async with cutting_proxy(postgres.port) as proxy:
+        store = await open_store(postgres.url(name, port=proxy.port), folder=tmp_path)
+        async with open_books(store) as books:
+            before = new_call()
+            await books.reserve(before)
+            proxy.passes_them_on = is_committed
+            proxy.cut_at = message
+            during = new_call()
+            await reserve_when_possible(books, during)
+            proxy.cut_at = message
+            await books.settle(call_end(before))
+            proxy.cut_at = b""
+            await books.settle(call_end(during))
+        await store.aclose()
+        assert proxy.cuts >= 1
+    assert await select(direct, "state, nano_usd", "calls") == [("settled", 300), ("settled", 300)]
+    assert await select(direct, WINDOW, "windows") == [(600, 0)]
+    assert await select(direct, "calls, nano_usd", "usage_hours") == [(2, 600)]
+    await direct.aclose()
+
+
+async def test_server_that_holds_its_breath_does_not_hold_calls_for_long(
+    own_postgres: PostgresServer, tmp_path: Path
+) -> None:
+    store = await open_store(own_postgres.create_database("ledger"), folder=tmp_path)
+    async with open_books(store) as books:
+        await books.reserve(new_call())
+        own_postgres.freeze()
+        try:
+            with pytest.raises(LedgerUnavailable):
+                await asyncio.wait_for(books.reserve(new_call()), 30)
+        finally:
+            own_postgres.thaw()
+        await reserve_when_possible(books, new_call())
+    await store.aclose()
