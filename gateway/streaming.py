@@ -20,6 +20,8 @@ from llm_relay.messages import Delta, Event, Finished, Started
 
 EVENT_STREAM = "text/event-stream"
 PING = b": ping\n\n"
+HOLD_S = 0.02
+"""How long the start of a stream waits for the first of its answer, to go out with it."""
 
 # nginx and its like gather an answer before they pass it on, unless told otherwise.
 _HEADERS = {"Cache-Control": NO_STORE, "X-Accel-Buffering": "no"}
@@ -113,6 +115,7 @@ class EventStream(Response):
                 await body.end(self._lines.failure(Draining()))
             raise
         finally:
+            body.close()
             pinging.cancel()
 
     async def _send(self, events: AsyncGenerator[Event, None], body: _Body) -> bytes:
@@ -122,6 +125,8 @@ class EventStream(Response):
             lines = lines_of(event)
             if isinstance(event, Finished):
                 end = lines
+            elif isinstance(event, Started):
+                body.hold(lines)
             elif lines:
                 await body.write(lines)
         return end
@@ -136,9 +141,39 @@ class _Body:
         self._now = asyncio.get_running_loop().time
         self._last_at = self._now()
         self._has_ended = False
+        self._held = b""
         self.begun = False
 
+    def hold(self, lines: bytes) -> None:
+        """Writes the lines with the next ones, which mostly follow at once: one write less until the first token.
+
+        They go out by themselves if nothing follows, because a client's timeout counts from the last byte.
+        """
+        if lines:
+            self._held = lines
+            self._timer = asyncio.get_running_loop().call_later(HOLD_S, self._release)
+
+    def _release(self) -> None:
+        if self._held:
+            self._releasing = asyncio.create_task(self._write_held())
+
+    async def _write_held(self) -> None:
+        if self._held:  # unless something has followed since
+            await self.write(b"")
+
+    def _with_held(self, lines: bytes) -> bytes:
+        if not self._held:
+            return lines
+        self._timer.cancel()
+        lines, self._held = self._held + lines, b""
+        return lines
+
+    def close(self) -> None:
+        """Forgets what has not been written."""
+        self._with_held(b"")
+
     async def write(self, lines: bytes) -> None:
+        lines = self._with_held(lines)
         if not self.begun:
             await self._begin()
         self._last_at = self._now()
@@ -146,6 +181,7 @@ class _Body:
 
     async def end(self, lines: bytes) -> None:
         self._has_ended = True
+        lines = self._with_held(lines)
         if not self.begun:
             await self._begin()
         await self._send({"type": "http.response.body", "body": lines})

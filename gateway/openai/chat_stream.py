@@ -37,28 +37,16 @@ class ChatLines:
         self._provider = ""
         self._head = b""
         self._tail = b""
-        self._opening = b""
-        """The chunk of the role, until it goes out with the first of the answer: one write less."""
         self._calls: dict[int, int] = {}
         """By block, the number of a tool call among the calls."""
 
     def event(self, event: Event) -> bytes:
-        """Returns the lines of an event; b"" where it has none, and for the start, which goes with what comes next."""
-        if isinstance(event, Delta):  # the most frequent: written without building the chunk
-            lines = b'%b"content":%b%b' % (self._head, orjson.dumps(event.text), self._tail)
-        else:
-            lines = self._lines(event)
-        if self._opening and lines:
-            lines, self._opening = self._opening + lines, b""
-        return lines
-
-    def _lines(self, event: Event) -> bytes:
+        """Returns the lines of an event; b"" where it has none."""
         match event:
-            case Delta():
-                return b""  # see event
+            case Delta():  # the most frequent: written without building the chunk
+                return b'%b"content":%b%b' % (self._head, orjson.dumps(event.text), self._tail)
             case Started():
-                self._start(event)
-                return b""
+                return self._start(event)
             case ToolCallStarted():
                 function = {"name": event.name, "arguments": ""}
                 call = {"index": self._number(event.index), "id": event.id, "type": "function", "function": function}
@@ -77,9 +65,9 @@ class ChatLines:
 
     def failure(self, error: RelayError) -> bytes:
         """Returns the lines of a failure during the stream: an error, and no end mark."""
-        return self._opening + b"data: %b\n\n" % orjson.dumps(error_body(error))
+        return b"data: %b\n\n" % orjson.dumps(error_body(error))
 
-    def _start(self, event: Started) -> None:
+    def _start(self, event: Started) -> bytes:
         self._provider = event.provider
         self._base = {
             "id": f"chatcmpl-{self._request_id}",
@@ -90,7 +78,7 @@ class ChatLines:
         self._head = b'data: %b,"choices":[{"index":0,"delta":{' % orjson.dumps(self._base)[:-1]
         usage = b',"usage":null' if self._include_usage else b""
         self._tail = b'},"logprobs":null,"finish_reason":null}]%b}\n\n' % usage
-        self._opening = self._chunk({"role": "assistant", "content": ""})
+        return self._chunk({"role": "assistant", "content": ""})
 
     def _chunk(self, delta: dict[str, Any]) -> bytes:
         return self._head + orjson.dumps(delta)[1:-1] + self._tail
@@ -106,8 +94,9 @@ class ChatLines:
         return self._chunk(delta)
 
     def _finish(self, event: Finished) -> bytes:
+        opened = b""
         if not self._head:
-            self._start(Started(request_id=self._request_id, model=event.model, provider=self._provider))
+            opened = self._start(Started(request_id=self._request_id, model=event.model, provider=self._provider))
         choice = {"index": 0, "delta": {}, "logprobs": None, "finish_reason": finish_word(event.finish_reason)}
         last: dict[str, Any] = {**self._base, "choices": [choice]}
         if self._include_usage:
@@ -115,7 +104,7 @@ class ChatLines:
         if event.service_tier:
             last["service_tier"] = event.service_tier
         last["relay"] = relay_document(self._request_id, self._provider, event)
-        lines = b"data: %b\n\n" % orjson.dumps(last)
+        lines = opened + b"data: %b\n\n" % orjson.dumps(last)
         usage = chat_usage(event.usage, event.cost)
         if self._include_usage:
             told = {**self._base, "choices": [], "usage": usage, "relay": last["relay"]}

@@ -12,6 +12,7 @@ from gateway.openai.responses_body import ResponsesBody
 from gateway.openapi.requests import PROMPT
 from gateway.openapi.responses import ID_HEADER
 from gateway.openapi.schemas import REFERENCE, reference
+from gateway.streaming import EVENT_STREAM
 
 TAG = "OpenAI"
 TAG_DESCRIPTION = {
@@ -21,10 +22,12 @@ TAG_DESCRIPTION = {
 _STATUSES = {
     400: "The request is not valid, or asks for what is not supported; `param` names the member",
     401: "No or wrong token",
+    402: "No price is known of the model, and a budget or `max_cost_usd` applies",
     403: "The caller may not do this",
     404: "No such model",
+    408: "The body did not arrive in time",
     413: "The request is too large",
-    429: "A limit of the provider",
+    429: "A limit of the provider, or a rate or budget of the caller",
     500: "An error of the relay",
     502: "The provider's answer cannot be used, or the provider refuses the relay",
     503: "The provider or the relay cannot answer now; `retry-after` says when to try again",
@@ -42,6 +45,11 @@ def _responses() -> dict[int | str, dict[str, Any]]:
 
 RESPONSES = _responses()
 """The answers of every route; the good one's shape is the route's response_model."""
+STREAMED_RESPONSES = {
+    **RESPONSES,
+    200: {**RESPONSES[200], "content": {EVENT_STREAM: {"schema": {"type": "string"}}}},
+}
+"""The answers of a route that streams where `stream` asks for it."""
 
 
 def described_body(body: type[Any]) -> dict[str, Any]:

@@ -38,26 +38,17 @@ class ResponseLines:
         self._provider = ""
         self._frame = response_frame(body, request_id, body.model, created)
         self._number = 0
-        self._opening = b""
-        """The events of the start, until they go out with the first of the answer: one write less."""
         self._open: dict[int, Block] = {}
         """By the answer's own index, the blocks that have not ended."""
         self._output: list[Block] = []
 
     def event(self, event: Event) -> bytes:
-        """Returns the events that an event of the relay becomes; the start's go with what comes next."""
-        lines = self._text(event) if isinstance(event, Delta) else self._lines(event)
-        if self._opening and lines:
-            lines, self._opening = self._opening + lines, b""
-        return lines
-
-    def _lines(self, event: Event) -> bytes:
+        """Returns the events that an event of the relay becomes."""
         match event:
             case Delta():
                 return self._text(event)
             case Started():
-                self._start(event)
-                return b""
+                return self._start(event)
             case ToolCallStarted():
                 return self._begin(event.index, CallBlock(self._identifier("fc"), event.id, event.name))
             case ToolCallDelta():
@@ -76,19 +67,18 @@ class ResponseLines:
         told = error_body(error)["error"]
         failure = {"code": _FAILURE_CODES.get(told["code"], "server_error"), "message": told["message"]}
         relay = {"request_id": self._request_id, "provider": self._provider, "reason": error.reason}
-        if not self._number:
-            self._open_response()
+        opened = b"" if self._number else self._opened()
         response = {**self._frame, "status": "failed", "error": failure, "output": self._items(), "relay": relay}
-        return self._opening + self._line({"type": "response.failed", "response": response})
+        return opened + self._line({"type": "response.failed", "response": response})
 
-    def _start(self, event: Started) -> None:
+    def _start(self, event: Started) -> bytes:
         self._provider = event.provider
         self._frame = response_frame(self._body, self._request_id, event.model, self._created)
-        self._open_response()
+        return self._opened()
 
-    def _open_response(self) -> None:
+    def _opened(self) -> bytes:
         created = self._line({"type": "response.created", "response": self._frame})
-        self._opening = created + self._line({"type": "response.in_progress", "response": self._frame})
+        return created + self._line({"type": "response.in_progress", "response": self._frame})
 
     def _text(self, event: Delta) -> bytes:
         block = self._open.get(event.index)
@@ -143,13 +133,14 @@ class ResponseLines:
         return b"".join(map(self._line, block.closing(status)))
 
     def _finish(self, event: Finished) -> bytes:
+        opened = b""
         if not self._number:
-            self._start(Started(request_id=self._request_id, model=event.model, provider=self._provider))
+            opened = self._start(Started(request_id=self._request_id, model=event.model, provider=self._provider))
         status = item_status(event)
         closed = b"".join(self._end(index, status) for index in [*self._open])
         response = ended(self._frame, self._items(), event, self._request_id, self._provider)
         kind = "response.incomplete" if response["status"] == "incomplete" else "response.completed"
-        return closed + self._line({"type": kind, "response": response})
+        return opened + closed + self._line({"type": kind, "response": response})
 
     def _items(self) -> list[dict[str, Any]]:
         return [block.item for block in self._output]

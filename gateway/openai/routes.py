@@ -16,7 +16,7 @@ from gateway.openai.calls import OpenAICall, read_chat_call, read_responses_call
 from gateway.openai.chat_answer import completion_document
 from gateway.openai.chat_body import ChatBody
 from gateway.openai.chat_stream import ChatLines
-from gateway.openai.description import RESPONSES, TAG, described_body
+from gateway.openai.description import RESPONSES, STREAMED_RESPONSES, TAG, described_body
 from gateway.openai.responses_answer import response_document
 from gateway.openai.responses_body import ResponsesBody
 from gateway.openai.responses_stream import ResponseLines
@@ -31,7 +31,7 @@ router = APIRouter(tags=[TAG])
     "/v1/chat/completions",
     summary="Create a chat completion",
     response_model=ChatCompletion,
-    responses=RESPONSES,
+    responses=STREAMED_RESPONSES,
     openapi_extra=described_body(ChatBody),
 )
 @router.post("/chat/completions", include_in_schema=False)
@@ -53,7 +53,7 @@ async def chat_completions(
     "/v1/responses",
     summary="Create a response",
     response_model=ResponseDocument,
-    responses=RESPONSES,
+    responses=STREAMED_RESPONSES,
     openapi_extra=described_body(ResponsesBody),
 )
 @router.post("/responses", include_in_schema=False)

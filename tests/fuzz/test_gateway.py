@@ -53,7 +53,7 @@ async def test_the_gateway_keeps_to_its_openapi_document(
     session = requests.Session()
     session.trust_env = False
 
-    @examples(in_full=4_000 if is_own else 1_000, in_short=60)  # a conversation takes long to make up
+    @examples(in_full=4_000 if is_own else 300, in_short=60)  # a conversation takes long to make up
     @given(case=chosen.as_strategy(generation_mode=mode))
     def fuzz(case: schemathesis.Case[Any]) -> None:
         response = case.call(session=session, timeout=10)

@@ -35,11 +35,10 @@ def test_text_has_a_role_first_and_a_finish_reason_last() -> None:
     assert all("usage" not in one for one in found)
 
 
-def test_the_role_is_written_with_the_first_of_the_answer() -> None:
-    writer = ChatLines("r-1", 7, include_usage=False)
-    assert writer.event(STARTED) == b""
-    assert writer.event(Delta(text="Hi", sequence=2)).count(b"data: ") == 2
-    assert writer.event(Delta(text="Ho", sequence=3)).count(b"data: ") == 1
+def test_a_stream_that_was_stopped_before_its_start_has_a_role_too() -> None:
+    first, last = chunks(finished(FinishReason.CANCELLED))
+    assert first["choices"][0]["delta"]["role"] == "assistant"
+    assert last["choices"][0]["finish_reason"] == "length"
 
 
 def test_usage_comes_last_where_it_is_asked_for() -> None:

@@ -86,12 +86,6 @@ def test_reasoning_that_goes_on_after_a_call_began_is_an_item_of_its_own() -> No
     assert added == [item["id"] for item in output]
 
 
-def test_the_start_is_written_with_the_first_of_the_answer() -> None:
-    writer = ResponseLines(BODY, "r-1", 7.5)
-    assert writer.event(STARTED) == b""
-    assert writer.event(Delta(text="Hi", sequence=2)).startswith(b"event: response.created\n")
-
-
 def test_reasoning_makes_the_round_trip() -> None:
     item = events(STARTED, thought("hm"), thought("", b"s:i:g"), finished())[-1]["response"]["output"][0]
     (said,) = said_in(None, ResponsesBody.model_validate({"model": "m", "input": [item]}).input)

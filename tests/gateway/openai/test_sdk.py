@@ -145,6 +145,18 @@ async def test_models_are_listed_and_retrieved(client: AsyncOpenAI) -> None:
     assert (await client.models.retrieve(MODEL)).owned_by == "mock"
 
 
+async def test_a_models_id_may_have_slashes_and_colons() -> None:
+    name = "vendor/model:1"
+    provider = ScriptedProvider()
+    provider.default_model = name
+    async with (
+        serving(provider) as server_b,
+        gateway(server_b.target) as http,
+        AsyncOpenAI(base_url=f"{http.base_url}/v1", api_key="none", max_retries=0) as client,
+    ):
+        assert (await client.models.retrieve(name)).id == name
+
+
 @pytest.mark.parametrize(
     ("members", "error", "param"),
     [
