@@ -132,7 +132,7 @@ class ScriptedProvider:
             self._tell()
 
     async def list_models(self) -> Models:
-        return Models(provider=self.name, models=(MODEL,), default_model=MODEL)
+        return Models(provider=self.name, models=(self.default_model,), default_model=self.default_model)
 
     async def close(self) -> None:
         self.closed = True
