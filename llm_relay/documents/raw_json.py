@@ -47,15 +47,15 @@ def _exact_float(text: str) -> float:
     return number
 
 
-def arguments_of_call(text: str) -> RawJson | None:
-    """Finds `params.arguments` in the text of a valid JSON-RPC request, to be parsed with RAW_MEMBERS kept.
+def arguments_of_call(request: bytes) -> RawJson | None:
+    """Finds `params.arguments` in a valid JSON-RPC request in UTF-8, to be parsed with RAW_MEMBERS kept.
 
     None where there is nothing in it that would have to be kept.
     """
-    if text.count('"arguments"') < 2 and '"structured"' not in text:
+    if request.count(b'"arguments"') < 2 and b'"structured"' not in request:
         return None
     # Objects end from within: the last one that has arguments is `params`.
-    *_, params = (found for found in raw_members(text) if "arguments" in found)
+    *_, params = (found for found in raw_members(request.decode()) if "arguments" in found)
     return params["arguments"]
 
 

@@ -81,7 +81,7 @@ def _arguments(message: object) -> object:
 
 
 def _raw_arguments(text: bytes) -> dict[str, Any] | None:
-    found = arguments_of_call(text.removeprefix(UTF8_BOM).decode())
+    found = arguments_of_call(text.removeprefix(UTF8_BOM))
     parsed = parse_with_raw_values(found.text.encode()) if found is not None else None
     return parsed if isinstance(parsed, dict) else None
 

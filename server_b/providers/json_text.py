@@ -12,7 +12,11 @@ def parse(data: bytes) -> object:
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
-        pass
+        return parse_exactly(data)
+
+
+def parse_exactly(data: bytes) -> object:
+    """Does the same, and keeps every digit of whole numbers of more than 64 bits."""
     try:
         return json.loads(data.decode())
     except RecursionError as error:

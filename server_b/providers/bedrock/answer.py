@@ -134,7 +134,7 @@ def whole_answer(body: bytes, model: str) -> Iterator[Piece]:
 
     Raises Refusal for an error, and ProviderProtocol for an answer that is malformed or has no end.
     """
-    answer = document(body)
+    answer = document(body, exactly=b'"toolUse"' in body)  # it has the arguments of calls as objects
     blocks = AnswerBlocks()
     match answer:
         case {"output": {"message": {"content": list(content)}}, "stopReason": _}:

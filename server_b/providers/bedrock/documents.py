@@ -7,15 +7,15 @@ from types import MappingProxyType
 from typing import Any
 
 from llm_relay.errors import ProviderProtocol
-from server_b.providers.json_text import parse
+from server_b.providers.json_text import parse, parse_exactly
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
-def document(data: bytes) -> dict[str, Any]:
-    """Reads a JSON object; raises ProviderProtocol for anything else."""
+def document(data: bytes, *, exactly: bool = False) -> dict[str, Any]:
+    """Reads a JSON object, `exactly` with every digit of large numbers; raises ProviderProtocol for anything else."""
     try:
-        read = parse(data)
+        read = parse_exactly(data) if exactly else parse(data)
     except ValueError as error:
         raise _malformed() from error
     if not isinstance(read, dict):

@@ -55,7 +55,9 @@ def _is_plain(message: Message) -> bool:
 
 def _content(turn: Turn) -> Iterator[Message]:
     if turn.role is Role.ASSISTANT:
-        yield _assistant(turn.parts)
+        message = _assistant(turn.parts)
+        if message["content"] is not None or len(message) > 2:  # not reasoning alone, which does not go back
+            yield message
         return
     for part in turn.parts:
         if isinstance(part, ToolResult):
@@ -94,7 +96,10 @@ def _tool_call(call: ToolCall) -> Message:
 def result_text(result: ToolResult) -> str:
     """Returns a tool's result as text, which is all that the interface takes; a failure says that it is one."""
     texts = [part.text for part in result.content if isinstance(part, TextPart)]
-    text = "\n".join(texts) if texts or result.structured_json is None else result.structured_json
+    # Some tools say the same twice, as text and as JSON.
+    if result.structured_json is not None and result.structured_json not in texts:
+        texts.append(result.structured_json)
+    text = "\n".join(texts)
     return f"Error: {text}" if result.is_error else text
 
 

@@ -79,7 +79,8 @@ def _result(result: ToolResult) -> Item:
         item["output"] = result_text(result)
     else:
         failure: list[ResultPart] = [TextPart(text="Error:")] if result.is_error else []
-        item["output"] = [_content(part) for part in (*failure, *result.content)]
+        structured = [TextPart(text=result.structured_json)] if result.structured_json is not None else []
+        item["output"] = [_content(part) for part in (*failure, *result.content, *structured)]
     return item
 
 

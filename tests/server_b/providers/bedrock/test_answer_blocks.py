@@ -273,6 +273,12 @@ def test_calls_wait_for_results_whatever_the_model_says_of_its_end() -> None:
     assert _whole(CONTENT, "max_tokens")[-1] == Ending(FinishReason.LENGTH, None)
 
 
+def test_a_whole_answer_keeps_every_digit_of_arguments() -> None:
+    content = [{"toolUse": {"toolUseId": "c1", "name": "f", "input": {"n": 12345678901234567890123, "f": 1.5}}}]
+    arguments = [piece.arguments for piece in _whole(content) if isinstance(piece, CallArguments)]
+    assert arguments == ['{"n":12345678901234567890123,"f":1.5}']
+
+
 def test_no_two_calls_have_one_id() -> None:
     pieces = _whole([CONTENT[3], CONTENT[3]])
     one, other = (piece.id for piece in pieces if isinstance(piece, CallStarted))

@@ -84,10 +84,17 @@ def test_results_alone_are_an_answer() -> None:
         (ToolResult(tool_call_id="c1", structured_json='{"a":1}'), '{"a":1}'),
         (ToolResult(tool_call_id="c1", content=(TextPart(text="no"),), is_error=True), "Error: no"),
         (ToolResult(tool_call_id="c1"), ""),
+        (ToolResult(tool_call_id="c1", content=(TextPart(text="one"),), structured_json="1"), "one\n1"),
+        (ToolResult(tool_call_id="c1", content=(TextPart(text="[1]"),), structured_json="[1]"), "[1]"),
     ],
 )
 def test_a_result_is_text(result: ToolResult, text: str) -> None:
     assert messages(assistant(CALL), parts=(result,), message="")[-1]["content"] == text
+
+
+def test_an_assistants_turn_of_which_nothing_goes_back_is_no_message() -> None:
+    found = messages(assistant(Reasoning(text="hm", provider="openai")))
+    assert [one["role"] for one in found] == ["user"]
 
 
 def test_images_and_files_are_content() -> None:

@@ -153,6 +153,15 @@ def test_images_and_files_are_content() -> None:
             ToolResult(tool_call_id="c1", content=(Image(media_type="image/png", data=b"png"),)),
             [{"type": "input_image", "image_url": PNG, "detail": "auto"}],
         ),
+        (
+            ToolResult(
+                tool_call_id="c1", content=(Image(media_type="image/png", data=b"png"),), structured_json='{"a":1}'
+            ),
+            [
+                {"type": "input_image", "image_url": PNG, "detail": "auto"},
+                {"type": "input_text", "text": '{"a":1}'},
+            ],
+        ),
     ],
 )
 def test_results_of_tools(result: ToolResult, output: object) -> None:
