@@ -89,7 +89,7 @@ async def open_store(
 
 def sqlite_path(url: str, folder: Path) -> Path:
     """Returns the absolute path of a file's URL; raises LedgerError where it is none."""
-    if not url.startswith(SQLITE) or url == SQLITE:
+    if not url.startswith(SQLITE) or url.removeprefix(SQLITE) in {"", ":memory:"}:
         raise LedgerError(
             "LEDGER: must be sqlite:///relay.db, sqlite:////absolute/path/relay.db, postgresql://USER@HOST/DATABASE or"
             " off"
@@ -125,11 +125,15 @@ async def open_postgres(url: str) -> Store:
         raise LedgerError(
             "LEDGER: PostgreSQL needs a driver: install it with pip install 'grpc-llm-relay[postgres]'"
         ) from error
-    location = "the database"
     try:
         store = PostgresStore(url)
-        location = store.location
+    except WrongSetting as error:
+        raise LedgerError(f"LEDGER: not the URL of a PostgreSQL database: {error}") from error
+    try:
         await store.start()
     except (WrongSetting, SchemaTooNew) as error:
-        raise LedgerError(f"LEDGER: cannot use {location}: {error}: correct the URL, or what it points to") from error
+        await store.aclose()
+        raise LedgerError(
+            f"LEDGER: cannot use {store.location}: {error}: correct the URL, or what it points to"
+        ) from error
     return store

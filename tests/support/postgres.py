@@ -42,6 +42,8 @@ class PostgresServer:
         if self._user is not None:
             os.chown(folder, pwd.getpwnam(self._user).pw_uid, -1)
         self._run("initdb", "--auth=trust", "--encoding=UTF8", "--locale=C", "-N", "-U", "relay", "-D", str(self._data))
+        rules = self._data / "pg_hba.conf"
+        rules.write_text(f"host all guarded 127.0.0.1/32 scram-sha-256\n{rules.read_text('utf-8')}", "utf-8")
 
     def start(self) -> None:
         """Starts it and waits until it answers."""

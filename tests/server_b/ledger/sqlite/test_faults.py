@@ -150,7 +150,8 @@ async def test_file_that_was_removed_is_told_and_nothing_is_written_into_the_voi
 async def test_file_on_a_read_only_disk_stops_the_start(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "size=2m") as disk:
         await (await open_store("sqlite:///relay.db", folder=disk)).aclose()
-        await asyncio.to_thread(subprocess.run, ["mount", "-o", "remount,ro", disk], check=True)
+        remount = ["mount", "-o", "remount,ro", str(disk)]
+        await asyncio.to_thread(lambda: subprocess.run(remount, check=True))
         with pytest.raises(LedgerError, match=rf"LEDGER: cannot open {disk}/relay\.db for writing: Read-only"):
             await open_store("sqlite:///relay.db", folder=disk)
 
