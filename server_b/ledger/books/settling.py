@@ -20,7 +20,7 @@ _MAX = (1 << 63) - 1
 
 _READ = (
     "SELECT id, state, account, protocol, provider, model, outcome, reserved_nano_usd, charged_nano_usd, joined,"
-    " started_at, rate_tokens FROM calls WHERE id IN :ids ORDER BY id FOR UPDATE"
+    " started_at, rate_tokens, nano_usd FROM calls WHERE id IN :ids ORDER BY id FOR UPDATE"
 )
 _READ_WINDOWS = "SELECT call_id, budget_id, window_start FROM reservations WHERE call_id IN :ids"
 _SETTLE = (
@@ -63,6 +63,7 @@ class Entry:
     joined: int
     started_at: int
     rate_tokens: int | None
+    nano_usd: int | None
 
 
 @dataclass(slots=True)
@@ -162,7 +163,8 @@ class Settling:
         counts = self._counts(entry, entry.provider, entry.model, entry.outcome)
         counts.calls -= 1
         counts.failed -= 1
-        counts.unknown_cost_calls -= 1
+        counts.unknown_cost_calls -= entry.nano_usd is None
+        counts.nano_usd -= entry.nano_usd or 0  # an admin may have corrected it meanwhile
         counts.joined -= entry.joined + self._joined.get(entry.id, 0)
         counts.charged_nano_usd -= entry.charged
         self._adjustments.append(
