@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,9 @@ class Content:
     calls: list[tuple[str, str, str]] = field(default_factory=list)
     """Id, name and arguments, to the letter."""
     finish: str = ""
+    signature: bytes = b""
+    """Of reasoning."""
+    redacted: bytes = b""
 
 
 Prompt = Mapping[str, Any]
@@ -42,6 +46,8 @@ async def grpc_whole(wire: Wire, prompt: Prompt) -> Content:
 
 def _add_part(told: Content, part: pb.Part) -> None:
     told.reasoning += part.reasoning.text
+    told.signature += part.reasoning.signature
+    told.redacted += part.reasoning.redacted
     told.refusal += part.refusal
     if part.HasField("tool_call"):
         call = part.tool_call
@@ -58,6 +64,8 @@ async def grpc_stream(wire: Wire, prompt: Prompt) -> Content:
                 told.text += event.delta.text
             case "reasoning_delta":
                 told.reasoning += event.reasoning_delta.text
+                told.signature += event.reasoning_delta.signature
+                told.redacted += event.reasoning_delta.redacted
             case "refusal_delta":
                 told.refusal += event.refusal_delta.text
             case "tool_call_started":
@@ -88,12 +96,18 @@ async def http_whole(http: httpx2.AsyncClient, prompt: Prompt) -> Content:
     told = Content(text=document["aiResponse"], finish=document["finishReason"])
     arguments = raw_members(response.text)
     for part in document.get("parts", []):
-        told.reasoning += part.get("reasoning", {}).get("text", "")
+        _add_reasoning(told, part.get("reasoning", {}), "text")
         told.refusal += part.get("refusal", "")
         if call := part.get("tool_call"):
             said = next(arguments)["arguments"].text if "arguments" in call else call["arguments_text"]
             told.calls.append((call["id"], call["name"], said))
     return told
+
+
+def _add_reasoning(told: Content, document: Mapping[str, Any], text: str) -> None:
+    told.reasoning += document.get(text, "")
+    told.signature += base64.b64decode(document.get("signature", ""))
+    told.redacted += base64.b64decode(document.get("redacted", ""))
 
 
 async def http_stream(http: httpx2.AsyncClient, prompt: Prompt) -> Content:
@@ -108,7 +122,7 @@ async def http_stream(http: httpx2.AsyncClient, prompt: Prompt) -> Content:
             case "":
                 told.text += document["content"]
             case "reasoning":
-                told.reasoning += document["content"]
+                _add_reasoning(told, document, "content")
             case "refusal":
                 told.refusal += document["content"]
             case "tool_call_started":
