@@ -37,7 +37,10 @@ def refuse_other_tools(body: Mapping[str, Any]) -> None:
     """Raises BadParam for a tool that is no function, and a choice of one."""
     for index, tool in enumerate(objects(body.get("tools"))):
         if tool.get("type") != "function":
-            raise BadParam(f"tools[{index}].type", f"tools[{index}].type: must be function: the relay hosts no tools")
+            raise BadParam(
+                f"tools[{index}].type",
+                f"tools[{index}].type: must be function: the relay hosts no tools; turn others off",
+            )
     choice = body.get("tool_choice")
     if isinstance(choice, Mapping) and choice.get("type") != "function":
         raise BadParam("tool_choice", "tool_choice: must be none, auto, required or a function")
