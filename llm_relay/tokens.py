@@ -95,6 +95,8 @@ class Tokens:
 
     def name_of(self, token: str) -> str | None:
         """Returns whose token it is; None: it is none of these."""
+        if not self.names_by_digest:
+            return None
         presented = token_digest(token)
         found = None
         for digest, name in self.names_by_digest.items():

@@ -20,6 +20,7 @@ from server_b.pricing.price_list import PriceList
 
 NOTHING_USED = Usage(input_tokens=0, output_tokens=0, accuracy=Accuracy.EXACT)
 NO_COST = Cost(usd=Decimal(0), price_source="nothing was used")
+UNKNOWN_COST = Cost()
 
 
 class Settlement:
@@ -79,13 +80,13 @@ class Settlement:
             return self._listed_cost(provider, names, usage, tier)
         except Exception as error:  # noqa: BLE001 - a call without an end would keep its readers waiting for ever
             report(error, call.key.request_id)
-            return Cost()
+            return UNKNOWN_COST
 
     def _listed_cost(self, provider: str, names: Iterable[str], usage: Usage, tier: str) -> Cost:
         """Returns the cost by the first of the model's names that has a price."""
         prices = self._prices.get(provider)
         costs = (prices.cost(name, usage, tier) for name in names) if prices else ()
-        return next((cost for cost in costs if cost.usd is not None), Cost())
+        return next((cost for cost in costs if cost.usd is not None), UNKNOWN_COST)
 
 
 def _price_names(call: Call, model: str) -> Iterable[str]:

@@ -156,6 +156,9 @@ class Transcript:
         last = self._first_loose
         while last < len(self._deltas) and self._deltas[last].sequence <= sequence:
             last += 1
+        if last - self._first_loose < 2:  # nothing to join
+            self._first_loose = last
+            return
         loose = self._deltas[self._first_loose : last]
         together = joined(loose)
         self._deltas[self._first_loose : last] = together

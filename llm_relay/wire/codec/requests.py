@@ -104,7 +104,7 @@ def _refuse_too_many(request: pb.ProcessRequest | pb.StreamProcessRequest) -> No
         raise InvalidRequest.of(Violation("history", TOO_MANY_TURNS))
     if _count(request.parts) + sum(_count(turn.parts) for turn in request.history) > MAX_PARTS:
         raise InvalidRequest.of(Violation("parts", TOO_MANY_PARTS))
-    if len(request.options.tools) > MAX_TOOLS:
+    if request.HasField("options") and len(request.options.tools) > MAX_TOOLS:
         raise InvalidRequest.of(Violation("options.tools", TOO_MANY_TOOLS))
 
 
