@@ -15,6 +15,7 @@ from gateway.disconnect_watcher import while_client_stays
 from gateway.request_ids import call_id, use_call_id
 from gateway.request_parsing import BodyLimits, read_prompt
 from gateway.streaming import Pings
+from gateway.tag_header import with_header_tags
 from llm_relay.client.account_client import AccountClient
 from llm_relay.client.relay_client import OnIgnored, RelayClient
 from llm_relay.client_retry import ClientRetry
@@ -86,6 +87,7 @@ async def read_call(request: Request) -> Call:
     backend = backend_of(request)
     deadline = deadline_of(request, backend.timeout_s)
     prompt = await read_prompt(request, call_id(request), deadline=deadline, limits=backend.limits)
+    prompt = with_header_tags(prompt, request.scope)
     use_call_id(request, prompt.request_id)
     left_s = deadline - asyncio.get_running_loop().time()
     return Call(client=backend.client, prompt=prompt, timeout_s=left_s, caller=caller_of(request))

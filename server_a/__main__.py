@@ -51,7 +51,7 @@ async def _serve(settings: ServerASettings) -> int:
 
     if settings.server_b_tls:
         await tools.connect()  # certificates that cannot be read stop the start, not the first call
-    async with CallerCheck(settings.tokens, settings.dial) as callers:
+    async with CallerCheck(settings.tokens, settings.dial, checks_anonymous=True) as callers:
         return await serve_tools(
             create_server(),
             settings.mcp_transport,

@@ -26,6 +26,7 @@ from gateway.openai.terms import Terms
 from gateway.request_ids import call_id, use_call_id
 from gateway.request_parsing import parsed, read_body
 from gateway.streaming import EventLines, EventStream, Pings
+from gateway.tag_header import with_header_tags
 from llm_relay.documents import parse_json
 from llm_relay.messages import NO_OPTIONS, Answer
 
@@ -105,7 +106,7 @@ async def _read_call(request: Request, parse: Callable[[Mapping[str, Any], str],
     use_call_id(request, request_id)
     call = Call(
         client=backend.client,
-        prompt=asked.prompt,
+        prompt=with_header_tags(asked.prompt, request.scope),
         timeout_s=deadline - asyncio.get_running_loop().time(),
         caller=caller_of(request),
         client_retry=client_retry(request.scope, raw),

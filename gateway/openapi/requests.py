@@ -8,6 +8,7 @@ from gateway.deadlines import MAX_TIMEOUT_S, MIN_TIMEOUT_S, TIMEOUT_HEADER
 from gateway.openapi import examples
 from gateway.openapi.schemas import reference
 from gateway.request_ids import IDEMPOTENCY_HEADER, REQUEST_ID_HEADER
+from gateway.tag_header import TAGS_HEADER
 from llm_relay.documents import PromptDocument
 from llm_relay.messages import REQUEST_ID_PATTERN
 
@@ -39,13 +40,19 @@ _IDEMPOTENCY: dict[str, Any] = {
     "description": "The call's id where the body has no request_id: repeated, the call is answered and paid for once.",
     "schema": {"type": "string", "pattern": f'^(?:{REQUEST_ID_PATTERN}|"{REQUEST_ID_PATTERN}"|"")?$'},
 }
+_TAGS: dict[str, Any] = {
+    "name": TAGS_HEADER,
+    "in": "header",
+    "description": "Tags for the ledger, as key=value, several separated by commas. Those of the body win.",
+    "schema": {"type": "string"},
+}
 
 OPEN: dict[str, Any] = {"parameters": _HEADERS}
 """A route that needs no token."""
 LOOKUP: dict[str, Any] = {"parameters": _HEADERS, "security": [{BEARER: []}, {}]}
 """A route without a body."""
 PROMPT: dict[str, Any] = {
-    "parameters": [*_HEADERS, _IDEMPOTENCY],
+    "parameters": [*_HEADERS, _IDEMPOTENCY, _TAGS],
     "security": [{BEARER: []}, {}],
     "requestBody": {
         "required": True,

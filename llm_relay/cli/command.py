@@ -10,7 +10,7 @@ from pathlib import Path
 
 from llm_relay import VERSION
 from llm_relay.cli import ask, certificates, check, completion, exits, health, models, programs, serve
-from llm_relay.cli.accounts import budgets, callers, calls, others, prices, tokens, usage
+from llm_relay.cli.accounts import budgets, callers, calls, ledger, others, prices, tokens, usage
 from llm_relay.cli.failures import CommandError
 
 ENV_FILE_VARIABLE = "RELAY_ENV_FILE"
@@ -70,7 +70,7 @@ def create_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for module in (
         *(serve, programs, ask, models),
-        *(usage, calls, callers, budgets, tokens, prices, others),
+        *(usage, calls, callers, budgets, tokens, prices, others, ledger),
         *(check, health, certificates, completion),
     ):
         module.add_to(commands, common)

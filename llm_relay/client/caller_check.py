@@ -10,23 +10,26 @@ from typing import Self
 from llm_relay.client.account_client import AccountClient
 from llm_relay.client.channel import Dial
 from llm_relay.errors import RelayError, Unauthenticated, Unsupported
-from llm_relay.tokens import Caller, Tokens, ledger_token, token_digest
+from llm_relay.tokens import ANONYMOUS, Caller, Tokens, ledger_token, token_digest
 
 REMEMBERED_S = 1.0
 """How long a token is good once Server B has accepted it. Each call presents it to Server B again."""
 MOST_REMEMBERED = 10_000
 TIMEOUT_S = 10.0
+ANONYMOUS_TIMEOUT_S = 2.0
 
 
 class CallerCheck:
     """Tells callers by RELAY_TOKENS, and asks Server B about the tokens that its ledger has made."""
 
-    def __init__(self, tokens: Tokens, dial: Dial) -> None:
+    def __init__(self, tokens: Tokens, dial: Dial, *, checks_anonymous: bool = False) -> None:
         """`tokens` are those of RELAY_TOKENS here; empty: whoever presents no token of the ledger is anonymous.
 
+        `checks_anonymous`: Server B is asked about those too, and they are let in if it cannot be asked.
         Raises ValueError if a certificate cannot be used.
         """
         self._tokens = tokens
+        self._checks_anonymous = checks_anonymous
         self._accounts = AccountClient(dial, timeout_s=TIMEOUT_S)
         self._names: dict[bytes, tuple[float, str]] = {}
         self._asking: dict[bytes, asyncio.Task[str]] = {}
@@ -43,18 +46,22 @@ class CallerCheck:
         """Returns the caller. Raises Unauthenticated, or the RelayError that keeps Server B from answering."""
         token = ledger_token(authorization)
         if not token or self._tokens.name_of(token) is not None:
-            return Caller(self._tokens.caller(authorization))
+            caller = Caller(self._tokens.caller(authorization))
+            if self._checks_anonymous and caller.name == ANONYMOUS and not await self._name_of(""):
+                raise Unauthenticated(is_of_caller=True)
+            return caller
         return Caller(await self._name_of(token), token)
 
     async def _name_of(self, token: str) -> str:
+        """Returns the name of a token's owner; without a token ANONYMOUS, or nothing if Server B asks for one."""
         digest, now = token_digest(token), asyncio.get_running_loop().time()
         until, name = self._names.get(digest, (0.0, ""))
         if now < until:
             return name
         asking = self._asking.get(digest)
         if asking is None:
-            asking = self._asking[digest] = asyncio.create_task(self._ask(token))
-            asking.add_done_callback(lambda _: self._asking.pop(digest, None))
+            asking = self._asking[digest] = asyncio.create_task(self._ask(token) if token else self._ask_anonymous())
+            asking.add_done_callback(lambda done: self._asked(digest, done))
         # Others may wait for it too: one who gives up must not end it.
         name = await asyncio.shield(asking)
         if len(self._names) >= MOST_REMEMBERED:
@@ -62,11 +69,26 @@ class CallerCheck:
         self._names[digest] = (now + REMEMBERED_S, name)
         return name
 
+    def _asked(self, digest: bytes, done: asyncio.Task[str]) -> None:
+        self._asking.pop(digest, None)
+        if not done.cancelled():
+            done.exception()  # nobody need be there any more to see it
+
     async def _ask(self, token: str) -> str:
         try:
             return (await self._accounts.who_am_i(with_budgets=False, token=token)).name
         except Unsupported as error:  # there is no ledger that can have made it
             raise Unauthenticated(is_of_caller=True) from error
+
+    async def _ask_anonymous(self) -> str:
+        try:
+            async with asyncio.timeout(ANONYMOUS_TIMEOUT_S):
+                await self._accounts.who_am_i(with_budgets=False, on_behalf_of=ANONYMOUS)
+        except Unauthenticated as error:
+            return "" if error.is_of_caller else ANONYMOUS  # else it is this program's own token that is refused
+        except (RelayError, TimeoutError):
+            return ANONYMOUS
+        return ANONYMOUS
 
 
 async def needs_token(dial: Dial) -> bool:

@@ -1,0 +1,32 @@
+"""X-Relay-Tags: tags of a call, for clients that cannot change what their library sends as a body."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from starlette.types import Scope
+
+from gateway.headers import header
+from llm_relay.errors import InvalidRequest, Violation
+from llm_relay.messages import Prompt
+
+TAGS_HEADER = "X-Relay-Tags"
+_NAME = TAGS_HEADER.lower().encode()
+
+
+def with_header_tags(prompt: Prompt, scope: Scope) -> Prompt:
+    """Returns the prompt with the tags of the header too; a tag that the body has stays as it is there.
+
+    Raises InvalidRequest where the header is not `key=value, key=value`, or a tag may not be.
+    """
+    text = header(scope, _NAME)
+    if text is None:
+        return prompt
+    tags = {}
+    for pair in filter(None, (one.strip() for one in text.split(","))):
+        key, equals, value = pair.partition("=")
+        if not key.strip() or not equals:
+            raise InvalidRequest.of(Violation(TAGS_HEADER, "must be key=value, several separated by commas"))
+        tags[key.strip()] = value.strip()
+    options = dataclasses.replace(prompt.options, tags={**tags, **prompt.options.tags})
+    return dataclasses.replace(prompt, options=options)

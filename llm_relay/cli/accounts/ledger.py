@@ -1,0 +1,97 @@
+"""`relay ledger`: copies of the ledger itself, made on Server B's machine with its settings."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llm_relay.cli import exits
+from llm_relay.cli.failures import CommandError
+
+if TYPE_CHECKING:
+    from llm_relay.cli.programs import Commands
+
+
+def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
+    """Adds the subcommand and its own."""
+    parser = commands.add_parser(
+        "ledger",
+        parents=[common],
+        help="back up the ledger, or move it from SQLite to PostgreSQL",
+        description="Copies the ledger that LEDGER names, on the machine and with the settings of Server B.",
+    )
+    inner = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    backup = inner.add_parser(
+        "backup",
+        parents=[common],
+        help="copy a SQLite ledger into a new file, while servers use it",
+        description="Copies a SQLite ledger into a new file, as it is at one moment. Servers go on meanwhile.",
+    )
+    backup.add_argument("file", type=Path, metavar="FILE", help="the new file")
+    backup.set_defaults(run=_backup)
+    copy = inner.add_parser(
+        "copy",
+        parents=[common],
+        help="copy a SQLite ledger into an empty PostgreSQL database",
+        description="Copies the SQLite ledger of LEDGER into a PostgreSQL database that has none, and compares the two."
+        " Stop the servers first. If it is interrupted, run it again: it goes on where it was.",
+    )
+    copy.add_argument("target", metavar="URL", help="postgresql://USER:PASSWORD@HOST/DATABASE; -: read it from stdin")
+    copy.set_defaults(run=_copy)
+
+
+def _backup(arguments: argparse.Namespace) -> int:
+    import asyncio
+    import importlib
+
+    settings = _settings()
+    backup = importlib.import_module("server_b.ledger.backup").backup
+    size = _told(lambda: asyncio.run(backup(settings.ledger_url, arguments.file, folder=settings.ledger_folder)))
+    sys.stderr.write(f"{arguments.file.absolute()}: {size:,} bytes\n")
+    return exits.OK
+
+
+def _copy(arguments: argparse.Namespace) -> int:
+    import asyncio
+    import importlib
+
+    settings = _settings()
+    target = sys.stdin.readline().strip() if arguments.target == "-" else arguments.target
+    copy = importlib.import_module("server_b.ledger.copying").copy_ledger
+    rows = _told(
+        lambda: asyncio.run(copy(settings.ledger_url, target, folder=settings.ledger_folder, progress=_progress))
+    )
+    sys.stderr.write(f"{rows:,} rows are copied, and the same in both. Set LEDGER to that database now\n")
+    return exits.OK
+
+
+def _progress(table: str, done: int, rows: int) -> None:
+    sys.stderr.write(f"{table}: {done:,} of {rows:,}\n")
+
+
+def _settings() -> Any:
+    """Returns Server B's settings. Raises CommandError for a bad one, and where there is no ledger."""
+    import importlib
+
+    from llm_relay.program.settings import SettingsError
+
+    # By name: nothing here may depend on a program.
+    try:
+        settings = importlib.import_module("server_b.settings").ServerBSettings.read()
+    except SettingsError as error:
+        raise CommandError(str(error), exits.USAGE) from error
+    if not settings.has_ledger:
+        raise CommandError("LEDGER: off, so there is no ledger to copy", exits.FAILED)
+    return settings
+
+
+def _told(work: Any) -> Any:
+    """Runs `work`; raises CommandError for what keeps a ledger from being copied."""
+    from llm_relay.errors import RelayError
+
+    try:
+        return work()
+    except (ValueError, RelayError) as error:
+        raise CommandError(str(error), exits.FAILED) from error
