@@ -101,6 +101,10 @@ class Authenticator:
             return name
         return self._behind(name, behind, is_own=False)
 
+    def ledger_token(self, credentials: Credentials) -> TokenInfo | None:
+        """Returns the ledger's token that a call was made with, if it is one and valid."""
+        return self._ledger_token(bearer_token(credentials.authorization))
+
     def is_admin(self, caller: str, credentials: Credentials) -> bool:
         """Whether a caller that `caller` has named may see and change what belongs to others.
 
@@ -136,7 +140,7 @@ class Authenticator:
         return None if is_over else found
 
     def _is_disabled(self, name: str) -> bool:
-        account = self._books.policy.callers.get(name) if self._books else None
+        account = self._books.policy.callers.get(name.rpartition("/")[2]) if self._books else None
         return account is not None and account.is_disabled
 
     @property
@@ -152,7 +156,7 @@ class Authenticator:
 
 def _end(token: TokenInfo, policy: Policy) -> float:
     """Returns until when a token is valid, as a Unix time."""
-    account = policy.callers.get(token.caller)
+    account = policy.callers.get(token.caller.rpartition("/")[2])
     if account is not None and account.is_disabled:
         return -math.inf
     return token.expires_at.timestamp() if token.expires_at else math.inf

@@ -148,6 +148,15 @@ class AccountClient:
         response = await self._call(pb.RevokeTokenRequest(token_id=token_id), pb.RevokeTokenResponse)
         return wire.TOKEN_INFO.from_wire(response.token)
 
+    async def create_session(self, *, on_behalf_of: str = "", token: str = "") -> NewToken:
+        """Makes a token for a browser's session of the caller."""
+        request = pb.CreateSessionRequest()
+        return _new_token(await self._call(request, pb.CreateSessionResponse, on_behalf_of=on_behalf_of, token=token))
+
+    async def end_session(self, *, token: str) -> None:
+        """Ends the session whose token this is."""
+        await self._call(pb.EndSessionRequest(), pb.EndSessionResponse, token=token)
+
     async def tokens(self, caller: str = "") -> Sequence[TokenInfo]:
         """Lists tokens without their secrets, newest first."""
         response = await self._call(pb.ListTokensRequest(caller=caller), pb.ListTokensResponse)

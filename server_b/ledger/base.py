@@ -110,6 +110,18 @@ class Accounts(Protocol):
         """Makes a token worthless."""
         ...
 
+    async def create_session(self, caller: str, *, parent: TokenInfo | None) -> NewToken:
+        """Makes a token for a browser's session of `caller`, a full name.
+
+        It is valid for 12 hours, and no longer than `parent`, the token that the caller signed in with; None: one of
+        RELAY_TOKENS.
+        """
+        ...
+
+    async def end_session(self, session_id: str, *, by: str) -> None:
+        """Makes a session's token worthless."""
+        ...
+
     async def list_tokens(self, caller: str = "") -> Sequence[TokenInfo]:
         """Lists tokens, the newest first."""
         ...

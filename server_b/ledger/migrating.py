@@ -17,7 +17,7 @@ class SchemaTooNew(ValueError):
 def migrations() -> dict[int, list[str]]:
     """Returns the statements of each version of the schema, in order."""
     found: dict[int, list[str]] = {}
-    for file in sorted(resources.files("server_b.ledger.schema").iterdir(), key=lambda file: file.name):
+    for file in sorted((resources.files("server_b.ledger") / "schema").iterdir(), key=lambda file: file.name):
         if match := re.fullmatch(r"(\d{4})_\w+\.sql", file.name):
             text = re.sub(r"--.*", "", file.read_text(encoding="utf-8"))
             found[int(match[1])] = [statement.strip() for statement in text.split(";") if statement.strip()]

@@ -115,6 +115,17 @@ class SqlLedger:
         await self._books.refresh()
         return revoked
 
+    async def create_session(self, caller: str, *, parent: TokenInfo | None) -> NewToken:
+        """Makes a token for a browser's session, which ends with its parent."""
+        made = await self._accounts.create_session(caller, parent=parent)
+        await self._books.refresh()
+        return made
+
+    async def end_session(self, session_id: str, *, by: str) -> None:
+        """Makes a session's token worthless."""
+        await self._accounts.end_session(session_id, by=by)
+        await self._books.refresh()
+
     async def list_tokens(self, caller: str = "") -> Sequence[TokenInfo]:
         """Lists tokens, the newest first."""
         return await self._accounts.list_tokens(caller)

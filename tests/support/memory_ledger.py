@@ -97,6 +97,14 @@ class MemoryLedger:
         self._change(by, "token.revoke", info.caller)
         return self.tokens[token_id][0]
 
+    async def create_session(self, caller: str, *, parent: TokenInfo | None) -> NewToken:
+        return await self.create_token(
+            caller, label="session", expires_at=parent.expires_at if parent else None, by=caller
+        )
+
+    async def end_session(self, session_id: str, *, by: str) -> None:
+        await self.revoke_token(session_id, by=by)
+
     async def list_tokens(self, caller: str = "") -> Sequence[TokenInfo]:
         return [info for info, _ in self.tokens.values() if caller in ("", info.caller)][::-1]
 

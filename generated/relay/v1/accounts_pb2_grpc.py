@@ -135,6 +135,16 @@ class AccountServiceStub:
                 request_serializer=generated_dot_relay_dot_v1_dot_accounts__pb2.AdjustCallRequest.SerializeToString,
                 response_deserializer=generated_dot_relay_dot_v1_dot_accounts__pb2.AdjustCallResponse.FromString,
                 _registered_method=True)
+        self.CreateSession = channel.unary_unary(
+                '/relay.v1.AccountService/CreateSession',
+                request_serializer=generated_dot_relay_dot_v1_dot_accounts__pb2.CreateSessionRequest.SerializeToString,
+                response_deserializer=generated_dot_relay_dot_v1_dot_accounts__pb2.CreateSessionResponse.FromString,
+                _registered_method=True)
+        self.EndSession = channel.unary_unary(
+                '/relay.v1.AccountService/EndSession',
+                request_serializer=generated_dot_relay_dot_v1_dot_accounts__pb2.EndSessionRequest.SerializeToString,
+                response_deserializer=generated_dot_relay_dot_v1_dot_accounts__pb2.EndSessionResponse.FromString,
+                _registered_method=True)
         self.ListAudit = channel.unary_unary(
                 '/relay.v1.AccountService/ListAudit',
                 request_serializer=generated_dot_relay_dot_v1_dot_accounts__pb2.ListAuditRequest.SerializeToString,
@@ -288,6 +298,21 @@ class AccountServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateSession(self, request, context):
+        """Makes a token for a browser's session, valid for 12 hours and no longer than the token that this call is made
+        with. It is not in ListTokens. For everybody who has a token.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndSession(self, request, context):
+        """Ends the session whose token this call is made with. Any other token stays as it is. For everybody.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListAudit(self, request, context):
         """Lists who changed what, newest first. For admins.
         """
@@ -397,6 +422,16 @@ def add_AccountServiceServicer_to_server(servicer, server):
                     servicer.AdjustCall,
                     request_deserializer=generated_dot_relay_dot_v1_dot_accounts__pb2.AdjustCallRequest.FromString,
                     response_serializer=generated_dot_relay_dot_v1_dot_accounts__pb2.AdjustCallResponse.SerializeToString,
+            ),
+            'CreateSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateSession,
+                    request_deserializer=generated_dot_relay_dot_v1_dot_accounts__pb2.CreateSessionRequest.FromString,
+                    response_serializer=generated_dot_relay_dot_v1_dot_accounts__pb2.CreateSessionResponse.SerializeToString,
+            ),
+            'EndSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndSession,
+                    request_deserializer=generated_dot_relay_dot_v1_dot_accounts__pb2.EndSessionRequest.FromString,
+                    response_serializer=generated_dot_relay_dot_v1_dot_accounts__pb2.EndSessionResponse.SerializeToString,
             ),
             'ListAudit': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAudit,
@@ -945,6 +980,60 @@ class AccountService:
             '/relay.v1.AccountService/AdjustCall',
             generated_dot_relay_dot_v1_dot_accounts__pb2.AdjustCallRequest.SerializeToString,
             generated_dot_relay_dot_v1_dot_accounts__pb2.AdjustCallResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/relay.v1.AccountService/CreateSession',
+            generated_dot_relay_dot_v1_dot_accounts__pb2.CreateSessionRequest.SerializeToString,
+            generated_dot_relay_dot_v1_dot_accounts__pb2.CreateSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/relay.v1.AccountService/EndSession',
+            generated_dot_relay_dot_v1_dot_accounts__pb2.EndSessionRequest.SerializeToString,
+            generated_dot_relay_dot_v1_dot_accounts__pb2.EndSessionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -91,6 +91,12 @@ class AccountServiceStub:
     """Gives calls whose cost is not known the cost that the prices of now make of their tokens. For admins."""
     AdjustCall: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.AdjustCallRequest, _accounts_pb2.AdjustCallResponse]
     """Corrects what a call cost. For admins."""
+    CreateSession: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.CreateSessionRequest, _accounts_pb2.CreateSessionResponse]
+    """Makes a token for a browser's session, valid for 12 hours and no longer than the token that this call is made
+    with. It is not in ListTokens. For everybody who has a token.
+    """
+    EndSession: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.EndSessionRequest, _accounts_pb2.EndSessionResponse]
+    """Ends the session whose token this call is made with. Any other token stays as it is. For everybody."""
     ListAudit: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.ListAuditRequest, _accounts_pb2.ListAuditResponse]
     """Lists who changed what, newest first. For admins."""
 
@@ -143,6 +149,12 @@ class AccountServiceAsyncStub(AccountServiceStub):
     """Gives calls whose cost is not known the cost that the prices of now make of their tokens. For admins."""
     AdjustCall: _aio.UnaryUnaryMultiCallable[_accounts_pb2.AdjustCallRequest, _accounts_pb2.AdjustCallResponse]  # type: ignore[assignment]
     """Corrects what a call cost. For admins."""
+    CreateSession: _aio.UnaryUnaryMultiCallable[_accounts_pb2.CreateSessionRequest, _accounts_pb2.CreateSessionResponse]  # type: ignore[assignment]
+    """Makes a token for a browser's session, valid for 12 hours and no longer than the token that this call is made
+    with. It is not in ListTokens. For everybody who has a token.
+    """
+    EndSession: _aio.UnaryUnaryMultiCallable[_accounts_pb2.EndSessionRequest, _accounts_pb2.EndSessionResponse]  # type: ignore[assignment]
+    """Ends the session whose token this call is made with. Any other token stays as it is. For everybody."""
     ListAudit: _aio.UnaryUnaryMultiCallable[_accounts_pb2.ListAuditRequest, _accounts_pb2.ListAuditResponse]  # type: ignore[assignment]
     """Lists who changed what, newest first. For admins."""
 
@@ -312,6 +324,24 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_accounts_pb2.AdjustCallResponse, _abc.Awaitable[_accounts_pb2.AdjustCallResponse]]:
         """Corrects what a call cost. For admins."""
+
+    @_abc_1.abstractmethod
+    def CreateSession(
+        self,
+        request: _accounts_pb2.CreateSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_accounts_pb2.CreateSessionResponse, _abc.Awaitable[_accounts_pb2.CreateSessionResponse]]:
+        """Makes a token for a browser's session, valid for 12 hours and no longer than the token that this call is made
+        with. It is not in ListTokens. For everybody who has a token.
+        """
+
+    @_abc_1.abstractmethod
+    def EndSession(
+        self,
+        request: _accounts_pb2.EndSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_accounts_pb2.EndSessionResponse, _abc.Awaitable[_accounts_pb2.EndSessionResponse]]:
+        """Ends the session whose token this call is made with. Any other token stays as it is. For everybody."""
 
     @_abc_1.abstractmethod
     def ListAudit(

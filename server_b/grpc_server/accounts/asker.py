@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from llm_relay.errors import PermissionDenied
-from llm_relay.messages.accounts import CallerAccount
+from llm_relay.messages.accounts import CallerAccount, TokenInfo
 from server_b.ledger.base import Ledger
 from server_b.pricing.price_desk import PriceDesk
 
@@ -17,6 +17,8 @@ class Asker:
     name: str
     """In full, as `gateway/alice`."""
     is_admin: bool
+    token: TokenInfo | None
+    """The ledger's token that the call was made with; None: another, or none."""
     needs_token: bool
     """Whether calls without a token are refused already."""
     ledger: Ledger

@@ -18,7 +18,7 @@ from llm_relay.wire.errors import aborting
 from server_b.authentication import Authenticator, Credentials
 from server_b.core.record import Refused
 from server_b.core.unforeseen import report
-from server_b.grpc_server.accounts import changing, reading
+from server_b.grpc_server.accounts import changing, reading, sessions
 from server_b.grpc_server.accounts.asker import Asker
 from server_b.grpc_server.accounts.watching import watch
 from server_b.grpc_server.credentials import credentials_of, protocol_of
@@ -42,6 +42,8 @@ READING: dict[str, tuple[type[Message], Method]] = {
     "ListPrices": (pb.ListPricesRequest, reading.list_prices),
     "TestPrice": (pb.TestPriceRequest, reading.test_price),
     "ListAudit": (pb.ListAuditRequest, reading.list_audit),
+    "CreateSession": (pb.CreateSessionRequest, sessions.create_session),
+    "EndSession": (pb.EndSessionRequest, sessions.end_session),
 }
 """For everybody, of their own."""
 CHANGING: dict[str, tuple[type[Message], Method]] = {
@@ -145,6 +147,7 @@ class AccountServicer:
         return Asker(
             name=name,
             is_admin=self._authenticator.is_admin(name, credentials),
+            token=self._authenticator.ledger_token(credentials),
             needs_token=self._authenticator.needs_token,
             ledger=self._accounts.ledger,
             prices=self._accounts.prices,

@@ -19,7 +19,7 @@ from llm_relay.messages.accounts import (
     Repricing,
     TokenInfo,
 )
-from server_b.ledger.accounts import adjustments, budgets, callers, prices, pricing_afterwards, tokens
+from server_b.ledger.accounts import adjustments, budgets, callers, prices, pricing_afterwards, sessions, tokens
 from server_b.ledger.accounts.changes import Changes, list_audit
 from server_b.ledger.accounts.rules import (
     adjustment_faults,
@@ -80,6 +80,17 @@ class StoredAccounts:
     async def revoke_token(self, token_id: str, *, by: str) -> TokenInfo:
         """Makes a token worthless."""
         return await self._changes.of_policy(lambda change: tokens.revoke_token(change, token_id), by=by)
+
+    async def create_session(self, caller: str, *, parent: TokenInfo | None) -> NewToken:
+        """Makes a token for a browser's session, which ends with its parent."""
+        secret = tokens.new_secret()
+        return await self._changes.of_policy(
+            lambda change: sessions.create_session(change, secret, caller, parent), by=caller
+        )
+
+    async def end_session(self, session_id: str, *, by: str) -> None:
+        """Makes a session's token worthless."""
+        await self._changes.of_policy(lambda change: sessions.end_session(change, session_id), by=by)
 
     async def list_tokens(self, caller: str = "") -> Sequence[TokenInfo]:
         """Lists tokens, the newest first."""

@@ -13,6 +13,7 @@ from llm_relay.messages.accounts import NewToken, TokenInfo
 from server_b.ledger.accounts.callers import ensure_caller
 from server_b.ledger.accounts.changes import Change, missing
 from server_b.ledger.accounts.rules import check, token_faults
+from server_b.ledger.accounts.sessions import shorten_sessions
 from server_b.ledger.policies import TOKEN_COLUMNS, token_from_row
 from server_b.ledger.times import from_us, optional_to_us, to_us
 from server_b.ledger.transactions import Transaction
@@ -59,14 +60,13 @@ async def rotate_token(change: Change, secret: str, token_id: str, *, overlap_s:
             Violation("token_id", "must be a token that is still valid: create another one instead")
         )
     ends_at = now + timedelta(seconds=overlap_s)
+    if old.expires_at is not None:
+        ends_at = min(ends_at, old.expires_at)
     await change.transaction.execute(
         "UPDATE tokens SET expires_at = :at, revision = :revision WHERE id = :id",
-        {
-            "at": to_us(ends_at if old.expires_at is None else min(ends_at, old.expires_at)),
-            "revision": change.revision,
-            "id": token_id,
-        },
+        {"at": to_us(ends_at), "revision": change.revision, "id": token_id},
     )
+    await shorten_sessions(change, token_id, to_us(ends_at))
     new = replace(
         old,
         id=f"tok_{change.key[:16]}",
@@ -85,14 +85,16 @@ async def revoke_token(change: Change, token_id: str) -> TokenInfo:
         "UPDATE tokens SET revoked_at = :at, revision = :revision WHERE id = :id",
         {"at": change.at_us, "revision": change.revision, "id": token_id},
     )
+    await shorten_sessions(change, token_id, change.at_us)
     await change.audit("token.revoke", old.caller, {"id": token_id, "label": old.label})
     return replace(old, revoked_at=from_us(change.at_us))
 
 
 async def list_tokens(transaction: Transaction, caller: str) -> Sequence[TokenInfo]:
-    """Lists the tokens of a caller, or of all, the newest first."""
+    """Lists the tokens of a caller, or of all, the newest first; sessions are not among them."""
     rows = await transaction.fetch(
-        f"SELECT {TOKEN_COLUMNS} FROM tokens WHERE caller = :caller OR :caller = ''"  # noqa: S608 - columns
+        f"SELECT {TOKEN_COLUMNS} FROM tokens"  # noqa: S608 - columns
+        " WHERE (caller = :caller OR :caller = '') AND session_of IS NULL"
         " ORDER BY created_at DESC, id DESC",
         {"caller": caller},
     )

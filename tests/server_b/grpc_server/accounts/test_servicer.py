@@ -307,3 +307,28 @@ async def test_a_wrong_token_is_refused_whatever_is_asked(served: Serving) -> No
 async def _first(activity: AsyncIterator[Activity], count: int) -> AsyncIterator[Activity]:
     for _ in range(count):
         yield await anext(activity)
+
+
+async def test_a_session_is_its_caller_until_it_ends_and_never_more(served: Serving) -> None:
+    async with served.accounts("gw-secret") as gateway:
+        session = await gateway.create_session(on_behalf_of="root")
+        assert session.info.caller == "gw/root"
+        identity = await gateway.who_am_i(token=session.secret)
+        assert (identity.name, identity.is_admin) == ("gw/root", False)
+        await gateway.end_session(token=session.secret)
+        with pytest.raises(Unauthenticated):
+            await gateway.who_am_i(token=session.secret)
+
+
+async def test_a_session_of_a_disabled_caller_is_refused(served: Serving, root: AccountClient) -> None:
+    async with served.accounts("gw-secret") as gateway:
+        session = await gateway.create_session(on_behalf_of="bob")
+        await root.put_caller(CallerAccount(name="bob", is_disabled=True))
+        with pytest.raises(Unauthenticated):
+            await gateway.who_am_i(token=session.secret)
+
+
+async def test_nobody_without_a_token_gets_a_session(ledger: MemoryLedger) -> None:
+    async with serving(ledger=ledger) as server, server.accounts() as client:
+        with pytest.raises(InvalidRequest, match="needs a token"):
+            await client.create_session()

@@ -1,0 +1,25 @@
+"""Sessions of the gateway's page."""
+
+from __future__ import annotations
+
+from generated.relay.v1 import accounts_pb2 as pb
+from llm_relay.errors import InvalidRequest, Violation
+from llm_relay.metadata import AUTHORIZATION
+from llm_relay.tokens import ANONYMOUS
+from llm_relay.wire import accounts as wire
+from server_b.grpc_server.accounts.asker import Asker
+
+
+async def create_session(_: pb.CreateSessionRequest, asker: Asker) -> pb.CreateSessionResponse:
+    """Makes a session for who asks."""
+    if asker.account_name == ANONYMOUS:
+        raise InvalidRequest.of(Violation(AUTHORIZATION, "a session needs a token, and none is needed here"))
+    made = await asker.ledger.create_session(asker.name, parent=asker.token)
+    return pb.CreateSessionResponse(token=wire.TOKEN_INFO.to_wire(made.info), secret=made.secret)
+
+
+async def end_session(_: pb.EndSessionRequest, asker: Asker) -> pb.EndSessionResponse:
+    """Ends the session that asks."""
+    if asker.token is not None:
+        await asker.ledger.end_session(asker.token.id, by=asker.name)
+    return pb.EndSessionResponse()

@@ -1,1 +1,0 @@
-"""The schema of the ledger: numbered files of SQL that both engines understand, each applied once, in order."""
