@@ -66,7 +66,7 @@ def create_app(
         try:
             async with (
                 callers,
-                RelayClient(settings.dial, timeout_s=settings.timeout_seconds, door="http") as client,
+                RelayClient(settings.dial, timeout_s=settings.timeout_seconds, protocol="http") as client,
                 AccountClient(settings.dial) as accounts,
             ):
                 backend = Backend(

@@ -50,7 +50,7 @@ class Call:
     """What an SDK says of repeating this request by itself."""
     required: Sequence[str] = ()
     """The options that must have their effect."""
-    door: str = ""
+    protocol: str = ""
     """The interface that the request came by, where it is not the client's own."""
 
     async def process(self, on_ignored: OnIgnored | None = None) -> Answer:
@@ -68,7 +68,7 @@ class Call:
             **self.caller.arguments,
             "client_retry": self.client_retry,
             "required": self.required,
-            "door": self.door,
+            "protocol": self.protocol,
         }
 
 

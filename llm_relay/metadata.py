@@ -8,16 +8,16 @@ from collections.abc import Iterable
 AUTHORIZATION = "authorization"
 """`Bearer TOKEN`, from the caller."""
 ON_BEHALF_OF = "relay-on-behalf-of"
-"""The name of the caller's own caller; heeded from RELAY_DELEGATES only."""
+"""The name of the caller's own caller; accepted from RELAY_DELEGATES only."""
 REQUEST_ID = "relay-request-id"
 """In initial metadata, before the provider is called: the id by which the call can be cancelled."""
 IGNORED = "relay-ignored"
 """In initial metadata: the options that have no effect at the provider, as fields with commas; absent: none."""
 REQUIRED = "relay-required"
 """The options that must have their effect, as fields with commas; a call where one has none is UNSUPPORTED."""
-DOOR = "relay-door"
-"""How the caller itself was called, one of DOORS. For the log and the ledger only: any caller can say anything."""
-DOORS = frozenset(("grpc", "http", "openai", "mcp"))
+PROTOCOL = "relay-protocol"
+"""How the caller itself was called, one of PROTOCOLS. For the log and the ledger only: any caller can say anything."""
+PROTOCOLS = frozenset(("grpc", "http", "openai", "mcp"))
 BODY_DIGEST = "relay-body-digest"
 """SHA-256 of the body of the client's request, in hex: a repeat of the request has the same."""
 RETRY_COUNT = "relay-retry-count"
@@ -30,9 +30,9 @@ _NAME = re.compile(r"[A-Za-z0-9_.\-]{1,128}")
 Metadata = tuple[tuple[str, str], ...]
 
 
-def call_metadata(token: str, on_behalf_of: str = "", door: str = "") -> Metadata:
+def call_metadata(token: str, on_behalf_of: str = "", protocol: str = "") -> Metadata:
     """Makes what a caller sends; empty values are left out."""
-    pairs = ((AUTHORIZATION, f"Bearer {token}" if token else ""), (ON_BEHALF_OF, on_behalf_of), (DOOR, door))
+    pairs = ((AUTHORIZATION, f"Bearer {token}" if token else ""), (ON_BEHALF_OF, on_behalf_of), (PROTOCOL, protocol))
     return tuple((key, value) for key, value in pairs if value)
 
 

@@ -4,7 +4,7 @@
     scripts/lock --upgrade          take the newest that it allows
     scripts/lock --check            say whether the files belong to pyproject.toml; asks no registry
 
-The first line of each file bears a digest of what it was made from and of the file itself.
+The first line of each file has a digest of what it was made from and of the file itself.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ async def _open_client() -> AsyncGenerator[RelayClient, None]:
     from server_a.settings import ServerASettings
 
     settings = ServerASettings.read()
-    async with RelayClient(settings.dial, timeout_s=settings.timeout_seconds, door="mcp") as client:
+    async with RelayClient(settings.dial, timeout_s=settings.timeout_seconds, protocol="mcp") as client:
         yield client
 
 

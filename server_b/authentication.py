@@ -27,7 +27,7 @@ class Credentials:
     authorization: str | None = None
     """`Bearer TOKEN`."""
     on_behalf_of: str | None = None
-    """The name of the caller's own caller, heeded from delegates only."""
+    """The name of the caller's own caller, accepted from delegates only."""
     is_local: bool = False
     """Whether it comes over loopback or a Unix socket."""
 

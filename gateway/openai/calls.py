@@ -111,7 +111,7 @@ async def _read_call(request: Request, parse: Callable[[Mapping[str, Any], str],
         caller=caller_of(request),
         client_retry=client_retry(request.scope, raw),
         required=asked.required,
-        door="openai",
+        protocol="openai",
     )
     use_writer(request.scope, asked.terms.error_response)
     return OpenAICall(call, body, created, asked.ignored, asked.terms)

@@ -203,7 +203,7 @@ class AccountClient:
         return [wire.PRICE_FOUND.from_wire(found) for found in response.found]
 
     async def price_unknown_calls(self, query: CallQuery | None = None) -> Repricing:
-        """Prices calls whose cost is not known; heeds the query's caller, model, provider, since and until."""
+        """Prices calls whose cost is not known; uses the query's caller, model, provider, since and until."""
         request = wire.UNKNOWN_CALLS.to_wire(query or CallQuery())
         return wire.REPRICING.from_wire(await self._call(request, pb.PriceUnknownCallsResponse))
 

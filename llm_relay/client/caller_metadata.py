@@ -9,7 +9,7 @@ from llm_relay.targets import is_loopback_target
 from llm_relay.tokens import CALLER_NAME, NAME_RULE, TOKEN, TOKEN_RULE
 
 
-def caller_metadata(dial: Dial, *, on_behalf_of: str = "", token: str = "", door: str = "") -> Metadata:
+def caller_metadata(dial: Dial, *, on_behalf_of: str = "", token: str = "", protocol: str = "") -> Metadata:
     """Makes the metadata of a call; `token` is presented in place of the dial's own.
 
     Raises InvalidRequest for a name or a token that cannot be sent.
@@ -18,7 +18,7 @@ def caller_metadata(dial: Dial, *, on_behalf_of: str = "", token: str = "", door
         raise InvalidRequest.of(Violation(ON_BEHALF_OF, NAME_RULE))
     if token:
         _check(token, dial)
-    return call_metadata(token or dial.token, on_behalf_of, door)
+    return call_metadata(token or dial.token, on_behalf_of, protocol)
 
 
 def _check(token: str, dial: Dial) -> None:

@@ -94,7 +94,7 @@ def open_channel(dial: Dial, credentials: grpc.ChannelCredentials | None) -> grp
         # With bandwidth probing a stream that nobody reads would gather 4 MiB here before it is slowed.
         ("grpc.http2.bdp_probe", 0),
         ("grpc.http2.lookahead_bytes", READ_AHEAD_BYTES),
-        # gRPC heeds http_proxy for loopback too, where no proxy can help.
+        # gRPC obeys http_proxy for loopback too, where no proxy can help.
         ("grpc.enable_http_proxy", 0 if is_loopback_target(dial.target) else 1),
     ]
     if credentials is None:

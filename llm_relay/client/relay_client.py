@@ -45,14 +45,14 @@ class RelayClient:
     disk are used from the next call on.
     """
 
-    def __init__(self, dial: Dial | None = None, *, timeout_s: float = DEFAULT_TIMEOUT_S, door: str = "") -> None:
-        """`timeout_s` is the deadline, in seconds, of calls that name none; `door` goes to Server B's log and ledger.
+    def __init__(self, dial: Dial | None = None, *, timeout_s: float = DEFAULT_TIMEOUT_S, protocol: str = "") -> None:
+        """`timeout_s` is the deadline, in seconds, of calls that name none; `protocol` is told in Server B's log.
 
         Raises ValueError if a token would be sent in plaintext beyond this machine, or a certificate cannot be used.
         """
         self._dial = dial or Dial()
         self._timeout_s = timeout_s
-        self._door = door
+        self._protocol = protocol
         self._connection = Connection(self._dial, Methods)
 
     @property
@@ -81,22 +81,22 @@ class RelayClient:
         token: str = "",
         client_retry: ClientRetry | None = None,
         required: Sequence[str] = (),
-        door: str = "",
+        protocol: str = "",
         on_ignored: OnIgnored | None = None,
     ) -> Answer:
         """Answers a prompt whole. `timeout_s` (seconds) bounds the provider's call too.
 
-        A call for a caller of this program's own has that one's name in `on_behalf_of`, which Server B heeds from
+        A call for a caller of this program's own has that one's name in `on_behalf_of`, which Server B accepts from
         delegates only, or its `token`, which is presented in place of this program's.
         With `client_retry` a repeat of a request that its client gave up waiting for joins the call of the first.
         `on_ignored` is told the options that have no effect at the provider, as fields of the prompt; a call where
-        that is one of the `required` ones raises Unsupported. `door` is the client's for this call alone.
+        that is one of the `required` ones raises Unsupported. `protocol` is the client's for this call alone.
         """
         prompt = _identified(prompt)
         call = self._connection.stub().process(
             codec.prompt_to_wire(prompt, pb.ProcessRequest),
             timeout=self._timeout(timeout_s),
-            metadata=self._metadata(on_behalf_of, token, client_retry, required, door),
+            metadata=self._metadata(on_behalf_of, token, client_retry, required, protocol),
         )
         with self._raising(prompt.request_id, token):
             response = await only_response(call)
@@ -113,7 +113,7 @@ class RelayClient:
         token: str = "",
         client_retry: ClientRetry | None = None,
         required: Sequence[str] = (),
-        door: str = "",
+        protocol: str = "",
         on_ignored: OnIgnored | None = None,
     ) -> AsyncGenerator[Event, None]:
         """Yields one Started, Deltas and one Finished, or raises; leaving the loop cancels the provider's call.
@@ -125,7 +125,7 @@ class RelayClient:
         call = self._connection.stub().stream_process(
             codec.prompt_to_wire(prompt, pb.StreamProcessRequest),
             timeout=self._timeout(timeout_s),
-            metadata=self._metadata(on_behalf_of, token, client_retry, required, door),
+            metadata=self._metadata(on_behalf_of, token, client_retry, required, protocol),
         )
         finished = False
         try:
@@ -187,9 +187,11 @@ class RelayClient:
         token: str,
         client_retry: ClientRetry | None = None,
         required: Sequence[str] = (),
-        door: str = "",
+        protocol: str = "",
     ) -> Metadata:
-        metadata = caller_metadata(self._dial, on_behalf_of=on_behalf_of, token=token, door=door or self._door)
+        metadata = caller_metadata(
+            self._dial, on_behalf_of=on_behalf_of, token=token, protocol=protocol or self._protocol
+        )
         if required:
             metadata += ((REQUIRED, value_of(required)),)
         return metadata if client_retry is None else metadata + client_retry.metadata

@@ -20,7 +20,7 @@ EXIT_FAILED = 1
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 """Before a process that ended is replaced; doubled each time."""
 LONG_RUN_S = 10.0
-"""After a process that ran so long, the pauses begin anew."""
+"""After a process that ran that long, the pauses start over."""
 LONGEST_LINE_BYTES = 16
 
 logger = logging.getLogger("relay.workers")

@@ -1,4 +1,4 @@
-"""What a load asks of the stand-in provider, told by the model's name, and the mark that each token bears."""
+"""What a load asks of the stand-in provider, told by the model's name, and the mark that each token has."""
 
 from __future__ import annotations
 

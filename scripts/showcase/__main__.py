@@ -37,7 +37,7 @@ def main() -> int:
 
 
 def bypass_proxies() -> None:
-    """Keeps loopback off any proxy that the environment names: httpx2 would heed http_proxy there too."""
+    """Keeps loopback off any proxy that the environment names: httpx2 would obey http_proxy there too."""
     others = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
     os.environ["no_proxy"] = ",".join(filter(None, (others, "127.0.0.1,localhost,::1")))
 

@@ -105,7 +105,7 @@ class Call:
             self._limit = None
 
     def expect_event_within(self, seconds: float) -> None:
-        """Lets the provider be silent for so long, counted from now."""
+        """Lets the provider be silent for that long, counted from now."""
         self._silence_ends = self._now() + seconds
         self._move_limit()
 

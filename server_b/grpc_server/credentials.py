@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from llm_relay.metadata import AUTHORIZATION, DOOR, DOORS, ON_BEHALF_OF, first_value
+from llm_relay.metadata import AUTHORIZATION, ON_BEHALF_OF, PROTOCOL, PROTOCOLS, first_value
 from server_b.authentication import Credentials
 
 CallMetadata: TypeAlias = Iterable[tuple[str, str | bytes]] | None
@@ -25,5 +25,5 @@ def credentials_of(metadata: CallMetadata, peer: str = "") -> Credentials:
 
 def protocol_of(metadata: CallMetadata) -> str:
     """Returns how the caller itself was called: grpc unless it says another one."""
-    protocol = first_value(metadata, DOOR)
-    return protocol if protocol in DOORS else "grpc"
+    protocol = first_value(metadata, PROTOCOL)
+    return protocol if protocol in PROTOCOLS else "grpc"

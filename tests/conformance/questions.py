@@ -1,4 +1,4 @@
-"""Tools that ask their client something amid a call: sampling and elicitation."""
+"""Tools that ask their client something during a call: sampling and elicitation."""
 
 from typing import Annotated, Any
 

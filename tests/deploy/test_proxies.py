@@ -17,7 +17,7 @@ import pytest
 from tests.standins.exchange import Outcome
 from tests.standins.openai import OpenAIStandIn
 from tests.support.doors import Addresses, Door, open_door, texts, until_first_text
-from tests.support.far_side import HANGS, HANGS_AMID, create_provider, free_port, server_b
+from tests.support.far_side import HANGS, HANGS_DURING, create_provider, free_port, server_b
 from tests.support.programs import PROJECT, running
 from tests.support.refusal import Refusal
 
@@ -111,7 +111,7 @@ async def test_answers_come_whole_and_streamed(proxied: Proxied, name: str) -> N
 async def test_a_token_is_passed_on_when_it_comes_and_leaving_stops_the_provider(proxied: Proxied, name: str) -> None:
     async with door_of(proxied, name) as door:
         # The provider says two words and no more: what has come was not held back.
-        call = await until_first_text(door, message="Hi", model=HANGS_AMID)
+        call = await until_first_text(door, message="Hi", model=HANGS_DURING)
         assert not call.done()
         asked = await proxied.provider.next_request()
         call.cancel()

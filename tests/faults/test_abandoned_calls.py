@@ -39,7 +39,7 @@ async def whole(client: RelayClient) -> None:
 
 
 async def streamed(client: RelayClient) -> None:
-    async for _ in client.stream_process(Prompt(message="Hi", model="mock-model?fault=hang_amid&word_delay=0")):
+    async for _ in client.stream_process(Prompt(message="Hi", model="mock-model?fault=hang_during&word_delay=0")):
         pass
 
 

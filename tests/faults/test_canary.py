@@ -94,7 +94,7 @@ FAULTS: dict[str, Fault | None] = {
     },
     "cut before": Fault(kind=FaultKind.CUT_BEFORE),
 }
-HANGS = {kind.value: Fault(kind=kind, after=1) for kind in (FaultKind.HANG_AMID, FaultKind.HANG)}
+HANGS = {kind.value: Fault(kind=kind, after=1) for kind in (FaultKind.HANG_DURING, FaultKind.HANG)}
 """By the model that is asked for."""
 
 
@@ -329,7 +329,7 @@ async def _speak_badly(doors: Doors) -> None:
 
 async def _leave(doors: Doors, provider: StandIn) -> None:
     """Asks for an answer that hangs, and goes away, at the two doors where that is one step."""
-    provider.script = Script(words=SPOKEN.words, fault=Fault(kind=FaultKind.HANG_AMID, after=2))
+    provider.script = Script(words=SPOKEN.words, fault=Fault(kind=FaultKind.HANG_DURING, after=2))
     for whole, streamed in (doors.asks["grpc"], doors.asks["http"]):
         for ask in (whole, streamed):
             before = len(provider.requests)

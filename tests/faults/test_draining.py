@@ -48,7 +48,7 @@ async def stream(door: Door, begun: asyncio.Event) -> str:
 @contextlib.asynccontextmanager
 async def streaming(door: Door) -> AsyncIterator["asyncio.Future[list[str]]"]:
     """Yields the texts to come of many streams, once each has begun."""
-    await door.whole(message="Hi")  # with its first answer an MCP client asks for the tools: not amid the drain
+    await door.whole(message="Hi")  # with its first answer an MCP client asks for the tools: not during the drain
     begun = [asyncio.Event() for _ in range(STREAMS)]
     texts = asyncio.gather(*(stream(door, event) for event in begun))
     try:

@@ -79,5 +79,5 @@ async def test_both_sides_of_a_dropped_network_give_the_calls_up_and_recover(
             asyncio.gather(*map(aborted, apart.provider.requests[before:])),
         )
     assert set(reasons) == {"SERVER_B_UNAVAILABLE"}
-    network.mend()
+    network.repair()
     await until_answered(apart.near)

@@ -93,7 +93,9 @@ async def test_an_idle_stream_is_cheap_to_hold(tmp_path: Path, saw: Saw) -> None
         await client.process(Prompt(message="Hi"))
         before = memory_kib(server_b.process.pid)
         began = time.monotonic()
-        idle = [client.stream_process(Prompt(message="Hi", model="mock-model?fault=hang_amid")) for _ in range(STREAMS)]
+        idle = [
+            client.stream_process(Prompt(message="Hi", model="mock-model?fault=hang_during")) for _ in range(STREAMS)
+        ]
         async with asyncio.timeout(LIMIT_S):
             await asyncio.gather(*(anext(events) for events in idle))
             with pytest.raises(Overloaded):
@@ -103,6 +105,6 @@ async def test_an_idle_stream_is_cheap_to_hold(tmp_path: Path, saw: Saw) -> None
             saw(fault=fault, door="grpc", saw="held", seconds=time.monotonic() - began)
             assert held < MOST_KIB_A_STREAM
         await asyncio.gather(*(events.aclose() for events in idle))
-        async with asyncio.timeout(LIMIT_S):  # a channel that is closed amid thousands of ends may lose some
+        async with asyncio.timeout(LIMIT_S):  # a channel that is closed during thousands of ends may lose some
             while (await client.get_status()).calls_processed < STREAMS:
                 pass

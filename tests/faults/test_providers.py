@@ -83,7 +83,7 @@ async def test_large_answers_arrive_whole(
     one.standin.script = LARGE[size]
     for name, door in one.doors.items():
         if name.startswith(("mcp-sse", "mcp-http")) and size == "a token of 1 MB":
-            continue  # the MCP SDK's client takes server-sent events of 1 MiB, and a result bears its text twice
+            continue  # the MCP SDK's client takes server-sent events of 1 MiB, and a result has its text twice
         named = f"{provider}: {size}".replace("many", f"{MANY:,}")
         refusals = await Injection(named, saw).seen_by({name: door}, LARGE[size].text, streamed=streamed)
         expect(refusals, None)

@@ -21,7 +21,7 @@ SILENCE_S = 1.0
 SILENCES = [
     ("hang before the first byte", FaultKind.HANG, 0),
     ("hang after the headers", FaultKind.HANG_HEADERS, 0),
-    ("hang amid", FaultKind.HANG_AMID, 2),
+    ("hang during the answer", FaultKind.HANG_DURING, 2),
 ]
 Asking = Coroutine[None, None, dict[str, Refusal | None]]
 

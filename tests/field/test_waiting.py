@@ -1,4 +1,4 @@
-"""How long a provider asks to wait, wherever it says so; it is passed on, and heeded where there is time."""
+"""How long a provider asks to wait, wherever it says so; it is passed on, and obeyed where there is time."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -30,7 +30,7 @@ def limited(*lines: str, body: object = BODY, status: int = 429) -> Steps:
 
 
 def passed_on(seconds: object, *lines: str, body: object = BODY) -> Case:
-    """Makes a case whose caller is told to wait so long."""
+    """Makes a case whose caller is told to wait that long."""
     return case(limited(*lines, body=body), failed(LIMITED, retry_after_s=seconds))
 
 
@@ -67,7 +67,7 @@ CASES: dict[str, Case] = {
     "a date that has passed, then an answer": case(
         (limited(f"Retry-After: {date(-60)}"), stream(GOOD)), answered(requests=2)
     ),
-    "nought, then an answer": case((limited("Retry-After: 0"), stream(GOOD)), answered(requests=2)),
+    "zero, then an answer": case((limited("Retry-After: 0"), stream(GOOD)), answered(requests=2)),
     "a little, then an answer": case((limited("retry-after-ms: 50"), stream(GOOD)), answered(requests=2)),
     "words of a little, then an answer": case(
         (limited(body=said("Please try again in 50ms.")), stream(GOOD)), answered(requests=2)

@@ -71,7 +71,7 @@ def _of(method: str, requests: st.SearchStrategy[Message]) -> st.SearchStrategy[
 
 @st.composite
 def _spoiled(draw: st.DrawFn) -> Call:
-    """A request cut short, with other bytes amid it, or nothing but such bytes; of any method, known or not."""
+    """A request cut short, with other bytes in it, or nothing but such bytes; of any method, known or not."""
     sound = draw(_calls() | st.one_of([_of(name, messages(kind.DESCRIPTOR)) for name, kind in OTHERS.items()]))
     start, end = sorted((draw(st.integers(0, len(sound.body))), draw(st.integers(0, len(sound.body)))))
     method = draw(st.sampled_from([sound.method, sound.method, "/relay.v1.RelayService/Nothing", "/x.Y/Z"]))

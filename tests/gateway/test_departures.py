@@ -45,7 +45,7 @@ async def test_leaving_a_stream_before_its_head_ends_the_call() -> None:
         assert await provider.until_ended() is End.ABORTED
 
 
-async def test_leaving_amid_a_stream_ends_the_call() -> None:
+async def test_leaving_during_a_stream_ends_the_call() -> None:
     async with asked("/stream", OPENING, Text("Hel"), asyncio.Event()) as (socket, provider):
         await socket.until(b'{"content": "Hel"}')
         socket.writer.close()
@@ -97,7 +97,7 @@ async def test_a_client_that_has_sent_another_request_already_is_seen_to_leave(r
     assert len(provider.tries) == 1
 
 
-async def test_leaving_amid_the_body_asks_nobody() -> None:
+async def test_leaving_during_the_body_asks_nobody() -> None:
     provider = ScriptedProvider()
     async with serving(provider) as server_b, gateway(server_b.target) as client:
         async with socket_to(client) as socket:

@@ -288,7 +288,7 @@ async def unforeseen(scope: Scope, receive: Receive, send: Send) -> None:
     raise ValueError(SECRET)
 
 
-async def unforeseen_amid(scope: Scope, receive: Receive, send: Send) -> None:
+async def unforeseen_during(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": []})
     raise ValueError(SECRET)
 
@@ -304,13 +304,13 @@ async def test_nothing_of_an_unforeseen_error_reaches_caller_or_log(caplog: pyte
     assert re.search(r"ValueError at test_guards\.py:\d+ < error_middleware\.py:\d+", caplog.text)
 
 
-async def test_an_unforeseen_error_amid_an_answer_is_not_answered_twice(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_unforeseen_error_during_an_answer_is_not_answered_twice(caplog: pytest.LogCaptureFixture) -> None:
     sent: list[Message] = []
 
     async def send(message: Message) -> None:
         sent.append(message)
 
     scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
-    await AccessLog(ErrorMiddleware(unforeseen_amid), log=create_access_log())(scope, gone, send)
+    await AccessLog(ErrorMiddleware(unforeseen_during), log=create_access_log())(scope, gone, send)
     assert [message["type"] for message in sent] == ["http.response.start"]
     assert SECRET not in caplog.text

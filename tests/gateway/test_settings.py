@@ -1,4 +1,4 @@
-"""What the gateway's settings accept; each bad one is named, with the mend."""
+"""What the gateway's settings accept; each bad one is named, with the fix."""
 
 from pathlib import Path
 

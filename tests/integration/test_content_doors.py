@@ -119,7 +119,7 @@ async def test_cancel_during_a_tool_call_closes_the_providers_connection(
     door: Door, stack: Stack, *, streamed: bool
 ) -> None:
     before = len(stack.provider.requests)
-    stack.plays(words=(), calls=(ONE,), fault=Fault(kind=FaultKind.HANG_AMID, after=1))
+    stack.plays(words=(), calls=(ONE,), fault=Fault(kind=FaultKind.HANG_DURING, after=1))
     name = f"cancel-{before}"
     asking = asyncio.create_task(asked(door, streamed=streamed, request_id=name, **ASKED))
     request = await hanging_within_arguments(stack, before)
@@ -136,7 +136,7 @@ async def test_leaving_during_a_tool_call_closes_the_providers_connection(
     door: Door, stack: Stack, *, streamed: bool
 ) -> None:
     before = len(stack.provider.requests)
-    stack.plays(words=(), calls=(ONE,), fault=Fault(kind=FaultKind.HANG_AMID, after=1))
+    stack.plays(words=(), calls=(ONE,), fault=Fault(kind=FaultKind.HANG_DURING, after=1))
     asking = asyncio.create_task(asked(door, streamed=streamed, **ASKED))
     request = await hanging_within_arguments(stack, before)
     asking.cancel()
@@ -153,7 +153,7 @@ async def hasty_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
 
 @pytest.mark.parametrize("name", [name for name in DOORS if "stdio" not in name])
 async def test_the_deadline_ends_a_tool_call(hasty_stack: Stack, name: str) -> None:
-    hasty_stack.plays(words=(), calls=(ONE,), fault=Fault(kind=FaultKind.HANG_AMID, after=1))
+    hasty_stack.plays(words=(), calls=(ONE,), fault=Fault(kind=FaultKind.HANG_DURING, after=1))
     async with open_door(name, hasty_stack.at, timeout_s=1) as door, asyncio.timeout(LIMIT_S):
         with pytest.raises(Refusal) as refusal:
             await texts(door, **ASKED)

@@ -200,8 +200,8 @@ async def test_a_caller_who_leaves_before_the_first_word_ends_the_provider_call(
     await _leaves(stack, asyncio.create_task(door.stream(print, message="Hi")))
 
 
-async def test_a_caller_who_leaves_amid_the_stream_ends_the_provider_call(door: Door, stack: Stack) -> None:
-    stack.fails(FaultKind.HANG_AMID, after=2)
+async def test_a_caller_who_leaves_during_the_stream_ends_the_provider_call(door: Door, stack: Stack) -> None:
+    stack.fails(FaultKind.HANG_DURING, after=2)
     await _leaves(stack, await until_first_text(door, message="Hi"))
 
 
@@ -217,7 +217,7 @@ async def _leaves(stack: Stack, task: asyncio.Task[object]) -> None:
 
 
 async def test_cancel_ends_a_stream_softly_with_what_it_took(door: Door, stack: Stack) -> None:
-    stack.fails(FaultKind.HANG_AMID, after=2)
+    stack.fails(FaultKind.HANG_DURING, after=2)
     stream = await until_first_text(door, message="Hi", model=MODEL, request_id="soft-1")
     async with RelayClient(Dial(target=stack.at.server_b)) as client:
         assert await client.cancel("soft-1")
@@ -229,7 +229,7 @@ async def test_cancel_ends_a_stream_softly_with_what_it_took(door: Door, stack: 
 
 
 async def test_split_characters_and_large_words_arrive_whole(door: Door, stack: Stack) -> None:
-    word = "ß" * 50_000  # the MCP SDK's client takes events of 1 MiB, and a result bears its text twice
+    word = "ß" * 50_000  # the MCP SDK's client takes events of 1 MiB, and a result has its text twice
     stack.plays(words=("ä", word, "…"), fault=Fault(kind=FaultKind.SPLIT_UTF8))
     seen, _ = await texts(door, message="Hi")
     assert "".join(seen) == f"ä{word}…"
@@ -242,7 +242,7 @@ async def hasty_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
 
 
 @pytest.mark.parametrize("name", [name for name in DOORS if "stdio" not in name])
-@pytest.mark.parametrize("kind", [FaultKind.HANG, FaultKind.HANG_AMID])
+@pytest.mark.parametrize("kind", [FaultKind.HANG, FaultKind.HANG_DURING])
 async def test_the_deadline_ends_the_provider_call(hasty_stack: Stack, name: str, kind: FaultKind) -> None:
     hasty_stack.plays(fault=Fault(kind=kind, after=0 if kind is FaultKind.HANG else 2))
     async with open_door(name, hasty_stack.at, timeout_s=1) as door, asyncio.timeout(LIMIT_S):

@@ -154,7 +154,7 @@ async def test_many_clients_at_once_are_one_call_to_the_provider(clients: Client
 
 
 async def test_the_provider_call_ends_when_its_last_reader_leaves_and_no_sooner(clients: Clients) -> None:
-    clients.plays(fault=Fault(kind=FaultKind.HANG_AMID, after=3))
+    clients.plays(fault=Fault(kind=FaultKind.HANG_DURING, after=3))
     first = await until_first_text(clients.first)
     second = await until_first_text(clients.second)
     await _leave(first)
@@ -206,7 +206,7 @@ async def test_a_call_that_was_left_runs_anew(clients: Clients, ask: Ask) -> Non
 
 
 async def test_a_call_that_was_cancelled_runs_anew(clients: Clients) -> None:
-    clients.fails_once(FaultKind.HANG_AMID, after=3)
+    clients.fails_once(FaultKind.HANG_DURING, after=3)
     stopped = await until_first_text(clients.first)
     assert await clients.cancel(clients.key)
     assert (await stopped)["finishReason"] == "cancelled"

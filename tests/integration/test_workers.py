@@ -144,7 +144,7 @@ async def test_a_signal_lets_the_streams_of_all_workers_end_and_exits_with_0(fol
 async def test_a_second_signal_ends_the_drain_of_all_workers(folder: Path) -> None:
     async with (
         two_workers(folder, DRAIN_SECONDS="3600", MOCK_FAULTS="true") as (program, _),
-        streams(program, "mock-model?fault=hang_amid") as begun,
+        streams(program, "mock-model?fault=hang_during") as begun,
     ):
         program.process.send_signal(signal.SIGINT)
         await program.told(STOPS, 2)

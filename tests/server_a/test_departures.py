@@ -24,7 +24,7 @@ LIMIT_S = 20.0
 MOMENTS = [
     pytest.param("send_message", (), id="whole answer"),
     pytest.param("send_message_stream", (), id="before the first word"),
-    pytest.param("send_message_stream", (OPENING, Text("Hel")), id="amid the stream"),
+    pytest.param("send_message_stream", (OPENING, Text("Hel")), id="during the stream"),
 ]
 
 

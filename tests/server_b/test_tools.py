@@ -121,7 +121,7 @@ async def test_over_stdio_a_signal_and_the_end_of_input_end_it_with_a_call_under
     async with stdio_server(tmp_path, "server_b", "stdio", **MOCK, stdout=asyncio.subprocess.PIPE) as server:
         await server.initialize()
         await server.call(
-            1, "process_message_stream", {"message": "Hi", "model": "mock-model?fault=hang_amid"}, progressToken="p"
+            1, "process_message_stream", {"message": "Hi", "model": "mock-model?fault=hang_during"}, progressToken="p"
         )
         first = await server.read()
         assert first is not None

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from tests.standins.script import FaultKind, Script
 
 MALFORMED = (FaultKind.MALFORMED, FaultKind.MALFORMED_FRAME, FaultKind.MALFORMED_JSON)
-STRIKES = (FaultKind.CUT, FaultKind.RESET, FaultKind.HANG_AMID)
+STRIKES = (FaultKind.CUT, FaultKind.RESET, FaultKind.HANG_DURING)
 
 
 class Event(NamedTuple):

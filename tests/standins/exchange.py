@@ -71,7 +71,7 @@ async def play(connection: Connection, answer: Answer, received: Received) -> No
     if script.fails(FaultKind.HANG_HEADERS):
         await _silence()
     await _write(connection, answer, received)
-    if script.fails(FaultKind.HANG_AMID, FaultKind.HANG_AFTER_END):
+    if script.fails(FaultKind.HANG_DURING, FaultKind.HANG_AFTER_END):
         await _silence()
     _finish(connection, answer, received)
 

@@ -29,7 +29,7 @@ USUAL: Mapping[int, tuple[str, str | None, str]] = {
 }
 """The type, the code and the message that go with a status; with any other status those of 500."""
 QUOTA = "insufficient_quota"
-"""The code of a 429 that no waiting mends; its type is the same word."""
+"""The code of a 429 that no waiting fixes; its type is the same word."""
 
 
 def error_document(

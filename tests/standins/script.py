@@ -7,22 +7,22 @@ from typing import Any
 
 
 class FaultKind(StrEnum):
-    """How an answer goes wrong. "Amid" is after `Fault.after` words, in a whole answer after half of its body."""
+    """How an answer goes wrong. "During" is after `Fault.after` words, in a whole answer after half of its body."""
 
     STATUS = "status"
     """An HTTP error answer, with the fault's status, headers, code and message."""
     CUT_BEFORE = "cut_before"
     """The connection is closed before the answer's first byte."""
     CUT = "cut"
-    """The connection is closed amid the answer."""
+    """The connection is closed during the answer."""
     RESET = "reset"
-    """The connection is reset (RST) amid the answer."""
+    """The connection is reset (RST) during the answer."""
     HANG = "hang"
     """The request is read and never answered."""
     HANG_HEADERS = "hang_headers"
     """The answer's headers are sent, then nothing."""
-    HANG_AMID = "hang_amid"
-    """Silence amid the answer."""
+    HANG_DURING = "hang_during"
+    """Silence during the answer."""
     MALFORMED = "malformed"
     """Bad JSON in one event or in the body; in Bedrock's stream a message whose CRC is wrong. The rest follows."""
     MALFORMED_FRAME = "malformed_frame"
@@ -38,13 +38,13 @@ class FaultKind(StrEnum):
     FINISH_WITHOUT_DONE = "finish_without_done"
     """OpenAI's finish_reason without [DONE], as some compatible servers end; at Bedrock no fault. Valid."""
     HANG_AFTER_END = "hang_after_end"
-    """In Bedrock's stream silence after messageStop, without usage; elsewhere as HANG_AMID after all words."""
+    """In Bedrock's stream silence after messageStop, without usage; elsewhere as HANG_DURING after all words."""
     CUT_AFTER_END = "cut_after_end"
     """In Bedrock's stream the connection is closed after messageStop, without usage; elsewhere no fault."""
     SPLIT_UTF8 = "split_utf8"
     """Every multibyte character is split between two writes. Valid: the text must arrive whole."""
     INVALID_UTF8 = "invalid_utf8"
-    """A byte that is no UTF-8 amid the text."""
+    """A byte that is no UTF-8 within the text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -227,7 +227,7 @@ async def test_a_broken_stream_gives_its_words_and_then_an_error(
 
 
 @pytest.mark.parametrize("name", ["throttlingException", "modelStreamErrorException", "internalServerException"])
-async def test_an_exception_amid_the_stream_has_its_name(standin: BedrockStandIn, caller: Caller, name: str) -> None:
+async def test_an_exception_during_the_stream_has_its_name(standin: BedrockStandIn, caller: Caller, name: str) -> None:
     standin.script = Script(fault=Fault(kind=FaultKind.ERROR_EVENT, after=1, code=name, message="Enough"))
     _, error = await caller.streamed()
 
@@ -286,8 +286,8 @@ async def test_a_split_character_arrives_whole(standin: BedrockStandIn, caller: 
     assert (text_of(events), error) == (TEXT, None)
 
 
-async def test_a_stream_closed_amid_closes_its_connection(standin: BedrockStandIn, caller: Caller) -> None:
-    standin.script = Script(fault=Fault(kind=FaultKind.HANG_AMID, after=1))
+async def test_a_stream_closed_during_closes_its_connection(standin: BedrockStandIn, caller: Caller) -> None:
+    standin.script = Script(fault=Fault(kind=FaultKind.HANG_DURING, after=1))
     stream = await caller.stream()
     iterator = iter(stream)
     await asyncio.to_thread(next, iterator)
@@ -300,13 +300,13 @@ async def test_a_stream_closed_amid_closes_its_connection(standin: BedrockStandI
     await standin.all_closed()
 
 
-@pytest.mark.parametrize("kind", [FaultKind.HANG_HEADERS, FaultKind.HANG_AMID])
+@pytest.mark.parametrize("kind", [FaultKind.HANG_HEADERS, FaultKind.HANG_DURING])
 async def test_silence_ends_at_the_clients_timeout(standin: BedrockStandIn, caller: Caller, kind: FaultKind) -> None:
     standin.script = Script(fault=Fault(kind=kind, after=1))
     events, error = await caller.streamed(read_timeout=0.1)
 
     assert isinstance(error, ReadTimeoutError)
-    assert text_of(events) == ("Hello" if kind is FaultKind.HANG_AMID else "")
+    assert text_of(events) == ("Hello" if kind is FaultKind.HANG_DURING else "")
     assert await (await standin.next_request()).ended() is Outcome.DISCONNECTED
 
 

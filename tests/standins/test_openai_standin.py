@@ -240,8 +240,8 @@ async def test_a_dropped_call_closes_its_connection(
     await standin.all_closed()
 
 
-async def test_a_stream_closed_amid_closes_its_connection(standin: OpenAIStandIn, client: AsyncOpenAI) -> None:
-    standin.script = Script(fault=Fault(kind=FaultKind.HANG_AMID, after=1))
+async def test_a_stream_closed_during_closes_its_connection(standin: OpenAIStandIn, client: AsyncOpenAI) -> None:
+    standin.script = Script(fault=Fault(kind=FaultKind.HANG_DURING, after=1))
     stream = await client.chat.completions.create(model="gpt-4o", messages=[HI], stream=True)
     async for event in stream:
         if event.choices[0].delta.content:
@@ -255,7 +255,7 @@ async def test_a_stream_closed_amid_closes_its_connection(standin: OpenAIStandIn
     await standin.all_closed()
 
 
-@pytest.mark.parametrize("kind", [FaultKind.HANG, FaultKind.HANG_HEADERS, FaultKind.HANG_AMID])
+@pytest.mark.parametrize("kind", [FaultKind.HANG, FaultKind.HANG_HEADERS, FaultKind.HANG_DURING])
 async def test_silence_ends_at_the_clients_timeout(
     standin: OpenAIStandIn, client: AsyncOpenAI, kind: FaultKind
 ) -> None:

@@ -73,7 +73,7 @@ async def standin(request: pytest.FixtureRequest) -> AsyncIterator[StandIn]:
         yield standin
 
 
-@pytest.mark.parametrize("kind", [FaultKind.HANG, FaultKind.HANG_HEADERS, FaultKind.HANG_AMID])
+@pytest.mark.parametrize("kind", [FaultKind.HANG, FaultKind.HANG_HEADERS, FaultKind.HANG_DURING])
 async def test_a_client_that_leaves_is_noticed_while_nothing_is_written(standin: StandIn, kind: FaultKind) -> None:
     standin.script = Script(fault=Fault(kind=kind, after=2))
     async with client_of(standin) as client:
@@ -84,7 +84,7 @@ async def test_a_client_that_leaves_is_noticed_while_nothing_is_written(standin:
         assert (standin.open_connections, received.outcome) == (1, Outcome.RUNNING)
 
     assert await received.ended() is Outcome.DISCONNECTED
-    assert received.words_sent == (2 if kind is FaultKind.HANG_AMID else 0)
+    assert received.words_sent == (2 if kind is FaultKind.HANG_DURING else 0)
     await standin.all_closed()
 
 

@@ -21,7 +21,7 @@ from tests.support.programs import Program, running
 from tests.support.refusal import Refusal
 from tests.support.serving import late_events
 
-HANGS, HANGS_AMID = "hangs", "hangs-amid"
+HANGS, HANGS_DURING = "hangs", "hangs-during"
 """Models: one that says nothing, one that says two words and no more."""
 NOTICED_S = 5.0
 """The promise: a side that is gone is noticed within so many seconds. Measured by scripts/faults alone."""
@@ -33,7 +33,7 @@ def create_provider() -> OpenAIStandIn:
     """Makes a provider that knows the models above, and answers all others."""
     provider = OpenAIStandIn()
     provider.scripts[HANGS] = Script(fault=Fault(kind=FaultKind.HANG))
-    provider.scripts[HANGS_AMID] = Script(fault=Fault(kind=FaultKind.HANG_AMID, after=2))
+    provider.scripts[HANGS_DURING] = Script(fault=Fault(kind=FaultKind.HANG_DURING, after=2))
     return provider
 
 
@@ -103,7 +103,7 @@ class UnderWay:
 
 @contextlib.asynccontextmanager
 async def calling_everywhere(near: NearSide, provider: OpenAIStandIn) -> AsyncIterator[dict[str, UnderWay]]:
-    """Calls through every door: whole, streamed but silent, and a stream that stops amid; none ends before the block.
+    """Calls through every door: whole, streamed but silent, and a stream that stops; none ends before the block.
 
     Yields them by their messages once the provider hangs in all of them.
     """
@@ -121,7 +121,7 @@ def _calls(name: str, door: Door) -> Iterator[UnderWay]:
     for kind, model, moment in (
         ("whole", HANGS, "before the first token"),
         ("stream", HANGS, "before the first token"),
-        ("stream", HANGS_AMID, "amid a stream"),
+        ("stream", HANGS_DURING, "during a stream"),
     ):
         fields = {"message": str(uuid.uuid4()), "model": model}
         call = door.whole(**fields) if kind == "whole" else door.stream(lambda _: None, **fields)

@@ -53,7 +53,7 @@ def open_network() -> Iterator["Network"]:
         for line in _PLAN.strip().splitlines():
             _run(line.format(name=_NAME))
         network = Network()
-        network.mend()
+        network.repair()
         yield network
     finally:
         for name in (_NAME, f"{_NAME}-r"):  # the interfaces and the route go with them
@@ -67,7 +67,7 @@ class Network:
         """Pulls the cable."""
         self._forward(on=False)
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """Plugs it in again."""
         self._forward(on=True)
 

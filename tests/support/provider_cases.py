@@ -56,8 +56,8 @@ LIMITS = {
     "429, Retry-After as a date": _limited(FAR_OFF_S, {"retry-after": _date()}, within_s=1800),
 }
 BREAKS = {
-    "cut amid": _broken(FaultKind.CUT),
-    "reset amid": _broken(FaultKind.RESET),
+    "cut during the answer": _broken(FaultKind.CUT),
+    "reset during the answer": _broken(FaultKind.RESET),
     "end without an end mark": _broken(FaultKind.NO_END, after=5),
 }
 INVALID = {
@@ -77,8 +77,8 @@ OPENAI = {
     ),
     "502": _refused("PROVIDER_UNAVAILABLE", status=502),
     "429, the quota is used up": _refused("PROVIDER_AUTH", code="insufficient_quota"),
-    "error event amid": _case(FaultKind.ERROR_EVENT, "PROVIDER_UNAVAILABLE", after=2),
-    "error event amid, of a rate limit": _case(
+    "error event during the answer": _case(FaultKind.ERROR_EVENT, "PROVIDER_UNAVAILABLE", after=2),
+    "error event during the answer, of a rate limit": _case(
         FaultKind.ERROR_EVENT, "PROVIDER_RATE_LIMITED", after=2, code="rate_limit_exceeded"
     ),
     **INVALID,
@@ -103,8 +103,8 @@ BEDROCK = {
     "404": _refused("UNKNOWN_MODEL", status=404),
     "400": _refused("PROVIDER_REJECTED", status=400),
     "cut before the first byte": _case(FaultKind.CUT_BEFORE, "PROVIDER_UNAVAILABLE"),
-    "error event amid": _case(FaultKind.ERROR_EVENT, "PROVIDER_UNAVAILABLE", after=2),
-    "error event amid, of a rate limit": _case(
+    "error event during the answer": _case(FaultKind.ERROR_EVENT, "PROVIDER_UNAVAILABLE", after=2),
+    "error event during the answer, of a rate limit": _case(
         FaultKind.ERROR_EVENT, "PROVIDER_RATE_LIMITED", after=2, code="throttlingException"
     ),
     **BREAKS,

@@ -49,7 +49,7 @@ def _status(openai: int, bedrock: str) -> Callable[[type], Fault]:
     )
 
 
-def _amid(kind: FaultKind) -> Callable[[type], Fault]:
+def _during(kind: FaultKind) -> Callable[[type], Fault]:
     return lambda _: Fault(kind=kind, after=2)
 
 
@@ -60,10 +60,10 @@ KINDS: dict[str, Callable[[type], Fault]] = {
     "unknown_model": _status(404, "ResourceNotFoundException"),
     "rejected": _status(400, "ValidationException"),
     "hang": lambda _: Fault(kind=FaultKind.HANG),
-    "hang_amid": _amid(FaultKind.HANG_AMID),
-    "cut": _amid(FaultKind.CUT),
-    "no_end": _amid(FaultKind.NO_END),
-    "malformed": _amid(FaultKind.MALFORMED),
+    "hang_during": _during(FaultKind.HANG_DURING),
+    "cut": _during(FaultKind.CUT),
+    "no_end": _during(FaultKind.NO_END),
+    "malformed": _during(FaultKind.MALFORMED),
 }
 
 

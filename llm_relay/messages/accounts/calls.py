@@ -16,7 +16,7 @@ class CallState(enum.Enum):
     LOST = "lost"
     """Its server died. It is charged at what was reserved, and its cost is not known."""
     REFUSED = "refused"
-    """By a budget, or for want of a price; the provider was not asked."""
+    """By a budget, or because there is no price; the provider was not asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

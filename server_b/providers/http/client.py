@@ -79,7 +79,7 @@ class HttpClient:
                 raise
             else:
                 if stated := message.headers.get("Keep-Alive"):
-                    connection.heed_keep_alive(stated)
+                    connection.obey_keep_alive(stated)
                 response = Response(message, content, lease, server)
                 if route.proxy is not None and response.status == 407:
                     response.close()
@@ -129,7 +129,7 @@ def _route(server: URL, proxy: Proxy | None, user_agent: str) -> _Route:
 
 
 def _create_tls() -> ssl.SSLContext:
-    # It knows where each system keeps the authorities that it trusts, and heeds SSL_CERT_FILE and SSL_CERT_DIR.
+    # It knows where each system keeps the authorities that it trusts, and obeys SSL_CERT_FILE and SSL_CERT_DIR.
     import httpx2
 
     return httpx2.create_ssl_context()

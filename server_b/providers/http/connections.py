@@ -143,7 +143,7 @@ class Connection(ResponseHandler):
         age_s = self._loop.time() - self._asked_at
         return self.requests > 1 and not self._answered and age_s <= REDIAL_WITHIN_S
 
-    def heed_keep_alive(self, header: str) -> None:
+    def obey_keep_alive(self, header: str) -> None:
         """Takes the time for which the server keeps an idle connection from its Keep-Alive header."""
         if stated := _KEEP_ALIVE_TIMEOUT.search(header.lower()):
             self._idle_limit_s = int(stated[1]) - _CLOSING_MARGIN_S

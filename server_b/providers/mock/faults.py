@@ -36,13 +36,13 @@ class Fault(enum.Enum):
     UNKNOWN_MODEL = "unknown_model"
     HANG = "hang"
     """Silence before the first piece."""
-    HANG_AMID = "hang_amid"
+    HANG_DURING = "hang_during"
     CUT = "cut"
     """The stream ends without its end mark."""
     MALFORMED = "malformed"
 
 
-AMID = frozenset({Fault.HANG_AMID, Fault.CUT, Fault.MALFORMED})
+DURING = frozenset({Fault.HANG_DURING, Fault.CUT, Fault.MALFORMED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +102,7 @@ async def fail_before(behaviour: Behaviour) -> None:
 
 async def fail_during(behaviour: Behaviour) -> None:
     """Fails as a fault during the answer does."""
-    if behaviour.fault is Fault.HANG_AMID:
+    if behaviour.fault is Fault.HANG_DURING:
         await asyncio.get_running_loop().create_future()
-    if behaviour.fault in AMID:
+    if behaviour.fault in DURING:
         raise ProviderProtocol

@@ -22,7 +22,7 @@ from llm_relay.messages import (
     Usage,
 )
 from server_b.providers.base import AskedModel, Ending, Opening, Piece
-from server_b.providers.mock.faults import AMID, Behaviour, Fault, asked_behaviour, fail_before, fail_during
+from server_b.providers.mock.faults import DURING, Behaviour, Fault, asked_behaviour, fail_before, fail_during
 from server_b.providers.mock.output import Output, output_of
 from server_b.providers.mock.pieces import pieces_of
 from server_b.providers.unused_options import options_of_others
@@ -72,7 +72,7 @@ class MockProvider:
         output = output_of(prompt, number=next(self._count), whole=whole)
         at_once = whole and behaviour.fault is None
         for place, piece in enumerate(pieces_of(output.parts, text_at_once=at_once)):
-            if place == behaviour.after and behaviour.fault in AMID:
+            if place == behaviour.after and behaviour.fault in DURING:
                 if behaviour.fault is Fault.CUT:
                     return
                 await fail_during(behaviour)

@@ -37,7 +37,7 @@ const whole = await stream({message: "Hello from Node"});
 const refused = await unary("Process", {message: " "});
 const cut = await stream({message: "Hello", model: "mock-model?fault=cut&after=2"});
 let cancelled;
-const soft = await stream({message: "Hello", model: "mock-model?fault=hang_amid&after=2", request_id: "node-2"}, (response) => {
+const soft = await stream({message: "Hello", model: "mock-model?fault=hang_during&after=2", request_id: "node-2"}, (response) => {
   if (response.sequence === 3) cancelled = unary("Cancel", {request_id: "node-2"});
 });
 const weather = {name: "get_weather", input_schema_json: '{"type": "object"}'};

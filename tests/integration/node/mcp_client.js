@@ -28,7 +28,7 @@ const stream = await client.callTool(
 const refused = await client.callTool({name: "send_message", arguments: {message: " "}});
 
 const leaving = new AbortController();
-const hang = {message: "Hello", model: "mock-model?fault=hang_amid&after=2"};
+const hang = {message: "Hello", model: "mock-model?fault=hang_during&after=2"};
 const left = await client
   .callTool({name: "send_message_stream", arguments: hang}, undefined, {signal: leaving.signal, onprogress: () => leaving.abort()})
   .catch((error) => String(error));

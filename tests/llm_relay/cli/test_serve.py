@@ -76,7 +76,7 @@ async def test_workers_serve_too(tmp_path: Path) -> None:
 
 async def test_a_second_signal_ends_running_calls(tmp_path: Path) -> None:
     async with served(tmp_path, DRAIN_SECONDS="3600", MOCK_FAULTS="true") as it, httpx2.AsyncClient() as http:
-        body = {"message": "Hi", "model": "mock-model?fault=hang_amid"}
+        body = {"message": "Hi", "model": "mock-model?fault=hang_during"}
         async with http.stream("POST", f"{it.http_url}/stream", json=body, timeout=LIMIT_S) as answer:
             lines = answer.aiter_lines()
             await anext(lines)

@@ -183,7 +183,7 @@ async def test_a_server_that_is_away_is_named_with_what_to_start() -> None:
     assert "python -m server_b" in str(error)
 
 
-async def test_a_server_lost_amid_a_stream_is_unavailable() -> None:
+async def test_a_server_lost_during_a_stream_is_unavailable() -> None:
     async def handler(_: bytes, context: Any) -> None:
         await context.write(STARTED.SerializeToString())
         await context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")

@@ -26,7 +26,7 @@ async def test_a_caller_who_leaves_before_the_first_event_aborts_the_provider() 
     assert await provider.until_ended() is End.ABORTED
 
 
-async def test_a_caller_who_leaves_amid_the_stream_aborts_the_provider() -> None:
+async def test_a_caller_who_leaves_during_the_stream_aborts_the_provider() -> None:
     provider = ScriptedProvider([OPENING, Text("Hel"), asyncio.Event()])
     async with aclosing(stream(create_relay(provider))) as events:
         async for event in events:

@@ -56,7 +56,7 @@ async def test_memory_is_finite_so_calls_that_hold_too_much_text_are_overloaded_
 
 
 async def is_overloaded(relay: Relay) -> bool:
-    """Asks for an answer; tells whether that was refused for want of room."""
+    """Asks for an answer; tells whether that was refused because there was no room."""
     try:
         await whole(relay, Prompt(message="Hi"))
     except Overloaded:

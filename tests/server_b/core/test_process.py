@@ -21,7 +21,7 @@ from tests.support.serving import late_events
 
 pytestmark = pytest.mark.anyio
 
-HANG = Prompt(message="Hi", model="mock-model?fault=hang_amid")
+HANG = Prompt(message="Hi", model="mock-model?fault=hang_during")
 SLOW = Prompt(message="Hi", model="mock-model?word_delay=0.02")
 SECRET = "sk-live-0123456789"
 LIMIT_S = 30

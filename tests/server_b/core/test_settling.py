@@ -47,7 +47,7 @@ async def test_an_error_of_which_nothing_is_known_is_unknown() -> None:
     assert failed.value.spent.cost == Cost()
 
 
-async def test_an_error_amid_the_answer_is_estimated_and_has_no_finish_reason() -> None:
+async def test_an_error_during_the_answer_is_estimated_and_has_no_finish_reason() -> None:
     with pytest.raises(ProviderProtocol) as failed:
         await streamed(create_relay(ScriptedProvider([OPENING, Text("Hello"), ProviderProtocol()])))
     assert failed.value.spent is not None
@@ -95,12 +95,12 @@ async def test_a_model_that_has_no_price_by_its_own_name_is_priced_by_its_other_
     assert answer.finished.model == MODEL
 
 
-@pytest.mark.parametrize("amid", [True, False])
+@pytest.mark.parametrize("during_the_stream", [True, False])
 async def test_the_text_of_an_unforeseen_error_reaches_neither_caller_nor_log(
-    amid: bool, caplog: pytest.LogCaptureFixture
+    during_the_stream: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    script: list[Step] = [OPENING, Text("Hel"), RuntimeError(SECRET)] if amid else [RuntimeError(SECRET)]
+    script: list[Step] = [OPENING, Text("Hel"), RuntimeError(SECRET)] if during_the_stream else [RuntimeError(SECRET)]
     with pytest.raises(Internal) as failed:
         await streamed(create_relay(ScriptedProvider(script)))
     assert failed.value.message == "internal error (request_id id-1)"

@@ -19,7 +19,7 @@ from tests.support.serving import create_relay
 pytestmark = pytest.mark.anyio
 
 
-async def test_cancel_amid_a_stream_ends_it_well_with_what_came() -> None:
+async def test_cancel_during_a_stream_ends_it_well_with_what_came() -> None:
     provider = ScriptedProvider([OPENING, Text("Hel"), asyncio.Event()])
     relay = create_relay(provider)
     events = []

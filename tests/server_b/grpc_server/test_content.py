@@ -183,7 +183,7 @@ async def test_a_stream_that_breaks_within_a_call_is_an_error(
 
 async def test_cancel_within_a_call_ends_the_stream_softly(client: RelayClient) -> None:
     options = Options(tools=(WEATHER,), tool_choice=REQUIRED)
-    prompt = Prompt(message="Hi", model="mock-model?fault=hang_amid&after=2", options=options, request_id="c-1")
+    prompt = Prompt(message="Hi", model="mock-model?fault=hang_during&after=2", options=options, request_id="c-1")
     last: Event | None = None
     async for event in client.stream_process(prompt):
         if isinstance(event, ToolCallDelta):

@@ -31,7 +31,7 @@ WRONG: list[Metadata] = [
 
 
 async def unauthenticated(call: Any) -> str:
-    """Asserts that the call is refused for want of a token, and returns the text."""
+    """Asserts that the call is refused because it has no token, and returns the text."""
     code, text, info, _ = await refusal(call)
     assert (code, info.reason, info.domain) == (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED", "relay.v1")
     return text
@@ -126,7 +126,7 @@ async def test_a_delegate_cannot_make_up_names() -> None:
 
 async def test_another_callers_call_is_not_found_to_cancel() -> None:
     async with serving(tokens=TOKENS + ",bob:b-1") as server, wire(server.target) as client:
-        hang = pb.StreamProcessRequest(message="Hi", model="mock-model?fault=hang_amid", request_id="id-1")
+        hang = pb.StreamProcessRequest(message="Hi", model="mock-model?fault=hang_during", request_id="id-1")
         call = client.stream(hang, (("authorization", "Bearer a-1"),))
         await call.initial_metadata()
         found = []

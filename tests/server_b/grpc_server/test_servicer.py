@@ -229,7 +229,7 @@ def _process(client: Any) -> Any:
 
 
 @both_methods
-@pytest.mark.parametrize("moment", ["before the first event", "amid"])
+@pytest.mark.parametrize("moment", ["before the first event", "during the stream"])
 async def test_a_client_that_cancels_its_call_aborts_the_provider(
     method: str, request_type: type[Message], moment: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -269,12 +269,12 @@ async def test_a_caller_who_takes_no_data_is_dropped_after_the_stall_time(caplog
 
 
 @both_methods
-@pytest.mark.parametrize("amid", [True, False])
+@pytest.mark.parametrize("during_the_stream", [True, False])
 async def test_the_text_of_an_unforeseen_error_reaches_neither_caller_nor_log(
-    method: str, request_type: type[Message], amid: bool, caplog: pytest.LogCaptureFixture
+    method: str, request_type: type[Message], during_the_stream: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    script: list[Step] = [OPENING, Text("a"), ValueError(SECRET)] if amid else [ValueError(SECRET)]
+    script: list[Step] = [OPENING, Text("a"), ValueError(SECRET)] if during_the_stream else [ValueError(SECRET)]
     provider = ScriptedProvider(script)
     async with serving(provider) as server, wire(server.target) as client:
         request = request_type(message="Hi", request_id="id-1")

@@ -311,10 +311,10 @@ async def test_a_cut_during_arguments_never_ends_the_call(subject: Subject, kind
 
 
 async def test_leaving_during_arguments_closes_the_connection(subject: Subject) -> None:
-    script = Script(words=(), calls=(ONE,), fault=Fault(kind=FaultKind.HANG_AMID, after=1))
+    script = Script(words=(), calls=(ONE,), fault=Fault(kind=FaultKind.HANG_DURING, after=1))
     prompt = asking(subject, script, tools=(WEATHER,), tool_choice=ToolChoice(name=WEATHER.name))
     if subject.standin is None:
-        prompt = replace(prompt, model="mock-model?fault=hang_amid&after=2")
+        prompt = replace(prompt, model="mock-model?fault=hang_during&after=2")
     stream = subject.provider.stream(prompt)
     async with asyncio.timeout(60):
         while not isinstance(await anext(stream), CallArguments):

@@ -103,8 +103,8 @@ async def _cancelled(subject: Subject, task: asyncio.Task[object]) -> None:
     assert request is None or await request.ended() is Outcome.DISCONNECTED
 
 
-async def test_closing_a_stream_amid_its_words_closes_its_connection(subject: Subject) -> None:
-    stream = subject.provider.stream(subject.prompt("hang_amid"))
+async def test_closing_a_stream_during_its_words_closes_its_connection(subject: Subject) -> None:
+    stream = subject.provider.stream(subject.prompt("hang_during"))
     async with asyncio.timeout(5):
         while not isinstance(await anext(stream), Text):
             pass

@@ -61,13 +61,13 @@ async def test_the_answer_names_who_answered() -> None:
 
 
 @whole_and_streamed
-@pytest.mark.parametrize("fails_amid", [False, True])
-async def test_the_price_is_that_of_who_answered(way: Any, fails_amid: bool) -> None:
-    script: list[Step] = [Opening("two-model"), Text("Hello"), ProviderProtocol() if fails_amid else ENDING]
+@pytest.mark.parametrize("fails_halfway", [False, True])
+async def test_the_price_is_that_of_who_answered(way: Any, fails_halfway: bool) -> None:
+    script: list[Step] = [Opening("two-model"), Text("Hello"), ProviderProtocol() if fails_halfway else ENDING]
     second = Named("two", script)
     prices = {"one": FlatPrices("1"), "two": FlatPrices("2")}
     relay = create_relay(chain(Named("one", [ProviderAuth()]), second), prices=prices)
-    expected = pytest.raises(ProviderProtocol) if fails_amid else contextlib.nullcontext()
+    expected = pytest.raises(ProviderProtocol) if fails_halfway else contextlib.nullcontext()
     with expected:
         await way(relay)
     assert prices["one"].asked == []
@@ -120,7 +120,7 @@ async def test_the_status_tells_what_failed_in_the_last_call() -> None:
     ]
 
 
-async def test_the_status_tells_of_a_failure_amid_and_forgets_what_a_retry_mended() -> None:
+async def test_the_status_tells_of_a_failure_during_and_forgets_what_a_retry_mended() -> None:
     first = Named("one", [ProviderAuth()], [away(retry_after_s=0)], HELLO)
     relay = create_relay(chain(first, Named("two", [OPENING, ProviderProtocol()], [ProviderAuth()])))
     with pytest.raises(ProviderProtocol):

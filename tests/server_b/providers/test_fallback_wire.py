@@ -102,7 +102,7 @@ async def test_what_openai_may_have_worked_on_is_not_bedrock_s_to_answer(chain: 
 
 
 @pytest.mark.parametrize("kind", [FaultKind.CUT, FaultKind.RESET, FaultKind.NO_END, FaultKind.MALFORMED])
-async def test_what_openai_cuts_amid_is_an_error_and_not_bedrock_s_to_answer(chain: Chain, kind: FaultKind) -> None:
+async def test_what_openai_cuts_during_is_an_error_and_not_bedrock_s_to_answer(chain: Chain, kind: FaultKind) -> None:
     chain.openai.script = Script(fault=Fault(kind=kind, after=2))
     for way in (streamed, whole):
         with pytest.raises(ProviderProtocol):

@@ -31,7 +31,7 @@ async def provider(standin: BedrockStandIn) -> AsyncIterator[BedrockProvider]:
     await provider.close()
 
 
-@pytest.mark.parametrize("kind", [FaultKind.HANG, FaultKind.HANG_HEADERS, FaultKind.HANG_AMID])
+@pytest.mark.parametrize("kind", [FaultKind.HANG, FaultKind.HANG_HEADERS, FaultKind.HANG_DURING])
 @pytest.mark.parametrize("model", [SONNET, "whole-only"])
 async def test_a_cancelled_call_closes_its_connection(
     standin: BedrockStandIn, provider: BedrockProvider, kind: FaultKind, model: str
@@ -103,7 +103,7 @@ async def test_calls_one_after_another_share_a_connection(standin: BedrockStandI
 
 async def test_closing_the_provider_ends_its_calls_and_its_connections(standin: BedrockStandIn) -> None:
     provider = bedrock(standin.url)
-    standin.script = Script(fault=Fault(kind=FaultKind.HANG_AMID, after=2))
+    standin.script = Script(fault=Fault(kind=FaultKind.HANG_DURING, after=2))
     asked = [asyncio.create_task(pieces_of(provider)) for _ in range(2)]
     requests = [await standin.next_request() for _ in asked]
     await provider.close()

@@ -102,7 +102,7 @@ async def test_a_cut_whole_answer_has_no_end() -> None:
     assert (cut.text, cut.finish_reason) == ("[MOCK RESPONSE ", None)
 
 
-@pytest.mark.parametrize(("fault", "given"), [("hang", 0), ("hang_amid&after=2", 3)])
+@pytest.mark.parametrize(("fault", "given"), [("hang", 0), ("hang_during&after=2", 3)])
 async def test_a_hang_lasts_until_the_caller_leaves(fault: str, given: int) -> None:
     async with aclosing(mock().stream(asking_for(f"fault={fault}"))) as stream:
         assert len([await anext(stream) for _ in range(given)]) == given

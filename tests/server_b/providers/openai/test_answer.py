@@ -244,8 +244,8 @@ def test_an_event_of_another_shape_is_a_protocol_error_after_what_came_before(ca
 
 CUT = {
     "no end at all": said("a"),
-    "amid the last event": said("a") + finished()[:-10],
-    "amid a field's name": said("a") + b"dat",
+    "within the last event": said("a") + finished()[:-10],
+    "within a field's name": said("a") + b"dat",
     "nothing": b"",
     "blank": b"\n\n",
     "the end mark alone": DONE,

@@ -65,7 +65,7 @@ async def test_a_stream_without_an_end_is_a_protocol_error(standin: OpenAIStandI
         ("context_length_exceeded", errors.ProviderRejected),
     ],
 )
-async def test_an_error_amid_the_stream_has_its_class(
+async def test_an_error_during_the_stream_has_its_class(
     standin: OpenAIStandIn, provider: OpenAIProvider, code: str | None, error: type[errors.RelayError]
 ) -> None:
     standin.script = Script(fault=Fault(kind=FaultKind.ERROR_EVENT, after=2, code=code, message=KEY), per_write=100)

@@ -90,7 +90,7 @@ def died(sent: bytes, text: str) -> Case:
 
 
 CASES = {
-    "died amid": died(sse(c("Hel"), c("lo"), f("error"), DONE), "Hello"),
+    "died during the answer": died(sse(c("Hel"), c("lo"), f("error"), DONE), "Hello"),
     "died, network": died(sse(c("Hel"), f("network_error"), DONE), "Hel"),
     "died, no room": died(sse(c("Hel"), f("insufficient_system_resource"), DONE), "Hel"),
     "no room at once": Case(
@@ -161,9 +161,9 @@ CASES = {
     ),
     "one newline at the end": Case(unended(c("Hi") + f("stop")[:-1]), "Hi", STOP),
     "no newline at the end": Case(unended(c("Hi") + f("stop")[:-2]), "Hi", STOP),
-    "cut amid the last event": Case(unended(c("Hi") + f("stop")[:-9]), "Hi", error=ProviderProtocol),
+    "cut within the last event": Case(unended(c("Hi") + f("stop")[:-9]), "Hi", error=ProviderProtocol),
     "cut by the connection": Case(sse(c("Hi"), f("stop"), DONE)[:-60] + CUT, "Hi", error=ProviderProtocol),
-    "reset amid": Case(sse(c("Hi"), f("stop"), DONE)[:-60] + RESET, "Hi", error=ProviderProtocol),
+    "reset during the answer": Case(sse(c("Hi"), f("stop"), DONE)[:-60] + RESET, "Hi", error=ProviderProtocol),
     "the end mark behind a whole answer": Case(as_json(completion() + "\n\ndata: [DONE]\n\n"), "Hi!", STOP),
     "streamed as JSON": Case(response(c("Hi") + f("stop") + DONE, kind="application/json"), "Hi", STOP),
     "whole as a stream": Case(response(completion().encode()), "Hi!", STOP),
@@ -182,7 +182,7 @@ CASES = {
     ),
     "no finish reason": Case(sse(c("Hi"), DONE), "Hi", FinishReason.OTHER),
     "no end at all": Case(sse(c("Hi")), "Hi", error=ProviderProtocol),
-    "a status as text amid": Case(
+    "a status as text after text": Case(
         sse(c("x"), b'data: {"error":{"message":"x","type":null,"code":"429"}}\n\n'),
         "x",
         error=ProviderRateLimited,
@@ -220,7 +220,7 @@ CASES = {
         error=ProviderUnavailable,
         may_have_worked=True,
     ),
-    "a refusal amid": Case(
+    "a refusal after text": Case(
         sse(c("x"), b'data: {"error":{"type":"invalid_request_error","status_code":400}}\n\n'),
         "x",
         error=ProviderRejected,

@@ -109,7 +109,7 @@ async def test_a_server_that_counts_nothing_gives_no_usage(standin: OpenAIStandI
 # Connections.
 
 
-@pytest.mark.parametrize("kind", [FaultKind.HANG, FaultKind.HANG_HEADERS, FaultKind.HANG_AMID])
+@pytest.mark.parametrize("kind", [FaultKind.HANG, FaultKind.HANG_HEADERS, FaultKind.HANG_DURING])
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_cancelling_closes_the_connection_at_any_moment(
     standin: OpenAIStandIn, provider: OpenAIProvider, kind: FaultKind, streamed: bool
@@ -135,7 +135,7 @@ class NeverEndingStandIn(OpenAIStandIn):
     """Leaves the HTTP body open after [DONE]."""
 
     def answer(self, received: Received) -> Answer:
-        return replace(super().answer(received), script=Script(fault=Fault(kind=FaultKind.HANG_AMID)))
+        return replace(super().answer(received), script=Script(fault=Fault(kind=FaultKind.HANG_DURING)))
 
 
 @pytest.mark.parametrize(

@@ -285,7 +285,7 @@ async def test_a_failure_during_the_answer(
 
 
 async def test_leaving_closes_the_connection(standin: OpenAIStandIn, provider: OpenAIProvider) -> None:
-    standin.script = Script(fault=Fault(kind=FaultKind.HANG_AMID, after=1))
+    standin.script = Script(fault=Fault(kind=FaultKind.HANG_DURING, after=1))
     async with contextlib.aclosing(provider.stream(asked(model="gpt-5"))) as pieces:
         async for piece in pieces:
             if isinstance(piece, Text):
