@@ -16,6 +16,8 @@ from server_b.providers.json_text import arguments_text, is_whole_object
 from server_b.providers.openai.errors import malformed
 from server_b.providers.surrogates import Surrogates
 
+_OLDER = "function_call"
+"""The index of calls that come in the older form, which has none."""
 _ARGUMENTS = ("arguments", "parameters", "input")
 """Where a function has its arguments: everywhere but in a few servers the first."""
 
@@ -85,8 +87,9 @@ class ToolCalls:
                 continue
             is_unnumbered = is_whole and fragment.get("index") is None
             yield from self._take({**fragment, "index": place} if is_unnumbered else fragment)
-        if isinstance(legacy := message.get("function_call"), dict):
-            yield from self._take({"function": legacy, "index": "function_call"})
+        # The older form of a call; a server may say the same call in both.
+        if isinstance(legacy := message.get("function_call"), dict) and all(one.index == _OLDER for one in self._calls):
+            yield from self._take({"function": legacy, "index": _OLDER})
 
     def finished(self) -> Iterator[ContentPiece]:
         """Yields the ends of all calls, when the answer ends. Raises ProviderProtocol for a call without a name."""

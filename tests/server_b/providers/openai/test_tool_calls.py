@@ -224,6 +224,12 @@ def test_the_older_function_call_is_a_call() -> None:
     assert list(calls(pieces).values()) == ['{"x":1}']
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_call_that_is_said_in_both_forms_is_one(*, whole: bool) -> None:
+    both = {**delta(fragment("{}", "a", "c1", index=0)), "function_call": {"name": "a", "arguments": "{}"}}
+    assert calls(read(both, whole=whole)) == {(0, "c1", "a"): "{}"}
+
+
 def test_a_server_that_says_stop_has_called_all_the_same() -> None:
     assert read(delta(fragment("{}", "a", "c1")), finish="stop")[-1] == Ending(FinishReason.TOOL_CALLS, None)
 
