@@ -19,6 +19,7 @@ _BAR, _STEP, _PANEL_HEAD, _GAP = 16, 24, 46, 26
 _OURS, _FLOOR, _TEXT, _FAINT = "#2f81f7", "#8b949e", "#7d8590", "#7d859055"
 _SHORT = {
     "grpc": "our gRPC server",
+    "grpc-off": "our gRPC, no ledger",
     "grpc-token": "bare grpc.aio, token",
     "grpc-read": "bare grpc.aio, read",
     "gateway": "our gateway",

@@ -49,9 +49,10 @@ class Running:
     """From the start of its first process to its first answer."""
 
 
-def server_b(port: int, provider: int) -> Launch:
-    """Returns Server B with the stand-in for its provider."""
+def server_b(port: int, provider: int, **more: str) -> Launch:
+    """Returns Server B with the stand-in for its provider; `more` are further settings."""
     settings = {
+        **more,
         "GRPC_PORT": str(port),
         "AI_PROVIDER": "openai",
         "OPENAI_API_KEY": "none",
@@ -76,9 +77,16 @@ TARGETS = (
     Target(
         name="grpc",
         title="our gRPC server",
-        floors=("grpc-token", "grpc-read"),
+        floors=("grpc-token", "grpc-read", "grpc-off"),
         kind="grpc",
         launches=lambda port, _behind, provider: (server_b(port, provider),),
+    ),
+    Target(
+        name="grpc-off",
+        title="our gRPC server, LEDGER=off",
+        floors=("grpc-token", "grpc-read"),
+        kind="grpc",
+        launches=lambda port, _behind, provider: (server_b(port, provider, LEDGER="off"),),
     ),
     Target(
         name="grpc-token",

@@ -1,6 +1,6 @@
 """The one writer: what arrives while a transaction runs, or in one pass of the event loop, is the next transaction.
 
-At rest nothing waits for a timer. While many calls run, transactions begin SPACING_S apart, so that they are shared.
+At rest nothing waits for a timer. While many calls run, transactions begin some milliseconds apart, so that they are shared.
 What ended is never given up: it is written again until it is written.
 """
 
@@ -22,7 +22,9 @@ LOG = logging.getLogger(__name__)
 MAX_BATCH = 200
 BUSY_CALLS = 8
 """From so many open calls on, transactions are spaced."""
-SPACING_S = 0.002
+SPACING_S = 4e-6
+"""By the square of the open calls: a few callers wait for nobody, and those of many share each transaction."""
+LONGEST_SPACING_S = 0.016
 FIRST_RETRY_S = 0.05
 LAST_RETRY_S = 1.0
 
@@ -115,7 +117,8 @@ class Writer:
         self._idle.clear()
 
     async def _space(self) -> None:
-        wait_s = self._last + SPACING_S - asyncio.get_running_loop().time()
+        spacing_s = min(LONGEST_SPACING_S, self._open**2 * SPACING_S)
+        wait_s = self._last + spacing_s - asyncio.get_running_loop().time()
         if self._open >= BUSY_CALLS and wait_s > 0:
             await asyncio.sleep(wait_s)
 
