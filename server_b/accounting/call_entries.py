@@ -39,20 +39,18 @@ def call_end(entry_id: str, started_at: datetime, record: CallRecord) -> CallEnd
 
 def _attempts(started_at: datetime, record: CallRecord) -> tuple[CallAttempt, ...]:
     # Attempts have the event loop's times, and the two clocks are not read at the same moment.
-    ended_at, now = record.finished.completed_at, asyncio.get_running_loop().time()
-
-    def at(time: float | None) -> datetime:
-        return ended_at if time is None else max(started_at, ended_at - timedelta(seconds=now - time))
-
-    return tuple(_attempt(one, at(one.began_at), at(one.ended_at)) for one in record.attempts)
+    ended_at = record.finished.completed_at
+    zero = ended_at - timedelta(seconds=asyncio.get_running_loop().time())
+    return tuple([_attempt(one, zero, started_at, ended_at) for one in record.attempts])
 
 
-def _attempt(attempt: Attempt, started_at: datetime, ended_at: datetime) -> CallAttempt:
+def _attempt(attempt: Attempt, zero: datetime, earliest: datetime, latest: datetime) -> CallAttempt:
+    ended_at = latest if attempt.ended_at is None else zero + timedelta(seconds=attempt.ended_at)
     return CallAttempt(
         provider=attempt.provider,
         model=attempt.model,
-        started_at=started_at,
-        ended_at=ended_at,
+        started_at=max(earliest, zero + timedelta(seconds=attempt.began_at)),
+        ended_at=max(earliest, ended_at),
         outcome="" if attempt.error is None else attempt.error.reason,
         may_have_worked=attempt.may_have_worked,
     )

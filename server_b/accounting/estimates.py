@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
+from typing import NamedTuple
 
 from llm_relay.errors import BudgetExceeded, PriceUnknown, RelayError
 from llm_relay.messages import Prompt
@@ -29,11 +29,11 @@ class Estimate(enum.Enum):
     """What it is likely to cost: more calls fit, and those that run when a budget ends can pass it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Estimated:
+class Estimated(NamedTuple):
     """A model that may be asked, and what that can cost."""
 
     asked: AskedModel
+    most_input_tokens: int
     bound_nano_usd: int | None
     """The most; None: no price is known."""
     reserved_nano_usd: int | None
@@ -42,15 +42,13 @@ class Estimated:
 
 def estimated(asked: AskedModel, prompt: Prompt, prices: PriceList | None, estimate: Estimate) -> Estimated:
     """Estimates what asking a model can cost."""
-    if prices is None:
-        return Estimated(asked, None, None)
     inputs, outputs = prompt_bound(prompt, asked.provider, asked.model), asked.most_output_tokens
-    bound = _nano_usd(asked, prompt, prices, inputs, outputs)
-    if estimate is Estimate.BOUND or bound is None:
-        return Estimated(asked, bound, bound)
+    bound = None if prices is None else _nano_usd(asked, prompt, prices, inputs, outputs)
+    if estimate is Estimate.BOUND or prices is None or bound is None:
+        return Estimated(asked, inputs, bound, bound)
     likely_inputs = min(inputs, prompt_tokens(prompt, asked.provider))
     likely = _nano_usd(asked, prompt, prices, likely_inputs, -(-outputs // LIKELY_SHARE))
-    return Estimated(asked, bound, likely)
+    return Estimated(asked, inputs, bound, likely)
 
 
 def dearest(amounts: Iterable[int | None]) -> int | None:
@@ -58,10 +56,9 @@ def dearest(amounts: Iterable[int | None]) -> int | None:
     return max((amount for amount in amounts if amount is not None), default=None)
 
 
-def likely_tokens(prompt: Prompt, asked: AskedModel) -> int:
+def likely_tokens(one: Estimated) -> int:
     """Returns about how many tokens a call takes, for the rate of tokens: the true count follows."""
-    inputs = -(-prompt_bound(prompt, asked.provider, asked.model) // BYTES_A_TOKEN)
-    return inputs + -(-asked.most_output_tokens // LIKELY_SHARE)
+    return -(-one.most_input_tokens // BYTES_A_TOKEN) - (-one.asked.most_output_tokens // LIKELY_SHARE)
 
 
 def own_refusal(prompt: Prompt, estimates: Iterable[Estimated]) -> RelayError | None:

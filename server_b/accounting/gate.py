@@ -101,7 +101,7 @@ class Plan:
             tags=self.tags,
             bound_nano_usd=dearest([one.reserved_nano_usd for one in self.estimates]),
             refusal=own_refusal(call.prompt, self.estimates),
-            likely_tokens=likely_tokens(call.prompt, self.estimates[0].asked),
+            likely_tokens=likely_tokens(self.estimates[0]),
             started_at=datetime.now(UTC),
         )
 

@@ -1,6 +1,6 @@
 """The one writer: what arrives while a transaction runs, or in one pass of the event loop, is the next transaction.
 
-At rest nothing waits for a timer. While many calls run, transactions begin some milliseconds apart, so that they are shared.
+At rest nothing waits for a timer. While many calls run, transactions begin some milliseconds apart, and are shared.
 What ended is never given up: it is written again until it is written.
 """
 
