@@ -4,20 +4,20 @@ import asyncio
 import contextlib
 import logging
 import re
+from typing import Any
 
 import httpx2
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.access_log import AccessLog, create_access_log
-from gateway.application import create_app
 from gateway.error_middleware import ErrorMiddleware
 from gateway.guards import Guard
 from llm_relay.client.caller_check import CallerCheck
 from llm_relay.client.channel import Dial
 from llm_relay.errors import PermissionDenied
 from llm_relay.tokens import Tokens
-from tests.support.gateways import NOBODY, gateway, gateway_settings, post, socket_to
+from tests.support.gateways import NOBODY, application_at, gateway, post, socket_to
 from tests.support.logged import logged_facts
 from tests.support.scripted import OPENING, ScriptedProvider
 from tests.support.serving import serving
@@ -143,12 +143,6 @@ async def test_a_gateway_whose_own_token_is_refused_says_502_and_logs_an_error(
     assert "stale" not in caplog.text
 
 
-def at(url: str, **settings: object) -> httpx2.AsyncClient:
-    """A client of an application that some other server has put where `url` says."""
-    app = create_app(gateway_settings(server_b_target=NOBODY, **settings))
-    return httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=url)
-
-
 @pytest.mark.parametrize(
     ("url", "settings", "status"),
     [
@@ -162,8 +156,8 @@ def at(url: str, **settings: object) -> httpx2.AsyncClient:
         ("http://[::1]:8000", {}, 200),
     ],
 )
-async def test_beyond_loopback_tokens_and_tls_are_required(url: str, settings: dict[str, object], status: int) -> None:
-    async with at(url, **settings) as client:
+async def test_beyond_loopback_tokens_and_tls_are_required(url: str, settings: dict[str, Any], status: int) -> None:
+    async with application_at(url, **settings) as client:
         response = await client.get("/openapi.json", headers=ALICE)
     assert response.status_code == status
     if status == 403:
@@ -217,9 +211,9 @@ ORIGINS = [
 @pytest.mark.parametrize("tokens", ["", TOKENS], ids=["without tokens", "with tokens"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 async def test_a_page_of_another_origin_cannot_change_anything(
-    origin: str, settings: dict[str, object], status: int, tokens: str, method: str
+    origin: str, settings: dict[str, Any], status: int, tokens: str, method: str
 ) -> None:
-    async with at("http://127.0.0.1:8000", relay_tokens=tokens, **settings) as client:
+    async with application_at("http://127.0.0.1:8000", relay_tokens=tokens, **settings) as client:
         headers = {**ALICE, "Origin": origin, "Content-Type": "text/plain"}
         response = await client.request(method, "/nowhere", headers=headers)
     assert response.status_code == status
@@ -230,13 +224,13 @@ async def test_a_page_of_another_origin_cannot_change_anything(
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
 async def test_a_page_of_another_origin_may_read_what_browsers_let_it(method: str) -> None:
-    async with at("http://127.0.0.1:8000") as client:
+    async with application_at("http://127.0.0.1:8000") as client:
         response = await client.request(method, "/nowhere", headers={"Origin": "https://evil.example"})
     assert response.status_code == 404
 
 
 async def test_a_page_of_the_gateway_itself_may_post() -> None:
-    async with at("http://192.0.2.1:8000", relay_insecure=True) as client:
+    async with application_at("http://192.0.2.1:8000", relay_insecure=True) as client:
         response = await client.post("/nowhere", headers={"Origin": "http://192.0.2.1:8000"})
     assert response.status_code == 404
 

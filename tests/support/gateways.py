@@ -61,6 +61,17 @@ async def gateway(
             await running
 
 
+@contextlib.asynccontextmanager
+async def application_at(url: str, target: str = NOBODY, **settings: object) -> AsyncIterator[httpx2.AsyncClient]:
+    """Yields a client of an application that some other server has put where `url` says."""
+    app = create_app(gateway_settings(server_b_target=target, **settings))
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=url) as client,
+    ):
+        yield client
+
+
 @dataclass(slots=True)
 class Reply:
     """An HTTP answer as it came over the socket."""
