@@ -54,6 +54,16 @@ async def test_what_is_free_is_free_and_what_is_unknown_is_unset() -> None:
     assert (await with_prices(models("openai", "gpt-4o"), prices)).details == ()
 
 
+async def test_a_chain_tells_of_the_models_of_each_provider() -> None:
+    free, priced = (known_of("gpt-4o", {}, is_vendor=True), Model(id="mock-model", provider="mock", tools=True))
+    listed = models("openai,mock", "gpt-4o", "mock-model", details=(free, priced))
+    details = (await with_prices(listed, {"mock": FreePrices(), **price_lists(OPENAI)})).details
+    assert [(one.provider, one.output_nano_usd_per_million_tokens) for one in details] == [
+        ("openai", 10 * USD),
+        ("mock", 0),
+    ]
+
+
 async def test_a_server_says_what_its_models_can_in_its_list() -> None:
     openrouter = {
         "context_length": 8192,
