@@ -9,6 +9,7 @@ import openai
 import pytest
 from openai import AsyncOpenAI
 
+from gateway.streaming import Pings
 from llm_relay.errors import ProviderProtocol, ProviderRateLimited, ProviderUnavailable, RelayError
 from server_b.providers.base import Text
 from tests.gateway.openai.test_sdk import HELLO, MODEL
@@ -24,11 +25,13 @@ BUSY = ProviderRateLimited(retry_after_s=0.01)
 
 
 @contextlib.asynccontextmanager
-async def client_of(provider: ScriptedProvider, **options: Any) -> AsyncIterator[AsyncOpenAI]:
+async def client_of(
+    provider: ScriptedProvider, *, pings: Pings | None = None, **options: Any
+) -> AsyncIterator[AsyncOpenAI]:
     """Opens the SDK's client before this provider, which Server B asks once a call."""
     async with (
         serving(provider, limits=ONCE) as server_b,
-        gateway(server_b.target) as http,
+        gateway(server_b.target, pings=pings) as http,
         AsyncOpenAI(base_url=f"{http.base_url}/v1", api_key="none", **options) as client,
     ):
         yield client
@@ -106,4 +109,18 @@ async def test_a_client_that_times_out_and_repeats_gets_the_answer_of_its_first_
         asyncio.get_running_loop().call_later(1.2, ready.set)
         answer = await asking
     assert answer.choices[0].message.content == "Hello"
+    assert len(provider.tries) == 1
+
+
+async def test_a_ping_does_not_begin_the_answer_of_a_client_that_is_to_time_out() -> None:
+    ready = asyncio.Event()
+    provider = ScriptedProvider((ready, *ANSWERED))
+    pings = Pings(first_s=0.7, next_s=60)
+    async with client_of(provider, pings=pings, max_retries=3, timeout=1) as client:
+        asking = asyncio.create_task(chat(client, stream=True))
+        await provider.until_waiting()
+        asyncio.get_running_loop().call_later(2.5, ready.set)
+        answer = await asking
+        text = "".join([chunk.choices[0].delta.content or "" async for chunk in answer])
+    assert text == "Hello"
     assert len(provider.tries) == 1
