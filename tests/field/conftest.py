@@ -7,7 +7,7 @@ import pytest
 from tests.field.field import Field, open_field
 from tests.field.outcome import Told
 
-OPENAI = {"ai_provider": "openai", "openai_api_key": "sk-any", "openai_base_url": "{url}/v1"}
+OPENAI: dict[str, str] = {"ai_provider": "openai", "openai_api_key": "sk-any", "openai_base_url": "{url}/v1"}
 BEDROCK = {
     "ai_provider": "bedrock",
     "aws_access_key_id": "AKIDEXAMPLE",

@@ -45,8 +45,10 @@ def case(script: Script | Steps, *expected: Expected, **prompt: Any) -> Case:
 class Field:
     """The stack, and calls through it."""
 
-    def __init__(self, provider: RawProvider, clients: Mapping[str, Any]) -> None:
+    def __init__(self, provider: RawProvider, clients: Mapping[str, Any], server_b: str) -> None:
+        """`server_b` is its target."""
         self.provider = provider
+        self.server_b = server_b
         self._clients = clients
         self._room = asyncio.Semaphore(AT_ONCE)
 
@@ -98,7 +100,7 @@ async def open_field(**settings: Any) -> AsyncIterator[Field]:
         server_b = await stack.enter_async_context(_serving(ServerBSettings.model_validate(given)))
         http = await stack.enter_async_context(gateway(server_b))
         http.timeout = 30.0
-        yield Field(provider, {"grpc": await stack.enter_async_context(wire(server_b)), "http": http})
+        yield Field(provider, {"grpc": await stack.enter_async_context(wire(server_b)), "http": http}, server_b)
 
 
 @contextlib.asynccontextmanager

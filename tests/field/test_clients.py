@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -11,6 +12,7 @@ from tests.field.conftest import OPENAI
 from tests.field.field import Field, open_field
 from tests.field.wire import BOM, GOOD, stream
 from tests.support.gateways import post, socket_to
+from tests.support.mcp_stdio import lines, piped
 from tests.support.programs import running
 
 pytestmark = pytest.mark.anyio
@@ -18,6 +20,7 @@ pytestmark = pytest.mark.anyio
 PROMPT = json.dumps({"message": "Hi", "model": "m"}).encode()
 UTF_16 = ("utf-16", "utf-16-le", "utf-16-be")
 CLIENT = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "0"}}
+INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
 N8N = {"sessionId": "s", "action": "sendMessage", "chatInput": "Hi", "toolCallId": "call_1"}
 
 
@@ -94,7 +97,7 @@ async def call(mcp: httpx2.AsyncClient, method: str, params: dict[str, Any]) -> 
     headers = {"accept": "application/json, text/event-stream"}
     opened = await mcp.post("/mcp", json=message("initialize", CLIENT, 0), headers=headers)
     headers |= {"mcp-session-id": opened.headers["mcp-session-id"], "mcp-protocol-version": "2025-11-25"}
-    await mcp.post("/mcp", json={"jsonrpc": "2.0", "method": "notifications/initialized"}, headers=headers)
+    await mcp.post("/mcp", json=INITIALIZED, headers=headers)
     return answer_of(await mcp.post("/mcp", json=message(method, params), headers=headers))
 
 
@@ -146,9 +149,20 @@ async def test_arguments_that_nobody_knows_are_refused_by_name(mcp: httpx2.Async
 
 async def test_every_property_of_every_tool_has_a_type(mcp: httpx2.AsyncClient) -> None:
     tools = (await call(mcp, "tools/list", {}))["result"]["tools"]
-    assert len(tools) == 5
+    assert {"send_message", "send_message_stream"} <= {tool["name"] for tool in tools}
     untyped = [path for tool in tools for path in untyped_properties(tool["inputSchema"], tool["name"])]
     assert untyped == []
+
+
+async def test_what_was_piped_into_stdio_is_answered(tmp_path: Path, field: Field) -> None:
+    say_hi = {"name": "send_message", "arguments": {"message": "Hi", "model": "m"}}
+    asked = lines(message("initialize", CLIENT, 0), INITIALIZED, message("tools/list", {}, 1))
+    asked += lines(message("tools/call", say_hi, 2))
+    answers, log, code = await piped(tmp_path, asked, SERVER_B_TARGET=field.server_b)
+    by_number = {answer["id"]: answer["result"] for answer in answers}
+    assert by_number.keys() == {0, 1, 2}
+    assert by_number[2]["structuredContent"]["aiResponse"] == "Hello"
+    assert (code, "Traceback" in log) == (0, False)
 
 
 def untyped_properties(schema: dict[str, Any], path: str) -> Iterator[str]:

@@ -146,3 +146,24 @@ async def _read_log(server: StdioServer) -> None:
     assert server.process.stderr is not None
     async for line in server.process.stderr:
         server.log.append(line.decode(errors="replace"))
+
+
+async def piped(folder: Path, data: str, **settings: str) -> tuple[list[dict[str, Any]], str, int]:
+    """Runs `python -m server_a` with this input, as a shell's pipe does; returns what it wrote, and its exit code."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "server_a", "stdio"),
+        cwd=folder,
+        env=environment(settings),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(LIMIT_S):
+        out, err = await process.communicate(data.encode())
+    assert process.returncode is not None
+    return [json.loads(line) for line in out.splitlines()], err.decode(), process.returncode
+
+
+def lines(*messages: dict[str, Any]) -> str:
+    """Writes messages as a client does: one a line."""
+    return "".join(f"{json.dumps(message)}\n" for message in messages)

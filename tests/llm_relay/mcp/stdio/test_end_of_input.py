@@ -1,20 +1,16 @@
 """Once standard input has ended, what was read is answered, and then nothing more is written."""
 
 import asyncio
-import json
 import os
 import signal
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from llm_relay.mcp.stdio.background_writer import BackgroundWriter
 from server_b.providers.base import Text
 from tests.support.mcp_http import INITIALIZE, request
-from tests.support.mcp_stdio import LIMIT_S, MODERN_META, StdioServer, stdio_server
-from tests.support.programs import environment
+from tests.support.mcp_stdio import MODERN_META, StdioServer, lines, piped, stdio_server
 from tests.support.scripted import ENDING, OPENING, End, ScriptedProvider
 from tests.support.serving import serving
 
@@ -22,26 +18,6 @@ pytestmark = pytest.mark.anyio
 
 SAY_HI = {"name": "send_message", "arguments": {"message": "Hi"}}
 INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
-
-
-async def piped(folder: Path, data: str, **settings: str) -> tuple[list[dict[str, Any]], str, int]:
-    """Runs `python -m server_a` with this input, as a shell's pipe does; returns what it wrote, and its exit code."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "server_a", "stdio"),
-        cwd=folder,
-        env=environment(settings),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    async with asyncio.timeout(LIMIT_S):
-        out, err = await process.communicate(data.encode())
-    assert process.returncode is not None
-    return [json.loads(line) for line in out.splitlines()], err.decode(), process.returncode
-
-
-def lines(*messages: dict[str, Any]) -> str:
-    return "".join(f"{json.dumps(message)}\n" for message in messages)
 
 
 LEGACY = lines(INITIALIZE, INITIALIZED, request(1, "tools/list"), request(2, "tools/call", SAY_HI))
