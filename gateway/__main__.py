@@ -15,7 +15,8 @@ from gateway.application import create_app
 from gateway.check import check
 from gateway.serving import create_server, serve_until_signal
 from gateway.settings import PROGRAM, GatewaySettings
-from llm_relay.addresses import hold_port, listen, listen_fault, shown_address
+from llm_relay.addresses import hold_port, is_loopback_host, listen, listen_fault, shown_address
+from llm_relay.client.caller_check import needs_token
 from llm_relay.http.stalled_readers import drop_stalled_readers
 from llm_relay.program.event_loop import run, spare_what_is_there, stopping_signals
 from llm_relay.program.exposure import check_exposure
@@ -66,7 +67,9 @@ async def serve(settings: GatewaySettings, supervised: Supervised | None = None)
     """Serves HTTP until SIGINT or SIGTERM, then drains; a second signal ends the drain. Returns the exit code."""
     host, tls = settings.http_host, settings.serves_tls
     shared_port = supervised.shared_port if supervised else 0
-    check_exposure(host, "HTTP_HOST", tokens=bool(settings.tokens), tls=tls, insecure=settings.relay_insecure)
+    # Tokens of Server B's ledger are as good; it is asked only where that matters.
+    has_tokens = bool(settings.tokens) or (not is_loopback_host(host) and await needs_token(settings.dial))
+    check_exposure(host, "HTTP_HOST", tokens=has_tokens, tls=tls, insecure=settings.relay_insecure)
     signals = await stopping_signals()
     try:
         listener = listen(host, shared_port or settings.http_port, shared=bool(shared_port))
