@@ -36,7 +36,7 @@ _REQUIRED = ("options.provider_options.openai.logit_bias",)
 def chat_prompt(body: ChatBody, request_id: str) -> Asked:
     """Makes the prompt of a body. Raises BadParam, naming the member, where it is not valid."""
     said = conversation(said_in(body.messages), "messages")
-    terms = Terms(said, _names(body), "tools[{}].function.{}")
+    terms = Terms(said, _names(body), tool="tools[{}].function.{}", result_id="tool_call_id")
     try:
         prompt = Prompt(
             message=said.message,

@@ -68,7 +68,7 @@ def refuse_stateful(body: Mapping[str, Any]) -> None:
 def responses_prompt(body: ResponsesBody, request_id: str) -> Asked:
     """Makes the prompt of a body. Raises BadParam, naming the member, where it is not valid."""
     said = conversation(said_in(body.instructions, body.input), "input")
-    terms = Terms(said, _names(body), "tools[{}].{}")
+    terms = Terms(said, _names(body), tool="tools[{}].{}", result_id="call_id")
     try:
         prompt = Prompt(
             message=said.message,

@@ -23,30 +23,45 @@ _NAMES = {
 """The prompt's fields that both interfaces know by another name."""
 
 
+_RESULT_ID = ".tool_result.tool_call_id"
+_UNANSWERED = ("a tool_result in the next user turn", "a result for each of its tool calls, right behind it")
+"""The prompt's words for what a call lacks, and those for clients that know no parts and turns."""
+
+
 class Terms:
     """The names of one request's fields."""
 
-    def __init__(self, said: Conversation, names: Mapping[str, str], tool: str) -> None:
-        """`names` are the interface's own; `tool` is where it has a member of a tool, by its number and name."""
+    def __init__(self, said: Conversation, names: Mapping[str, str], *, tool: str, result_id: str) -> None:
+        """`names` are the interface's own.
+
+        `tool` is where it has a member of a tool, by its number and name; `result_id` where a result names its call.
+        """
         self._said = said
         self._names = {**_NAMES, **names}
         self._tool = tool
+        self._result_id = result_id
 
     def param(self, field: str) -> str:
         """Returns the request's name of a field of its prompt."""
         for known, name in self._names.items():
             if field == known or field.startswith(f"{known}."):
                 return name
-        if field.startswith(("message", "parts")):
-            place = self._said.now_place
-            return f"{place}.content" if place.endswith("]") else place
-        if turn := re.match(r"history\[(\d+)\]", field):
-            return self._said.places[int(turn[1])]
+        if (place := self._place(field)) is not None:
+            return f"{place}.{self._result_id}" if field.endswith(_RESULT_ID) else place
         for prefix in ("options.", "sampling.", "provider_options.openai."):
             field = field.removeprefix(prefix)
         if tool := re.match(r"tools\[(\d+)\]\.(\w+)", field):
             return self._tool.format(tool[1], "parameters" if tool[2] == "input_schema_json" else tool[2])
         return field
+
+    def _place(self, field: str) -> str | None:
+        """Returns the message or item of a field of the conversation; None for another field."""
+        if turn := re.match(r"history\[(\d+)\]", field):
+            return self._said.places[int(turn[1])]
+        if not field.startswith(("message", "parts")):
+            return None
+        place = self._said.now_place
+        return f"{place}.content" if place.endswith("]") and not field.endswith(_RESULT_ID) else place
 
     def bad_param(self, error: InvalidRequest) -> BadParam:
         """Returns the error of a prompt as one of the request."""
@@ -63,4 +78,5 @@ class Terms:
         return openai_error_response(told, request_id, status=status, param=self.param(error.violations[0].field))
 
     def _text(self, violations: Iterable[Violation]) -> str:
-        return "; ".join(f"{self.param(violation.field)}: {violation.description}" for violation in violations)
+        text = "; ".join(f"{self.param(violation.field)}: {violation.description}" for violation in violations)
+        return text.replace(*_UNANSWERED)

@@ -18,6 +18,10 @@ CHAT, RESPONSES = "/v1/chat/completions", "/v1/responses"
 USER = {"role": "user", "content": "Hello"}
 SECRET = "canary"
 ABSENT: Any = object()
+CALLING = {
+    "role": "assistant",
+    "tool_calls": [{"id": "c", "type": "function", "function": {"name": "weather", "arguments": "{}"}}],
+}
 WEATHER = {"type": "function", "function": {"name": "weather"}}
 
 
@@ -52,6 +56,8 @@ def says(content: Any, **members: Any) -> dict[str, Any]:
         (says([{"type": "image_url", "image_url": {"url": "data:x"}}]), "messages[0].content[0].image_url.url"),
         (says([{"type": "input_audio", "input_audio": {}}]), "messages[0].content[0]"),
         ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].tool_call_id"),
+        ({"messages": [USER, {"role": "tool", "content": "x", "tool_call_id": "c"}]}, "messages[1].tool_call_id"),
+        ({"messages": [USER, CALLING, USER]}, "messages[1]"),
         ({"stream": "yes"}, "stream"),
         ({"max_tokens": -1}, "max_tokens"),
         ({"max_tokens": "5"}, "max_tokens"),
@@ -98,6 +104,7 @@ async def test_a_chat_completion_names_the_bad_member(
         ({"input": [{"type": SECRET}]}, "input[0].type"),
         ({"input": [{"type": "item_reference", "id": "x"}]}, "input[0]"),
         ({"input": [{"role": "user", "content": [{"type": "input_image"}]}]}, "input[0].content[0].image_url"),
+        ({"input": [{"type": "function_call_output", "call_id": "c", "output": "x"}]}, "input[0].call_id"),
         ({"previous_response_id": "x"}, "previous_response_id"),
         ({"conversation": "x"}, "conversation"),
         ({"background": True}, "background"),
@@ -122,6 +129,7 @@ async def _refused(http: httpx2.AsyncClient, path: str, body: dict[str, Any], pa
     assert (answer.status_code, error["type"], error["param"]) == (400, "invalid_request_error", param), error
     assert error["message"].startswith(f"{param}: ")
     assert SECRET not in answer.text
+    assert "tool_result" not in answer.text
     assert answer.headers["x-should-retry"] == "false"
     assert answer.headers["x-relay-origin"] == "relay"
     assert answer.headers["x-request-id"]

@@ -182,7 +182,7 @@ def test_the_names_of_what_is_ignored_fit_a_header() -> None:
         ({"messages": [{"role": "assistant", "content": "Hi"}]}, "messages"),
         ({"messages": [{"role": "user", "content": ""}]}, "messages[0].content"),
         ({"messages": [USER, ASSISTANT_CALLS, USER]}, "messages[1]"),
-        ({"messages": [USER, {**RESULT, "tool_call_id": "c9"}]}, "messages[1].content"),
+        ({"messages": [USER, {**RESULT, "tool_call_id": "c9"}]}, "messages[1].tool_call_id"),
         ({"temperature": 3}, "temperature"),
         ({"max_tokens": 0}, "max_tokens"),
         ({"max_completion_tokens": 0}, "max_completion_tokens"),
