@@ -85,8 +85,10 @@ class Output:
     def _find(self, kind: ItemClass, item_id: object, index: object) -> OutputItem:
         """Finds an item, or begins it: a server may leave the beginning out."""
         by_id = self._by_place.get((kind, item_id)) if isinstance(item_id, str) else None
+        if by_id is not None and not by_id.is_over:  # as most are
+            return by_id
         by_index = self._by_place.get((kind, index)) if isinstance(index, int) else None
-        if by_id is not None and by_id.is_over and by_index is not by_id:
+        if by_id is not None and by_index is not by_id:
             by_id = None  # some servers give every item one id
         return by_id or by_index or self._begin(kind, item_id, index)
 

@@ -65,7 +65,10 @@ class Message:
     def add_delta(self, event: Fields, delta: str) -> None:
         """Takes more of a text or a refusal."""
         kind = RefusalPiece if "refusal" in event["type"] else Text
-        self._add(kind, _index(event, "content_index"), delta)
+        key = kind, _index(event, "content_index")
+        if key not in self._places:
+            self._places[key] = self._blocks.next()
+        self._pieces.add_delta(kind, self._places[key], delta)
 
     def add_whole(self, event: Fields) -> None:
         """Takes a text or a refusal that no delta has said."""
@@ -81,12 +84,8 @@ class Message:
     def _add_unsaid(self, kind: type[Text | RefusalPiece], index: int, part: Fields) -> None:
         text = _text(part, "refusal" if kind is RefusalPiece else "text")
         if text and (kind, index) not in self._places:
-            self._add(kind, index, text)
-
-    def _add(self, kind: type[Text | RefusalPiece], index: int, text: str) -> None:
-        if (kind, index) not in self._places:
             self._places[kind, index] = self._blocks.next()
-        self._pieces.add_delta(kind, self._places[kind, index], text)
+            self._pieces.add_delta(kind, self._places[kind, index], text)
 
 
 class Thought:
