@@ -9,7 +9,7 @@ from yarl import URL
 from llm_relay.errors import ProviderUnavailable
 from server_b.providers.http import connections as http_connections
 from server_b.providers.http.client import HttpClient
-from tests.support.raw_http import RawServer, asking, body_of
+from tests.support.raw_http import END, Listener, RawServer, asking, body_of
 
 pytestmark = pytest.mark.anyio
 
@@ -175,6 +175,21 @@ async def test_an_answer_that_is_left_early_closes_its_connection() -> None:
     async with server.listening() as url, asking(url) as client, asyncio.timeout(5):
         (await client.ask("GET", str(url))).close()
         await server.lost.wait()
+
+
+async def test_a_connection_whose_request_was_answered_before_it_was_whole_is_not_used_again() -> None:
+    class Hasty(Listener):
+        async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self.requests.append(await reader.readuntil(END))
+            writer.write(b"HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nHi")
+            await self.lost.wait()
+
+    server = Hasty()
+    async with server.listening() as url, asking(url) as client, asyncio.timeout(10):
+        response = await client.ask("POST", str(url), {}, b"x" * 2**24)
+        assert (response.status, await body_of(response)) == (413, b"Hi")
+        assert (await client.ask("POST", str(url), {}, b"x" * 2**24)).status == 413
+    assert server.connections == 2
 
 
 async def test_a_large_answer_that_is_drained_leaves_its_connection_usable() -> None:
