@@ -1,14 +1,21 @@
 """Lines that gather: what is written when."""
 
-import asyncio
 import logging
 from typing import Any
 
 import pytest
 
 from llm_relay.program.buffered_log import GATHER_S, LINES_A_WRITE, GatheredLog
+from tests.support.held_time import HELD_TIME, HeldLoop, held_loop
+from tests.support.relayed import a_few_turns
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, type[HeldLoop]]]:
+    return HELD_TIME
+
 
 NAME = "relay.test"
 
@@ -24,6 +31,12 @@ def told(caplog: pytest.LogCaptureFixture) -> list[tuple[str, Any]]:
     return [(record.levelname, record.facts) for record in caplog.records if record.msg == "ended"]  # type: ignore[attr-defined]
 
 
+async def pass_gathering() -> None:
+    """Lets the time pass for which lines gather."""
+    held_loop().advance(2 * GATHER_S)
+    await a_few_turns()
+
+
 def note(log: GatheredLog, number: int, level: int = logging.INFO) -> None:
     log.note(level, lambda: {"number": number})
 
@@ -32,10 +45,12 @@ async def test_lines_that_gather_come_by_themselves_and_together(
     log: GatheredLog, caplog: pytest.LogCaptureFixture
 ) -> None:
     for rounds in (1, 2):
-        note(log, 1)
-        note(log, 2)
-        assert len(told(caplog)) == rounds - 1
-        await asyncio.sleep(2 * GATHER_S)
+        with held_loop().held():
+            note(log, 1)
+            note(log, 2)
+            await a_few_turns()
+            assert len(told(caplog)) == rounds - 1
+            await pass_gathering()
         assert told(caplog) == [("INFO", [{"number": 1}, {"number": 2}])] * rounds
 
 
@@ -52,7 +67,8 @@ async def test_a_failure_is_told_at_once_and_after_what_was_before_it(
     note(log, 1)
     note(log, 2, logging.WARNING)
     assert told(caplog) == [("INFO", [{"number": 1}]), ("WARNING", {"number": 2})]
-    await asyncio.sleep(2 * GATHER_S)
+    with held_loop().held():
+        await pass_gathering()
     assert len(told(caplog)) == 2
 
 

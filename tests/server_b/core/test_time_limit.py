@@ -40,6 +40,13 @@ class Watched:
         return self.passed_at[0] - self.began_at
 
 
+async def a_later_limit() -> None:
+    """Waits until a limit has passed that was set now, for later than those of the tests."""
+    later = Watched()
+    later.move(0.03)
+    await later.passed_after()
+
+
 @pytest.mark.parametrize("moves", [(0.05,), (0.01, 0.05), (0.03, 0.01, 0.05), (3600, 0.05), (float("inf"), 0.05)])
 async def test_it_passes_at_the_last_time_it_was_moved_to(moves: tuple[float, ...]) -> None:
     watched = Watched()
@@ -51,10 +58,10 @@ async def test_it_passes_once_and_can_be_set_again() -> None:
     watched = Watched()
     watched.move(0.01)
     await watched.passed_after()
-    await asyncio.sleep(0.02)
+    await a_later_limit()
     assert len(watched.passed_at) == 1
     watched.limit.move(asyncio.get_running_loop().time())
-    await asyncio.sleep(0.02)
+    await a_later_limit()
     assert len(watched.passed_at) == 2
 
 
@@ -66,5 +73,5 @@ async def test_a_limit_that_was_taken_away_does_not_pass(how: str) -> None:
         watched.limit.stop()
     else:
         watched.move(float("inf"))
-    await asyncio.sleep(0.03)
+    await a_later_limit()
     assert watched.passed_at == []
