@@ -70,17 +70,22 @@ async def _call(transaction: Transaction, call_id: str) -> CallEntry:
 
 
 async def _correct_windows(change: Change, call: CallEntry, more: int) -> None:
-    """Adds to the windows in which the call was reserved, and to those that counted it from its row."""
+    """Adds to the windows in which the call was reserved, and to those that counted it from its row.
+
+    A budget that has another period now has counted it too: the window in which it was reserved is gone.
+    """
     transaction = change.transaction
     started_us = to_us(call.started_at)
     reserved = await transaction.fetch(
-        "SELECT budget_id, window_start FROM reservations WHERE call_id = :id", {"id": call.id}
+        "SELECT w.budget_id, w.starts_at FROM reservations r"
+        " JOIN windows w ON w.budget_id = r.budget_id AND w.starts_at = r.window_start WHERE r.call_id = :id",
+        {"id": call.id},
     )
     counted = await transaction.fetch(
         "SELECT w.budget_id, w.starts_at, b.tag, b.counted_accounts, c.account, c.tags FROM budgets b"
         " JOIN windows w ON w.budget_id = b.id"
         " JOIN calls c ON c.id = :id"
-        " WHERE b.deleted_at IS NULL AND b.counted_at >= :at"
+        " WHERE b.deleted_at IS NULL AND b.counted_at > :at"
         " AND w.starts_at <= :at AND (w.ends_at IS NULL OR w.ends_at > :at)",
         {"id": call.id, "at": started_us},
     )

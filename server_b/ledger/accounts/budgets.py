@@ -12,12 +12,16 @@ from llm_relay.errors import InvalidRequest, Violation
 from llm_relay.messages.accounts import Budget, Period
 from server_b.ledger.accounts.callers import above, below, parents
 from server_b.ledger.accounts.changes import Change, json_text, missing
-from server_b.ledger.accounts.counting import Scope, charged, unsettled
+from server_b.ledger.accounts.counting import Scope, charged, countable
 from server_b.ledger.accounts.thresholds import notice
 from server_b.ledger.policies import BUDGET_COLUMNS, budget_from_row
-from server_b.ledger.times import from_us, optional_from_us, optional_to_us, to_us
+from server_b.ledger.times import US_PER_S, from_us, optional_from_us, optional_to_us, to_us
 from server_b.ledger.transactions import Transaction
 from server_b.ledger.windows import window_at
+
+
+RECENT_S = 60
+"""How far the clocks of two servers may differ, and how late a call may be written after its beginning."""
 
 
 async def put_budget(change: Change, budget: Budget, *, default_zone: str) -> Budget:
@@ -122,7 +126,8 @@ async def _count(change: Change, budget: Budget) -> None:
     accounts = below(budget.caller, await parents(transaction)) if budget.caller else frozenset[str]()
     scope = Scope(accounts=accounts, tag=budget.tag)
     window = window_at(budget.period, budget.time_zone, from_us(change.at_us))
-    open_calls = await unsettled(transaction, scope, window)
+    recent_us = change.at_us - RECENT_S * US_PER_S
+    calls = await countable(transaction, scope, window, recent_us)
     key = {"budget": budget.id}
     await transaction.execute(
         "DELETE FROM reservations WHERE budget_id = :budget AND call_id IN (SELECT id FROM calls WHERE state = 'open')",
@@ -137,17 +142,17 @@ async def _count(change: Change, budget: Budget) -> None:
             "starts_at": window.starts_at,
             "ends_at": window.ends_at,
             "spent": await charged(transaction, scope, window),
-            "reserved": sum(reserved for _, reserved in open_calls),
+            "reserved": sum(reserved for _, reserved in calls),
         },
     )
     await transaction.execute_many(
         "INSERT INTO reservations (call_id, budget_id, window_start) VALUES (:call, :budget, :start)"
         " ON CONFLICT (call_id, budget_id) DO UPDATE SET window_start = excluded.window_start",
-        [{"call": call, "budget": budget.id, "start": window.starts_at} for call, _ in open_calls],
+        [{"call": call, "budget": budget.id, "start": window.starts_at} for call, _ in calls],
     )
     await transaction.execute(
         "UPDATE budgets SET counted_at = :at, counted_accounts = :accounts WHERE id = :budget",
-        key | {"at": change.at_us, "accounts": json_text(sorted(scope.accounts))},
+        key | {"at": recent_us, "accounts": json_text(sorted(scope.accounts))},
     )
 
 

@@ -60,13 +60,21 @@ async def charged(transaction: Transaction, scope: Scope, window: Window) -> int
     )
 
 
-async def unsettled(transaction: Transaction, scope: Scope, window: Window) -> Collection[tuple[str, int]]:
-    """Returns the calls that began in a window and may still be settled, each with what is reserved for it."""
+async def countable(
+    transaction: Transaction, scope: Scope, window: Window, recent_us: int
+) -> Collection[tuple[str, int]]:
+    """Returns the calls that need a row saying that they count, each with what is reserved for it.
+
+    They are those that may still be settled, and those that began at `recent_us` or later: by their times alone it
+    cannot be told whether they began before the budget, because the clocks of servers differ.
+    """
     rows = await transaction.fetch(
         "SELECT id, account, tags, reserved_nano_usd, started_at FROM calls WHERE state = 'open' UNION ALL"
         " SELECT id, account, tags, 0, started_at FROM calls"
-        " WHERE nano_usd IS NULL AND state IN ('settled', 'lost') AND state = 'lost' AND started_at >= :since",
-        {"since": window.starts_at},
+        " WHERE nano_usd IS NULL AND state IN ('settled', 'lost') AND state = 'lost' AND started_at >= :since UNION ALL"
+        " SELECT id, account, tags, 0, started_at FROM calls WHERE state IN ('settled', 'lost')"
+        " AND started_at >= :recent AND (state = 'settled' OR nano_usd IS NOT NULL)",
+        {"since": window.starts_at, "recent": recent_us},
     )
     return [
         (key, reserved or 0)

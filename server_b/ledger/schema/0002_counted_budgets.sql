@@ -1,3 +1,3 @@
--- A budget counts calls that began before it did: without a row in reservations, because there may be very many.
-ALTER TABLE budgets ADD COLUMN counted_at BIGINT NOT NULL DEFAULT 0;          -- when its window was counted from the calls
+-- A budget counts calls that began before it did: old ones without a row in reservations, because they may be very many.
+ALTER TABLE budgets ADD COLUMN counted_at BIGINT NOT NULL DEFAULT 0;          -- calls that began before count by their time
 ALTER TABLE budgets ADD COLUMN counted_accounts TEXT NOT NULL DEFAULT '[]';   -- whose calls those were

@@ -173,3 +173,11 @@ async def test_a_correction_leaves_the_window_of_now_when_the_call_was_in_anothe
     assert (await only(ledger)).spent_nano_usd == 3
     clock.now -= timedelta(days=1)
     assert (await only(ledger)).spent_nano_usd == 600
+
+
+async def test_a_correction_finds_a_call_that_was_reserved_in_another_period(ledger: Ledger, clock: Clock) -> None:
+    made = await ledger.put_budget(replace(ALICE, period=Period.TOTAL), by="root")
+    call = await spend(ledger, clock.now, 500)
+    await ledger.put_budget(replace(made, period=Period.MONTH), by="root")
+    await ledger.adjust(Adjustment(call_id=call, nano_usd=-100, reason="credit"), by="root")
+    assert (await only(ledger)).spent_nano_usd == 400
