@@ -171,6 +171,11 @@ class PolicyCache:
         """Returns a budget, or None if it has been deleted."""
         return self._budgets.get(budget_id)
 
+    @property
+    def has_budgets(self) -> bool:
+        """Whether any call may count in a budget."""
+        return bool(self._by_scope)
+
     def budgets_of(self, account: str, tags: Mapping[str, str]) -> list[Budget]:
         """Returns the budgets that a call counts in: of its account, of the accounts above it, of its tags."""
         if not self._by_scope:

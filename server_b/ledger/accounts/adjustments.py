@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import orjson
 
 from llm_relay.errors import InvalidRequest, Violation
-from llm_relay.messages.accounts import Adjustment, CallEntry, CallState
+from llm_relay.messages.accounts import Adjustment, Budget, CallEntry, CallState
 from server_b.ledger.accounts.changes import Change, missing
 from server_b.ledger.accounts.counting import Scope
 from server_b.ledger.accounts.thresholds import notice
 from server_b.ledger.call_rows import COLUMNS, entry, with_attempts
 from server_b.ledger.policies import BUDGET_COLUMNS, budget_from_row
-from server_b.ledger.times import US_PER_HOUR, to_us
+from server_b.ledger.times import US_PER_HOUR, US_PER_S, from_us, to_us
 from server_b.ledger.transactions import Transaction
+from server_b.ledger.windows import window_at
+
+_NEAR_US = 60 * US_PER_S
+"""A call can be reserved in the window after that of its beginning."""
+_BUDGET = ", ".join(f"b.{column}" for column in BUDGET_COLUMNS.split(", "))
+_RESERVED = (
+    f"SELECT r.window_start, {_BUDGET} FROM reservations r JOIN budgets b ON b.id = r.budget_id"  # noqa: S608 - columns
+    " WHERE r.call_id = :id"
+)
+_COUNTED = (
+    f"SELECT c.account, c.tags, b.counted_accounts, {_BUDGET} FROM budgets b JOIN calls c ON c.id = :id"  # noqa: S608
+    " WHERE b.deleted_at IS NULL AND b.counted_at > :at"
+)
 
 
 async def adjust(change: Change, adjustment: Adjustment, *, price_source: str = "") -> CallEntry:
@@ -75,38 +90,44 @@ async def _correct_windows(change: Change, call: CallEntry, more: int) -> None:
     A budget that has another period now has counted it too: the window in which it was reserved is gone.
     """
     transaction = change.transaction
-    started_us = to_us(call.started_at)
-    reserved = await transaction.fetch(
-        "SELECT w.budget_id, w.starts_at FROM reservations r"
-        " JOIN windows w ON w.budget_id = r.budget_id AND w.starts_at = r.window_start WHERE r.call_id = :id",
-        {"id": call.id},
+    reserved, counted = await transaction.fetch_each(
+        [
+            (
+                _RESERVED,
+                {"id": call.id},
+            ),
+            (
+                _COUNTED,
+                {"id": call.id, "at": to_us(call.started_at)},
+            ),
+        ]
     )
-    counted = await transaction.fetch(
-        "SELECT w.budget_id, w.starts_at, b.tag, b.counted_accounts, c.account, c.tags FROM budgets b"
-        " JOIN windows w ON w.budget_id = b.id"
-        " JOIN calls c ON c.id = :id"
-        " WHERE b.deleted_at IS NULL AND b.counted_at > :at"
-        " AND w.starts_at <= :at AND (w.ends_at IS NULL OR w.ends_at > :at)",
-        {"id": call.id, "at": started_us},
-    )
-    windows: dict[str, int] = {
-        budget: start
-        for budget, start, tag, accounts, account, tags in counted
-        if Scope(accounts=frozenset(orjson.loads(accounts)), tag=tag).has(account, tags)
-    }
-    windows.update(reserved)
-    for budget_id, start in sorted(windows.items()):
+    starts: dict[str, tuple[Budget, int]] = {}
+    for account, tags, accounts, *row in counted:
+        budget = budget_from_row(tuple(row))
+        if Scope(accounts=frozenset(orjson.loads(accounts)), tag=budget.tag).has(account, tags):
+            starts[budget.id] = (budget, window_at(budget.period, budget.time_zone, call.started_at).starts_at)
+    for start, *row in reserved:
+        budget = budget_from_row(tuple(row))
+        starts[budget.id] = (budget, _window_start(budget, start, call.started_at))
+    for _, (budget, start) in sorted(starts.items()):
         rows = await transaction.fetch(
             "UPDATE windows SET spent_nano_usd = spent_nano_usd + :more"
             " WHERE budget_id = :budget AND starts_at = :start RETURNING spent_nano_usd",
-            {"more": more, "budget": budget_id, "start": start},
+            {"more": more, "budget": budget.id, "start": start},
         )
-        budgets = await transaction.fetch(
-            f"SELECT {BUDGET_COLUMNS} FROM budgets WHERE id = :id AND deleted_at IS NULL",  # noqa: S608 - columns
-            {"id": budget_id},
-        )
-        if rows and budgets and more > 0:
-            await notice(change, budget_from_row(budgets[0]), starts_at=start, spent=rows[0][0])
+        if rows and more > 0:
+            await notice(change, budget, starts_at=start, spent=rows[0][0])
+
+
+def _window_start(budget: Budget, reserved_start: int, started_at: datetime) -> int:
+    """Returns the start of the window in which a call counts that was reserved in a window, maybe of another period."""
+    window = window_at(budget.period, budget.time_zone, from_us(reserved_start))
+    at = to_us(started_at)
+    is_near = window.has(at - _NEAR_US) or window.has(at) or window.has(at + _NEAR_US)
+    if window.starts_at == reserved_start and is_near:
+        return reserved_start
+    return window_at(budget.period, budget.time_zone, started_at).starts_at
 
 
 async def _correct_usage(transaction: Transaction, call: CallEntry, cost: int, more: int) -> None:

@@ -19,7 +19,6 @@ from server_b.ledger.times import US_PER_S, from_us, optional_from_us, optional_
 from server_b.ledger.transactions import Transaction
 from server_b.ledger.windows import window_at
 
-
 RECENT_S = 60
 """How far the clocks of two servers may differ, and how late a call may be written after its beginning."""
 

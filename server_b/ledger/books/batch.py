@@ -12,7 +12,7 @@ from server_b.ledger.books.charges import Charges, WindowKey, ensure_windows
 from server_b.ledger.books.rates import Rates, is_limited
 from server_b.ledger.books.reserving import EXISTING, Reserving
 from server_b.ledger.books.roll_up import RollUp
-from server_b.ledger.books.settling import Settling
+from server_b.ledger.books.settling import READ_WINDOWS, Settling
 from server_b.ledger.entries import CallEnd, NewCall, Reserved
 from server_b.ledger.policies import REVISION, PolicyCache, read_changes
 from server_b.ledger.times import to_us
@@ -40,6 +40,8 @@ Outcomes = list[Reserved | RelayError]
 class _Hint:
     """What an open call of this process will need when it ends, so that one round trip reads it."""
 
+    revision: int
+    """Of the policy, when it was so."""
     windows: tuple[WindowKey, ...]
     limited: tuple[str, ...]
 
@@ -89,6 +91,10 @@ class _Asked:
             reserving.rates.take(next(results), next(results))
 
 
+class BeginAgain(Exception):
+    """A transaction has to be rolled back and run again, because it began with what holds no longer."""
+
+
 class BatchWriter:
     """Writes batches, with what it remembers between them."""
 
@@ -106,22 +112,21 @@ class BatchWriter:
         self._made_rates: set[str] = set()
 
     async def write(self, transaction: Transaction, batch: Batch) -> Outcomes:
-        """Writes a batch: what ended first, because it makes room."""
+        """Writes a batch: what ended first, because it makes room. Raises BeginAgain."""
         now = self._now()
         now_us = to_us(now)
         charges, roll_up, rates = Charges(), RollUp(), Rates(now_us)
         settling = Settling(now_us, charges, roll_up)
         reserving = Reserving(now, self._server_id, charges, rates, roll_up)
         await transaction.lock_policy(to_change=False)
-        while True:
-            plans = [self._plan(call, now, now_us) for call in batch.calls]
-            if await self._read(transaction, batch, plans, settling, reserving):
-                break
+        revision = self._policies.policy.revision  # while this waits, a look at the policy may replace it
+        plans = [self._plan(call, now, now_us) for call in batch.calls]
+        await self._read(transaction, batch, plans, settling, reserving, revision)
         for call_id, count in batch.joined.items():
             settling.join(call_id, count)
         for end in batch.ends:
             self._settle(end, settling, rates)
-        outcomes = [self._reserve(plan, reserving) for plan in plans]
+        outcomes = [self._reserve(plan, reserving, revision) for plan in plans]
         if refused := reserving.refused_accounts():
             await rates.load(transaction, refused)
         if batch.calls:
@@ -139,9 +144,18 @@ class BatchWriter:
         self._made_rates.clear()
 
     async def _read(
-        self, transaction: Transaction, batch: Batch, plans: list[_Plan], settling: Settling, reserving: Reserving
-    ) -> bool:
-        """Reads and locks what the batch needs; False: it may need something else, because something has changed."""
+        self,
+        transaction: Transaction,
+        batch: Batch,
+        plans: list[_Plan],
+        settling: Settling,
+        reserving: Reserving,
+        revision: int,
+    ) -> None:
+        """Reads and locks what the batch needs: windows all at once and in their order, or two servers would deadlock.
+
+        Raises BeginAgain where it may need something else, because something has changed.
+        """
         ended = [*(end.id for end in batch.ends), *batch.joined]
         limited = {plan.call.account for plan in plans if plan.is_limited}
         keys = {(budget.id, window.starts_at) for plan in plans for budget, window in plan.budgets}
@@ -151,18 +165,27 @@ class BatchWriter:
             if hint := self._hints.get(call_id):
                 keys.update(hint.windows)
                 limited.update(hint.limited)
+        keys |= await self._reserved(transaction, ended, revision)
         asked = _Asked(ended, [plan.call.id for plan in plans], keys, limited)
         results = iter(await transaction.fetch_each(asked.queries()))
-        if next(results)[0][0] != self._policies.policy.revision:
+        if next(results)[0][0] != revision:
             await self._load_policy(transaction)
-            return False
+            raise BeginAgain
         asked.take(results, settling, reserving)
         if ended:
             await self._read_more(transaction, settling, reserving.rates, limited)
         if any(settling.charges.missing(plan.keys) for plan in plans):
-            self.forget()  # somebody has deleted a row that was there
-            return False
-        return True
+            raise BeginAgain  # somebody has deleted a row that was there
+
+    async def _reserved(self, transaction: Transaction, ended: list[str], revision: int) -> set[WindowKey]:
+        """Returns the windows of calls whose hints are missing, or older than the budgets of now."""
+        if not self._policies.has_budgets:
+            return set()
+        hints = ((call_id, self._hints.get(call_id)) for call_id in ended)
+        unknown = [call_id for call_id, hint in hints if hint is None or hint.revision != revision]
+        if not unknown:
+            return set()
+        return {(row[1], row[2]) for row in await transaction.fetch(READ_WINDOWS, {"ids": unknown})}
 
     async def _read_more(self, transaction: Transaction, settling: Settling, rates: Rates, limited: set[str]) -> None:
         """Reads what the calls that ended need and this process did not know of."""
@@ -197,10 +220,11 @@ class BatchWriter:
             used = end.input_tokens + (end.output_tokens or 0)
             rates.correct(entry.account, self._rates_of(entry.account), entry.rate_tokens, used)
 
-    def _reserve(self, plan: _Plan, reserving: Reserving) -> Reserved | RelayError:
+    def _reserve(self, plan: _Plan, reserving: Reserving, revision: int) -> Reserved | RelayError:
         outcome = reserving.reserve(plan.call, plan.rates if plan.is_limited else None, plan.budgets)
-        if isinstance(outcome, Reserved) and (plan.budgets or plan.is_limited):
-            self._hints[plan.call.id] = _Hint(plan.keys, (plan.call.account,) if plan.is_limited else ())
+        if isinstance(outcome, Reserved) and (plan.is_limited or self._policies.has_budgets):
+            limited = (plan.call.account,) if plan.is_limited else ()
+            self._hints[plan.call.id] = _Hint(revision, plan.keys, limited)
         return outcome
 
     def _plan(self, call: NewCall, now: datetime, now_us: int) -> _Plan:

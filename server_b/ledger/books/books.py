@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from llm_relay.errors import LedgerUnavailable
 from server_b.ledger.base import Policy
 from server_b.ledger.books import leases
-from server_b.ledger.books.batch import Batch, BatchWriter, Outcomes
+from server_b.ledger.books.batch import Batch, BatchWriter, BeginAgain, Outcomes
 from server_b.ledger.books.writer import Writer
 from server_b.ledger.entries import CallEnd, NewCall, Reserved
 from server_b.ledger.policies import PolicyCache, read_changes
@@ -119,12 +119,14 @@ class SqlBooks:
             await self._beat_if_late(transaction)
             return await self._batches.write(transaction, batch)
 
-        try:
-            return await self._store.write(work)
-        except BaseException:
-            self._batches.forget()
-            self._beaten_at = 0.0  # so that the next try writes something, even if nothing else waits
-            raise
+        while True:
+            try:
+                return await self._store.write(work)
+            except BaseException as error:
+                self._batches.forget()
+                self._beaten_at = 0.0  # so that the next try writes something, even if nothing else waits
+                if not isinstance(error, BeginAgain):
+                    raise
 
     async def _beat_if_late(self, transaction: Transaction) -> None:
         """Renews the lease before a call is written under one that may have run out."""

@@ -22,7 +22,7 @@ _READ = (
     "SELECT id, state, account, protocol, provider, model, outcome, reserved_nano_usd, charged_nano_usd, joined,"
     " started_at, rate_tokens, nano_usd FROM calls WHERE id IN :ids ORDER BY id FOR UPDATE"
 )
-_READ_WINDOWS = "SELECT call_id, budget_id, window_start FROM reservations WHERE call_id IN :ids"
+READ_WINDOWS = "SELECT call_id, budget_id, window_start FROM reservations WHERE call_id IN :ids"
 _SETTLE = (
     "UPDATE calls SET state = 'settled', outcome = :outcome, is_failed = :is_failed, provider = :provider,"
     " model = :model, input_tokens = :input_tokens, output_tokens = :output_tokens,"
@@ -84,7 +84,7 @@ class Settling:
     @staticmethod
     def queries(ids: list[str]) -> list[Query]:
         """Returns the statements whose results `take` gets; the first locks the calls."""
-        return [(_READ, {"ids": ids}), (_READ_WINDOWS, {"ids": ids})]
+        return [(_READ, {"ids": ids}), (READ_WINDOWS, {"ids": ids})]
 
     def take(self, entries: list[Row], windows: list[Row]) -> None:
         """Takes the rows of `queries` over."""
