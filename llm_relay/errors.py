@@ -54,6 +54,8 @@ class RelayError(Exception):
     """False: no provider can have started work on the request, so sending it again costs nothing twice."""
     repeat_helps: bool = True
     """False: the same server would fail again, for example because its certificate is not trusted."""
+    asked_before: tuple[RelayError, ...] = ()
+    """Of a provider's error, in the server only: why the same request was sent before, and was not worked on."""
 
     def __init__(
         self,

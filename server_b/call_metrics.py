@@ -164,7 +164,7 @@ def _count_attempts(attempts: tuple[Attempt, ...]) -> None:
     former: Attempt | None = None
     for attempt in attempts:
         if former is not None:
-            again = RETRIES if attempt.round > former.round else FALLBACKS
+            again = RETRIES if attempt.round > former.round or former.was_repeated else FALLBACKS
             again.labels(PROGRAM, attempt.provider).inc()
         if attempt.error is not None:
             FAILED_ATTEMPTS.labels(PROGRAM, attempt.provider, attempt.error.reason).inc()

@@ -23,6 +23,8 @@ class Attempt:
     """None: it has not failed."""
     responded: bool = False
     """Whether the provider has shown a sign of work."""
+    was_repeated: bool = False
+    """Whether its provider sent the request again by itself at once, changed or on another connection."""
 
     @property
     def may_have_worked(self) -> bool:

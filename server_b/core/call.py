@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from llm_relay.errors import Cancelled, DeadlineExceeded, ProviderProtocol, ProviderUnavailable, RelayError
@@ -124,7 +125,17 @@ class Call:
     def end_attempt(self, error: RelayError | None = None) -> None:
         """The attempt that runs has ended; without one that runs, nothing changes."""
         if self.attempts and (last := self.attempts[-1]).ended_at is None:
+            if error is not None and error.asked_before:
+                self.note_asked_before(error.asked_before)
             last.ended_at, last.error = self._now(), error
+
+    def note_asked_before(self, errors: Iterable[RelayError]) -> None:
+        """The attempt that runs was preceded by others that were not worked on, with these errors."""
+        last = self.attempts[-1]
+        for error in errors:
+            error.may_have_worked = error.repeat_helps = False  # it was repeated
+            earlier = replace(last, ended_at=self._now(), error=error, responded=False, was_repeated=True)
+            self.attempts.insert(-1, earlier)
 
     def start(self, model: str, priced_as: tuple[str, ...] = ()) -> None:
         """The provider's first event has come; `priced_as` are other names of the model in price lists."""

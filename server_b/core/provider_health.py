@@ -54,5 +54,7 @@ class ProviderHealth:
 
 def _is_fault(attempt: Attempt) -> bool:
     """Tells whether an attempt failed by the provider's fault; one is to be silent until the caller's deadline."""
+    if attempt.was_repeated:
+        return False
     silent = isinstance(attempt.error, DeadlineExceeded) and not attempt.responded
     return silent or isinstance(attempt.error, FAULTS)

@@ -86,6 +86,7 @@ async def _ask_once(call: Call, provider: Provider, patience: Patience, round_: 
                     await call.room()
                 case Opening():
                     call.attempts[-1].responded = True
+                    call.note_asked_before(piece.asked_before)
                     call.start(piece.model, piece.priced_as)
                 case Working():  # nothing to show, but a sign of life
                     call.attempts[-1].responded |= piece.has_begun

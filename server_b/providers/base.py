@@ -32,6 +32,11 @@ class Opening:
     """As the provider names it."""
     priced_as: tuple[str, ...] = ()
     """Other names that a price list may have of the model, the likeliest first."""
+    asked_before: tuple[RelayError, ...] = ()
+    """Why the request was sent before, once for each: it was refused and then changed, or its connection was closed.
+
+    None of them was worked on. A provider that fails has them in its error.
+    """
 
 
 @dataclass(frozen=True, slots=True)

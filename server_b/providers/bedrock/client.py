@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from llm_relay import VERSION
-from llm_relay.errors import UnknownModel
+from llm_relay.errors import RelayError, UnknownModel
 from server_b.providers.bedrock.account import Account
 from server_b.providers.bedrock.documents import document
 from server_b.providers.bedrock.failures import Refusal, failure_from_response
@@ -33,14 +33,16 @@ class BedrockClient:
         user_agent = {"User-Agent": f"grpc-llm-relay/{VERSION}"}
         self._http = HttpClient(account.runtime_url, account.control_url, headers=user_agent, tls=account.tls)
 
-    async def converse(self, model: str, body: bytes, *, streaming: bool) -> Response:
+    async def converse(
+        self, model: str, body: bytes, *, streaming: bool, asked_before: list[RelayError] | None = None
+    ) -> Response:
         """Asks a model, an id or an ARN; returns the response, to be closed, when its head has come.
 
-        Raises Refusal or a RelayError.
+        Raises Refusal or a RelayError; `asked_before` is that of HttpClient.
         """
         operation = "converse-stream" if streaming else "converse"
         url = f"{self._account.runtime_url}/model/{_escaped(model)}/{operation}"
-        return await self._ask("POST", url, CONVERSATION, body)
+        return await self._ask("POST", url, CONVERSATION, body, asked_before)
 
     async def get(self, *path: str, **query: str) -> dict[str, Any]:
         """Reads a document of the lists; the parts of its path are escaped. Raises Refusal or a RelayError."""
@@ -55,9 +57,16 @@ class BedrockClient:
         """Closes the connections, those in use too."""
         await self._http.close()
 
-    async def _ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Response:
+    async def _ask(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        asked_before: list[RelayError] | None = None,
+    ) -> Response:
         signed = await self._account.signer.signed(method, url, headers, body)
-        response = await self._http.ask(method, url, signed, body)
+        response = await self._http.ask(method, url, signed, body, asked_before)
         if response.status == 200:
             return response
         with contextlib.closing(response):

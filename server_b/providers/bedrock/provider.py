@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import orjson
 
-from llm_relay.errors import ProviderProtocol
+from llm_relay.errors import ProviderProtocol, RelayError
 from llm_relay.messages import NO_OPTIONS, Models, Prompt
 from server_b.providers.base import (
     UNLIMITED_OUTPUT_TOKENS,
@@ -33,6 +33,7 @@ from server_b.providers.bedrock.thinking import lacks_reasoning, room_tokens, th
 from server_b.providers.bedrock.tools import tool_config
 from server_b.providers.bedrock.unsupported import refuse_unsupported
 from server_b.providers.costly_options import costly_options
+from server_b.providers.http.failures import after
 from server_b.providers.http.response import Response
 from server_b.providers.unused_options import options_of_others
 
@@ -130,22 +131,24 @@ class BedrockProvider:
             refuse_unsupported(prompt, named)
         asked = _refusing(prompt, model)
         refused = lasting = self._refusals.of(asked)
+        before: list[RelayError] = []
         while True:
             begun = False
             try:
-                async with contextlib.aclosing(self._answer(prompt, model, named, refused)) as pieces:
+                async with contextlib.aclosing(self._answer(prompt, model, named, refused, before)) as pieces:
                     async for piece in pieces:
                         if isinstance(piece, Opening):
                             begun = True
                             self._refusals.remember(asked, lasting)
-                            yield replace(piece, priced_as=priced_as)
+                            yield replace(piece, priced_as=priced_as, asked_before=tuple(before))
                         else:
                             yield piece
             except Refusal as refusal:
                 more = refused_of(refusal.failure) - asked_parameters(prompt).keys() - refused
                 if begun or not more:
                     profile = profile_in_area(model, self._account.region)
-                    raise relay_error(refusal.failure, begun=begun, profile=profile) from refusal
+                    raise after(before, relay_error(refusal.failure, begun=begun, profile=profile)) from refusal
+                before.append(relay_error(refusal.failure))
                 refused |= more
                 if is_lasting(refusal.failure, self._defaults.max_tokens):
                     lasting |= more
@@ -177,13 +180,17 @@ class BedrockProvider:
         """Closes the connections, those in use too."""
         await self._client.close()
 
-    async def _answer(self, prompt: Prompt, model: str, named: str, refused: Refused) -> AsyncGenerator[Piece, None]:
+    async def _answer(
+        self, prompt: Prompt, model: str, named: str, refused: Refused, before: list[RelayError]
+    ) -> AsyncGenerator[Piece, None]:
         """Asks once; `named` is the id of the model in a profile. Raises Refusal or a RelayError."""
         streaming = STREAMING not in refused
         if not streaming:
             yield WholeAnswer()
         body = orjson.dumps(request_body(prompt, self._defaults, refused, named))
-        with contextlib.closing(await self._client.converse(model, body, streaming=streaming)) as response:
+        with contextlib.closing(
+            await self._client.converse(model, body, streaming=streaming, asked_before=before)
+        ) as response:
             if not streaming or _is_json(response):
                 for piece in whole_answer(await response.read(MAX_DOCUMENT_BYTES), model):
                     yield piece

@@ -10,8 +10,16 @@ from dataclasses import dataclass
 import aiohttp
 from yarl import URL
 
+from llm_relay.errors import RelayError
 from server_b.providers.http.connections import Connector, leased
-from server_b.providers.http.failures import FAILURES, answer_failure, connect_failure, proxy_refusal
+from server_b.providers.http.failures import (
+    FAILURES,
+    after,
+    answer_failure,
+    connect_failure,
+    proxy_refusal,
+    stale_failure,
+)
 from server_b.providers.http.proxies import NO_HEADERS, Proxy, proxy_for
 from server_b.providers.http.response import Response
 
@@ -51,12 +59,21 @@ class HttpClient:
         self._connector: Connector | None = None
         self._routes: dict[URL, _Route] = {}
 
-    async def ask(self, method: str, url: str, headers: Mapping[str, str] = NO_HEADERS, body: bytes = b"") -> Response:
+    async def ask(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] = NO_HEADERS,
+        body: bytes = b"",
+        asked_before: list[RelayError] | None = None,
+    ) -> Response:
         """Sends a request; returns the response, to be closed, when its head has come.
 
         `url` goes out as it is written, escapes included. A kept connection that turns out to be closed is replaced
         once. Raises ProviderUnavailable or ProviderProtocol; `may_have_worked` is False where nothing was written.
+        Why the request was sent before is in `asked_before`, and in the error.
         """
+        before = [] if asked_before is None else asked_before
         server = URL(url, encoded=True)
         route = self._route(server.origin())
         request = self._head(method, server, headers, body, route.proxy) + body
@@ -65,14 +82,15 @@ class HttpClient:
             try:
                 lease = await self._opened().lease(route.server, fresh=fresh)
             except FAILURES as error:
-                raise connect_failure(error, server, timeout_s=CONNECT_TIMEOUT_S) from error
+                raise after(before, connect_failure(error, server, timeout_s=CONNECT_TIMEOUT_S)) from error
             connection = leased(lease)
             try:
                 message, content = await connection.exchange(request)
             except FAILURES as error:
                 lease.close()
                 if fresh or not connection.was_stale:
-                    raise answer_failure(error, server) from error
+                    raise after(before, answer_failure(error, server)) from error
+                before.append(stale_failure(server))
                 fresh = True
             except BaseException:
                 lease.close()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import ssl
+from collections.abc import Iterable
 
 import aiohttp
 from aiohttp.http import HttpProcessingError
@@ -112,3 +113,15 @@ _WORDS = {
     aiohttp.ServerDisconnectedError: "closed by the server",
     aiohttp.ClientPayloadError: "closed by the server, or malformed",
 }
+
+
+def stale_failure(server: URL) -> RelayError:
+    """Returns the error of a request on a kept connection that the server had closed: the request is sent again."""
+    detail = f"{address_of(server)} had closed the kept connection; asked again on a new one"
+    return ProviderUnavailable(may_have_worked=False, operator_detail=detail)
+
+
+def after(before: Iterable[RelayError], error: RelayError) -> RelayError:
+    """Adds to an error why the same request was sent before."""
+    error.asked_before = tuple(before)
+    return error

@@ -39,12 +39,12 @@ class OpenAIClient:
             },
         )
 
-    async def ask(self, path: str, body: bytes) -> Response:
+    async def ask(self, path: str, body: bytes, asked_before: list[RelayError] | None = None) -> Response:
         """Asks for an answer at a path below the base URL; returns the response, to be closed, when its head has come.
 
-        Raises Failed where the status is no success, or what HttpClient raises.
+        Raises Failed where the status is no success, or what HttpClient raises; `asked_before` as there.
         """
-        return await _good(await self._http.ask("POST", f"{self.base_url}{path}", _ANSWER, body))
+        return await _good(await self._http.ask("POST", f"{self.base_url}{path}", _ANSWER, body, asked_before))
 
     async def list_models(self) -> Response:
         """Asks for the list of models; returns and raises as `ask` does."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import orjson
 
@@ -20,6 +20,7 @@ from server_b.providers.base import (
     WholeAnswer,
 )
 from server_b.providers.costly_options import costly_options
+from server_b.providers.http.failures import after
 from server_b.providers.http.response import Response
 from server_b.providers.openai.client import VENDOR_URL, OpenAIClient
 from server_b.providers.openai.errors import error_of, field_error
@@ -56,9 +57,12 @@ class _Known:
     """Why chat completions do not answer the prompt."""
     answers: bool = False
     """Whether it has begun to answer: then nothing is asked again."""
+    asked_before: list[RelayError] = field(default_factory=list)
+    """Why the prompt was sent before."""
 
     def add(self, change: Change, failure: Failure) -> None:
         """Adds what a failure has shown."""
+        self.asked_before.append(error_of(failure))
         self.refused |= change.names
         self.lasting = self.lasting | change.names if change.lasts else self.lasting
         if CHAT_COMPLETIONS in change.names:
@@ -147,7 +151,7 @@ class OpenAIProvider:
             body = interface.body(prompt, model, self._defaults, known.refused, is_vendor=self._is_vendor)
             reader = interface.reader(model)
             try:
-                with contextlib.closing(await self._client.ask(interface.path, orjson.dumps(body))) as response:
+                with contextlib.closing(await self._ask(interface, body, known)) as response:
                     while chunk := await _next_chunk(response, reader):
                         for piece in self._noting(reader.read(chunk), reader, known):
                             yield piece
@@ -156,10 +160,14 @@ class OpenAIProvider:
             except Failed as failed:
                 change = None if known.answers else self._change(failed.failure, interface, body, prompt)
                 if change is None or change.names <= known.refused:
-                    raise _error(failed.failure if known.answers else known.cause(failed.failure), prompt) from failed
+                    error = _error(failed.failure if known.answers else known.cause(failed.failure), prompt)
+                    raise after(known.asked_before, error) from failed
                 known.add(change, failed.failure)
             else:
                 return
+
+    async def _ask(self, interface: Interface, body: dict[str, object], known: _Known) -> Response:
+        return await self._client.ask(interface.path, orjson.dumps(body), known.asked_before)
 
     def _noting(self, pieces: Iterable[Piece], reader: Reader, known: _Known) -> Iterator[Piece]:
         """Passes pieces on; once the model answers, what was found out about it is remembered."""
@@ -168,6 +176,9 @@ class OpenAIProvider:
                 known.answers = True
                 whole_only = {"stream"} if reader.is_whole else set()
                 self._refusals.remember(known.model, known.lasting | whole_only)
+                if known.asked_before:
+                    yield replace(piece, asked_before=tuple(known.asked_before))
+                    continue
             yield piece
 
     def _refusing(self, prompt: Prompt) -> str:

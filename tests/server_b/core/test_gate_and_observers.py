@@ -8,16 +8,24 @@ from typing import Any
 
 import pytest
 
-from llm_relay.errors import Draining, Overloaded, ProviderAuth, ProviderProtocol, RelayError
+from llm_relay.errors import (
+    Draining,
+    Overloaded,
+    ProviderAuth,
+    ProviderProtocol,
+    ProviderRejected,
+    ProviderUnavailable,
+    RelayError,
+)
 from llm_relay.messages import Accuracy, Prompt, State, Usage
 from server_b.core.call import Call
 from server_b.core.key import Delivery, Key
 from server_b.core.record import CallRecord, SharedRecord
-from server_b.providers.base import Text
+from server_b.providers.base import Opening, Text
 from server_b.providers.fallback import Fallback
 from tests.support.observed import Observed
 from tests.support.relayed import HI, a_few_turns, streamed, whole
-from tests.support.scripted import HELLO, OPENING, PATIENCE_S, USAGE, End, ScriptedProvider, Step
+from tests.support.scripted import HELLO, MODEL, OPENING, PATIENCE_S, USAGE, End, ScriptedProvider, Step
 from tests.support.serving import create_relay
 
 pytestmark = pytest.mark.anyio
@@ -213,6 +221,25 @@ async def test_a_record_has_every_attempt_and_its_times() -> None:
     assert record.queue_s is not None
     assert record.first_token_s is not None
     assert 0 <= record.queue_s <= record.first_token_s <= record.finished.duration_s
+
+
+@pytest.mark.parametrize("ends_well", [True, False])
+async def test_a_request_that_its_provider_sent_again_by_itself_is_an_attempt_of_its_own(ends_well: bool) -> None:
+    observed = Observed()
+    refused, lost = ProviderRejected("no temperature"), ProviderUnavailable("a closed connection")
+    failure = ProviderAuth()
+    failure.asked_before = (refused, lost)
+    script = [Opening(MODEL, asked_before=(refused, lost)), *HELLO[1:]] if ends_well else [failure]
+    relay = create_relay(ScriptedProvider(script), observers=[observed])
+    with contextlib.suppress(ProviderAuth):
+        await whole(relay)
+    attempts = observed.calls[0].attempts
+    assert [one.error for one in attempts] == [refused, lost, None if ends_well else failure]
+    assert [one.may_have_worked for one in attempts] == [False, False, ends_well]
+    assert all(one.ended_at is not None and one.provider == "scripted" for one in attempts)
+    assert relay.status().provider_error == ("" if ends_well else "PROVIDER_AUTH")
+    if ends_well:
+        assert observed.calls[0].finished.usage == USAGE
 
 
 class Failing(Observed):
