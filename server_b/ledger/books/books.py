@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -52,7 +52,7 @@ class SqlBooks:
         self._thresholds = thresholds
         self._heartbeat_s = heartbeat_s
         self._lease_s = lease_s
-        self._is_on_this_machine = is_on_this_machine
+        self._is_on_this_machine = self._looks_for_gone = is_on_this_machine
         self._is_clock_shared = is_clock_shared
         self._server_id = str(uuid.uuid4())
         self._process = leases.Process.current()
@@ -136,23 +136,29 @@ class SqlBooks:
 
     async def _poll(self) -> None:
         while True:
-            with suppress(LedgerUnavailable):
-                await self.refresh()
+            await _attempt(self.refresh)
             await asyncio.sleep(POLL_S)
 
     async def _keep_lease(self) -> None:
-        is_first = self._is_on_this_machine
         while True:
-            try:
-                await self._store.write(self._beat)
-                if is_first:
-                    await self._store.write(leases.end_gone)
-                    is_first = False
-                while await self._store.write(self._take_over) == leases.AT_ONCE:
-                    pass
-            except LedgerUnavailable:
-                pass  # the writer says so
+            await _attempt(self._renew_lease)
             await asyncio.sleep(self._heartbeat_s)
+
+    async def _renew_lease(self) -> None:
+        await self._store.write(self._beat)
+        if self._looks_for_gone:
+            await self._store.write(leases.end_gone)
+            self._looks_for_gone = False
+        while await self._store.write(self._take_over) == leases.AT_ONCE:
+            pass
+        await self._release_unknown()
+
+    async def _release_unknown(self) -> None:
+        """Releases calls that were written after this server had given them up: a commit that came late."""
+        rows = await self._store.peek(lambda transaction: leases.own_calls(transaction, self._server_id, self._lease_s))
+        for call_id, provider, model in rows:
+            if not self._writer.knows(call_id):
+                self._writer.release(call_id, provider, model, self.now())
 
     async def _beat(self, transaction: Transaction) -> None:
         before = self._local_now()
@@ -173,3 +179,13 @@ def _let_go(written: asyncio.Future[None]) -> None:
     """Lets who waits for a settlement go on; the writer goes on trying."""
     if not written.done():
         written.set_result(None)
+
+
+async def _attempt(step: Callable[[], Awaitable[None]]) -> None:
+    """Takes a step that is repeated for ever, whatever comes of it."""
+    try:
+        await step()
+    except LedgerUnavailable:
+        pass  # the writer says so
+    except Exception:
+        LOG.exception("the ledger's upkeep failed; it is tried again")

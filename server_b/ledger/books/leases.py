@@ -14,7 +14,7 @@ from server_b.ledger.books.roll_up import RollUp
 from server_b.ledger.books.settling import Settling
 from server_b.ledger.policies import PolicyCache
 from server_b.ledger.times import US_PER_S, to_us
-from server_b.ledger.transactions import Transaction
+from server_b.ledger.transactions import Row, Transaction
 
 HEARTBEAT_S = 2.0
 LEASE_S = 10.0
@@ -30,6 +30,10 @@ _ORPHANS = (
     "SELECT c.id FROM calls c LEFT JOIN servers s ON s.id = c.server_id WHERE c.state = 'open'"
     " AND (s.heartbeat_at < now_us() - :lease_us OR (s.id IS NULL AND c.started_at < now_us() - :lease_us))"
     " ORDER BY c.id LIMIT :at_once"
+)
+_OWN = (
+    "SELECT id, provider, model FROM calls WHERE state = 'open' AND server_id = :id"
+    " AND started_at < now_us() - :lease_us LIMIT 1000"
 )
 _FORGET_DEAD = "DELETE FROM servers WHERE heartbeat_at < now_us() - :lease_us"
 
@@ -99,6 +103,11 @@ async def take_over(
     await charges.write(transaction, policies.budget, thresholds, now)
     await roll_up.write(transaction)
     return len(lost)
+
+
+async def own_calls(transaction: Transaction, server_id: str, lease_s: float) -> list[Row]:
+    """Returns id, provider and model of open calls of a server that are older than a lease."""
+    return await transaction.fetch(_OWN, {"id": server_id, "lease_us": int(lease_s * US_PER_S)})
 
 
 def _host() -> str:

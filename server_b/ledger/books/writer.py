@@ -11,6 +11,7 @@ import contextlib
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 from llm_relay.errors import Internal, LedgerUnavailable
 from server_b.ledger.books.batch import Batch, Outcomes
@@ -40,7 +41,7 @@ class Writer:
         self._calls: dict[str, tuple[NewCall, asyncio.Future[Reserved]]] = {}
         self._ends: dict[str, tuple[CallEnd, asyncio.Future[None]]] = {}
         self._joined: Counter[str] = Counter()
-        self._open = 0
+        self._open: set[str] = set()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -77,6 +78,10 @@ class Writer:
         self._wake_up()
         return future
 
+    def knows(self, call_id: str) -> bool:
+        """Whether a call runs here, or is about to be written."""
+        return call_id in self._open or call_id in self._calls or call_id in self._ends
+
     def note_joined(self, call_id: str) -> None:
         """Has a request counted that was given a call's answer."""
         self._joined[call_id] += 1
@@ -106,7 +111,11 @@ class Writer:
             else:
                 await asyncio.sleep(self._retry_s)
             self._wake.clear()
-            await self._write_batch(self._take())
+            try:
+                await self._write_batch(self._take())
+            except Exception:  # the books must stay open: what is not finished comes again
+                LOG.exception("the ledger's writer failed")
+                await asyncio.sleep(self._retry_s)
             if self._calls or self._ends or self._joined:
                 self._wake.set()
             else:
@@ -117,9 +126,9 @@ class Writer:
         self._idle.clear()
 
     async def _space(self) -> None:
-        spacing_s = min(LONGEST_SPACING_S, self._open**2 * SPACING_S)
+        spacing_s = min(LONGEST_SPACING_S, len(self._open) ** 2 * SPACING_S)
         wait_s = self._last + spacing_s - asyncio.get_running_loop().time()
-        if self._open >= BUSY_CALLS and wait_s > 0:
+        if len(self._open) >= BUSY_CALLS and wait_s > 0:
             await asyncio.sleep(wait_s)
 
     def _take(self) -> Batch:
@@ -160,7 +169,8 @@ class Writer:
             LOG.info("the ledger can be written again")
         self._retry_s = FIRST_RETRY_S
         for call, outcome in zip(batch.calls, outcomes, strict=True):
-            self._open += isinstance(outcome, Reserved)
+            if isinstance(outcome, Reserved):
+                self._open.add(call.id)
             _, begun = self._calls.pop(call.id, (call, None))
             if begun is None or begun.done():
                 continue
@@ -169,7 +179,7 @@ class Writer:
             else:
                 begun.set_exception(outcome)
         for end in batch.ends:
-            self._open = max(0, self._open - 1)
+            self._open.discard(end.id)
             _, ended = self._ends.pop(end.id, (end, None))
             if ended is not None and not ended.done():
                 ended.set_result(None)
@@ -187,23 +197,23 @@ class Writer:
                 future.set_exception(_again(error))
         self._calls.clear()
         for call in batch.calls:
-            self._release(call)
+            self.release(call.id, call.provider, call.model, call.started_at)
 
-    def _release(self, call: NewCall) -> None:
+    def release(self, call_id: str, provider: str, model: str, at: datetime) -> None:
         """Settles a call that may have been written although its transaction failed, and asks no provider."""
         _ = self.settle(
             CallEnd(
-                id=call.id,
+                id=call_id,
                 outcome=LedgerUnavailable.reason,
                 is_failed=True,
-                provider=call.provider,
-                model=call.model,
+                provider=provider,
+                model=model,
                 input_tokens=None,
                 output_tokens=None,
                 accuracy="unknown",
                 nano_usd=None,
                 may_have_worked=False,
-                ended_at=call.started_at,
+                ended_at=at,
                 duration_s=0.0,
             )
         )

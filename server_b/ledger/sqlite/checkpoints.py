@@ -62,4 +62,4 @@ class Checkpoints:
         with contextlib.suppress(sqlite3.Error, OSError):  # the next write says what is wrong, or the next one helps
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             if self._log.stat().st_size > LARGE_LOG_BYTES:
-                self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import sqlite3
 from collections.abc import Callable
@@ -12,13 +14,18 @@ OPENING_TIMEOUT_S = 5.0
 
 
 def prepare_file(path: Path) -> None:
-    """Makes the file if it is not there, readable by its owner alone; SQLite gives -wal and -shm the same mode."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
-    try:
-        if os.fstat(descriptor).st_mode & 0o077:
-            os.fchmod(descriptor, 0o600)
-    finally:
-        os.close(descriptor)
+    """Makes the file if it is not there, readable by its owner alone; SQLite gives -wal and -shm the same mode.
+
+    A file that is there is not opened: closing it would take away the locks that SQLite holds on it in this process.
+    """
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600))
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.stat().st_mode & 0o077:
+        path.chmod(0o600)
+    if not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, "the file or its disk is read-only", str(path))
 
 
 def connect(path: Path, now_us: Callable[[], int], *, is_full_sync: bool = False) -> sqlite3.Connection:

@@ -84,6 +84,24 @@ async def test_processes_of_this_machine_that_no_longer_exist_lose_their_calls_a
         await wait_for_rows(store, [("lost",)], "state", "calls")
 
 
+async def test_call_that_was_written_although_it_was_refused_is_released(store: Store) -> None:
+    await put_budget(store, 10_000)
+    async with open_books(store, heartbeat_s=0.02, lease_s=5) as books, open_books(store) as another:
+        known = new_call()
+        await books.reserve(known)
+        late = new_call(request_id="late")
+        await another.reserve(late)
+        await store.write(  # as if it had been written by `books`, whose connection was cut
+            lambda transaction: transaction.execute(
+                "UPDATE calls SET server_id = (SELECT MIN(server_id) FROM calls"
+                " WHERE request_id <> 'late') WHERE request_id = 'late'"
+            )
+        )
+        expected = [("request-1", "open", ""), ("late", "settled", "LEDGER_UNAVAILABLE")]
+        await wait_for_rows(store, sorted(expected), "request_id, state, outcome", "calls")
+        assert await select(store, "spent_nano_usd, reserved_nano_usd", "windows") == [(0, 1000)]
+
+
 def test_this_process_is_not_gone() -> None:
     assert not Process.current().is_gone
     assert dataclasses.replace(Process.current(), started=1).is_gone
