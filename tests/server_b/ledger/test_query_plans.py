@@ -1,0 +1,61 @@
+"""No statement that calls run, or that is repeated by the clock, reads a table whole: each finds its rows by a key."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from server_b.ledger import policies
+from server_b.ledger.books import charges, leases, rates, reserving, roll_up, settling
+from server_b.ledger.opening import open_store
+from server_b.ledger.sqlite.dialect import translated
+
+MODULES = (charges, leases, policies, rates, reserving, roll_up, settling)
+CALLS = {"calls", "c"}
+"""The table, and its name in joins: it is searched by id, or by the index of open calls, which stays small."""
+TABLES = {"alerts", "budgets", "callers", "prices", "rate_buckets", "reservations", "tokens", "usage_hours", "windows"}
+SMALL = {"servers", "ledger"}
+"""Tables that have a row for each server, or a few."""
+
+
+def statements(module: ModuleType) -> Iterator[tuple[str, str]]:
+    """Returns the constants of a module that are whole statements."""
+    for name, value in vars(module).items():
+        if isinstance(value, str) and re.match(r"(SELECT|INSERT INTO|UPDATE|DELETE FROM) ", value):
+            yield f"{module.__name__.rpartition('.')[2]}.{name}", value
+
+
+STATEMENTS = dict(found for module in MODULES for found in statements(module))
+
+
+@pytest.fixture(scope="module")
+async def connection(tmp_path_factory: pytest.TempPathFactory) -> sqlite3.Connection:
+    """A connection to an empty ledger, whose plans are those of a full one because nothing was analysed."""
+    folder: Path = tmp_path_factory.mktemp("plans")
+    await (await open_store("sqlite:///relay.db", folder=folder)).aclose()
+    connection = sqlite3.connect(folder / "relay.db")
+    connection.create_function("now_us", 0, lambda: 0)
+    return connection
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", STATEMENTS)
+async def test_rows_are_found_by_a_key(connection: sqlite3.Connection, name: str) -> None:
+    many, one, lists = translated(STATEMENTS[name])
+    for sql in (many, one):
+        params = {found: "[]" if found in lists else 0 for found in re.findall(r":([a-z]\w*)", sql)}
+        steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", params)]
+        for step in steps:
+            match = re.match(r"(SCAN|SEARCH) (\w+)(?: AS \w+)?(?: USING (?:COVERING )?INDEX (\w+))?", step)
+            if match and match[2] in {*CALLS, *TABLES} - SMALL:
+                assert match[1] == "SEARCH" or match[3] == "calls_open", steps
+                assert match[2] not in CALLS or match[3] in {"calls_open", "sqlite_autoindex_calls_1"}, steps
+
+
+def test_all_statements_are_looked_at() -> None:
+    assert len(STATEMENTS) > 20
