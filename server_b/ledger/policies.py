@@ -90,8 +90,9 @@ def budget_from_row(row: Row) -> Budget:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What has changed up to a revision."""
+    """What has changed from one revision to another."""
 
+    since: int
     revision: int
     callers: list[CallerAccount]
     tokens: list[tuple[bytes, TokenInfo]]
@@ -106,9 +107,8 @@ async def read_changes(transaction: Transaction, since: int) -> Changes | None:
     revision = (await transaction.fetch(REVISION))[0][0]
     if revision == since:
         return None
-    if revision < since:
-        since = -1  # an older copy of the database was put in place
-    known = {"since": since}
+    # A revision that has gone back: an older copy of the database was put in place.
+    known = {"since": since if since < revision else -1}
     callers, tokens, prices, budgets = await transaction.fetch_each(
         [
             (f"SELECT {CALLER_COLUMNS} FROM callers WHERE revision > :since", known),  # noqa: S608 - constants
@@ -118,6 +118,7 @@ async def read_changes(transaction: Transaction, since: int) -> Changes | None:
         ]
     )
     return Changes(
+        since,
         revision,
         [caller_from_row(row) for row in callers],
         [(bytes.fromhex(row[0]), token_from_row(row[1:])) for row in tokens],
@@ -135,10 +136,10 @@ class PolicyCache:
     _budgets: dict[str, Budget] = field(default_factory=dict)
     _by_scope: dict[str, tuple[Budget, ...]] = field(default_factory=dict)
 
-    def apply(self, changes: Changes) -> None:
-        """Takes changes over, unless newer ones were."""
-        if changes.revision == self.policy.revision:
-            return
+    def apply(self, changes: Changes) -> bool:
+        """Takes changes over; False: others were taken over since these were read, so they must be read again."""
+        if changes.since != self.policy.revision:
+            return False
         callers, tokens = dict(self.policy.callers), dict(self.policy.tokens)
         callers.update((caller.name, caller) for caller in changes.callers)
         for digest, token in changes.tokens:
@@ -166,6 +167,7 @@ class PolicyCache:
             tokens=tokens,
             prices=tuple(price for _, price in newest),
         )
+        return True
 
     def budget(self, budget_id: str) -> Budget | None:
         """Returns a budget, or None if it has been deleted."""

@@ -93,7 +93,7 @@ class Changes:
 
     async def _write(self, change: Callable[[Transaction, str], Awaitable[T]]) -> T:
         key = secrets.token_hex(12)
-        return await self._store.write(lambda transaction: change(transaction, key))
+        return await self._store.write(lambda transaction: change(transaction, key), is_long=True)
 
 
 async def list_audit(transaction: Transaction, limit: int) -> Sequence[AuditEntry]:

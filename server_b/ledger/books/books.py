@@ -99,10 +99,11 @@ class SqlBooks:
 
     async def refresh(self) -> None:
         """Reads the policy again if it has changed."""
-        known = self._policies.policy.revision
-        changes = await self._store.peek(lambda transaction: read_changes(transaction, known))
-        if changes is not None:
-            self._policies.apply(changes)
+        while True:
+            known = self._policies.policy.revision
+            changes = await self._store.peek(lambda transaction, known=known: read_changes(transaction, known))  # type: ignore[misc]
+            if changes is None or self._policies.apply(changes):
+                return
 
     async def aclose(self, *, grace_s: float) -> None:
         """Writes what still waits, and ends the lease."""

@@ -24,8 +24,7 @@ T = TypeVar("T")
 CONNECT_TIMEOUT_S = 2
 _SESSION = (
     # A server of the relay that is cut off in the middle of a transaction must not hold its locks for long.
-    "SET idle_in_transaction_session_timeout = '5s'; SET lock_timeout = '5s'; SET client_min_messages = 'warning';"
-    "SET jit = off"
+    "SET idle_in_transaction_session_timeout = '5s'; SET client_min_messages = 'warning';SET jit = off"
 )
 BY_KEY = (
     # Everything that is written is found by a key. A plan that was made while a table was small must not read all of it

@@ -21,9 +21,10 @@ LOG = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-PATIENCE_S = 2.0
+PATIENCE_S = 5.0
 """How long a transaction may take in all, a new connection and repetitions included."""
-REPORT_PATIENCE_S = 60.0
+LONG_PATIENCE_S = 60.0
+"""The same for reports, and for changes that count calls."""
 MIGRATION_PATIENCE_S = 600.0
 RECONNECT_S = 0.1
 READERS = 2
@@ -77,10 +78,10 @@ class PostgresStore:
                 raise WrongSetting(first_line(error)) from error
             LOG.warning("the ledger cannot be reached yet; calls are refused: %s: %s", self.location, first_line(error))
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, work: Work[T], *, is_long: bool = False) -> T:
         """Runs `work` in a transaction that writes, again where the connection is lost, and commits it."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + PATIENCE_S
+        deadline = loop.time() + (LONG_PATIENCE_S if is_long else PATIENCE_S)
         while True:
             try:
                 await self._migrate()
@@ -100,7 +101,7 @@ class PostgresStore:
         """Runs `work` on one of the connections for reports."""
         link = await self._reading.get()
         try:
-            return await self._read(link, work, REPORT_PATIENCE_S)
+            return await self._read(link, work, LONG_PATIENCE_S)
         finally:
             self._reading.put_nowait(link)
 

@@ -60,7 +60,7 @@ class SqliteStore:
         """The file's absolute path."""
         return str(self._path)
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, work: Work[T], *, is_long: bool = False) -> T:  # noqa: ARG002 - it takes what it takes
         """Runs `work` in a transaction that writes, and commits it."""
         async with self._lock:
             if self._checkpoints.is_replaced:

@@ -79,6 +79,17 @@ async def test_an_unknown_cost_is_known_after_a_correction(ledger: Ledger, clock
     assert budget.spent_nano_usd == 40
 
 
+async def test_a_correction_counts_in_a_budget_that_has_got_another_period_since(ledger: Ledger, clock: Clock) -> None:
+    made = await ledger.put_budget(
+        Budget(caller="alice", period=Period.DAY, limit_nano_usd=10_000, time_zone="UTC"), by="root"
+    )
+    key = await spend(ledger, clock.now, 300)
+    await ledger.put_budget(replace(made, period=Period.TOTAL), by="root")
+    await ledger.adjust(Adjustment(call_id=key, nano_usd=40, reason="the bill"), by="root")
+    [budget] = await ledger.list_budgets()
+    assert budget.spent_nano_usd == 340
+
+
 async def test_calls_are_priced_afterwards_by_their_tokens(ledger: Ledger, clock: Clock) -> None:
     for number in range(45):
         await spend(ledger, clock.now + timedelta(milliseconds=number), None, bound=None)
