@@ -99,8 +99,12 @@ class StoredAccounts:
     async def put_budget(self, budget: Budget, *, by: str) -> Budget:
         """Makes or changes a budget. An empty time zone: as before, or the default one for a new budget."""
         check(budget_faults(budget if budget.time_zone else replace(budget, time_zone=self._default_zone)))
+        zone, now = self._default_zone, self._now()
+        earlier = await self._store.read(
+            lambda transaction: budgets.count_before(transaction, budget, now, default_zone=zone)
+        )
         return await self._changes.of_policy(
-            lambda change: budgets.put_budget(change, budget, default_zone=self._default_zone), by=by
+            lambda change: budgets.put_budget(change, budget, default_zone=zone, earlier=earlier), by=by
         )
 
     async def delete_budget(self, budget_id: str, *, by: str) -> None:

@@ -13,6 +13,7 @@ from llm_relay.messages.accounts import Budget, Period
 from server_b.ledger.accounts.callers import above, below, parents
 from server_b.ledger.accounts.changes import Change, json_text, missing
 from server_b.ledger.accounts.counting import Scope, charged, countable
+from server_b.ledger.accounts.earlier_calls import EarlierCalls, count_earlier
 from server_b.ledger.accounts.thresholds import notice
 from server_b.ledger.policies import BUDGET_COLUMNS, budget_from_row
 from server_b.ledger.times import US_PER_S, from_us, optional_from_us, optional_to_us, to_us
@@ -23,19 +24,35 @@ RECENT_S = 60
 """How far the clocks of two servers may differ, and how late a call may be written after its beginning."""
 
 
-async def put_budget(change: Change, budget: Budget, *, default_zone: str) -> Budget:
-    """Makes a budget, or changes the one with its id, or with its scope and period."""
+async def count_before(
+    transaction: Transaction, budget: Budget, now: datetime, *, default_zone: str
+) -> EarlierCalls | None:
+    """Counts what `put_budget` would have to count while calls wait; None: it is not much."""
+    before = await _before(transaction, budget)
+    zone = _zone(budget, before, default_zone)
+    if not budget.tag or not _is_counted_anew(before, budget.period, zone):
+        return None
+    window = window_at(budget.period, zone, now)
+    return await count_earlier(transaction, budget.tag, window, to_us(now) - RECENT_S * US_PER_S)
+
+
+async def put_budget(
+    change: Change, budget: Budget, *, default_zone: str, earlier: EarlierCalls | None = None
+) -> Budget:
+    """Makes a budget, or changes the one with its id, or with its scope and period.
+
+    `earlier` is what `count_before` has counted.
+    """
     before = await _before(change.transaction, budget)
-    zone = budget.time_zone or (before.time_zone if before else default_zone)
     budget = replace(
         budget,
         id=before.id if before else f"bud_{change.key[:16]}",
-        time_zone=zone,
+        time_zone=_zone(budget, before, default_zone),
         created_at=before.created_at if before else from_us(change.at_us),
     )
     await _write(change, budget)
-    if before is None or (before.period, before.time_zone) != (budget.period, budget.time_zone):
-        await _count(change, budget)
+    if _is_counted_anew(before, budget.period, budget.time_zone):
+        await _count(change, budget, earlier)
     await change.audit("budget.put", budget.scope, _shown(budget))
     [shown] = await _with_windows(change.transaction, [budget], from_us(change.at_us))
     starts_at = window_at(budget.period, budget.time_zone, from_us(change.at_us)).starts_at
@@ -64,6 +81,14 @@ async def list_budgets(transaction: Transaction, now: datetime, *, caller: str) 
         own = {f"{key}={value}" for key, value in tags.items()}
         budgets = [budget for budget in budgets if budget.caller in names or budget.tag in own]
     return await _with_windows(transaction, budgets, now)
+
+
+def _zone(budget: Budget, before: Budget | None, default_zone: str) -> str:
+    return budget.time_zone or (before.time_zone if before else default_zone)
+
+
+def _is_counted_anew(before: Budget | None, period: Period, time_zone: str) -> bool:
+    return before is None or (before.period, before.time_zone) != (period, time_zone)
 
 
 async def _before(transaction: Transaction, budget: Budget) -> Budget | None:
@@ -119,7 +144,7 @@ async def _write(change: Change, budget: Budget) -> None:
     )
 
 
-async def _count(change: Change, budget: Budget) -> None:
+async def _count(change: Change, budget: Budget, earlier: EarlierCalls | None) -> None:
     """Makes the budget's current window its only one, with all that belongs there."""
     transaction = change.transaction
     accounts = below(budget.caller, await parents(transaction)) if budget.caller else frozenset[str]()
@@ -140,7 +165,7 @@ async def _count(change: Change, budget: Budget) -> None:
             "budget": budget.id,
             "starts_at": window.starts_at,
             "ends_at": window.ends_at,
-            "spent": await charged(transaction, scope, window),
+            "spent": await charged(transaction, scope, window, earlier),
             "reserved": sum(reserved for _, reserved in calls),
         },
     )

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from server_b.ledger.tag_search import HAS_TAG, has_tag, tag_params
+from server_b.ledger.accounts.earlier_calls import FOREVER_US, EarlierCalls, charged_with_tag
+from server_b.ledger.tag_search import has_tag
 from server_b.ledger.times import US_PER_HOUR
 from server_b.ledger.transactions import Transaction
 from server_b.ledger.windows import Window
-
-FOREVER_US = 2**62
-"""Later than every call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,16 +26,14 @@ class Scope:
         return has_tag(tags, self.tag) if self.tag else account in self.accounts
 
 
-async def charged(transaction: Transaction, scope: Scope, window: Window) -> int:
-    """Returns what the calls that began in a window, and have ended, were charged."""
-    starts_us, ends_us = window.starts_at, FOREVER_US if window.ends_at is None else window.ends_at
+async def charged(transaction: Transaction, scope: Scope, window: Window, earlier: EarlierCalls | None) -> int:
+    """Returns what the calls that began in a window, and have ended, were charged.
+
+    `earlier` is what was counted of a tag's calls before; None: nothing.
+    """
     if scope.tag:
-        return await _sum(
-            transaction,
-            "SELECT CAST(SUM(charged_nano_usd) AS BIGINT) FROM calls"  # noqa: S608 - of this program
-            f" WHERE started_at >= :since AND started_at < :until AND {HAS_TAG}",
-            {"since": starts_us, "until": ends_us, **tag_params(scope.tag)},
-        )
+        return await charged_with_tag(transaction, scope.tag, window, earlier)
+    starts_us, ends_us = window.starts_at, FOREVER_US if window.ends_at is None else window.ends_at
     accounts = sorted(scope.accounts)
     first_hour = -(-starts_us // US_PER_HOUR) * US_PER_HOUR
     whole = await _sum(

@@ -5,7 +5,7 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,7 @@ from llm_relay.messages.accounts import (
     UsageQuery,
 )
 from server_b.ledger.base import Ledger
+from server_b.ledger.entries import NewCall
 from server_b.ledger.opening import open_ledger
 from server_b.ledger.transactions import Store
 from tests.server_b.ledger.calling import end_of, new_call
@@ -32,6 +33,7 @@ pytestmark = pytest.mark.anyio
 
 ENOUGH = 10**12
 CALLS = 150
+OLD = 50
 
 
 @pytest.fixture
@@ -73,9 +75,10 @@ async def administer(ledger: Ledger, chance: random.Random, begun: asyncio.Event
     await begun.wait()
     total = Budget(caller="alice", period=Period.TOTAL, limit_nano_usd=ENOUGH, time_zone="UTC")
     await ledger.put_budget(replace(total, caller="team"), by="root")
-    await ledger.put_budget(replace(total, caller="", tag="project=a"), by="root")
+    tagged = await ledger.put_budget(replace(total, caller="", tag="project=a"), by="root")
     while not half_done.is_set():
         made = await ledger.put_budget(total, by="root")
+        await ledger.put_budget(replace(tagged, time_zone=chance.choice(["UTC", "Asia/Tokyo"])), by="root")
         await correct(ledger, chance)
         await ledger.put_budget(replace(made, period=Period.MONTH), by="root")
         await correct(ledger, chance)
@@ -84,6 +87,13 @@ async def administer(ledger: Ledger, chance: random.Random, begun: asyncio.Event
             await ledger.delete_budget(made.id, by="root")
     await ledger.put_budget(total, by="root")
     await correct(ledger, chance)
+
+
+async def settle_old(ledger: Ledger, calls: list[NewCall], chance: random.Random) -> None:
+    """Settles calls that began long before, one after another while others run."""
+    for call in calls:
+        await asyncio.sleep(chance.random() / 50)
+        await ledger.settle(end_of(call, chance.choice([None, chance.randrange(3000)])))
 
 
 async def correct(ledger: Ledger, chance: random.Random) -> None:
@@ -101,11 +111,14 @@ async def test_every_sum_stays_exact(servers: list[Ledger], seed: int) -> None:
     chance, begun, half_done = random.Random(seed), asyncio.Event(), asyncio.Event()
     for name in ("alice", "bob"):
         await servers[0].put_caller(CallerAccount(name=name, parent="team"), by="root")
+    old = [new_call(datetime.now(UTC) - timedelta(hours=1), tags={"project": "a"}) for _ in range(OLD)]
+    await asyncio.gather(*(servers[0].reserve(call) for call in old))
     admin = asyncio.create_task(administer(servers[1], random.Random(seed), begun, half_done))
-    await asyncio.gather(*(work(server, chance, begun, half_done) for server in servers for _ in range(3)))
+    settling = settle_old(servers[0], old, random.Random(seed))
+    await asyncio.gather(settling, *(work(server, chance, begun, half_done) for server in servers for _ in range(3)))
     await admin
     calls = await every_call(servers[0])
-    assert len(calls) == 6 * CALLS
+    assert len(calls) == 6 * CALLS + OLD
     charged = {
         "caller:alice": sum(call.charged_nano_usd for call in calls if call.caller != "bob"),
         "caller:team": sum(call.charged_nano_usd for call in calls),
