@@ -49,6 +49,7 @@ _EXPOSED_HEADERS = (
     "x-should-retry",
     "x-relay-ignored",
     "x-relay-origin",
+    *(f"x-ratelimit-{what}-{of}" for what in ("limit", "remaining", "reset") for of in ("requests", "tokens")),
 )
 """Of the answers, what a web page may read."""
 

@@ -17,7 +17,7 @@ from gateway.request_parsing import BodyLimits, read_prompt
 from gateway.streaming import Pings
 from gateway.tag_header import with_header_tags
 from llm_relay.client.account_client import AccountClient
-from llm_relay.client.relay_client import OnIgnored, RelayClient
+from llm_relay.client.relay_client import OnAdmitted, RelayClient
 from llm_relay.client_retry import ClientRetry
 from llm_relay.messages import Answer, Event, Prompt
 from llm_relay.tokens import Caller
@@ -53,13 +53,13 @@ class Call:
     protocol: str = ""
     """The interface that the request came by, where it is not the client's own."""
 
-    async def process(self, on_ignored: OnIgnored | None = None) -> Answer:
-        """Returns the whole answer; raises RelayError. `on_ignored` is told the options that have no effect."""
-        return await self.client.process(self.prompt, on_ignored=on_ignored, **self._arguments)
+    async def process(self, on_admitted: OnAdmitted | None = None) -> Answer:
+        """Returns the whole answer; raises RelayError. `on_admitted` is told what Server B says first."""
+        return await self.client.process(self.prompt, on_admitted=on_admitted, **self._arguments)
 
-    def stream_process(self, on_ignored: OnIgnored | None = None) -> AsyncGenerator[Event, None]:
-        """Yields the answer as it is written; raises RelayError. `on_ignored` is called before the first event."""
-        return self.client.stream_process(self.prompt, on_ignored=on_ignored, **self._arguments)
+    def stream_process(self, on_admitted: OnAdmitted | None = None) -> AsyncGenerator[Event, None]:
+        """Yields the answer as it is written; raises RelayError. `on_admitted` is called before the first event."""
+        return self.client.stream_process(self.prompt, on_admitted=on_admitted, **self._arguments)
 
     @property
     def _arguments(self) -> dict[str, Any]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from llm_relay.messages import Finished
+    from llm_relay.messages.accounts import RatesLeft
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,11 @@ class RateLimited(RelayError):
     reason = "RATE_LIMITED"
     default_message = "this caller's limit is reached"
     may_have_worked = False
+
+    def __init__(self, message: str = "", *, rates_left: RatesLeft | None = None, **common: Any) -> None:
+        """`rates_left` is what its rates leave the caller, if that is known; `common` are RelayError's arguments."""
+        super().__init__(message, **common)
+        self.rates_left = rates_left
 
 
 class ProviderRateLimited(RelayError):

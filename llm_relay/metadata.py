@@ -18,6 +18,8 @@ REQUIRED = "relay-required"
 PROTOCOL = "relay-protocol"
 """How the caller itself was called, one of PROTOCOLS. For the log and the ledger only: any caller can say anything."""
 PROTOCOLS = frozenset(("grpc", "http", "openai", "mcp"))
+RATES = "relay-rates"
+"""In initial metadata, where the caller has rates: what is left of each, as `calls=LIMIT/REMAINING/RESET_SECONDS`."""
 BODY_DIGEST = "relay-body-digest"
 """SHA-256 of the body of the client's request, in hex: a repeat of the request has the same."""
 RETRY_COUNT = "relay-retry-count"

@@ -16,6 +16,7 @@ from llm_relay.program.supervised import OWN_TOKENS_VARIABLE
 from llm_relay.tokens import Tokens
 from server_b.accounting.estimates import Estimate
 from server_b.accounting.gate import LedgerGate
+from server_b.accounting.rates_left import RatesSeen
 from server_b.accounting.without_ledger import GateWithoutLedger
 from server_b.authentication import Authenticator
 from server_b.core.call_log import CallLog
@@ -45,6 +46,8 @@ class Core:
     """By the provider's name."""
     admins: frozenset[str]
     """RELAY_ADMINS."""
+    rates: RatesSeen
+    """What callers' rates leave."""
 
 
 @contextlib.asynccontextmanager
@@ -63,12 +66,13 @@ async def open_core(settings: ServerBSettings) -> AsyncIterator[Core]:
         # The first look at a price list takes its time: better now than during somebody's stream.
         for one in providers:
             prices[one.name].cost(one.default_model, Usage(input_tokens=1, output_tokens=1))
+        rates = RatesSeen()
         relay = Relay(
             provider,
             prices=prices,
             defaults=settings.defaults,
             limits=settings.limits,
-            gate=_gate(provider, prices, settings, ledger),
+            gate=_gate(provider, prices, settings, ledger, rates),
             observers=[CallLog(), *_metrics()],
             version=VERSION,
         )
@@ -77,7 +81,7 @@ async def open_core(settings: ServerBSettings) -> AsyncIterator[Core]:
             from server_b.call_metrics import count_running
 
             stack.callback(count_running(lambda: relay.running_calls))
-        yield Core(relay=relay, ledger=ledger, prices=prices, admins=settings.admins)
+        yield Core(relay=relay, ledger=ledger, prices=prices, admins=settings.admins, rates=rates)
 
 
 def create_authenticator(settings: ServerBSettings, ledger: Ledger | None, *, host: str) -> Authenticator:
@@ -99,8 +103,13 @@ def create_accounts(settings: ServerBSettings, core: Core) -> Accounts | None:
     from server_b.grpc_server.accounts.servicer import Accounts
     from server_b.pricing.price_desk import PriceDesk
 
-    prices = PriceDesk(core.prices, settings.models)
-    return Accounts(ledger=core.ledger, prices=prices, time_zone=settings.ledger_time_zone)
+    ledger, prices = core.ledger, PriceDesk(core.prices, settings.models)
+    return Accounts(
+        ledger=ledger,
+        prices=prices,
+        time_zone=settings.ledger_time_zone,
+        rates_left=lambda caller: core.rates.left(caller, ledger.policy),
+    )
 
 
 @contextlib.asynccontextmanager
@@ -149,11 +158,15 @@ def _price_lists(
 
 
 def _gate(
-    provider: Provider, prices: Mapping[str, PriceList], settings: ServerBSettings, ledger: Ledger | None
+    provider: Provider,
+    prices: Mapping[str, PriceList],
+    settings: ServerBSettings,
+    ledger: Ledger | None,
+    rates: RatesSeen,
 ) -> Gate:
     if ledger is None:
         return GateWithoutLedger(provider, prices)
-    return LedgerGate(ledger, provider, prices, estimate=Estimate(settings.budget_estimate))
+    return LedgerGate(ledger, provider, prices, estimate=Estimate(settings.budget_estimate), rates=rates)
 
 
 def _metrics() -> list[Observer]:

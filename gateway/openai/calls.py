@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from fastapi import Request
@@ -19,6 +18,7 @@ from gateway.openai.chat_prompt import chat_prompt
 from gateway.openai.client_retry import client_retry
 from gateway.openai.errors import BadParam
 from gateway.openai.params import Asked, bad_member, told_ignored
+from gateway.openai.rate_headers import rate_headers, rates_of
 from gateway.openai.refusals import refuse_unsupported
 from gateway.openai.responses_body import ResponsesBody
 from gateway.openai.responses_prompt import refuse_stateful, responses_prompt
@@ -28,8 +28,10 @@ from gateway.request_ids import call_id, use_call_id
 from gateway.request_parsing import parsed, read_body
 from gateway.streaming import EventLines, EventStream, Pings
 from gateway.tag_header import with_header_tags
+from llm_relay.client.calls import Admitted
 from llm_relay.documents import parse_json
 from llm_relay.messages import NO_OPTIONS, Answer
+from llm_relay.tokens import ANONYMOUS
 
 _ORIGIN = "x-relay-origin"
 _IGNORED = "x-relay-ignored"
@@ -47,31 +49,36 @@ class OpenAICall(NamedTuple, Generic[B]):
     ignored: tuple[str, ...]
     """The names of what has no effect at any provider."""
     terms: Terms
+    rates: dict[str, str]
+    """Headers that tell what is left of the caller's rates, once Server B has said so; on a refusal too."""
 
     async def process(self) -> tuple[Answer, dict[str, str]]:
         """Returns the whole answer and the headers of its response; raises RelayError."""
         ignored: list[str] = []
-        answer = await self.call.process(ignored.extend if self._may_be_ignored else None)
+
+        def tell(admitted: Admitted) -> None:
+            self.rates.update(rate_headers(admitted.rates))
+            ignored.extend(admitted.ignored)
+
+        answer = await self.call.process(tell if self._is_told else None)
         return answer, self._headers(ignored)
 
     def stream(self, lines: EventLines, pings: Pings) -> EventStream:
         """Returns the response that streams the answer."""
 
-        def tell(ignored: tuple[str, ...]) -> None:
-            stream.headers.update(self._headers(ignored))
+        def tell(admitted: Admitted) -> None:
+            self.rates.update(rate_headers(admitted.rates))
+            stream.headers.update(self._headers(admitted.ignored))
 
-        events = self.call.stream_process(tell if self._may_be_ignored else None)
-        retry = self.call.client_retry
-        if retry is not None and retry.read_timeout_s is not None:
-            # A ping begins the answer, and an SDK does not repeat a request whose answer has begun.
-            pings = replace(pings, first_s=max(pings.first_s, pings.next_s))
+        events = self.call.stream_process(tell if self._is_told else None)
         stream = EventStream(events, lines, pings)
         stream.headers.update(self._headers())
         return stream
 
     @property
-    def _may_be_ignored(self) -> bool:
-        return self.call.prompt.options is not NO_OPTIONS
+    def _is_told(self) -> bool:
+        """Whether Server B may say something of the call that its headers tell."""
+        return self.call.prompt.options is not NO_OPTIONS or self.call.caller.name != ANONYMOUS
 
     def _headers(self, ignored: Iterable[str] = ()) -> dict[str, str]:
         """Makes the headers of an answer; `ignored` are the prompt's fields that this provider ignores."""
@@ -119,7 +126,7 @@ async def _read_call(request: Request, parse: Callable[[Mapping[str, Any], str],
         protocol="openai",
     )
     use_writer(request.scope, asked.terms.error_response)
-    return OpenAICall(call, body, created, asked.ignored, asked.terms)
+    return OpenAICall(call, body, created, asked.ignored, asked.terms, rates_of(request.scope))
 
 
 def _document(raw: bytearray) -> Mapping[str, Any]:

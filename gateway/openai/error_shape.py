@@ -1,4 +1,4 @@
-"""ASGI middleware: the errors of OpenAI's paths have OpenAI's shape, whoever raises them."""
+"""ASGI middleware: the errors of OpenAI's paths have OpenAI's shape, whoever raises them, and rates in headers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.error_responses import use_writer
 from gateway.openai.errors import openai_error_response
 from gateway.openai.paths import is_openai_path
+from gateway.openai.rate_headers import with_rates
 
 
 class OpenAIErrorShape:
@@ -18,4 +19,5 @@ class OpenAIErrorShape:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and is_openai_path(scope["path"].removeprefix(scope.get("root_path", ""))):
             use_writer(scope, openai_error_response)
+            send = with_rates(scope, send)
         await self._app(scope, receive, send)

@@ -10,8 +10,9 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
+from gateway.openai.rate_headers import rate_headers
 from gateway.problems import NO_STORE
-from llm_relay.errors import InvalidRequest, RelayError
+from llm_relay.errors import InvalidRequest, RateLimited, RelayError
 
 
 class BadParam(InvalidRequest):
@@ -104,6 +105,8 @@ def error_headers(error: RelayError) -> dict[str, str]:
     if error.retry_after_s is not None:
         headers["retry-after"] = str(math.ceil(error.retry_after_s))
         headers["retry-after-ms"] = str(math.ceil(error.retry_after_s * 1000))
+    if isinstance(error, RateLimited) and error.rates_left is not None:
+        headers.update(rate_headers(error.rates_left))
     return headers
 
 

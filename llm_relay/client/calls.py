@@ -7,12 +7,15 @@ read runs in a task of its own. A caller who gives up cancels the call itself, a
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import grpc
 
 from llm_relay.errors import Internal
-from llm_relay.metadata import IGNORED, first_value, names_of
+from llm_relay.messages.accounts import RatesLeft
+from llm_relay.metadata import IGNORED, RATES, first_value, names_of
+from llm_relay.wire.rate_metadata import rates_from_text
 
 R = TypeVar("R")
 END: Any = grpc.aio.EOF
@@ -52,10 +55,22 @@ async def next_response(call: Call[R]) -> R:
     return response  # type: ignore[return-value]  # END is one of R to those who compare
 
 
-async def ignored_options(call: Call[Any]) -> tuple[str, ...]:
-    """Waits until the call is admitted; returns what Server B says has no effect. A call that fails has nothing."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """What Server B says of a call before the provider is asked."""
+
+    ignored: tuple[str, ...]
+    """Options that have no effect at the provider, as fields of the prompt."""
+    rates: RatesLeft
+    """What is left of the caller's rates."""
+
+
+async def admitted(call: Call[Any]) -> Admitted:
+    """Waits until the call is admitted; returns what Server B says of it, which is nothing if it fails."""
     metadata: Any = await call.initial_metadata()
-    return names_of(first_value(metadata, IGNORED))
+    return Admitted(
+        ignored=names_of(first_value(metadata, IGNORED)), rates=rates_from_text(first_value(metadata, RATES))
+    )
 
 
 async def end(call: Call[R]) -> None:

@@ -16,9 +16,11 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from types import TracebackType
 from typing import Self
 
+import grpc
+
 from generated.relay.v1 import relay_pb2 as pb
 from llm_relay.client.caller_metadata import caller_metadata
-from llm_relay.client.calls import END, end, ignored_options, next_response, only_response
+from llm_relay.client.calls import END, Admitted, admitted, end, next_response, only_response
 from llm_relay.client.channel import Dial
 from llm_relay.client.connection import Connection
 from llm_relay.client.methods import Methods
@@ -29,8 +31,8 @@ from llm_relay.messages import Answer, Event, Finished, Models, Prompt, Status, 
 from llm_relay.metadata import REQUIRED, Metadata, value_of
 from llm_relay.wire import codec, introspection
 
-OnIgnored = Callable[[tuple[str, ...]], object]
-"""What is told the options that have no effect."""
+OnAdmitted = Callable[[Admitted], object]
+"""What is told what Server B says of a call before the provider is asked."""
 DEFAULT_TIMEOUT_S = 120.0
 LONGEST_TIMEOUT_S = 365 * 86_400.0
 """gRPC treats a deadline beyond its clock's range as one that has passed."""
@@ -82,14 +84,14 @@ class RelayClient:
         client_retry: ClientRetry | None = None,
         required: Sequence[str] = (),
         protocol: str = "",
-        on_ignored: OnIgnored | None = None,
+        on_admitted: OnAdmitted | None = None,
     ) -> Answer:
         """Answers a prompt whole. `timeout_s` (seconds) bounds the provider's call too.
 
         A call for a caller of this program's own has that one's name in `on_behalf_of`, which Server B accepts from
         delegates only, or its `token`, which is presented in place of this program's.
         With `client_retry` a repeat of a request that its client gave up waiting for joins the call of the first.
-        `on_ignored` is told the options that have no effect at the provider, as fields of the prompt; a call where
+        `on_admitted` is told the options that have no effect at the provider, and the caller's rates; a call where
         that is one of the `required` ones raises Unsupported. `protocol` is the client's for this call alone.
         """
         prompt = _identified(prompt)
@@ -99,9 +101,14 @@ class RelayClient:
             metadata=self._metadata(on_behalf_of, token, client_retry, required, protocol),
         )
         with self._raising(prompt.request_id, token):
-            response = await only_response(call)
-            if on_ignored is not None:
-                on_ignored(await ignored_options(call))
+            try:
+                response = await only_response(call)
+            except grpc.aio.AioRpcError:
+                if on_admitted is not None:
+                    on_admitted(await admitted(call))
+                raise
+            if on_admitted is not None:
+                on_admitted(await admitted(call))
         return codec.answer_from_wire(response)
 
     async def stream_process(
@@ -114,12 +121,12 @@ class RelayClient:
         client_retry: ClientRetry | None = None,
         required: Sequence[str] = (),
         protocol: str = "",
-        on_ignored: OnIgnored | None = None,
+        on_admitted: OnAdmitted | None = None,
     ) -> AsyncGenerator[Event, None]:
         """Yields one Started, Deltas and one Finished, or raises; leaving the loop cancels the provider's call.
 
         If you may leave early, hold the iterator in `contextlib.aclosing`, so that the call stops at once.
-        The other arguments are as in `process`; `on_ignored` is called before the first event.
+        The other arguments are as in `process`; `on_admitted` is called before the first event.
         """
         prompt = _identified(prompt)
         call = self._connection.stub().stream_process(
@@ -130,8 +137,8 @@ class RelayClient:
         finished = False
         try:
             with self._raising(prompt.request_id, token):
-                if on_ignored is not None:
-                    on_ignored(await ignored_options(call))
+                if on_admitted is not None:
+                    on_admitted(await admitted(call))
                 while (response := await next_response(call)) is not END:
                     event = codec.event_from_wire(response)
                     if event is not None:

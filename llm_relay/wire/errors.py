@@ -22,11 +22,13 @@ from llm_relay import errors
 from llm_relay.errors import RelayError, Violation
 from llm_relay.wire import codec
 from llm_relay.wire.budget_metadata import budget_details, budget_metadata
+from llm_relay.wire.rate_metadata import rates_from_text, rates_text
 
 DOMAIN = "relay.v1"
 MAY_HAVE_WORKED = "may_have_worked"
 CAUSE = "cause"
 REFUSED = "refused"
+RATES_LEFT = "rates"
 REFUSED_CALLER = "caller"
 """Not the program that presented the token is refused, but the caller that it called for."""
 _BOOLS = {"true": True, "false": False}
@@ -87,6 +89,8 @@ def status_from_error(error: RelayError) -> status_pb2.Status:
         info.metadata.update(budget_metadata(error))
     if isinstance(error, errors.Unauthenticated) and error.is_of_caller:
         info.metadata[REFUSED] = REFUSED_CALLER
+    if isinstance(error, errors.RateLimited) and error.rates_left is not None:
+        info.metadata[RATES_LEFT] = rates_text(error.rates_left)
     details: list[Message] = [info]
     if error.retry_after_s is not None and error.retry_after_s >= 0:
         details.append(error_details_pb2.RetryInfo(retry_delay=_duration(error.retry_after_s)))
@@ -166,6 +170,8 @@ def _own_details(error_type: type[RelayError], metadata: Mapping[str, str]) -> d
         return budget_details(metadata)
     if error_type is errors.Unauthenticated:
         return {"is_of_caller": metadata.get(REFUSED) == REFUSED_CALLER}
+    if error_type is errors.RateLimited and RATES_LEFT in metadata:
+        return {"rates_left": rates_from_text(metadata[RATES_LEFT])}
     return {}
 
 

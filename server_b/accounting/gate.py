@@ -19,6 +19,7 @@ from server_b.accounting.estimates import (
     unknown_price_text,
 )
 from server_b.accounting.permission import permitted
+from server_b.accounting.rates_left import RatesSeen
 from server_b.core.call import Call
 from server_b.core.record import CallRecord
 from server_b.ledger.base import Books
@@ -39,9 +40,14 @@ class LedgerGate:
         prices: Mapping[str, PriceList],
         *,
         estimate: Estimate = Estimate.BOUND,
+        rates: RatesSeen | None = None,
     ) -> None:
-        """`prices` by the provider's name; the `provider` is the one that the calls ask."""
+        """`prices` by the provider's name; the `provider` is the one that the calls ask; `rates` is told what is left.
+
+        None: nobody wants to know.
+        """
         self.books = books
+        self.rates = rates
         self._provider = provider
         self._prices = prices
         self._estimate = estimate
@@ -138,6 +144,8 @@ class LedgerReservation:
         if has_own_limit:
             plan.refuse_costly_options()
         reserved = await self._write(plan)
+        if reserved.rates_left is not None and self._gate.rates is not None:
+            self._gate.rates.note(self._call.key.caller.rpartition("/")[2], reserved.rates_left)
         if reserved.is_under_budget:
             plan.refuse_costly_options()
         return plan.allowed(is_limited=reserved.is_under_budget or has_own_limit)

@@ -60,7 +60,12 @@ class Server:
         self._grpc.add_generic_rpc_handlers(
             [
                 grpc.method_handlers_generic_handler(
-                    SERVICE, method_handlers(RelayServicer(relay, authenticator, stall_s=stall_s))
+                    SERVICE,
+                    method_handlers(
+                        RelayServicer(
+                            relay, authenticator, stall_s=stall_s, rates_left=accounts.rates_left if accounts else None
+                        )
+                    ),
                 ),
                 grpc.method_handlers_generic_handler(ACCOUNT_SERVICE, self._account_servicer.handlers()),
                 health_handlers(self._health),

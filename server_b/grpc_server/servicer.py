@@ -6,6 +6,7 @@ Requests come as raw bytes: gRPC would report a message that cannot be parsed as
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -14,9 +15,11 @@ from generated.relay.v1 import relay_pb2 as pb
 from llm_relay.client_retry import ClientRetry
 from llm_relay.errors import Cancelled, InvalidRequest, RelayError, Unsupported, Violation
 from llm_relay.messages import Prompt, request_id_fault
-from llm_relay.metadata import IGNORED, REQUEST_ID, REQUIRED, Metadata, first_value, names_of, value_of
+from llm_relay.messages.accounts import RatesLeft
+from llm_relay.metadata import IGNORED, RATES, REQUEST_ID, REQUIRED, Metadata, first_value, names_of, value_of
 from llm_relay.wire import codec, introspection
 from llm_relay.wire.errors import aborting
+from llm_relay.wire.rate_metadata import rates_text
 from server_b.authentication import Authenticator
 from server_b.core.admission import Admission
 from server_b.core.key import Delivery
@@ -32,11 +35,21 @@ DEFAULT_STALL_S = 30.0
 class RelayServicer:
     """Serves relay.v1.RelayService from one Relay."""
 
-    def __init__(self, relay: Relay, authenticator: Authenticator, *, stall_s: float = DEFAULT_STALL_S) -> None:
-        """`stall_s` is how long, in seconds, a caller may read no data before its call is dropped."""
+    def __init__(
+        self,
+        relay: Relay,
+        authenticator: Authenticator,
+        *,
+        stall_s: float = DEFAULT_STALL_S,
+        rates_left: Callable[[str], RatesLeft | None] | None = None,
+    ) -> None:
+        """`rates_left` tells what a caller's rates leave; None: nobody has any.
+
+        `stall_s` is how long, in seconds, a caller may read no data before its call is dropped."""
         self._relay = relay
         self._authenticator = authenticator
         self._stall_s = stall_s
+        self._rates_left = rates_left
 
     async def process(self, data: bytes, context: Context) -> pb.ProcessResponse:
         async with self._aborting(context, "Process"):
@@ -44,7 +57,7 @@ class RelayServicer:
             admission = self._admit(prompt, context, Delivery.WHOLE)
             ignored = self._ignored(prompt, context)
             async with admission as reader:
-                await context.send_initial_metadata(((REQUEST_ID, reader.request_id), *ignored))
+                await context.send_initial_metadata(((REQUEST_ID, reader.request_id), *ignored, *self._rates(context)))
                 return codec.answer_to_wire(await reader.answer())
 
     async def stream_process(self, data: bytes, context: Context) -> None:
@@ -53,7 +66,7 @@ class RelayServicer:
             admission = self._admit(prompt, context, Delivery.STREAM)
             ignored = self._ignored(prompt, context)
             async with admission as reader:
-                await context.send_initial_metadata(((REQUEST_ID, reader.request_id), *ignored))
+                await context.send_initial_metadata(((REQUEST_ID, reader.request_id), *ignored, *self._rates(context)))
                 async for event in reader.events():
                     await self._write(context, codec.event_to_wire(event))
 
@@ -106,6 +119,12 @@ class RelayServicer:
             if name in ignored:
                 raise Unsupported.of_field(name, f"not supported by {self._relay.provider_name}: leave it out")
         return ((IGNORED, value_of(ignored)),)
+
+    def _rates(self, context: Context) -> Metadata:
+        if self._rates_left is None:
+            return ()
+        left = self._rates_left(self._caller(context.invocation_metadata()))
+        return () if left is None else ((RATES, rates_text(left)),)
 
     def _caller(self, metadata: CallMetadata) -> str:
         return self._authenticator.caller(credentials_of(metadata))

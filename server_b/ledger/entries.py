@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from llm_relay.errors import RelayError
-from llm_relay.messages.accounts import CallAttempt
+from llm_relay.messages.accounts import CallAttempt, RatesLeft
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +46,8 @@ class Reserved:
 
     is_under_budget: bool
     """Whether a budget applies: then providers without a price must not be asked."""
+    rates_left: RatesLeft | None = None
+    """What is left of its caller's rates after this call; None: it has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ import pytest
 
 from llm_relay.errors import PermissionDenied, Unauthenticated
 from llm_relay.messages import Prompt
-from llm_relay.messages.accounts import Budget, CallerAccount, Dimension, Period, Price, UsageQuery
+from llm_relay.messages.accounts import Budget, CallerAccount, Dimension, Period, Price, RateLimits, UsageQuery
 from tests.support.mcp_http import ACCEPT, INITIALIZE
 from tests.support.relay_serve import LIMIT_S, Served, served
 
@@ -158,3 +158,24 @@ async def test_tags_come_by_header_too(it: Served) -> None:
         {"project": "search", "team": "a"},
         {"project": "search", "team": "b"},
     ]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+async def test_openais_clients_are_told_what_is_left_of_their_rates(it: Served, stream: bool) -> None:
+    async with it.accounts() as anonymous:
+        root = await anonymous.create_token("root", is_admin=True)
+    async with it.accounts(root.secret) as admin:
+        alice = await admin.create_token("alice")
+        rates = RateLimits(calls_per_minute=2, tokens_per_minute=100_000)
+        await admin.put_caller(CallerAccount(name="alice", rates=rates))
+    chat = {"model": "mock-model", "messages": [{"role": "user", "content": "Hi"}], "stream": stream}
+    headers = {"Authorization": f"Bearer {alice.secret}"}
+    async with httpx2.AsyncClient(base_url=it.http_url, trust_env=False, timeout=LIMIT_S, headers=headers) as http:
+        answers = [await http.post("/v1/chat/completions", json=chat) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert [answer.headers.get("x-ratelimit-limit-requests") for answer in answers] == ["2"] * 3, answers[0].headers
+    assert [answer.headers["x-ratelimit-remaining-requests"] for answer in answers] == ["1", "0", "0"]
+    assert float(answers[1].headers["x-ratelimit-reset-requests"].removesuffix("s")) > 0
+    remaining = [int(answer.headers["x-ratelimit-remaining-tokens"]) for answer in answers]
+    assert all(0 < left <= 100_000 for left in remaining)
+    assert answers[2].headers["retry-after"]

@@ -5,7 +5,7 @@ Money is in nano-USD, as int; None is unknown, never 0. Times are in UTC unless 
 
 from llm_relay.messages.accounts.activity import Activity
 from llm_relay.messages.accounts.budgets import Budget, Period
-from llm_relay.messages.accounts.callers import CallerAccount, NewToken, RateLimits, TokenInfo
+from llm_relay.messages.accounts.callers import CallerAccount, NewToken, RateLeft, RateLimits, RatesLeft, TokenInfo
 from llm_relay.messages.accounts.calls import CallAttempt, CallEntry, CallQuery, CallsPage, CallState
 from llm_relay.messages.accounts.changes import Adjustment, AuditEntry
 from llm_relay.messages.accounts.identity import Identity
@@ -29,7 +29,9 @@ __all__ = [
     "Period",
     "Price",
     "PriceFound",
+    "RateLeft",
     "RateLimits",
+    "RatesLeft",
     "Repricing",
     "TokenInfo",
     "UsageGroup",

@@ -18,6 +18,26 @@ class RateLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RateLeft:
+    """What is left of one rate."""
+
+    limit: int
+    """In a minute."""
+    remaining: int
+    """0 or more."""
+    reset_s: float
+    """How long it takes until all of it is there again, in seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatesLeft:
+    """What is left of a caller's rates; None: no limit."""
+
+    calls: RateLeft | None = None
+    tokens: RateLeft | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallerAccount:
     """A caller whom the ledger knows. Money, rates and models belong to the name after the last `/` of a caller."""
 

@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 
 from generated.relay.v1 import accounts_pb2 as pb
 from llm_relay.errors import Cancelled, Draining, RelayError, Unsupported
+from llm_relay.messages.accounts import RatesLeft
 from llm_relay.wire import codec
 from llm_relay.wire.errors import aborting
 from server_b.authentication import Authenticator, Credentials
@@ -70,6 +71,8 @@ class Accounts:
     prices: PriceDesk
     time_zone: str = "UTC"
     """Of budgets that name none, as LEDGER_TIME_ZONE."""
+    rates_left: Callable[[str], RatesLeft | None] | None = None
+    """Tells what the rates of a caller leave; None: it is not known."""
 
 
 class AccountServicer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from llm_relay.errors import RateLimited
-from llm_relay.messages.accounts import RateLimits
+from llm_relay.messages.accounts import RateLeft, RateLimits, RatesLeft
 from server_b.ledger.times import US_PER_S
 from server_b.ledger.transactions import Query, Row, Transaction
 
@@ -80,15 +80,15 @@ class Rates:
         if rates.calls_per_minute is not None:
             wait_s = self._bucket(account, CALLS, rates.calls_per_minute).wait_s(1)
             if wait_s > 0:
-                raise _limited(account, f"{rates.calls_per_minute} calls a minute", wait_s)
+                raise self._limited(account, rates, f"{rates.calls_per_minute} calls a minute", wait_s)
         tokens = None
         if rates.tokens_per_minute is not None:
             tokens = min(likely_tokens, rates.tokens_per_minute)
             wait_s = self._bucket(account, TOKENS, rates.tokens_per_minute).wait_s(max(tokens, 1))
             if wait_s > 0:
-                raise _limited(account, f"{rates.tokens_per_minute} tokens a minute", wait_s)
+                raise self._limited(account, rates, f"{rates.tokens_per_minute} tokens a minute", wait_s)
         if rates.concurrent_calls is not None and self.open_calls.get(account, 0) >= rates.concurrent_calls:
-            raise _limited(account, f"{rates.concurrent_calls} calls at once", BUSY_RETRY_AFTER_S)
+            raise self._limited(account, rates, f"{rates.concurrent_calls} calls at once", BUSY_RETRY_AFTER_S)
         return tokens
 
     def spend(self, account: str, rates: RateLimits, tokens: int | None) -> None:
@@ -98,6 +98,19 @@ class Rates:
         if rates.tokens_per_minute is not None and tokens is not None:
             self._bucket(account, TOKENS, rates.tokens_per_minute).level -= tokens
         self.open_calls[account] = self.open_calls.get(account, 0) + 1
+
+    def left(self, account: str, rates: RateLimits) -> RatesLeft:
+        """Returns what is left of an account's rates."""
+        return RatesLeft(
+            calls=self._left(account, CALLS, rates.calls_per_minute),
+            tokens=self._left(account, TOKENS, rates.tokens_per_minute),
+        )
+
+    def _left(self, account: str, kind: str, per_minute: int | None) -> RateLeft | None:
+        if per_minute is None:
+            return None
+        bucket = self._bucket(account, kind, per_minute)
+        return RateLeft(limit=per_minute, remaining=max(0, int(bucket.level)), reset_s=bucket.wait_s(float(per_minute)))
 
     def correct(self, account: str, rates: RateLimits, taken: int, used: int) -> None:
         """Replaces the tokens that a call took by those that it used."""
@@ -134,6 +147,6 @@ class Rates:
             self.buckets[account, kind] = bucket
         return bucket
 
-
-def _limited(account: str, limit: str, wait_s: float) -> RateLimited:
-    return RateLimited(f"the limit of {account} is reached: {limit}", retry_after_s=max(wait_s, 0.001))
+    def _limited(self, account: str, rates: RateLimits, limit: str, wait_s: float) -> RateLimited:
+        text = f"the limit of {account} is reached: {limit}"
+        return RateLimited(text, retry_after_s=max(wait_s, 0.001), rates_left=self.left(account, rates))

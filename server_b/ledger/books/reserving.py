@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -77,6 +77,8 @@ class Reserving:
             self.charges.add(((budget.id, window.starts_at),), reserved=call.bound_nano_usd or 0)
             self._windows.append({"call_id": call.id, "budget_id": budget.id, "window_start": window.starts_at})
         self.existing.add(call.id)
+        if rates is not None:
+            return replace(under_budget, rates_left=self.rates.left(call.account, rates))
         return under_budget
 
     def refused_accounts(self) -> set[str]:
