@@ -133,7 +133,10 @@ async def test_a_model_without_streams_is_asked_for_a_whole_answer_from_then_on(
 ) -> None:
     prompt = Prompt(message="Hi", model=model)
     pieces = await pieces_of(provider, prompt)
-    assert pieces[:3] == [WholeAnswer(), Opening(model), Text("Hello, wörld!")]
+    whole, opening, text, *_ = pieces
+    assert (whole, text) == (WholeAnswer(), Text("Hello, wörld!"))
+    assert isinstance(opening, Opening)
+    assert len(opening.asked_before) == 1, "the stream that was refused"
     assert isinstance(pieces[3], Ending)
     assert (await whole_answer(provider, prompt)).text == "Hello, wörld!"
     operations = [request.path.rpartition("/")[2] for request in standin.requests]
