@@ -16,7 +16,11 @@ from tests.support.relay_command import COMMAND, relay
 
 pytestmark = pytest.mark.anyio
 
-COMMANDS = ("serve", "server-b", "gateway", "mcp", "ask", "models", "check", "health", "certificates", "completion")
+COMMANDS = (
+    *("serve", "server-b", "gateway", "mcp", "ask", "models"),
+    *("usage", "calls", "callers", "budgets", "tokens", "prices", "whoami", "adjust", "audit", "ledger"),
+    *("check", "health", "certificates", "completion"),
+)
 
 
 async def test_its_version_is_the_packages(tmp_path: Path) -> None:

@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from llm_relay.messages.accounts import CallEntry, CallState, Dimension
+from server_b.composition import open_core
+from server_b.settings import ServerBSettings
 from tests.support.memory_ledger import MemoryLedger
 from tests.support.relay_command import Ended, relay, started
 from tests.support.serving import Serving, serving
@@ -243,3 +246,25 @@ async def test_without_a_server_or_a_ledger_it_says_so(tmp_path: Path, arguments
     assert (ended.code, ended.out) == (1, "")
     assert "UNSUPPORTED" in ended.err
     assert "LEDGER=off" in ended.err
+
+
+async def test_a_ledger_is_backed_up_while_it_is_there_and_only_into_a_new_file(tmp_path: Path) -> None:
+    settings = {"LEDGER": f"sqlite:///{tmp_path}/relay.db", "GRPC_PORT": "0"}
+    missing = await relay(tmp_path, "ledger", "backup", "copy.db", **settings)
+    assert missing.code == 1
+    assert "there is no file" in missing.err
+    async with open_core(ServerBSettings(_env_file=None, ledger=SecretStr(settings["LEDGER"]))):  # type: ignore[call-arg]
+        made = await relay(tmp_path, "ledger", "backup", "copy.db", **settings)
+        assert (made.code, (tmp_path / "copy.db").stat().st_mode & 0o777) == (0, 0o600)
+        again = await relay(tmp_path, "ledger", "backup", "copy.db", **settings)
+    assert again.code == 1
+    assert "is there already" in again.err
+    assert (await relay(tmp_path, "ledger", "backup", "other.db", LEDGER="off")).code == 1
+    assert (await relay(tmp_path, "ledger", "copy", "sqlite:///x.db", **settings)).code == 1
+
+
+async def test_shells_complete_commands_within_commands(tmp_path: Path) -> None:
+    script = (await relay(tmp_path, "completion", "bash")).out
+    budgets = next(line for line in script.splitlines() if line.strip().startswith("budgets)"))
+    for word in ("put", "raise", "--amount", "--json"):
+        assert word in budgets

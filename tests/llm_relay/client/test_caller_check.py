@@ -1,0 +1,93 @@
+"""Whose a token is, as a program in front of Server B finds out."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from llm_relay.client.caller_check import CallerCheck, needs_token
+from llm_relay.client.channel import Dial
+from llm_relay.errors import ServerBUnavailable, Unauthenticated
+from llm_relay.messages.accounts import TokenInfo
+from llm_relay.tokens import ANONYMOUS, Caller, Tokens
+from server_b.ledger.base import Policy
+from tests.support.memory_ledger import MemoryLedger
+from tests.support.serving import serving
+
+pytestmark = pytest.mark.anyio
+
+NOBODY = Dial(target="127.0.0.1:1")
+BOB = Tokens.parse("bob:bob-secret")
+
+
+class CountingLedger(MemoryLedger):
+    """Counts how often somebody looks for a token that it does not know."""
+
+    lookups = 0
+
+    async def refresh(self) -> None:
+        self.lookups += 1
+
+
+async def _token(ledger: MemoryLedger) -> tuple[TokenInfo, str]:
+    made = await ledger.create_token("alice", label="", expires_at=None, by="root")
+    return made.info, made.secret
+
+
+async def test_tokens_of_relay_tokens_are_checked_here_and_those_of_the_ledger_there() -> None:
+    ledger = MemoryLedger()
+    _, secret = await _token(ledger)
+    async with serving(ledger=ledger) as server_b, CallerCheck(BOB, Dial(target=server_b.target)) as check:
+        assert await check.caller("Bearer bob-secret") == Caller("bob")
+        assert await check.caller(f"Bearer {secret}") == Caller("alice", secret)
+        for wrong in (None, "Bearer wrong", "Bearer rly_wrong", f"Basic {secret}"):
+            with pytest.raises(Unauthenticated):
+                await check.caller(wrong)
+
+
+async def test_what_server_b_has_accepted_is_remembered_and_asked_once_for_all_who_wait() -> None:
+    ledger = CountingLedger()
+    _, secret = await _token(ledger)
+    known = ledger.policy
+    ledger.policy = Policy(revision=0)  # each question makes it look for the token, and finds it then
+    ledger.refresh = _finding(ledger, known)  # type: ignore[method-assign]
+    async with serving(ledger=ledger) as server_b, CallerCheck(BOB, Dial(target=server_b.target)) as check:
+        callers = await asyncio.gather(*(check.caller(f"Bearer {secret}") for _ in range(5)))
+        ledger.policy = Policy(revision=0)
+        assert {one.name for one in callers} == {"alice"}
+        assert (await check.caller(f"Bearer {secret}")).name == "alice"
+    assert ledger.lookups == 1
+
+
+def _finding(ledger: CountingLedger, policy: Policy):  # type: ignore[no-untyped-def]
+    async def refresh() -> None:
+        ledger.lookups += 1
+        ledger.policy = policy
+
+    return refresh
+
+
+async def test_those_without_a_token_are_let_in_until_server_b_asks_for_one() -> None:
+    ledger = MemoryLedger()
+    dial_tokens = Tokens.parse("")
+    async with serving(ledger=ledger) as server_b:
+        dial = Dial(target=server_b.target)
+        assert not await needs_token(dial)
+        async with CallerCheck(dial_tokens, dial, checks_anonymous=True) as check:
+            assert (await check.caller(None)).name == ANONYMOUS
+        await _token(ledger)
+        assert await needs_token(dial)
+        async with CallerCheck(dial_tokens, dial, checks_anonymous=True) as check:
+            with pytest.raises(Unauthenticated):
+                await check.caller(None)
+        async with CallerCheck(dial_tokens, dial) as check:
+            assert (await check.caller(None)).name == ANONYMOUS  # each call tells then
+
+
+async def test_a_server_b_that_is_away_accepts_no_token_of_its_ledger_and_refuses_nobody_else() -> None:
+    assert not await needs_token(NOBODY)
+    async with CallerCheck(Tokens.parse(""), NOBODY, checks_anonymous=True) as check:
+        assert (await check.caller(None)).name == ANONYMOUS
+        with pytest.raises(ServerBUnavailable):
+            await check.caller("Bearer rly_any")

@@ -1,0 +1,50 @@
+"""What models cost now, for people, and for calls that were not priced when they ended."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from llm_relay.messages.accounts import CallEntry, CallState, Price
+from server_b.pricing.price_desk import PriceDesk
+from server_b.pricing.price_list import FreePrices, PriceList, UnknownPrices
+from server_b.pricing.set_prices import SetPrices
+
+PRICE = Price(pattern="openai/my-*", input=2_500_000_000, output=10_000_000_000, cache_read=1_250_000_000)
+
+
+def desk() -> PriceDesk:
+    """Makes a desk of two providers; the first has a price for some models."""
+    openai = SetPrices("openai", UnknownPrices(), [PRICE], lambda: ())
+    prices: dict[str, PriceList] = {"openai": openai, "mock": FreePrices()}
+    return PriceDesk(prices, {("openai", "small"): "my-small"})
+
+
+def call(**fields: int | str | None) -> CallEntry:
+    """Makes a call of the priced model whose cost is not known."""
+    known = {"provider": "openai", "model": "my-small", "input_tokens": 1000, "output_tokens": 10, **fields}
+    at = datetime(2026, 11, 26, tzinfo=UTC)
+    return CallEntry(id="c", request_id="r", caller="a", state=CallState.SETTLED, started_at=at, **known)  # type: ignore[arg-type]
+
+
+def test_a_model_is_priced_at_each_provider_as_it_would_be_asked_there() -> None:
+    openai, mock = desk().find("small")
+    assert (openai.provider, openai.model, openai.source) == ("openai", "my-small", "PRICES openai/my-*")
+    assert openai.price is not None
+    rates = (openai.price.input, openai.price.output, openai.price.cache_read, openai.price.cache_write)
+    assert rates == (2_500_000_000, 10_000_000_000, 1_250_000_000, 2_500_000_000)
+    assert mock.price is not None
+    assert (mock.model, mock.price.input, mock.source) == ("small", 0, "mock")
+
+
+def test_a_provider_can_be_named_and_a_price_be_unknown() -> None:
+    (found,) = desk().find("openai/other")
+    assert (found.model, found.price, found.source) == ("other", None, "")
+    assert [one.model for one in desk().find("meta/llama")] == ["meta/llama", "meta/llama"]
+
+
+def test_calls_are_priced_by_their_tokens_where_those_are_known() -> None:
+    assert desk().cost(call()).usd == Decimal("0.0026")
+    assert desk().cost(call(cache_read_tokens=1000)).usd == Decimal("0.00135")
+    for unknown in (call(output_tokens=None), call(model="other"), call(provider="bedrock")):
+        assert desk().cost(unknown).usd is None
