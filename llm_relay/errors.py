@@ -17,8 +17,9 @@ HTTP status are in llm_relay.wire.errors and gateway.problems.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from llm_relay.amounts import full_budget_text
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -35,10 +36,10 @@ class Violation:
     description: str
 
 
-PROMPT_TOO_LONG = "context_length_exceeded"
-"""The cause of a PROVIDER_REJECTED whose prompt is longer than the model takes."""
 MAX_VIOLATIONS = 20
 """How many violations one error names: gRPC carries 8 KiB of status at most."""
+PROMPT_TOO_LONG = "context_length_exceeded"
+"""The cause of a PROVIDER_REJECTED whose prompt is longer than the model takes."""
 
 
 class RelayError(Exception):
@@ -213,10 +214,6 @@ class ProviderProtocol(RelayError):
     default_message = "the provider's answer is malformed or was cut short"
 
 
-def _usd(nano_usd: int) -> str:
-    return f"${Decimal(nano_usd).scaleb(-9).normalize():f}"
-
-
 class BudgetExceeded(RelayError):
     """A budget, or what the request itself may cost, has no room for this call."""
 
@@ -241,9 +238,8 @@ class BudgetExceeded(RelayError):
         `common` are the arguments of RelayError.
         """
         if scope and not message:
-            parts = f"{_usd(spent_nano_usd)} spent and {_usd(reserved_nano_usd)} reserved by running calls"
-            reset = f"; it resets at {resets_at:%Y-%m-%dT%H:%M:%S%z}" if resets_at else ""
-            message = f"the budget {scope} has no room for this call: of {_usd(limit_nano_usd)}, {parts}{reset}"
+            amounts = {"limit": limit_nano_usd, "spent": spent_nano_usd, "reserved": reserved_nano_usd}
+            message = full_budget_text(scope, **amounts, resets_at=resets_at)
         super().__init__(message, **common)
         self.scope = scope
         self.limit_nano_usd = limit_nano_usd

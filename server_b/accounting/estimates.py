@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from decimal import ROUND_CEILING, Decimal
+from decimal import ROUND_CEILING
 from typing import NamedTuple
 
+from llm_relay.amounts import dollars
 from llm_relay.errors import BudgetExceeded, PriceUnknown, RelayError
 from llm_relay.messages import Prompt
 from llm_relay.messages.usage import NANO_USD_PER_USD
@@ -73,7 +74,7 @@ def own_refusal(prompt: Prompt, estimates: Iterable[Estimated]) -> RelayError | 
     if bound <= limit:
         return None
     text = (
-        f"options.max_cost_nano_usd: the call can cost up to {_usd(bound)}, and {_usd(limit)} is allowed;"
+        f"options.max_cost_nano_usd: the call can cost up to {dollars(bound)}, and {dollars(limit)} is allowed;"
         " shorten the prompt, lower max_tokens, or allow more"
     )
     return BudgetExceeded(text, scope="call", limit_nano_usd=limit, reserved_nano_usd=bound)
@@ -86,10 +87,6 @@ def unknown_price_text(estimates: Iterable[Estimated], why: str) -> str:
         f"{why}, and no price is known for {', '.join(names)}: set PRICES={names[0]}=INPUT/OUTPUT on Server B,"
         f" in USD a million tokens, such as PRICES={names[0]}=2.50/10.00; 0 is a price"
     )
-
-
-def _usd(nano_usd: int) -> str:
-    return f"${Decimal(nano_usd).scaleb(-9).normalize():f}"
 
 
 def _nano_usd(asked: AskedModel, prompt: Prompt, prices: PriceList, inputs: int, outputs: int) -> int | None:

@@ -9,7 +9,6 @@ import asyncio
 import functools
 import uuid
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from llm_relay.client_retry import ClientRetry
@@ -21,11 +20,11 @@ from server_b.core.call_runner import CallRunner
 from server_b.core.calls import Calls
 from server_b.core.gate import Gate, OpenGate
 from server_b.core.key import Delivery, Key
+from server_b.core.limits import Limits
 from server_b.core.model_list import ModelList
 from server_b.core.provider_health import ProviderHealth
 from server_b.core.reader import Reader
 from server_b.core.record import CallRecord, Observer, RefusedRecord, SharedRecord
-from server_b.core.retry import Patience
 from server_b.core.settlement import Settlement
 from server_b.core.timed_out import TimedOutCalls
 from server_b.pricing.price_list import PriceList
@@ -34,22 +33,6 @@ from server_b.providers.base import Defaults, Provider
 SERVER_NAME = "Server B"
 CLOSE_S = 5.0
 """How long the calls that still run at the end may take to be settled."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """How much and how long; times in seconds."""
-
-    timeout_s: float = 120.0
-    """Deadline of a call whose caller sets none."""
-    concurrent_calls: int = 1000
-    running_bytes: int = 256 * 1024 * 1024
-    """What the running calls may hold, prompts and answers, before new ones are OVERLOADED."""
-    answer_keep_s: float = 300.0
-    """How long an answer is kept for a caller who repeats the request."""
-    retry_grace_s: float = 10.0
-    """How long a call runs on whose client gave up waiting and will repeat the request; 0: not at all."""
-    patience: Patience = field(default_factory=Patience)
 
 
 class Relay:

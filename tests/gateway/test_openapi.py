@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from gateway.application import create_app
 from llm_relay.documents import prompt_from_document
 from llm_relay.errors import ProviderProtocol, ProviderRateLimited
-from server_b.core.relay import Limits
+from server_b.core.limits import Limits
 from server_b.core.retry import Patience
 from server_b.providers.base import Text
 from server_b.providers.mock.provider import MockProvider

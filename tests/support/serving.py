@@ -17,8 +17,9 @@ from llm_relay.tokens import Tokens
 from server_b.authentication import Authenticator
 from server_b.core.call_log import CallLog
 from server_b.core.gate import Gate
+from server_b.core.limits import Limits
 from server_b.core.record import Observer
-from server_b.core.relay import Limits, Relay
+from server_b.core.relay import Relay
 from server_b.grpc_server.accounts.servicer import Accounts
 from server_b.grpc_server.server import Server
 from server_b.grpc_server.servicer import DEFAULT_STALL_S

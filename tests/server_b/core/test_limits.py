@@ -13,7 +13,8 @@ from llm_relay.errors import (
 from llm_relay.messages import (
     Prompt,
 )
-from server_b.core.relay import Limits, Relay
+from server_b.core.limits import Limits
+from server_b.core.relay import Relay
 from server_b.providers.base import Text
 from tests.support.relayed import a_few_turns, stream, streamed, text, whole
 from tests.support.scripted import ENDING, HELLO, OPENING, PATIENCE_S, End, ScriptedProvider, Step

@@ -7,7 +7,7 @@ import pytest
 
 from llm_relay.errors import DeadlineExceeded, ProviderAuth, RelayError, UnknownModel
 from llm_relay.messages import State
-from server_b.core.relay import Limits
+from server_b.core.limits import Limits
 from server_b.providers.base import Text
 from tests.support.relayed import streamed, whole
 from tests.support.scripted import HELLO, OPENING, PATIENCE_S, ScriptedProvider

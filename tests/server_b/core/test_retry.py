@@ -16,7 +16,8 @@ from llm_relay.errors import (
     UnknownModel,
 )
 from llm_relay.messages import Accuracy, Delta, Event, Finished, FinishReason, Prompt
-from server_b.core.relay import Limits, Relay
+from server_b.core.limits import Limits
+from server_b.core.relay import Relay
 from server_b.core.retry import MIN_PAUSE_S, Patience
 from server_b.providers.base import Ending, Text, WholeAnswer, Working
 from tests.support.scripted import ENDING, HELLO, OPENING, End, ScriptedProvider, Step, away

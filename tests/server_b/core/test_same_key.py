@@ -15,7 +15,7 @@ from llm_relay.messages import (
     Started,
     Turn,
 )
-from server_b.core.relay import Limits
+from server_b.core.limits import Limits
 from server_b.providers.base import Text
 from tests.support.relayed import last, streamed, text, whole
 from tests.support.scripted import ENDING, HELLO, OPENING, End, ScriptedProvider

@@ -13,7 +13,7 @@ from google.rpc import error_details_pb2
 from generated.relay.v1 import relay_pb2 as pb
 from llm_relay.errors import ProviderRateLimited, ProviderUnavailable, RelayError
 from llm_relay.messages import Prompt
-from server_b.core.relay import Limits
+from server_b.core.limits import Limits
 from server_b.providers.base import Text
 from tests.support.chains import ONCE
 from tests.support.listing import Listing
