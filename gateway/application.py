@@ -73,6 +73,7 @@ def create_app(
                 backend = Backend(
                     client=client,
                     accounts=accounts,
+                    dial=settings.dial,
                     timeout_s=settings.timeout_seconds,
                     limits=BodyLimits(max_bytes=max_body_bytes(settings.max_message_bytes), timeout_s=body_timeout_s),
                     hides_target=bool(settings.tokens),

@@ -17,6 +17,7 @@ from gateway.request_parsing import BodyLimits, read_prompt
 from gateway.streaming import Pings
 from gateway.tag_header import with_header_tags
 from llm_relay.client.account_client import AccountClient
+from llm_relay.client.channel import Dial
 from llm_relay.client.relay_client import OnAdmitted, RelayClient
 from llm_relay.client_retry import ClientRetry
 from llm_relay.messages import Answer, Event, Prompt
@@ -29,6 +30,8 @@ class Backend:
 
     client: RelayClient
     accounts: AccountClient
+    dial: Dial
+    """How the two reach it."""
     timeout_s: float
     """A request's deadline where it names none, in seconds."""
     limits: BodyLimits

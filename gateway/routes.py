@@ -8,7 +8,7 @@ import orjson
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from gateway.dependencies import PromptCall, backend_of, caller_of, lookup
+from gateway.dependencies import Backend, PromptCall, backend_of, caller_of, lookup
 from gateway.disconnect_watcher import while_client_stays
 from gateway.exception_handlers import refused_token
 from gateway.model_list import ModelListDocument, model_documents
@@ -25,6 +25,7 @@ from gateway.openapi.responses import (
 from gateway.openapi.schemas import FoundDocument
 from gateway.problems import NO_STORE
 from gateway.streaming import EventStream, RelayLines
+from llm_relay.client.health import check_health
 from llm_relay.documents import (
     AnswerDocument,
     ConfigDocument,
@@ -32,11 +33,15 @@ from llm_relay.documents import (
     answer_document,
     config_document,
     health_document,
+    healthy_document,
     models_document,
     unhealthy_document,
 )
 from llm_relay.errors import InvalidRequest, RelayError, Unauthenticated
 from llm_relay.messages import REQUEST_ID_PATTERN
+from llm_relay.tokens import ANONYMOUS
+
+HEALTH_TIMEOUT_S = 5.0
 
 router = APIRouter(generate_unique_id_function=lambda route: route.name)
 
@@ -105,15 +110,18 @@ async def cancel(
 )
 async def health(request: Request) -> Response:
     """Asks Server B for its state. Needs no token."""
+    backend = backend_of(request)
     try:
         async with lookup(request) as client:
-            status = await client.get_status()
+            status = await client.get_status(on_behalf_of="" if backend.dial.token else ANONYMOUS)
     except InvalidRequest:  # of this very request: it says nothing about Server B
         raise
     except Unauthenticated as error:
+        if error.is_of_caller:
+            return await _health_alone(backend)
         return _json(unhealthy_document(refused_token(error)), status=503)
     except RelayError as error:
-        told = type(error)() if backend_of(request).hides_target else error
+        told = type(error)() if backend.hides_target else error
         return _json(unhealthy_document(told), status=503)
     return _json(health_document(status))
 
@@ -146,6 +154,15 @@ async def config(request: Request) -> Response:
     async with lookup(request) as client:
         status = await client.get_status(**caller_of(request).arguments)
     return _json(config_document(status))
+
+
+async def _health_alone(backend: Backend) -> Response:
+    """Answers where Server B tells its state to those with a token only, and this gateway has none of its own."""
+    try:
+        await check_health(backend.dial, timeout_s=HEALTH_TIMEOUT_S)
+    except RelayError as error:
+        return _json(unhealthy_document(type(error)() if backend.hides_target else error), status=503)
+    return _json(healthy_document())
 
 
 def _json(document: object, *, status: int = 200) -> Response:

@@ -20,6 +20,7 @@ from llm_relay.documents.lookups import (
     ModelsDocument,
     config_document,
     health_document,
+    healthy_document,
     models_document,
     unhealthy_document,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "delta_document",
     "finish_document",
     "health_document",
+    "healthy_document",
     "max_body_bytes",
     "models_document",
     "parse_json",

@@ -70,6 +70,11 @@ def health_document(status: Status) -> HealthDocument:
     }
 
 
+def healthy_document() -> HealthDocument:
+    """Returns the state of a Server B that takes calls, and tells no more without a token."""
+    return {"status": "healthy", "timestamp": timestamp(datetime.now(UTC))}
+
+
 def unhealthy_document(error: RelayError) -> HealthDocument:
     """Returns the state of a Server B that does not answer."""
     return {"status": "unhealthy", "timestamp": timestamp(datetime.now(UTC)), "error": error.message}

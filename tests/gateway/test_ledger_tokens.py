@@ -63,6 +63,8 @@ async def test_without_a_token_of_its_own_a_gateway_tells_its_callers_what_is_as
         for path, body in CALLS:
             assert (await client.post(path, json=body)).status_code == 401, path
         assert (await client.get("/models")).status_code == 401
+        health = await client.get("/health")
+        assert (health.status_code, health.json()["status"]) == (200, "healthy")
         assert (await client.get("/models", headers=alice)).status_code == 200
 
 
