@@ -72,7 +72,7 @@ async def open_ledger(
     helpers: list[Helper] = [AlertDelivery(store, alert_receiver)]
     if keep_days is not None:
         helpers.append(Retention(store, books.now, keep_days=keep_days))
-    ledger = SqlLedger(store, books, accounts, StoredReports(store, books.now), helpers)
+    ledger = SqlLedger(store, books, accounts, StoredReports(store, now), helpers)
     with suppress(LedgerUnavailable):  # a PostgreSQL that is waited for
         await ledger.refresh()
     return ledger

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 
 from llm_relay.messages.accounts import CallEntry, CallQuery, CallsPage, UsageGroup, UsageQuery
 from server_b.ledger.call_queries import list_calls
 from server_b.ledger.reports.following import follow
-from server_b.ledger.reports.usage import read_usage
+from server_b.ledger.reports.usage import groups_of, read_usage
 from server_b.ledger.transactions import Store
+
+MANY_ROWS = 500
 
 
 class StoredReports:
     """Usage and calls in a store. See `server_b.ledger.base.Reports`."""
 
     def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
-        """Reads on connections of its own, beside the writer's. `now` is the end of queries that name none."""
+        """Reads on connections of its own, beside the writer's. `now` is the clock by which calls begin."""
         self._store = store
         self._now = now
 
     async def usage(self, query: UsageQuery) -> Sequence[UsageGroup]:
         """Adds calls up, in order of their groups; without groups, one row."""
         now = self._now()
-        return await self._store.read(lambda transaction: read_usage(transaction, query, now))
+        rows = await self._store.read(lambda transaction: read_usage(transaction, query, now))
+        if len(rows) < MANY_ROWS:
+            return groups_of(query, rows)
+        return await asyncio.to_thread(groups_of, query, rows)  # so that calls need not wait for it
 
     async def calls(self, query: CallQuery) -> CallsPage:
         """Lists calls with their attempts."""

@@ -35,19 +35,24 @@ _CALL_COUNTS = [
 ]
 
 
-async def read_usage(transaction: Transaction, query: UsageQuery, now: datetime) -> Sequence[UsageGroup]:
-    """Adds calls up, in order of their groups; without groups, one row. Raises InvalidRequest."""
+async def read_usage(transaction: Transaction, query: UsageQuery, now: datetime) -> Sequence[Row]:
+    """Reads rows for `groups_of`, several of which may belong to one group. Raises InvalidRequest."""
     since, until = _span(query, now)
     reading = _Reading(transaction, query, offsets(query.time_zone, since, until))
-    grouping = Grouping(query.by)
     first, last = -(-since // US_PER_HOUR) * US_PER_HOUR, until // US_PER_HOUR * US_PER_HOUR
     if first >= last or reading.needs_calls:
-        grouping.add(await reading.calls(since, until))
-    else:
-        grouping.add(await reading.hours(first, last))
-        for start, end in ((since, first), (last, until)):
-            if start < end:
-                grouping.add(await reading.calls(start, end))
+        return await reading.calls(since, until)
+    rows = await reading.hours(first, last)
+    for start, end in ((since, first), (last, until)):
+        if start < end:
+            rows += await reading.calls(start, end)
+    return rows
+
+
+def groups_of(query: UsageQuery, rows: Sequence[Row]) -> Sequence[UsageGroup]:
+    """Puts rows together, in order of their groups; without dimensions, one group."""
+    grouping = Grouping(query.by)
+    grouping.add(rows)
     return grouping.groups()
 
 
