@@ -46,10 +46,8 @@ class raising:  # noqa: N801 - read as a verb: with raising(dial, …)
         if isinstance(error, Unauthenticated):
             if error.is_of_caller or self._of_caller:
                 return Unauthenticated(error.message, is_of_caller=True, request_id=self._request_id)
-            return Unauthenticated(
-                f"Server B at {target} refuses this program's token: set RELAY_TOKEN to one of its RELAY_TOKENS, or to"
-                " a token of its ledger",
-                request_id=self._request_id,
-            )
+            refusal = "refuses this program's token" if self._dial.token else "asks for a token"
+            fix = "set RELAY_TOKEN to one of its RELAY_TOKENS, or of its ledger (`relay tokens create NAME`)"
+            return Unauthenticated(f"Server B at {target} {refusal}: {fix}", request_id=self._request_id)
         error.request_id = error.request_id or self._request_id
         return error

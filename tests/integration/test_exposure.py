@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from llm_relay.tls.authority import Authority
+from server_b.ledger.opening import open_ledger
 from tests.support.programs import environment, running
 
 pytestmark = pytest.mark.anyio
@@ -68,6 +69,26 @@ async def test_beyond_loopback_a_start_without_tokens_or_without_tls_is_refused(
         assert told.startswith(f"{program[0]}: {host_name}: 0.0.0.0 is beyond loopback, which needs {missing};")
         assert "RELAY_INSECURE=true" in told
         assert (code, len(told.splitlines())) == (2, 1)
+
+
+async def test_beyond_loopback_a_valid_token_of_the_ledger_is_as_good_as_relay_tokens(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/relay.db"
+    ledger = await open_ledger(url, folder=tmp_path)
+    await ledger.create_token("root", label="", expires_at=None, by="test")
+    await ledger.aclose(grace_s=1)
+    pair = Authority(tmp_path, "ca").issue("server")
+    grpc_tls = {"TLS_CERT_FILE": pair.cert_file, "TLS_KEY_FILE": pair.key_file}
+    http_tls = {f"HTTP_{name}": value for name, value in grpc_tls.items()}
+    async with running(tmp_path, "server_b", GRPC_HOST="0.0.0.0", GRPC_PORT="0", LEDGER=url, **grpc_tls):
+        pass
+    async with running(tmp_path, "server_b", GRPC_PORT="0", LEDGER=url) as server_b:
+        front = {"SERVER_B_TARGET": server_b.address, **http_tls}
+        async with (
+            running(tmp_path, "gateway", HTTP_HOST="0.0.0.0", HTTP_PORT="0", **front) as gateway,
+            running(tmp_path, "server_a", "http", MCP_HOST="0.0.0.0", MCP_PORT_A="0", **front),
+            httpx2.AsyncClient(timeout=LIMIT_S, trust_env=False, verify=False) as http,
+        ):
+            assert (await http.get(f"https://127.0.0.1:{gateway.port}/models")).status_code == 401
 
 
 @MCP_DOORS
