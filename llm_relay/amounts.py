@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 
@@ -14,5 +14,5 @@ def dollars(nano_usd: int) -> str:
 def full_budget_text(scope: str, *, limit: int, spent: int, reserved: int, resets_at: datetime | None) -> str:
     """Tells that a budget has no room for a call; amounts are in nano-USD."""
     parts = f"{dollars(spent)} spent and {dollars(reserved)} reserved by running calls"
-    reset = f"; it resets at {resets_at:%Y-%m-%dT%H:%M:%S%z}" if resets_at else ""
+    reset = f"; it resets at {resets_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if resets_at else ""
     return f"the budget {scope} has no room for this call: of {dollars(limit)}, {parts}{reset}"

@@ -74,6 +74,7 @@ async def serve_mcp(settings: ServerBSettings, transport: McpTransport) -> int:
         callers=_Callers(authenticator),
         has_tokens=authenticator.has_tokens,
         name="Server B",
+        note=f", ledger {settings.ledger_place}",
         port=settings.mcp_port_b,
         port_setting="MCP_PORT_B",
     )

@@ -27,14 +27,15 @@ async def serve_tools(
     name: str,
     port: int,
     port_setting: str,
+    note: str = "",
 ) -> int:
     """Serves the tools until told to stop; returns the exit code.
 
     `callers` tells who calls over HTTP, `has_tokens` whether one needs a token for that; neither matters over stdio.
-    `name` is the program's in its start line, `port_setting` the name of the setting that holds `port`. Raises
-    SettingsError or ValueError, naming the setting, for what must not or cannot be served.
+    `name` is the program's in its start line, `note` what that says beside; `port_setting` is the name of the setting
+    that holds `port`. Raises SettingsError or ValueError, naming the setting, for what must not or cannot be served.
     """
-    announcement = f"Starting {name} (MCP) with {transport.upper()} transport"
+    announcement = f"Starting {name} (MCP) with {transport.upper()} transport{note}"
     if transport == "stdio":
         logger.info(announcement)
         await serve_stdio(tools, settings.max_message_bytes)

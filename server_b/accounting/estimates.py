@@ -70,11 +70,11 @@ def own_refusal(prompt: Prompt, estimates: Iterable[Estimated]) -> RelayError | 
     every = tuple(estimates)
     bound = dearest(one.bound_nano_usd for one in every)
     if bound is None:
-        return PriceUnknown(unknown_price_text(every, "options.max_cost_nano_usd limits this call"))
+        return PriceUnknown(unknown_price_text(every, "max_cost limits this call"))
     if bound <= limit:
         return None
     text = (
-        f"options.max_cost_nano_usd: the call can cost up to {dollars(bound)}, and {dollars(limit)} is allowed;"
+        f"max_cost: the call can cost up to {dollars(bound)}, and {dollars(limit)} is allowed;"
         " shorten the prompt, lower max_tokens, or allow more"
     )
     return BudgetExceeded(text, scope="call", limit_nano_usd=limit, reserved_nano_usd=bound)

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from llm_relay.errors import InvalidRequest, PriceUnknown, RelayError, Violation
+from llm_relay.amounts import dollars
+from llm_relay.errors import BudgetExceeded, InvalidRequest, PriceUnknown, RelayError, Violation
 from server_b.accounting.call_entries import call_end
 from server_b.accounting.call_ids import new_call_id
 from server_b.accounting.estimates import (
@@ -156,11 +157,19 @@ class LedgerReservation:
             return await self._gate.books.reserve(new)
         except RelayError as error:
             self._new = None
-            if isinstance(error, PriceUnknown) and new.refusal is None:
-                raise PriceUnknown(unknown_price_text(plan.estimates, "a budget limits this call")) from error
+            if new.refusal is None:
+                _say_more(error, plan, new)
             raise
 
     async def settle(self, record: CallRecord) -> None:
         """Writes what the call took, if it has a row."""
         if self._new is not None:
             await self._gate.books.settle(call_end(self.entry_id, self._new.started_at, record))
+
+
+def _say_more(error: RelayError, plan: Plan, call: NewCall) -> None:
+    """Adds to a refusal of the books what they do not know."""
+    if isinstance(error, PriceUnknown):
+        error.args = (unknown_price_text(plan.estimates, "a budget limits this call"),)
+    elif isinstance(error, BudgetExceeded) and call.bound_nano_usd is not None:
+        error.args = (f"{error.message}; this call can cost up to {dollars(call.bound_nano_usd)}",)

@@ -107,3 +107,34 @@ async def _until_connected(port: int) -> None:
         else:
             writer.close()
             return
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_the_start_line_says_where_the_ledger_is_that_every_worker_writes(workers: str, tmp_path: Path) -> None:
+    (tmp_path / "relay.env").write_text("LEDGER=sqlite:///money.db\n")
+    folder = tmp_path / "working"
+    folder.mkdir()
+    settings = {"RELAY_ENV_FILE": str(tmp_path / "relay.env"), "GRPC_PORT": "0", "WORKERS": workers}
+    async with running(folder, "server_b", **settings) as program:
+        await program.told(rf"with provider mock, ledger {tmp_path}/money\.db", times=int(workers))
+        await program.stop()
+    assert (tmp_path / "money.db").stat().st_mode & 0o777 == 0o600
+    assert list(folder.iterdir()) == []
+
+
+async def test_a_server_over_stdio_leaves_no_ledger_in_the_folder_that_is_open(tmp_path: Path) -> None:
+    folder, state = tmp_path / "open", tmp_path / "state"
+    folder.mkdir()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "server_b", "stdio"),
+        cwd=folder,
+        env=environment({"XDG_STATE_HOME": str(state)}),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(LIMIT_S):
+        _, told = await process.communicate()
+    assert f"ledger {state}/grpc-llm-relay/relay.db" in told.decode()
+    assert (state / "grpc-llm-relay" / "relay.db").exists()
+    assert list(folder.iterdir()) == []

@@ -130,6 +130,7 @@ async def test_fifty_callers_at_once_cannot_pass_a_budget() -> None:
     refused = [end for end in ends if isinstance(end, BudgetExceeded)]
     assert (len(provider.tries), len(refused), books.spent) == (10, 40, 10 * COST)
     assert all(error.spent is None and not error.may_have_worked for error in refused)
+    assert "this call can cost up to $0.010018" in str(refused[0])
 
 
 async def test_a_limit_of_the_call_itself_is_held_against_the_bound() -> None:
