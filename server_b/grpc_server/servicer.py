@@ -57,7 +57,9 @@ class RelayServicer:
             admission = self._admit(prompt, context, Delivery.WHOLE)
             ignored = self._ignored(prompt, context)
             async with admission as reader:
-                await context.send_initial_metadata(((REQUEST_ID, reader.request_id), *ignored, *self._rates(context)))
+                await context.send_initial_metadata(
+                    ((REQUEST_ID, reader.request_id), *ignored, *self._rates(reader.call.key.caller))
+                )
                 return codec.answer_to_wire(await reader.answer())
 
     async def stream_process(self, data: bytes, context: Context) -> None:
@@ -66,7 +68,9 @@ class RelayServicer:
             admission = self._admit(prompt, context, Delivery.STREAM)
             ignored = self._ignored(prompt, context)
             async with admission as reader:
-                await context.send_initial_metadata(((REQUEST_ID, reader.request_id), *ignored, *self._rates(context)))
+                await context.send_initial_metadata(
+                    ((REQUEST_ID, reader.request_id), *ignored, *self._rates(reader.call.key.caller))
+                )
                 async for event in reader.events():
                     await self._write(context, codec.event_to_wire(event))
 
@@ -120,10 +124,8 @@ class RelayServicer:
                 raise Unsupported.of_field(name, f"not supported by {self._relay.provider_name}: leave it out")
         return ((IGNORED, value_of(ignored)),)
 
-    def _rates(self, context: Context) -> Metadata:
-        if self._rates_left is None:
-            return ()
-        left = self._rates_left(self._caller(context.invocation_metadata()))
+    def _rates(self, caller: str) -> Metadata:
+        left = None if self._rates_left is None else self._rates_left(caller)
         return () if left is None else ((RATES, rates_text(left)),)
 
     def _caller(self, metadata: CallMetadata) -> str:
