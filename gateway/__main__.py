@@ -77,13 +77,14 @@ async def serve(settings: GatewaySettings, supervised: Supervised | None = None)
         return _cannot_listen(settings, error)
     drop_stalled_readers(listener, settings.stall_seconds)
     with listener:
-        server = create_server(create_app(settings), settings)
+        app = create_app(settings)
+        server = create_server(app, settings)
         port = listener.getsockname()[1]
         address = shown_address(host, port)
         logger.info("Starting the gateway (HTTP) on %s://%s", "https" if tls else "http", address)
         spare_what_is_there()
         with serving(supervised, signals, port):
-            await serve_until_signal(server, listener, signals)
+            await serve_until_signal(server, listener, signals, app.state.watchers.stop)
     return 0
 
 

@@ -30,6 +30,11 @@ from gateway.request_parsing import BodyLimits
 from gateway.routes import router
 from gateway.settings import GatewaySettings
 from gateway.streaming import Pings
+from gateway.ui import api as ui_api
+from gateway.ui import pages as ui_pages
+from gateway.ui import sign_in as ui_sign_in
+from gateway.ui.pages import Assets
+from gateway.ui.watchers import Watchers
 from llm_relay import VERSION
 from llm_relay.client.account_client import AccountClient
 from llm_relay.client.caller_check import CallerCheck
@@ -74,6 +79,7 @@ def create_app(
                     client=client,
                     accounts=accounts,
                     dial=settings.dial,
+                    callers=callers,
                     timeout_s=settings.timeout_seconds,
                     limits=BodyLimits(max_bytes=max_body_bytes(settings.max_message_bytes), timeout_s=body_timeout_s),
                     hides_target=bool(settings.tokens),
@@ -84,6 +90,7 @@ def create_app(
             log.flush()
 
     routes = [*router.routes, *account_router.routes, *openai_router.routes, *docs_router.routes]
+    ui_routes = [*ui_pages.router.routes, *ui_sign_in.router.routes, *ui_api.router.routes]
     app = FastAPI(
         title="Relay gateway",
         summary="Language-model calls over HTTP; Server B answers them.",
@@ -96,9 +103,11 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},
         middleware=_middleware(settings, log, callers),
         exception_handlers=HANDLERS,
-        routes=[*routes, *head_routes(routes)],
+        routes=[*routes, *head_routes(routes), *ui_routes],
     )
     app.mount("/docs/assets", create_assets())
+    app.mount("/ui/assets", Assets())
+    app.state.watchers = Watchers()
     app.openapi = describing(app, openai_schemas())  # type: ignore[method-assign]  # as FastAPI's guide has it
     return app
 

@@ -21,7 +21,7 @@ from llm_relay.client.channel import Dial
 from llm_relay.client.relay_client import OnAdmitted, RelayClient
 from llm_relay.client_retry import ClientRetry
 from llm_relay.messages import Answer, Event, Prompt
-from llm_relay.tokens import Caller
+from llm_relay.tokens import Caller, Callers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,7 @@ class Backend:
     accounts: AccountClient
     dial: Dial
     """How the two reach it."""
+    callers: Callers
     timeout_s: float
     """A request's deadline where it names none, in seconds."""
     limits: BodyLimits

@@ -9,9 +9,10 @@ from collections.abc import Collection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.headers import header
+from gateway.page_sessions import SIGN_IN_PATH, check_csrf, is_api, is_page, session_secret
 from llm_relay.addresses import is_loopback_host
 from llm_relay.errors import PermissionDenied
-from llm_relay.tokens import ANONYMOUS, Caller, Callers, ledger_token
+from llm_relay.tokens import ANONYMOUS, LEDGER_PREFIX, Caller, Callers, ledger_token
 
 OPEN_PATHS = frozenset({"/health", "/docs"})
 """Need no token: monitors have none, and a browser sends none when it opens a page."""
@@ -45,7 +46,8 @@ class Guard:
 
     def _check_exposure(self, scope: Scope) -> None:
         # Server B refuses a token of its ledger that is not valid.
-        has_token = self._has_tokens or bool(ledger_token(header(scope, b"authorization")))
+        # The page itself says nothing to anybody; what it shows comes with a session.
+        has_token = self._has_tokens or bool(ledger_token(_authorization(scope))) or is_page(_path(scope))
         is_safe = has_token and scope["scheme"] == "https"
         if is_safe or self._insecure or not _is_beyond_loopback(scope.get("server")):
             return
@@ -68,10 +70,25 @@ class Guard:
             )
 
     async def _caller(self, scope: Scope) -> Caller:
-        path: str = scope["path"].removeprefix(scope.get("root_path", ""))
-        if path in OPEN_PATHS or path.startswith(OPEN_PREFIX):
+        path = _path(scope)
+        if path in OPEN_PATHS or path.startswith(OPEN_PREFIX) or is_page(path) or path == SIGN_IN_PATH:
             return _ANYBODY
-        return await self._callers.caller(header(scope, b"authorization"))
+        if is_api(path):
+            check_csrf(scope, session_secret(scope))
+        return await self._callers.caller(_authorization(scope))
+
+
+def _path(scope: Scope) -> str:
+    path: str = scope["path"].removeprefix(scope.get("root_path", ""))
+    return path
+
+
+def _authorization(scope: Scope) -> str | None:
+    """Returns the caller's credentials: the cookie of a session counts for the page alone, and there nothing else."""
+    if not is_api(_path(scope)):
+        return header(scope, b"authorization")
+    secret = session_secret(scope)
+    return f"Bearer {secret}" if secret.startswith(LEDGER_PREFIX) else None
 
 
 @functools.lru_cache

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import math
 import socket
+from collections.abc import Callable
 from signal import Signals
 from typing import Any
 
@@ -23,19 +24,25 @@ def create_server(app: Any, settings: GatewaySettings) -> HttpServer:
     )
 
 
-async def serve_until_signal(server: HttpServer, listener: socket.socket, signals: asyncio.Queue[Signals]) -> None:
-    """Serves until a signal comes, then gives running calls DRAIN_SECONDS to end; a second signal ends them at once."""
-    stopping = asyncio.create_task(_stop_on_signals(server, signals))
+async def serve_until_signal(
+    server: HttpServer, listener: socket.socket, signals: asyncio.Queue[Signals], stop: Callable[[], None]
+) -> None:
+    """Serves until a signal comes, then gives running calls DRAIN_SECONDS to end; a second signal ends them at once.
+
+    `stop` ends what would not end by itself.
+    """
+    stopping = asyncio.create_task(_stop_on_signals(server, signals, stop))
     try:
         await server.serve(sockets=[listener])
     finally:
         stopping.cancel()
 
 
-async def _stop_on_signals(server: HttpServer, signals: asyncio.Queue[Signals]) -> None:
+async def _stop_on_signals(server: HttpServer, signals: asyncio.Queue[Signals], stop: Callable[[], None]) -> None:
     await signals.get()
     logger.info("Stopping the gateway: running calls have %s s to end", server.config.timeout_graceful_shutdown)
     server.stop_accepting()
+    stop()
     await signals.get()
     for task in server.server_state.tasks:
         task.cancel()

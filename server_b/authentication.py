@@ -30,6 +30,8 @@ class Credentials:
     """The name of the caller's own caller, accepted from delegates only."""
     is_local: bool = False
     """Whether it comes over loopback or a Unix socket."""
+    is_behind_local: bool = False
+    """Whether the program that calls says so of its own caller too."""
 
 
 class Authenticator:
@@ -112,10 +114,10 @@ class Authenticator:
         """
         if caller in self._admins:
             return True
+        if caller == ANONYMOUS and (credentials.on_behalf_of is None or credentials.is_behind_local):
+            return credentials.is_local
         if credentials.on_behalf_of is not None or self._own_tokens.name_of(bearer_token(credentials.authorization)):
             return False
-        if caller == ANONYMOUS:
-            return credentials.is_local
         account = self._books.policy.callers.get(caller) if self._books else None
         return account is not None and account.is_admin
 

@@ -10,6 +10,7 @@ may see or change, InvalidRequest with the field that is wrong.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 from types import TracebackType
@@ -61,6 +62,17 @@ class AccountClient:
         self._dial = dial or Dial()
         self._timeout_s = timeout_s
         self._connection = Connection(self._dial, AccountMethods)
+        self._acting: dict[str, Any] = {}
+
+    def acting_for(self, *, on_behalf_of: str = "", token: str = "", is_local: bool = False) -> AccountClient:
+        """Returns a client of the same channel, all of whose calls are made for a caller of this program's own.
+
+        `is_local`: the caller has no token and is on this machine, which this program vouches for. Close only the
+        client that this one came from.
+        """
+        other = copy.copy(self)
+        other._acting = {"on_behalf_of": on_behalf_of, "token": token, "is_local": is_local}  # noqa: SLF001 - of its own class
+        return other
 
     async def __aenter__(self) -> Self:
         return self
@@ -107,9 +119,9 @@ class AccountClient:
         Hold the iterator in `contextlib.aclosing`, so that the stream ends at once.
         """
         method = self._connection.stub().of(pb.WatchActivityRequest, pb.WatchActivityResponse)
-        call = method(pb.WatchActivityRequest(caller=caller), metadata=caller_metadata(self._dial))
+        call = method(pb.WatchActivityRequest(caller=caller), metadata=caller_metadata(self._dial, **self._acting))
         try:
-            with raising(self._dial):
+            with raising(self._dial, of_caller=bool(self._acting.get("token"))):
                 while (response := await next_response(call)) is not END:
                     entry = wire.CALL_ENTRY.from_wire(response.call) if response.HasField("call") else None
                     totals = wire.usage_group_from_wire(response.totals)
@@ -220,9 +232,10 @@ class AccountClient:
         return [wire.AUDIT_ENTRY.from_wire(entry) for entry in response.entries]
 
     async def _call(self, request: Message, response: type[R], *, on_behalf_of: str = "", token: str = "") -> R:
-        with raising(self._dial, of_caller=bool(token)):
+        caller = {"on_behalf_of": on_behalf_of, "token": token} if on_behalf_of or token else self._acting
+        with raising(self._dial, of_caller=bool(caller.get("token"))):
             method = self._connection.stub().of(type(request), response)
-            metadata = caller_metadata(self._dial, on_behalf_of=on_behalf_of, token=token)
+            metadata = caller_metadata(self._dial, **caller)
             answer: R = await only_response(method(request, timeout=self._timeout_s, metadata=metadata))
         return answer
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from llm_relay.client.channel import Dial
 from llm_relay.errors import InvalidRequest, Violation
-from llm_relay.metadata import AUTHORIZATION, ON_BEHALF_OF, Metadata, call_metadata
+from llm_relay.metadata import AUTHORIZATION, LOCAL, ON_BEHALF_OF, Metadata, call_metadata
 from llm_relay.targets import is_loopback_target
 from llm_relay.tokens import CALLER_NAME, NAME_RULE, TOKEN, TOKEN_RULE
 
 
-def caller_metadata(dial: Dial, *, on_behalf_of: str = "", token: str = "", protocol: str = "") -> Metadata:
+def caller_metadata(
+    dial: Dial, *, on_behalf_of: str = "", token: str = "", protocol: str = "", is_local: bool = False
+) -> Metadata:
     """Makes the metadata of a call; `token` is presented in place of the dial's own.
 
     Raises InvalidRequest for a name or a token that cannot be sent.
@@ -18,7 +20,8 @@ def caller_metadata(dial: Dial, *, on_behalf_of: str = "", token: str = "", prot
         raise InvalidRequest.of(Violation(ON_BEHALF_OF, NAME_RULE))
     if token:
         _check(token, dial)
-    return call_metadata(token or dial.token, on_behalf_of, protocol)
+    metadata = call_metadata(token or dial.token, on_behalf_of, protocol)
+    return (*metadata, (LOCAL, "true")) if is_local else metadata
 
 
 def _check(token: str, dial: Dial) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from llm_relay.metadata import AUTHORIZATION, ON_BEHALF_OF, PROTOCOL, PROTOCOLS, first_value
+from llm_relay.metadata import AUTHORIZATION, LOCAL, ON_BEHALF_OF, PROTOCOL, PROTOCOLS, first_value
 from server_b.authentication import Credentials
 
 CallMetadata: TypeAlias = Iterable[tuple[str, str | bytes]] | None
@@ -20,6 +20,7 @@ def credentials_of(metadata: CallMetadata, peer: str = "") -> Credentials:
         authorization=first_value(metadata, AUTHORIZATION),
         on_behalf_of=first_value(metadata, ON_BEHALF_OF),
         is_local=peer.startswith(_LOCAL_PEERS),
+        is_behind_local=first_value(metadata, LOCAL) == "true",
     )
 
 

@@ -1,0 +1,64 @@
+"""The session of a browser: a cookie that counts under /ui alone, and the header that changes need beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from http.cookies import CookieError, SimpleCookie
+
+from starlette.types import Scope
+
+from gateway.headers import header
+from llm_relay.addresses import is_loopback_host
+from llm_relay.errors import PermissionDenied
+from llm_relay.tokens import ANONYMOUS, Caller
+
+UI = "/ui"
+API_PREFIX = "/ui/api/"
+COOKIE = "relay_session"
+CSRF_HEADER = b"x-relay-csrf"
+SIGN_IN_PATH = "/ui/api/session"
+_READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
+
+
+def is_page(path: str) -> bool:
+    """Tells whether a path is of the pages and their files, which are the same for everybody."""
+    return (path == UI or path.startswith(f"{UI}/")) and not path.startswith(API_PREFIX)
+
+
+def is_api(path: str) -> bool:
+    """Tells whether a path is one from which the pages get what they show."""
+    return path.startswith(API_PREFIX)
+
+
+def session_secret(scope: Scope) -> str:
+    """Returns the secret of the browser's session; empty: it has none."""
+    cookie = SimpleCookie()
+    try:
+        cookie.load(header(scope, b"cookie") or "")
+    except CookieError:
+        return ""
+    found = cookie.get(COOKIE)
+    return found.value if found else ""
+
+
+def csrf_token(secret: str) -> str:
+    """Returns what the pages send beside the cookie of a session, to show that they are ours."""
+    return hashlib.sha256(f"csrf {secret}".encode()).hexdigest()
+
+
+def check_csrf(scope: Scope, secret: str) -> None:
+    """Raises PermissionDenied for a change that no page of ours has asked for."""
+    if scope["method"] in _READING_METHODS or scope["path"].endswith(SIGN_IN_PATH):
+        return
+    if not hmac.compare_digest(header(scope, CSRF_HEADER) or "", csrf_token(secret)):
+        raise PermissionDenied("the header X-Relay-Csrf is missing or wrong: reload the page")
+
+
+def is_local_anonymous(scope: Scope, caller: Caller) -> bool:
+    """Tells whether somebody without a token calls from this machine, and not through a proxy on it."""
+    client = scope.get("client")
+    if caller.token or caller.name != ANONYMOUS or client is None:
+        return False
+    return is_loopback_host(client[0]) and all(header(scope, name) is None for name in _FORWARDED)

@@ -1,0 +1,55 @@
+"""Signing in and out: a token is traded for a session, whose secret is in a cookie that scripts cannot read."""
+
+from __future__ import annotations
+
+import orjson
+from fastapi import APIRouter, Request, Response
+
+from gateway.dependencies import backend_of, lookup
+from gateway.page_sessions import COOKIE, UI, csrf_token, session_secret
+from gateway.problems import NO_STORE
+from gateway.ui.bodies import SignIn
+from llm_relay.errors import Unauthenticated
+
+COOKIE_AGE_S = 12 * 3600
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.post("/ui/api/session")
+async def sign_in(request: Request, body: SignIn) -> Response:
+    """Makes a session for the owner of a token; raises Unauthenticated for any other token."""
+    backend = backend_of(request)
+    caller = await backend.callers.caller(f"Bearer {body.token}")
+    if not caller.token and not backend.hides_target:  # RELAY_TOKENS is not set here: any other token is anybody's
+        raise Unauthenticated(is_of_caller=True)
+    async with lookup(request):
+        session = await backend.accounts.create_session(**caller.arguments)
+    response = Response(
+        orjson.dumps({"name": session.info.caller, "csrf": csrf_token(session.secret)}),
+        200,
+        {"Cache-Control": NO_STORE},
+        "application/json",
+    )
+    response.set_cookie(
+        COOKIE,
+        session.secret,
+        max_age=COOKIE_AGE_S,
+        path=UI,
+        secure=request.scope["scheme"] == "https",
+        httponly=True,
+        samesite="strict",
+    )
+    return response
+
+
+@router.delete("/ui/api/session")
+async def sign_out(request: Request) -> Response:
+    """Ends the browser's session."""
+    secret = session_secret(request.scope)
+    response = Response(b"{}", 200, {"Cache-Control": NO_STORE}, "application/json")
+    response.delete_cookie(COOKIE, path=UI, httponly=True, samesite="strict")
+    if secret:
+        async with lookup(request):
+            await backend_of(request).accounts.end_session(token=secret)
+    return response
