@@ -129,6 +129,7 @@ else {
   byId("filters").addEventListener("submit", (event) => { event.preventDefault(); refresh(showMoney, showCalls); });
   for (const id of ["stack", "each"]) byId(id).addEventListener("change", () => refresh(showMoney));
   byId("filters").elements.time.addEventListener("change", () => refresh(showMoney, showCalls));
+  showRates();
   setInterval(showRates, 1000);
   await refresh(showMoney, showCalls);
   follow();
