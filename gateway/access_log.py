@@ -14,6 +14,7 @@ from gateway.headers import header
 from gateway.problems import CLIENT_CLOSED_REQUEST
 from gateway.request_ids import REQUEST_ID_HEADER
 from llm_relay.program.buffered_log import GatheredLog
+from llm_relay.trace_context import current_trace_id
 
 LONGEST_PATH = 100
 _HEADER = REQUEST_ID_HEADER.lower().encode()
@@ -44,7 +45,8 @@ class AccessLog:
         try:
             await self._app(scope, receive, send_identified)
         finally:
-            self._log.note(_level(scope, status), functools.partial(_facts, scope, status, time.monotonic() - began_at))
+            facts = functools.partial(_facts, scope, status, time.monotonic() - began_at, current_trace_id())
+            self._log.note(_level(scope, status), facts)
 
 
 def create_access_log() -> GatheredLog:
@@ -59,7 +61,7 @@ def _level(scope: Scope, status: int) -> int:
     return logging.DEBUG if _path(scope) == "/health" else logging.INFO
 
 
-def _facts(scope: Scope, status: int, total_s: float) -> dict[str, Any]:
+def _facts(scope: Scope, status: int, total_s: float, trace_id: str) -> dict[str, Any]:
     state = scope["state"]
     call_id = state.get("call_id")
     return {
@@ -70,6 +72,7 @@ def _facts(scope: Scope, status: int, total_s: float) -> dict[str, Any]:
         "path": _path(scope),
         "status": status,
         "total_s": round(total_s, 4),
+        **({"trace_id": trace_id} if trace_id else {}),
     }
 
 

@@ -30,6 +30,7 @@ from gateway.request_parsing import BodyLimits
 from gateway.routes import router
 from gateway.settings import GatewaySettings
 from gateway.streaming import Pings
+from gateway.trace_middleware import Traces
 from gateway.ui import api as ui_api
 from gateway.ui import pages as ui_pages
 from gateway.ui import sign_in as ui_sign_in
@@ -43,6 +44,7 @@ from llm_relay.documents import max_body_bytes
 from llm_relay.http.slow_bodies import BODY_TIMEOUT_S
 from llm_relay.program.buffered_log import GatheredLog
 from llm_relay.program.metrics import is_metered
+from llm_relay.program.tracing import traced
 
 logger = logging.getLogger("gateway")
 
@@ -69,25 +71,28 @@ def create_app(
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Backend]]:
         logger.info("Asking Server B at %s", settings.server_b_target)
-        try:
-            async with (
-                callers,
-                RelayClient(settings.dial, timeout_s=settings.timeout_seconds, protocol="http") as client,
-                AccountClient(settings.dial) as accounts,
-            ):
-                backend = Backend(
-                    client=client,
-                    accounts=accounts,
-                    dial=settings.dial,
-                    callers=callers,
-                    timeout_s=settings.timeout_seconds,
-                    limits=BodyLimits(max_bytes=max_body_bytes(settings.max_message_bytes), timeout_s=body_timeout_s),
-                    hides_target=bool(settings.tokens),
-                    pings=pings or Pings(),
-                )
-                yield {"backend": backend}
-        finally:
-            log.flush()
+        with traced("gateway", settings.file):
+            try:
+                async with (
+                    callers,
+                    RelayClient(settings.dial, timeout_s=settings.timeout_seconds, protocol="http") as client,
+                    AccountClient(settings.dial) as accounts,
+                ):
+                    yield {"backend": _backend(client, accounts)}
+            finally:
+                log.flush()
+
+    def _backend(client: RelayClient, accounts: AccountClient) -> Backend:
+        return Backend(
+            client=client,
+            accounts=accounts,
+            dial=settings.dial,
+            callers=callers,
+            timeout_s=settings.timeout_seconds,
+            limits=BodyLimits(max_bytes=max_body_bytes(settings.max_message_bytes), timeout_s=body_timeout_s),
+            hides_target=bool(settings.tokens),
+            pings=pings or Pings(),
+        )
 
     routes = [*router.routes, *account_router.routes, *openai_router.routes, *docs_router.routes]
     ui_routes = [*ui_pages.router.routes, *ui_sign_in.router.routes, *ui_api.router.routes]
@@ -116,6 +121,7 @@ def _middleware(settings: GatewaySettings, log: GatheredLog, callers: CallerChec
     """Lists what stands around a request, outermost first. None of it hides that a client goes away."""
     return [
         *_metrics(),
+        Middleware(Traces),
         Middleware(AccessLog, log=log),
         Middleware(OpenAIErrorShape),
         Middleware(HostCheck, allowed=settings.allowed_hosts),

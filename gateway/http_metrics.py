@@ -7,12 +7,10 @@ import time
 from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.http_names import METHODS, NO_ROUTE
 from gateway.problems import CLIENT_CLOSED_REQUEST
 
 PROGRAM = "gateway"
-NO_ROUTE = "none"
-"""The route of a request that has none: a path can be anything."""
-METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
 SECONDS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 
 REQUESTS = Counter(

@@ -14,6 +14,7 @@ from llm_relay.program.event_loop import run
 from llm_relay.program.metrics import published
 from llm_relay.program.settings import SettingsError
 from llm_relay.program.startup import begin, exit_for_bad_settings
+from llm_relay.program.tracing import traced
 from server_a.settings import ServerASettings
 
 PROGRAM = "server_a"
@@ -37,7 +38,7 @@ def main() -> None:
         serving = settings.model_copy(update={"mcp_transport": transport or settings.mcp_transport})
         # An editor may start many of these over stdio on one machine: they have no port for metrics.
         port = None if serving.mcp_transport == "stdio" else settings.metrics_port
-        with published(settings.metrics_host, port):
+        with published(settings.metrics_host, port), traced(PROGRAM, settings.file):
             sys.exit(run(_serve(serving)))
     except (SettingsError, ValueError) as error:
         exit_for_bad_settings(PROGRAM, error)

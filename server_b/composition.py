@@ -13,6 +13,7 @@ from llm_relay.addresses import is_loopback_host
 from llm_relay.messages import Usage
 from llm_relay.program.metrics import is_metered
 from llm_relay.program.supervised import OWN_TOKENS_VARIABLE
+from llm_relay.program.tracing import span_export, traced
 from llm_relay.tokens import Tokens
 from server_b.accounting.estimates import Estimate
 from server_b.accounting.gate import LedgerGate
@@ -58,6 +59,7 @@ async def open_core(settings: ServerBSettings) -> AsyncIterator[Core]:
     """
     # No generator within this one: an event loop that ends closes all of them at the same time.
     async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(traced("server_b", settings.file))
         ledger = await _open_ledger(settings, stack) if settings.has_ledger else None
         providers = create_providers(settings)
         provider = chained(providers, settings)
@@ -73,7 +75,7 @@ async def open_core(settings: ServerBSettings) -> AsyncIterator[Core]:
             defaults=settings.defaults,
             limits=settings.limits,
             gate=_gate(provider, prices, settings, ledger, rates),
-            observers=[CallLog(), *_metrics()],
+            observers=[CallLog(), *_metrics(), *_spans()],
             version=VERSION,
         )
         stack.push_async_callback(relay.aclose)
@@ -176,6 +178,16 @@ def _metrics() -> list[Observer]:
     from server_b.call_metrics import CallMetrics
 
     return [CallMetrics()]
+
+
+def _spans() -> list[Observer]:
+    """Returns what makes spans of calls, where traces are on."""
+    export = span_export()
+    if export is None:
+        return []
+    from server_b.call_spans import CallSpans
+
+    return [CallSpans(export)]
 
 
 def create_providers(settings: ServerBSettings) -> list[Provider]:

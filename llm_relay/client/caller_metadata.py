@@ -7,12 +7,13 @@ from llm_relay.errors import InvalidRequest, Violation
 from llm_relay.metadata import AUTHORIZATION, LOCAL, ON_BEHALF_OF, Metadata, call_metadata
 from llm_relay.targets import is_loopback_target
 from llm_relay.tokens import CALLER_NAME, NAME_RULE, TOKEN, TOKEN_RULE
+from llm_relay.trace_context import current_trace
 
 
 def caller_metadata(
     dial: Dial, *, on_behalf_of: str = "", token: str = "", protocol: str = "", is_local: bool = False
 ) -> Metadata:
-    """Makes the metadata of a call; `token` is presented in place of the dial's own.
+    """Makes the metadata of a call, with its trace; `token` is presented in place of the dial's own.
 
     Raises InvalidRequest for a name or a token that cannot be sent.
     """
@@ -21,7 +22,10 @@ def caller_metadata(
     if token:
         _check(token, dial)
     metadata = call_metadata(token or dial.token, on_behalf_of, protocol)
-    return (*metadata, (LOCAL, "true")) if is_local else metadata
+    if is_local:
+        metadata = (*metadata, (LOCAL, "true"))
+    trace = current_trace()
+    return metadata if trace is None else metadata + trace.metadata
 
 
 def _check(token: str, dial: Dial) -> None:

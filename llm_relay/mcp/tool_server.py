@@ -30,8 +30,10 @@ from llm_relay.mcp.request_scope import CALLER, CANCEL_SCOPES, RAW_ARGUMENTS, RE
 from llm_relay.mcp.tool import CallContext, Tool
 from llm_relay.mcp.tool_metrics import SUCCESS, create_count
 from llm_relay.mcp.tool_results import error_result, success_result
+from llm_relay.program.tracing import interface_span
 from llm_relay.program.unexpected import class_and_place
 from llm_relay.tokens import Caller
+from llm_relay.trace_context import TraceContext
 
 _ITSELF = Caller()
 RequestContext = ServerRequestContext[Any, Request]
@@ -101,7 +103,7 @@ class ToolServer:
         self, tool: Tool, arguments: Mapping[str, Any], context: RequestContext
     ) -> mcp_types.CallToolResult:
         with self._counted(), self._running.scope(), _request_cancel_scope(context):
-            return await run_in_own_task(_answer(tool, arguments, context))
+            return await run_in_own_task(_traced_answer(tool, arguments, context))
         return error_result(Draining() if self._running.cancelled else Cancelled())
 
     @contextlib.contextmanager
@@ -123,6 +125,22 @@ def _request_cancel_scope(context: RequestContext) -> anyio.CancelScope:
 
 def _request_scope(context: RequestContext) -> Mapping[str, Any]:
     return context.request.scope if context.request is not None else {}
+
+
+async def _traced_answer(tool: Tool, arguments: Mapping[str, Any], context: RequestContext) -> mcp_types.CallToolResult:
+    parent = TraceContext.from_meta(context.meta)
+    if parent is None:
+        parent = TraceContext.from_headers(_request_scope(context).get("headers", ()))
+    name = tool.definition.name
+    with interface_span(
+        f"tools/call {name}",
+        parent,
+        **{"mcp.method.name": "tools/call", "gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": name},
+    ) as span:
+        result = await _answer(tool, arguments, context)
+        if result.is_error:
+            span.error = (result.meta or {}).get("reason", "tool_error")
+        return result
 
 
 async def _answer(tool: Tool, arguments: Mapping[str, Any], context: RequestContext) -> mcp_types.CallToolResult:

@@ -74,12 +74,17 @@ class ProgramSettings(BaseSettings):
 
     def environment_in_force(self) -> dict[str, str]:
         """Returns an environment from which a process reads these very settings, whatever becomes of the .env file."""
-        from_file = {name: value for name, value in _not_in_environment(self._file).items() if name in KNOWN_SETTINGS}
+        from_file = {name: value for name, value in _not_in_environment(self._file).items() if _travels(name)}
         return {**os.environ, **from_file, ENV_FILE_VARIABLE: os.devnull}
 
     def warnings(self) -> Iterator[str]:
         """Yields what is probably a mistake although every value is allowed, a line for each."""
         yield from ()
+
+
+def _travels(name: str) -> bool:
+    # OpenTelemetry's own names are no settings of the relay, and the .env file may have them.
+    return name in KNOWN_SETTINGS or name.startswith("OTEL_")
 
 
 def _not_in_environment(file: EnvFile) -> dict[str, str]:

@@ -110,6 +110,7 @@ class Plan:
             refusal=own_refusal(call.prompt, self.estimates),
             likely_tokens=likely_tokens(self.estimates[0]),
             started_at=datetime.now(UTC),
+            trace_id=call.trace_id,
         )
 
     def allowed(self, *, is_limited: bool) -> Set[str] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from llm_relay.errors import RelayError
+from llm_relay.trace_context import TraceContext
 
 
 @dataclass(slots=True, kw_only=True)
@@ -25,6 +26,8 @@ class Attempt:
     """Whether the provider has shown a sign of work."""
     was_repeated: bool = False
     """Whether its provider sent the request again by itself at once, changed or on another connection."""
+    trace: TraceContext | None = None
+    """What the provider is told of the trace; None: the call belongs to none."""
 
     @property
     def may_have_worked(self) -> bool:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from llm_relay.errors import Cancelled, DeadlineExceeded, ProviderProtocol, ProviderUnavailable, RelayError
 from llm_relay.messages import Finished, Prompt, Started
+from llm_relay.trace_context import current_trace, set_current_trace
 from server_b.core.attempt import Attempt
 from server_b.core.broadcast import Broadcast
 from server_b.core.key import Delivery, Key
@@ -49,6 +50,9 @@ class Call:
         self.attempts: list[Attempt] = []
         self.entry_id = ""
         """The gate's own name of the call; empty: it has none, or the call did not come that far."""
+        trace = current_trace()
+        self.trace = None if trace is None else trace.child()
+        """Of the request that made the call; None: it belongs to no trace."""
         self.transcript = Transcript()
         self.priced_as: tuple[str, ...] = ()
         """Other names that a price list may have of the model that answers."""
@@ -120,7 +124,10 @@ class Call:
         if last is not None and last.ended_at is None:
             last.provider, last.model = provider, model
         else:
-            self.attempts.append(Attempt(round=round_, provider=provider, model=model, began_at=self._now()))
+            trace = None if self.trace is None else self.trace.child()
+            set_current_trace(trace)
+            now = self._now()
+            self.attempts.append(Attempt(round=round_, provider=provider, model=model, began_at=now, trace=trace))
 
     def end_attempt(self, error: RelayError | None = None) -> None:
         """The attempt that runs has ended; without one that runs, nothing changes."""
@@ -135,6 +142,7 @@ class Call:
         for error in errors:
             error.may_have_worked = error.repeat_helps = False  # it was repeated
             earlier = replace(last, ended_at=self._now(), error=error, responded=False, was_repeated=True)
+            earlier.trace = None if last.trace is None else last.trace.sibling()
             self.attempts.insert(-1, earlier)
 
     def start(self, model: str, priced_as: tuple[str, ...] = ()) -> None:
@@ -238,6 +246,11 @@ class Call:
     def is_stopping(self) -> bool:
         """Whether it was ended from this side; its end may be yet to come."""
         return self.stopped is not None or self.cancelled_softly
+
+    @property
+    def trace_id(self) -> str:
+        """Empty: it belongs to no trace."""
+        return "" if self.trace is None else self.trace.trace_id
 
     @property
     def weight(self) -> int:

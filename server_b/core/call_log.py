@@ -41,6 +41,7 @@ class CallLog:
             "rpc": _bounded(record.rpc),
             "outcome": record.error.reason,
             **_cause(record.error),
+            **_trace(record.trace_id),
         }
         logger.warning("refused", extra={"facts": facts})
 
@@ -74,7 +75,7 @@ def _facts(record: CallRecord) -> dict[str, Any]:
         facts |= _cause(record.error)
     if tried := _tried(record.attempts):
         facts["tried"] = tried
-    return facts
+    return facts if record.trace is None else facts | _trace(record.trace.trace_id)
 
 
 def _shared_facts(record: SharedRecord) -> dict[str, Any]:
@@ -82,6 +83,7 @@ def _shared_facts(record: SharedRecord) -> dict[str, Any]:
         **_who(record.key, record.protocol, record.provider),
         "outcome": record.outcome,
         "total_s": _rounded(record.duration_s),
+        **_trace("" if record.trace is None else record.trace.trace_id),
     }
 
 
@@ -104,6 +106,10 @@ def _tried(attempts: Sequence[Attempt]) -> str:
 def _cause(error: RelayError) -> dict[str, Any]:
     """What only the operator is told of an error."""
     return {"cause": _bounded(error.operator_detail)} if error.operator_detail else {}
+
+
+def _trace(trace_id: str) -> dict[str, Any]:
+    return {"trace_id": trace_id} if trace_id else {}
 
 
 def _bounded(text: str) -> str:

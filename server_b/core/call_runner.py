@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence, Set
 
 from llm_relay.errors import Cancelled, RelayError
 from llm_relay.messages import FinishReason
+from llm_relay.trace_context import set_current_trace
 from server_b.core.call import Call
 from server_b.core.gate import Gate, Reservation
 from server_b.core.record import CallRecord, Observer
@@ -42,6 +43,7 @@ class CallRunner:
         outcome: Outcome | None = None
         error: RelayError | None = None
         may_ask = False
+        set_current_trace(call.trace)
         try:
             call.begin_asking(first_event_s=self._patience.first_token_s)
             if not call.cancelled_softly:  # while the caller was being told its request_id

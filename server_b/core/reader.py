@@ -10,7 +10,9 @@ from contextlib import aclosing
 from llm_relay.client_retry import ClientRetry
 from llm_relay.errors import RelayError
 from llm_relay.messages import Answer, Event, answer_parts
+from llm_relay.trace_context import current_trace
 from server_b.core.call import Call
+from server_b.core.record import SharedRecord
 from server_b.core.time_limit import TimeLimit
 
 
@@ -35,6 +37,8 @@ class Reader:
         """joined or replayed, if another request made the call; else empty."""
         self.call = call
         self.client_retry = client_retry
+        self.trace = current_trace() if shares else None
+        """Of its request, where another one made the call."""
         self._now = asyncio.get_running_loop().time
         self.came_at = self._now()
         self.handed_at = self.came_at
@@ -68,6 +72,19 @@ class Reader:
             self._limit.stop()
             self._limit = None
         self.call.leave(self, runs_on=runs_on)
+
+    def shared_record(self) -> SharedRecord:
+        """Makes the record of a request that was given another one's answer, and leaves now."""
+        call = self.call
+        return SharedRecord(
+            key=call.key,
+            protocol=self.protocol,
+            provider=call.provider,
+            outcome=self.shares,
+            duration_s=self._now() - self.came_at,
+            trace=self.trace,
+            joined=call.trace if self.shares == "joined" else None,
+        )
 
     def events(self) -> AsyncGenerator[Event, None]:
         """Yields the events from the first one on; what has gathered since the last look is joined.

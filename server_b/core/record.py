@@ -7,6 +7,7 @@ from typing import Protocol
 
 from llm_relay.errors import RelayError
 from llm_relay.messages import Finished
+from llm_relay.trace_context import TraceContext
 from server_b.core.attempt import Attempt
 from server_b.core.key import Key
 
@@ -30,6 +31,8 @@ class CallRecord:
     """Until the provider was first asked; None: it was not."""
     first_token_s: float | None
     """Until the provider's first event; None: there was none."""
+    trace: TraceContext | None = None
+    """Of the request that made the call; None: it belongs to no trace."""
 
     @property
     def outcome(self) -> str:
@@ -49,6 +52,10 @@ class SharedRecord:
     outcome: str
     """joined: the call was running; replayed: its answer was kept."""
     duration_s: float
+    trace: TraceContext | None = None
+    """Of this request; None: it belongs to no trace."""
+    joined: TraceContext | None = None
+    """Of the call that it joined, where that belongs to a trace."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +65,8 @@ class RefusedRecord:
     rpc: str
     protocol: str
     error: RelayError
+    trace_id: str = ""
+    """Of the trace that the request belongs to; empty: none."""
 
 
 class Refused(Protocol):

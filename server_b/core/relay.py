@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from llm_relay.client_retry import ClientRetry
 from llm_relay.errors import OVERLOADED_RETRY_AFTER_S, DeadlineExceeded, Draining, Overloaded, RelayError
 from llm_relay.messages import NO_OPTIONS, Answer, Event, Models, Prompt, State, Status
+from llm_relay.trace_context import current_trace_id
 from server_b.core.admission import Admission
 from server_b.core.call import Call
 from server_b.core.call_runner import CallRunner
@@ -24,7 +25,7 @@ from server_b.core.limits import Limits
 from server_b.core.model_list import ModelList
 from server_b.core.provider_health import ProviderHealth
 from server_b.core.reader import Reader
-from server_b.core.record import CallRecord, Observer, RefusedRecord, SharedRecord
+from server_b.core.record import CallRecord, Observer, RefusedRecord
 from server_b.core.settlement import Settlement
 from server_b.core.timed_out import TimedOutCalls
 from server_b.pricing.price_list import PriceList
@@ -216,20 +217,14 @@ class Relay:
         self._notice_idle()
 
     def _tell_shared(self, reader: Reader, call: Call) -> None:
-        record = SharedRecord(
-            key=call.key,
-            protocol=reader.protocol,
-            provider=call.provider,
-            outcome=reader.shares,
-            duration_s=self._now() - reader.came_at,
-        )
+        record = reader.shared_record()
         if call.entry_id:
             self._gate.note_joined(call.entry_id)
         self._runner.tell(lambda observer: observer.call_shared(record))
 
     def tell_refused(self, rpc: str, error: RelayError, *, protocol: str = "grpc") -> None:
         """Tells the observers of a request that was refused before it was admitted."""
-        record = RefusedRecord(rpc=rpc, protocol=protocol, error=error)
+        record = RefusedRecord(rpc=rpc, protocol=protocol, error=error, trace_id=current_trace_id())
         self._runner.tell(lambda observer: observer.call_refused(record))
 
     def _notice_idle(self) -> None:

@@ -37,6 +37,7 @@ class Settlement:
         return CallRecord(
             key=call.key,
             protocol=call.protocol,
+            trace=call.trace,
             provider=call.provider,
             attempts=tuple(call.attempts),
             finished=self.finished(call, outcome),

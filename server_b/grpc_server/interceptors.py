@@ -9,6 +9,7 @@ import grpc
 from grpc_status import rpc_status
 
 from llm_relay.errors import RelayError
+from llm_relay.trace_context import TraceContext, set_current_trace
 from llm_relay.wire.errors import status_from_error
 from server_b.authentication import Authenticator
 from server_b.core.record import Refused
@@ -36,6 +37,7 @@ class RequireToken(grpc.aio.ServerInterceptor):
             try:
                 await self._authenticator.authenticate(credentials_of(handler_call_details.invocation_metadata))
             except RelayError as error:
+                set_current_trace(TraceContext.from_metadata(handler_call_details.invocation_metadata))
                 self._refused(handler_call_details.method, error)
                 return _refusing(error)
         return await continuation(handler_call_details)

@@ -19,6 +19,7 @@ from server_b.grpc_server.accounts.servicer import Accounts, AccountServicer
 from server_b.grpc_server.interceptors import RequireToken
 from server_b.grpc_server.servicer import DEFAULT_STALL_S, RelayServicer, method_handlers
 from server_b.grpc_server.standard_services import health_handlers, reflection_handlers
+from server_b.grpc_server.traces import Handlers, traced_methods
 
 DEFAULT_NOTICE_S = 1.0
 """How long load balancers have to see NOT_SERVING before the port closes."""
@@ -56,18 +57,14 @@ class Server:
             options=_options(max_message_bytes, streams=relay.most_calls + SPARE_STREAMS, shares_port=shares_port),
         )
         self._account_servicer = AccountServicer(accounts, authenticator, relay.tell_refused, stall_s=stall_s)
+        servicer = RelayServicer(
+            relay, authenticator, stall_s=stall_s, rates_left=accounts.rates_left if accounts else None
+        )
         self._health = health_aio.HealthServicer()
         self._grpc.add_generic_rpc_handlers(
             [
-                grpc.method_handlers_generic_handler(
-                    SERVICE,
-                    method_handlers(
-                        RelayServicer(
-                            relay, authenticator, stall_s=stall_s, rates_left=accounts.rates_left if accounts else None
-                        )
-                    ),
-                ),
-                grpc.method_handlers_generic_handler(ACCOUNT_SERVICE, self._account_servicer.handlers()),
+                _service(SERVICE, method_handlers(servicer)),
+                _service(ACCOUNT_SERVICE, self._account_servicer.handlers()),
                 health_handlers(self._health),
                 *reflection_handlers([SERVICE, ACCOUNT_SERVICE, health.SERVICE_NAME]),
             ]
@@ -108,6 +105,10 @@ class Server:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(HEALTH_PATIENCE_S):
                 await self._health.enter_graceful_shutdown()
+
+
+def _service(name: str, handlers: Handlers) -> grpc.GenericRpcHandler:
+    return grpc.method_handlers_generic_handler(name, traced_methods(name, handlers))
 
 
 def _options(max_message_bytes: int, *, streams: int, shares_port: bool) -> list[tuple[str, Any]]:

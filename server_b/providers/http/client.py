@@ -11,6 +11,7 @@ import aiohttp
 from yarl import URL
 
 from llm_relay.errors import RelayError
+from llm_relay.trace_context import current_trace
 from server_b.providers.http.connections import Connector, leased
 from server_b.providers.http.failures import (
     FAILURES,
@@ -111,6 +112,8 @@ class HttpClient:
 
     def _head(self, method: str, url: URL, headers: Mapping[str, str], body: bytes, proxy: Proxy | None) -> bytes:
         fields = {"Host": url.host_port_subcomponent, **self._headers, **headers}
+        if (trace := current_trace()) is not None:
+            fields |= trace.metadata
         target = url.raw_path_qs
         if proxy is not None:
             fields |= proxy.headers

@@ -1,0 +1,115 @@
+"""Traces: the spans of this process, sent to an OTLP receiver. Nothing of OpenTelemetry is imported unless they are on.
+
+They are on where OpenTelemetry's own variables name an endpoint, in the environment or in the .env file. Only the
+interfaces begin spans here; spans of calls are made from their records. No span holds text of prompts or answers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator, Sequence
+
+from llm_relay.program.env_file import EnvFile
+from llm_relay.program.spans import ENDPOINT_VARIABLES, InterfaceSpan, SpanExport, Value
+from llm_relay.trace_context import TraceContext, set_current_trace
+
+PROTOCOL_VARIABLES = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+PREFIX = "OTEL_"
+INSTALL = "pip install 'grpc-llm-relay[otel]'"
+logger = logging.getLogger("relay.traces")
+
+
+_export: SpanExport | None = None
+
+
+def span_export() -> SpanExport | None:
+    """Returns what this process's spans are sent by; None: traces are off."""
+    return _export
+
+
+@contextlib.contextmanager
+def traced(program: str, file: EnvFile) -> Iterator[None]:
+    """Sends the spans of this process within the block, if traces are on; `program` names them.
+
+    OpenTelemetry's variables may be in the .env `file` too.
+    Where an outer block does so already, this one is a part of it. What is wrong is an error in the log and no more:
+    the variables are often set for every program of a machine, and a relay without traces is better than none.
+    """
+    global _export  # noqa: PLW0603 - one of a process, as its log
+    if _export is not None or (export := _opened(program, file)) is None:
+        yield
+        return
+    _export = export
+    try:
+        yield
+    finally:
+        _export = None
+        export.close()
+
+
+@contextlib.contextmanager
+def interface_span(name: str, parent: TraceContext | None, **attributes: Value) -> Iterator[InterfaceSpan]:
+    """Makes a span of the request that the block serves; what the block asks others for belongs to it.
+
+    Where traces are off, it belongs to what the request came with.
+    """
+    span = InterfaceSpan(name=name, attributes=attributes)
+    if _export is None:
+        set_current_trace(parent)
+        yield span
+        return
+    opened = _export.begin(span, parent)
+    set_current_trace(opened.context)
+    try:
+        yield span
+    finally:
+        opened.end(span)
+
+
+def _opened(program: str, file: EnvFile) -> SpanExport | None:
+    _take_from(file)
+    if not _is_on():
+        return None
+    protocol = _first_of(PROTOCOL_VARIABLES)
+    if protocol not in ("", "grpc"):
+        logger.error("%s=%s: traces are sent over grpc alone: no traces are sent", PROTOCOL_VARIABLES[-1], protocol)
+        return None
+    try:
+        from llm_relay.program.otlp import OtlpExport
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("opentelemetry"):
+            raise
+        logger.error(  # noqa: TRY400 - the traceback would tell nothing
+            "%s is set, but what sends traces is not installed: no traces are sent; run: %s", _endpoint_name(), INSTALL
+        )
+        return None
+    try:
+        export = OtlpExport(program)
+    except Exception as error:  # noqa: BLE001 - the library reads a dozen variables, and raises what it likes
+        logger.error("OTEL_*: a variable has a value that OpenTelemetry does not take (%s): no traces are sent", error)  # noqa: TRY400
+        return None
+    logger.info("Traces: sent to %s", export.endpoint)
+    return export
+
+
+def _take_from(file: EnvFile) -> None:
+    """Makes the file's variables known to OpenTelemetry's library, which reads the environment alone."""
+    for name, value in file.values.items():
+        if name.startswith(PREFIX) and not os.environ.get(name):
+            os.environ[name] = value
+
+
+def _is_on() -> bool:
+    is_disabled = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    exporter = os.environ.get("OTEL_TRACES_EXPORTER", "").strip().lower()
+    return bool(_first_of(ENDPOINT_VARIABLES)) and not is_disabled and exporter in ("", "otlp")
+
+
+def _endpoint_name() -> str:
+    return next(name for name in ENDPOINT_VARIABLES if os.environ.get(name))
+
+
+def _first_of(names: Sequence[str]) -> str:
+    return next((value.strip() for name in names if (value := os.environ.get(name))), "")
