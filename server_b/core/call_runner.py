@@ -52,7 +52,9 @@ class CallRunner:
                 allowed = await reservation.reserve()
                 may_ask = True
                 outcome = await ask(call, _limited(self._provider, allowed), self._patience)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as left:
+            if call.attempts:
+                call.note_asked_before([before for before in left.args if isinstance(before, RelayError)])
             error = None if call.cancelled_softly else call.stopped or Cancelled()
         except RelayError as failure:
             error = failure

@@ -35,7 +35,8 @@ class Opening:
     asked_before: tuple[RelayError, ...] = ()
     """Why the request was sent before, once for each: it was refused and then changed, or its connection was closed.
 
-    None of them was worked on. A provider that fails has them in its error.
+    None of them was worked on. A provider that fails has them in its error, and one that is cancelled in the arguments
+    of the CancelledError.
     """
 
 

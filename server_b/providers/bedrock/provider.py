@@ -140,7 +140,9 @@ class BedrockProvider:
                         if isinstance(piece, Opening):
                             begun = True
                             self._refusals.remember(asked, lasting)
-                            yield replace(piece, priced_as=priced_as, asked_before=tuple(before))
+                            opening = replace(piece, priced_as=priced_as, asked_before=tuple(before))
+                            before.clear()
+                            yield opening
                         else:
                             yield piece
             except Refusal as refusal:

@@ -5,6 +5,7 @@ The caller hears the class of the error only. The operator is told what failed, 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import ssl
 from collections.abc import Iterable
@@ -125,3 +126,21 @@ def after(before: Iterable[RelayError], error: RelayError) -> RelayError:
     """Adds to an error why the same request was sent before."""
     error.asked_before = tuple(before)
     return error
+
+
+class Leaving:
+    """Within it, a cancellation gets why the same request was sent before: nobody else tells who is cancelled."""
+
+    __slots__ = ("_before",)
+
+    def __init__(self, before: Iterable[RelayError]) -> None:
+        """`before` is looked at when the cancellation comes."""
+        self._before = before
+
+    def __enter__(self) -> None:
+        """Changes nothing."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Adds to a cancellation."""
+        if isinstance(error, asyncio.CancelledError):
+            error.args = tuple(self._before)

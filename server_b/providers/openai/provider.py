@@ -20,7 +20,7 @@ from server_b.providers.base import (
     WholeAnswer,
 )
 from server_b.providers.costly_options import costly_options
-from server_b.providers.http.failures import after
+from server_b.providers.http.failures import Leaving, after
 from server_b.providers.http.response import Response
 from server_b.providers.openai.client import VENDOR_URL, OpenAIClient
 from server_b.providers.openai.errors import error_of, field_error
@@ -151,7 +151,10 @@ class OpenAIProvider:
             body = interface.body(prompt, model, self._defaults, known.refused, is_vendor=self._is_vendor)
             reader = interface.reader(model)
             try:
-                with contextlib.closing(await self._ask(interface, body, known)) as response:
+                with (
+                    Leaving(known.asked_before),
+                    contextlib.closing(await self._ask(interface, body, known)) as response,
+                ):
                     while chunk := await _next_chunk(response, reader):
                         for piece in self._noting(reader.read(chunk), reader, known):
                             yield piece
@@ -177,7 +180,9 @@ class OpenAIProvider:
                 whole_only = {"stream"} if reader.is_whole else set()
                 self._refusals.remember(known.model, known.lasting | whole_only)
                 if known.asked_before:
-                    yield replace(piece, asked_before=tuple(known.asked_before))
+                    opening = replace(piece, asked_before=tuple(known.asked_before))
+                    known.asked_before.clear()
+                    yield opening
                     continue
             yield piece
 

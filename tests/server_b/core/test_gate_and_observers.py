@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Set
+from collections.abc import AsyncGenerator, Set
 from typing import Any
 
 import pytest
@@ -21,7 +21,7 @@ from llm_relay.messages import Accuracy, Prompt, State, Usage
 from server_b.core.call import Call
 from server_b.core.key import Delivery, Key
 from server_b.core.record import CallRecord, SharedRecord
-from server_b.providers.base import Opening, Text
+from server_b.providers.base import Opening, Piece, Text
 from server_b.providers.fallback import Fallback
 from tests.support.observed import Observed
 from tests.support.relayed import HI, a_few_turns, streamed, whole
@@ -306,3 +306,27 @@ def test_a_call_whose_event_loop_ends_is_settled() -> None:
     asyncio.run(ends_during_a_call())
     assert [record.outcome for record in observed.calls] == ["CANCELLED"]
     assert isinstance(observed.calls[0].error, RelayError)
+
+
+class Cancelled(ScriptedProvider):
+    """Tells, when it is cancelled, that it had sent the request before."""
+
+    async def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:
+        try:
+            async for piece in super().stream(prompt, whole=whole):
+                yield piece
+        except asyncio.CancelledError as left:
+            left.args = (ProviderUnavailable("a closed connection"),)
+            raise
+
+
+async def test_a_request_that_was_sent_again_is_an_attempt_also_where_the_caller_leaves() -> None:
+    observed = Observed()
+    relay = create_relay(provider := Cancelled([asyncio.Event()]), observers=[observed])
+    asking = asyncio.create_task(whole(relay))
+    await provider.until_waiting()
+    asking.cancel()
+    assert await relay.wait_idle(PATIENCE_S)
+    first, last = observed.calls[0].attempts
+    assert (first.was_repeated, first.may_have_worked) == (True, False)
+    assert (last.was_repeated, last.may_have_worked) == (False, True)
