@@ -16,30 +16,16 @@ HTTP status are in llm_relay.wire.errors and gateway.problems.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from llm_relay.amounts import full_budget_text
+from llm_relay.violations import MAX_VIOLATIONS, PROMPT_TOO_LONG, Violation  # noqa: F401 - see pyproject.toml
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from llm_relay.messages import Finished
     from llm_relay.messages.accounts import RatesLeft
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """What is wrong with one field of a request, and how to fix it."""
-
-    field: str
-    description: str
-
-
-MAX_VIOLATIONS = 20
-"""How many violations one error names: gRPC carries 8 KiB of status at most."""
-PROMPT_TOO_LONG = "context_length_exceeded"
-"""The cause of a PROVIDER_REJECTED whose prompt is longer than the model takes."""
 
 
 class RelayError(Exception):
