@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING
+
+from llm_relay.cli.failures import CommandError
 
 if TYPE_CHECKING:
     from llm_relay.cli.programs import Commands
@@ -22,7 +25,12 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
 
 
 def run(_: argparse.Namespace) -> int:
-    """Serves until a signal; returns the exit code."""
+    """Serves until a signal; returns the exit code. Raises CommandError on Windows."""
+    if sys.platform == "win32":
+        raise CommandError(
+            "relay serve does not run on Windows: run `relay server-b`, `relay gateway` and `relay mcp --http`,"
+            " each in a terminal of its own"
+        )
     import llm_relay.program.process_setup  # noqa: F401 - before grpc
     from llm_relay.cli.plan import Plan
     from llm_relay.cli.serving import serve

@@ -45,10 +45,10 @@ def _let_threads_finish() -> None:
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    if sys.platform == "win32":
-        return None  # uvloop has no Windows build
-    import uvloop
-
+    try:
+        import uvloop
+    except ImportError:  # as on Windows, for which it is not built
+        return None
     return uvloop.new_event_loop
 
 
