@@ -7,12 +7,14 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 
-from llm_relay.check.findings import Finding, failure, ok, warning
+from llm_relay.check.findings import Finding, Verdict, failure, ok, warning
+from llm_relay.program.colours import Colour, coloured
 from llm_relay.program.env_file import EnvFileError, read_env_file
 from llm_relay.program.settings import ProgramSettings, SettingsError
 from llm_relay.program.startup import file_warnings, settings_warnings
 
 EXIT_FAILED = 1
+COLOURS = {Verdict.OK: Colour.GREEN, Verdict.WARNING: Colour.YELLOW, Verdict.FAILED: Colour.RED}
 
 S = TypeVar("S", bound=ProgramSettings)
 Findings = Callable[[S], AsyncIterator[Finding]]
@@ -28,7 +30,8 @@ async def report(findings: AsyncIterator[Finding]) -> int:
     failed = False
     async for finding in findings:
         failed = failed or not finding.ok
-        sys.stdout.write(f"{finding}\n")
+        verdict = coloured(finding.verdict.value, COLOURS[finding.verdict], sys.stdout)
+        sys.stdout.write(f"{verdict}{str(finding)[len(finding.verdict.value) :]}\n")
         sys.stdout.flush()
     return EXIT_FAILED if failed else 0
 

@@ -14,6 +14,7 @@ from llm_relay.client.relay_client import RelayClient
 from llm_relay.documents import answer_document
 from llm_relay.errors import RelayError
 from llm_relay.messages import Delta, Finished, Prompt, RefusalDelta
+from llm_relay.program.colours import Colour, coloured
 from llm_relay.program.event_loop import stopping_signals
 
 
@@ -52,7 +53,7 @@ class Answering:
                 elif isinstance(event, Finished):
                     sys.stdout.write("" if last == "\n" else "\n")
                     sys.stdout.flush()
-                    sys.stderr.write(f"{spending(event)}\n")
+                    sys.stderr.write(f"{coloured(spending(event), Colour.DIM, sys.stderr)}\n")
 
     async def _show_whole(self) -> None:
         document = answer_document(await self._client.process(self._prompt))

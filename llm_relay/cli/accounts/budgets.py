@@ -13,6 +13,7 @@ from llm_relay.cli.accounts.asking import ask
 from llm_relay.cli.accounts.groups import add_group, add_to_group
 from llm_relay.cli.accounts.output import Column, Output, Row, dollars, dollars_of, text_of, time_of
 from llm_relay.cli.failures import CommandError
+from llm_relay.program.colours import Colour
 
 if TYPE_CHECKING:
     from llm_relay.cli.programs import Commands
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from llm_relay.messages.accounts import Budget
 
 PERIODS = ("day", "week", "month", "total")
+NEARLY_SPENT = 5
+"""A budget is nearly spent when what is left, times this, is less than its limit."""
 
 
 def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -120,13 +123,20 @@ def _limit(row: Row) -> str:
     return f"{dollars(row['limit_nano_usd'])}{raised}{' (warning only)' if row['is_warning_only'] else ''}"
 
 
+def _left_colour(row: Row) -> Colour | None:
+    left, limit = row["remaining_nano_usd"], row["limit_nano_usd"]
+    if left <= 0:
+        return Colour.RED
+    return Colour.YELLOW if left * NEARLY_SPENT < limit else None
+
+
 COLUMNS = [
     Column("SCOPE", lambda row: row.get("caller") or f"tag {row['tag']}"),
     Column("PERIOD", text_of("period")),
     Column("LIMIT", _limit, is_number=True),
     Column("SPENT", dollars_of("spent_nano_usd"), is_number=True),
     Column("RESERVED", dollars_of("reserved_nano_usd"), is_number=True),
-    Column("LEFT", dollars_of("remaining_nano_usd"), is_number=True),
+    Column("LEFT", dollars_of("remaining_nano_usd"), is_number=True, colour=_left_colour),
     Column("RESETS (UTC)", lambda row: time_of("resets_at")(row) or "never"),
     Column("ID", text_of("id")),
 ]

@@ -12,6 +12,7 @@ from llm_relay.cli.accounts.asking import ask
 from llm_relay.cli.accounts.output import Column, Output, Row, add_formats, count_of, dollars, text_of, time_of
 from llm_relay.cli.accounts.usage import SAME
 from llm_relay.cli.failures import CommandError
+from llm_relay.program.colours import Colour
 
 if TYPE_CHECKING:
     from llm_relay.cli.programs import Commands
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 MOST_IN_A_PAGE = 1000
 STATES = ("open", "settled", "lost", "refused")
+_STATE_COLOURS = {"open": Colour.CYAN, "lost": Colour.RED, "refused": Colour.YELLOW}
 _SAME_MEMBERS = ("model", "provider", "protocol", "outcome", "request_id")
 
 
@@ -147,26 +149,38 @@ def _duration(row: Row) -> str:
     return "" if row["duration_s"] is None else f"{row['duration_s']:.2f} s"
 
 
+def _cost_colour(row: Row) -> Colour | None:
+    return Colour.MAGENTA if row["nano_usd"] is None and row["state"] in ("settled", "lost") else None
+
+
+def _state_colour(row: Row) -> Colour | None:
+    return _STATE_COLOURS.get(row["state"])
+
+
+def _outcome_colour(row: Row) -> Colour | None:
+    return Colour.RED if str(row["outcome"] or "").isupper() else None  # an error's reason
+
+
 LISTED = [
     Column("STARTED (UTC)", time_of("started_at")),
     Column("CALLER", text_of("caller")),
     Column("MODEL", _model),
-    Column("STATE", text_of("state")),
-    Column("OUTCOME", text_of("outcome")),
+    Column("STATE", text_of("state"), colour=_state_colour),
+    Column("OUTCOME", text_of("outcome"), colour=_outcome_colour),
     Column("TOKENS IN", count_of("input_tokens"), is_number=True),
     Column("TOKENS OUT", count_of("output_tokens"), is_number=True),
-    Column("COST", _cost, is_number=True),
+    Column("COST", _cost, is_number=True, colour=_cost_colour),
     Column("TIME", _duration, is_number=True),
     Column("ID", text_of("id")),
 ]
 FOLLOWED = [
     Column("", lambda row: time_of("ended_at")(row) or time_of("started_at")(row)),
-    Column("", lambda row: str(row["state"]).ljust(7)),
+    Column("", lambda row: str(row["state"]).ljust(7), colour=_state_colour),
     Column("", text_of("caller")),
     Column("", _model),
-    Column("", lambda row: row["outcome"] or "begun"),
+    Column("", lambda row: row["outcome"] or "begun", colour=_outcome_colour),
     Column("", lambda row: "" if row["state"] == "open" else f"{count_of('input_tokens')(row)} tokens in"),
     Column("", lambda row: "" if row["state"] == "open" else f"{count_of('output_tokens')(row)} out"),
-    Column("", _cost),
+    Column("", _cost, colour=_cost_colour),
     Column("", _duration),
 ]

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
+from llm_relay.program.colours import Colour, coloured
+
 Row = Mapping[str, Any]
 _MOST_DIGITS = Decimal("0.000001")
 GAP = "  "
@@ -30,6 +32,8 @@ class Column:
     title: str
     text: Callable[[Row], str]
     is_number: bool = False
+    colour: Callable[[Row], Colour | None] = lambda _: None
+    """What is shown in a colour on a terminal."""
 
 
 class Output:
@@ -65,7 +69,7 @@ class Output:
                     self._write_csv(row)
                 self._write_csv(row.values())
             case _:
-                sys.stdout.write(GAP.join(column.text(row) for column in self._columns) + "\n")
+                sys.stdout.write(GAP.join(_coloured(column.text(row), column, row) for column in self._columns) + "\n")
         self._begun = True
         sys.stdout.flush()
 
@@ -76,17 +80,32 @@ class Output:
 
 
 def _table(columns: Sequence[Column], rows: Sequence[Row]) -> str:
-    lines = [[column.title for column in columns], *([shown(column.text(row)) for column in columns] for row in rows)]
-    widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
-    return "".join(_aligned(line, widths, columns) + "\n" for line in lines)
+    cells = [[shown(column.text(row)) for column in columns] for row in rows]
+    widths = [max(len(column.title), *(len(line[place]) for line in cells), 0) for place, column in enumerate(columns)]
+    titles = [coloured(column.title, Colour.BOLD, sys.stdout) for column in columns]
+    lines = [_aligned([column.title for column in columns], titles, widths, columns)]
+    for line, row in zip(cells, rows, strict=True):
+        inked = [_coloured(cell, column, row) for cell, column in zip(line, columns, strict=True)]
+        lines.append(_aligned(line, inked, widths, columns))
+    return "".join(f"{line}\n" for line in lines)
 
 
-def _aligned(cells: Sequence[str], widths: Sequence[int], columns: Sequence[Column]) -> str:
-    padded = (
-        cell.rjust(width) if column.is_number else cell.ljust(width)
-        for cell, width, column in zip(cells, widths, columns, strict=True)
-    )
+def _aligned(plain: Sequence[str], inked: Sequence[str], widths: Sequence[int], columns: Sequence[Column]) -> str:
+    """Returns a line; colours take no room in it."""
+    padded = []
+    for text, ink, width, column in zip(plain, inked, widths, columns, strict=True):
+        room = " " * (width - len(text))
+        padded.append(f"{room}{ink}" if column.is_number else f"{ink}{room}")
     return GAP.join(padded).rstrip()
+
+
+def _coloured(text: str, column: Column, row: Row) -> str:
+    return coloured(text, column.colour(row), sys.stdout)
+
+
+def when_counted(name: str, colour: Colour) -> Callable[[Row], Colour | None]:
+    """Returns what colours a count that is not 0."""
+    return lambda row: colour if row[name] else None
 
 
 def shown(text: str) -> str:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from llm_relay.cli import exits
 from llm_relay.cli.accounts import values
 from llm_relay.cli.accounts.asking import ask
-from llm_relay.cli.accounts.output import Column, Output, Row, add_formats, count_of, dollars_of
+from llm_relay.cli.accounts.output import Column, Output, Row, add_formats, count_of, dollars_of, when_counted
 from llm_relay.cli.failures import CommandError
+from llm_relay.program.colours import Colour
 
 if TYPE_CHECKING:
     from llm_relay.cli.programs import Commands
@@ -97,11 +98,12 @@ def _columns(titles: Sequence[str], rows: Sequence[Row]) -> list[Column]:
     columns = [
         *groups,
         Column("CALLS", count_of("calls"), is_number=True),
-        Column("FAILED", count_of("failed"), is_number=True),
+        Column("FAILED", count_of("failed"), is_number=True, colour=when_counted("failed", Colour.RED)),
         Column("TOKENS IN", count_of("input_tokens"), is_number=True),
         Column("TOKENS OUT", count_of("output_tokens"), is_number=True),
         Column("COST", dollars_of("nano_usd"), is_number=True),
     ]
     if any(row["unknown_cost_calls"] for row in rows):
-        columns.append(Column("COST UNKNOWN", count_of("unknown_cost_calls"), is_number=True))
+        unknown = when_counted("unknown_cost_calls", Colour.MAGENTA)
+        columns.append(Column("COST UNKNOWN", count_of("unknown_cost_calls"), is_number=True, colour=unknown))
     return columns

@@ -17,9 +17,8 @@ from tests.support.relay_command import COMMAND, relay
 pytestmark = pytest.mark.anyio
 
 COMMANDS = (
-    *("serve", "server-b", "gateway", "mcp", "ask", "models"),
-    *("usage", "calls", "callers", "budgets", "tokens", "prices", "whoami", "adjust", "audit", "ledger"),
-    *("check", "health", "certificates", "completion"),
+    *("serve", "server-b", "gateway", "mcp", "ask", "models", "usage", "calls", "callers", "budgets", "tokens"),
+    *("prices", "whoami", "adjust", "audit", "ledger", "check", "health", "certificates", "files", "completion"),
 )
 
 
@@ -88,9 +87,12 @@ def test_bash_completes_commands_and_their_options(tmp_path: Path) -> None:
     script = subprocess.run(command, env=environment({}), capture_output=True, text=True, check=True).stdout
     ask = 'COMP_WORDS=(relay ask --m); COMP_CWORD=2; _relay; echo "${COMPREPLY[@]}"'
     top = 'COMP_WORDS=(relay s); COMP_CWORD=1; _relay; echo "${COMPREPLY[@]}"'
-    bash = ["bash", "-c", f"{script}\n{ask}\n{top}"]
+    put = 'COMP_WORDS=(relay budgets pu); COMP_CWORD=2; _relay; echo "${COMPREPLY[@]}"'
+    period = 'COMP_WORDS=(relay budgets put --per); COMP_CWORD=3; _relay; echo "${COMPREPLY[@]}"'
+    by = 'COMP_WORDS=(relay usage --b); COMP_CWORD=2; _relay; echo "${COMPREPLY[@]}"'
+    bash = ["bash", "-c", "\n".join([script, ask, top, put, period, by])]
     printed = subprocess.run(bash, capture_output=True, text=True, check=True).stdout
-    assert printed.splitlines() == ["--model --max-tokens", "serve server-b"]
+    assert printed.splitlines() == ["--model --max-tokens", "serve server-b", "put", "--period", "--by"]
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
