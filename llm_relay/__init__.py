@@ -108,7 +108,7 @@ if TYPE_CHECKING:
         UsageQuery,
     )
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 
 __all__ = [
     "VERSION",

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from llm_relay import VERSION
-from llm_relay.cli import ask, certificates, check, completion, exits, health, models, programs, serve
+from llm_relay.cli import ask, certificates, check, completion, exits, files, health, models, programs, serve
 from llm_relay.cli.accounts import budgets, callers, calls, ledger, others, prices, tokens, usage
 from llm_relay.cli.failures import CommandError
+from llm_relay.program.colours import Colour, coloured
 
 ENV_FILE_VARIABLE = "RELAY_ENV_FILE"
 
@@ -32,7 +33,7 @@ settings come from the environment, or from a .env file in the working folder; t
   RELAY_TOKEN                    the token that is presented to Server B
   TLS_CERT_FILE, TLS_KEY_FILE    TLS of Server B; SERVER_B_TLS=true at the other end
 
-.env.example and docs/settings.md have all of them; `relay check` tells what is wrong with yours.
+`relay files .env.example` prints all of them; `relay check` tells what is wrong with yours.
 """
 
 
@@ -44,7 +45,8 @@ def run(arguments: Sequence[str]) -> int:
             _use_env_file(parsed.env_file)
         code: int = parsed.run(parsed)
     except CommandError as error:
-        sys.stderr.write("".join(f"relay: {line}\n" for line in str(error).splitlines()))
+        named = coloured("relay", Colour.RED, sys.stderr)
+        sys.stderr.write("".join(f"{named}: {line}\n" for line in str(error).splitlines()))
         return error.exit_code
     except KeyboardInterrupt:
         return exits.INTERRUPTED
@@ -71,7 +73,7 @@ def create_parser() -> argparse.ArgumentParser:
     for module in (
         *(serve, programs, ask, models),
         *(usage, calls, callers, budgets, tokens, prices, others, ledger),
-        *(check, health, certificates, completion),
+        *(check, health, certificates, files, completion),
     ):
         module.add_to(commands, common)
     parser.set_defaults(whole_parser=parser)
