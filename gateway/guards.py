@@ -46,8 +46,9 @@ class Guard:
 
     def _check_exposure(self, scope: Scope) -> None:
         # Server B refuses a token of its ledger that is not valid.
-        # The page itself says nothing to anybody; what it shows comes with a session.
-        has_token = self._has_tokens or bool(ledger_token(_authorization(scope))) or is_page(_path(scope))
+        # The page itself says nothing to anybody, and signing in is done with a token.
+        is_open = is_page(_path(scope)) or _path(scope) == SIGN_IN_PATH
+        has_token = self._has_tokens or bool(ledger_token(_authorization(scope))) or is_open
         is_safe = has_token and scope["scheme"] == "https"
         if is_safe or self._insecure or not _is_beyond_loopback(scope.get("server")):
             return
@@ -62,19 +63,22 @@ class Guard:
         The gateway's own page has its Host as its origin. HostCheck has accepted that name.
         """
         origin = header(scope, b"origin")
-        if origin is None or scope["method"] in _READING_METHODS or self._origins & {origin, "*"}:
+        if origin is None or origin.partition("://")[2] == header(scope, b"host"):
             return
-        if origin.partition("://")[2] != header(scope, b"host"):
+        if is_api(_path(scope)):
+            raise PermissionDenied("only the gateway's own page may call /ui/api; CORS_ORIGINS is for the other routes")
+        if scope["method"] not in _READING_METHODS and not self._origins & {origin, "*"}:
             raise PermissionDenied(
                 "web pages of this origin may not call the gateway; CORS_ORIGINS names those that may"
             )
 
     async def _caller(self, scope: Scope) -> Caller:
         path = _path(scope)
+        signs_in = path == SIGN_IN_PATH and scope["method"] == "POST"
+        if is_api(path) and not signs_in:
+            check_csrf(scope, session_secret(scope))
         if path in OPEN_PATHS or path.startswith(OPEN_PREFIX) or is_page(path) or path == SIGN_IN_PATH:
             return _ANYBODY
-        if is_api(path):
-            check_csrf(scope, session_secret(scope))
         return await self._callers.caller(_authorization(scope))
 
 

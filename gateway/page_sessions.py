@@ -19,7 +19,8 @@ COOKIE = "relay_session"
 CSRF_HEADER = b"x-relay-csrf"
 SIGN_IN_PATH = "/ui/api/session"
 _READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-_FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
+_OF_PROXIES = frozenset({b"forwarded", b"via", b"x-real-ip", b"true-client-ip", b"cf-connecting-ip"})
+_FORWARDED = b"x-forwarded-"
 
 
 def is_page(path: str) -> bool:
@@ -50,7 +51,7 @@ def csrf_token(secret: str) -> str:
 
 def check_csrf(scope: Scope, secret: str) -> None:
     """Raises PermissionDenied for a change that no page of ours has asked for."""
-    if scope["method"] in _READING_METHODS or scope["path"].endswith(SIGN_IN_PATH):
+    if scope["method"] in _READING_METHODS:
         return
     if not hmac.compare_digest(header(scope, CSRF_HEADER) or "", csrf_token(secret)):
         raise PermissionDenied("the header X-Relay-Csrf is missing or wrong: reload the page")
@@ -61,4 +62,8 @@ def is_local_anonymous(scope: Scope, caller: Caller) -> bool:
     client = scope.get("client")
     if caller.token or caller.name != ANONYMOUS or client is None:
         return False
-    return is_loopback_host(client[0]) and all(header(scope, name) is None for name in _FORWARDED)
+    return is_loopback_host(client[0]) and not any(_is_of_proxy(name) for name, _ in scope["headers"])
+
+
+def _is_of_proxy(name: bytes) -> bool:
+    return name in _OF_PROXIES or name.startswith(_FORWARDED)

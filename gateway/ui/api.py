@@ -15,6 +15,7 @@ from gateway.page_sessions import csrf_token, is_local_anonymous, session_secret
 from gateway.problems import NO_STORE
 from gateway.ui.activity import ActivityStream
 from gateway.ui.bodies import BudgetBody, CallerBody, PriceBody, RaiseBody, RotateBody, TokenBody
+from gateway.ui.bounded_route import BoundedRoute
 from llm_relay import VERSION
 from llm_relay.client.account_client import AccountClient
 from llm_relay.documents.accounts import (
@@ -28,7 +29,7 @@ from llm_relay.documents.accounts import (
 )
 from llm_relay.errors import Unsupported
 
-router = APIRouter(prefix="/ui/api", include_in_schema=False)
+router = APIRouter(prefix="/ui/api", include_in_schema=False, route_class=BoundedRoute)
 
 # What the gateway's own routes answer, for the caller of the session.
 router.get("/usage")(account_routes.usage)

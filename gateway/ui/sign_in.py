@@ -9,11 +9,12 @@ from gateway.dependencies import backend_of, lookup
 from gateway.page_sessions import COOKIE, UI, csrf_token, session_secret
 from gateway.problems import NO_STORE
 from gateway.ui.bodies import SignIn
+from gateway.ui.bounded_route import BoundedRoute
 from llm_relay.errors import Unauthenticated
 
 COOKIE_AGE_S = 12 * 3600
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=BoundedRoute)
 
 
 @router.post("/ui/api/session")

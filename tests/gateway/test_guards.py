@@ -13,6 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 from gateway.access_log import AccessLog, create_access_log
 from gateway.error_middleware import ErrorMiddleware
 from gateway.guards import Guard
+from gateway.page_sessions import csrf_token
 from llm_relay.client.caller_check import CallerCheck
 from llm_relay.client.channel import Dial
 from llm_relay.errors import PermissionDenied
@@ -227,6 +228,23 @@ async def test_a_page_of_another_origin_may_read_what_browsers_let_it(method: st
     async with application_at("http://127.0.0.1:8000") as client:
         response = await client.request(method, "/nowhere", headers={"Origin": "https://evil.example"})
     assert response.status_code == 404
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+async def test_what_the_page_shows_and_changes_is_for_no_other_origin(method: str) -> None:
+    async with application_at("http://127.0.0.1:8000", cors_origins="*") as client:
+        csrf = {"x-relay-csrf": csrf_token("")}
+        other = await client.request(method, "/ui/api/nowhere", headers={"Origin": "https://app.example", **csrf})
+        own = await client.request(method, "/ui/api/nowhere", headers={"Origin": "http://127.0.0.1:8000", **csrf})
+    assert (other.status_code, own.status_code) == (403, 404)
+
+
+@pytest.mark.parametrize(("scheme", "refused"), [("http", True), ("https", False)])
+async def test_beyond_loopback_signing_in_needs_tls_alone(scheme: str, *, refused: bool) -> None:
+    guard = Guard(nothing, callers=CallerCheck(Tokens({}), Dial()), has_tokens=False, insecure=False, origins=())
+    scope: Scope = {"type": "http", "method": "POST", "path": "/ui/api/session", "scheme": scheme, "headers": []}
+    with pytest.raises(PermissionDenied) if refused else contextlib.nullcontext():
+        await guard({**scope, "server": ("10.0.0.1", 8000), "state": {}}, gone, discard)
 
 
 async def test_a_page_of_the_gateway_itself_may_post() -> None:

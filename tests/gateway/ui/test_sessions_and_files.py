@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx2
@@ -55,6 +57,7 @@ async def test_changes_need_the_header_of_the_page(relay: Relay) -> None:
         body = {"caller": "alice", "period": "day", "limit_usd": "1"}
         for wrong in ({}, {"x-relay-csrf": ""}, {"x-relay-csrf": "0" * 64}):
             assert (await client.put("/ui/api/budgets", json=body, headers=wrong)).status_code == 403
+            assert (await client.delete("/ui/api/session", headers=wrong)).status_code == 403
         answer = await client.put("/ui/api/budgets", json=body, headers=header)
         assert (answer.status_code, answer.json()["limit_nano_usd"]) == (200, 10**9)
 
@@ -76,11 +79,27 @@ async def test_bad_input_names_the_field(relay: Relay) -> None:
     assert {"period", "limit_usd", "nonsense"} <= set(re.findall(r"\w+", answer.json()["detail"]))
 
 
+@pytest.mark.parametrize("path", ["/ui/api/session", "/ui/api/tokens"])
+async def test_a_body_of_the_page_is_not_read_without_end(relay: Relay, path: str) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b" " * 65_536
+
+    async with http(relay) as client:
+        csrf = {"x-relay-csrf": (await client.get("/ui/api/me")).json()["csrf"], "content-type": "application/json"}
+        answer = await client.post(path, content=b" " * 10**6, headers=csrf)
+        assert (answer.status_code, answer.json()["reason"]) == (413, "TOO_LARGE")
+        with contextlib.suppress(httpx2.WriteError):  # the gateway has closed the connection
+            answer = await client.post(path, content=endless(), headers=csrf)
+            assert answer.status_code == 413
+
+
 async def test_anonymous_callers_are_admins_on_this_machine_and_not_behind_a_proxy(relay: Relay) -> None:
     async with http(relay) as client:
         assert (await client.get("/ui/api/me")).json()["is_admin"]
-        behind = await client.get("/ui/api/me", headers={"x-forwarded-for": "203.0.113.9"})
-        assert not behind.json()["is_admin"]
+        for name in ("x-forwarded-for", "x-forwarded-proto", "forwarded", "via", "x-real-ip", "cf-connecting-ip"):
+            behind = await client.get("/ui/api/me", headers={name: "203.0.113.9"})
+            assert not behind.json()["is_admin"], name
 
 
 async def test_without_a_ledger_the_page_has_health_and_the_playground(tmp_path: Path) -> None:

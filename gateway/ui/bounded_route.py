@@ -1,0 +1,44 @@
+"""Routes of the page whose bodies are read within limits before FastAPI parses them: strangers may send one too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from starlette.types import Message, Receive
+
+from gateway.deadlines import deadline_of
+from gateway.dependencies import backend_of
+from gateway.request_parsing import BodyLimits, read_body
+
+MOST_BYTES = 64 * 1024
+"""Of a body. The largest that the pages send is a caller with its models and tags."""
+
+
+class BoundedRoute(APIRoute):
+    """Refuses a body that is too large as TOO_LARGE, and one that comes too slowly."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Returns what answers a request."""
+        handle = super().get_route_handler()
+        if self.body_field is None:  # the route reads the body itself, or has none
+            return handle
+
+        async def bounded(request: Request) -> Response:
+            backend = backend_of(request)
+            limits = BodyLimits(max_bytes=MOST_BYTES, timeout_s=backend.limits.timeout_s)
+            body = await read_body(request, deadline=deadline_of(request, backend.timeout_s), limits=limits)
+            return await handle(Request(request.scope, _replaying(bytes(body), request.receive)))
+
+        return bounded
+
+
+def _replaying(body: bytes, receive: Receive) -> Receive:
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return replay
