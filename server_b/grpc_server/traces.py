@@ -23,6 +23,8 @@ _FAILURES = (
     grpc.StatusCode.DATA_LOSS,
 )
 """Statuses that are the server's failure: https://opentelemetry.io/docs/specs/semconv/rpc/grpc/"""
+_MONITORED = ("GetStatus",)
+"""What monitors ask again and again, at the gateway's /health too; where it belongs to no trace, it begins none."""
 _CODES: Mapping[Any, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode} | {
     code: code for code in grpc.StatusCode
 }
@@ -49,7 +51,7 @@ def _traced(service: str, name: str, handler: grpc.RpcMethodHandler[Any, Any]) -
 def _with_trace(service: str, name: str, behaviour: Any) -> Any:
     async def call(request: Any, context: Context) -> Any:
         parent = TraceContext.from_metadata(context.invocation_metadata())
-        if span_export() is None:
+        if span_export() is None or (parent is None and name in _MONITORED):
             set_current_trace(parent)
             return await behaviour(request, context)
         attributes = {"rpc.system": "grpc", "rpc.service": service, "rpc.method": name}

@@ -1,12 +1,13 @@
 """Traces as an operator sees them: real programs, a real OTLP receiver, one trace from the client to the provider."""
 
+import asyncio
 import contextlib
 import itertools
 import json
 import os
 import re
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ import pytest
 from llm_relay.client.account_client import AccountClient
 from llm_relay.client.channel import Dial
 from llm_relay.client.relay_client import RelayClient
-from llm_relay.messages import Prompt
+from llm_relay.errors import Unauthenticated
+from llm_relay.messages import Event, Prompt
 from llm_relay.messages.accounts import CallQuery
+from llm_relay.trace_context import TraceContext, set_current_trace
 from tests.standins.openai import OpenAIStandIn
 from tests.standins.script import Fault, FaultKind, Script
 from tests.support.mcp_stdio import MODERN_META, stdio_server
@@ -72,6 +75,10 @@ async def server_b(folder: Path, **settings: str) -> AsyncIterator[Stack]:
 
 def to(receiver: OtlpReceiver) -> dict[str, str]:
     return {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint, **QUICK}
+
+
+async def read(events: AsyncGenerator[Event, None]) -> list[Event]:
+    return [event async for event in events]
 
 
 def seen(span: ReceivedSpan) -> str:
@@ -159,6 +166,87 @@ async def test_one_trace_leads_from_an_mcp_client_over_stdio_to_the_provider(
         assert spans[names[0]].service == "relay-server-a"
         assert b.asked_by == [seen(spans[ATTEMPT])]
         assert_no_content(receiver)
+
+
+async def test_server_bs_own_mcp_server_traces_without_a_hop_and_sends_what_it_has_at_its_end(tmp_path: Path) -> None:
+    async with otlp_receiver() as receiver:
+        environment: dict[str, Any] = {**to(receiver), "OTEL_BSP_SCHEDULE_DELAY": "600000", "AI_PROVIDER": "mock"}
+        async with stdio_server(tmp_path, "server_b", "stdio", **environment) as server:
+            await server.initialize()
+            await server.call(1, "process_message", {"message": SECRET, "model": "gpt-4o"}, **TRACED)
+            await server.answer(1)
+            assert await server.close_stdin() == 0
+        names = ["tools/call process_message", CALL, ATTEMPT]
+        spans = await receiver.trace(TRACE_ID, names)
+        assert_chain(*(spans[name] for name in names))
+        assert_no_content(receiver)
+
+
+@pytest.mark.parametrize("by", ["header", "_meta"])
+async def test_mcp_over_http_takes_the_trace_of_the_message_before_that_of_the_request(tmp_path: Path, by: str) -> None:
+    other = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
+    async with (
+        otlp_receiver() as receiver,
+        server_b(tmp_path, **to(receiver)) as b,
+        running(tmp_path, "server_a", "http", MCP_PORT_A="0", **b.environment) as server,
+        httpx2.AsyncClient(trust_env=False, timeout=60) as http,
+    ):
+        asked = {"name": "send_message", "arguments": {"message": SECRET}}
+        meta = {**MODERN_META, **(TRACED if by == "_meta" else {})}
+        headers: dict[str, Any] = {
+            "Accept": "application/json, text/event-stream",
+            "MCP-Protocol-Version": MODERN_META["io.modelcontextprotocol/protocolVersion"],
+            "Mcp-Method": "tools/call",
+            "Mcp-Name": "send_message",
+            **(TRACED if by == "header" else other),
+        }
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {**asked, "_meta": meta}}
+        answer = await http.post(f"http://{server.address}/mcp", json=message, headers=headers)
+        assert ANSWER in answer.text
+        names = ["tools/call send_message", GRPC.format("Process"), CALL, ATTEMPT]
+        spans = await receiver.trace(TRACE_ID, names)
+        assert_chain(*(spans[name] for name in names))
+
+
+async def test_a_request_that_joined_a_call_has_a_link_to_it(tmp_path: Path) -> None:
+    async with otlp_receiver() as receiver, server_b(tmp_path, **to(receiver)) as b:
+        b.provider.script = Script(words=(ANSWER,), first_delay_s=600)
+        prompt = Prompt(message=SECRET, model="gpt-4o", request_id="r-1")
+        admitted: asyncio.Queue[object] = asyncio.Queue()
+        async with RelayClient(Dial(target=b.server_b.address)) as client:
+            reading = [asyncio.create_task(read(client.stream_process(prompt, on_admitted=admitted.put_nowait)))]
+            reading += [asyncio.create_task(read(client.stream_process(prompt, on_admitted=admitted.put_nowait)))]
+            async with asyncio.timeout(60):
+                await admitted.get()
+                await admitted.get()
+                await client.cancel("r-1")
+                await asyncio.gather(*reading)
+        spans = await receiver.until(lambda spans: sum(span.name == CALL for span in spans) == 2)
+        by_outcome = {span.attributes["relay.outcome"]: span for span in spans if span.name == CALL}
+        assert by_outcome["joined"].linked == (by_outcome["cancelled"].span_id,)
+        assert by_outcome["joined"].trace_id != by_outcome["cancelled"].trace_id
+        assert len(b.provider.requests) == 1
+
+
+async def test_a_refusal_is_told_by_its_trace_and_what_monitors_ask_begins_none(tmp_path: Path) -> None:
+    async with (
+        otlp_receiver() as receiver,
+        server_b(tmp_path, RELAY_TOKENS="alice:a-1", **to(receiver)) as b,
+        running(tmp_path, "gateway", HTTP_PORT="0", RELAY_TOKEN="a-1", **b.environment) as gateway,
+        httpx2.AsyncClient(base_url=f"http://{gateway.address}", trust_env=False, timeout=60) as client,
+        RelayClient(Dial(target=b.server_b.address)) as stranger,
+    ):
+        assert (await client.get("/health")).status_code == 200
+        set_current_trace(TraceContext.read(TRACEPARENT))
+        with pytest.raises(Unauthenticated):
+            await stranger.process(Prompt(message=SECRET))
+        headers = {**TRACED, "Authorization": "Bearer a-1"}
+        (line,) = await b.server_b.told(r"(\{.*refused.*\})")
+        assert json.loads(line)["trace_id"] == TRACE_ID
+        assert (await client.post("/process", json={"message": ""}, headers=headers)).status_code == 422
+        (span,) = await receiver.until(bool)
+        assert (span.name, span.attributes["http.response.status_code"]) == ("POST /process", 422)
+        assert not span.is_error
 
 
 async def test_each_attempt_is_a_span_of_its_own_and_a_failure_is_told_without_its_text(tmp_path: Path) -> None:
