@@ -1,6 +1,7 @@
 """The one writer: what arrives while a transaction runs, or in one pass of the event loop, is the next transaction.
 
-At rest nothing waits for a timer. While many calls run, transactions begin some milliseconds apart, and are shared.
+At rest nothing waits for a timer. While the event loop is busy, transactions begin SPACING_S apart, and are shared: how
+many calls are open says little, because a busy loop serves them one after the other.
 What ended is never given up: it is written again until it is written.
 """
 
@@ -21,11 +22,10 @@ from server_b.ledger.entries import CallEnd, NewCall, Reserved
 LOG = logging.getLogger(__name__)
 
 MAX_BATCH = 200
-BUSY_CALLS = 8
-"""From so many open calls on, transactions are spaced."""
-SPACING_S = 4e-6
-"""By the square of the open calls: a few callers wait for nobody, and those of many share each transaction."""
-LONGEST_SPACING_S = 0.016
+BUSY_PASS_S = 0.0003
+"""A pass of the event loop that takes longer has many calls to serve: then transactions are spaced, and shared."""
+SPACING_S = 0.01
+"""From the end of a transaction to the next, while the event loop is busy."""
 FIRST_RETRY_S = 0.05
 LAST_RETRY_S = 1.0
 
@@ -126,9 +126,13 @@ class Writer:
         self._idle.clear()
 
     async def _space(self) -> None:
-        spacing_s = min(LONGEST_SPACING_S, len(self._open) ** 2 * SPACING_S)
-        wait_s = self._last + spacing_s - asyncio.get_running_loop().time()
-        if len(self._open) >= BUSY_CALLS and wait_s > 0:
+        """Lets one pass of the event loop go by; if that was busy, keeps transactions SPACING_S apart."""
+        now = asyncio.get_running_loop().time
+        began = now()
+        await asyncio.sleep(0)
+        passed = now()
+        wait_s = self._last + SPACING_S - passed
+        if passed - began > BUSY_PASS_S and wait_s > 0:
             await asyncio.sleep(wait_s)
 
     def _take(self) -> Batch:
