@@ -140,7 +140,7 @@ class PolicyCache:
         """Takes changes over; False: others were taken over since these were read, so they must be read again."""
         if changes.since != self.policy.revision:
             return False
-        callers, tokens = dict(self.policy.callers), dict(self.policy.tokens)
+        callers, tokens = dict(self.policy.callers), self._tokens_without_old(changes)
         callers.update((caller.name, caller) for caller in changes.callers)
         for digest, token in changes.tokens:
             if token.revoked_at is None:
@@ -168,6 +168,16 @@ class PolicyCache:
             prices=tuple(price for _, price in newest),
         )
         return True
+
+    def _tokens_without_old(self, changes: Changes) -> dict[bytes, TokenInfo]:
+        """Returns the tokens that are known, without those that had expired before the newest one was made."""
+        newest = max((token.created_at for _, token in changes.tokens), default=None)
+        known = self.policy.tokens.items()
+        return {
+            digest: token
+            for digest, token in known
+            if newest is None or token.expires_at is None or token.expires_at >= newest
+        }
 
     def budget(self, budget_id: str) -> Budget | None:
         """Returns a budget, or None if it has been deleted."""

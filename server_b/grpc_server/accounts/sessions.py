@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from generated.relay.v1 import accounts_pb2 as pb
-from llm_relay.errors import InvalidRequest, Violation
+from llm_relay.errors import InvalidRequest, PermissionDenied, Violation
 from llm_relay.metadata import AUTHORIZATION
 from llm_relay.tokens import ANONYMOUS
 from llm_relay.wire import accounts as wire
@@ -14,6 +14,10 @@ async def create_session(_: pb.CreateSessionRequest, asker: Asker) -> pb.CreateS
     """Makes a session for who asks."""
     if asker.account_name == ANONYMOUS:
         raise InvalidRequest.of(Violation(AUTHORIZATION, "a session needs a token, and none is needed here"))
+    if asker.name == asker.account_name and asker.account.is_admin and not asker.is_admin:
+        raise PermissionDenied(
+            f"{asker.name} is an admin, and whom it calls for cannot be told from it: name it in RELAY_DELEGATES"
+        )
     made = await asker.ledger.create_session(asker.name, parent=asker.token)
     return pb.CreateSessionResponse(token=wire.TOKEN_INFO.to_wire(made.info), secret=made.secret)
 

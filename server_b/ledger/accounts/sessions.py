@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from llm_relay.errors import Unauthenticated
 from llm_relay.messages.accounts import NewToken, TokenInfo
 from server_b.ledger.accounts.changes import Change
-from server_b.ledger.times import from_us, to_us
+from server_b.ledger.times import from_us, optional_from_us, to_us
+from server_b.ledger.transactions import Transaction
 
 SESSION_HOURS = 12
 KEPT_HOURS = 24
 """How long the row of a session that is over stays."""
+KEPT_ENDED_HOURS = 1
+"""How long the row of a session that was ended stays: every server has seen by then that it was."""
+MOST_SESSIONS = 50
+"""Of one caller. The next one ends the oldest, so that signing in again and again fills no memory."""
 
 
 async def create_session(change: Change, secret: str, caller: str, parent: TokenInfo | None) -> NewToken:
-    """Makes a session of `caller`, which is a full name; `parent` None: it signed in with a token of RELAY_TOKENS."""
+    """Makes a session of `caller`, which is a full name; `parent` None: it signed in with a token of RELAY_TOKENS.
+
+    Raises Unauthenticated where the parent is not valid any more, or is a session itself.
+    """
     transaction, at = change.transaction, from_us(change.at_us)
-    await transaction.execute(
-        "DELETE FROM tokens WHERE session_of IS NOT NULL AND expires_at < :before",
-        {"before": to_us(at - timedelta(hours=KEPT_HOURS))},
-    )
     ends_at = at + timedelta(hours=SESSION_HOURS)
-    if parent is not None and parent.expires_at is not None:
-        ends_at = min(ends_at, parent.expires_at)
+    if parent is not None:
+        ends_at = min(ends_at, await _end_of_token(transaction, parent.id, at) or ends_at)
+    await transaction.execute(
+        "DELETE FROM tokens WHERE session_of IS NOT NULL AND (expires_at < :before OR revoked_at < :ended_before)",
+        {
+            "before": to_us(at - timedelta(hours=KEPT_HOURS)),
+            "ended_before": to_us(at - timedelta(hours=KEPT_ENDED_HOURS)),
+        },
+    )
+    await _end_oldest(change, caller)
     info = TokenInfo(id=f"ses_{change.key[:16]}", caller=caller, label="session", created_at=at, expires_at=ends_at)
     await transaction.execute(
         "INSERT INTO tokens (id, caller, digest, label, created_at, expires_at, revision, session_of)"
@@ -40,6 +53,29 @@ async def create_session(change: Change, secret: str, caller: str, parent: Token
         },
     )
     return NewToken(info=info, secret=secret)
+
+
+async def _end_of_token(transaction: Transaction, token_id: str, at: datetime) -> datetime | None:
+    """Returns when a token ends, None: never. It is asked here because it may have been revoked a moment ago."""
+    rows = await transaction.fetch(
+        "SELECT expires_at FROM tokens WHERE id = :id AND revoked_at IS NULL AND session_of IS NULL", {"id": token_id}
+    )
+    if not rows:  # a session that came of another session would outlive the token behind both
+        raise Unauthenticated("sign in with a token that is valid; a session is none", is_of_caller=True)
+    ends_at = optional_from_us(rows[0][0])
+    if ends_at is not None and ends_at <= at:
+        raise Unauthenticated(is_of_caller=True)
+    return ends_at
+
+
+async def _end_oldest(change: Change, caller: str) -> None:
+    """Makes room for another session."""
+    await change.transaction.execute(
+        "UPDATE tokens SET revoked_at = :at, revision = :revision WHERE id IN (SELECT id FROM tokens"
+        " WHERE session_of IS NOT NULL AND caller = :caller AND revoked_at IS NULL AND expires_at > :at"
+        " ORDER BY created_at DESC, id DESC LIMIT 1000000 OFFSET :others)",
+        {"at": change.at_us, "revision": change.revision, "caller": caller, "others": MOST_SESSIONS - 1},
+    )
 
 
 async def end_session(change: Change, session_id: str) -> None:

@@ -328,6 +328,15 @@ async def test_a_session_of_a_disabled_caller_is_refused(served: Serving, root: 
             await gateway.who_am_i(token=session.secret)
 
 
+async def test_a_session_lends_no_rights_of_the_program_that_asks_for_it(ledger: MemoryLedger) -> None:
+    await ledger.put_caller(CallerAccount(name="gw", is_admin=True), by="root")
+    async with serving(ledger=ledger, tokens=TOKENS) as server, server.accounts("gw-secret") as gateway:
+        with pytest.raises(PermissionDenied, match="RELAY_DELEGATES"):
+            await gateway.create_session(on_behalf_of="bob")
+        session = await gateway.create_session()
+        assert (await gateway.who_am_i(token=session.secret)).is_admin
+
+
 async def test_nobody_without_a_token_gets_a_session(ledger: MemoryLedger) -> None:
     async with serving(ledger=ledger) as server, server.accounts() as client:
         with pytest.raises(InvalidRequest, match="needs a token"):

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from llm_relay.errors import Unauthenticated
 from llm_relay.messages.accounts import NewToken
+from server_b.ledger.accounts.sessions import MOST_SESSIONS
 from server_b.ledger.base import Ledger
 from server_b.ledger.opening import open_ledger
 from tests.server_b.ledger.calling import Clock
@@ -56,6 +58,39 @@ async def test_sessions_end_with_a_token_that_is_revoked_or_rotated(ledger: Ledg
     assert end_of(ledger, session) == clock.now + timedelta(seconds=600)
     await ledger.revoke_token(token.info.id, by="root")
     assert end_of(ledger, session) == clock.now
+
+
+async def test_a_session_makes_no_other_that_would_outlive_its_token(ledger: Ledger) -> None:
+    token = await ledger.create_token("alice", label="", expires_at=None, by="root")
+    session = await ledger.create_session("alice", parent=token.info)
+    with pytest.raises(Unauthenticated):
+        await ledger.create_session("alice", parent=session.info)
+
+
+async def test_a_token_that_was_revoked_elsewhere_a_moment_ago_makes_no_session(ledger: Ledger) -> None:
+    token = await ledger.create_token("alice", label="", expires_at=None, by="root")
+    await ledger.revoke_token(token.info.id, by="root")
+    with pytest.raises(Unauthenticated):
+        await ledger.create_session("alice", parent=token.info)
+
+
+async def test_signing_in_again_and_again_ends_the_oldest_session(ledger: Ledger, clock: Clock) -> None:
+    other = await ledger.create_session("bob", parent=None)
+    made = []
+    for _ in range(MOST_SESSIONS + 2):
+        clock.now += timedelta(seconds=1)
+        made.append(await ledger.create_session("alice", parent=None))
+    ended = [end_of(ledger, session) is None for session in made]
+    assert ended == [True, True, *[False] * MOST_SESSIONS]
+    assert end_of(ledger, other) is not None
+
+
+async def test_sessions_that_are_over_are_forgotten(ledger: Ledger, clock: Clock) -> None:
+    first = await ledger.create_session("alice", parent=None)
+    clock.now += timedelta(hours=13)
+    await ledger.create_session("alice", parent=None)
+    assert end_of(ledger, first) is None
+    assert len(ledger.policy.tokens) == 1
 
 
 async def test_a_session_is_known_to_every_server_of_the_ledger(
