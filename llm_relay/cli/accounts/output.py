@@ -69,7 +69,9 @@ class Output:
                     self._write_csv(row)
                 self._write_csv(row.values())
             case _:
-                sys.stdout.write(GAP.join(_coloured(column.text(row), column, row) for column in self._columns) + "\n")
+                sys.stdout.write(
+                    GAP.join(_coloured(shown(column.text(row)), column, row) for column in self._columns) + "\n"
+                )
         self._begun = True
         sys.stdout.flush()
 

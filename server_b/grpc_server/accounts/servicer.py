@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ import grpc
 from google.protobuf.message import Message
 
 from generated.relay.v1 import accounts_pb2 as pb
-from llm_relay.errors import Cancelled, Draining, RelayError, Unsupported
+from llm_relay.errors import Cancelled, Draining, Overloaded, PermissionDenied, RelayError, Unsupported
 from llm_relay.messages.accounts import RatesLeft
 from llm_relay.wire import codec
 from llm_relay.wire.errors import aborting
@@ -28,6 +28,8 @@ from server_b.ledger.identities import NO_LEDGER
 from server_b.pricing.price_desk import PriceDesk
 
 DEFAULT_STALL_S = 30.0
+MOST_WATCHERS = 100
+"""How many may watch one server at once."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Q = TypeVar("Q", bound=Message)
@@ -92,6 +94,7 @@ class AccountServicer:
         self._authenticator = authenticator
         self._stall_s = stall_s
         self._stopping = False
+        self._watchers = 0
 
     def stop(self) -> None:
         """Ends the streams of those who watch, within a second."""
@@ -130,10 +133,24 @@ class AccountServicer:
                 if self._stopping:
                     raise Draining
                 self._authenticator.caller(credentials)
+                if asker.is_admin and not self._authenticator.is_admin(asker.name, credentials):
+                    raise PermissionDenied(f"{asker.name} is no admin any more: watch again, to see your own calls")
 
-            async with contextlib.aclosing(watch(request, asker, check)) as responses:
-                async for response in responses:
-                    await self._write(context, response)
+            with self._counted_watcher():
+                async with contextlib.aclosing(watch(request, asker, check)) as responses:
+                    async for response in responses:
+                        await self._write(context, response)
+
+    @contextlib.contextmanager
+    def _counted_watcher(self) -> Iterator[None]:
+        # Each looks into the ledger some times a second.
+        if self._watchers >= MOST_WATCHERS:
+            raise Overloaded(f"{MOST_WATCHERS} callers watch this server already; try again later")
+        self._watchers += 1
+        try:
+            yield
+        finally:
+            self._watchers -= 1
 
     async def _write(self, context: Context, response: pb.WatchActivityResponse) -> None:
         try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import hashlib
 import re
 from collections.abc import AsyncIterator
@@ -83,19 +81,15 @@ async def test_bad_input_names_the_field(relay: Relay) -> None:
 
 @pytest.mark.parametrize("path", ["/ui/api/session", "/ui/api/tokens"])
 async def test_a_body_of_the_page_is_not_read_without_end(relay: Relay, path: str) -> None:
-    async def endless() -> AsyncIterator[bytes]:
-        while True:
-            yield b" " * 65_536
+    async def unannounced() -> AsyncIterator[bytes]:
+        for _ in range(2):
+            yield b" " * MOST_BYTES_OF_A_BODY
 
     async with http(relay) as client:
         csrf = {"x-relay-csrf": (await client.get("/ui/api/me")).json()["csrf"], "content-type": "application/json"}
-        answer = await client.post(path, content=b" " * (MOST_BYTES_OF_A_BODY + 1), headers=csrf)
-        assert (answer.status_code, answer.json()["reason"]) == (413, "TOO_LARGE")
-        async with asyncio.timeout(30):
-            # The gateway answers and closes the connection while the client still writes, which may miss the answer.
-            with contextlib.suppress(httpx2.TransportError):
-                answer = await client.post(path, content=endless(), headers=csrf)
-    assert answer.status_code == 413
+        for content in (b" " * (MOST_BYTES_OF_A_BODY + 1), unannounced()):
+            answer = await client.post(path, content=content, headers=csrf)
+            assert (answer.status_code, answer.json()["reason"]) == (413, "TOO_LARGE")
 
 
 async def test_anonymous_callers_are_admins_on_this_machine_and_not_behind_a_proxy(relay: Relay) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from llm_relay.cli.accounts import values
-from llm_relay.cli.accounts.output import dollars
+from llm_relay.cli.accounts.output import Column, Output, dollars, text_of
 
 
 @pytest.mark.parametrize(
@@ -76,3 +76,10 @@ def test_tags_and_limits() -> None:
     for read, text in ((values.tag, "a"), (values.tag, "=b"), (values.limit, "-1"), (values.limit, "many")):
         with pytest.raises(argparse.ArgumentTypeError):
             read(text)
+
+
+def test_nothing_of_a_row_moves_the_cursor_also_where_rows_come_one_by_one(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output(argparse.Namespace(format="table"), [Column("MODEL", text_of("model"))])
+    output.write([{"model": "a\x1b[2J"}])
+    output.add({"model": "b\x1b]0;title\x07\n"})
+    assert capsys.readouterr().out == "MODEL\na?[2J\nb?]0;title??\n"

@@ -11,7 +11,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from llm_relay.client.account_client import AccountClient
-from llm_relay.errors import Draining, InvalidRequest, PermissionDenied, RelayError, Unauthenticated, Unsupported
+from llm_relay.errors import (
+    Draining,
+    InvalidRequest,
+    Overloaded,
+    PermissionDenied,
+    RelayError,
+    Unauthenticated,
+    Unsupported,
+)
 from llm_relay.messages import Prompt
 from llm_relay.messages.accounts import (
     Activity,
@@ -27,6 +35,7 @@ from llm_relay.messages.accounts import (
     RateLimits,
     UsageQuery,
 )
+from server_b.grpc_server.accounts.servicer import MOST_WATCHERS
 from tests.support.memory_ledger import MemoryLedger
 from tests.support.serving import Serving, serving
 
@@ -280,6 +289,29 @@ async def test_who_is_disabled_watches_no_longer(root: AccountClient, alice: Acc
         await root.put_caller(CallerAccount(name="alice", is_disabled=True))
         with pytest.raises(Unauthenticated):
             await anext(activity)
+
+
+async def test_who_is_no_admin_any_more_watches_others_no_longer(root: AccountClient, served: Serving) -> None:
+    made = await root.create_token("carol", is_admin=True)
+    async with (
+        served.accounts(made.secret) as carol,
+        asyncio.timeout(PATIENCE_S),
+        contextlib.aclosing(carol.watch()) as activity,
+    ):
+        await anext(activity)
+        await root.put_caller(CallerAccount(name="carol"))
+        with pytest.raises(PermissionDenied):
+            await anext(activity)
+
+
+async def test_only_so_many_may_watch_at_once(alice: AccountClient) -> None:
+    async with contextlib.AsyncExitStack() as watching, asyncio.timeout(PATIENCE_S):
+        for _ in range(MOST_WATCHERS):
+            await anext(await watching.enter_async_context(contextlib.aclosing(alice.watch())))
+        with pytest.raises(Overloaded):
+            await anext(alice.watch())
+    async with asyncio.timeout(PATIENCE_S), contextlib.aclosing(alice.watch()) as activity:
+        await anext(activity)
 
 
 async def test_watching_ends_when_the_server_stops(served: Serving, root: AccountClient) -> None:
