@@ -98,7 +98,11 @@ class Plan:
         )
 
     def _dialling(self, settings: ProgramSettings, server_b_port: int, token: str) -> dict[str, str]:
-        environment = settings.environment_in_force()
+        # What only Server B reads, such as a provider's key or the database's password, is none of its business.
+        unused = type(self.server_b).model_fields.keys() - type(settings).model_fields.keys()
+        environment = {
+            name: value for name, value in settings.environment_in_force().items() if name.lower() not in unused
+        }
         if "server_b_target" not in settings.model_fields_set:
             environment["SERVER_B_TARGET"] = shown_address(near_host(self.server_b.grpc_host), server_b_port)
         return {**environment, "RELAY_TOKEN": token}

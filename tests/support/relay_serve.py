@@ -64,6 +64,10 @@ class Served:
         commands = {int(child): Path(f"/proc/{child}/cmdline").read_text().split("\0") for child in children}
         return next(child for child, command in commands.items() if module in command)
 
+    def environment_of(self, module: str) -> str:
+        """Returns what one of its programs was given, each NAME=value with a zero byte behind it."""
+        return Path(f"/proc/{self.pid_of(module)}/environ").read_text()
+
 
 @contextlib.asynccontextmanager
 async def served(folder: Path, **settings: str) -> AsyncIterator[Served]:

@@ -59,6 +59,17 @@ async def test_a_program_that_dies_is_started_again_where_it_was(module: str, su
 
 
 @LINUX
+async def test_what_only_server_b_needs_only_server_b_is_given(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("AWS_ACCESS_KEY_ID=canary\nAWS_SECRET_ACCESS_KEY=canary\n")
+    secrets = {"OPENAI_API_KEY": "canary", "LEDGER": f"sqlite:///{tmp_path}/canary.db"}
+    async with served(tmp_path, **secrets) as it:
+        given = {module: it.environment_of(module) for module in ("server_b", "gateway", "server_a")}
+        assert "over HTTP" in await it.over_http()
+    assert [given[module].count("canary") for module in given] == [4, 0, 0]
+    assert ["RELAY_OWN_TOKENS=" in given[module] for module in given] == [True, False, False]
+
+
+@LINUX
 async def test_its_programs_end_when_it_is_killed(tmp_path: Path) -> None:
     async with served(tmp_path) as it:
         it.program.process.kill()
