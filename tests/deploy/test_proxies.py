@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.standins.exchange import Outcome
@@ -127,3 +128,12 @@ async def test_the_callers_deadline_ends_the_providers_call(proxied: Proxied, na
         assert refusal.value.reason == "DEADLINE_EXCEEDED"
         asked = await proxied.provider.next_request()
         assert await asked.ended() == Outcome.DISCONNECTED
+
+
+async def test_the_page_works_behind_the_proxy_and_nobody_is_an_admin_there_without_a_token(proxied: Proxied) -> None:
+    url = f"http://{proxied.at.gateway}"
+    async with httpx2.AsyncClient(base_url=url, trust_env=False, timeout=60) as http:
+        me = (await http.get("/ui/api/me")).json()
+        assert (me["has_ledger"], me["is_admin"]) == (True, False)
+        answer = await http.post("/process", json={"message": "Hi"}, headers={"Origin": url})
+        assert answer.status_code == 200
