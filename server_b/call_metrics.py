@@ -8,21 +8,28 @@ No label holds an id, a tag or text; callers and models are limited in number.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+import itertools
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from llm_relay.errors import Cancelled
+from llm_relay.errors import Cancelled, RelayError
+from llm_relay.messages.accounts import Budget
 from server_b.core.attempt import Attempt
 from server_b.core.record import CallRecord, RefusedRecord, SharedRecord
+from server_b.ledger.base import Ledger
 
 PROGRAM = "server_b"
 OTHER = "other"
 MOST_NAMES = 500
 """Callers, and models, that have a label of their own; more are counted as OTHER."""
 GAUGE_PAUSE_S = 1.0
+BUDGET_SECONDS = 10
+"""Every so many seconds budgets are read."""
 
 _TOKENS = tuple(4**power for power in range(14))
 _SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
@@ -57,6 +64,18 @@ FAILED_ATTEMPTS = Counter(
 )
 REFUSED = Counter(
     "relay_refused_calls", "Calls that were refused before they were admitted.", ("program", "protocol", "reason")
+)
+LEDGER_LAG = Gauge(
+    "relay_ledger_lag_seconds",
+    "How long something has waited to be written into the ledger.",
+    ("program",),
+    multiprocess_mode="livemax",
+)
+BUDGET_LEFT = Gauge(
+    "relay_budget_left_usd",
+    "What is left of a budget in its window, in USD.",
+    ("program", "budget", "period"),
+    multiprocess_mode="mostrecent",
 )
 RUNNING = Gauge("relay_calls_running", "Calls that run now.", ("program",), multiprocess_mode="livesum")
 
@@ -171,19 +190,35 @@ def _count_attempts(attempts: tuple[Attempt, ...]) -> None:
         former = attempt
 
 
-def count_running(running: Callable[[], int]) -> Callable[[], None]:
-    """Keeps the number of running calls up to date, to the second, until what it returns is called."""
-    gauge = RUNNING.labels(PROGRAM)
+class Gauges:
+    """Keeps up to date what is true now: to the second, and to ten for budgets."""
 
-    async def keep() -> None:
-        while True:
-            gauge.set(running())
+    def __init__(self, running: Callable[[], int], ledger: Ledger | None) -> None:
+        """`running` tells how many calls run; `ledger` None: LEDGER=off."""
+        self._running = running
+        self._ledger = ledger
+        self._task = asyncio.create_task(self._keep())
+
+    def stop(self) -> None:
+        """Ends it; nothing runs any more."""
+        self._task.cancel()
+        RUNNING.labels(PROGRAM).set(0)
+
+    async def _keep(self) -> None:
+        for second in itertools.count():
+            RUNNING.labels(PROGRAM).set(self._running())
+            if self._ledger is not None:
+                LEDGER_LAG.labels(PROGRAM).set(self._ledger.lag_s)
+                if second % BUDGET_SECONDS == 0:
+                    with contextlib.suppress(RelayError):  # a ledger that cannot be read shows by its lag
+                        _set_budgets(await self._ledger.list_budgets())
             await asyncio.sleep(GAUGE_PAUSE_S)
 
-    task = asyncio.create_task(keep())
 
-    def stop() -> None:
-        task.cancel()
-        gauge.set(0)
-
-    return stop
+def _set_budgets(budgets: Iterable[Budget]) -> None:
+    now = datetime.now(UTC)
+    for budget in itertools.islice(budgets, MOST_NAMES):
+        is_raised = budget.raised_until is not None and budget.raised_until > now
+        limit = budget.limit_nano_usd + (budget.raised_by_nano_usd if is_raised else 0)
+        left = limit - budget.spent_nano_usd - budget.reserved_nano_usd
+        BUDGET_LEFT.labels(PROGRAM, budget.scope, budget.period.value).set(left / 1e9)

@@ -80,9 +80,9 @@ async def open_core(settings: ServerBSettings) -> AsyncIterator[Core]:
         )
         stack.push_async_callback(relay.aclose)
         if is_metered():
-            from server_b.call_metrics import count_running
+            from server_b.call_metrics import Gauges
 
-            stack.callback(count_running(lambda: relay.running_calls))
+            stack.callback(Gauges(lambda: relay.running_calls, ledger).stop)
         yield Core(relay=relay, ledger=ledger, prices=prices, admins=settings.admins, rates=rates)
 
 

@@ -190,6 +190,11 @@ class Ledger(Books, Accounts, Reports, Protocol):
         """Where it is, for people: an absolute path, or a URL without its password."""
         ...
 
+    @property
+    def lag_s(self) -> float:
+        """How long something has waited to be written, in seconds; 0 at rest."""
+        ...
+
     async def aclose(self, *, grace_s: float) -> None:
         """Writes what still waits, for `grace_s` seconds at most, and closes."""
         ...

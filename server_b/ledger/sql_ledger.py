@@ -79,6 +79,11 @@ class SqlLedger:
         return self._books.is_writable
 
     @property
+    def lag_s(self) -> float:
+        """How long something has waited to be written, in seconds."""
+        return self._books.lag_s
+
+    @property
     def policy(self) -> Policy:
         """What is in force now."""
         return self._books.policy

@@ -10,10 +10,12 @@ import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from llm_relay.client.account_client import AccountClient
 from llm_relay.client.channel import Dial
 from llm_relay.client.relay_client import RelayClient
 from llm_relay.errors import RelayError
 from llm_relay.messages import Prompt
+from llm_relay.messages.accounts import Budget, Period
 from tests.support.programs import Program, running
 
 pytestmark = pytest.mark.anyio
@@ -103,6 +105,13 @@ async def test_the_calls_that_run_are_told_and_a_call_that_is_left_is_counted(tm
         await events.aclose()
         await until_counted(program, "relay_abandoned_calls_total", 1, protocol="grpc")
         await until_counted(program, "relay_calls_running", 0)
+
+
+async def test_what_is_left_of_a_budget_and_how_far_the_ledger_is_behind_are_told(tmp_path: Path) -> None:
+    async with metered(tmp_path) as (program, _), AccountClient(Dial(target=program.address)) as accounts:
+        await accounts.put_budget(Budget(caller="ann", period=Period.DAY, limit_nano_usd=2 * 10**9))
+        await until_counted(program, "relay_budget_left_usd", 2, budget="caller:ann", period="day")
+        await until_counted(program, "relay_ledger_lag_seconds", 0)
 
 
 async def test_workers_are_added_up_and_one_that_dies_takes_no_count_with_it(tmp_path: Path) -> None:

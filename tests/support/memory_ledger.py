@@ -36,6 +36,7 @@ class MemoryLedger:
 
     location = "memory"
     is_writable = True
+    lag_s = 0.0
 
     def __init__(self, *calls: CallEntry) -> None:
         self.entries = list(calls)

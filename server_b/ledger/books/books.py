@@ -93,6 +93,11 @@ class SqlBooks:
         return self._writer.is_writable
 
     @property
+    def lag_s(self) -> float:
+        """How long something has waited to be written, in seconds."""
+        return self._writer.lag_s
+
+    @property
     def policy(self) -> Policy:
         """What is in force now."""
         return self._policies.policy

@@ -46,6 +46,7 @@ class Writer:
         self._idle = asyncio.Event()
         self._idle.set()
         self._last = 0.0
+        self._waiting_since: float | None = None
         self._failure: LedgerUnavailable | None = None
         self._retry_s = FIRST_RETRY_S
         self._task = asyncio.get_running_loop().create_task(self._run(), name="ledger-writer")
@@ -56,9 +57,9 @@ class Writer:
         return self._failure is None
 
     @property
-    def unwritten(self) -> int:
-        """How many calls have ended and are not settled."""
-        return len(self._ends)
+    def lag_s(self) -> float:
+        """How long something has waited to be written, in seconds."""
+        return 0.0 if self._waiting_since is None else asyncio.get_running_loop().time() - self._waiting_since
 
     async def reserve(self, call: NewCall) -> Reserved:
         """Has a call written that begins."""
@@ -119,9 +120,12 @@ class Writer:
             if self._calls or self._ends or self._joined:
                 self._wake.set()
             else:
+                self._waiting_since = None
                 self._idle.set()
 
     def _wake_up(self) -> None:
+        if self._waiting_since is None:
+            self._waiting_since = asyncio.get_running_loop().time()
         self._wake.set()
         self._idle.clear()
 
@@ -167,7 +171,7 @@ class Writer:
         self._finish(batch, [Internal()] * len(batch.calls))
 
     def _finish(self, batch: Batch, outcomes: Outcomes) -> None:
-        self._last = asyncio.get_running_loop().time()
+        self._last = self._waiting_since = asyncio.get_running_loop().time()
         if self._failure is not None:
             self._failure = None
             LOG.info("the ledger can be written again")
