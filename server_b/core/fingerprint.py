@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
-from llm_relay.messages import NO_OPTIONS, Prompt, write_sent_content
+from llm_relay.messages import NO_OPTIONS, Options, Prompt, write_sent_content
 
 
 def fingerprint(prompt: Prompt) -> bytes:
     """Returns a SHA-256 that is equal for two prompts if they ask a provider the same, whatever their request_id."""
-    if prompt.parts or prompt.options is not NO_OPTIONS or any(turn.parts for turn in prompt.history):
+    if prompt.parts or _tells_more(prompt.options) or any(turn.parts for turn in prompt.history):
         digest = hashlib.sha256()
         write_sent_content(prompt, digest.update)
         return digest.digest()
     return hashlib.sha256(_plain(prompt).encode()).digest()
+
+
+def _tells_more(options: Options) -> bool:
+    """Whether a provider may be told anything of the options."""
+    if options is NO_OPTIONS:
+        return False
+    return options != replace(NO_OPTIONS, tags=options.tags, max_cost_nano_usd=options.max_cost_nano_usd)
 
 
 def _plain(prompt: Prompt) -> str:

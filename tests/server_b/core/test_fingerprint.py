@@ -37,6 +37,11 @@ def test_two_different_prompts_have_different_fingerprints(one: Prompt, other: P
         (Prompt(message="Hi", request_id="a"), Prompt(message="Hi", request_id="b")),
         (Prompt(message="Hi", temperature=1), Prompt(message="Hi", temperature=1.0)),
         (Prompt(message="Hi", options=Options(tags={"team": "a"})), Prompt(message="Hi", options=Options(tags={}))),
+        (Prompt(message="Hi"), Prompt(message="Hi", options=Options(tags={"team": "a"}, max_cost_nano_usd=1))),
+        (
+            Prompt(message="Hi", options=Options(service_tier="flex")),
+            Prompt(message="Hi", options=Options(service_tier="flex", max_cost_nano_usd=1)),
+        ),
     ],
 )
 def test_what_no_provider_is_told_makes_no_difference(one: Prompt, other: Prompt) -> None:
