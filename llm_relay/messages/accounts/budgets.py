@@ -53,3 +53,7 @@ class Budget:
     def scope(self) -> str:
         """Whose it is, as errors name it: `caller:NAME` or `tag:KEY=VALUE`."""
         return f"caller:{self.caller}" if self.caller else f"tag:{self.tag}"
+
+    def is_raised(self, now: datetime) -> bool:
+        """Whether a raise of the limit is in force."""
+        return self.raised_until is not None and now < self.raised_until

@@ -71,13 +71,20 @@ async def raise_budget(request: pb.RaiseBudgetRequest, asker: Asker) -> pb.Raise
     budget = next((one for one in await asker.ledger.list_budgets() if one.id == request.budget_id), None)
     if budget is None:
         raise InvalidRequest.of(Violation("budget_id", "there is no budget with this id: `relay budgets` lists them"))
+    if request.nano_usd < 0:
+        raise InvalidRequest.of(Violation("nano_usd", "must be 0 or more; 0 ends the raise"))
+    until = _raised_until(request, budget) if request.nano_usd else None
+    raised = dataclasses.replace(budget, raised_by_nano_usd=request.nano_usd, raised_until=until)
+    return pb.RaiseBudgetResponse(budget=wire.BUDGET.to_wire(await asker.ledger.put_budget(raised, by=asker.name)))
+
+
+def _raised_until(request: pb.RaiseBudgetRequest, budget: Budget) -> datetime:
     until = time_from_wire(request.until) if request.HasField("until") else budget.resets_at
     if until is None:
         raise InvalidRequest.of(Violation("until", "is required, because this budget never resets"))
     if until <= datetime.now(UTC):
         raise InvalidRequest.of(Violation("until", "must be in the future"))
-    raised = dataclasses.replace(budget, raised_by_nano_usd=request.nano_usd, raised_until=until)
-    return pb.RaiseBudgetResponse(budget=wire.BUDGET.to_wire(await asker.ledger.put_budget(raised, by=asker.name)))
+    return until
 
 
 async def delete_budget(request: pb.DeleteBudgetRequest, asker: Asker) -> pb.DeleteBudgetResponse:

@@ -181,7 +181,7 @@ async def _count(change: Change, budget: Budget, earlier: EarlierCalls | None) -
 
 
 async def _with_windows(transaction: Transaction, budgets: Sequence[Budget], now: datetime) -> Sequence[Budget]:
-    """Returns the budgets with what is in their windows of now."""
+    """Returns the budgets with what is in their windows of now, without raises that have ended."""
     rows = await transaction.fetch(
         "SELECT budget_id, starts_at, spent_nano_usd, reserved_nano_usd FROM windows"
         " WHERE budget_id IN :ids AND starts_at <= :at AND (ends_at IS NULL OR ends_at > :at)",
@@ -194,7 +194,7 @@ async def _with_windows(transaction: Transaction, budgets: Sequence[Budget], now
         spent, reserved = found.get((budget.id, window.starts_at), (0, 0))
         shown.append(
             replace(
-                budget,
+                budget if budget.is_raised(now) else replace(budget, raised_by_nano_usd=0, raised_until=None),
                 spent_nano_usd=spent,
                 reserved_nano_usd=reserved,
                 starts_at=None if budget.period is Period.TOTAL else from_us(window.starts_at),

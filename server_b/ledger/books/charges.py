@@ -58,8 +58,7 @@ async def ensure_windows(transaction: Transaction, windows: Mapping[WindowKey, W
 
 def limit_of(budget: Budget, now: datetime) -> int:
     """Returns the limit in force, with a raise that has not ended."""
-    is_raised = budget.raised_until is not None and now < budget.raised_until
-    return budget.limit_nano_usd + (budget.raised_by_nano_usd if is_raised else 0)
+    return budget.limit_nano_usd + (budget.raised_by_nano_usd if budget.is_raised(now) else 0)
 
 
 class Charges:

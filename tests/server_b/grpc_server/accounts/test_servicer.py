@@ -216,11 +216,14 @@ async def test_budgets_keep_what_a_change_leaves_out(root: AccountClient, alice:
     assert (raised.raised_by_nano_usd, raised.raised_until) == (5, until)
     changed = await root.put_budget(dataclasses.replace(oslo, id=made.id, time_zone="", limit_nano_usd=20))
     assert (changed.time_zone, changed.limit_nano_usd, changed.raised_by_nano_usd) == ("Europe/Oslo", 20, 5)
+    assert (await root.raise_budget(made.id, 0)).raised_until is None
     await root.put_budget(Budget(tag="project=x", period=Period.TOTAL, limit_nano_usd=1))
     assert [budget.caller for budget in await alice.budgets()] == ["alice"]
     assert len(await root.budgets()) == 2
     with pytest.raises(InvalidRequest, match="until"):
         await root.raise_budget(made.id, 5, until=AT)
+    with pytest.raises(InvalidRequest, match=r"^nano_usd: must be 0 or more"):
+        await root.raise_budget(made.id, -5, until=until)
     with pytest.raises(InvalidRequest, match="budget_id"):
         await root.raise_budget("nobody's", 5)
     await root.delete_budget(made.id)

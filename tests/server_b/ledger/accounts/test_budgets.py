@@ -152,6 +152,8 @@ async def test_a_raise_holds_until_its_end(ledger: Ledger, clock: Clock) -> None
     clock.now = until
     with pytest.raises(BudgetExceeded):
         await spend(ledger, clock.now, 1, bound=1)
+    ended = await only(ledger)
+    assert (ended.raised_by_nano_usd, ended.raised_until) == (0, None)
 
 
 async def test_a_correction_changes_the_windows_in_which_the_call_counts(ledger: Ledger, clock: Clock) -> None:
