@@ -10,7 +10,9 @@ from typing import Final
 
 import orjson
 
-_NANO: Final = Decimal(10) ** 9
+from llm_relay.amounts import dollars
+
+_NANO: Final = 10**9
 _PERIODS: Final = {"day": "today", "week": "this week", "month": "this month", "total": "in all"}
 
 
@@ -80,4 +82,6 @@ class Alert:
 
 
 def _dollars(nano_usd: int) -> str:
-    return f"${Decimal(nano_usd) / _NANO:,.2f}"
+    """Writes dollars and cents; of less than a dollar every digit, so that a small budget does not look spent."""
+    is_small = nano_usd < _NANO and nano_usd % (_NANO // 100)
+    return dollars(nano_usd) if is_small else f"${Decimal(nano_usd) / _NANO:,.2f}"

@@ -1,6 +1,7 @@
 """Alerts over HTTP, to a receiver on a socket."""
 
 import asyncio
+import dataclasses
 import hashlib
 import hmac
 import json
@@ -30,6 +31,11 @@ ALERT = Alert(
     is_warning_only=False,
     at=datetime(2026, 11, 26, 12, tzinfo=UTC),
 )
+
+
+def test_an_alert_of_less_than_a_dollar_is_told_to_the_last_digit() -> None:
+    small = dataclasses.replace(ALERT, spent_nano_usd=15_000_000, limit_nano_usd=20_000_000)
+    assert ": $0.015 of $0.02 spent" in small.text
 
 
 async def test_an_alert_is_posted_with_text_for_slack_and_the_facts() -> None:
