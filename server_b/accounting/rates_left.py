@@ -37,7 +37,8 @@ class RatesSeen:
         passed_s = time.monotonic() - seen_at
         calls = _refilled(seen.calls, limits.calls_per_minute, passed_s)
         if calls is not None:
-            calls = replace(calls, remaining=max(0, calls.remaining - 1))
+            reset_s = calls.reset_s + _MINUTE_S / calls.limit
+            calls = replace(calls, remaining=max(0, calls.remaining - 1), reset_s=reset_s)
         return RatesLeft(calls=calls, tokens=_refilled(seen.tokens, limits.tokens_per_minute, passed_s))
 
 
