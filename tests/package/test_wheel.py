@@ -105,7 +105,9 @@ async def test_it_serves_in_an_empty_folder(installed: Path, tmp_path: Path) -> 
             for page in ("/docs", *(("/ui/",) if (PROJECT / "gateway" / "ui").exists() else ())):
                 shown = await client.get(page, follow_redirects=True)
                 assert (shown.status_code, shown.headers["content-type"]) == (200, "text/html; charset=utf-8")
-                for asset in re.findall(r'(?:src|href)="([^"#]+)"', shown.text):
+                assets = re.findall(r'(?:src|href)="([^"]+\.(?:js|css))"', shown.text)
+                assert assets
+                for asset in assets:
                     assert (await client.get(shown.url.join(asset))).status_code == 200, asset
         assert "[MOCK STREAM" in await _output(installed, "ask", "Hello", folder=tmp_path, **settings)
         assert json.loads(await _output(installed, "usage", "--json", folder=tmp_path, **settings))["calls"] == 3
