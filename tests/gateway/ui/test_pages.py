@@ -12,7 +12,7 @@ from playwright.async_api import expect
 
 from llm_relay.errors import BudgetExceeded, Unauthenticated
 from llm_relay.messages import Prompt
-from llm_relay.messages.accounts import Budget, Period
+from llm_relay.messages.accounts import Budget, Period, Price
 from tests.gateway.ui.conftest import LIMIT_MS, NEEDS_CHROMIUM, Browser, Relay, serving
 
 pytestmark = [pytest.mark.anyio, pytest.mark.chromium, NEEDS_CHROMIUM]
@@ -174,4 +174,18 @@ async def test_every_page_is_accessible_and_fits_a_narrow_screen(
     found = (await Axe().run(page)).response["violations"]
     assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
     await page.set_viewport_size({"width": 400, "height": 800})
-    assert await page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    # The chart is drawn anew a moment after the window has changed.
+    await page.wait_for_function("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+async def test_markup_in_names_is_shown_as_text(relay: Relay, browser: Browser) -> None:
+    page, markup = browser.page, "<img/src=x/onerror=alert(1)>"
+    async with relay.accounts() as accounts:
+        await accounts.put_budget(Budget(tag=f"project={markup}", period=Period.DAY, limit_nano_usd=10**9))
+        await accounts.put_price(Price(pattern=f"mock/{markup}", input=1, output=1))
+    await page.goto(relay.url)
+    await expect(page.locator("#budgets")).to_contain_text(markup)
+    await page.goto(f"{relay.url}operate")
+    for place in ("#budgets", "#prices", "#audit"):
+        await expect(page.locator(place)).to_contain_text(markup)
+    assert await page.locator("img").count() == 0
