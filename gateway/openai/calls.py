@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from fastapi import Request
@@ -71,6 +72,10 @@ class OpenAICall(NamedTuple, Generic[B]):
             stream.headers.update(self._headers(admitted.ignored))
 
         events = self.call.stream_process(tell if self._is_told else None)
+        retry = self.call.client_retry
+        if retry is not None and retry.read_timeout_s is not None:
+            # A ping begins the answer, and an SDK does not repeat a request whose answer has begun.
+            pings = replace(pings, first_s=max(pings.first_s, pings.next_s))
         stream = EventStream(events, lines, pings)
         stream.headers.update(self._headers())
         return stream
