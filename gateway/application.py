@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import BaseRoute
 
 from gateway.access_log import AccessLog, create_access_log
 from gateway.account_routes import router as account_router
@@ -94,8 +95,6 @@ def create_app(
             pings=pings or Pings(),
         )
 
-    routes = [*router.routes, *account_router.routes, *openai_router.routes, *docs_router.routes]
-    ui_routes = [*ui_pages.router.routes, *ui_sign_in.router.routes, *ui_api.router.routes]
     app = FastAPI(
         title="Relay gateway",
         summary="Language-model calls over HTTP; Server B answers them.",
@@ -108,13 +107,19 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},
         middleware=_middleware(settings, log, callers),
         exception_handlers=HANDLERS,
-        routes=[*routes, *head_routes(routes), *ui_routes],
+        routes=_routes(),
     )
     app.mount("/docs/assets", create_assets())
     app.mount("/ui/assets", Assets())
     app.state.watchers = Watchers()
     app.openapi = describing(app, openai_schemas())  # type: ignore[method-assign]  # as FastAPI's guide has it
     return app
+
+
+def _routes() -> list[BaseRoute]:
+    routes = [*router.routes, *account_router.routes, *openai_router.routes, *docs_router.routes]
+    pages = [*ui_pages.router.routes, *ui_sign_in.router.routes, *ui_api.router.routes]
+    return [*routes, *head_routes(routes), *pages]
 
 
 def _middleware(settings: GatewaySettings, log: GatheredLog, callers: CallerCheck) -> list[Middleware]:
