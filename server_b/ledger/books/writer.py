@@ -22,7 +22,7 @@ from server_b.ledger.entries import CallEnd, NewCall, Reserved
 LOG = logging.getLogger(__name__)
 
 MAX_BATCH = 200
-BUSY_PASS_S = 0.0003
+BUSY_PASS_S = 0.001
 """A pass of the event loop that takes longer has many calls to serve: then transactions are spaced, and shared."""
 SPACING_S = 0.01
 """From the end of a transaction to the next, while the event loop is busy."""
