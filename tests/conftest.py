@@ -20,5 +20,6 @@ def _ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     before = set(PROJECT.glob("relay.db*"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LEDGER", f"sqlite:///{tmp_path_factory.mktemp('ledger')}/relay.db")
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))  # for programs over stdio
         yield
     assert set(PROJECT.glob("relay.db*")) == before, "a test has made a ledger in the project's folder"

@@ -1,6 +1,7 @@
 """Server B's own tools, as coroutines and over MCP, on the Relay without a hop."""
 
 import asyncio
+import os
 import re
 import signal
 import subprocess
@@ -127,7 +128,8 @@ async def test_over_stdio_a_signal_and_the_end_of_input_end_it_with_a_call_under
         assert first is not None
         assert first["method"] == "notifications/progress"
         assert await (server.stop(number) if number else server.close_stdin()) == 0
-    assert without_time(server.log[0]) == "INFO relay Starting Server B (MCP) with STDIO transport"
+    ledger = f"{os.environ['XDG_STATE_HOME']}/grpc-llm-relay/relay.db"
+    assert without_time(server.log[0]) == f"INFO relay Starting Server B (MCP) with STDIO transport, ledger {ledger}"
     calls = [line for line in server.log if CALL_LINE in line]
     assert len(calls) == 1
     assert "outcome=CANCELLED" in calls[0]
@@ -148,9 +150,8 @@ async def test_over_http_the_token_names_the_caller(tmp_path: Path) -> None:
             answer = await http.post(f"http://{program.address}/mcp", json=body, headers=headers)
         assert answer.json()["result"]["isError"] is False
         assert await program.stop() == 0
-    assert (
-        without_time(program.lines[0]) == f"INFO relay Starting Server B (MCP) with HTTP transport on {program.address}"
-    )
+    started = f"INFO relay Starting Server B (MCP) with HTTP transport, ledger {tmp_path}/relay.db on {program.address}"
+    assert without_time(program.lines[0]) == started
     assert [line for line in program.lines if CALL_LINE in line and "caller=ann" in line]
 
 

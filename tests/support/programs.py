@@ -14,7 +14,7 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 START_LIMIT_S = 60.0
 STOP_LIMIT_S = 60.0
 _LISTENS = re.compile(r" on (?:https?://)?(\S+):(\d+)")
-_KEPT_VARIABLES = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT")
+_KEPT_VARIABLES = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT", "XDG_STATE_HOME")
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
