@@ -43,6 +43,8 @@ def prompt_from_document(document: object, *, request_id: str = "") -> Prompt:
         shape: list[Violation] = []
     except ValidationError as error:
         shape = [*shape_violations(error)]
+        if len(unknown) + len(shape) > MAX_VIOLATIONS:  # no other could be named
+            raise InvalidRequest.of(*unknown, *shape) from None
         read = without_unreadable(given, error)
     raise InvalidRequest.of(*unknown, *shape, *_value_violations(read))
 

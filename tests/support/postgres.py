@@ -19,6 +19,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
+from psycopg import sql
+
 STARTING_S = 60
 UNPRIVILEGED = "nobody"
 """PostgreSQL refuses to run as root."""
@@ -76,7 +79,8 @@ class PostgresServer:
 
     def create_database(self, name: str) -> str:
         """Makes an empty database and returns its URL."""
-        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "relay", name)
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         return self.url(name)
 
     def url(self, database: str, *, port: int | None = None) -> str:
