@@ -38,6 +38,9 @@ NEXT_PAGE = "X-Next-Page-Token"
 router = APIRouter(generate_unique_id_function=lambda route: route.name, tags=[ACCOUNTS])
 
 
+_GROUP = f"(?:{'|'.join(one.value for one in Dimension if one is not Dimension.TAG)})"
+
+
 class _Filters(BaseModel):
     """What both lists are limited by; a parameter that is not known is refused, because it would be ignored."""
 
@@ -57,7 +60,9 @@ class UsageParameters(_Filters):
     """Which calls are added up, and in which groups."""
 
     by: str = Field(
-        "", description="Groups, comma-separated: caller, model, provider, protocol, outcome, day, hour, tag:KEY"
+        "",
+        description="Groups, comma-separated: caller, model, provider, protocol, outcome, day, hour, tag:KEY",
+        json_schema_extra={"pattern": f"^(?:{_GROUP}(?:,{_GROUP})*(?:,tag:[A-Za-z0-9_.-]{{1,64}})?)?$"},
     )
     time_zone: str = Field("UTC", description="IANA time zone of days, hours, and times without an offset")
 

@@ -40,11 +40,13 @@ _IDEMPOTENCY: dict[str, Any] = {
     "description": "The call's id where the body has no request_id: repeated, the call is answered and paid for once.",
     "schema": {"type": "string", "pattern": f'^(?:{REQUEST_ID_PATTERN}|"{REQUEST_ID_PATTERN}"|"")?$'},
 }
+_TAG = "[A-Za-z0-9_.-]{1,64}=[A-Za-z0-9_. -]{0,256}"
+"""A tag as the document shows it; its value may have other characters too."""
 _TAGS: dict[str, Any] = {
     "name": TAGS_HEADER,
     "in": "header",
     "description": "Tags for the ledger, as key=value, several separated by commas. Those of the body win.",
-    "schema": {"type": "string"},
+    "schema": {"type": "string", "pattern": f"^(?:{_TAG}(?:, ?{_TAG}){{0,15}})?$"},
 }
 
 OPEN: dict[str, Any] = {"parameters": _HEADERS}

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import sys
@@ -25,11 +26,14 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
+QUICK = {"MOCK_DELAY_SECONDS": "0", "MOCK_WORD_DELAY_SECONDS": "0"}
+
+
 async def start(*arguments: str, **settings: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "scripts.showcase", *arguments),
         cwd=PROJECT,
-        env=environment({"MOCK_DELAY_SECONDS": "0", "MOCK_WORD_DELAY_SECONDS": "0", **settings}),
+        env=environment({"LEDGER": os.environ["LEDGER"], **QUICK, **settings}),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

@@ -1,6 +1,9 @@
 // What every page needs: asking the gateway, writing text into the page, and showing amounts.
 
 let csrf = "";
+let started = () => {};
+const isStarted = new Promise((resolve) => { started = resolve; });
+const FIRST = ["me", "session"];
 
 /** Asks /ui/api; returns the JSON. A caller who is not signed in is led to the page for that. */
 export async function api(method, path, body) {
@@ -12,6 +15,7 @@ export async function api(method, path, body) {
 
 /** Sends a request to /ui/api; returns the response, whatever its status is. */
 export async function send(method, path, body, signal) {
+  if (!FIRST.includes(path)) await isStarted; // until then the header that changes need is not known
   const headers = { "x-relay-csrf": csrf };
   if (body !== undefined) headers["content-type"] = "application/json";
   const response = await fetch(`api/${path}`, {
@@ -64,6 +68,7 @@ export function tell(id, text) {
 export async function start() {
   const me = await api("GET", "me");
   csrf = me.csrf;
+  started();
   byId("who").textContent = me.name + (me.is_admin ? " (admin)" : "");
   const out = byId("sign-out");
   out.hidden = !me.has_session;
