@@ -1,9 +1,11 @@
-"""Amounts of money for people."""
+"""Amounts of money: in nano-USD, and for people."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+
+NANO_USD_PER_USD = 1_000_000_000
 
 
 def dollars(nano_usd: int) -> str:

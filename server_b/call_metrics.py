@@ -17,6 +17,7 @@ from typing import Any
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from llm_relay.amounts import NANO_USD_PER_USD
 from llm_relay.errors import Cancelled, RelayError
 from llm_relay.messages.accounts import Budget
 from server_b.core.attempt import Attempt
@@ -221,4 +222,4 @@ def _set_budgets(budgets: Iterable[Budget]) -> None:
         is_raised = budget.raised_until is not None and budget.raised_until > now
         limit = budget.limit_nano_usd + (budget.raised_by_nano_usd if is_raised else 0)
         left = limit - budget.spent_nano_usd - budget.reserved_nano_usd
-        BUDGET_LEFT.labels(PROGRAM, budget.scope, budget.period.value).set(left / 1e9)
+        BUDGET_LEFT.labels(PROGRAM, budget.scope, budget.period.value).set(left / NANO_USD_PER_USD)

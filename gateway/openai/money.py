@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import ROUND_FLOOR, Decimal, InvalidOperation
 
 from gateway.openai.errors import BadParam
+from llm_relay.amounts import NANO_USD_PER_USD
 
-_NANO_PER_USD = 10**9
 _MOST_CHARS = 40
 _MOST_DIGITS = 12
 """Before the point: a billion dollars is more than any call costs, and a large exponent takes long to write out."""
@@ -21,4 +21,4 @@ def nano_usd(usd: float | str) -> int:
         amount = None
     if amount is None or not amount.is_finite() or abs(amount.adjusted()) > _MOST_DIGITS:
         raise BadParam("max_cost_usd", "max_cost_usd: must be a number of USD, such as 0.05")
-    return int((amount * _NANO_PER_USD).to_integral_value(ROUND_FLOOR))
+    return int((amount * NANO_USD_PER_USD).to_integral_value(ROUND_FLOOR))

@@ -17,6 +17,7 @@ from gateway.ui.activity import ActivityStream
 from gateway.ui.bodies import BudgetBody, CallerBody, PriceBody, RaiseBody, RotateBody, TokenBody
 from gateway.ui.bounded_route import BoundedRoute
 from llm_relay import VERSION
+from llm_relay.amounts import NANO_USD_PER_USD
 from llm_relay.client.account_client import AccountClient
 from llm_relay.documents.accounts import (
     audit_document,
@@ -127,7 +128,7 @@ async def put_budget(request: Request, body: BudgetBody) -> Response:
 @router.post("/budgets/{budget_id}/raise")
 async def raise_budget(request: Request, budget_id: str, body: RaiseBody) -> Response:
     async with _accounts(request) as accounts:
-        return _json(budget_document(await accounts.raise_budget(budget_id, int(body.amount_usd * 10**9))))
+        return _json(budget_document(await accounts.raise_budget(budget_id, int(body.amount_usd * NANO_USD_PER_USD))))
 
 
 @router.delete("/budgets/{budget_id}")

@@ -8,13 +8,12 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from llm_relay.amounts import NANO_USD_PER_USD
 from llm_relay.messages.accounts import Budget, CallerAccount, Period, Price, RateLimits
-
-NANO = 10**9
 
 
 def _nano(usd: Decimal) -> Decimal:
-    if usd * NANO != int(usd * NANO):
+    if usd * NANO_USD_PER_USD != int(usd * NANO_USD_PER_USD):
         raise ValueError("has more than nine digits behind the point")
     return usd
 
@@ -99,7 +98,7 @@ class BudgetBody(_Body):
             tag=self.tag,
             period=Period(self.period),
             time_zone=self.time_zone,
-            limit_nano_usd=int(self.limit_usd * NANO),
+            limit_nano_usd=int(self.limit_usd * NANO_USD_PER_USD),
             is_warning_only=self.is_warning_only,
         )
 
@@ -122,5 +121,5 @@ class PriceBody(_Body):
     def price(self) -> Price:
         """Makes the price."""
         rates = (self.input_usd, self.output_usd, self.cache_read_usd, self.cache_write_usd)
-        given, output, read, write = (None if usd is None else int(usd * NANO) for usd in rates)
+        given, output, read, write = (None if usd is None else int(usd * NANO_USD_PER_USD) for usd in rates)
         return Price(pattern=self.pattern, input=given or 0, output=output or 0, cache_read=read, cache_write=write)

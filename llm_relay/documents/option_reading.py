@@ -8,6 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, cast
 
+from llm_relay.amounts import NANO_USD_PER_USD
 from llm_relay.documents.raw_json import json_text, plain_value
 from llm_relay.documents.shown_names import shown_name
 from llm_relay.errors import Violation
@@ -29,7 +30,6 @@ OPTIONS = frozenset(
     )
 )
 """The members of a prompt that are options."""
-NANO_USD_PER_USD = 1_000_000_000
 MAX_COST_USD = 1e9
 
 _MODES = {mode.value: mode for mode in ToolChoiceMode} | {f"MODE_{mode.name}": mode for mode in ToolChoiceMode}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from llm_relay.amounts import NANO_USD_PER_USD
 from llm_relay.documents import ConfigDocument, HealthDocument, ModelsDocument
 from llm_relay.documents.accounts import BudgetDocument, IdentityDocument
-from llm_relay.messages.usage import NANO_USD_PER_USD
 
 
 def health_text(document: HealthDocument) -> str:

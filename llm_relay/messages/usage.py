@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 
-NANO_USD_PER_USD = 1_000_000_000
+from llm_relay.amounts import NANO_USD_PER_USD
 
 
 class Accuracy(enum.Enum):

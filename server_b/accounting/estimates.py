@@ -7,10 +7,9 @@ from collections.abc import Iterable
 from decimal import ROUND_CEILING
 from typing import NamedTuple
 
-from llm_relay.amounts import dollars
+from llm_relay.amounts import NANO_USD_PER_USD, dollars
 from llm_relay.errors import BudgetExceeded, PriceUnknown, RelayError
 from llm_relay.messages import Prompt
-from llm_relay.messages.usage import NANO_USD_PER_USD
 from server_b.accounting.prompt_bound import prompt_bound
 from server_b.core.prompt_tokens import prompt_tokens
 from server_b.pricing.price_list import PriceList

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from llm_relay.amounts import NANO_USD_PER_USD
 from llm_relay.messages import Usage
 from server_b.pricing.price_list import PriceList
 
-NANO_USD_A_MILLION = 10**9 * 10**6
+NANO_USD_A_MILLION = NANO_USD_PER_USD * 10**6
 
 
 @dataclass(frozen=True, slots=True)

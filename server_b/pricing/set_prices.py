@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TypeAlias
 
+from llm_relay.amounts import NANO_USD_PER_USD
 from llm_relay.messages import Cost, Usage
 from llm_relay.messages.accounts import Price
 from server_b.pricing.patterns import matches
@@ -14,7 +15,6 @@ from server_b.pricing.price_list import PriceList
 from server_b.pricing.rates import Rates
 
 MOST_REMEMBERED_MODELS = 1024
-_NANO_PER_USD = 10**9
 _Matching: TypeAlias = tuple[tuple[Price, Rates], ...]
 
 
@@ -89,4 +89,4 @@ def _rates_of(price: Price, source: str) -> Rates:
 
 
 def _usd(nano_usd: int) -> Decimal:
-    return Decimal(nano_usd) / _NANO_PER_USD
+    return Decimal(nano_usd) / NANO_USD_PER_USD

@@ -7,7 +7,8 @@ import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal, InvalidOperation
 
-NANO_USD = 10**9
+from llm_relay.amounts import NANO_USD_PER_USD
+
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)([smhdw]?)")
 _UNIT_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 MOST_USD = 10**9
@@ -22,7 +23,7 @@ def usd(text: str) -> int:
         raise argparse.ArgumentTypeError(f"{text!r} is no amount in USD, such as 12.50") from None
     if not amount.is_finite() or abs(amount) > MOST_USD:
         raise argparse.ArgumentTypeError(f"{text!r} is no amount that can be kept: a billion USD is the most")
-    nano_usd = amount * NANO_USD
+    nano_usd = amount * NANO_USD_PER_USD
     if nano_usd != nano_usd.to_integral_value():
         raise argparse.ArgumentTypeError(f"{text!r} has more than nine digits behind the point")
     return int(nano_usd)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from generated.relay.v1 import relay_pb2 as pb
+from llm_relay.amounts import NANO_USD_PER_USD
 from llm_relay.messages import Accuracy, Cost, Usage
-from llm_relay.messages.usage import NANO_USD_PER_USD
 
 _ACCURACIES_FROM_WIRE = {
     pb.ACCURACY_EXACT: Accuracy.EXACT,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from llm_relay.amounts import NANO_USD_PER_USD
 from llm_relay.messages import Cost
 from llm_relay.messages.accounts import Adjustment, CallEntry, CallQuery, Repricing
 from server_b.ledger.accounts.adjustments import adjust
@@ -15,7 +16,6 @@ from server_b.ledger.transactions import Store
 REASON = "priced afterwards"
 BATCH = 20
 """How many calls are corrected in one transaction, so that no call waits long for it."""
-_NANO = 10**9
 
 
 async def price_unknown(
@@ -51,7 +51,7 @@ async def _correct(change: Change, calls: list[tuple[CallEntry, Cost]]) -> list[
     costs: list[int] = []
     for call, made in sorted(calls, key=lambda each: each[0].id):
         if call.id in still and made.usd is not None:
-            nano_usd = int((made.usd * _NANO).to_integral_value())
+            nano_usd = int((made.usd * NANO_USD_PER_USD).to_integral_value())
             await adjust(
                 change,
                 Adjustment(id=f"adj_{call.id}", call_id=call.id, nano_usd=nano_usd, reason=REASON),

@@ -10,9 +10,8 @@ from typing import Final
 
 import orjson
 
-from llm_relay.amounts import dollars
+from llm_relay.amounts import NANO_USD_PER_USD, dollars
 
-_NANO: Final = 10**9
 _PERIODS: Final = {"day": "today", "week": "this week", "month": "this month", "total": "in all"}
 
 
@@ -83,5 +82,5 @@ class Alert:
 
 def _dollars(nano_usd: int) -> str:
     """Writes dollars and cents; of less than a dollar every digit, so that a small budget does not look spent."""
-    is_small = nano_usd < _NANO and nano_usd % (_NANO // 100)
-    return dollars(nano_usd) if is_small else f"${Decimal(nano_usd) / _NANO:,.2f}"
+    is_small = nano_usd < NANO_USD_PER_USD and nano_usd % (NANO_USD_PER_USD // 100)
+    return dollars(nano_usd) if is_small else f"${Decimal(nano_usd) / NANO_USD_PER_USD:,.2f}"
