@@ -219,7 +219,5 @@ class Gauges:
 def _set_budgets(budgets: Iterable[Budget]) -> None:
     now = datetime.now(UTC)
     for budget in itertools.islice(budgets, MOST_NAMES):
-        is_raised = budget.raised_until is not None and budget.raised_until > now
-        limit = budget.limit_nano_usd + (budget.raised_by_nano_usd if is_raised else 0)
-        left = limit - budget.spent_nano_usd - budget.reserved_nano_usd
+        left = budget.limit_at(now) - budget.spent_nano_usd - budget.reserved_nano_usd
         BUDGET_LEFT.labels(PROGRAM, budget.scope, budget.period.value).set(left / NANO_USD_PER_USD)

@@ -57,3 +57,7 @@ class Budget:
     def is_raised(self, now: datetime) -> bool:
         """Whether a raise of the limit is in force."""
         return self.raised_until is not None and now < self.raised_until
+
+    def limit_at(self, now: datetime) -> int:
+        """Returns the limit in force, in nano-USD: with a raise that has not ended."""
+        return self.limit_nano_usd + (self.raised_by_nano_usd if self.is_raised(now) else 0)

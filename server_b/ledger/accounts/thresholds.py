@@ -9,7 +9,7 @@ from server_b.ledger.times import from_us
 
 async def notice(change: Change, budget: Budget, *, starts_at: int, spent: int) -> None:
     """Has thresholds told that what was spent in a window has reached, once each."""
-    limit = budget.limit_nano_usd + (budget.raised_by_nano_usd if budget.is_raised(from_us(change.at_us)) else 0)
+    limit = budget.limit_at(from_us(change.at_us))
     await change.transaction.execute_many(
         "INSERT INTO alerts (budget_id, window_start, threshold, spent_nano_usd, limit_nano_usd, made_at, try_at)"
         " VALUES (:budget, :start, :threshold, :spent, :limit, :now, :now)"

@@ -56,11 +56,6 @@ async def ensure_windows(transaction: Transaction, windows: Mapping[WindowKey, W
     )
 
 
-def limit_of(budget: Budget, now: datetime) -> int:
-    """Returns the limit in force, with a raise that has not ended."""
-    return budget.limit_nano_usd + (budget.raised_by_nano_usd if budget.is_raised(now) else 0)
-
-
 class Charges:
     """The windows that one transaction uses, locked until its end."""
 
@@ -86,7 +81,7 @@ class Charges:
     def check(self, budget: Budget, starts_at: int, nano_usd: int, now: datetime) -> None:
         """Raises BudgetExceeded where a window has no room for a call; what costs nothing always has."""
         window = self._windows[budget.id, starts_at]
-        limit = limit_of(budget, now)
+        limit = budget.limit_at(now)
         if not budget.is_warning_only and nano_usd > 0 and window.spent + window.reserved + nano_usd > limit:
             raise BudgetExceeded(
                 scope=budget.scope,
@@ -128,7 +123,7 @@ class Charges:
             budget = budget_of(budget_id)
             if budget is None or window.spent <= window.spent_before:
                 continue
-            limit = limit_of(budget, now)
+            limit = budget.limit_at(now)
             alerts += [
                 {
                     "budget_id": budget_id,
