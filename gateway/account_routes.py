@@ -7,12 +7,12 @@ from datetime import UTC, datetime, tzinfo
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-import orjson
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from gateway.dependencies import backend_of, caller_of, lookup
+from gateway.json_response import json_response
 from gateway.openapi import examples, requests
 from gateway.openapi.document import ACCOUNTS
 from gateway.openapi.responses import OF_A_LEDGER, json_responses, rows_responses
@@ -95,7 +95,7 @@ async def usage(request: Request, parameters: Annotated[UsageParameters, Query()
     if _wants_csv(request, parameters):
         titles = [f"tag:{query.tag_key}" if one is Dimension.TAG else one.value for one in query.by]
         return _csv([*titles, *UsageGroupDocument.__annotations__], rows)
-    return _json({"usage": rows})
+    return json_response({"usage": rows})
 
 
 @router.get(
@@ -109,7 +109,7 @@ async def usage_me(request: Request) -> Response:
     """Tells the caller's name, its limits, and its budgets with what was spent of them."""
     async with lookup(request):
         identity = await backend_of(request).accounts.who_am_i(**caller_of(request).arguments)
-    return _json(identity_document(identity))
+    return json_response(identity_document(identity))
 
 
 @router.get(
@@ -127,7 +127,7 @@ async def calls(request: Request, parameters: Annotated[CallsParameters, Query()
     if _wants_csv(request, parameters):
         following = {NEXT_PAGE: page.next_page_token} if page.next_page_token else {}
         return _csv(list(CallDocument.__annotations__), rows, following)
-    return _json({"calls": rows, "next_page_token": page.next_page_token})
+    return json_response({"calls": rows, "next_page_token": page.next_page_token})
 
 
 def _usage_query(parameters: UsageParameters) -> UsageQuery:
@@ -179,10 +179,6 @@ def _in_zone(moment: datetime | None, zone: tzinfo) -> datetime | None:
 def _wants_csv(request: Request, parameters: _Filters) -> bool:
     accepted = request.headers.get("accept", "")
     return parameters.format == "csv" or (not parameters.format and CSV in accepted and "json" not in accepted)
-
-
-def _json(document: object) -> Response:
-    return Response(orjson.dumps(document), 200, {"Cache-Control": NO_STORE}, "application/json")
 
 
 def _csv(names: Sequence[str], rows: Iterable[Mapping[str, Any]], headers: Mapping[str, str] | None = None) -> Response:

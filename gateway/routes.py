@@ -11,6 +11,7 @@ from starlette.responses import Response
 from gateway.dependencies import Backend, PromptCall, backend_of, caller_of, lookup
 from gateway.disconnect_watcher import while_client_stays
 from gateway.exception_handlers import refused_token
+from gateway.json_response import json_response
 from gateway.model_list import ModelListDocument, model_documents
 from gateway.openapi import examples, requests
 from gateway.openapi.document import CALLS, SERVER
@@ -23,7 +24,6 @@ from gateway.openapi.responses import (
     json_responses,
 )
 from gateway.openapi.schemas import FoundDocument
-from gateway.problems import NO_STORE
 from gateway.streaming import EventStream, RelayLines
 from llm_relay.client.health import check_health
 from llm_relay.documents import (
@@ -58,7 +58,7 @@ async def process(request: Request, call: PromptCall) -> Response:
     """Asks the model and returns its whole answer, with its usage and cost. A client that leaves stops the call."""
     async with while_client_stays(request.receive):
         answer = await call.process()
-    return _json(answer_document(answer, orjson.Fragment))
+    return json_response(answer_document(answer, orjson.Fragment))
 
 
 @router.post(
@@ -97,7 +97,7 @@ async def cancel(
     """Ends a call of the same caller with what it has: finish reason `cancelled`, the text so far, and its cost."""
     async with lookup(request) as client:
         found = await client.cancel(request_id, **caller_of(request).arguments)
-    return _json({"found": found})
+    return json_response({"found": found})
 
 
 @router.get(
@@ -119,11 +119,11 @@ async def health(request: Request) -> Response:
     except Unauthenticated as error:
         if error.is_of_caller:
             return await _health_alone(backend)
-        return _json(unhealthy_document(refused_token(error)), status=503)
+        return json_response(unhealthy_document(refused_token(error)), status=503)
     except RelayError as error:
         told = type(error)() if backend.hides_target else error
-        return _json(unhealthy_document(told), status=503)
-    return _json(health_document(status))
+        return json_response(unhealthy_document(told), status=503)
+    return json_response(health_document(status))
 
 
 @router.get(
@@ -138,7 +138,7 @@ async def models(request: Request) -> Response:
     """Asks the provider for its models."""
     async with lookup(request) as client:
         listed = await client.list_models(**caller_of(request).arguments)
-    return _json({**models_document(listed), "object": "list", "data": model_documents(listed)})
+    return json_response({**models_document(listed), "object": "list", "data": model_documents(listed)})
 
 
 @router.get(
@@ -153,7 +153,7 @@ async def config(request: Request) -> Response:
     """Returns the provider, model, temperature and most tokens in force."""
     async with lookup(request) as client:
         status = await client.get_status(**caller_of(request).arguments)
-    return _json(config_document(status))
+    return json_response(config_document(status))
 
 
 async def _health_alone(backend: Backend) -> Response:
@@ -161,10 +161,5 @@ async def _health_alone(backend: Backend) -> Response:
     try:
         await check_health(backend.dial, timeout_s=HEALTH_TIMEOUT_S)
     except RelayError as error:
-        return _json(unhealthy_document(type(error)() if backend.hides_target else error), status=503)
-    return _json(healthy_document())
-
-
-def _json(document: object, *, status: int = 200) -> Response:
-    # Written by orjson and returned as it is: FastAPI would validate it once more and serialize it slower.
-    return Response(orjson.dumps(document), status, {"Cache-Control": NO_STORE}, "application/json")
+        return json_response(unhealthy_document(type(error)() if backend.hides_target else error), status=503)
+    return json_response(healthy_document())

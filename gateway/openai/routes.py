@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-import orjson
 from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import Response
 
 from gateway.dependencies import backend_of, caller_of, lookup
 from gateway.disconnect_watcher import while_client_stays
+from gateway.json_response import json_response
 from gateway.model_list import model_document, model_documents
 from gateway.openai.answer_shapes import ChatCompletion, ModelDocument, OpenAIModelList, ResponseDocument
 from gateway.openai.calls import OpenAICall, read_chat_call, read_responses_call
@@ -21,7 +21,6 @@ from gateway.openai.responses_answer import response_document
 from gateway.openai.responses_body import ResponsesBody
 from gateway.openai.responses_stream import ResponseLines
 from gateway.openapi.requests import LOOKUP
-from gateway.problems import NO_STORE
 from llm_relay.errors import UnknownModel
 
 router = APIRouter(tags=[TAG])
@@ -46,7 +45,7 @@ async def chat_completions(
         return asked.stream(lines, backend_of(request).pings)
     async with while_client_stays(request.receive):
         answer, headers = await asked.process()
-    return _json(completion_document(answer, int(asked.created)), headers)
+    return json_response(completion_document(answer, int(asked.created)), headers=headers)
 
 
 @router.post(
@@ -66,7 +65,7 @@ async def responses(
         return asked.stream(lines, backend_of(request).pings)
     async with while_client_stays(request.receive):
         answer, headers = await asked.process()
-    return _json(response_document(answer, asked.body, asked.created), headers)
+    return json_response(response_document(answer, asked.body, asked.created), headers=headers)
 
 
 @router.get(
@@ -81,7 +80,7 @@ async def openai_models(request: Request) -> Response:
     """Lists the models that can be asked for."""
     async with lookup(request) as client:
         listed = await client.list_models(**caller_of(request).arguments)
-    return _json({"object": "list", "data": model_documents(listed)}, {})
+    return json_response({"object": "list", "data": model_documents(listed)})
 
 
 @router.get(
@@ -98,8 +97,4 @@ async def model(request: Request, model: Annotated[str, Path(description="May co
         listed = await client.list_models(**caller_of(request).arguments)
     if model not in (*listed.models, listed.default_model):
         raise UnknownModel(f"The model '{model[:100]}' does not exist. GET /v1/models lists those that do")
-    return _json(model_document(model, listed.provider), {})
-
-
-def _json(document: object, headers: Any) -> Response:
-    return Response(orjson.dumps(document), 200, {"Cache-Control": NO_STORE, **headers}, "application/json")
+    return json_response(model_document(model, listed.provider))

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Any
 
-import orjson
 from fastapi import APIRouter, Request, Response
 
 from gateway import account_routes, routes
 from gateway.dependencies import backend_of, caller_of, lookup
+from gateway.json_response import json_response
 from gateway.page_sessions import csrf_token, is_local_anonymous, session_secret
-from gateway.problems import NO_STORE
 from gateway.ui.activity import ActivityStream
-from gateway.ui.bodies import BudgetBody, CallerBody, PriceBody, RaiseBody, RotateBody, TokenBody
+from gateway.ui.bodies import BudgetBody, CallerBody, PriceBody, RaiseBody, RotateBody, TokenBody, nano_usd
 from gateway.ui.bounded_route import BoundedRoute
 from llm_relay import VERSION
-from llm_relay.amounts import NANO_USD_PER_USD
 from llm_relay.client.account_client import AccountClient
 from llm_relay.documents.accounts import (
     audit_document,
@@ -59,8 +56,8 @@ async def me(request: Request) -> Response:
         async with _accounts(request) as accounts:
             identity = identity_document(await accounts.who_am_i())
     except Unsupported:  # LEDGER=off
-        return _json({**page, "has_ledger": False, "is_admin": False, "name": caller_of(request).name})
-    return _json({**page, "has_ledger": True, **identity})
+        return json_response({**page, "has_ledger": False, "is_admin": False, "name": caller_of(request).name})
+    return json_response({**page, "has_ledger": True, **identity})
 
 
 @router.get("/activity")
@@ -76,19 +73,19 @@ async def activity(request: Request) -> Response:
 @router.get("/callers")
 async def list_callers(request: Request) -> Response:
     async with _accounts(request) as accounts:
-        return _json({"callers": [caller_document(one) for one in await accounts.callers()]})
+        return json_response({"callers": [caller_document(one) for one in await accounts.callers()]})
 
 
 @router.put("/callers/{name}")
 async def put_caller(request: Request, name: str, body: CallerBody) -> Response:
     async with _accounts(request) as accounts:
-        return _json(caller_document(await accounts.put_caller(body.caller(name))))
+        return json_response(caller_document(await accounts.put_caller(body.caller(name))))
 
 
 @router.get("/tokens")
 async def list_tokens(request: Request) -> Response:
     async with _accounts(request) as accounts:
-        return _json({"tokens": [token_document(one) for one in await accounts.tokens()]})
+        return json_response({"tokens": [token_document(one) for one in await accounts.tokens()]})
 
 
 @router.post("/tokens")
@@ -97,77 +94,73 @@ async def create_token(request: Request, body: TokenBody) -> Response:
         made = await accounts.create_token(
             body.caller, label=body.label, expires_at=body.expires_at, is_admin=body.is_admin
         )
-    return _json({**token_document(made.info), "secret": made.secret})
+    return json_response({**token_document(made.info), "secret": made.secret})
 
 
 @router.post("/tokens/{token_id}/rotate")
 async def rotate_token(request: Request, token_id: str, body: RotateBody) -> Response:
     async with _accounts(request) as accounts:
         made = await accounts.rotate_token(token_id, overlap_s=body.overlap_s)
-    return _json({**token_document(made.info), "secret": made.secret})
+    return json_response({**token_document(made.info), "secret": made.secret})
 
 
 @router.delete("/tokens/{token_id}")
 async def revoke_token(request: Request, token_id: str) -> Response:
     async with _accounts(request) as accounts:
-        return _json(token_document(await accounts.revoke_token(token_id)))
+        return json_response(token_document(await accounts.revoke_token(token_id)))
 
 
 @router.get("/budgets")
 async def list_budgets(request: Request) -> Response:
     async with _accounts(request) as accounts:
-        return _json({"budgets": [budget_document(one) for one in await accounts.budgets()]})
+        return json_response({"budgets": [budget_document(one) for one in await accounts.budgets()]})
 
 
 @router.put("/budgets")
 async def put_budget(request: Request, body: BudgetBody) -> Response:
     async with _accounts(request) as accounts:
-        return _json(budget_document(await accounts.put_budget(body.budget())))
+        return json_response(budget_document(await accounts.put_budget(body.budget())))
 
 
 @router.post("/budgets/{budget_id}/raise")
 async def raise_budget(request: Request, budget_id: str, body: RaiseBody) -> Response:
     async with _accounts(request) as accounts:
-        return _json(budget_document(await accounts.raise_budget(budget_id, int(body.amount_usd * NANO_USD_PER_USD))))
+        return json_response(budget_document(await accounts.raise_budget(budget_id, nano_usd(body.amount_usd))))
 
 
 @router.delete("/budgets/{budget_id}")
 async def delete_budget(request: Request, budget_id: str) -> Response:
     async with _accounts(request) as accounts:
         await accounts.delete_budget(budget_id)
-    return _json({})
+    return json_response({})
 
 
 @router.get("/prices")
 async def list_prices(request: Request) -> Response:
     async with _accounts(request) as accounts:
-        return _json({"prices": [price_document(one) for one in await accounts.prices()]})
+        return json_response({"prices": [price_document(one) for one in await accounts.prices()]})
 
 
 @router.get("/prices/test")
 async def test_price(request: Request, model: str) -> Response:
     async with _accounts(request) as accounts:
-        return _json({"found": [price_found_document(one) for one in await accounts.test_price(model)]})
+        return json_response({"found": [price_found_document(one) for one in await accounts.test_price(model)]})
 
 
 @router.put("/prices")
 async def put_price(request: Request, body: PriceBody) -> Response:
     async with _accounts(request) as accounts:
-        return _json(price_document(await accounts.put_price(body.price())))
+        return json_response(price_document(await accounts.put_price(body.price())))
 
 
 @router.delete("/prices/{price_id}")
 async def delete_price(request: Request, price_id: str) -> Response:
     async with _accounts(request) as accounts:
         await accounts.delete_price(price_id)
-    return _json({})
+    return json_response({})
 
 
 @router.get("/audit")
 async def audit(request: Request) -> Response:
     async with _accounts(request) as accounts:
-        return _json({"entries": [audit_document(one) for one in await accounts.audit()]})
-
-
-def _json(document: Any) -> Response:
-    return Response(orjson.dumps(document), 200, {"Cache-Control": NO_STORE}, "application/json")
+        return json_response({"entries": [audit_document(one) for one in await accounts.audit()]})

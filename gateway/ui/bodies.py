@@ -18,6 +18,11 @@ def _nano(usd: Decimal) -> Decimal:
     return usd
 
 
+def nano_usd(usd: Decimal) -> int:
+    """Returns an amount of a body in nano-USD."""
+    return int(usd * NANO_USD_PER_USD)
+
+
 Usd = Annotated[
     Decimal, Field(ge=0, le=10**9, allow_inf_nan=False, description="In USD, as 12.50"), AfterValidator(_nano)
 ]
@@ -98,7 +103,7 @@ class BudgetBody(_Body):
             tag=self.tag,
             period=Period(self.period),
             time_zone=self.time_zone,
-            limit_nano_usd=int(self.limit_usd * NANO_USD_PER_USD),
+            limit_nano_usd=nano_usd(self.limit_usd),
             is_warning_only=self.is_warning_only,
         )
 
@@ -121,5 +126,5 @@ class PriceBody(_Body):
     def price(self) -> Price:
         """Makes the price."""
         rates = (self.input_usd, self.output_usd, self.cache_read_usd, self.cache_write_usd)
-        given, output, read, write = (None if usd is None else int(usd * NANO_USD_PER_USD) for usd in rates)
+        given, output, read, write = (None if usd is None else nano_usd(usd) for usd in rates)
         return Price(pattern=self.pattern, input=given or 0, output=output or 0, cache_read=read, cache_write=write)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import orjson
 from fastapi import APIRouter, Request, Response
 
 from gateway.dependencies import backend_of, lookup
+from gateway.json_response import json_response
 from gateway.page_sessions import COOKIE, UI, csrf_token, session_secret
-from gateway.problems import NO_STORE
 from gateway.ui.bodies import SignIn
 from gateway.ui.bounded_route import BoundedRoute
 from llm_relay.errors import Unauthenticated
@@ -26,12 +25,7 @@ async def sign_in(request: Request, body: SignIn) -> Response:
         raise Unauthenticated(is_of_caller=True)
     async with lookup(request):
         session = await backend.accounts.create_session(**caller.arguments)
-    response = Response(
-        orjson.dumps({"name": session.info.caller, "csrf": csrf_token(session.secret)}),
-        200,
-        {"Cache-Control": NO_STORE},
-        "application/json",
-    )
+    response = json_response({"name": session.info.caller, "csrf": csrf_token(session.secret)})
     response.set_cookie(
         COOKIE,
         session.secret,
@@ -48,7 +42,7 @@ async def sign_in(request: Request, body: SignIn) -> Response:
 async def sign_out(request: Request) -> Response:
     """Ends the browser's session."""
     secret = session_secret(request.scope)
-    response = Response(b"{}", 200, {"Cache-Control": NO_STORE}, "application/json")
+    response = json_response({})
     response.delete_cookie(COOKIE, path=UI, httponly=True, samesite="strict")
     if secret:
         async with lookup(request):
