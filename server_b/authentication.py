@@ -74,7 +74,7 @@ class Authenticator:
         return self.needs_token or bool(self._own_tokens) or self._books is not None
 
     async def authenticate(self, credentials: Credentials) -> str:
-        """Returns the caller's name, as `caller` does. A token that is not known yet is looked for in the ledger."""
+        """Returns the caller's name, as `caller` does. For a token that is not known yet, the ledger is read again."""
         token = bearer_token(credentials.authorization)
         if self._books and token.startswith(LEDGER_PREFIX) and token_digest(token) not in self._books.policy.tokens:
             await self._books.refresh()

@@ -20,7 +20,7 @@ STEP = 50
 """How many calls one step removes."""
 PAUSE_S = 0.05
 INTERVAL_S = 600.0
-"""How often it is looked for what is old."""
+"""How often old rows are removed."""
 HOURS_KEPT_DAYS = 40
 """How long usage is kept by the hour at least: the longest window of a budget begins in it."""
 _DAY_US = 24 * US_PER_HOUR

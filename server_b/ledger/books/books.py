@@ -24,7 +24,7 @@ LOG = logging.getLogger(__name__)
 SETTLE_PATIENCE_S = 2.0
 """How long a call's end waits for its settlement, at most."""
 POLL_S = 0.5
-"""How often a change of policy is looked for."""
+"""How often the policy is checked for changes."""
 
 
 class SqlBooks:
