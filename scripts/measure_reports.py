@@ -21,9 +21,9 @@ from typing import Any
 
 from llm_relay.messages.accounts import Budget, CallQuery, Dimension, Period, UsageQuery
 from server_b.ledger.accounts.accounts import StoredAccounts
-from server_b.ledger.books.roll_up import RollUp
 from server_b.ledger.opening import open_store
 from server_b.ledger.reports.reports import StoredReports
+from server_b.ledger.roll_up import RollUp
 from server_b.ledger.tag_search import tags_text
 from server_b.ledger.times import to_us
 from server_b.ledger.transactions import Store, Transaction

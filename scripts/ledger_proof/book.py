@@ -49,7 +49,7 @@ class Book:
     reserved: int
     """In all windows of the one budget."""
     rolled_up: int
-    """What the hours add up to, charged."""
+    """What the days add up to, charged."""
 
     @property
     def all(self) -> list[Row]:
@@ -70,7 +70,7 @@ class Book:
             spent, reserved = database.execute(
                 "SELECT COALESCE(SUM(spent_nano_usd), 0), COALESCE(SUM(reserved_nano_usd), 0) FROM windows"
             ).fetchone()
-            (rolled_up,) = database.execute("SELECT COALESCE(SUM(charged_nano_usd), 0) FROM usage_hours").fetchone()
+            (rolled_up,) = database.execute("SELECT COALESCE(SUM(charged_nano_usd), 0) FROM usage_days").fetchone()
         return cls(
             rows=rows,
             attempts={call_id: count for call_id, (count, _) in attempts.items()},

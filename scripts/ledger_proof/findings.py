@@ -29,7 +29,7 @@ def _of_sums(book: Book) -> Iterator[str]:
     if book.spent != charged:
         yield f"the budget says {book.spent} spent, the calls {charged}"
     if book.rolled_up != charged:
-        yield f"the hours say {book.rolled_up} charged, the calls {charged}"
+        yield f"the days say {book.rolled_up} charged, the calls {charged}"
 
 
 def _of_row(book: Book, row: Row) -> Iterator[str]:

@@ -12,8 +12,8 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from llm_relay.errors import LedgerUnavailable
-from server_b.ledger.books.roll_up import Counts, Group, RollUp
-from server_b.ledger.times import US_PER_HOUR, to_us
+from server_b.ledger.roll_up import Counts, Group, RollUp
+from server_b.ledger.times import US_PER_DAY, US_PER_HOUR, to_us
 from server_b.ledger.transactions import Store, Transaction
 
 STEP = 50
@@ -23,11 +23,10 @@ INTERVAL_S = 600.0
 """How often old rows are removed."""
 HOURS_KEPT_DAYS = 40
 """How long usage is kept by the hour at least: the longest window of a budget begins in it."""
-_DAY_US = 24 * US_PER_HOUR
 _NOON_US = 12 * US_PER_HOUR
 """Where in its day a day's usage is put: this is the same date in all time zones but those beyond UTC+12."""
 _KEY = "hours_merged_until"
-_GROUP = ", ".join(Group._fields)
+_GROUP = ", ".join(("hour", *Group._fields[1:]))
 _COUNTS = tuple(Counts.__dataclass_fields__)
 
 
@@ -57,7 +56,7 @@ class Retention:
 async def remove_old(store: Store, now: datetime, *, keep_days: int, pause_s: float = PAUSE_S) -> None:
     """Removes the calls that began more than `keep_days` days ago, then puts old hours of usage together as days."""
     calls_before = to_us(now - timedelta(days=keep_days))
-    hours_before = to_us(now - timedelta(days=max(keep_days, HOURS_KEPT_DAYS))) // _DAY_US * _DAY_US
+    hours_before = to_us(now - timedelta(days=max(keep_days, HOURS_KEPT_DAYS))) // US_PER_DAY * US_PER_DAY
     await _until_done(store, lambda transaction: _remove_calls(transaction, calls_before), pause_s)
     await _until_done(store, lambda transaction: _merge_hours(transaction, hours_before), pause_s)
 
@@ -89,18 +88,18 @@ async def _merge_hours(transaction: Transaction, before: int) -> bool:
     known = await transaction.fetch("SELECT value FROM ledger WHERE key = :key", {"key": _KEY})
     rows = await transaction.fetch(
         f"DELETE FROM usage_hours WHERE ({_GROUP}) IN (SELECT {_GROUP} FROM usage_hours"  # noqa: S608 - of this file
-        f" WHERE hour >= :since AND hour < :before AND hour % {_DAY_US} <> {_NOON_US}"
+        f" WHERE hour >= :since AND hour < :before AND hour % {US_PER_DAY} <> {_NOON_US}"
         f" ORDER BY hour LIMIT :step FOR UPDATE SKIP LOCKED) RETURNING {_GROUP}, {', '.join(_COUNTS)}",
         {"since": known[0][0] if known else 0, "before": before, "step": STEP},
     )
     days = RollUp()
     for row in rows:
         group = Group(*row[: len(Group._fields)])
-        noon = group.hour // _DAY_US * _DAY_US + _NOON_US
+        noon = group.at // US_PER_DAY * US_PER_DAY + _NOON_US
         day = days.of(noon, *group[1:])
         for name, count in zip(_COUNTS, row[len(Group._fields) :], strict=True):
             setattr(day, name, getattr(day, name) + count)
-    await days.write(transaction)
+    await days.write_hours(transaction)  # the table of days has them
     if len(rows) == STEP:
         return True
     await transaction.execute(

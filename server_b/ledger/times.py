@@ -8,6 +8,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
 US_PER_S = 1_000_000
 US_PER_HOUR = 3600 * US_PER_S
+US_PER_DAY = 24 * US_PER_HOUR
 
 
 def to_us(time: datetime) -> int:

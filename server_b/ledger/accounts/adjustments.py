@@ -13,7 +13,8 @@ from server_b.ledger.accounts.counting import Scope
 from server_b.ledger.accounts.thresholds import notice
 from server_b.ledger.call_rows import COLUMNS, entry, with_attempts
 from server_b.ledger.policies import BUDGET_COLUMNS, budget_from_row
-from server_b.ledger.times import US_PER_HOUR, US_PER_S, from_us, to_us
+from server_b.ledger.roll_up import RollUp
+from server_b.ledger.times import US_PER_S, from_us, to_us
 from server_b.ledger.transactions import Transaction
 from server_b.ledger.windows import window_at
 
@@ -131,23 +132,9 @@ def _window_start(budget: Budget, reserved_start: int, started_at: datetime) -> 
 
 
 async def _correct_usage(transaction: Transaction, call: CallEntry, cost: int, more: int) -> None:
-    await transaction.execute(
-        "INSERT INTO usage_hours"
-        " (hour, account, provider, model, protocol, outcome, unknown_cost_calls, nano_usd, charged_nano_usd)"
-        " VALUES (:hour, :account, :provider, :model, :protocol, :outcome, :unknown, :cost, :more)"
-        " ON CONFLICT (hour, account, provider, model, protocol, outcome) DO UPDATE SET"
-        " unknown_cost_calls = usage_hours.unknown_cost_calls + excluded.unknown_cost_calls,"
-        " nano_usd = usage_hours.nano_usd + excluded.nano_usd,"
-        " charged_nano_usd = usage_hours.charged_nano_usd + excluded.charged_nano_usd",
-        {
-            "hour": to_us(call.started_at) // US_PER_HOUR * US_PER_HOUR,
-            "account": call.caller.rpartition("/")[2],
-            "provider": call.provider,
-            "model": call.model,
-            "protocol": call.protocol,
-            "outcome": call.outcome,
-            "unknown": -1 if call.nano_usd is None else 0,
-            "cost": cost,
-            "more": more,
-        },
-    )
+    roll_up = RollUp()
+    account = call.caller.rpartition("/")[2]
+    counts = roll_up.of(to_us(call.started_at), account, call.provider, call.model, call.protocol, call.outcome)
+    counts.unknown_cost_calls = -1 if call.nano_usd is None else 0
+    counts.nano_usd, counts.charged_nano_usd = cost, more
+    await roll_up.write(transaction)

@@ -11,10 +11,10 @@ from llm_relay.messages.accounts import Budget, RateLimits
 from server_b.ledger.books.charges import Charges, WindowKey, ensure_windows
 from server_b.ledger.books.rates import Rates, is_limited
 from server_b.ledger.books.reserving import EXISTING, Reserving
-from server_b.ledger.books.roll_up import RollUp
 from server_b.ledger.books.settling import READ_WINDOWS, Settling
 from server_b.ledger.entries import CallEnd, NewCall, Reserved
 from server_b.ledger.policies import REVISION, PolicyCache, read_changes
+from server_b.ledger.roll_up import RollUp
 from server_b.ledger.times import to_us
 from server_b.ledger.transactions import Query, Row, Transaction
 from server_b.ledger.windows import Window, window_at

@@ -10,9 +10,9 @@ from datetime import datetime
 from pathlib import Path
 
 from server_b.ledger.books.charges import Charges
-from server_b.ledger.books.roll_up import RollUp
 from server_b.ledger.books.settling import Settling
 from server_b.ledger.policies import PolicyCache
+from server_b.ledger.roll_up import RollUp
 from server_b.ledger.times import US_PER_S, to_us
 from server_b.ledger.transactions import Row, Transaction
 

@@ -10,8 +10,8 @@ from llm_relay.errors import PriceUnknown, RelayError
 from llm_relay.messages.accounts import Budget, CallState, RateLimits
 from server_b.ledger.books.charges import Charges
 from server_b.ledger.books.rates import Rates
-from server_b.ledger.books.roll_up import RollUp
 from server_b.ledger.entries import NewCall, Reserved
+from server_b.ledger.roll_up import RollUp
 from server_b.ledger.tag_search import tags_text
 from server_b.ledger.times import to_us
 from server_b.ledger.transactions import Transaction

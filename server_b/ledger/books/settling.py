@@ -9,8 +9,8 @@ from typing import Any
 
 from llm_relay.messages.accounts import CallState
 from server_b.ledger.books.charges import Charges, WindowKey
-from server_b.ledger.books.roll_up import Counts, RollUp
 from server_b.ledger.entries import CallEnd
+from server_b.ledger.roll_up import Counts, RollUp
 from server_b.ledger.times import optional_to_us, to_us
 from server_b.ledger.transactions import Query, Row, Transaction
 

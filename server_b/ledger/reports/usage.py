@@ -1,12 +1,13 @@
 """Usage: calls added up by what a query groups by.
 
-Whole hours are read from `usage_hours`, whose rows are few. The calls themselves are read for what the hours cannot
-tell: tags, and the parts of hours at the ends of the query's time or in zones that are not whole hours off UTC.
+Whole days of UTC are read from `usage_days`, whose rows are fewest. What days cannot tell is read from `usage_hours`:
+hours, the days of other zones, and the parts of days at the ends of the query's time. What hours cannot tell is read
+from the calls: tags, and parts of hours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +16,7 @@ from llm_relay.messages.accounts import Dimension, Period, UsageGroup, UsageQuer
 from server_b.ledger.reports.grouping import Grouping
 from server_b.ledger.reports.local_time import is_whole_hours, local_time, offsets
 from server_b.ledger.tag_search import HAS_TAG, TAG_VALUE, tag_params, value_params
-from server_b.ledger.times import US_PER_HOUR, US_PER_S, to_us
+from server_b.ledger.times import US_PER_DAY, US_PER_HOUR, US_PER_S, to_us
 from server_b.ledger.transactions import Row, Transaction
 from server_b.ledger.windows import window_at
 
@@ -26,7 +27,7 @@ _SUMMED = (
     "joined", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens",
     "nano_usd", "charged_nano_usd",
 )  # fmt: skip
-_HOUR_COUNTS = [f"CAST(SUM({name}) AS BIGINT)" for name in ("calls", "failed", "unknown_cost_calls", *_SUMMED)]
+_SUMS = [f"CAST(SUM({name}) AS BIGINT)" for name in ("calls", "failed", "unknown_cost_calls", *_SUMMED)]
 _CALL_COUNTS = [
     "COUNT(*)",
     "CAST(SUM(is_failed) AS BIGINT)",
@@ -35,18 +36,46 @@ _CALL_COUNTS = [
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A table that tells what calls took."""
+
+    table: str
+    time: str
+    """Its column of time."""
+    unit_us: int
+    """What one row is of."""
+    counts: Sequence[str]
+    condition: str = "1 = 1"
+
+
+_CALLS = _Source("calls", "started_at", 1, _CALL_COUNTS, "state <> 'open'")
+_HOURS = _Source("usage_hours", "hour", US_PER_HOUR, _SUMS)
+_DAYS = _Source("usage_days", "day", US_PER_DAY, _SUMS)
+
+
 async def read_usage(transaction: Transaction, query: UsageQuery, now: datetime) -> Sequence[Row]:
     """Reads rows for `groups_of`, several of which may belong to one group. Raises InvalidRequest."""
     since, until = _span(query, now)
     reading = _Reading(transaction, query, offsets(query.time_zone, since, until))
-    first, last = -(-since // US_PER_HOUR) * US_PER_HOUR, until // US_PER_HOUR * US_PER_HOUR
-    if first >= last or reading.needs_calls:
-        return await reading.calls(since, until)
-    rows = await reading.hours(first, last)
-    for start, end in ((since, first), (last, until)):
-        if start < end:
-            rows += await reading.calls(start, end)
-    return rows
+    sources = reading.sources
+    return [
+        row for source, start, end in _parts(since, until, sources) for row in await reading.rows(source, start, end)
+    ]
+
+
+def _parts(since: int, until: int, sources: Sequence[_Source]) -> Iterator[tuple[_Source, int, int]]:
+    """Yields which time is read from which table: as much as possible from the first, the rest from those after it."""
+    if since >= until:
+        return
+    source, *others = sources
+    first, last = -(-since // source.unit_us) * source.unit_us, until // source.unit_us * source.unit_us
+    if first >= last:
+        yield from _parts(since, until, others)
+        return
+    yield from _parts(since, first, others)
+    yield source, first, last
+    yield from _parts(last, until, others)
 
 
 def groups_of(query: UsageQuery, rows: Sequence[Row]) -> Sequence[UsageGroup]:
@@ -82,24 +111,21 @@ class _Reading:
     offsets: list[tuple[int, int]]
 
     @property
-    def needs_calls(self) -> bool:
-        """Whether the roll-up cannot tell."""
-        if self.query.tag or self.query.tag_key:
-            return True
-        return not _TIMES.isdisjoint(self.query.by) and not is_whole_hours(self.offsets)
+    def sources(self) -> Sequence[_Source]:
+        """The tables that can tell, the one with the fewest rows first; the last one has every time."""
+        is_by_time = not _TIMES.isdisjoint(self.query.by)
+        if self.query.tag or self.query.tag_key or (is_by_time and not is_whole_hours(self.offsets)):
+            return (_CALLS,)
+        if Dimension.HOUR in self.query.by or (is_by_time and any(offset for _, offset in self.offsets)):
+            return (_HOURS, _CALLS)
+        return (_DAYS, _HOURS, _CALLS)
 
-    async def hours(self, since: int, until: int) -> list[Row]:
-        """Reads whole hours."""
-        return await self._read("usage_hours", "hour", _HOUR_COUNTS, {"since": since, "until": until})
-
-    async def calls(self, since: int, until: int) -> list[Row]:
-        """Reads calls that have ended."""
+    async def rows(self, source: _Source, since: int, until: int) -> list[Row]:
+        """Reads a time from a table."""
         params: dict[str, object] = {"since": since, "until": until}
-        params |= value_params(self.query.tag_key)
-        return await self._read("calls", "started_at", _CALL_COUNTS, params, "state <> 'open'")
-
-    async def _read(self, table: str, time: str, counts: list[str], params: dict[str, object], *more: str) -> list[Row]:
-        conditions = [f"{time} >= :since", f"{time} < :until", *more]
+        if source is _CALLS:
+            params |= value_params(self.query.tag_key)
+        conditions = [f"{source.time} >= :since", f"{source.time} < :until", source.condition]
         for column, value in (
             ("account", self.query.caller.rpartition("/")[2]),
             ("model", self.query.model),
@@ -112,10 +138,10 @@ class _Reading:
         if self.query.tag:
             conditions.append(HAS_TAG)
             params |= tag_params(self.query.tag)
-        columns = [self._column(dimension, time) for dimension in self.query.by]
+        columns = [self._column(dimension, source.time) for dimension in self.query.by]
         groups = ", ".join(str(number) for number in range(1, len(columns) + 1))
         return await self.transaction.fetch(
-            f"SELECT {', '.join((*columns, *counts))} FROM {table} WHERE {' AND '.join(conditions)}"  # noqa: S608
+            f"SELECT {', '.join((*columns, *source.counts))} FROM {source.table} WHERE {' AND '.join(conditions)}"  # noqa: S608
             + (f" GROUP BY {groups}" if groups else ""),
             params,
         )
@@ -125,7 +151,7 @@ class _Reading:
             case Dimension.CALLER:
                 return "account"
             case Dimension.DAY:
-                return f"{local_time(time, self.offsets)} / {24 * US_PER_HOUR}"
+                return f"{local_time(time, self.offsets)} / {US_PER_DAY}"
             case Dimension.HOUR:
                 return f"{local_time(time, self.offsets)} / {US_PER_HOUR}"
             case Dimension.TAG:

@@ -6,12 +6,14 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from server_b.ledger.opening import LedgerError, open_ledger, open_store
 from server_b.ledger.transactions import Store
+from tests.server_b.ledger.calling import Clock, spend
 from tests.support.money import select
 from tests.support.postgres import PostgresServer
 
@@ -74,6 +76,26 @@ async def test_newer_schema_stops_the_start(ledger_url: str, tmp_path: Path) -> 
     await store.aclose()
     with pytest.raises(LedgerError, match=r"^LEDGER: .*its schema is version 999, and this program knows \d+: install"):
         await open_store(ledger_url, folder=tmp_path)
+
+
+async def test_a_ledger_of_before_there_were_days_of_usage_gets_them(ledger_url: str, tmp_path: Path) -> None:
+    began = datetime(2026, 6, 10, 23, 30, tzinfo=UTC)
+    ledger = await open_ledger(ledger_url, folder=tmp_path, now=Clock(began + timedelta(days=1)))
+    for hours in (0, 0, 1, 2):
+        await spend(ledger, began + timedelta(hours=hours), 5)
+    await ledger.aclose(grace_s=1)
+    store = await open_store(ledger_url, folder=tmp_path)
+    columns = "day, calls, failed, input_tokens, nano_usd, charged_nano_usd"
+    days = await select(store, columns, "usage_days")
+    assert sorted(row[1:] for row in days) == [(2, 0, 20, 10, 10), (2, 0, 20, 10, 10)]
+    await store.write(lambda transaction: transaction.execute("DROP TABLE usage_days"))
+    await store.write(
+        lambda transaction: transaction.execute("UPDATE ledger SET value = 3 WHERE key = 'schema_version'")
+    )
+    await store.aclose()
+    store = await open_store(ledger_url, folder=tmp_path)
+    assert sorted(await select(store, columns, "usage_days")) == sorted(days)
+    await store.aclose()
 
 
 async def test_opening_again_keeps_what_is_there(store: Store, ledger_url: str, tmp_path: Path) -> None:

@@ -10,15 +10,26 @@ from types import ModuleType
 
 import pytest
 
-from server_b.ledger import policies
-from server_b.ledger.books import charges, leases, rates, reserving, roll_up, settling
+from server_b.ledger import policies, roll_up
+from server_b.ledger.books import charges, leases, rates, reserving, settling
 from server_b.ledger.opening import open_store
 from server_b.ledger.sqlite.dialect import translated
 
 MODULES = (charges, leases, policies, rates, reserving, roll_up, settling)
 CALLS = {"calls", "c"}
 """The table, and its name in joins: it is searched by id, or by the index of open calls, which stays small."""
-TABLES = {"alerts", "budgets", "callers", "prices", "rate_buckets", "reservations", "tokens", "usage_hours", "windows"}
+TABLES = {
+    "alerts",
+    "budgets",
+    "callers",
+    "prices",
+    "rate_buckets",
+    "reservations",
+    "tokens",
+    "usage_days",
+    "usage_hours",
+    "windows",
+}
 SMALL = {"servers", "ledger"}
 """Tables that have a row for each server, or a few."""
 

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from server_b.ledger.books import charges, rates, reserving, roll_up, settling
+from server_b.ledger import roll_up
+from server_b.ledger.books import charges, rates, reserving, settling
 from server_b.ledger.migrating import migrations
 from server_b.ledger.postgres.rows import RowStatements
 
@@ -39,9 +40,9 @@ def test_statement(one: str, many: str | None) -> None:
 
 
 def columns() -> dict[tuple[str, str], str]:
-    """Returns the columns of the schema's first version."""
+    """Returns the columns that the schema's tables are made with."""
     found: dict[tuple[str, str], str] = {}
-    for statement in migrations()[1]:
+    for statement in (statement for version in migrations().values() for statement in version):
         if match := re.match(r"CREATE TABLE (\w+) \(", statement):
             found |= {(match[1], column): "text" for column in re.findall(r"^    ([a-z_]+) ", statement, re.MULTILINE)}
     return found
@@ -55,7 +56,8 @@ def columns() -> dict[tuple[str, str], str]:
         rates._WRITE,
         reserving._INSERT,
         reserving._INSERT_WINDOW,
-        roll_up._UPSERT,
+        roll_up._DAYS,
+        roll_up._HOURS,
         settling._SETTLE,
         settling._ATTEMPT,
         settling._LOSE,

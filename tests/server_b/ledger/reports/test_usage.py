@@ -1,13 +1,16 @@
-"""Usage, added up by the hour and from the calls: both say the same."""
+"""Usage, added up by the day, by the hour and from the calls: all say the same."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from llm_relay.errors import InvalidRequest
-from llm_relay.messages.accounts import Dimension, UsageGroup, UsageQuery
+from llm_relay.messages.accounts import Adjustment, CallQuery, Dimension, UsageGroup, UsageQuery
 from server_b.ledger.base import Ledger
+from server_b.ledger.transactions import Store
 from tests.server_b.ledger.calling import Clock, end_of, new_call, spend
+from tests.support.money import select
 
 pytestmark = pytest.mark.anyio
 
@@ -146,3 +149,26 @@ async def test_a_tags_key_may_be_any_text(ledger: Ledger, clock: Clock, key: str
     await spend(ledger, clock.now, 3, tags={key: "v", "other": "x"})
     query = UsageQuery(by=(Dimension.TAG,), tag_key=key)
     assert await usage(ledger, query) == {("v",): (1, 3)}
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/Los_Angeles", "Asia/Kathmandu"])
+async def test_every_table_adds_up_to_the_calls(ledger: Ledger, store: Store, clock: Clock, zone: str) -> None:
+    """Whatever a query reads is the sum of its calls: whole days, whole hours, and the rest; corrections included."""
+    for number in range(120):
+        key = await spend(ledger, clock.now - timedelta(hours=number, minutes=7 * number), number or None, bound=1000)
+        if number % 40 == 0:
+            await ledger.adjust(Adjustment(call_id=key, nano_usd=3, reason="late bill"), by="root")
+    calls = (await ledger.calls(CallQuery(limit=1000))).calls
+    for span in (timedelta(minutes=20), timedelta(hours=30), timedelta(days=2), timedelta(days=4, hours=5, minutes=3)):
+        for until in (clock.now, clock.now - timedelta(hours=26, minutes=11)):
+            counted = [call for call in calls if until - span <= call.started_at < until]
+            for dimensions in ((Dimension.MODEL,), (Dimension.DAY,), (Dimension.HOUR,)):
+                groups = await ledger.usage(UsageQuery(since=until - span, until=until, by=dimensions, time_zone=zone))
+                assert sum(group.calls for group in groups) == len(counted)
+                assert sum(group.nano_usd for group in groups) == sum(call.nano_usd or 0 for call in counted)
+                assert sum(group.charged_nano_usd for group in groups) == sum(call.charged_nano_usd for call in counted)
+                if dimensions == (Dimension.DAY,):
+                    days = {f"{call.started_at.astimezone(ZoneInfo(zone)):%Y-%m-%d}" for call in counted}
+                    assert {group.group["day"] for group in groups} == days
+    hours = await select(store, "SUM(calls), SUM(nano_usd), SUM(charged_nano_usd)", "usage_hours")
+    assert await select(store, "SUM(calls), SUM(nano_usd), SUM(charged_nano_usd)", "usage_days") == hours

@@ -1,0 +1,103 @@
+"""Calls that ended, added up by the hour and by the day of UTC: `relay usage` reads this, not the calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from server_b.ledger.times import US_PER_DAY, US_PER_HOUR
+from server_b.ledger.transactions import Transaction
+
+
+class Group(NamedTuple):
+    """What calls are added up by."""
+
+    at: int
+    """When its hour, or its day, begins."""
+    account: str
+    provider: str
+    model: str
+    protocol: str
+    outcome: str
+
+
+@dataclass(slots=True)
+class Counts:
+    """What calls took, or what their counts change by."""
+
+    calls: int = 0
+    failed: int = 0
+    unknown_cost_calls: int = 0
+    joined: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+    nano_usd: int = 0
+    charged_nano_usd: int = 0
+
+    def plus(self, other: Counts) -> Counts:
+        """Returns the sum of both."""
+        return Counts(*(getattr(self, name) + getattr(other, name) for name in _COUNTS))
+
+
+_COUNTS = tuple(Counts.__dataclass_fields__)
+_ALL = (*Group._fields, *_COUNTS)
+
+
+def _upsert(table: str, time: str) -> str:
+    columns, key = (", ".join((time, *names[1:])) for names in (_ALL, Group._fields))
+    return (
+        f"INSERT INTO {table} ({columns}) VALUES ({', '.join(':' + name for name in _ALL)})"  # noqa: S608 - of this file
+        f" ON CONFLICT ({key}) DO UPDATE SET "
+        + ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in _COUNTS)
+    )
+
+
+_HOURS, _DAYS = _upsert("usage_hours", "hour"), _upsert("usage_days", "day")
+
+
+class RollUp:
+    """What one transaction adds."""
+
+    def __init__(self) -> None:
+        """Begins with nothing."""
+        self._groups: dict[Group, Counts] = {}
+
+    def of(self, started_at: int, account: str, provider: str, model: str, protocol: str, outcome: str) -> Counts:
+        """Returns the counts of a call's group, to be added to."""
+        group = Group(started_at - started_at % US_PER_HOUR, account, provider, model, protocol, outcome)
+        counts = self._groups.get(group)
+        if counts is None:
+            counts = self._groups[group] = Counts()
+        return counts
+
+    async def write(self, transaction: Transaction) -> None:
+        """Writes hours and days, in one order, so that two servers never wait for each other."""
+        if not self._groups:
+            return
+        await self.write_hours(transaction)
+        await transaction.execute_many(_DAYS, _rows(self._days()))
+
+    async def write_hours(self, transaction: Transaction) -> None:
+        """Writes hours alone, whose days know of them already."""
+        await transaction.execute_many(_HOURS, _rows(self._groups))
+
+    def _days(self) -> dict[Group, Counts]:
+        days: dict[Group, Counts] = {}
+        for group, counts in self._groups.items():
+            day = group._replace(at=group.at - group.at % US_PER_DAY)
+            days[day] = days[day].plus(counts) if day in days else counts
+        return days
+
+
+def _rows(groups: Mapping[Group, Counts]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for group in sorted(groups):
+        counts = groups[group]
+        row: dict[str, Any] = group._asdict()
+        row.update((name, getattr(counts, name)) for name in _COUNTS)
+        rows.append(row)
+    return rows
