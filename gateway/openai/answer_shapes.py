@@ -87,7 +87,7 @@ class ResponseDocument(TypedDict):
     status: Literal["completed", "incomplete"]
     model: str
     output: list[dict[str, Any]]
-    usage: NotRequired[dict[str, Any]]
+    usage: dict[str, Any] | None
     relay: RelayMembers
 
 

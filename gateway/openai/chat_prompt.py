@@ -36,7 +36,8 @@ _REQUIRED = ("options.provider_options.openai.logit_bias",)
 def chat_prompt(body: ChatBody, request_id: str) -> Asked:
     """Makes the prompt of a body. Raises BadParam, naming the member, where it is not valid."""
     said = conversation(said_in(body.messages), "messages")
-    terms = Terms(said, _names(body), tool="tools[{}].function.{}", result_id="tool_call_id")
+    places = [f"tools[{index}].function.{{}}" for index in range(len(body.tools or ()))]
+    terms = Terms(said, _names(body), tools=places, result_id="tool_call_id")
     try:
         prompt = Prompt(
             message=said.message,

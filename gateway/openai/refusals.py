@@ -33,17 +33,21 @@ def refuse_unsupported(body: Mapping[str, Any]) -> None:
     refuse_other_tools(body)
 
 
-def refuse_other_tools(body: Mapping[str, Any]) -> None:
-    """Raises BadParam for a tool that is no function, and a choice of one."""
-    for index, tool in enumerate(objects(body.get("tools"))):
-        if tool.get("type") != "function":
-            raise BadParam(
-                f"tools[{index}].type",
-                f"tools[{index}].type: must be function: the relay hosts no tools; turn others off",
-            )
+def refuse_other_tools(body: Mapping[str, Any], *, namespaces: bool = False) -> None:
+    """Raises BadParam for a tool that is no function, and a choice of one; `namespaces` of functions may be allowed."""
+    _refuse_others_of(body.get("tools"), "tools", namespaces=namespaces)
     choice = body.get("tool_choice")
     if isinstance(choice, Mapping) and choice.get("type") != "function":
         raise BadParam("tool_choice", "tool_choice: must be none, auto, required or a function")
+
+
+def _refuse_others_of(tools: Any, place: str, *, namespaces: bool) -> None:
+    for index, tool in enumerate(objects(tools)):
+        kind = f"{place}[{index}].type"
+        if namespaces and tool.get("type") == "namespace":
+            _refuse_others_of(tool.get("tools"), f"{place}[{index}].tools", namespaces=False)
+        elif tool.get("type") != "function":
+            raise BadParam(kind, f"{kind}: must be function: the relay hosts no tools; turn others off")
 
 
 def objects(value: Any) -> list[Mapping[str, Any]]:

@@ -8,8 +8,9 @@ from typing import Any
 import orjson
 
 from gateway.openai.json_text import json_text
+from gateway.openai.namespaces import CalledNames
 from gateway.openai.reasoning_blob import encrypted_content
-from gateway.openai.responses_body import ResponsesBody, ResponsesTool
+from gateway.openai.responses_body import NamespaceTool, ResponsesBody, ResponsesTool
 from gateway.openai.usage import relay_document, response_usage
 from llm_relay.messages import (
     Answer,
@@ -33,28 +34,41 @@ _INCOMPLETE = {
 
 
 def response_frame(body: ResponsesBody, request_id: str, model: str, created: float) -> dict[str, Any]:
-    """Returns a response that is in progress; `created` is the call's start in Unix seconds."""
+    """Returns a response that is in progress; `created` is the call's start in Unix seconds.
+
+    Every member is there, because strict clients want each of them, with OpenAI's default where the request has none.
+    """
     return {
         "id": f"resp_{request_id}",
         "object": "response",
         "created_at": int(created),
+        "completed_at": None,
         "status": "in_progress",
+        "background": False,
         "error": None,
         "incomplete_details": None,
         "instructions": body.instructions,
         "max_output_tokens": body.max_output_tokens,
+        "max_tool_calls": None,
         "model": model,
         "output": [],
         "parallel_tool_calls": body.parallel_tool_calls is not False,
+        "presence_penalty": 0,
+        "frequency_penalty": 0,
         "previous_response_id": None,
+        "prompt_cache_key": body.prompt_cache_key,
         "reasoning": {"effort": body.reasoning.effort if body.reasoning else None, "summary": None},
+        "safety_identifier": body.safety_identifier,
+        "service_tier": body.service_tier or "auto",
         "store": False,
-        "temperature": body.temperature,
+        "temperature": 1 if body.temperature is None else body.temperature,
         "text": {"format": _text_format(body)},
         "tool_choice": _tool_choice(body),
         "tools": [_tool(tool) for tool in body.tools or ()],
-        "top_p": body.top_p,
+        "top_logprobs": 0,
+        "top_p": 1 if body.top_p is None else body.top_p,
         "truncation": "disabled",
+        "usage": None,
         "metadata": body.metadata or {},
     }
 
@@ -73,10 +87,14 @@ def _tool_choice(body: ResponsesBody) -> Any:
     choice = body.tool_choice
     if choice is None or isinstance(choice, str):
         return choice or "auto"
-    return {"type": choice.type, "name": choice.name}
+    named = {"type": choice.type, "name": choice.name}
+    return {**named, "namespace": choice.namespace} if choice.namespace else named
 
 
-def _tool(tool: ResponsesTool) -> dict[str, Any]:
+def _tool(tool: ResponsesTool | NamespaceTool) -> dict[str, Any]:
+    if isinstance(tool, NamespaceTool):
+        functions = [_tool(one) for one in tool.tools]
+        return {"type": tool.type, "name": tool.name, "description": tool.description or "", "tools": functions}
     schema = None if tool.parameters is None else orjson.Fragment(json_text(tool.parameters, "tools"))
     named = {"type": tool.type, "name": tool.name, "description": tool.description}
     return {**named, "parameters": schema, "strict": tool.strict}
@@ -86,7 +104,8 @@ def response_document(answer: Answer, body: ResponsesBody, created: float) -> di
     """Returns the whole response."""
     parts: Sequence[Part] = answer.parts or ((TextPart(text=answer.text),) if answer.text else ())
     frame = response_frame(body, answer.request_id, answer.finished.model, created)
-    output = [*output_items(parts, answer.request_id, answer.provider, item_status(answer.finished))]
+    status, names = item_status(answer.finished), CalledNames(body)
+    output = [*output_items(parts, answer.request_id, answer.provider, status, names)]
     return ended(frame, output, answer.finished, answer.request_id, answer.provider)
 
 
@@ -109,8 +128,7 @@ def ended(
         "output": output,
         "relay": relay_document(request_id, provider, finished),
     }
-    if usage := response_usage(finished.usage, finished.cost):
-        document["usage"] = usage
+    document["usage"] = response_usage(finished.usage, finished.cost)
     if not why:
         document["completed_at"] = int(finished.completed_at.timestamp())
     if finished.service_tier:
@@ -118,7 +136,9 @@ def ended(
     return document
 
 
-def output_items(parts: Sequence[Part], request_id: str, provider: str, status: str) -> Iterator[dict[str, Any]]:
+def output_items(
+    parts: Sequence[Part], request_id: str, provider: str, status: str, names: CalledNames
+) -> Iterator[dict[str, Any]]:
     """Yields an output item for each part of an answer."""
     for index, part in enumerate(parts):
         identifier = item_id(part, request_id, index)
@@ -128,7 +148,7 @@ def output_items(parts: Sequence[Part], request_id: str, provider: str, status: 
             case Refusal():
                 yield message_item(identifier, status, [refusal_part(part.text)])
             case ToolCall():
-                yield call_item(identifier, part, status)
+                yield call_item(identifier, part, status, names)
             case Reasoning():
                 yield reasoning_item(identifier, part, part.provider or provider)
             case _:  # no answer has another part
@@ -156,14 +176,14 @@ def refusal_part(text: str) -> dict[str, Any]:
     return {"type": "refusal", "refusal": text}
 
 
-def call_item(identifier: str, call: ToolCall, status: str) -> dict[str, Any]:
+def call_item(identifier: str, call: ToolCall, status: str, names: CalledNames) -> dict[str, Any]:
     """Returns an item that calls a function."""
     return {
         "id": identifier,
         "type": "function_call",
         "status": status,
         "call_id": call.id,
-        "name": call.name,
+        **names.members(call.name),
         "arguments": call.arguments_json,
     }
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import orjson
 
+from gateway.openai.namespaces import CalledNames
 from gateway.openai.responses_answer import call_item, message_item, reasoning_item, refusal_part, text_part
 from llm_relay.messages import Reasoning, ToolCall
 
@@ -135,21 +136,23 @@ class CallBlock(Block):
 
     ends_with_next = False
 
-    def __init__(self, identifier: str, call_id: str, name: str) -> None:
+    def __init__(self, identifier: str, call_id: str, name: str, names: CalledNames) -> None:
         super().__init__(identifier)
         self._call_id = call_id
         self._name = name
+        self._names = names
 
     @property
     def item(self) -> EventBody:
         call = ToolCall(id=self._call_id, name=self._name, arguments_json=self.text)
-        return {**call_item(self.identifier, call, self._status), "arguments": self.text}
+        return {**call_item(self.identifier, call, self._status, self._names), "arguments": self.text}
 
     def delta(self, text: str) -> EventBody:
         return self._of_item("response.function_call_arguments.delta", delta=text)
 
     def _done(self) -> Iterator[EventBody]:
-        yield self._of_item("response.function_call_arguments.done", name=self._name, arguments=self.text)
+        name = self._names.members(self._name)["name"]
+        yield self._of_item("response.function_call_arguments.done", name=name, arguments=self.text)
 
 
 class ReasoningBlock(Block):

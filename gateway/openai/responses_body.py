@@ -61,6 +61,7 @@ class FunctionCallItem(Shape):
     type: Literal["function_call"]
     call_id: str
     name: str
+    namespace: str | None = Field(None, description="The namespace of the function")
     arguments: str
     id: str | None = None
     status: str | None = None
@@ -71,6 +72,8 @@ class FunctionCallOutputItem(Shape):
 
     type: Literal["function_call_output"]
     call_id: str
+    name: str | None = None
+    namespace: str | None = None
     output: str | list[InputContent]
     id: str | None = None
     status: str | None = None
@@ -118,11 +121,32 @@ class ResponsesTool(Shape):
     strict: bool | None = None
 
 
+class NamespaceTool(Shape):
+    """Functions that belong together."""
+
+    type: Literal["namespace"]
+    name: str = Field(min_length=1)
+    description: str | None = None
+    tools: list[ResponsesTool]
+
+
+def _tool_kind(tool: Any) -> str:
+    """Returns a tag that places of errors leave out, as "function" would not: it is a member elsewhere."""
+    kind = tool.get("type") if isinstance(tool, dict) else getattr(tool, "type", None)
+    return "Namespace" if kind == "namespace" else "Function"
+
+
+AnyTool = Annotated[
+    Annotated[ResponsesTool, Tag("Function")] | Annotated[NamespaceTool, Tag("Namespace")], Discriminator(_tool_kind)
+]
+
+
 class ResponsesToolChoice(Shape):
     """The function that must be called."""
 
     type: Literal["function"]
     name: str
+    namespace: str | None = None
 
 
 class TextFormat(Shape):
@@ -159,7 +183,7 @@ class ResponsesBody(Shape):
     max_output_tokens: int | None = None
     temperature: float | None = None
     top_p: float | None = None
-    tools: list[ResponsesTool] | None = None
+    tools: list[AnyTool] | None = None
     tool_choice: Literal["none", "auto", "required"] | ResponsesToolChoice | None = None
     parallel_tool_calls: bool | None = None
     text: TextOptions | None = None

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from gateway.openai.conversation import Said
 from gateway.openai.data_urls import bytes_of_data_url, image_of_url
 from gateway.openai.errors import BadParam
+from gateway.openai.namespaces import joined_name
 from gateway.openai.reasoning_blob import reasoning_of
 from gateway.openai.responses_body import (
     FunctionCallItem,
@@ -38,12 +39,16 @@ def said_in(instructions: str | None, items: str | Sequence[Item]) -> Iterator[S
             case MessageItem():
                 yield Said(place, _ROLES[item.role], _parts(item.content, f"{place}.content"))
             case FunctionCallItem():
-                call = ToolCall(id=item.call_id, name=item.name, arguments_json=item.arguments)
-                yield Said(place, Role.ASSISTANT, [call])
+                yield Said(place, Role.ASSISTANT, [_call(item)])
             case FunctionCallOutputItem():
                 yield Said(place, Role.USER, [_result(item, f"{place}.output")])
             case ReasoningItem():
                 yield Said(place, Role.ASSISTANT, _reasoning(item, place))
+
+
+def _call(item: FunctionCallItem) -> ToolCall:
+    name = joined_name(item.namespace, item.name)
+    return ToolCall(id=item.call_id, name=name, arguments_json=item.arguments)
 
 
 def _reasoning(item: ReasoningItem, place: str) -> list[Reasoning]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from gateway.openai.conversation import conversation
 from gateway.openai.errors import BadParam
 from gateway.openai.json_text import json_text
 from gateway.openai.money import nano_usd
+from gateway.openai.namespaces import PlacedTool, chosen_name, placed_tools
 from gateway.openai.params import Asked
 from gateway.openai.refusals import objects, refuse_other_tools
 from gateway.openai.responses_body import ResponsesBody, ResponsesToolChoice, TextFormat
@@ -25,6 +27,7 @@ from llm_relay.messages import (
     ResponseKind,
     Sampling,
     Thinking,
+    Tool,
     ToolChoice,
 )
 
@@ -62,13 +65,14 @@ def refuse_stateful(body: Mapping[str, Any]) -> None:
     for index, item in enumerate(objects(body.get("input"))):
         if item.get("type") == "item_reference":
             raise BadParam(f"input[{index}]", f"input[{index}]: item_reference is not supported: nothing is stored")
-    refuse_other_tools(body)
+    refuse_other_tools(body, namespaces=True)
 
 
 def responses_prompt(body: ResponsesBody, request_id: str) -> Asked:
     """Makes the prompt of a body. Raises BadParam, naming the member, where it is not valid."""
     said = conversation(said_in(body.instructions, body.input), "input")
-    terms = Terms(said, _names(body), tool="tools[{}].{}", result_id="call_id")
+    places = [f"{one.place}.{{}}" for one in placed_tools(body)]
+    terms = Terms(said, _names(body), tools=places, result_id="call_id")
     try:
         prompt = Prompt(
             message=said.message,
@@ -108,7 +112,7 @@ def _names(body: ResponsesBody) -> dict[str, str]:
 def _options(body: ResponsesBody) -> Options:
     effort = body.reasoning.effort if body.reasoning else None
     options = Options(
-        tools=tuple(map(tool_of, body.tools or ())),
+        tools=tuple(_tool(one) for one in placed_tools(body)),
         tool_choice=_tool_choice(body),
         response_format=_response_format(body.text.format if body.text else None),
         sampling=None if body.top_p is None else Sampling(top_p=body.top_p),
@@ -122,10 +126,14 @@ def _options(body: ResponsesBody) -> Options:
     return NO_OPTIONS if options == NO_OPTIONS else options  # this very object is what plain prompts are known by
 
 
+def _tool(placed: PlacedTool) -> Tool:
+    return replace(tool_of(placed.tool), name=placed.name, description=placed.description or "")
+
+
 def _tool_choice(body: ResponsesBody) -> ToolChoice | None:
     choice, parallel = body.tool_choice, body.parallel_tool_calls
     if isinstance(choice, ResponsesToolChoice):
-        return tool_choice_of(None, choice.name, parallel=parallel)
+        return tool_choice_of(None, chosen_name(body, choice), parallel=parallel)
     return tool_choice_of(choice, None, parallel=parallel)
 
 

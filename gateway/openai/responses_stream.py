@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from gateway.openai.errors import error_body
+from gateway.openai.namespaces import CalledNames
 from gateway.openai.responses_answer import ended, item_status, response_frame
 from gateway.openai.responses_blocks import Block, CallBlock, ReasoningBlock, RefusalBlock, TextBlock
 from gateway.openai.responses_body import ResponsesBody
@@ -37,6 +38,7 @@ class ResponseLines:
         self._created = created
         self._provider = ""
         self._frame = response_frame(body, request_id, body.model, created)
+        self._names = CalledNames(body)
         self._number = 0
         self._open: dict[int, Block] = {}
         """By the answer's own index, the blocks that have not ended."""
@@ -50,7 +52,7 @@ class ResponseLines:
             case Started():
                 return self._start(event)
             case ToolCallStarted():
-                return self._begin(event.index, CallBlock(self._identifier("fc"), event.id, event.name))
+                return self._begin(event.index, self._call(event))
             case ToolCallDelta():
                 return self._more(event.index, event.arguments)
             case ToolCallFinished():
@@ -70,6 +72,9 @@ class ResponseLines:
         opened = b"" if self._number else self._opened()
         response = {**self._frame, "status": "failed", "error": failure, "output": self._items(), "relay": relay}
         return opened + self._line({"type": "response.failed", "response": response})
+
+    def _call(self, event: ToolCallStarted) -> CallBlock:
+        return CallBlock(self._identifier("fc"), event.id, event.name, self._names)
 
     def _start(self, event: Started) -> bytes:
         self._provider = event.provider

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from starlette.responses import Response
 
@@ -31,14 +31,15 @@ _UNANSWERED = ("a tool_result in the next user turn", "a result for each of its 
 class Terms:
     """The names of one request's fields."""
 
-    def __init__(self, said: Conversation, names: Mapping[str, str], *, tool: str, result_id: str) -> None:
+    def __init__(self, said: Conversation, names: Mapping[str, str], *, tools: Sequence[str], result_id: str) -> None:
         """`names` are the interface's own.
 
-        `tool` is where it has a member of a tool, by its number and name; `result_id` where a result names its call.
+        `tools` are where it has a member of each of its functions, `{}` for the member; `result_id` is where a result
+        names its call.
         """
         self._said = said
         self._names = {**_NAMES, **names}
-        self._tool = tool
+        self._tools = tools
         self._result_id = result_id
 
     def param(self, field: str) -> str:
@@ -50,8 +51,9 @@ class Terms:
             return f"{place}.{self._result_id}" if field.endswith(_RESULT_ID) else place
         for prefix in ("options.", "sampling.", "provider_options.openai."):
             field = field.removeprefix(prefix)
-        if tool := re.match(r"tools\[(\d+)\]\.(\w+)", field):
-            return self._tool.format(tool[1], "parameters" if tool[2] == "input_schema_json" else tool[2])
+        tool = re.match(r"tools\[(\d+)\]\.(\w+)", field)
+        if tool and int(tool[1]) < len(self._tools):
+            return self._tools[int(tool[1])].format("parameters" if tool[2] == "input_schema_json" else tool[2])
         return field
 
     def _place(self, field: str) -> str | None:
@@ -78,5 +80,9 @@ class Terms:
         return openai_error_response(told, request_id, status=status, param=self.param(error.violations[0].field))
 
     def _text(self, violations: Iterable[Violation]) -> str:
-        text = "; ".join(f"{self.param(violation.field)}: {violation.description}" for violation in violations)
+        text = "; ".join(f"{self.param(one.field)}: {self._description(one)}" for one in violations)
         return text.replace(*_UNANSWERED)
+
+    def _description(self, violation: Violation) -> str:
+        """Returns it with the request's own name for a tool that it mentions."""
+        return re.sub(r"tools\[\d+\](?= too)", lambda found: self.param(f"{found[0]}.name"), violation.description)

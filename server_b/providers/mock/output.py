@@ -7,7 +7,7 @@ In this order:
 3. Tools that the message names are called: by their name, or by a part of it of four letters or more.
 4. Where JSON is asked for, the answer is the least JSON that satisfies the schema.
 5. Else the fixed text, with a sentence for each image and document, and for two questions: "what is my name", where the
-   history says "my name is …", and "count to N".
+   history says "my name is …", and "count to N", or "count from M to N".
 
 Calls have the least arguments that satisfy the tool's schema. Where the caller asks to see reasoning, it comes first.
 """

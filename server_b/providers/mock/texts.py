@@ -14,7 +14,7 @@ STREAM_TEXT = "[MOCK STREAM #{number}] You said: '{message}'. This is a streamin
 MOST_COUNTED = 100
 
 _MY_NAME_IS = re.compile(r"\bmy name is\s+(\w+(?:['-]\w+)*)", re.IGNORECASE)
-_COUNT_TO = re.compile(r"\bcount to\s+([0-9]{1,3})\b", re.IGNORECASE)
+_COUNT = re.compile(r"\bcount(?: up)?(?: from\s+([0-9]{1,3}))?(?: up)? to\s+([0-9]{1,3})\b", re.IGNORECASE)
 
 
 def text_of(prompt: Prompt, *, number: int, whole: bool) -> str:
@@ -32,8 +32,10 @@ def _answers(prompt: Prompt) -> Iterator[str]:
     asked = asked_text(prompt)
     if "my name" in asked.lower() and (name := _name_told(prompt.history)):
         yield f"Your name is {name}."
-    if (found := _COUNT_TO.search(asked)) and 1 <= (end := int(found[1])) <= MOST_COUNTED:
-        yield ", ".join(map(str, range(1, end + 1))) + "."
+    if found := _COUNT.search(asked):
+        begin, end = int(found[1] or 1), int(found[2])
+        if 1 <= begin <= end <= MOST_COUNTED:
+            yield ", ".join(map(str, range(begin, end + 1))) + "."
 
 
 def _name_told(history: tuple[Turn, ...]) -> str:

@@ -112,10 +112,11 @@ async def test_a_turn_that_is_asked_without_thinking_is_told(
 )
 async def test_what_the_provider_does_not_take_has_the_name_that_the_client_gave_it(field: str, param: str) -> None:
     provider = ScriptedProvider([ProviderRejected("x", violations=(Violation(field, "leave it out"),))])
+    asked = {**CHAT, "max_completion_tokens": 9, "tools": [{"type": "function", "function": {"name": "weather"}}]}
     async with serving(provider) as server_b, gateway(server_b.target) as http:
-        answers = [await http.post("/v1/chat/completions", json={**CHAT, "max_completion_tokens": 9})]
+        answers = [await http.post("/v1/chat/completions", json=asked)]
         provider.unsupported = Unsupported.of_field(field, "leave it out")
-        answers.append(await http.post("/v1/chat/completions", json={**CHAT, "max_completion_tokens": 9}))
+        answers.append(await http.post("/v1/chat/completions", json=asked))
     for answer in answers:
         assert answer.status_code == 400
         assert answer.json()["error"]["param"] == param

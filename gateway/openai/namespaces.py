@@ -1,0 +1,73 @@
+"""A response's tools as functions: one in a namespace is asked for by one name that has both, and told back by two."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from gateway.openai.responses_body import NamespaceTool, ResponsesBody, ResponsesTool, ResponsesToolChoice
+
+_LONGEST = 64
+"""The longest name of a tool that every provider takes."""
+_DIGEST_DIGITS = 8
+
+
+class PlacedTool(NamedTuple):
+    """A function, where the request has it."""
+
+    place: str
+    namespace: str
+    """"" for one in none."""
+    description: str | None
+    """What its namespace is for, then what it does."""
+    tool: ResponsesTool
+
+    @property
+    def name(self) -> str:
+        """The name that the provider knows."""
+        return joined_name(self.namespace, self.tool.name)
+
+
+def placed_tools(body: ResponsesBody) -> Iterator[PlacedTool]:
+    """Yields every function of the request, in order."""
+    for index, tool in enumerate(body.tools or ()):
+        place = f"tools[{index}]"
+        if not isinstance(tool, NamespaceTool):
+            yield PlacedTool(place, "", tool.description, tool)
+            continue
+        for inner, function in enumerate(tool.tools):
+            text = "\n\n".join(filter(None, (tool.description, function.description)))
+            yield PlacedTool(f"{place}.tools[{inner}]", tool.name, text, function)
+
+
+def joined_name(namespace: str | None, name: str) -> str:
+    """Returns the one name of a function and its namespace. It is always the same, in earlier turns too."""
+    if not namespace:
+        return name
+    joined = f"{namespace}{name}" if namespace.endswith("__") else f"{namespace}__{name}"
+    if len(joined) <= _LONGEST:
+        return joined
+    digest = hashlib.sha256(joined.encode(errors="replace")).hexdigest()[:_DIGEST_DIGITS]
+    return f"{joined[: _LONGEST - _DIGEST_DIGITS - 1]}_{digest}"
+
+
+def chosen_name(body: ResponsesBody, choice: ResponsesToolChoice) -> str:
+    """Returns the one name of the function that must be called; the choice need not tell its namespace."""
+    if choice.namespace:
+        return joined_name(choice.namespace, choice.name)
+    named = [one.name for one in placed_tools(body) if one.tool.name == choice.name]
+    return named[0] if len(named) == 1 else choice.name
+
+
+class CalledNames:
+    """What the client calls the functions that the model calls."""
+
+    def __init__(self, body: ResponsesBody) -> None:
+        """`body` is the request that lists them."""
+        self._known = {one.name: (one.namespace, one.tool.name) for one in placed_tools(body) if one.namespace}
+
+    def members(self, name: str) -> dict[str, str]:
+        """Returns the members `name` and, where it is in one, `namespace` of a call."""
+        namespace, inner = self._known.get(name, ("", name))
+        return {"namespace": namespace, "name": inner} if namespace else {"name": name}
