@@ -121,6 +121,26 @@ class Authenticator:
         account = self._books.policy.callers.get(caller) if self._books else None
         return account is not None and account.is_admin
 
+    def keeps_an_admin(self, policy: Policy) -> bool:
+        """Whether somebody may change accounts under a policy: an admin with a token, or, without tokens, anybody here.
+
+        Sessions do not count, because they end, nor do tokens of the programs that `relay serve` starts.
+        """
+        now = datetime.now(UTC)
+        named = [
+            token.caller
+            for token in policy.tokens.values()
+            if not token.is_session and (token.expires_at is None or token.expires_at > now)
+        ]
+        named += self._tokens.names_by_digest.values()
+        enabled = {name for name in named if not _is_disabled(policy, name)}
+        if any(_admin_name(admin, self._tokens) in enabled for admin in self._admins):
+            return True
+        if any((account := policy.callers.get(name)) is not None and account.is_admin for name in enabled):
+            return True
+        is_open = self._anonymous_allowed and not self._tokens and not enabled
+        return is_open and not _is_disabled(policy, ANONYMOUS)
+
     def _behind(self, delegate: str, name: str | None, *, is_own: bool) -> str:
         """Returns whom a delegate calls for."""
         if name is None:
@@ -142,8 +162,7 @@ class Authenticator:
         return None if is_over else found
 
     def _is_disabled(self, name: str) -> bool:
-        account = self._books.policy.callers.get(name.rpartition("/")[2]) if self._books else None
-        return account is not None and account.is_disabled
+        return self._books is not None and _is_disabled(self._books.policy, name)
 
     @property
     def _has_ledger_token(self) -> bool:
@@ -158,7 +177,17 @@ class Authenticator:
 
 def _end(token: TokenInfo, policy: Policy) -> float:
     """Returns until when a token is valid, as a Unix time."""
-    account = policy.callers.get(token.caller.rpartition("/")[2])
-    if account is not None and account.is_disabled:
+    if _is_disabled(policy, token.caller):
         return -math.inf
     return token.expires_at.timestamp() if token.expires_at else math.inf
+
+
+def _is_disabled(policy: Policy, name: str) -> bool:
+    account = policy.callers.get(name.rpartition("/")[2])
+    return account is not None and account.is_disabled
+
+
+def _admin_name(admin: str, tokens: Tokens) -> str:
+    """Returns whose token a name of RELAY_ADMINS calls with: that of the delegate, whose own callers are not known."""
+    delegate, slash, _ = admin.partition("/")
+    return delegate if slash and delegate in tokens.delegates else admin

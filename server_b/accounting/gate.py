@@ -19,7 +19,7 @@ from server_b.accounting.estimates import (
     own_refusal,
     unknown_price_text,
 )
-from server_b.accounting.permission import permitted
+from server_b.accounting.permission import may_not_use_all, permitted
 from server_b.accounting.rates_left import RatesSeen
 from server_b.core.call import Call
 from server_b.core.record import CallRecord
@@ -28,7 +28,10 @@ from server_b.ledger.entries import NewCall, Reserved
 from server_b.pricing.price_list import PriceList
 from server_b.providers.base import AskedModel, Provider
 
-_COSTLY = "may change what the call costs, which a budget or max_cost_nano_usd limits; leave it out"
+_COSTLY = (
+    "may change what the call costs or which model answers, and a budget, max_cost_nano_usd or the caller's models"
+    " limit that; leave it out"
+)
 
 
 class LedgerGate:
@@ -79,6 +82,7 @@ class LedgerGate:
             tags=prompt.options.tags if account is None else {**prompt.options.tags, **account.tags},
             estimates=tuple([estimated(one, prompt, self._prices.get(one.provider), self._estimate) for one in models]),
             is_whole=len(models) == len(asked),
+            has_closed_models=account is not None and may_not_use_all(account, models),
         )
 
 
@@ -94,6 +98,8 @@ class Plan:
     """Of the models that the caller may use, in the order in which they are asked."""
     is_whole: bool
     """Whether the caller may use every provider's model."""
+    has_closed_models: bool
+    """Whether a provider that may be asked has models that are closed to the caller, so that no option may name one."""
 
     def new_call(self, entry_id: str) -> NewCall:
         """Returns what is written before a provider is asked."""
@@ -121,7 +127,7 @@ class Plan:
         return {one.asked.provider for one in kept}
 
     def refuse_costly_options(self) -> None:
-        """Raises InvalidRequest naming what may change the cost of a call whose cost is limited."""
+        """Raises InvalidRequest naming what may change the cost, or the model, of a call that is limited in that."""
         costly = [name for one in self.estimates for name in one.asked.costly_options]
         if costly:
             raise InvalidRequest.of(*(Violation(name, _COSTLY) for name in costly))
@@ -143,7 +149,7 @@ class LedgerReservation:
         """Writes the call and sets aside what it can cost; raises PermissionDenied, or why the books refuse it."""
         plan = await self._gate.plan(self._call)
         has_own_limit = self._call.prompt.options.max_cost_nano_usd is not None
-        if has_own_limit:
+        if has_own_limit or plan.has_closed_models:
             plan.refuse_costly_options()
         reserved = await self._write(plan)
         if reserved.rates_left is not None and self._gate.rates is not None:

@@ -25,5 +25,12 @@ def permitted(account: CallerAccount, named: str, asked: Sequence[AskedModel]) -
     return (first, *(one for one in others if _may(account, one.provider, one.model)))
 
 
+def may_not_use_all(account: CallerAccount, models: Sequence[AskedModel]) -> bool:
+    """Whether the providers of these models have others that are closed to the caller."""
+    if not account.models:
+        return False
+    return any(not {"*", "*/*", f"{one.provider}/*"} & set(account.models) for one in models)
+
+
 def _may(account: CallerAccount, provider: str, model: str) -> bool:
     return any(pattern == "*" or matches(pattern, provider, model) for pattern in account.models)

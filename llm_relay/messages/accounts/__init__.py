@@ -5,7 +5,15 @@ Money is in nano-USD, as int; None is unknown, never 0. Times are in UTC unless 
 
 from llm_relay.messages.accounts.activity import Activity
 from llm_relay.messages.accounts.budgets import Budget, Period
-from llm_relay.messages.accounts.callers import CallerAccount, NewToken, RateLeft, RateLimits, RatesLeft, TokenInfo
+from llm_relay.messages.accounts.callers import (
+    SESSION_PREFIX,
+    CallerAccount,
+    NewToken,
+    RateLeft,
+    RateLimits,
+    RatesLeft,
+    TokenInfo,
+)
 from llm_relay.messages.accounts.calls import CallAttempt, CallEntry, CallQuery, CallsPage, CallState
 from llm_relay.messages.accounts.changes import Adjustment, AuditEntry
 from llm_relay.messages.accounts.identity import Identity
@@ -13,6 +21,7 @@ from llm_relay.messages.accounts.prices import Price, PriceFound, Repricing
 from llm_relay.messages.accounts.usage import Dimension, UsageGroup, UsageQuery
 
 __all__ = [
+    "SESSION_PREFIX",
     "Activity",
     "Adjustment",
     "AuditEntry",

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+SESSION_PREFIX = "ses_"
+"""What the ids of sessions begin with."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimits:
@@ -68,6 +71,11 @@ class TokenInfo:
     """None: never."""
     revoked_at: datetime | None = None
     """None: it has not been revoked."""
+
+    @property
+    def is_session(self) -> bool:
+        """Whether it is a browser's session."""
+        return self.id.startswith(SESSION_PREFIX)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

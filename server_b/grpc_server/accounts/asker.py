@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from llm_relay.errors import PermissionDenied
 from llm_relay.messages.accounts import CallerAccount, TokenInfo
-from server_b.ledger.base import Ledger
+from server_b.ledger.base import Ledger, Policy
 from server_b.pricing.price_desk import PriceDesk
 
 
@@ -23,6 +24,8 @@ class Asker:
     """Whether calls without a token are refused already."""
     ledger: Ledger
     prices: PriceDesk
+    keeps_an_admin: Callable[[Policy], bool]
+    """Tells whether somebody may change accounts under a policy."""
     time_zone: str
     """Of budgets that name none."""
 
@@ -42,6 +45,14 @@ class Asker:
             raise PermissionDenied(
                 f"only admins may do that, and {self.name} is none: RELAY_ADMINS names them, or another admin makes"
                 " one with `relay callers put NAME --admin`"
+            )
+
+    def check_access_after(self, policy: Policy) -> None:
+        """Raises PermissionDenied where a change to `policy` would leave nobody who may make another."""
+        if self.keeps_an_admin(self.ledger.policy) and not self.keeps_an_admin(policy):
+            raise PermissionDenied(
+                "this would leave no admin who has a valid token, so nobody could change accounts any more. Make"
+                " another admin's token first: `relay tokens create NAME --admin`"
             )
 
     def seen(self, caller: str) -> str:

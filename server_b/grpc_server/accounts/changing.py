@@ -19,6 +19,8 @@ DEFAULT_OVERLAP_S = 86_400.0
 async def put_caller(request: pb.PutCallerRequest, asker: Asker) -> pb.PutCallerResponse:
     """Makes or replaces a caller."""
     caller = wire.CALLER_ACCOUNT.from_wire(request.caller, strict=True)
+    policy = asker.ledger.policy
+    asker.check_access_after(dataclasses.replace(policy, callers={**policy.callers, caller.name: caller}))
     return pb.PutCallerResponse(
         caller=wire.CALLER_ACCOUNT.to_wire(await asker.ledger.put_caller(caller, by=asker.name))
     )
@@ -48,6 +50,9 @@ async def rotate_token(request: pb.RotateTokenRequest, asker: Asker) -> pb.Rotat
 
 async def revoke_token(request: pb.RevokeTokenRequest, asker: Asker) -> pb.RevokeTokenResponse:
     """Makes a token worthless."""
+    policy = asker.ledger.policy
+    tokens = {digest: token for digest, token in policy.tokens.items() if token.id != request.token_id}
+    asker.check_access_after(dataclasses.replace(policy, tokens=tokens))
     token = await asker.ledger.revoke_token(request.token_id, by=asker.name)
     return pb.RevokeTokenResponse(token=wire.TOKEN_INFO.to_wire(token))
 

@@ -169,6 +169,7 @@ class AccountServicer:
             is_admin=self._authenticator.is_admin(name, credentials),
             token=self._authenticator.ledger_token(credentials),
             needs_token=self._authenticator.needs_token,
+            keeps_an_admin=self._authenticator.keeps_an_admin,
             ledger=self._accounts.ledger,
             prices=self._accounts.prices,
             time_zone=self._accounts.time_zone,

@@ -6,7 +6,7 @@ import hashlib
 from datetime import datetime, timedelta
 
 from llm_relay.errors import Unauthenticated
-from llm_relay.messages.accounts import NewToken, TokenInfo
+from llm_relay.messages.accounts import SESSION_PREFIX, NewToken, TokenInfo
 from server_b.ledger.accounts.changes import Change
 from server_b.ledger.times import from_us, optional_from_us, to_us
 from server_b.ledger.transactions import Transaction
@@ -37,7 +37,9 @@ async def create_session(change: Change, secret: str, caller: str, parent: Token
         },
     )
     await _end_oldest(change, caller)
-    info = TokenInfo(id=f"ses_{change.key[:16]}", caller=caller, label="session", created_at=at, expires_at=ends_at)
+    info = TokenInfo(
+        id=f"{SESSION_PREFIX}{change.key[:16]}", caller=caller, label="session", created_at=at, expires_at=ends_at
+    )
     await transaction.execute(
         "INSERT INTO tokens (id, caller, digest, label, created_at, expires_at, revision, session_of)"
         " VALUES (:id, :caller, :digest, :label, :at, :expires_at, :revision, :session_of) ON CONFLICT (id) DO NOTHING",

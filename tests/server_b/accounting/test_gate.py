@@ -174,9 +174,11 @@ async def test_a_budget_without_a_price_is_refused_with_the_fix() -> None:
         await whole(relay)
 
 
-@pytest.mark.parametrize("limit", ["budget", "max_cost", "none"])
-async def test_options_that_can_change_the_cost_are_refused_where_it_is_limited(limit: str) -> None:
-    books = MemoryBooks(limit_nano_usd=10**12 if limit == "budget" else None)
+@pytest.mark.parametrize("limit", ["budget", "max_cost", "models", "none"])
+async def test_options_that_can_change_the_cost_or_the_model_are_refused_where_it_is_limited(limit: str) -> None:
+    patterns = ("scripted/scripted-*",) if limit == "models" else ("scripted/*",)
+    account = CallerAccount(name="alice", models=patterns)
+    books = MemoryBooks(account, limit_nano_usd=10**12 if limit == "budget" else None)
     relay = relay_with(books, provider := ScriptedProvider())
     options = Options(
         provider_options={"openai": '{"web_plugin": true}'}, max_cost_nano_usd=10**9 if limit == "max_cost" else None

@@ -208,6 +208,42 @@ async def test_the_first_token_is_an_admins() -> None:
             assert not (await client.who_am_i()).is_admin
 
 
+async def test_no_change_leaves_nobody_who_may_make_another() -> None:
+    async with serving(ledger=MemoryLedger()) as server, server.accounts() as anonymous:
+        with pytest.raises(PermissionDenied, match="no admin who has a valid token"):
+            await anonymous.put_caller(CallerAccount(name="anonymous", is_disabled=True))
+        root = await anonymous.create_token("root", is_admin=True)
+        async with server.accounts(root.secret) as client:
+            await client.put_caller(CallerAccount(name="anonymous", is_disabled=True))
+            await client.create_token("alice")
+            for change in (
+                lambda: client.put_caller(CallerAccount(name="root")),
+                lambda: client.put_caller(CallerAccount(name="root", is_admin=True, is_disabled=True)),
+                lambda: client.revoke_token(root.info.id),
+            ):
+                with pytest.raises(PermissionDenied, match="no admin who has a valid token"):
+                    await change()
+            other = await client.create_token("other", is_admin=True)
+            await client.revoke_token(root.info.id)
+        async with server.accounts(other.secret) as client:
+            assert (await client.who_am_i()).is_admin
+
+
+async def test_the_last_token_may_be_revoked_where_none_is_needed() -> None:
+    async with serving(ledger=MemoryLedger()) as server, server.accounts() as anonymous:
+        root = await anonymous.create_token("root", is_admin=True)
+        async with server.accounts(root.secret) as client:
+            await client.revoke_token(root.info.id)
+        assert (await anonymous.who_am_i()).is_admin
+
+
+async def test_an_admin_of_the_settings_stays_when_the_others_go(root: AccountClient) -> None:
+    made = await root.create_token("carol", is_admin=True)
+    await root.revoke_token(made.info.id)
+    with pytest.raises(PermissionDenied, match="no admin who has a valid token"):
+        await root.put_caller(CallerAccount(name="root", is_disabled=True))
+
+
 async def test_budgets_keep_what_a_change_leaves_out(root: AccountClient, alice: AccountClient) -> None:
     oslo = Budget(caller="alice", period=Period.MONTH, time_zone="Europe/Oslo", limit_nano_usd=10)
     made = await root.put_budget(oslo)
