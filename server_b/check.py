@@ -17,6 +17,7 @@ from llm_relay.check.report import check as check_settings
 from llm_relay.client.channel import SERVICE
 from llm_relay.tls.pem import read_pem
 from llm_relay.tls.server import ServerCertificates
+from server_b.ledger_findings import ledger_finding
 from server_b.provider_findings import provider_finding
 from server_b.settings import ServerBSettings
 
@@ -43,6 +44,7 @@ async def own_findings(settings: ServerBSettings) -> AsyncIterator[Finding]:
         yield finding
     if all(finding.ok for finding in tls):
         yield await _port_finding(settings)
+    yield await ledger_finding(settings)
     for name in settings.providers:
         yield await provider_finding(name, settings)
 

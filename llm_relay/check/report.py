@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TypeVar
 
 from llm_relay.check.findings import Finding, Verdict, failure, ok, warning
@@ -12,6 +12,7 @@ from llm_relay.program.colours import Colour, coloured
 from llm_relay.program.env_file import EnvFileError, read_env_file
 from llm_relay.program.settings import ProgramSettings, SettingsError
 from llm_relay.program.startup import file_warnings, settings_warnings
+from llm_relay.program.tracing import TracesFault, trial_export
 
 EXIT_FAILED = 1
 COLOURS = {Verdict.OK: Colour.GREEN, Verdict.WARNING: Colour.YELLOW, Verdict.FAILED: Colour.RED}
@@ -47,8 +48,19 @@ async def all_findings(settings_type: type[S], findings: Findings[S]) -> AsyncIt
     yield ok(f"settings: read from the environment and {settings.file.path or 'no .env file'}")
     for text in settings_warnings(settings):
         yield warning(text)
+    for finding in _traces_findings(settings):
+        yield finding
     async for finding in findings(settings):
         yield finding
+
+
+def _traces_findings(settings: ProgramSettings) -> Iterator[Finding]:
+    try:
+        with trial_export(settings.file) as export:
+            if export is not None:
+                yield ok(f"OTEL_*: traces are sent to {export.endpoint}; whether it takes them is not tried")
+    except TracesFault as fault:
+        yield warning(str(fault))  # the program starts all the same
 
 
 def _bad_settings_findings(error: SettingsError) -> list[Finding]:

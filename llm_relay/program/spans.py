@@ -59,6 +59,11 @@ class OpenSpan(Protocol):
 class SpanExport(Protocol):
     """Sends spans to a receiver, from a thread of its own."""
 
+    @property
+    def endpoint(self) -> str:
+        """Where the receiver is, without credentials."""
+        ...
+
     def begin(self, span: InterfaceSpan, parent: TraceContext | None) -> OpenSpan:
         """Begins the span of a request that came with `parent`; None: with no trace."""
         ...

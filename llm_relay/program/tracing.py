@@ -68,30 +68,53 @@ def interface_span(name: str, parent: TraceContext | None, **attributes: Value) 
         opened.end(span)
 
 
+class TracesFault(Exception):
+    """Traces are on, and cannot be sent; the text names the variable and the fix."""
+
+
+@contextlib.contextmanager
+def trial_export(file: EnvFile) -> Iterator[SpanExport | None]:
+    """Makes what would send the spans of a program, and sends none; None: traces are off. Raises TracesFault."""
+    export = _export_of("check", file)
+    try:
+        yield export
+    finally:
+        if export is not None:
+            export.close()
+
+
 def _opened(program: str, file: EnvFile) -> SpanExport | None:
+    try:
+        export = _export_of(program, file)
+    except TracesFault as fault:
+        logger.error("%s", fault)  # noqa: TRY400 - the traceback would tell nothing
+        return None
+    if export is not None:
+        logger.info("Traces: sent to %s", export.endpoint)
+    return export
+
+
+def _export_of(program: str, file: EnvFile) -> SpanExport | None:
     _take_from(file)
     if not _is_on():
         return None
     protocol = _first_of(PROTOCOL_VARIABLES)
     if protocol not in ("", "grpc"):
-        logger.error("%s=%s: traces are sent over grpc alone: no traces are sent", PROTOCOL_VARIABLES[-1], protocol)
-        return None
+        raise TracesFault(f"{PROTOCOL_VARIABLES[-1]}={protocol}: traces are sent over grpc alone: no traces are sent")
     try:
         from llm_relay.program.otlp import OtlpExport
     except ModuleNotFoundError as error:
         if not (error.name or "").startswith("opentelemetry"):
             raise
-        logger.error(  # noqa: TRY400 - the traceback would tell nothing
-            "%s is set, but what sends traces is not installed: no traces are sent; run: %s", _endpoint_name(), INSTALL
-        )
-        return None
+        raise TracesFault(
+            f"{_endpoint_name()} is set, but what sends traces is not installed: no traces are sent; run: {INSTALL}"
+        ) from error
     try:
-        export = OtlpExport(program)
-    except Exception as error:  # noqa: BLE001 - the library reads a dozen variables, and raises what it likes
-        logger.error("OTEL_*: a variable has a value that OpenTelemetry does not take (%s): no traces are sent", error)  # noqa: TRY400
-        return None
-    logger.info("Traces: sent to %s", export.endpoint)
-    return export
+        return OtlpExport(program)
+    except Exception as error:  # the library reads a dozen variables, and raises what it likes
+        raise TracesFault(
+            f"OTEL_*: a variable has a value that OpenTelemetry does not take ({error}): no traces are sent"
+        ) from error
 
 
 def _take_from(file: EnvFile) -> None:

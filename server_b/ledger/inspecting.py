@@ -1,0 +1,74 @@
+"""Looks at a ledger without changing it: what is there, and whether this program can use it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sqlite3
+from pathlib import Path
+from urllib.parse import quote
+
+from server_b.ledger.migrating import migrations
+from server_b.ledger.opening import POSTGRES, LedgerError, sqlite_path
+
+_VERSION = "SELECT value FROM ledger WHERE key = 'schema_version'"
+CONNECT_TIMEOUT_S = 5
+
+
+async def schema_version(url: str, *, folder: Path) -> int:
+    """Returns the version of a ledger's schema, 0 where there is no ledger yet. Makes nothing and writes nothing.
+
+    Takes what `open_ledger` takes. Raises LedgerError where it could not be used, with the fix in its text.
+    """
+    if url.startswith(POSTGRES):
+        version = await _postgres_version(url)
+    else:
+        path = sqlite_path(url, folder)
+        try:
+            version = await asyncio.to_thread(_sqlite_version, path)
+        except sqlite3.Error as error:
+            raise LedgerError(f"LEDGER: cannot use {path}: {error}: name a file that a ledger has made") from error
+    if version > newest_version():
+        raise LedgerError(
+            f"LEDGER: its schema is version {version}, and this program knows {newest_version()}: install a newer one"
+        )
+    return version
+
+
+def newest_version() -> int:
+    """Returns the version of the schema that this program makes."""
+    return max(migrations())
+
+
+def _sqlite_version(path: Path) -> int:
+    there = path if path.exists() else path.parent
+    if path.is_dir() or not path.parent.is_dir():
+        raise LedgerError(f"LEDGER: cannot open {path}: make the folder {path.parent}, or name another file")
+    if not (os.access(there, os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK)):
+        raise LedgerError(f"LEDGER: cannot write {path}: let this user write there, or name another file")
+    if there is not path or path.stat().st_size == 0:
+        return 0
+    # Without a -wal file nobody uses the database, and SQLite is told to make none: it would belong to this user.
+    mode = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "mode=ro&immutable=1"
+    with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?{mode}", uri=True, timeout=1)) as database:
+        if not database.execute("SELECT 1 FROM sqlite_schema WHERE name = 'ledger'").fetchall():
+            return 0
+        return int(database.execute(_VERSION).fetchone()[0])
+
+
+async def _postgres_version(url: str) -> int:
+    try:
+        import psycopg
+    except ImportError as error:
+        raise LedgerError(
+            "LEDGER: PostgreSQL needs a driver: install it with pip install 'grpc-llm-relay[postgres]'"
+        ) from error
+    try:
+        async with await psycopg.AsyncConnection.connect(url, connect_timeout=CONNECT_TIMEOUT_S) as connection:
+            await connection.set_read_only(True)
+            rows = await (await connection.execute("SELECT to_regclass('ledger')")).fetchall()
+            return (await (await connection.execute(_VERSION)).fetchall())[0][0] if rows[0][0] is not None else 0
+    except psycopg.Error as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise LedgerError(f"LEDGER: cannot use the database: {reason}: start it, or correct the URL") from error
