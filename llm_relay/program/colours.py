@@ -25,12 +25,13 @@ def coloured(text: str, colour: Colour | None, stream: TextIO) -> str:
 
     The variable NO_COLOR (https://no-color.org), if it is not empty, and TERM=dumb turn colours off.
     """
-    if colour is None or not text or not _shows_colours(stream):
+    if colour is None or not text or not shows_colours(stream):
         return text
     return f"\x1b[{colour.value}m{text}\x1b[0m"
 
 
-def _shows_colours(stream: TextIO) -> bool:
+def shows_colours(stream: TextIO) -> bool:
+    """Whether `stream` is a terminal that shows colours."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not stream.isatty():
         return False
     return sys.platform != "win32" or "WT_SESSION" in os.environ  # the old console shows the sequences as text

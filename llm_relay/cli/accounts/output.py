@@ -6,13 +6,11 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
-from llm_relay.program.colours import Colour, coloured
+from llm_relay.program.colours import Colour, coloured, shows_colours
 
 Row = Mapping[str, Any]
-_MOST_DIGITS = Decimal("0.000001")
 GAP = "  "
 
 
@@ -32,8 +30,8 @@ class Column:
     title: str
     text: Callable[[Row], str]
     is_number: bool = False
-    colour: Callable[[Row], Colour | None] = lambda _: None
-    """What is shown in a colour on a terminal."""
+    colour: Callable[[Row], Colour | None] | None = None
+    """What is shown in a colour on a terminal; None: nothing."""
 
 
 class Output:
@@ -55,10 +53,15 @@ class Output:
         if not every and self._format == "csv" and self._names:
             self._write_csv(self._names)
         for row in every:
-            self.add(row)
+            self._write_row(row)
+        sys.stdout.flush()
 
     def add(self, row: Row) -> None:
         """Writes one row as soon as it is there."""
+        self._write_row(row)
+        sys.stdout.flush()
+
+    def _write_row(self, row: Row) -> None:
         match self._format:
             case "json":
                 import json
@@ -73,7 +76,6 @@ class Output:
                     GAP.join(_coloured(shown(column.text(row)), column, row) for column in self._columns) + "\n"
                 )
         self._begun = True
-        sys.stdout.flush()
 
     def _write_csv(self, cells: Iterable[object]) -> None:
         from llm_relay.documents.accounts import csv_line
@@ -82,14 +84,23 @@ class Output:
 
 
 def _table(columns: Sequence[Column], rows: Sequence[Row]) -> str:
-    cells = [[shown(column.text(row)) for column in columns] for row in rows]
+    cells = [_cells(columns, row) for row in rows]
     widths = [max(len(column.title), *(len(line[place]) for line in cells), 0) for place, column in enumerate(columns)]
+    if not shows_colours(sys.stdout):
+        places = [f"{'>' if column.is_number else '<'}{width}" for width, column in zip(widths, columns, strict=True)]
+        form = GAP.join(f"{{:{place}}}" for place in places).format  # there may be tens of thousands of lines
+        return "".join(f"{form(*line).rstrip()}\n" for line in ([column.title for column in columns], *cells))
     titles = [coloured(column.title, Colour.BOLD, sys.stdout) for column in columns]
     lines = [_aligned([column.title for column in columns], titles, widths, columns)]
     for line, row in zip(cells, rows, strict=True):
         inked = [_coloured(cell, column, row) for cell, column in zip(line, columns, strict=True)]
         lines.append(_aligned(line, inked, widths, columns))
     return "".join(f"{line}\n" for line in lines)
+
+
+def _cells(columns: Sequence[Column], row: Row) -> list[str]:
+    line = [column.text(row) for column in columns]
+    return line if "".join(line).isprintable() else [shown(text) for text in line]
 
 
 def _aligned(plain: Sequence[str], inked: Sequence[str], widths: Sequence[int], columns: Sequence[Column]) -> str:
@@ -102,7 +113,7 @@ def _aligned(plain: Sequence[str], inked: Sequence[str], widths: Sequence[int], 
 
 
 def _coloured(text: str, column: Column, row: Row) -> str:
-    return coloured(text, column.colour(row), sys.stdout)
+    return text if column.colour is None else coloured(text, column.colour(row), sys.stdout)
 
 
 def when_counted(name: str, colour: Colour) -> Callable[[Row], Colour | None]:
@@ -112,6 +123,8 @@ def when_counted(name: str, colour: Colour) -> Callable[[Row], Colour | None]:
 
 def shown(text: str) -> str:
     """Returns a text without what would move a terminal's cursor: names and tags may be anything."""
+    if text.isprintable():
+        return text
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
@@ -119,12 +132,13 @@ def dollars(nano_usd: int | None) -> str:
     """Returns an amount as people write it: cents at least, millionths at most; ? if it is not known."""
     if nano_usd is None:
         return "?"
-    usd = Decimal(nano_usd).scaleb(-9)
-    rounded = usd.quantize(_MOST_DIGITS, ROUND_HALF_EVEN)
-    if not rounded and usd:
-        return "<$0.000001" if usd > 0 else "-<$0.000001"
-    whole, _, cents = f"{abs(rounded):,f}".partition(".")
-    return f"{'-' if usd < 0 else ''}${whole}.{cents.rstrip('0').ljust(2, '0')}"
+    sign = "-" if nano_usd < 0 else ""
+    millionths, rest = divmod(abs(nano_usd), 1000)
+    millionths += rest > 500 or (rest == 500 and millionths % 2 == 1)  # half to even
+    if not millionths and nano_usd:
+        return f"{sign}<$0.000001"
+    whole, part = divmod(millionths, 1_000_000)
+    return f"{sign}${whole:,}.{f'{part:06}'.rstrip('0').ljust(2, '0')}"
 
 
 def text_of(name: str) -> Callable[[Row], str]:

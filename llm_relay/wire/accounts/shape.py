@@ -43,11 +43,14 @@ class Shape(Generic[M, D]):
         self._data = data
         self._nested = nested or {}
         self._enums = enums or {}
-        self._fields = [
+        every = [
             _Field(one.name, found, self._enums.get(one.name), self._nested.get(one.name))
             for one in fields(data)  # type: ignore[arg-type]  # mypy has no name for all dataclasses
             if (found := message.DESCRIPTOR.fields_by_name.get(one.name.removesuffix(_SECONDS)))
         ]
+        self._plain = [field.name for field in every if field.is_plain]
+        """Numbers, texts and flags that are never absent and have one name: most fields, so they take a short way."""
+        self._fields = [field for field in every if not field.is_plain]
         self._required = {
             one.name
             for one in fields(data)  # type: ignore[arg-type]
@@ -56,10 +59,10 @@ class Shape(Generic[M, D]):
 
     def to_wire(self, data: D, **others: Any) -> M:
         """Makes the message; `others` are fields that the dataclass does not have."""
-        message = self._message(**others)
+        message = self._message(**{name: value for name in self._plain if (value := getattr(data, name))}, **others)
         for field in self._fields:
             value = getattr(data, field.name)
-            if value is not None and not (value == "" and field.wire.containing_oneof):
+            if value is not None and not (value == "" and field.is_in_oneof):
                 _write(message, field, value)
         return message
 
@@ -69,11 +72,12 @@ class Shape(Generic[M, D]):
         `strict`, for requests: raises InvalidRequest for what is missing or has a value that this version does not
         know. Otherwise an unknown enum value becomes the last member.
         """
-        values = dict(others)
+        values = {name: getattr(message, name) for name in self._plain}
+        values.update(others)
         for field in self._fields:
             if field.name not in others and (value := _read(message, field, strict=strict)) is not None:
                 values[field.name] = value
-        for name in self._required - values.keys():
+        for name in self._required.difference(values):
             if strict:
                 raise InvalidRequest.of(Violation(name, "is required"))
             values[name] = None
@@ -87,6 +91,10 @@ class _Field:
         self.name = name
         self.wire = wire
         self.is_map = bool(wire.message_type and wire.message_type.GetOptions().map_entry)
+        self.is_in_oneof = bool(wire.containing_oneof)
+        self.is_plain = name == wire.name and not (
+            wire.message_type or wire.enum_type or wire.is_repeated or wire.has_presence
+        )
         self._nested = nested
         self._members = dict(_numbered(wire.enum_type, members)) if members else {}
         self._numbers = {member: number for number, member in self._members.items()}

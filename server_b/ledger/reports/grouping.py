@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 from llm_relay.messages.accounts import Dimension, UsageGroup
@@ -40,21 +41,26 @@ class Grouping:
         """Returns the groups in the order of their values; one group if there are no dimensions."""
         if not self._by:
             self._sums.setdefault((), [0] * _COUNTS)
+        names = [each.value for each in self._by]
+        labels = [_LABELS.get(each, str) for each in self._by]
         return [
-            _group({each.value: _label(each, value) for each, value in zip(self._by, key, strict=True)}, sums)
+            _group({name: label(value) for name, label, value in zip(names, labels, key, strict=True)}, sums)
             for key, sums in sorted(self._sums.items())
             if sums[0] or not self._by
         ]
 
 
-def _label(dimension: Dimension, value: Any) -> str:
-    match dimension:
-        case Dimension.DAY:
-            return f"{EPOCH + timedelta(days=value):%Y-%m-%d}"
-        case Dimension.HOUR:
-            return f"{EPOCH + timedelta(hours=value):%Y-%m-%dT%H}:00"
-        case _:
-            return str(value)
+@lru_cache(maxsize=1000)
+def _day(number: int) -> str:
+    return f"{EPOCH + timedelta(days=number):%Y-%m-%d}"
+
+
+@lru_cache(maxsize=1000)
+def _hour(number: int) -> str:
+    return f"{EPOCH + timedelta(hours=number):%Y-%m-%dT%H}:00"
+
+
+_LABELS: dict[Dimension, Callable[[Any], str]] = {Dimension.DAY: _day, Dimension.HOUR: _hour}
 
 
 def _group(group: dict[str, str], sums: Sequence[int]) -> UsageGroup:

@@ -139,7 +139,12 @@ class _Reading:
             conditions.append(HAS_TAG)
             params |= tag_params(self.query.tag)
         columns = [self._column(dimension, source.time) for dimension in self.query.by]
-        groups = ", ".join(str(number) for number in range(1, len(columns) + 1))
+        # By the column itself where a row is of a day: then the rows come in the order of the key, without sorting.
+        is_by_day = source is _DAYS
+        groups = ", ".join(
+            source.time if is_by_day and dimension is Dimension.DAY else str(number)
+            for number, dimension in enumerate(self.query.by, start=1)
+        )
         return await self.transaction.fetch(
             f"SELECT {', '.join((*columns, *source.counts))} FROM {source.table} WHERE {' AND '.join(conditions)}"  # noqa: S608
             + (f" GROUP BY {groups}" if groups else ""),
