@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
 
 from gateway.deadlines import deadline_of, end_at
 from gateway.disconnect_watcher import while_client_stays
+from gateway.learned_timeouts import LearnedTimeouts
 from gateway.request_ids import call_id, use_call_id
 from gateway.request_parsing import BodyLimits, read_prompt
 from gateway.streaming import Pings
@@ -39,6 +40,8 @@ class Backend:
     hides_target: bool
     """Whether /health, which needs no token, keeps to itself where Server B is: so it does where tokens are set."""
     pings: Pings
+    timeouts: LearnedTimeouts = field(default_factory=LearnedTimeouts)
+    """Of clients that do not announce theirs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from fastapi import Request
 from pydantic import ValidationError
+from starlette.types import Receive, Scope, Send
 
 from gateway.deadlines import deadline_of
 from gateway.dependencies import Call, backend_of, caller_of
+from gateway.disconnect_watcher import ClientGone
 from gateway.error_responses import use_writer
+from gateway.learned_timeouts import LearnedTimeouts
 from gateway.openai.chat_body import ChatBody
 from gateway.openai.chat_prompt import chat_prompt
 from gateway.openai.client_retry import client_retry
@@ -31,7 +35,7 @@ from gateway.streaming import EventLines, EventStream, Pings
 from gateway.tag_header import with_header_tags
 from llm_relay.client.calls import Admitted
 from llm_relay.documents import parse_json
-from llm_relay.messages import NO_OPTIONS, Answer
+from llm_relay.messages import NO_OPTIONS, Answer, Event
 from llm_relay.tokens import ANONYMOUS
 
 _ORIGIN = "x-relay-origin"
@@ -52,6 +56,7 @@ class OpenAICall(NamedTuple, Generic[B]):
     terms: Terms
     rates: dict[str, str]
     """Headers that tell what is left of the caller's rates, once Server B has said so; on a refusal too."""
+    timeouts: LearnedTimeouts
 
     async def process(self) -> tuple[Answer, dict[str, str]]:
         """Returns the whole answer and the headers of its response; raises RelayError."""
@@ -76,9 +81,20 @@ class OpenAICall(NamedTuple, Generic[B]):
         if retry is not None and retry.read_timeout_s is not None:
             # A ping begins the answer, and an SDK does not repeat a request whose answer has begun.
             pings = replace(pings, first_s=max(pings.first_s, pings.next_s))
-        stream = EventStream(events, lines, pings)
+        stream = _Stream(events, lines, pings, self.noting_when_left)
         stream.headers.update(self._headers())
         return stream
+
+    @contextlib.contextmanager
+    def noting_when_left(self) -> Iterator[None]:
+        """Remembers when the client leaves during the block, in case it repeats its request."""
+        try:
+            yield
+        except ClientGone:
+            if self.call.client_retry is not None:
+                waited_s = time.time() - self.created
+                self.timeouts.note(self.call.caller.name, self.call.client_retry, waited_s=waited_s)
+            raise
 
     @property
     def _is_told(self) -> bool:
@@ -89,6 +105,24 @@ class OpenAICall(NamedTuple, Generic[B]):
         """Makes the headers of an answer; `ignored` are the prompt's fields that this provider ignores."""
         told = told_ignored((*self.ignored, *map(self.terms.param, ignored)))
         return {_ORIGIN: "provider", **({_IGNORED: told} if told else {})}
+
+
+class _Stream(EventStream):
+    """A stream that tells when its client leaves."""
+
+    def __init__(
+        self,
+        events: AsyncGenerator[Event, None],
+        lines: EventLines,
+        pings: Pings,
+        noting_when_left: Callable[[], contextlib.AbstractContextManager[None]],
+    ) -> None:
+        super().__init__(events, lines, pings)
+        self._noting_when_left = noting_when_left
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._noting_when_left():
+            await super().__call__(scope, receive, send)
 
 
 async def read_chat_call(request: Request) -> OpenAICall[ChatBody]:
@@ -126,12 +160,12 @@ async def _read_call(request: Request, parse: Callable[[Mapping[str, Any], str],
         prompt=with_header_tags(asked.prompt, request.scope),
         timeout_s=deadline - asyncio.get_running_loop().time(),
         caller=caller_of(request),
-        client_retry=client_retry(request.scope, raw),
+        client_retry=backend.timeouts.known(caller_of(request).name, client_retry(request.scope, raw)),
         required=asked.required,
         protocol="openai",
     )
     use_writer(request.scope, asked.terms.error_response)
-    return OpenAICall(call, body, created, asked.ignored, asked.terms, rates_of(request.scope))
+    return OpenAICall(call, body, created, asked.ignored, asked.terms, rates_of(request.scope), backend.timeouts)
 
 
 def _document(raw: bytearray) -> Mapping[str, Any]:

@@ -43,8 +43,9 @@ async def chat_completions(
         include_usage = bool(body.stream_options and body.stream_options.include_usage)
         lines = ChatLines(asked.call.prompt.request_id, int(asked.created), include_usage=include_usage)
         return asked.stream(lines, backend_of(request).pings)
-    async with while_client_stays(request.receive):
-        answer, headers = await asked.process()
+    with asked.noting_when_left():
+        async with while_client_stays(request.receive):
+            answer, headers = await asked.process()
     return json_response(completion_document(answer, int(asked.created)), headers=headers)
 
 
@@ -63,8 +64,9 @@ async def responses(
     if asked.body.stream:
         lines = ResponseLines(asked.body, asked.call.prompt.request_id, asked.created)
         return asked.stream(lines, backend_of(request).pings)
-    async with while_client_stays(request.receive):
-        answer, headers = await asked.process()
+    with asked.noting_when_left():
+        async with while_client_stays(request.receive):
+            answer, headers = await asked.process()
     return json_response(response_document(answer, asked.body, asked.created), headers=headers)
 
 

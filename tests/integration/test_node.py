@@ -11,7 +11,11 @@ from typing import Any
 
 import pytest
 
+from server_b.providers.base import Text
+from tests.faults.conftest import FULL
 from tests.support.programs import PROJECT, Program, environment, running
+from tests.support.scripted import ENDING, OPENING, ScriptedProvider
+from tests.support.serving import serving
 
 NODE = shutil.which("node")
 NPM = shutil.which("npm")
@@ -109,6 +113,23 @@ async def test_openais_sdk_and_the_ai_sdk_use_the_gateway(server_b: Program, tmp
     assert seen["aiLoop"]["steps"] == 2
     assert "sunny" in seen["aiLoop"]["text"]
     assert seen["aiObject"] == {"city": ""}
+
+
+@pytest.mark.skipif(not FULL, reason="lives by the clock of the SDK: scripts/faults runs it")
+@pytest.mark.parametrize(("how", "calls"), [("request", 1), ("header", 1), ("client", 2)])
+async def test_an_sdk_that_times_out_and_retries_gets_its_answer(tmp_path: Path, how: str, calls: int) -> None:
+    """The SDK announces no timeout of the client itself; its first repeat tells it."""
+    await _install()
+    ready = asyncio.Event()
+    provider = ScriptedProvider((ready, OPENING, Text("Hello"), ENDING))
+    async with (
+        serving(provider) as served,
+        running(tmp_path, "gateway", HTTP_PORT="0", SERVER_B_TARGET=served.target) as gateway,
+    ):
+        asyncio.get_running_loop().call_later(5, ready.set)
+        seen = await node("openai_retries.mjs", f"http://{gateway.address}/v1", how)
+    assert seen == {"text": "Hello"}
+    assert len(provider.tries) == calls
 
 
 MOCK_WHOLE_END = "This is a test response without calling any external API."
