@@ -12,7 +12,6 @@ from collections.abc import Coroutine
 from typing import Any
 
 from gateway.application import create_app
-from gateway.check import check
 from gateway.serving import create_server, serve_until_signal
 from gateway.settings import PROGRAM, GatewaySettings
 from llm_relay.addresses import hold_port, is_loopback_host, listen, listen_fault, shown_address
@@ -36,6 +35,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog=f"python -m {PROGRAM}", description="HTTP in front of Server B")
     parser.add_argument("check", nargs="?", choices=("check",), help="tell what is right with the settings, and end")
     if parser.parse_args().check:
+        from gateway.check import check
+
         sys.exit(run(check()))
     settings = begin(GatewaySettings, PROGRAM)
     try:

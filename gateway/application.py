@@ -112,7 +112,7 @@ def create_app(
     app.mount("/docs/assets", create_assets())
     app.mount("/ui/assets", Assets())
     app.state.watchers = Watchers()
-    app.openapi = describing(app, openai_schemas())  # type: ignore[method-assign]  # as FastAPI's guide has it
+    app.openapi = describing(app, openai_schemas)  # type: ignore[method-assign]  # as FastAPI's guide has it
     return app
 
 

@@ -19,10 +19,10 @@ TAGS = [
 ]
 
 
-def describing(app: FastAPI, schemas: Mapping[str, Any]) -> Callable[[], dict[str, Any]]:
+def describing(app: FastAPI, schemas: Callable[[], Mapping[str, Any]]) -> Callable[[], dict[str, Any]]:
     """Returns what is to be the application's `openapi`, as FastAPI's guide has it under "Extending OpenAPI".
 
-    `schemas` are shapes of other interfaces, by name.
+    `schemas` returns the shapes of other interfaces, by name.
     """
     describe = app.openapi
 
@@ -30,7 +30,7 @@ def describing(app: FastAPI, schemas: Mapping[str, Any]) -> Callable[[], dict[st
     def openapi() -> dict[str, Any]:
         document = describe()
         components = document.setdefault("components", {})
-        components["schemas"] = dict(sorted({**other_schemas(), **schemas, **components.get("schemas", {})}.items()))
+        components["schemas"] = dict(sorted({**other_schemas(), **schemas(), **components.get("schemas", {})}.items()))
         components["securitySchemes"] = SECURITY_SCHEMES
         return document
 

@@ -19,13 +19,14 @@ YOUNG_OBJECTS = 10_000
 def run(main: Coroutine[Any, Any, int]) -> int:
     """Runs `main` and returns its exit code."""
     _let_threads_finish()
+    spare_what_is_there()
     gc.set_threshold(YOUNG_OBJECTS)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(main)
 
 
 def spare_what_is_there() -> None:
-    """Tells the garbage collector to ignore all objects that exist when a program begins to serve.
+    """Tells the garbage collector to ignore all objects that exist when a program begins to run, or to serve.
 
     Imported modules stay for the life of the program; scanning them again and again doubled the longest pauses.
     """
