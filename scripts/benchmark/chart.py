@@ -22,10 +22,12 @@ _SHORT = {
     "grpc-off": "our gRPC, no ledger",
     "grpc-token": "bare grpc.aio, token",
     "grpc-read": "bare grpc.aio, read",
+    "grpc-contract": "bare, our contract",
     "gateway": "our gateway",
     "v1": "our /v1",
     "http-token": "bare FastAPI, token",
     "http-read": "bare FastAPI, read",
+    "http-contract": "bare, our contract",
 }
 
 

@@ -1,13 +1,16 @@
 """The least that could do Server B's work, for comparison: it forwards, and validates, prices, logs and bounds nothing.
 
-`python -m scripts.benchmark.grpc_floor PORT PROVIDER_PORT token|read`: grpc.aio and aiohttp, one message for each token
-or for each read from the provider.
+`python -m scripts.benchmark.grpc_floor PORT PROVIDER_PORT token|read|contract`: grpc.aio and aiohttp, one message for
+each token or for each read from the provider. `contract` is as `read`, and keeps two rules of the relay's contract that
+cost CPU in any server: a caller has the id of its call before the provider is asked, and whole answers are asked for as
+streams, so that a call that is given up stops costing.
 """
 
 from __future__ import annotations
 
 import contextlib
 import sys
+import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -16,27 +19,42 @@ import grpc
 import orjson
 
 from generated.relay.v1 import relay_pb2
+from llm_relay.metadata import REQUEST_ID
 from scripts.benchmark.loop import run
+
+Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class Floor:
     """Process and StreamProcess."""
 
-    def __init__(self, session: aiohttp.ClientSession, provider_port: int, *, joins: bool) -> None:
+    def __init__(self, session: aiohttp.ClientSession, provider_port: int, *, each: str) -> None:
         self._session = session
         self._url = f"http://127.0.0.1:{provider_port}/v1/chat/completions"
-        self._joins = joins
+        self._joins = each != "token"
+        self._keeps_contract = each == "contract"
 
-    async def process(self, request: relay_pb2.ProcessRequest, _context: object) -> relay_pb2.ProcessResponse:
+    async def process(self, request: relay_pb2.ProcessRequest, context: Context) -> relay_pb2.ProcessResponse:
         """Answers whole."""
+        if self._keeps_contract:
+            await context.send_initial_metadata(((REQUEST_ID, str(uuid.uuid4())),))
+            text = "".join([text async for text in self._texts(request)])
+            return relay_pb2.ProcessResponse(text=text, model=request.model)
         async with self._session.post(self._url, data=_question(request, stream=False)) as response:
             answer = orjson.loads(await response.read())
         return relay_pb2.ProcessResponse(text=answer["choices"][0]["message"]["content"], model=answer["model"])
 
     async def stream_process(
-        self, request: relay_pb2.StreamProcessRequest, _context: object
+        self, request: relay_pb2.StreamProcessRequest, context: Context
     ) -> AsyncIterator[relay_pb2.StreamProcessResponse]:
         """Answers with deltas alone."""
+        if self._keeps_contract:
+            await context.send_initial_metadata(((REQUEST_ID, str(uuid.uuid4())),))
+        async for text in self._texts(request):
+            yield relay_pb2.StreamProcessResponse(delta=relay_pb2.Delta(text=text))
+
+    async def _texts(self, request: relay_pb2.ProcessRequest | relay_pb2.StreamProcessRequest) -> AsyncIterator[str]:
+        """Yields the text of a token, or of a read."""
         rest = b""
         async with self._session.post(self._url, data=_question(request, stream=True)) as response:
             async for read in response.content.iter_any():
@@ -44,7 +62,7 @@ class Floor:
                 texts = _texts(events)
                 for text in ["".join(texts)] if self._joins else texts:
                     if text:
-                        yield relay_pb2.StreamProcessResponse(delta=relay_pb2.Delta(text=text))
+                        yield text
 
     def as_service(self) -> grpc.GenericRpcHandler:
         """Returns what a server is given, as generated code makes it."""
@@ -77,7 +95,7 @@ async def main(port: str, provider_port: str, each: str) -> None:
     """Serves until killed."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         server = grpc.aio.server()
-        floor = Floor(session, int(provider_port), joins=each == "read")
+        floor = Floor(session, int(provider_port), each=each)
         server.add_generic_rpc_handlers((floor.as_service(),))
         server.add_insecure_port(f"127.0.0.1:{port}")
         await server.start()

@@ -77,14 +77,14 @@ TARGETS = (
     Target(
         name="grpc",
         title="our gRPC server",
-        floors=("grpc-token", "grpc-read", "grpc-off"),
+        floors=("grpc-token", "grpc-read", "grpc-contract", "grpc-off"),
         kind="grpc",
         launches=lambda port, _behind, provider: (server_b(port, provider),),
     ),
     Target(
         name="grpc-off",
         title="our gRPC server, LEDGER=off",
-        floors=("grpc-token", "grpc-read"),
+        floors=("grpc-token", "grpc-read", "grpc-contract"),
         kind="grpc",
         launches=lambda port, _behind, provider: (server_b(port, provider, LEDGER="off"),),
     ),
@@ -103,16 +103,23 @@ TARGETS = (
         launches=lambda port, _behind, provider: (_grpc_floor(port, provider, "read"),),
     ),
     Target(
+        name="grpc-contract",
+        title="bare grpc.aio under the contract",
+        floors=(),
+        kind="grpc",
+        launches=lambda port, _behind, provider: (_grpc_floor(port, provider, "contract"),),
+    ),
+    Target(
         name="gateway",
         title="our gateway, Server B behind",
-        floors=("http-token", "http-read"),
+        floors=("http-token", "http-read", "http-contract"),
         kind="http",
         launches=lambda port, behind, provider: (server_b(behind, provider), _gateway(port, behind)),
     ),
     Target(
         name="v1",
         title="our /v1, Server B behind",
-        floors=("http-token", "http-read"),
+        floors=("http-token", "http-read", "http-contract"),
         kind="openai",
         launches=lambda port, behind, provider: (server_b(behind, provider), _gateway(port, behind)),
     ),
@@ -129,6 +136,13 @@ TARGETS = (
         floors=(),
         kind="http",
         launches=lambda port, behind, provider: (_grpc_floor(behind, provider, "read"), _http_floor(port, behind)),
+    ),
+    Target(
+        name="http-contract",
+        title="bare FastAPI → grpc.aio under the contract",
+        floors=(),
+        kind="http",
+        launches=lambda port, behind, provider: (_grpc_floor(behind, provider, "contract"), _http_floor(port, behind)),
     ),
 )
 
