@@ -31,9 +31,13 @@ def is_of_the_database(error: Exception) -> bool:
     )
 
 
+SESSION_LOST = (errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement)
+"""A prepared statement is not in this session, or another client's is: a pooler has changed the session below."""
+
+
 def is_passing(error: Exception) -> bool:
     """Whether the same transaction may succeed when it is run again at once."""
-    return isinstance(error, (errors.DeadlockDetected, errors.SerializationFailure))
+    return isinstance(error, (errors.DeadlockDetected, errors.SerializationFailure, *SESSION_LOST))
 
 
 _WRONG_SETTING = re.compile(

@@ -8,11 +8,13 @@ import logging
 import socket
 from typing import TypeVar
 
+import orjson
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.pq import TransactionStatus
 from psycopg.types.numeric import Int8Dumper
 
+from server_b.ledger.postgres.dialect import SESSION_LOST
 from server_b.ledger.postgres.rows import RowStatements
 from server_b.ledger.postgres.transaction import Connection, PostgresTransaction
 from server_b.ledger.transactions import Work
@@ -21,26 +23,35 @@ logging.getLogger("psycopg").setLevel(logging.ERROR)  # its warnings say again w
 
 T = TypeVar("T")
 
+LOG = logging.getLogger(__name__)
+
 CONNECT_TIMEOUT_S = 2
-_SESSION = (
-    # A server of the relay that is cut off in the middle of a transaction must not hold its locks for long.
-    "SET idle_in_transaction_session_timeout = '5s'; SET client_min_messages = 'warning';SET jit = off"
-)
-BY_KEY = (
-    # Everything that is written is found by a key. A plan that was made while a table was small must not read all of it
-    # when it is large.
-    "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
-)
+_SET = "SELECT set_config(key, value, %s) FROM json_each_text(%s)"
+_PLANS = ("enable_seqscan", "enable_hashjoin", "enable_mergejoin")
 
 
 class Link:
     """A connection for transactions of one kind."""
 
-    def __init__(self, conninfo: str, *, begin: str, session: str = "") -> None:
-        """`begin` begins a transaction; `session` is done once on each connection."""
-        self._session = f"{_SESSION};{session}"
+    def __init__(self, conninfo: str, *, begin: str, finds_by_key: bool = False) -> None:
+        """`begin` begins a transaction.
+
+        `finds_by_key` is for transactions that find all rows by keys: a plan that was made while a table was small must
+        not read all of it when it is large.
+        """
         self._conninfo = conninfo
         self._begin = begin
+        self._finds_by_key = finds_by_key
+        settings = {
+            # A server of the relay that is cut off in the middle of a transaction must not hold its locks for long.
+            "idle_in_transaction_session_timeout": "5s",
+            "client_min_messages": "warning",
+            "jit": "off",
+            **dict.fromkeys(_PLANS, "off" if finds_by_key else "on"),
+        }
+        self._settings = orjson.dumps(settings).decode()
+        self._is_pooled = False
+        """Whether what is kept in a session is lost from one transaction to the next, as behind a pooler."""
         self._connection: Connection | None = None
         self._lock = asyncio.Lock()
         self.statements = RowStatements({})
@@ -56,8 +67,14 @@ class Link:
             try:
                 async with connection.pipeline():
                     await connection.execute(self._begin)
+                    if self._is_pooled:
+                        await connection.execute(_SET, [True, self._settings])
                     result = await work(PostgresTransaction(connection, self.statements))
                     await connection.execute("COMMIT")
+            except SESSION_LOST:
+                self._use_no_session()
+                await self._drop()
+                raise
             except BaseException:
                 await self._roll_back(connection)
                 raise
@@ -75,17 +92,44 @@ class Link:
             await self._drop()
         if self._connection is None:
             connection: Connection = await AsyncConnection.connect(
-                self._conninfo, autocommit=True, prepare_threshold=1, connect_timeout=CONNECT_TIMEOUT_S
+                self._conninfo,
+                autocommit=True,
+                prepare_threshold=1,
+                connect_timeout=CONNECT_TIMEOUT_S,
             )
             # One integer type for all values: a statement is then prepared once, not once for each size of number.
             connection.adapters.register_dumper(int, Int8Dumper)
             try:
-                await connection.execute(self._session)
+                await self._prepare_session(connection)
             except BaseException:
                 await connection.close()
                 raise
             self._connection = connection
         return self._connection
+
+    async def _prepare_session(self, connection: Connection) -> None:
+        """Sets what all transactions need, unless a pooler gives each one another session.
+
+        Two clients' prepared statements have the same names, so that one could run the other's: it must be known before
+        the first is used. A pooler has process ids of its own for its clients.
+        """
+        cursor = await connection.execute("SELECT pg_backend_pid()", prepare=False)
+        [(pid,)] = await cursor.fetchall()
+        if pid != connection.info.backend_pid:
+            self._use_no_session()
+        if self._is_pooled:
+            connection.prepare_threshold = None
+        else:
+            await connection.execute(_SET, [False, self._settings])
+
+    def _use_no_session(self) -> None:
+        """Keeps nothing in sessions any more."""
+        if not self._is_pooled and self._finds_by_key:
+            LOG.warning(
+                "the ledger's database is behind a connection pooler, such as PgBouncer: prepared statements are not"
+                " used, which makes each call slower; connect LEDGER to PostgreSQL itself if you can"
+            )
+        self._is_pooled = True
 
     async def _roll_back(self, connection: Connection) -> None:
         """Brings the connection back to where a transaction can begin, or drops it."""

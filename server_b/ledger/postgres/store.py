@@ -11,8 +11,15 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from server_b.ledger.migrating import SchemaTooNew, migrate
-from server_b.ledger.postgres.dialect import first_line, is_of_the_database, is_passing, is_wrong_setting, unavailable
-from server_b.ledger.postgres.link import BY_KEY, Link
+from server_b.ledger.postgres.dialect import (
+    SESSION_LOST,
+    first_line,
+    is_of_the_database,
+    is_passing,
+    is_wrong_setting,
+    unavailable,
+)
+from server_b.ledger.postgres.link import Link
 from server_b.ledger.postgres.rows import RowStatements
 from server_b.ledger.postgres.transaction import MIGRATION_LOCK
 from server_b.ledger.transactions import Transaction, Work
@@ -53,7 +60,7 @@ class PostgresStore:
         user = f"{parts['user']}@" if parts.get("user") else ""
         port = f":{parts['port']}" if parts.get("port") else ""
         self._location = f"postgresql://{user}{parts.get('host') or ''}{port}/{parts.get('dbname') or ''}"
-        self._writing = Link(conninfo, begin="BEGIN", session=BY_KEY)
+        self._writing = Link(conninfo, begin="BEGIN", finds_by_key=True)
         self._peeking = Link(conninfo, begin=_READ_ONLY)
         self._reading: asyncio.LifoQueue[Link] = asyncio.LifoQueue()
         for _ in range(READERS):
@@ -114,7 +121,8 @@ class PostgresStore:
 
     async def _read(self, link: Link, work: Work[T], patience_s: float) -> T:
         try:
-            with suppress(psycopg.OperationalError):  # of a connection that was lost since it was last used
+            # Of a connection, or a session, that was lost since it was last used.
+            with suppress(psycopg.OperationalError, *SESSION_LOST):
                 await self._migrate()
                 return await link.transact(work, patience_s=patience_s)
             return await link.transact(work, patience_s=patience_s)

@@ -14,6 +14,7 @@ from llm_relay.errors import LedgerUnavailable
 from server_b.ledger.books.books import SETTLE_PATIENCE_S, SqlBooks
 from server_b.ledger.entries import NewCall
 from server_b.ledger.opening import open_store
+from server_b.ledger.transactions import Transaction
 from tests.support.cutting_proxy import cutting_proxy
 from tests.support.money import call_end, new_call, open_books, put_budget, select
 from tests.support.postgres import CannotRun, PostgresServer, postgres_server
@@ -132,3 +133,28 @@ async def test_server_that_holds_its_breath_does_not_hold_calls_for_long(
             own_postgres.thaw()
         await reserve_when_possible(books, new_call())
     await store.aclose()
+
+
+@pytest.mark.parametrize("at_once", [1, 20])
+async def test_prepared_statements_that_are_lost_between_transactions(
+    own_postgres: PostgresServer, tmp_path: Path, at_once: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As behind a pooler that passes the process ids on. psycopg does not see that they are gone."""
+    store = await open_store(own_postgres.create_database("ledger"), folder=tmp_path)
+    await put_budget(store, 100_000)
+
+    async def lose(transaction: Transaction) -> None:
+        await transaction.execute("DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$")
+
+    async with open_books(store) as books:
+        for _ in range(3):
+            calls = [new_call() for _ in range(at_once)]
+            await asyncio.gather(*map(books.reserve, calls))
+            await store.write(lose)
+            await store.peek(lose)
+            await store.read(lose)
+            await asyncio.gather(*(books.settle(call_end(call)) for call in calls))
+            await store.read(lambda transaction: transaction.fetch("SELECT 1"))
+        assert await select(store, WINDOW, "windows") == [(3 * at_once * 300, 0)]
+    await store.aclose()
+    assert "behind a connection pooler" in caplog.text
