@@ -11,16 +11,17 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute
 
-from gateway.access_log import AccessLog, create_access_log
 from gateway.account_routes import router as account_router
 from gateway.dependencies import Backend
 from gateway.docs.routes import create_assets
 from gateway.docs.routes import router as docs_router
-from gateway.error_middleware import ErrorMiddleware
 from gateway.exception_handlers import HANDLERS
-from gateway.guards import Guard
 from gateway.head_routes import head_routes
-from gateway.host_check import HostCheck
+from gateway.middleware.access_log import AccessLog, create_access_log
+from gateway.middleware.uncaught_errors import ErrorMiddleware
+from gateway.middleware.guard import Guard
+from gateway.middleware.host_check import HostCheck
+from gateway.middleware.traces import Traces
 from gateway.openai.description import TAG_DESCRIPTION
 from gateway.openai.description import schemas as openai_schemas
 from gateway.openai.error_shape import OpenAIErrorShape
@@ -31,7 +32,6 @@ from gateway.request_parsing import BodyLimits
 from gateway.routes import router
 from gateway.settings import GatewaySettings
 from gateway.streaming import Pings
-from gateway.trace_middleware import Traces
 from gateway.ui import api as ui_api
 from gateway.ui import pages as ui_pages
 from gateway.ui import sign_in as ui_sign_in
@@ -145,7 +145,7 @@ def _middleware(settings: GatewaySettings, log: GatheredLog, callers: CallerChec
 def _metrics() -> list[Middleware]:
     if not is_metered():
         return []
-    from gateway.http_metrics import HttpMetrics
+    from gateway.middleware.metrics import HttpMetrics
 
     return [Middleware(HttpMetrics)]
 

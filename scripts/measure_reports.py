@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from llm_relay.messages.accounts import Budget, CallQuery, Dimension, Period, UsageQuery
-from server_b.ledger.accounts.accounts import StoredAccounts
-from server_b.ledger.opening import open_store
-from server_b.ledger.reports.reports import StoredReports
+from server_b.ledger.accounts.stored_accounts import StoredAccounts
+from server_b.ledger.open_ledger import open_store
+from server_b.ledger.reports.stored_reports import StoredReports
 from server_b.ledger.roll_up import RollUp
 from server_b.ledger.tag_search import tags_text
 from server_b.ledger.times import to_us

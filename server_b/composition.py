@@ -15,10 +15,10 @@ from llm_relay.program.metrics import is_metered
 from llm_relay.program.supervised import OWN_TOKENS_VARIABLE
 from llm_relay.program.tracing import span_export, traced
 from llm_relay.tokens import Tokens
-from server_b.accounting.estimates import Estimate
-from server_b.accounting.gate import LedgerGate
+from server_b.accounting.cost_bound import Estimate
+from server_b.accounting.gate_without_ledger import GateWithoutLedger
+from server_b.accounting.ledger_gate import LedgerGate
 from server_b.accounting.rates_left import RatesSeen
-from server_b.accounting.without_ledger import GateWithoutLedger
 from server_b.authentication import Authenticator
 from server_b.core.call_log import CallLog
 from server_b.core.gate import Gate
@@ -122,7 +122,7 @@ async def open_relay(settings: ServerBSettings) -> AsyncIterator[Relay]:
 
 
 async def _open_ledger(settings: ServerBSettings, stack: contextlib.AsyncExitStack) -> Ledger:
-    from server_b.ledger.opening import open_ledger
+    from server_b.ledger.open_ledger import open_ledger
 
     ledger = await open_ledger(
         settings.ledger_url,

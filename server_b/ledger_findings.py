@@ -11,7 +11,7 @@ async def ledger_finding(settings: LedgerSettings) -> Finding:
     if not settings.has_ledger:
         return ok("LEDGER: off: no calls are written, and there are no budgets, rates and tokens made at run time")
     from server_b.ledger.inspecting import newest_version, schema_version
-    from server_b.ledger.opening import LedgerError
+    from server_b.ledger.open_ledger import LedgerError
 
     try:
         version = await schema_version(settings.ledger_url, folder=settings.ledger_folder)

@@ -7,7 +7,7 @@ import re
 
 from llm_relay.errors import RelayError
 from server_b.providers.openai.client import OpenAIClient
-from server_b.providers.openai.failure import Failed, Failure
+from server_b.providers.openai.failures.failure import Failed, Failure
 from server_b.providers.openai.interfaces import CHAT, RESPONSES
 from server_b.settings import ServerBSettings
 

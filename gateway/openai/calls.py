@@ -18,22 +18,22 @@ from gateway.dependencies import Call, backend_of, caller_of
 from gateway.disconnect_watcher import ClientGone
 from gateway.error_responses import use_writer
 from gateway.learned_timeouts import LearnedTimeouts
-from gateway.openai.chat_body import ChatBody
-from gateway.openai.chat_prompt import chat_prompt
-from gateway.openai.client_retry import client_retry
+from gateway.openai.bodies.chat import ChatBody
+from gateway.openai.bodies.responses import ResponsesBody
+from gateway.openai.chat.prompt import chat_prompt
 from gateway.openai.errors import BadParam
-from gateway.openai.params import Asked, bad_member, told_ignored
+from gateway.openai.params import TranslatedBody, bad_member, told_ignored
 from gateway.openai.rate_headers import rate_headers, rates_of
 from gateway.openai.refusals import refuse_unsupported
-from gateway.openai.responses_body import ResponsesBody
-from gateway.openai.responses_prompt import refuse_stateful, responses_prompt
+from gateway.openai.responses.prompt import refuse_stateful, responses_prompt
+from gateway.openai.sdk_retry import client_retry
 from gateway.openai.shapes import Shape
 from gateway.openai.terms import Terms
 from gateway.request_ids import call_id, use_call_id
 from gateway.request_parsing import parsed, read_body
 from gateway.streaming import EventLines, EventStream, Pings
 from gateway.tag_header import with_header_tags
-from llm_relay.client.calls import Admitted
+from llm_relay.client.responses import Admitted
 from llm_relay.documents import parse_json
 from llm_relay.messages import NO_OPTIONS, Answer, Event
 from llm_relay.tokens import ANONYMOUS
@@ -135,19 +135,21 @@ async def read_responses_call(request: Request) -> OpenAICall[ResponsesBody]:
     return await _read_call(request, _parsed_response)
 
 
-def _parsed_chat(document: Mapping[str, Any], request_id: str) -> tuple[ChatBody, Asked]:
+def _parsed_chat(document: Mapping[str, Any], request_id: str) -> tuple[ChatBody, TranslatedBody]:
     refuse_unsupported(document)
     body = _validated(ChatBody, document)
     return body, chat_prompt(body, request_id)
 
 
-def _parsed_response(document: Mapping[str, Any], request_id: str) -> tuple[ResponsesBody, Asked]:
+def _parsed_response(document: Mapping[str, Any], request_id: str) -> tuple[ResponsesBody, TranslatedBody]:
     refuse_stateful(document)
     body = _validated(ResponsesBody, document)
     return body, responses_prompt(body, request_id)
 
 
-async def _read_call(request: Request, parse: Callable[[Mapping[str, Any], str], tuple[B, Asked]]) -> OpenAICall[B]:
+async def _read_call(
+    request: Request, parse: Callable[[Mapping[str, Any], str], tuple[B, TranslatedBody]]
+) -> OpenAICall[B]:
     created = time.time()
     backend = backend_of(request)
     deadline = deadline_of(request, backend.timeout_s)

@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from gateway.openai.answer_shapes import OpenAIErrorDocument
-from gateway.openai.chat_body import ChatBody
-from gateway.openai.responses_body import ResponsesBody
+from gateway.openai.bodies.chat import ChatBody
+from gateway.openai.bodies.responses import ResponsesBody
 from gateway.openapi.requests import PROMPT
 from gateway.openapi.responses import ID_HEADER
 from gateway.openapi.schemas import REFERENCE, reference

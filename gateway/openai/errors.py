@@ -24,8 +24,8 @@ class BadParam(InvalidRequest):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """How a reason is told."""
+class StatusTypeCode:
+    """The HTTP status of a reason, and its `type` and `code` in the body."""
 
     status: int
     type: str
@@ -35,28 +35,28 @@ class Told:
 
 _INVALID = "invalid_request_error"
 _SERVER = "server_error"
-_BY_REASON: Mapping[str, Told] = {
-    "INVALID_REQUEST": Told(400, _INVALID, "invalid_value"),
-    "PROVIDER_REJECTED": Told(400, _INVALID),
-    "UNSUPPORTED": Told(400, _INVALID),
-    "UNAUTHENTICATED": Told(401, _INVALID, "invalid_api_key"),
-    "PRICE_UNKNOWN": Told(402, _INVALID),
-    "PERMISSION_DENIED": Told(403, _INVALID),
-    "UNKNOWN_MODEL": Told(404, _INVALID, "model_not_found"),
-    "TOO_LARGE": Told(413, _INVALID),
-    "BUDGET_EXCEEDED": Told(429, "insufficient_quota", "insufficient_quota"),
-    "RATE_LIMITED": Told(429, "rate_limit_error", "rate_limit_exceeded"),
-    "PROVIDER_RATE_LIMITED": Told(429, "rate_limit_error", "rate_limit_exceeded"),
-    "OVERLOADED": Told(503, _SERVER),
-    "DRAINING": Told(503, _SERVER),
-    "LEDGER_UNAVAILABLE": Told(503, _SERVER),
-    "SERVER_B_UNAVAILABLE": Told(503, _SERVER),
-    "PROVIDER_UNAVAILABLE": Told(503, _SERVER),
-    "PROVIDER_AUTH": Told(502, _SERVER),
-    "PROVIDER_PROTOCOL": Told(502, _SERVER),
-    "DEADLINE_EXCEEDED": Told(504, _SERVER),
-    "CANCELLED": Told(499, _SERVER),
-    "INTERNAL": Told(500, _SERVER),
+_BY_REASON: Mapping[str, StatusTypeCode] = {
+    "INVALID_REQUEST": StatusTypeCode(400, _INVALID, "invalid_value"),
+    "PROVIDER_REJECTED": StatusTypeCode(400, _INVALID),
+    "UNSUPPORTED": StatusTypeCode(400, _INVALID),
+    "UNAUTHENTICATED": StatusTypeCode(401, _INVALID, "invalid_api_key"),
+    "PRICE_UNKNOWN": StatusTypeCode(402, _INVALID),
+    "PERMISSION_DENIED": StatusTypeCode(403, _INVALID),
+    "UNKNOWN_MODEL": StatusTypeCode(404, _INVALID, "model_not_found"),
+    "TOO_LARGE": StatusTypeCode(413, _INVALID),
+    "BUDGET_EXCEEDED": StatusTypeCode(429, "insufficient_quota", "insufficient_quota"),
+    "RATE_LIMITED": StatusTypeCode(429, "rate_limit_error", "rate_limit_exceeded"),
+    "PROVIDER_RATE_LIMITED": StatusTypeCode(429, "rate_limit_error", "rate_limit_exceeded"),
+    "OVERLOADED": StatusTypeCode(503, _SERVER),
+    "DRAINING": StatusTypeCode(503, _SERVER),
+    "LEDGER_UNAVAILABLE": StatusTypeCode(503, _SERVER),
+    "SERVER_B_UNAVAILABLE": StatusTypeCode(503, _SERVER),
+    "PROVIDER_UNAVAILABLE": StatusTypeCode(503, _SERVER),
+    "PROVIDER_AUTH": StatusTypeCode(502, _SERVER),
+    "PROVIDER_PROTOCOL": StatusTypeCode(502, _SERVER),
+    "DEADLINE_EXCEEDED": StatusTypeCode(504, _SERVER),
+    "CANCELLED": StatusTypeCode(499, _SERVER),
+    "INTERNAL": StatusTypeCode(500, _SERVER),
 }
 _FROM_PROVIDER = frozenset(
     (
@@ -115,5 +115,5 @@ def _should_retry(error: RelayError) -> bool:
     return told.status in _RETRIED and told.code != "insufficient_quota" and not error.may_have_worked
 
 
-def _told(error: RelayError) -> Told:
+def _told(error: RelayError) -> StatusTypeCode:
     return _BY_REASON.get(error.reason, _BY_REASON["INTERNAL"])

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from gateway.openai.responses_body import NamespaceTool, ResponsesBody, ResponsesTool, ResponsesToolChoice
+from gateway.openai.bodies.responses import NamespaceTool, ResponsesBody, ResponsesTool, ResponsesToolChoice
 
 _LONGEST = 64
 """The longest name of a tool that every provider takes."""

@@ -14,8 +14,8 @@ from gateway.openai.terms import Terms
 from llm_relay.messages import Prompt
 
 
-class Asked(NamedTuple):
-    """What a body asks."""
+class TranslatedBody(NamedTuple):
+    """A body as a prompt, and what is known of its fields."""
 
     prompt: Prompt
     ignored: tuple[str, ...]

@@ -12,14 +12,14 @@ from gateway.disconnect_watcher import while_client_stays
 from gateway.json_response import json_response
 from gateway.model_list import model_document, model_documents
 from gateway.openai.answer_shapes import ChatCompletion, ModelDocument, OpenAIModelList, ResponseDocument
+from gateway.openai.bodies.chat import ChatBody
+from gateway.openai.bodies.responses import ResponsesBody
 from gateway.openai.calls import OpenAICall, read_chat_call, read_responses_call
-from gateway.openai.chat_answer import completion_document
-from gateway.openai.chat_body import ChatBody
-from gateway.openai.chat_stream import ChatLines
+from gateway.openai.chat.answer import completion_document
+from gateway.openai.chat.stream import ChatLines
 from gateway.openai.description import RESPONSES, STREAMED_RESPONSES, TAG, described_body
-from gateway.openai.responses_answer import response_document
-from gateway.openai.responses_body import ResponsesBody
-from gateway.openai.responses_stream import ResponseLines
+from gateway.openai.responses.answer import response_document
+from gateway.openai.responses.stream import ResponseLines
 from gateway.openapi.requests import LOOKUP
 from llm_relay.errors import UnknownModel
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gateway.openai.chat_body import Function
+from gateway.openai.bodies.chat import Function
+from gateway.openai.bodies.responses import ResponsesTool
 from gateway.openai.json_text import json_text
-from gateway.openai.responses_body import ResponsesTool
 from llm_relay.messages import Tool, ToolChoice, ToolChoiceMode
 
 

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llm_relay.cli import exits
-from llm_relay.cli.failures import CommandError
+from llm_relay.cli import exit_codes
+from llm_relay.cli.command_error import CommandError
 
 if TYPE_CHECKING:
     from llm_relay.cli.programs import Commands
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Asks, and returns the exit code."""
     import asyncio
 
-    from llm_relay.cli.dialling import exit_code_of, told_failures
+    from llm_relay.cli.server_b_client import exit_code_of, told_failures
     from llm_relay.errors import RelayError
 
     with told_failures():
@@ -87,11 +87,13 @@ def _message(given: str | None, *, has_image: bool) -> str:
     if given is None and has_image:
         return ""
     if given is None and sys.stdin.isatty():
-        raise CommandError('ask: write what to ask, such as relay ask "Hello", or - to read it from stdin', exits.USAGE)
+        raise CommandError(
+            'ask: write what to ask, such as relay ask "Hello", or - to read it from stdin', exit_codes.USAGE
+        )
     try:
         return sys.stdin.read().removesuffix("\n")
     except UnicodeDecodeError as error:
-        raise CommandError("ask: stdin is not text in this terminal's encoding", exits.USAGE) from error
+        raise CommandError("ask: stdin is not text in this terminal's encoding", exit_codes.USAGE) from error
 
 
 def _image(path: Path) -> Image:
@@ -102,10 +104,10 @@ def _image(path: Path) -> Image:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise CommandError(f"--image: cannot read {path.absolute()} ({error.strerror})", exits.USAGE) from error
+        raise CommandError(f"--image: cannot read {path.absolute()} ({error.strerror})", exit_codes.USAGE) from error
     media_type, _ = mimetypes.guess_type(path.name)
     if not media_type or not media_type.startswith("image/"):
-        raise CommandError(f"--image: {path.name} does not end as an image does, such as .png or .jpg", exits.USAGE)
+        raise CommandError(f"--image: {path.name} has no ending of an image, such as .png or .jpg", exit_codes.USAGE)
     return Image(media_type=media_type, data=data)
 
 
@@ -116,8 +118,8 @@ def _new_request_id() -> str:
 
 
 async def _ask(prompt: Prompt, timeout_s: float | None, *, as_json: bool) -> int:
-    from llm_relay.cli.answering import Answering
-    from llm_relay.cli.dialling import create_client, read_dial_settings
+    from llm_relay.cli.answer_display import AnswerDisplay
+    from llm_relay.cli.server_b_client import create_client, read_dial_settings
 
     async with create_client(read_dial_settings(), timeout_s=timeout_s) as client:
-        return await Answering(client, prompt, as_json=as_json).until_end()
+        return await AnswerDisplay(client, prompt, as_json=as_json).until_end()

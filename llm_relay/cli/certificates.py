@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llm_relay.cli.failures import CommandError
+from llm_relay.cli.command_error import CommandError
 
 if TYPE_CHECKING:
     from llm_relay.cli.programs import Commands

@@ -35,6 +35,6 @@ def run(arguments: argparse.Namespace) -> int:
     import asyncio
 
     from llm_relay.check.report import report
-    from llm_relay.cli.checks import findings_of
+    from llm_relay.cli.program_findings import findings_of
 
     return asyncio.run(report(findings_of(arguments.programs or PROGRAMS)))

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from llm_relay import VERSION
-from llm_relay.cli import ask, certificates, check, completion, exits, files, health, models, programs, serve
-from llm_relay.cli.accounts import budgets, callers, calls, ledger, others, prices, tokens, usage
-from llm_relay.cli.failures import CommandError
+from llm_relay.cli import ask, certificates, check, completion, exit_codes, files, health, models, programs
+from llm_relay.cli.accounts import adjust, audit, budgets, callers, calls, ledger, prices, tokens, usage, whoami
+from llm_relay.cli.command_error import CommandError
+from llm_relay.cli.serve import subcommand as serve
 from llm_relay.program.colours import Colour, coloured
 
 ENV_FILE_VARIABLE = "RELAY_ENV_FILE"
@@ -49,10 +50,10 @@ def run(arguments: Sequence[str]) -> int:
         sys.stderr.write("".join(f"{named}: {line}\n" for line in str(error).splitlines()))
         return error.exit_code
     except KeyboardInterrupt:
-        return exits.INTERRUPTED
+        return exit_codes.INTERRUPTED
     except BrokenPipeError:  # nobody reads the output any more, as in `relay models | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return exits.FAILED
+        return exit_codes.FAILED
     return code
 
 
@@ -72,7 +73,7 @@ def create_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for module in (
         *(serve, programs, ask, models),
-        *(usage, calls, callers, budgets, tokens, prices, others, ledger),
+        *(usage, calls, callers, budgets, tokens, prices, whoami, adjust, audit, ledger),
         *(check, health, certificates, files, completion),
     ):
         module.add_to(commands, common)
@@ -92,5 +93,5 @@ def _use_env_file(name: str) -> None:
     """Names the file for this process, and for what it starts. Raises CommandError if it is not there."""
     path = Path(name).expanduser().absolute()
     if not path.exists():
-        raise CommandError(f"--env-file: there is no file {path}", exits.USAGE)
+        raise CommandError(f"--env-file: there is no file {path}", exit_codes.USAGE)
     os.environ[ENV_FILE_VARIABLE] = str(path)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llm_relay.cli import exits
-from llm_relay.cli.failures import CommandError
+from llm_relay.cli import exit_codes
+from llm_relay.cli.command_error import CommandError
 
 if TYPE_CHECKING:
     from llm_relay.cli.programs import Commands
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.name:
         places = [place for place in places if place.relative_to(root).as_posix() == arguments.name]
         if not places:
-            raise CommandError(f"there is no file {arguments.name}: `relay files` lists them", exits.USAGE)
+            raise CommandError(f"there is no file {arguments.name}: `relay files` lists them", exit_codes.USAGE)
     if arguments.copy:
         _copy(places, root, Path(arguments.copy).expanduser())
     elif arguments.name:
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.buffer.write(places[0].read_bytes())
     else:
         sys.stdout.write("".join(f"{place.relative_to(root).as_posix()}\n" for place in places))
-    return exits.OK
+    return exit_codes.OK
 
 
 def _root() -> Path:
@@ -69,7 +69,7 @@ def _copy(places: list[Path], root: Path, folder: Path) -> None:
     targets = {place: folder / place.relative_to(root) for place in places}
     there = [str(target) for target in targets.values() if target.exists()]
     if there:
-        raise CommandError(f"--copy: {there[0]} is there already; name an empty or a new folder", exits.USAGE)
+        raise CommandError(f"--copy: {there[0]} is there already; name an empty or a new folder", exit_codes.USAGE)
     try:
         for place, target in targets.items():
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -28,7 +28,7 @@ def run(_: argparse.Namespace) -> int:
     """Prints `serving`, or fails; returns the exit code."""
     import asyncio
 
-    from llm_relay.cli.dialling import read_dial_settings, told_failures
+    from llm_relay.cli.server_b_client import read_dial_settings, told_failures
     from llm_relay.client.health import check_health
 
     dial = read_dial_settings().dial

@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Prints the models; returns the exit code."""
     import asyncio
 
-    from llm_relay.cli.dialling import told_failures
+    from llm_relay.cli.server_b_client import told_failures
     from llm_relay.documents import models_document
 
     with told_failures():
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _models() -> Models:
-    from llm_relay.cli.dialling import create_client, read_dial_settings
+    from llm_relay.cli.server_b_client import create_client, read_dial_settings
 
     async with create_client(read_dial_settings()) as client:
         return await client.list_models()

@@ -20,11 +20,11 @@ from google.protobuf.message import Message
 
 from generated.relay.v1 import accounts_pb2 as pb
 from llm_relay.client.account_methods import AccountMethods
+from llm_relay.client.call_errors import raising
 from llm_relay.client.caller_metadata import caller_metadata
-from llm_relay.client.calls import END, end, next_response, only_response
 from llm_relay.client.channel import Dial
 from llm_relay.client.connection import Connection
-from llm_relay.client.raising import raising
+from llm_relay.client.responses import END, end, next_response, only_response
 from llm_relay.messages.accounts import (
     Activity,
     Adjustment,

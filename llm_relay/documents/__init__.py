@@ -11,8 +11,8 @@ from llm_relay.documents.answers import (
     timestamp,
     usage_document,
 )
-from llm_relay.documents.budgets import BudgetStateDocument, budget_state_document
 from llm_relay.documents.deltas import DELTA_DOCUMENTS, ContentDelta, delta_document
+from llm_relay.documents.exceeded_budget import BudgetStateDocument, budget_state_document
 from llm_relay.documents.json_body import max_body_bytes, parse_json
 from llm_relay.documents.lookups import (
     ConfigDocument,

@@ -26,12 +26,12 @@ from llm_relay.mcp.cancel_scopes import CancelScopes
 from llm_relay.mcp.client_extras import without_client_extras
 from llm_relay.mcp.own_task import run_in_own_task
 from llm_relay.mcp.progress import Progress
-from llm_relay.mcp.request_scope import CALLER, CANCEL_SCOPES, RAW_ARGUMENTS, REPEATED_ARGUMENTS, TOO_LARGE
+from llm_relay.mcp.scope_keys import CALLER, CANCEL_SCOPES, RAW_ARGUMENTS, REPEATED_ARGUMENTS, TOO_LARGE
 from llm_relay.mcp.tool import CallContext, Tool
 from llm_relay.mcp.tool_metrics import SUCCESS, create_count
 from llm_relay.mcp.tool_results import error_result, success_result
 from llm_relay.program.tracing import interface_span
-from llm_relay.program.unexpected import class_and_place
+from llm_relay.program.unexpected_errors import class_and_place
 from llm_relay.tokens import Caller
 from llm_relay.trace_context import TraceContext
 

@@ -19,7 +19,6 @@ from llm_relay.messages.events import (
     ToolCallFinished,
     ToolCallStarted,
 )
-from llm_relay.messages.fingerprint import write_sent_content
 from llm_relay.messages.json_text import MAX_JSON_DEPTH, MAX_SCHEMA_BYTES, is_json
 from llm_relay.messages.option_rules import MAX_END_USER_CHARS, MAX_TOOLS, PROVIDERS, TOO_MANY_TOOLS
 from llm_relay.messages.options import (
@@ -54,6 +53,7 @@ from llm_relay.messages.prompt import (
     TOO_MANY_TURNS,
     Prompt,
 )
+from llm_relay.messages.sent_content import write_sent_content
 from llm_relay.messages.server import Model, Models, State, Status
 from llm_relay.messages.text import NAME_PATTERN, REQUEST_ID_PATTERN, WORD_PATTERN, request_id_fault, text_fault
 from llm_relay.messages.turns import Role, Turn

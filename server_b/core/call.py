@@ -18,7 +18,7 @@ from llm_relay.messages import Finished, Prompt, Started
 from llm_relay.trace_context import current_trace, set_current_trace
 from server_b.core.attempt import Attempt
 from server_b.core.broadcast import Broadcast
-from server_b.core.key import Delivery, Key
+from server_b.core.call_key import Delivery, Key
 from server_b.core.time_limit import TimeLimit
 from server_b.core.transcript import Transcript
 from server_b.providers.content_pieces import ContentPiece

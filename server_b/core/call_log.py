@@ -10,7 +10,7 @@ from typing import Any
 from llm_relay.errors import RelayError
 from llm_relay.program.buffered_log import GatheredLog
 from server_b.core.attempt import Attempt
-from server_b.core.key import Key
+from server_b.core.call_key import Key
 from server_b.core.record import CallRecord, RefusedRecord, SharedRecord
 
 MAX_FIELD_CHARS = 200

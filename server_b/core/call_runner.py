@@ -13,7 +13,7 @@ from server_b.core.gate import Gate, Reservation
 from server_b.core.record import CallRecord, Observer
 from server_b.core.retry import Outcome, Patience, ask
 from server_b.core.settlement import Settlement
-from server_b.core.unforeseen import report
+from server_b.core.unexpected_errors import report
 from server_b.providers.base import Chain, Provider
 
 

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 from llm_relay.messages import Finished, OutputDelta, Prompt, Started
 from server_b.core.call import Call
+from server_b.core.call_key import Delivery, Key
 from server_b.core.deltas import delta_bytes
 from server_b.core.fingerprint import fingerprint
-from server_b.core.key import Delivery, Key
 from server_b.core.packing import packed, unpacked
 from server_b.core.transcript import Transcript
 

@@ -16,8 +16,8 @@ from llm_relay.messages import (
     ToolCall,
     ToolResult,
 )
-from server_b.core.estimates import estimated_tokens
 from server_b.core.image_tokens import image_tokens
+from server_b.core.text_tokens import estimated_tokens
 
 TOKENS_PER_TURN = 4
 """What the chat format adds to each turn."""

@@ -9,7 +9,7 @@ from llm_relay.errors import RelayError
 from llm_relay.messages import Finished
 from llm_relay.trace_context import TraceContext
 from server_b.core.attempt import Attempt
-from server_b.core.key import Key
+from server_b.core.call_key import Key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

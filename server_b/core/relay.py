@@ -17,10 +17,10 @@ from llm_relay.messages import NO_OPTIONS, Answer, Event, Models, Prompt, State,
 from llm_relay.trace_context import current_trace_id
 from server_b.core.admission import Admission
 from server_b.core.call import Call
+from server_b.core.call_key import Delivery, Key
+from server_b.core.call_registry import CallRegistry
 from server_b.core.call_runner import CallRunner
-from server_b.core.calls import Calls
 from server_b.core.gate import Gate, OpenGate
-from server_b.core.key import Delivery, Key
 from server_b.core.limits import Limits
 from server_b.core.model_list import ModelList
 from server_b.core.provider_health import ProviderHealth
@@ -59,7 +59,7 @@ class Relay:
         self._limits = limits or Limits()
         self._version = version
         self._now = asyncio.get_running_loop().time
-        self._calls = Calls(self._limits.answer_keep_s, self._now)
+        self._calls = CallRegistry(self._limits.answer_keep_s, self._now)
         self._timed_out = TimedOutCalls(self._limits.retry_grace_s, self._now)
         self._settlement = Settlement(prices, default_model=provider.default_model)
         self._gate = gate or OpenGate()

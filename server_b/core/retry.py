@@ -12,8 +12,8 @@ from llm_relay.errors import ProviderProtocol, RelayError
 from llm_relay.messages import FinishReason, Usage
 from server_b.core.attempt import Attempt
 from server_b.core.call import Call
-from server_b.core.estimates import estimated_tokens
-from server_b.core.key import Delivery
+from server_b.core.call_key import Delivery
+from server_b.core.text_tokens import estimated_tokens
 from server_b.providers.base import (
     TRANSIENT,
     AttemptBegan,

@@ -11,11 +11,11 @@ from decimal import Decimal
 from llm_relay.errors import RelayError
 from llm_relay.messages import Accuracy, Cost, Finished, Usage
 from server_b.core.call import Call
-from server_b.core.estimates import estimated_tokens
 from server_b.core.prompt_tokens import prompt_tokens
 from server_b.core.record import CallRecord
 from server_b.core.retry import Outcome
-from server_b.core.unforeseen import report
+from server_b.core.text_tokens import estimated_tokens
+from server_b.core.unexpected_errors import report
 from server_b.pricing.price_list import PriceList
 
 NOTHING_USED = Usage(input_tokens=0, output_tokens=0, accuracy=Accuracy.EXACT)

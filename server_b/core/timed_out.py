@@ -15,9 +15,9 @@ from llm_relay.client_retry import ClientRetry
 from llm_relay.errors import Cancelled
 from llm_relay.messages import Prompt
 from server_b.core.call import Call
+from server_b.core.call_key import Delivery, Key
 from server_b.core.fingerprint import fingerprint
 from server_b.core.kept_answers import KeptAnswers
-from server_b.core.key import Delivery, Key
 from server_b.core.reader import Reader
 
 EARLY_S = 0.25

@@ -22,9 +22,9 @@ from llm_relay.wire.errors import aborting
 from llm_relay.wire.rate_metadata import rates_text
 from server_b.authentication import Authenticator
 from server_b.core.admission import Admission
-from server_b.core.key import Delivery
+from server_b.core.call_key import Delivery
 from server_b.core.relay import Relay
-from server_b.core.unforeseen import report
+from server_b.core.unexpected_errors import report
 from server_b.grpc_server.credentials import CallMetadata, credentials_of, protocol_of
 
 Context = grpc.aio.ServicerContext[Any, Any]

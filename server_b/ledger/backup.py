@@ -8,7 +8,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from server_b.ledger.opening import POSTGRES, LedgerError, sqlite_path
+from server_b.ledger.open_ledger import POSTGRES, LedgerError, sqlite_path
 
 
 async def backup(url: str, target: Path, *, folder: Path) -> int:

@@ -9,8 +9,8 @@ import sqlite3
 from pathlib import Path
 from urllib.parse import quote
 
-from server_b.ledger.migrating import migrations
-from server_b.ledger.opening import POSTGRES, LedgerError, sqlite_path
+from server_b.ledger.migrations import migrations
+from server_b.ledger.open_ledger import POSTGRES, LedgerError, sqlite_path
 
 _VERSION = "SELECT value FROM ledger WHERE key = 'schema_version'"
 CONNECT_TIMEOUT_S = 5

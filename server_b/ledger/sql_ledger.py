@@ -23,7 +23,7 @@ from llm_relay.messages.accounts import (
     UsageQuery,
 )
 from server_b.ledger.base import Accounts, Policy, Reports
-from server_b.ledger.books.books import SqlBooks
+from server_b.ledger.books.sql_books import SqlBooks
 from server_b.ledger.entries import CallEnd, NewCall, Reserved
 from server_b.ledger.transactions import Store
 

@@ -10,7 +10,7 @@ import yaml
 from prometheus_client import Counter, Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
-from gateway import http_metrics
+from gateway.middleware import metrics as http_metrics
 from server_b import call_metrics
 from tests.support.programs import PROJECT
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.openai.chat_stream import ChatLines
+from gateway.openai.chat.stream import ChatLines
 from gateway.streaming import EventStream, Pings
 from llm_relay.errors import ProviderUnavailable
 from llm_relay.messages import Delta, Event

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from llm_relay.tls.authority import Authority
-from server_b.ledger.opening import open_ledger
+from server_b.ledger.open_ledger import open_ledger
 from tests.support.programs import environment, running
 
 pytestmark = pytest.mark.anyio

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from llm_relay.messages.accounts import CallAttempt, Period
-from server_b.ledger.books.books import SqlBooks
+from server_b.ledger.books.sql_books import SqlBooks
 from server_b.ledger.entries import CallEnd, NewCall
 from server_b.ledger.policies import next_revision
 from server_b.ledger.transactions import Store, Transaction

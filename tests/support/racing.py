@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 from llm_relay.errors import BudgetExceeded, LedgerUnavailable
-from server_b.ledger.opening import open_ledger
+from server_b.ledger.open_ledger import open_ledger
 from tests.support.money import call_end, new_call
 
 BOUND, COST = 1_000, 400

@@ -7,12 +7,12 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from llm_relay.cli import exits
-from llm_relay.cli.accounts import values
-from llm_relay.cli.accounts.asking import ask
-from llm_relay.cli.accounts.groups import add_group, add_to_group
+from llm_relay.cli import exit_codes
+from llm_relay.cli.accounts import argument_types
+from llm_relay.cli.accounts.client import ask
 from llm_relay.cli.accounts.output import Column, Output, Row, dollars, dollars_of, text_of, time_of
-from llm_relay.cli.failures import CommandError
+from llm_relay.cli.accounts.subcommands import add_group, add_to_group
+from llm_relay.cli.command_error import CommandError
 from llm_relay.program.colours import Colour
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
         "--caller", metavar="NAME", default="", help="counts the calls of this caller and those below it"
     )
     scope.add_argument("--tag", metavar="KEY=VALUE", default="", help="counts the calls with this tag")
-    put.add_argument("--amount", type=values.usd, metavar="USD", required=True, help="the limit, such as 12.50")
+    put.add_argument("--amount", type=argument_types.usd, metavar="USD", required=True, help="the limit, such as 12.50")
     put.add_argument("--period", choices=PERIODS, required=True)
     put.add_argument("--time-zone", metavar="ZONE", default="", help="an IANA name (default: LEDGER_TIME_ZONE)")
     put.add_argument("--warning-only", action="store_true", help="refuse nothing; alerts are sent all the same")
@@ -53,10 +53,13 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
     raised = add_to_group(inner, common, "raise", "add to a budget's limit for a time")
     raised.add_argument("id", metavar="ID", help="as `relay budgets` shows it")
     raised.add_argument(
-        "--amount", type=values.usd, metavar="USD", required=True, help="what is added; 0 ends the raise"
+        "--amount", type=argument_types.usd, metavar="USD", required=True, help="what is added; 0 ends the raise"
     )
     raised.add_argument(
-        "--until", type=values.future, metavar="TIME", help="such as 2026-12-01 or 3d (default: until it resets)"
+        "--until",
+        type=argument_types.future,
+        metavar="TIME",
+        help="such as 2026-12-01 or 3d (default: until it resets)",
     )
     raised.set_defaults(run=_raise)
     deleted = add_to_group(inner, common, "delete", "end a budget")
@@ -75,7 +78,7 @@ def _put(arguments: argparse.Namespace) -> int:
     from llm_relay.messages.accounts import Budget, Period
 
     if arguments.amount < 0:
-        raise CommandError("--amount: must be 0 or more", exits.USAGE)
+        raise CommandError("--amount: must be 0 or more", exit_codes.USAGE)
     budget = Budget(
         id=arguments.id,
         caller=arguments.caller,
@@ -94,7 +97,7 @@ def _put(arguments: argparse.Namespace) -> int:
 
 def _raise(arguments: argparse.Namespace) -> int:
     async def put(client: AccountClient) -> None:
-        until = values.in_zone(arguments.until)
+        until = argument_types.in_zone(arguments.until)
         _write(arguments, [await client.raise_budget(arguments.id, arguments.amount, until=until)])
 
     return ask(put)

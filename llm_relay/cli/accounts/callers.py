@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from llm_relay.cli.accounts import values
-from llm_relay.cli.accounts.asking import ask
-from llm_relay.cli.accounts.groups import add_group, add_to_group
+from llm_relay.cli.accounts import argument_types
+from llm_relay.cli.accounts.client import ask
 from llm_relay.cli.accounts.output import Column, Output, Row, text_of
+from llm_relay.cli.accounts.subcommands import add_group, add_to_group
 
 if TYPE_CHECKING:
     from llm_relay.cli.programs import Commands
@@ -43,11 +43,13 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
     )
     for name, what in zip(RATES, ("calls in a minute", "tokens in a minute", "calls at once"), strict=True):
         option = f"--{name.replace('_', '-')}"
-        put.add_argument(option, type=values.limit, metavar="N", default=..., help=f"most {what}; none: no limit")
+        put.add_argument(
+            option, type=argument_types.limit, metavar="N", default=..., help=f"most {what}; none: no limit"
+        )
     put.add_argument(
         "--tag",
         dest="tags",
-        type=values.tag,
+        type=argument_types.tag,
         metavar="KEY=VALUE",
         action="append",
         help="added to each of its calls, in place of the tags before; may be repeated",

@@ -6,12 +6,12 @@ import argparse
 import contextlib
 from typing import TYPE_CHECKING
 
-from llm_relay.cli import exits
-from llm_relay.cli.accounts import values
-from llm_relay.cli.accounts.asking import ask
+from llm_relay.cli import exit_codes
+from llm_relay.cli.accounts import argument_types
+from llm_relay.cli.accounts.client import ask
 from llm_relay.cli.accounts.output import Column, Output, Row, add_formats, count_of, dollars, text_of, time_of
 from llm_relay.cli.accounts.usage import SAME
-from llm_relay.cli.failures import CommandError
+from llm_relay.cli.command_error import CommandError
 from llm_relay.program.colours import Colour
 
 if TYPE_CHECKING:
@@ -52,14 +52,14 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--caller", metavar="CALLER", default="", help="only of this caller")
     parser.add_argument("--model", metavar="MODEL", default="", help="only of this model")
     parser.add_argument("--provider", metavar="PROVIDER", default="", help="only of this provider")
-    parser.add_argument("--since", type=values.past, metavar="TIME", help="only those that began then or later")
-    parser.add_argument("--until", type=values.past, metavar="TIME", help="only those that began before")
+    parser.add_argument("--since", type=argument_types.past, metavar="TIME", help="only those that began then or later")
+    parser.add_argument("--until", type=argument_types.past, metavar="TIME", help="only those that began before")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the calls; returns the exit code."""
     if arguments.limit < 1:
-        raise CommandError("--limit: must be 1 or more", exits.USAGE)
+        raise CommandError("--limit: must be 1 or more", exit_codes.USAGE)
 
     async def show(client: AccountClient) -> None:
         output = Output(arguments, FOLLOWED if arguments.follow else LISTED, _names())
@@ -87,8 +87,8 @@ def _query(arguments: argparse.Namespace) -> CallQuery:
         outcome=arguments.outcome,
         tag=arguments.tag,
         is_cost_unknown=arguments.unknown,
-        since=values.in_zone(arguments.since),
-        until=values.in_zone(arguments.until),
+        since=argument_types.in_zone(arguments.since),
+        until=argument_types.in_zone(arguments.until),
     )
 
 

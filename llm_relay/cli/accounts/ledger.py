@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llm_relay.cli import exits
-from llm_relay.cli.failures import CommandError
+from llm_relay.cli import exit_codes
+from llm_relay.cli.command_error import CommandError
 
 if TYPE_CHECKING:
     from llm_relay.cli.programs import Commands
@@ -50,7 +50,7 @@ def _backup(arguments: argparse.Namespace) -> int:
     backup = importlib.import_module("server_b.ledger.backup").backup
     size = _told(lambda: asyncio.run(backup(settings.ledger_url, arguments.file, folder=settings.ledger_folder)))
     sys.stderr.write(f"{arguments.file.absolute()}: {size:,} bytes\n")
-    return exits.OK
+    return exit_codes.OK
 
 
 def _copy(arguments: argparse.Namespace) -> int:
@@ -64,7 +64,7 @@ def _copy(arguments: argparse.Namespace) -> int:
         lambda: asyncio.run(copy(settings.ledger_url, target, folder=settings.ledger_folder, progress=_progress))
     )
     sys.stderr.write(f"{rows:,} rows are copied, and the same in both. Set LEDGER to that database now\n")
-    return exits.OK
+    return exit_codes.OK
 
 
 def _progress(table: str, done: int, rows: int) -> None:
@@ -81,9 +81,9 @@ def _settings() -> Any:
     try:
         settings = importlib.import_module("server_b.settings").ServerBSettings.read()
     except SettingsError as error:
-        raise CommandError(str(error), exits.USAGE) from error
+        raise CommandError(str(error), exit_codes.USAGE) from error
     if not settings.has_ledger:
-        raise CommandError("LEDGER: off, so there is no ledger to copy", exits.FAILED)
+        raise CommandError("LEDGER: off, so there is no ledger to copy", exit_codes.FAILED)
     return settings
 
 
@@ -94,4 +94,4 @@ def _told(work: Any) -> Any:
     try:
         return work()
     except (ValueError, RelayError) as error:
-        raise CommandError(str(error), exits.FAILED) from error
+        raise CommandError(str(error), exit_codes.FAILED) from error

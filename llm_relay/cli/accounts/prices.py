@@ -7,13 +7,13 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from llm_relay.cli import exits
-from llm_relay.cli.accounts import values
-from llm_relay.cli.accounts.asking import ask
+from llm_relay.cli import exit_codes
+from llm_relay.cli.accounts import argument_types
 from llm_relay.cli.accounts.calls import add_filters
-from llm_relay.cli.accounts.groups import add_group, add_to_group
+from llm_relay.cli.accounts.client import ask
 from llm_relay.cli.accounts.output import Column, Output, dollars, dollars_of, text_of, time_of
-from llm_relay.cli.failures import CommandError
+from llm_relay.cli.accounts.subcommands import add_group, add_to_group
+from llm_relay.cli.command_error import CommandError
 
 if TYPE_CHECKING:
     from llm_relay.cli.programs import Commands
@@ -40,15 +40,15 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
         default = "" if is_required else " (default: as input)"
         put.add_argument(
             f"--{name.replace('_', '-')}",
-            type=values.usd,
+            type=argument_types.usd,
             metavar="USD",
             required=is_required,
             help=f"of {name.replace('_', ' ')}{default}",
         )
     put.add_argument(
-        "--from", dest="valid_from", type=values.future, metavar="TIME", help="from when (default: always)"
+        "--from", dest="valid_from", type=argument_types.future, metavar="TIME", help="from when (default: always)"
     )
-    put.add_argument("--until", type=values.future, metavar="TIME", help="when it ends (default: never)")
+    put.add_argument("--until", type=argument_types.future, metavar="TIME", help="when it ends (default: never)")
     put.add_argument("--id", metavar="ID", default="", help="replace the price with this id")
     put.set_defaults(run=_put)
     deleted = add_to_group(inner, common, "delete", "remove a price")
@@ -76,8 +76,8 @@ def _put(arguments: argparse.Namespace) -> int:
         id=arguments.id,
         pattern=arguments.pattern,
         **{name: getattr(arguments, name) for name in RATES},
-        valid_from=values.in_zone(arguments.valid_from),
-        valid_until=values.in_zone(arguments.until),
+        valid_from=argument_types.in_zone(arguments.valid_from),
+        valid_until=argument_types.in_zone(arguments.until),
     )
 
     async def put(client: AccountClient) -> None:
@@ -108,9 +108,9 @@ def _test(arguments: argparse.Namespace) -> int:
     ask(test)
     if not is_known:
         raise CommandError(
-            f"no price is known for {arguments.model}: `relay prices put` sets one, or PRICES", exits.FAILED
+            f"no price is known for {arguments.model}: `relay prices put` sets one, or PRICES", exit_codes.FAILED
         )
-    return exits.OK
+    return exit_codes.OK
 
 
 def _apply_unknown(arguments: argparse.Namespace) -> int:
@@ -123,8 +123,8 @@ def _apply_unknown(arguments: argparse.Namespace) -> int:
             caller=arguments.caller,
             model=arguments.model,
             provider=arguments.provider,
-            since=values.in_zone(arguments.since),
-            until=values.in_zone(arguments.until),
+            since=argument_types.in_zone(arguments.since),
+            until=argument_types.in_zone(arguments.until),
         )
         repricing = await client.price_unknown_calls(query)
         Output(arguments, APPLIED).write([dataclasses.asdict(repricing)])

@@ -6,10 +6,10 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from llm_relay.cli.accounts import values
-from llm_relay.cli.accounts.asking import ask
-from llm_relay.cli.accounts.groups import add_group, add_to_group
+from llm_relay.cli.accounts import argument_types
+from llm_relay.cli.accounts.client import ask
 from llm_relay.cli.accounts.output import Column, Output, Row, text_of, time_of
+from llm_relay.cli.accounts.subcommands import add_group, add_to_group
 
 if TYPE_CHECKING:
     from llm_relay.cli.programs import Commands
@@ -34,13 +34,17 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
     )
     create.add_argument("--label", metavar="TEXT", default="", help="what to call it")
     create.add_argument(
-        "--expires", type=values.future, metavar="TIME", help="such as 2027-01-01 or 90d (default: never)"
+        "--expires", type=argument_types.future, metavar="TIME", help="such as 2027-01-01 or 90d (default: never)"
     )
     create.set_defaults(run=_create)
     rotate = add_to_group(inner, common, "rotate", "make a token that replaces another, and print its secret")
     rotate.add_argument("id", metavar="ID", help="of the old token, as `relay tokens` shows it")
     rotate.add_argument(
-        "--overlap", type=values.span, default=86_400.0, metavar="SPAN", help="how long both are valid (default: 24h)"
+        "--overlap",
+        type=argument_types.span,
+        default=86_400.0,
+        metavar="SPAN",
+        help="how long both are valid (default: 24h)",
     )
     rotate.set_defaults(run=_rotate)
     revoke = add_to_group(inner, common, "revoke", "make a token worthless, within a second everywhere")
@@ -62,7 +66,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 def _create(arguments: argparse.Namespace) -> int:
     async def create(client: AccountClient) -> None:
-        expires_at = values.in_zone(arguments.expires)
+        expires_at = argument_types.in_zone(arguments.expires)
         _write_new(
             arguments,
             await client.create_token(

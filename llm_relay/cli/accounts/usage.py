@@ -6,11 +6,11 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from llm_relay.cli import exits
-from llm_relay.cli.accounts import values
-from llm_relay.cli.accounts.asking import ask
+from llm_relay.cli import exit_codes
+from llm_relay.cli.accounts import argument_types
+from llm_relay.cli.accounts.client import ask
 from llm_relay.cli.accounts.output import Column, Output, Row, add_formats, count_of, dollars_of, when_counted
-from llm_relay.cli.failures import CommandError
+from llm_relay.cli.command_error import CommandError
 from llm_relay.program.colours import Colour
 
 if TYPE_CHECKING:
@@ -38,11 +38,13 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--since",
-        type=values.past,
+        type=argument_types.past,
         metavar="TIME",
         help="calls that began then or later, such as 2026-11-01 or 7d (default: the first of this month)",
     )
-    parser.add_argument("--until", type=values.past, metavar="TIME", help="calls that began before (default: now)")
+    parser.add_argument(
+        "--until", type=argument_types.past, metavar="TIME", help="calls that began before (default: now)"
+    )
     parser.add_argument("--time-zone", metavar="ZONE", default="UTC", help="of days, hours and times (default: UTC)")
     for name in ("caller", "model", "provider", "protocol"):
         parser.add_argument(f"--{name}", metavar=name.upper(), default="", help=f"only of this {name}")
@@ -74,16 +76,16 @@ def _query(arguments: argparse.Namespace) -> UsageQuery:
     try:
         zone = ZoneInfo(arguments.time_zone)
     except (ZoneInfoNotFoundError, ValueError) as error:
-        raise CommandError(f"--time-zone: there is no time zone {arguments.time_zone}", exits.USAGE) from error
+        raise CommandError(f"--time-zone: there is no time zone {arguments.time_zone}", exit_codes.USAGE) from error
     try:
         by, tag_key = dimensions_from_text(arguments.by)
     except ValueError as error:
-        raise CommandError(f"--by: {error}", exits.USAGE) from error
+        raise CommandError(f"--by: {error}", exit_codes.USAGE) from error
     return UsageQuery(
         by=by,
         tag_key=tag_key,
-        since=values.in_zone(arguments.since, zone),
-        until=values.in_zone(arguments.until, zone),
+        since=argument_types.in_zone(arguments.since, zone),
+        until=argument_types.in_zone(arguments.until, zone),
         time_zone=arguments.time_zone,
         caller=arguments.caller,
         model=arguments.model,

@@ -19,9 +19,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from llm_relay.http.slow_bodies import BodyInTime
 from llm_relay.mcp.cancel_scopes import CancelScopes
 from llm_relay.mcp.http.accepted_form import AnswerInAcceptedForm
-from llm_relay.mcp.http.allow_lists import AllowLists
 from llm_relay.mcp.http.disconnect import CancelOnDisconnect
 from llm_relay.mcp.http.endpoint import HttpEndpoint
+from llm_relay.mcp.http.host_check import AllowLists
 from llm_relay.mcp.http.paths import Paths
 from llm_relay.mcp.http.session_limits import SESSION_IDLE_S, LimitConnections, LimitSessions
 from llm_relay.mcp.http.token_check import RequireToken

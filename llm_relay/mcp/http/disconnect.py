@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from llm_relay.mcp.cancel_scopes import CancelScopes
-from llm_relay.mcp.request_scope import CANCEL_SCOPES
+from llm_relay.mcp.scope_keys import CANCEL_SCOPES
 
 
 class CancelOnDisconnect:

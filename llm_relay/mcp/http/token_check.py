@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from llm_relay.errors import RelayError, Unauthenticated
-from llm_relay.mcp.request_scope import CALLER
+from llm_relay.mcp.scope_keys import CALLER
 from llm_relay.tokens import ANONYMOUS, Caller, Callers
 
 

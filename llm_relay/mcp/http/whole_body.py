@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from llm_relay.mcp.json_rpc import MessageError, ReceivedMessage, encode_message, read_message
 from llm_relay.mcp.oversized import HEAD_BYTES, Oversized, oversized
 from llm_relay.mcp.repeated_members import UTF8_BOM
-from llm_relay.mcp.request_scope import RAW_ARGUMENTS, REPEATED_ARGUMENTS, TOO_LARGE
+from llm_relay.mcp.scope_keys import RAW_ARGUMENTS, REPEATED_ARGUMENTS, TOO_LARGE
 
 JSON = "application/json"
 LARGE_BODY_BYTES = 64 * 1024

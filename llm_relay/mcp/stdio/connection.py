@@ -21,7 +21,7 @@ from mcp.shared.message import ServerMessageMetadata, SessionMessage
 
 from llm_relay.mcp.json_rpc import MessageError, encode_message, max_request_bytes, read_message
 from llm_relay.mcp.oversized import oversized
-from llm_relay.mcp.request_scope import RAW_ARGUMENTS, REPEATED_ARGUMENTS
+from llm_relay.mcp.scope_keys import RAW_ARGUMENTS, REPEATED_ARGUMENTS
 from llm_relay.mcp.stdio.background_writer import BackgroundWriter
 from llm_relay.mcp.stdio.line_reader import LineReader, LineTooLong
 from llm_relay.mcp.stdio.unanswered import UnansweredRequests

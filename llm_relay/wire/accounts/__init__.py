@@ -1,6 +1,6 @@
 """The vocabulary of money to protobuf and back."""
 
-from llm_relay.wire.accounts.shapes import (
+from llm_relay.wire.accounts.messages import (
     AUDIT_ENTRY,
     BUDGET,
     CALL_ENTRY,

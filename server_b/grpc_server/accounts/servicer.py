@@ -18,10 +18,10 @@ from llm_relay.wire import codec
 from llm_relay.wire.errors import aborting
 from server_b.authentication import Authenticator, Credentials
 from server_b.core.record import Refused
-from server_b.core.unforeseen import report
-from server_b.grpc_server.accounts import changing, reading, sessions
+from server_b.core.unexpected_errors import report
+from server_b.grpc_server.accounts import changes, queries, sessions
+from server_b.grpc_server.accounts.activity import watch
 from server_b.grpc_server.accounts.asker import Asker
-from server_b.grpc_server.accounts.watching import watch
 from server_b.grpc_server.credentials import credentials_of, protocol_of
 from server_b.ledger.base import Ledger
 from server_b.ledger.identities import NO_LEDGER
@@ -36,31 +36,31 @@ Q = TypeVar("Q", bound=Message)
 Method = Callable[[Any, Asker], Awaitable[Message]]
 
 READING: dict[str, tuple[type[Message], Method]] = {
-    "WhoAmI": (pb.WhoAmIRequest, reading.who_am_i),
-    "GetUsage": (pb.GetUsageRequest, reading.get_usage),
-    "ListCalls": (pb.ListCallsRequest, reading.list_calls),
-    "ListCallers": (pb.ListCallersRequest, reading.list_callers),
-    "ListTokens": (pb.ListTokensRequest, reading.list_tokens),
-    "ListBudgets": (pb.ListBudgetsRequest, reading.list_budgets),
-    "ListPrices": (pb.ListPricesRequest, reading.list_prices),
-    "TestPrice": (pb.TestPriceRequest, reading.test_price),
-    "ListAudit": (pb.ListAuditRequest, reading.list_audit),
+    "WhoAmI": (pb.WhoAmIRequest, queries.who_am_i),
+    "GetUsage": (pb.GetUsageRequest, queries.get_usage),
+    "ListCalls": (pb.ListCallsRequest, queries.list_calls),
+    "ListCallers": (pb.ListCallersRequest, queries.list_callers),
+    "ListTokens": (pb.ListTokensRequest, queries.list_tokens),
+    "ListBudgets": (pb.ListBudgetsRequest, queries.list_budgets),
+    "ListPrices": (pb.ListPricesRequest, queries.list_prices),
+    "TestPrice": (pb.TestPriceRequest, queries.test_price),
+    "ListAudit": (pb.ListAuditRequest, queries.list_audit),
     "CreateSession": (pb.CreateSessionRequest, sessions.create_session),
     "EndSession": (pb.EndSessionRequest, sessions.end_session),
 }
 """For everybody, of their own."""
 CHANGING: dict[str, tuple[type[Message], Method]] = {
-    "PutCaller": (pb.PutCallerRequest, changing.put_caller),
-    "CreateToken": (pb.CreateTokenRequest, changing.create_token),
-    "RotateToken": (pb.RotateTokenRequest, changing.rotate_token),
-    "RevokeToken": (pb.RevokeTokenRequest, changing.revoke_token),
-    "PutBudget": (pb.PutBudgetRequest, changing.put_budget),
-    "RaiseBudget": (pb.RaiseBudgetRequest, changing.raise_budget),
-    "DeleteBudget": (pb.DeleteBudgetRequest, changing.delete_budget),
-    "PutPrice": (pb.PutPriceRequest, changing.put_price),
-    "DeletePrice": (pb.DeletePriceRequest, changing.delete_price),
-    "PriceUnknownCalls": (pb.PriceUnknownCallsRequest, changing.price_unknown_calls),
-    "AdjustCall": (pb.AdjustCallRequest, changing.adjust_call),
+    "PutCaller": (pb.PutCallerRequest, changes.put_caller),
+    "CreateToken": (pb.CreateTokenRequest, changes.create_token),
+    "RotateToken": (pb.RotateTokenRequest, changes.rotate_token),
+    "RevokeToken": (pb.RevokeTokenRequest, changes.revoke_token),
+    "PutBudget": (pb.PutBudgetRequest, changes.put_budget),
+    "RaiseBudget": (pb.RaiseBudgetRequest, changes.raise_budget),
+    "DeleteBudget": (pb.DeleteBudgetRequest, changes.delete_budget),
+    "PutPrice": (pb.PutPriceRequest, changes.put_price),
+    "DeletePrice": (pb.DeletePriceRequest, changes.delete_price),
+    "PriceUnknownCalls": (pb.PriceUnknownCallsRequest, changes.price_unknown_calls),
+    "AdjustCall": (pb.AdjustCallRequest, changes.adjust_call),
 }
 """For admins."""
 

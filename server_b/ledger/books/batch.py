@@ -9,7 +9,7 @@ from datetime import datetime
 from llm_relay.errors import RelayError
 from llm_relay.messages.accounts import Budget, RateLimits
 from server_b.ledger.books.charges import Charges, WindowKey, ensure_windows
-from server_b.ledger.books.rates import Rates, is_limited
+from server_b.ledger.books.rate_limits import Rates, is_limited
 from server_b.ledger.books.reserving import EXISTING, Reserving
 from server_b.ledger.books.settling import READ_WINDOWS, Settling
 from server_b.ledger.entries import CallEnd, NewCall, Reserved

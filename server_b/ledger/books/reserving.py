@@ -9,7 +9,7 @@ from typing import Any
 from llm_relay.errors import PriceUnknown, RelayError
 from llm_relay.messages.accounts import Budget, CallState, RateLimits
 from server_b.ledger.books.charges import Charges
-from server_b.ledger.books.rates import Rates
+from server_b.ledger.books.rate_limits import Rates
 from server_b.ledger.entries import NewCall, Reserved
 from server_b.ledger.roll_up import RollUp
 from server_b.ledger.tag_search import tags_text

@@ -19,7 +19,7 @@ from server_b.ledger.postgres.dialect import (
     is_wrong_setting,
     unavailable,
 )
-from server_b.ledger.postgres.link import Link
+from server_b.ledger.postgres.connection import LastingConnection
 from server_b.ledger.postgres.rows import RowStatements
 from server_b.ledger.postgres.transaction import MIGRATION_LOCK
 from server_b.ledger.transactions import Transaction, Work
@@ -60,11 +60,11 @@ class PostgresStore:
         user = f"{parts['user']}@" if parts.get("user") else ""
         port = f":{parts['port']}" if parts.get("port") else ""
         self._location = f"postgresql://{user}{parts.get('host') or ''}{port}/{parts.get('dbname') or ''}"
-        self._writing = Link(conninfo, begin="BEGIN", finds_by_key=True)
-        self._peeking = Link(conninfo, begin=_READ_ONLY)
-        self._reading: asyncio.LifoQueue[Link] = asyncio.LifoQueue()
+        self._writing = LastingConnection(conninfo, begin="BEGIN", finds_by_key=True)
+        self._peeking = LastingConnection(conninfo, begin=_READ_ONLY)
+        self._reading: asyncio.LifoQueue[LastingConnection] = asyncio.LifoQueue()
         for _ in range(READERS):
-            self._reading.put_nowait(Link(conninfo, begin=_READ_ONLY))
+            self._reading.put_nowait(LastingConnection(conninfo, begin=_READ_ONLY))
         self._is_migrated = False
         self._migrating = asyncio.Lock()
 
@@ -106,11 +106,11 @@ class PostgresStore:
 
     async def read(self, work: Work[T]) -> T:
         """Runs `work` on one of the connections for reports."""
-        link = await self._reading.get()
+        connection = await self._reading.get()
         try:
-            return await self._read(link, work, LONG_PATIENCE_S)
+            return await self._read(connection, work, LONG_PATIENCE_S)
         finally:
-            self._reading.put_nowait(link)
+            self._reading.put_nowait(connection)
 
     async def aclose(self) -> None:
         """Closes the connections, after what runs on them."""
@@ -119,13 +119,13 @@ class PostgresStore:
         for _ in range(READERS):
             await (await self._reading.get()).aclose()
 
-    async def _read(self, link: Link, work: Work[T], patience_s: float) -> T:
+    async def _read(self, connection: LastingConnection, work: Work[T], patience_s: float) -> T:
         try:
             # Of a connection, or a session, that was lost since it was last used.
             with suppress(psycopg.OperationalError, *SESSION_LOST):
                 await self._migrate()
-                return await link.transact(work, patience_s=patience_s)
-            return await link.transact(work, patience_s=patience_s)
+                return await connection.transact(work, patience_s=patience_s)
+            return await connection.transact(work, patience_s=patience_s)
         except (psycopg.Error, SchemaTooNew) as error:
             raise self._as_ours(error) from error
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from llm_relay.errors import LedgerUnavailable
-from server_b.ledger.migrating import migrate
+from server_b.ledger.migrations import migrate
 from server_b.ledger.sqlite.checkpoints import Checkpoints
 from server_b.ledger.sqlite.connections import OPENING_TIMEOUT_S, connect, prepare_file
 from server_b.ledger.sqlite.dialect import is_busy, is_of_the_file, unavailable

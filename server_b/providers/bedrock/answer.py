@@ -14,7 +14,6 @@ from llm_relay.errors import ProviderProtocol
 from llm_relay.messages import FinishReason
 from server_b.providers.base import Ending, Opening, Piece, Working
 from server_b.providers.bedrock.answer_blocks import AnswerBlocks
-from server_b.providers.bedrock.documents import document
 from server_b.providers.bedrock.events import EventSplitter
 from server_b.providers.bedrock.failures import (
     Refusal,
@@ -22,6 +21,7 @@ from server_b.providers.bedrock.failures import (
     failure_from_error,
     failure_from_exception,
 )
+from server_b.providers.bedrock.json_objects import document
 from server_b.providers.bedrock.usage import usage_from_wire
 
 FINISH_REASONS: Mapping[str, FinishReason] = {

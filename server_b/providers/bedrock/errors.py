@@ -19,8 +19,8 @@ from llm_relay.errors import (
     Violation,
 )
 from server_b.providers.base import TRANSIENT
+from server_b.providers.bedrock.error_texts import PROFILE, Meaning, meaning_of_message
 from server_b.providers.bedrock.failures import Failure
-from server_b.providers.bedrock.sayings import PROFILE, Meaning, meaning_of_message
 
 CODES: Mapping[str, type[RelayError]] = {
     # limits

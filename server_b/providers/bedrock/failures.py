@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from server_b.providers.bedrock.documents import document_or_nothing
+from server_b.providers.bedrock.json_objects import document_or_nothing
 from server_b.providers.http.retry_after import retry_after_s
 
 MAX_MESSAGE_CHARS = 4096

@@ -33,7 +33,7 @@ from server_b.providers.bedrock.thinking import lacks_reasoning, room_tokens, th
 from server_b.providers.bedrock.tools import tool_config
 from server_b.providers.bedrock.unsupported import refuse_unsupported
 from server_b.providers.costly_options import costly_options
-from server_b.providers.http.failures import after
+from server_b.providers.http.errors import after
 from server_b.providers.http.response import Response
 from server_b.providers.unused_options import options_of_others
 

@@ -13,7 +13,7 @@ from yarl import URL
 from llm_relay.errors import RelayError
 from llm_relay.trace_context import current_trace
 from server_b.providers.http.connections import Connector, leased
-from server_b.providers.http.failures import (
+from server_b.providers.http.errors import (
     FAILURES,
     after,
     answer_failure,

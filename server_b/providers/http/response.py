@@ -13,7 +13,7 @@ from aiohttp.http import RawResponseMessage
 from yarl import URL
 
 from llm_relay.errors import ProviderProtocol
-from server_b.providers.http.failures import FAILURES, body_failure
+from server_b.providers.http.errors import FAILURES, body_failure
 
 MAX_DECODED_BYTES = 256 * 2**20
 """How much a compressed body may unpack to: a small one can unpack to more than any machine has."""

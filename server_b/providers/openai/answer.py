@@ -11,12 +11,12 @@ from llm_relay.errors import RelayError
 from llm_relay.messages import FinishReason
 from server_b.providers.base import Ending, Opening, Piece, Text, Working
 from server_b.providers.content_pieces import ReasoningPiece, RefusalPiece
-from server_b.providers.openai.blocks import REASONING, REFUSAL, TEXT
-from server_b.providers.openai.body import BodyReader
+from server_b.providers.openai.answer_body import BodyReader
+from server_b.providers.openai.answer_content import Taken
+from server_b.providers.openai.block_places import REASONING, REFUSAL, TEXT
 from server_b.providers.openai.chunk import AnswerSoFar
-from server_b.providers.openai.content import Taken
-from server_b.providers.openai.errors import cut_short, malformed
-from server_b.providers.openai.failure import Failed
+from server_b.providers.openai.failures.errors import cut_short, malformed
+from server_b.providers.openai.failures.failure import Failed
 from server_b.providers.openai.tool_calls import joined_arguments
 from server_b.providers.openai.usage import usage_from_wire
 from server_b.providers.surrogates import Surrogates

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llm_relay.messages import FinishReason
-from server_b.providers.openai.blocks import REASONING, REFUSAL, TEXT, Blocks
-from server_b.providers.openai.content import Said
-from server_b.providers.openai.documents import is_sign_of_life
-from server_b.providers.openai.errors import malformed
-from server_b.providers.openai.failure import Failed, failure_of_document, is_failure
+from server_b.providers.openai.answer_content import Said
+from server_b.providers.openai.block_places import REASONING, REFUSAL, TEXT, Blocks
+from server_b.providers.openai.event_data import is_sign_of_life
+from server_b.providers.openai.failures.errors import malformed
+from server_b.providers.openai.failures.failure import Failed, failure_of_document, is_failure
 from server_b.providers.openai.finish_reasons import finish_reason, finish_word, is_failure_word
 from server_b.providers.openai.tool_calls import ToolCalls
 from server_b.providers.openai.usage import counts_something, usage_of

@@ -12,7 +12,7 @@ from llm_relay.base_urls import base_url_fault
 from llm_relay.errors import RelayError
 from server_b.providers.http.client import HttpClient
 from server_b.providers.http.response import Response
-from server_b.providers.openai.failure import Failed, failure_of_response
+from server_b.providers.openai.failures.failure import Failed, failure_of_response
 
 VENDOR_URL = "https://api.openai.com/v1"
 MAX_ERROR_BYTES = 2**20

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from server_b.providers.json_text import parse
-from server_b.providers.openai.errors import malformed
+from server_b.providers.openai.failures.errors import malformed
 
 _LISTS = ("data", "models", "body", "result", "items")
 _NAMES = ("id", "model", "name", "slug")

@@ -20,11 +20,11 @@ from server_b.providers.base import (
     WholeAnswer,
 )
 from server_b.providers.costly_options import costly_options
-from server_b.providers.http.failures import Leaving, after
+from server_b.providers.http.errors import Leaving, after
 from server_b.providers.http.response import Response
 from server_b.providers.openai.client import VENDOR_URL, OpenAIClient
-from server_b.providers.openai.errors import error_of, field_error
-from server_b.providers.openai.failure import Failed, Failure
+from server_b.providers.openai.failures.errors import error_of, field_error
+from server_b.providers.openai.failures.failure import Failed, Failure
 from server_b.providers.openai.interfaces import CHAT, Api, Interface, InterfaceChoice, Reader
 from server_b.providers.openai.model_details import known_of
 from server_b.providers.openai.models import models_from_wire

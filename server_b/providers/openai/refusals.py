@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from llm_relay.messages import Prompt
 from server_b.providers.base import Defaults
-from server_b.providers.openai.failure import Failure
+from server_b.providers.openai.failures.failure import Failure
 from server_b.providers.openai.request import (
     CHAT_COMPLETIONS,
     DEFAULT_LIMIT,

@@ -13,7 +13,7 @@ from typing import Any
 from server_b.providers.call_ids import CallIds
 from server_b.providers.content_pieces import CallArguments, CallFinished, CallStarted, ContentPiece
 from server_b.providers.json_text import arguments_text, is_whole_object
-from server_b.providers.openai.errors import malformed
+from server_b.providers.openai.failures.errors import malformed
 from server_b.providers.surrogates import Surrogates
 
 _OLDER = "function_call"

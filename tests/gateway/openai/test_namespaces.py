@@ -7,11 +7,11 @@ from typing import Any
 import httpx2
 import pytest
 
+from gateway.openai.bodies.responses import ResponsesBody
 from gateway.openai.errors import BadParam
 from gateway.openai.namespaces import joined_name
 from gateway.openai.refusals import refuse_unsupported
-from gateway.openai.responses_body import ResponsesBody
-from gateway.openai.responses_prompt import refuse_stateful, responses_prompt
+from gateway.openai.responses.prompt import refuse_stateful, responses_prompt
 from llm_relay.messages import Prompt, ToolCall
 from server_b.providers.mock.provider import MockProvider
 from tests.support.gateways import gateway

@@ -153,7 +153,7 @@ async def test_the_models_are_listed_a_line_each_or_as_json(tmp_path: Path) -> N
 
 
 def test_reasons_have_the_exit_codes_of_the_command() -> None:
-    from llm_relay.cli.dialling import exit_code_of
+    from llm_relay.cli.server_b_client import exit_code_of
     from llm_relay.errors import ERRORS_BY_REASON
 
     codes = {error: exit_code_of(error()) for error in ERRORS_BY_REASON.values()}

@@ -27,7 +27,7 @@ from llm_relay.messages import (
     Turn,
     Usage,
 )
-from server_b.accounting.estimates import Estimate, estimated
+from server_b.accounting.cost_bound import Estimate, estimated
 from server_b.accounting.image_bound import CLAUDE_MOST_TOKENS, image_bound
 from server_b.accounting.prompt_bound import TOOLS_TOKENS, TURN_TOKENS, prompt_bound
 from server_b.core.image_tokens import image_tokens

@@ -7,7 +7,7 @@ import pytest
 from llm_relay.errors import DeadlineExceeded, Draining, ProviderProtocol
 from llm_relay.messages import Accuracy, Delta, Usage
 from server_b.core.call import MAX_ANSWER_BYTES, READ_AHEAD_BYTES, READ_AHEAD_TOKENS
-from server_b.core.key import Delivery
+from server_b.core.call_key import Delivery
 from server_b.core.limits import Limits
 from server_b.core.retry import Patience
 from server_b.providers.base import Text

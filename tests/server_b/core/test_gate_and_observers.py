@@ -19,7 +19,7 @@ from llm_relay.errors import (
 )
 from llm_relay.messages import Accuracy, Prompt, State, Usage
 from server_b.core.call import Call
-from server_b.core.key import Delivery, Key
+from server_b.core.call_key import Delivery, Key
 from server_b.core.record import CallRecord, SharedRecord
 from server_b.providers.base import Opening, Piece, Text
 from server_b.providers.fallback import Fallback

@@ -8,7 +8,7 @@ from contextlib import aclosing
 import pytest
 
 from llm_relay.messages import Delta, Prompt, Started
-from server_b.core.key import Delivery
+from server_b.core.call_key import Delivery
 from server_b.providers.base import Piece, Text
 from tests.support.logged import logged_facts
 from tests.support.relayed import HI, stream, streamed, text, whole

@@ -7,11 +7,11 @@ import pytest
 
 from llm_relay.errors import ProviderAuth, ProviderProtocol, ProviderRateLimited, ProviderUnavailable, RelayError
 from llm_relay.messages import Accuracy, FinishReason, Prompt, Role, Turn, Usage
-from server_b.core.estimates import estimated_tokens
 from server_b.core.limits import Limits
 from server_b.core.prompt_tokens import TOKENS_PER_TURN
 from server_b.core.retry import Patience
 from server_b.core.settlement import NOTHING_USED
+from server_b.core.text_tokens import estimated_tokens
 from server_b.providers.base import Ending, Text, Working
 from tests.support.observed import Observed
 from tests.support.relayed import streamed

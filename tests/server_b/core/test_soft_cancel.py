@@ -10,7 +10,7 @@ from llm_relay.messages import (
     FinishReason,
     Usage,
 )
-from server_b.core.key import Delivery
+from server_b.core.call_key import Delivery
 from server_b.providers.base import Text
 from tests.support.relayed import HI, last, stream, streamed, text, whole
 from tests.support.scripted import HELLO, OPENING, End, ScriptedProvider, away

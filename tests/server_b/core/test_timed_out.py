@@ -9,7 +9,7 @@ import pytest
 from llm_relay.client_retry import ClientRetry
 from llm_relay.errors import Draining, ProviderProtocol
 from llm_relay.messages import Event, Prompt
-from server_b.core.key import Delivery
+from server_b.core.call_key import Delivery
 from server_b.core.limits import Limits
 from server_b.core.relay import Relay
 from server_b.providers.base import Text

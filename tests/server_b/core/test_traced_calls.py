@@ -8,7 +8,7 @@ from llm_relay.errors import ProviderRejected
 from llm_relay.messages import Prompt
 from llm_relay.trace_context import TraceContext, current_trace, set_current_trace
 from server_b.core.call import Call
-from server_b.core.key import Delivery, Key
+from server_b.core.call_key import Delivery, Key
 
 pytestmark = pytest.mark.anyio
 

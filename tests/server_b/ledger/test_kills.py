@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from llm_relay.messages.accounts import Period
-from server_b.ledger.opening import open_store
+from server_b.ledger.open_ledger import open_store
 from tests.support.money import open_books, put_budget, select, wait_for_rows
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]

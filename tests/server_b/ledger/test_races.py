@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from llm_relay.messages.accounts import Period
-from server_b.ledger.opening import open_store
+from server_b.ledger.open_ledger import open_store
 from server_b.ledger.transactions import Store
 from tests.support.money import put_budget, select
 from tests.support.postgres import PostgresServer

@@ -18,9 +18,9 @@ from server_b.providers.content_pieces import (
     RefusalPiece,
 )
 from server_b.providers.json_text import arguments_text
-from server_b.providers.openai.blocks import Blocks
-from server_b.providers.openai.errors import malformed
-from server_b.providers.openai.responses.said import Pieces
+from server_b.providers.openai.block_places import Blocks
+from server_b.providers.openai.failures.errors import malformed
+from server_b.providers.openai.responses.pieces import Pieces
 
 Fields = Mapping[str, Any]
 

@@ -10,7 +10,7 @@ from llm_relay.errors import Unauthenticated
 from llm_relay.messages.accounts import NewToken
 from server_b.ledger.accounts.sessions import MOST_SESSIONS
 from server_b.ledger.base import Ledger
-from server_b.ledger.opening import open_ledger
+from server_b.ledger.open_ledger import open_ledger
 from tests.server_b.ledger.calling import Clock
 
 pytestmark = pytest.mark.anyio

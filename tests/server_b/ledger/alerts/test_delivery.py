@@ -15,7 +15,7 @@ from llm_relay.errors import BudgetExceeded
 from llm_relay.messages.accounts import Budget, Period
 from server_b.ledger.alerts.webhook import Webhook
 from server_b.ledger.base import Ledger
-from server_b.ledger.opening import open_ledger
+from server_b.ledger.open_ledger import open_ledger
 from server_b.ledger.transactions import Store, Transaction
 from tests.server_b.ledger.alerts.receiving import Receiver, receiving
 from tests.server_b.ledger.calling import spend

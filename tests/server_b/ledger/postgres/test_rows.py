@@ -7,8 +7,8 @@ import re
 import pytest
 
 from server_b.ledger import roll_up
-from server_b.ledger.books import charges, rates, reserving, settling
-from server_b.ledger.migrating import migrations
+from server_b.ledger.books import charges, rate_limits, reserving, settling
+from server_b.ledger.migrations import migrations
 from server_b.ledger.postgres.rows import RowStatements
 
 TYPES = {("t", "a"): "bigint", ("t", "b"): "text", ("t", "id"): "text"}
@@ -53,7 +53,7 @@ def columns() -> dict[tuple[str, str], str]:
     [
         charges._WRITE,
         charges._ALERT,
-        rates._WRITE,
+        rate_limits._WRITE,
         reserving._INSERT,
         reserving._INSERT_WINDOW,
         roll_up._DAYS,

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from llm_relay.errors import LedgerUnavailable
-from server_b.ledger.books.books import SETTLE_PATIENCE_S, SqlBooks
+from server_b.ledger.books.sql_books import SETTLE_PATIENCE_S, SqlBooks
 from server_b.ledger.entries import NewCall
-from server_b.ledger.opening import LedgerError, open_store
+from server_b.ledger.open_ledger import LedgerError, open_store
 from server_b.ledger.transactions import Store
 from tests.support.money import call_end, new_call, open_books, put_budget, select
 
@@ -201,7 +201,7 @@ async def test_log_is_gone_at_the_end(store: Store, tmp_path: Path) -> None:
 def test_server_that_is_killed_loses_nothing_that_it_wrote(tmp_path: Path) -> None:
     program = (
         "import asyncio, os, pathlib, signal\n"
-        "from server_b.ledger.opening import open_store\n"
+        "from server_b.ledger.open_ledger import open_store\n"
         "from tests.support.money import *\n"
         "async def main():\n"
         "    store = await open_store('sqlite:///relay.db', folder=pathlib.Path(os.environ['FOLDER']))\n"

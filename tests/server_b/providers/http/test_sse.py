@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from llm_relay.errors import ProviderProtocol
 from server_b.providers.http import sse
 from server_b.providers.http.sse import Event, SseReader
-from server_b.providers.openai.documents import is_complete
+from server_b.providers.openai.event_data import is_complete
 
 BOM = b"\xef\xbb\xbf"
 A, B, DONE = b'{"a":1}', b'{"b":2}', b"[DONE]"

@@ -14,8 +14,8 @@ from llm_relay.messages import Accuracy, FinishReason, Usage
 from server_b.providers.base import Ending, Opening, Piece, Text, Working
 from server_b.providers.content_pieces import ReasoningPiece, RefusalPiece
 from server_b.providers.openai.answer import AnswerReader
-from server_b.providers.openai.errors import error_of
-from server_b.providers.openai.failure import Failed
+from server_b.providers.openai.failures.errors import error_of
+from server_b.providers.openai.failures.failure import Failed
 
 DONE = b"data: [DONE]\n\n"
 COUNTS = {"prompt_tokens": 3, "completion_tokens": 2}

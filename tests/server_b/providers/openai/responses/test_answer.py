@@ -9,8 +9,8 @@ from llm_relay.errors import ProviderProtocol, ProviderRateLimited, ProviderUnav
 from llm_relay.messages import Accuracy, FinishReason, Usage
 from server_b.providers.base import Ending, Opening, Piece, Text, Working
 from server_b.providers.content_pieces import CallArguments, CallFinished, CallStarted, ReasoningPiece, RefusalPiece
-from server_b.providers.openai.errors import error_of
-from server_b.providers.openai.failure import Failed
+from server_b.providers.openai.failures.errors import error_of
+from server_b.providers.openai.failures.failure import Failed
 from server_b.providers.openai.responses.answer import ResponseReader
 from tests.standins.answer import Event
 from tests.standins.openai_responses import (

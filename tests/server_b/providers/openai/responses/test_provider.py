@@ -33,7 +33,7 @@ from llm_relay.messages import (
 )
 from server_b.providers.base import Ending, Text, WholeAnswer
 from server_b.providers.content_pieces import CallStarted, ReasoningPiece
-from server_b.providers.openai.failure import failure_of_response
+from server_b.providers.openai.failures.failure import failure_of_response
 from server_b.providers.openai.interfaces import CHAT, RESPONSES, Api, Interface, InterfaceChoice
 from server_b.providers.openai.provider import OpenAIProvider
 from server_b.providers.openai.refusals import NOTHING, change_of_interface

@@ -1,0 +1,26 @@
+"""Sees the status of a response on its way to the client."""
+
+from __future__ import annotations
+
+from starlette.types import Message, Send
+
+from gateway.problems import CLIENT_CLOSED_REQUEST
+
+
+class SeenStatus:
+    """A `send` that notes the status. Until a response begins, the status is that of a client who has gone."""
+
+    __slots__ = ("_added", "_send", "status")
+
+    def __init__(self, send: Send, *added: tuple[bytes, bytes]) -> None:
+        """`added` are headers that the response gets."""
+        self._send = send
+        self._added = added
+        self.status = CLIENT_CLOSED_REQUEST
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            if self._added:
+                message = {**message, "headers": [*message["headers"], *self._added]}
+        await self._send(message)

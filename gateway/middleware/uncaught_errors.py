@@ -1,0 +1,60 @@
+"""Where errors end: each becomes a problem for the caller, and an unexpected one a line in the log as well."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.disconnect_watcher import ClientGone
+from gateway.error_responses import error_response
+from llm_relay.errors import Draining, Internal, RelayError
+from llm_relay.program.unexpected_errors import class_and_place
+
+logger = logging.getLogger("gateway")
+
+
+class ErrorMiddleware:
+    """Answers with a problem where the application raises.
+
+    An answer that has begun can only be cut short. Its client can tell: the HTTP server closes the connection.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = False
+
+        async def send_noting(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        error = await self._failure(scope, receive, send_noting)
+        if error is not None and not begun:
+            await error_response(scope, error)(scope, receive, send)
+
+    async def _failure(self, scope: Scope, receive: Receive, send: Send) -> RelayError | None:
+        """Runs the application and returns the failure that the caller is to be told, or None."""
+        try:
+            await self._app(scope, receive, send)
+        except RelayError as error:
+            return error
+        except ClientGone:
+            return None
+        except asyncio.CancelledError:
+            # The HTTP server is stopping and gives up running calls. It is done with this task: nothing is swallowed.
+            return Draining()
+        except Exception as error:  # noqa: BLE001 - the outermost layer: no unexpected error may reach the caller
+            return _unexpected(error, scope["state"]["request_id"])
+        return None
+
+
+def _unexpected(error: Exception, request_id: str) -> Internal:
+    logger.error("unexpected %s", class_and_place(error), extra={"facts": {"request_id": request_id}})
+    return Internal(f"internal error (request_id {request_id})")

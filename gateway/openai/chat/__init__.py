@@ -1,0 +1,1 @@
+"""Chat completions: bodies to prompts, answers to completions and chunks."""

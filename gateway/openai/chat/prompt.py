@@ -1,0 +1,142 @@
+"""A chat completion's body, read as a Prompt, and what of it has no effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gateway.openai.bodies.chat import ChatBody, ChatResponseFormat, NamedToolChoice
+from gateway.openai.chat.messages import said_in
+from gateway.openai.conversation import conversation
+from gateway.openai.errors import BadParam
+from gateway.openai.json_text import json_text
+from gateway.openai.max_cost import nano_usd
+from gateway.openai.params import TranslatedBody
+from gateway.openai.refusals import ACCEPTED_AND_REFUSED
+from gateway.openai.shapes import unknown_names
+from gateway.openai.terms import Terms
+from gateway.openai.tools import tool_choice_of, tool_of
+from llm_relay.errors import InvalidRequest
+from llm_relay.messages import (
+    NO_OPTIONS,
+    Options,
+    Prompt,
+    ResponseFormat,
+    ResponseKind,
+    Sampling,
+    Thinking,
+    ToolChoice,
+)
+
+_FOR_OPENAI = ("verbosity", "prompt_cache_key", "prompt_cache_retention", "logit_bias")
+"""Members that not every provider takes."""
+_REQUIRED = ("options.provider_options.openai.logit_bias",)
+"""Of them, what would change the answer if it were ignored."""
+
+
+def chat_prompt(body: ChatBody, request_id: str) -> TranslatedBody:
+    """Makes the prompt of a body. Raises BadParam, naming the member, where it is not valid."""
+    said = conversation(said_in(body.messages), "messages")
+    places = [f"tools[{index}].function.{{}}" for index in range(len(body.tools or ()))]
+    terms = Terms(said, _names(body), tools=places, result_id="tool_call_id")
+    try:
+        prompt = Prompt(
+            message=said.message,
+            parts=said.parts,
+            context=said.context,
+            history=tuple(said.history),
+            model=body.model,
+            temperature=body.temperature,
+            max_tokens=body.max_completion_tokens if body.max_completion_tokens is not None else body.max_tokens,
+            request_id=request_id,
+            options=_options(body),
+        )
+    except InvalidRequest as error:
+        raise terms.bad_param(error) from error
+    return TranslatedBody(prompt, tuple(dict.fromkeys(_ignored(body))), terms, _REQUIRED if body.logit_bias else ())
+
+
+def _ignored(body: ChatBody) -> Iterator[str]:
+    """Yields what has no effect at any provider."""
+    yield from (name for name in unknown_names(body) if name not in ACCEPTED_AND_REFUSED)
+    if body.max_tokens is not None and body.max_completion_tokens not in (None, body.max_tokens):
+        yield "max_tokens"
+    if body.user and body.safety_identifier and body.user != body.safety_identifier:
+        yield "user"
+    schema = body.response_format.json_schema if body.response_format else None
+    if schema is not None and schema.description:
+        yield "response_format.json_schema.description"
+
+
+_NAMES = {
+    "context": "messages",
+    "options.thinking": "reasoning_effort",
+    "options.response_format.kind": "response_format.type",
+    "options.response_format.name": "response_format.json_schema.name",
+    "options.response_format.schema_json": "response_format.json_schema.schema",
+    "options.tool_choice.name": "tool_choice.function.name",
+}
+"""The prompt's fields that a chat completion knows by names of its own."""
+
+
+def _names(body: ChatBody) -> dict[str, str]:
+    return {
+        **_NAMES,
+        "max_tokens": "max_tokens" if body.max_completion_tokens is None else "max_completion_tokens",
+        "options.end_user": "safety_identifier" if body.safety_identifier else "user",
+    }
+
+
+def _options(body: ChatBody) -> Options:
+    options = Options(
+        tools=tuple(tool_of(tool.function) for tool in body.tools or ()),
+        tool_choice=_tool_choice(body),
+        response_format=_response_format(body.response_format),
+        sampling=_sampling(body),
+        thinking=Thinking(effort=body.reasoning_effort) if body.reasoning_effort else None,
+        tags=body.metadata or {},
+        provider_options=_provider_options(body),
+        service_tier=body.service_tier or "",
+        max_cost_nano_usd=None if body.max_cost_usd is None else nano_usd(body.max_cost_usd),
+        end_user=body.safety_identifier or body.user or "",
+    )
+    return NO_OPTIONS if options == NO_OPTIONS else options  # this very object is what plain prompts are known by
+
+
+def _tool_choice(body: ChatBody) -> ToolChoice | None:
+    choice, parallel = body.tool_choice, body.parallel_tool_calls
+    if isinstance(choice, NamedToolChoice):
+        return tool_choice_of(None, choice.function.name, parallel=parallel)
+    return tool_choice_of(choice, None, parallel=parallel)
+
+
+def _response_format(wanted: ChatResponseFormat | None) -> ResponseFormat | None:
+    if wanted is None or wanted.type == "text":
+        return None
+    if wanted.type == "json_object":
+        return ResponseFormat(kind=ResponseKind.JSON)
+    if wanted.json_schema is None:
+        raise BadParam("response_format.json_schema", "response_format.json_schema: is required with json_schema")
+    schema = wanted.json_schema
+    return ResponseFormat(
+        kind=ResponseKind.JSON_SCHEMA,
+        name=schema.name,
+        schema_json=json_text(schema.schema_ if schema.schema_ is not None else {"type": "object"}, "response_format"),
+        strict=schema.strict,
+    )
+
+
+def _sampling(body: ChatBody) -> Sampling | None:
+    stop = (body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ())
+    sampling = Sampling(
+        top_p=body.top_p,
+        stop=stop,
+        seed=body.seed,
+        frequency_penalty=body.frequency_penalty,
+        presence_penalty=body.presence_penalty,
+    )
+    return None if sampling == Sampling() else sampling
+
+
+def _provider_options(body: ChatBody) -> dict[str, str]:
+    members = {name: value for name in _FOR_OPENAI if (value := getattr(body, name)) not in (None, {})}
+    return {"openai": json_text(members, "logit_bias")} if members else {}

@@ -1,0 +1,1 @@
+"""The Responses API: bodies to prompts, answers to responses and their events."""

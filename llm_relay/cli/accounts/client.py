@@ -1,0 +1,24 @@
+"""Asks AccountService, and ends the command with the right exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llm_relay.client.account_client import AccountClient
+
+
+def ask(work: Callable[[AccountClient], Awaitable[None]]) -> int:
+    """Runs `work` with a client of Server B; returns the exit code. Raises CommandError where the call fails."""
+    import asyncio
+
+    from llm_relay.cli.server_b_client import create_account_client, read_dial_settings, told_failures
+
+    async def asked() -> None:
+        async with create_account_client(read_dial_settings()) as client:
+            await work(client)
+
+    with told_failures():
+        asyncio.run(asked())
+    return 0

@@ -1,0 +1,74 @@
+"""Shows one answer as it comes, until its end or Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+from signal import Signals
+
+from llm_relay.cli import exit_codes
+from llm_relay.cli.spending import spending
+from llm_relay.client.relay_client import RelayClient
+from llm_relay.documents import answer_document
+from llm_relay.errors import RelayError
+from llm_relay.messages import Delta, Finished, Prompt, RefusalDelta
+from llm_relay.program.colours import Colour, coloured
+from llm_relay.program.event_loop import stopping_signals
+
+
+class AnswerDisplay:
+    """Asks one prompt, which has a request_id, and shows the answer."""
+
+    def __init__(self, client: RelayClient, prompt: Prompt, *, as_json: bool) -> None:
+        """`as_json`: shows the whole answer as one JSON object, at its end."""
+        self._client = client
+        self._prompt = prompt
+        self._as_json = as_json
+        self._interrupted = False
+
+    async def until_end(self) -> int:
+        """Shows the answer until its end; returns the exit code. Raises RelayError."""
+        signals = await stopping_signals()
+        answering = asyncio.create_task(self._show_whole() if self._as_json else self._show_stream())
+        stopping = asyncio.create_task(self._stop_on_signals(signals, answering))
+        try:
+            await asyncio.wait([answering])
+            if not answering.cancelled():
+                answering.result()
+        finally:
+            answering.cancel()
+            stopping.cancel()
+        return exit_codes.INTERRUPTED if self._interrupted else exit_codes.OK
+
+    async def _show_stream(self) -> None:
+        last = "\n"
+        async with contextlib.aclosing(self._client.stream_process(self._prompt)) as events:
+            async for event in events:
+                if isinstance(event, Delta | RefusalDelta) and event.text:
+                    sys.stdout.write(event.text)
+                    sys.stdout.flush()
+                    last = event.text[-1]
+                elif isinstance(event, Finished):
+                    sys.stdout.write("" if last == "\n" else "\n")
+                    sys.stdout.flush()
+                    sys.stderr.write(f"{coloured(spending(event), Colour.DIM, sys.stderr)}\n")
+
+    async def _show_whole(self) -> None:
+        document = answer_document(await self._client.process(self._prompt))
+        sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+
+    async def _stop_on_signals(self, signals: asyncio.Queue[Signals], answering: asyncio.Task[None]) -> None:
+        """Cancels the call softly at the first signal, so that its cost is told; gives up at the second."""
+        await signals.get()
+        self._interrupted = True
+        if await self._cancelled():
+            await signals.get()
+        answering.cancel()
+
+    async def _cancelled(self) -> bool:
+        try:
+            return await self._client.cancel(self._prompt.request_id)
+        except RelayError:
+            return False

@@ -1,0 +1,13 @@
+"""How a subcommand fails."""
+
+from __future__ import annotations
+
+from llm_relay.cli import exit_codes
+
+
+class CommandError(Exception):
+    """The command cannot do what it was asked to; each line of the text is told to the user."""
+
+    def __init__(self, text: str, exit_code: int = exit_codes.FAILED) -> None:
+        super().__init__(text)
+        self.exit_code = exit_code

@@ -1,0 +1,139 @@
+"""Opens a ledger by the setting LEDGER."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from llm_relay.errors import LedgerUnavailable
+from server_b.ledger.accounts.stored_accounts import StoredAccounts
+from server_b.ledger.alerts.delivery import AlertDelivery, Receiver
+from server_b.ledger.base import Ledger
+from server_b.ledger.books import leases
+from server_b.ledger.books.sql_books import SqlBooks
+from server_b.ledger.migrations import SchemaTooNew
+from server_b.ledger.reports.stored_reports import StoredReports
+from server_b.ledger.retention import Retention
+from server_b.ledger.sql_ledger import Helper, SqlLedger
+from server_b.ledger.sqlite.store import SqliteStore
+from server_b.ledger.times import to_us
+from server_b.ledger.transactions import Store
+
+SQLITE = "sqlite:///"
+POSTGRES = ("postgresql://", "postgres://")
+
+
+class LedgerError(ValueError):
+    """A ledger cannot be opened: the setting is wrong, or the file. The text names LEDGER, the place and the fix."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def open_ledger(
+    url: str,
+    *,
+    folder: Path,
+    is_full_sync: bool = False,
+    time_zone: str = "UTC",
+    keep_days: int | None = None,
+    alert_thresholds: Sequence[int] = (50, 80, 100),
+    alert_receiver: Receiver | None = None,
+    heartbeat_s: float = leases.HEARTBEAT_S,
+    lease_s: float = leases.LEASE_S,
+    now: Callable[[], datetime] = _now,
+) -> Ledger:
+    """Opens the ledger of `url`: `sqlite:///relay.db`, `sqlite:////absolute/path` or `postgresql://…`.
+
+    A relative path is in `folder`. Raises LedgerError where it cannot be opened or written. A PostgreSQL that cannot
+    be reached is waited for: until then calls raise LedgerUnavailable. `is_full_sync` has each transaction wait for
+    the disk, so that a power cut loses nothing. `time_zone` is the IANA zone of new budgets that name none.
+    `keep_days` is how long the row of a call is kept; None: for ever. `alert_thresholds` are percents of a budget;
+    `alert_receiver` is told of each that is reached, beside the log. `now` is a clock that all servers share.
+    """
+    store = await open_store(url, folder=folder, is_full_sync=is_full_sync, now=now)
+    books = SqlBooks(
+        store,
+        now=now,
+        thresholds=alert_thresholds,
+        heartbeat_s=heartbeat_s,
+        lease_s=lease_s,
+        is_on_this_machine=not url.startswith(POSTGRES),
+        is_clock_shared=not url.startswith(POSTGRES) or now is not _now,
+    )
+    accounts = StoredAccounts(store, books.now, default_zone=time_zone, thresholds=alert_thresholds)
+    helpers: list[Helper] = [AlertDelivery(store, alert_receiver)]
+    if keep_days is not None:
+        helpers.append(Retention(store, books.now, keep_days=keep_days))
+    ledger = SqlLedger(store, books, accounts, StoredReports(store, now), helpers)
+    with suppress(LedgerUnavailable):  # a PostgreSQL that is waited for
+        await ledger.refresh()
+    return ledger
+
+
+async def open_store(
+    url: str, *, folder: Path, is_full_sync: bool = False, now: Callable[[], datetime] = _now
+) -> Store:
+    """Opens the database of a ledger alone; as `open_ledger`."""
+    if url.startswith(POSTGRES):
+        return await open_postgres(url)
+    return await asyncio.to_thread(open_sqlite, sqlite_path(url, folder), is_full_sync=is_full_sync, now=now)
+
+
+def sqlite_path(url: str, folder: Path) -> Path:
+    """Returns the absolute path of a file's URL; raises LedgerError where it is none."""
+    if not url.startswith(SQLITE) or url.removeprefix(SQLITE) in {"", ":memory:"}:
+        raise LedgerError(
+            "LEDGER: must be sqlite:///relay.db, sqlite:////absolute/path/relay.db, postgresql://USER@HOST/DATABASE or"
+            " off"
+        )
+    return Path(os.path.abspath(folder / url.removeprefix(SQLITE)))  # noqa: PTH100 - symbolic links stay
+
+
+def open_sqlite(path: Path, *, is_full_sync: bool, now: Callable[[], datetime]) -> SqliteStore:
+    """Opens a file; raises LedgerError where it cannot be opened or written."""
+    clock = (lambda: time.time_ns() // 1000) if now is _now else (lambda: to_us(now()))
+    try:
+        return SqliteStore(path, is_full_sync=is_full_sync, now_us=clock)
+    except SchemaTooNew as error:
+        raise LedgerError(f"LEDGER: {path} cannot be used: {error}") from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise LedgerError(
+            f"LEDGER: cannot open {path} for writing: {reason}: make its folder, or let this user write there, or name"
+            " another file"
+        ) from error
+    except sqlite3.Error as error:
+        raise LedgerError(
+            f"LEDGER: cannot use {path}: {error}: it must be an SQLite file that this user may write, with room on its"
+            " disk; or name another file"
+        ) from error
+
+
+async def open_postgres(url: str) -> Store:
+    """Opens a database; raises LedgerError where waiting for it would be of no use."""
+    try:
+        from server_b.ledger.postgres.store import PostgresStore, WrongSetting
+    except ImportError as error:
+        raise LedgerError(
+            "LEDGER: PostgreSQL needs a driver: install it with pip install 'grpc-llm-relay[postgres]'"
+        ) from error
+    try:
+        store = PostgresStore(url)
+    except WrongSetting as error:
+        raise LedgerError(f"LEDGER: not the URL of a PostgreSQL database: {error}") from error
+    try:
+        await store.start()
+    except (WrongSetting, SchemaTooNew) as error:
+        await store.aclose()
+        raise LedgerError(
+            f"LEDGER: cannot use {store.location}: {error}: correct the URL, or what it points to"
+        ) from error
+    return store

@@ -1,0 +1,109 @@
+"""What a message or a delta says, in every form in which its content comes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from server_b.providers.content_pieces import ContentPiece
+from server_b.providers.openai.failures.errors import malformed
+
+_REASONING_NAMES = (
+    *("reasoning_content", "reasoning", "reasoning_text", "thinking", "thought"),
+    *("reasoning_details", "thinking_blocks"),
+)
+"""Where a message shows its reasoning, one at most: some servers show it under two names."""
+_REASONING_TYPES = ("think", "reason", "thought")
+"""What the type of a part is called that is reasoning."""
+_CALL_TYPES = ("tool_use", "tool_call", "function_call")
+"""And that of one that is a call of a tool, where a server has such parts."""
+_MAX_DEPTH = 8
+
+
+Taken: TypeAlias = tuple[list[str], list[str], list[str], list[ContentPiece]]
+"""Texts, reasoning, refusals, and what was said of tool calls."""
+
+
+@dataclass(slots=True)
+class Said:
+    """What was said, in the pieces in which it came."""
+
+    texts: list[str] = field(default_factory=list)
+    reasoning: list[str] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+    calls: list[ContentPiece] = field(default_factory=list)
+    call_parts: list[Mapping[str, object]] = field(default_factory=list)
+    """Calls among the parts of a message's content, for the taker of calls."""
+
+    def __bool__(self) -> bool:
+        """Whether anything was said."""
+        return bool(self.texts or self.reasoning or self.refusals or self.calls)
+
+    def taken(self) -> Taken:
+        """Returns what was said so far, and forgets it."""
+        taken = (self.texts, self.reasoning, self.refusals, self.calls)
+        if self.texts:
+            self.texts = []
+        if self.reasoning:
+            self.reasoning = []
+        if self.refusals:
+            self.refusals = []
+        if self.calls:
+            self.calls = []
+        return taken
+
+    def take_message(self, message: Mapping[str, object]) -> None:
+        """Takes what a message or a delta says, or says instead of an answer; raises ProviderProtocol."""
+        text: list[str] = []
+        self._take_content(message["content"] if "content" in message else message.get("text"), text, 0)
+        self._take_content(message.get("refusal"), self.refusals, 0)
+        if text:
+            self.texts.append("".join(text))
+        for name in _REASONING_NAMES:
+            if shown := message.get(name):
+                self._take_reasoning(shown, 0)
+                return
+
+    def _take_content(self, content: object, text: list[str], depth: int) -> None:
+        match content:
+            case None | "":
+                pass
+            case str():
+                text.append(content)
+            case dict() if depth < _MAX_DEPTH:
+                self._take_part(content, text, depth + 1)
+            case list() if depth < _MAX_DEPTH:
+                for part in content:
+                    self._take_content(part, text, depth + 1)
+            case _:
+                raise malformed("the content of a message is neither text nor a list of parts")
+
+    def _take_part(self, part: Mapping[str, object], text: list[str], depth: int) -> None:
+        kind = part.get("type")
+        if isinstance(kind, str) and any(word in kind.lower() for word in _REASONING_TYPES):
+            self._take_reasoning(part, depth)
+            return
+        if kind in _CALL_TYPES:
+            self.call_parts.append(part)
+            return
+        if "refusal" in part and "text" not in part:
+            self._take_content(part["refusal"], self.refusals, depth)
+            return
+        for name in ("text", "value", "content", "parts"):
+            if name in part:
+                self._take_content(part[name], text, depth)
+                return
+
+    def _take_reasoning(self, shown: object, depth: int) -> None:
+        """Takes the texts within; what is no text is skipped, since nothing of an answer is lost by it."""
+        if isinstance(shown, str):
+            self.reasoning.append(shown)
+        elif isinstance(shown, list) and depth < _MAX_DEPTH:
+            for part in shown:
+                self._take_reasoning(part, depth + 1)
+        elif isinstance(shown, dict) and depth < _MAX_DEPTH:
+            for name in ("thinking", "text", "content", "summary", "reasoning"):
+                if name in shown:
+                    self._take_reasoning(shown[name], depth + 1)
+                    return

@@ -1,0 +1,295 @@
+"""What passes the gate is written before the provider is asked and settled after, and limits refuse it before."""
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from llm_relay.errors import (
+    BudgetExceeded,
+    InvalidRequest,
+    LedgerUnavailable,
+    PermissionDenied,
+    PriceUnknown,
+    ProviderAuth,
+    ProviderProtocol,
+    RateLimited,
+    RelayError,
+)
+from llm_relay.messages import Options, Prompt
+from llm_relay.messages.accounts import CallerAccount
+from server_b.accounting.call_ids import new_call_id
+from server_b.accounting.gate_without_ledger import GateWithoutLedger
+from server_b.accounting.ledger_gate import LedgerGate
+from server_b.core.relay import Relay
+from server_b.pricing.price_list import PriceList, UnknownPrices
+from server_b.pricing.prices_setting import prices_from_text
+from server_b.pricing.set_prices import SetPrices
+from server_b.providers.base import Provider, Text
+from server_b.providers.fallback import Fallback
+from tests.support.books import MemoryBooks
+from tests.support.relayed import HI, a_few_turns, streamed, whole
+from tests.support.scripted import HELLO, OPENING, PATIENCE_S, ScriptedProvider, Step, away
+from tests.support.serving import create_relay
+
+pytestmark = pytest.mark.anyio
+
+PRICES = "*/*=1/10"
+"""A dollar and ten a million tokens: a call of HI costs 5 + 3 * 10 microdollars."""
+COST = 35_000
+BOUND = (2 + 16) * 1_000 + 1_000 * 10_000
+
+
+class Named(ScriptedProvider):
+    """A scripted provider with a name of its own."""
+
+    def __init__(self, name: str, *scripts: Sequence[Step]) -> None:
+        super().__init__(*scripts)
+        self.name = name
+
+
+def prices(*names: str, text: str = PRICES) -> dict[str, PriceList]:
+    return {name: SetPrices(name, UnknownPrices(), prices_from_text(text), lambda: ()) for name in names}
+
+
+def relay_with(books: MemoryBooks, provider: Provider, *, text: str = PRICES) -> Relay:
+    lists = prices(*provider.name.split(","), text=text)
+    return create_relay(provider, prices=lists, gate=LedgerGate(books, provider, lists))
+
+
+def limited(nano_usd: int, **more: Any) -> Prompt:
+    return Prompt(message="Hi", options=Options(max_cost_nano_usd=nano_usd, **more))
+
+
+async def test_a_call_is_written_with_its_bound_and_settled_with_what_it_took() -> None:
+    books = MemoryBooks(CallerAccount(name="alice", tags={"team": "a", "kind": "of-admin"}))
+    relay = relay_with(books, ScriptedProvider())
+    prompt = Prompt(message="Hi", request_id="id-1", options=Options(tags={"kind": "own", "job": "x"}))
+    await relay.process(prompt, caller="gateway/alice", protocol="openai")
+    ((call, end),) = books.settled.values()
+    assert (call.id, call.request_id, call.caller, call.account) == (end.id, "id-1", "gateway/alice", "alice")
+    assert (call.protocol, call.provider, call.model) == ("openai", "scripted", "scripted-model")
+    assert call.tags == {"team": "a", "kind": "of-admin", "job": "x"}
+    assert call.bound_nano_usd == BOUND
+    assert (end.outcome, end.is_failed, end.accuracy, end.may_have_worked) == ("stop", False, "exact", True)
+    assert (end.input_tokens, end.output_tokens, end.nano_usd) == (5, 3, COST)
+    assert end.price_source == "PRICES */*"
+    assert call.started_at <= end.ended_at
+    (attempt,) = end.attempts
+    assert (attempt.provider, attempt.model, attempt.outcome) == ("scripted", "scripted-model", "")
+    assert attempt.ended_at is not None
+    assert call.started_at <= attempt.started_at <= attempt.ended_at <= end.ended_at
+
+
+def test_ids_are_uuids_of_version_7_in_the_order_of_time() -> None:
+    ids = [new_call_id() for _ in range(1000)]
+    assert len(set(ids)) == 1000
+    assert all((uuid.UUID(one).version, uuid.UUID(one).variant) == (7, uuid.RFC_4122) for one in ids)
+    assert all(str(uuid.UUID(one)) == one for one in ids)
+    assert [one[:13] for one in ids] == sorted(one[:13] for one in ids)
+
+
+@pytest.mark.parametrize(
+    ("script", "cost", "worked"),
+    [([ProviderAuth()], 0, False), ([OPENING, Text("Hel"), ProviderProtocol()], "some", True)],
+)
+async def test_a_call_that_fails_is_settled_by_what_it_can_have_cost(
+    script: list[Step], cost: int | str, worked: bool
+) -> None:
+    books = MemoryBooks()
+    with pytest.raises(RelayError):
+        await whole(relay_with(books, ScriptedProvider(script)))
+    ((_, end),) = books.settled.values()
+    assert (end.is_failed, end.may_have_worked) == (True, worked)
+    assert (end.nano_usd or 0) > 0 if cost == "some" else end.nano_usd == cost
+
+
+async def test_requests_that_are_given_another_ones_answer_make_no_row() -> None:
+    books = MemoryBooks()
+    relay = relay_with(books, ScriptedProvider())
+    await whole(relay)
+    await whole(relay)
+    await streamed(relay)
+    assert len(books.settled) == 2
+    assert books.joined == [next(iter(books.settled))]
+
+
+# Limits.
+
+
+async def test_fifty_callers_at_once_cannot_pass_a_budget() -> None:
+    books = MemoryBooks(limit_nano_usd=10 * BOUND)
+    relay = relay_with(books, provider := ScriptedProvider([OPENING, going := asyncio.Event(), *HELLO[1:]]))
+    asking = [asyncio.create_task(relay.process(Prompt(message="Hi"), caller=f"c{number}")) for number in range(50)]
+    await provider.until_waiting(10)
+    going.set()
+    ends = await asyncio.gather(*asking, return_exceptions=True)
+    refused = [end for end in ends if isinstance(end, BudgetExceeded)]
+    assert (len(provider.tries), len(refused), books.spent) == (10, 40, 10 * COST)
+    assert all(error.spent is None and not error.may_have_worked for error in refused)
+    assert "this call can cost up to $0.010018" in str(refused[0])
+
+
+async def test_a_limit_of_the_call_itself_is_held_against_the_bound() -> None:
+    books = MemoryBooks()
+    relay = relay_with(books, provider := ScriptedProvider())
+    await relay.process(limited(BOUND), caller="alice")
+    with pytest.raises(BudgetExceeded, match=r"up to \$0.010018, and \$0.010017999 is allowed") as refused:
+        await relay.process(limited(BOUND - 1), caller="alice")
+    assert (refused.value.scope, refused.value.limit_nano_usd) == ("call", BOUND - 1)
+    assert refused.value.reserved_nano_usd == BOUND
+    assert len(provider.tries) == 1
+    assert len(books.refused) == 1
+
+
+@pytest.mark.parametrize("has_ledger", [True, False])
+async def test_a_limited_call_to_a_model_without_a_price_is_refused_with_the_fix(has_ledger: bool) -> None:
+    provider = ScriptedProvider()
+    lists = prices("scripted", text="")
+    gate = LedgerGate(MemoryBooks(), provider, lists) if has_ledger else GateWithoutLedger(provider, lists)
+    relay = create_relay(provider, prices=lists, gate=gate)
+    with pytest.raises(PriceUnknown, match=r"PRICES=scripted/scripted-model=2.50/10.00") as refused:
+        await relay.process(limited(10**9), caller="alice")
+    assert (refused.value.spent, provider.tries) == (None, [])
+    await relay.process(Prompt(message="Hi"), caller="alice")
+
+
+async def test_without_a_ledger_a_limit_of_the_call_itself_counts_all_the_same() -> None:
+    provider = ScriptedProvider()
+    lists = prices("scripted")
+    relay = create_relay(provider, prices=lists, gate=GateWithoutLedger(provider, lists))
+    await relay.process(limited(BOUND), caller="alice")
+    with pytest.raises(BudgetExceeded):
+        await relay.process(limited(BOUND - 1), caller="alice")
+    await relay.process(Prompt(message="Hi"), caller="alice")
+    assert len(provider.tries) == 2
+
+
+async def test_a_budget_without_a_price_is_refused_with_the_fix() -> None:
+    relay = relay_with(MemoryBooks(limit_nano_usd=10**12), ScriptedProvider(), text="")
+    with pytest.raises(PriceUnknown, match=r"a budget limits this call.*PRICES=scripted/scripted-model="):
+        await whole(relay)
+
+
+@pytest.mark.parametrize("limit", ["budget", "max_cost", "models", "none"])
+async def test_options_that_can_change_the_cost_or_the_model_are_refused_where_it_is_limited(limit: str) -> None:
+    patterns = ("scripted/scripted-*",) if limit == "models" else ("scripted/*",)
+    account = CallerAccount(name="alice", models=patterns)
+    books = MemoryBooks(account, limit_nano_usd=10**12 if limit == "budget" else None)
+    relay = relay_with(books, provider := ScriptedProvider())
+    options = Options(
+        provider_options={"openai": '{"web_plugin": true}'}, max_cost_nano_usd=10**9 if limit == "max_cost" else None
+    )
+    asking = relay.process(Prompt(message="Hi", options=options), caller="alice")
+    if limit == "none":
+        await asking
+        return
+    with pytest.raises(InvalidRequest, match=r"options.provider_options.openai.web_plugin"):
+        await asking
+    assert (provider.tries, books.open, books.spent) == ([], {}, 0)
+
+
+async def test_a_chain_under_a_budget_asks_only_providers_with_a_price_and_reserves_the_dearest() -> None:
+    books = MemoryBooks(limit_nano_usd=10**12)
+    dear, free = Named("dear", [away()]), Named("free")
+    relay = relay_with(books, Fallback([Named("unpriced"), dear, free], {}), text="dear/*=2/20,free/*=0/0")
+    answer = await relay.process(Prompt(message="Hi"), caller="alice")
+    ((call, end),) = books.settled.values()
+    assert (answer.provider, call.bound_nano_usd) == ("free", 2 * BOUND)
+    assert [attempt.provider for attempt in end.attempts] == ["dear", "free"]
+    assert (end.nano_usd, end.provider) == (0, "free")
+
+
+async def test_rates_are_refused_as_the_books_say() -> None:
+    books = MemoryBooks()
+    books.failure = RateLimited(retry_after_s=3)
+    with pytest.raises(RateLimited) as refused:
+        await whole(relay_with(books, provider := ScriptedProvider()))
+    assert (refused.value.retry_after_s, refused.value.spent, provider.tries) == (3, None, [])
+
+
+async def test_a_ledger_that_is_away_asks_no_provider_and_the_next_call_passes_when_it_is_back() -> None:
+    books = MemoryBooks()
+    relay = relay_with(books, provider := ScriptedProvider())
+    books.failure = LedgerUnavailable()
+    with pytest.raises(LedgerUnavailable) as refused:
+        await whole(relay)
+    assert (refused.value.retry_after_s, refused.value.may_have_worked, provider.tries) == (1, False, [])
+    books.failure = None
+    await whole(relay)
+
+
+# Models that a caller may use.
+
+
+@pytest.mark.parametrize(
+    ("patterns", "model", "allowed"),
+    [
+        ((), "gpt-4o", True),
+        (("*",), "gpt-4o", True),
+        (("scripted/gpt-*",), "gpt-4o", True),
+        (("scripted/gpt-*", "scripted/o?"), "o3", True),
+        (("scripted/gpt-*",), "o3", False),
+        (("openai/*",), "gpt-4o", False),
+        (("scripted/scripted-model",), None, True),
+        (("scripted/gpt-*",), None, False),
+    ],
+)
+async def test_a_caller_may_use_the_models_that_its_patterns_match(
+    patterns: tuple[str, ...], model: str | None, allowed: bool
+) -> None:
+    books = MemoryBooks(CallerAccount(name="alice", models=patterns))
+    relay = relay_with(books, provider := ScriptedProvider())
+    asking = relay.process(Prompt(message="Hi", model=model), caller="gateway/alice")
+    if allowed:
+        await asking
+        return
+    with pytest.raises(PermissionDenied, match="alice may not use scripted/") as refused:
+        await asking
+    assert (provider.tries, books.open, books.settled, refused.value.spent) == ([], {}, {}, None)
+
+
+async def test_a_chain_passes_over_providers_whose_model_the_caller_may_not_use() -> None:
+    books = MemoryBooks(CallerAccount(name="alice", models=("first/*", "third/*")))
+    second = Named("second")
+    relay = relay_with(books, Fallback([Named("first", [away()]), second, Named("third")], {}))
+    assert (await relay.process(Prompt(message="Hi"), caller="alice")).provider == "third"
+    assert second.tries == []
+
+
+async def test_an_alias_of_a_model_map_is_allowed_by_either_name() -> None:
+    books = MemoryBooks(CallerAccount(name="alice", models=("first/smart",)))
+    chain = Fallback([Named("first")], {("first", "smart"): "gpt-4o"})
+    relay = relay_with(books, chain)
+    await relay.process(Prompt(message="Hi", model="smart"), caller="alice")
+    with pytest.raises(PermissionDenied):
+        await relay.process(Prompt(message="Hi", model="gpt-4o"), caller="alice")
+
+
+# Leaving.
+
+
+@pytest.mark.parametrize("ending", ["leaves", "cancels", "runs out of time"])
+@pytest.mark.parametrize("refused", [False, True])
+async def test_who_ends_a_call_while_it_is_reserved_leaves_nothing_reserved(ending: str, refused: bool) -> None:
+    books = MemoryBooks(limit_nano_usd=0 if refused else 10**12)
+    books.may_reserve.clear()
+    relay = relay_with(books, provider := ScriptedProvider())
+    timeout_s = 0.05 if ending == "runs out of time" else None
+    asking = asyncio.create_task(relay.process(HI, caller="alice", timeout_s=timeout_s))
+    await books.reserving.wait()
+    if ending == "leaves":
+        asking.cancel()
+    elif ending == "cancels":
+        relay.cancel("id-1", caller="alice")
+    else:
+        await asyncio.sleep(0.1)
+    await a_few_turns()
+    books.may_reserve.set()
+    with contextlib.suppress(RelayError, asyncio.CancelledError):
+        await asking
+    assert await relay.wait_idle(PATIENCE_S)
+    assert (provider.tries, books.open, books.spent) == ([], {}, 0)
