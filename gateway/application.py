@@ -18,10 +18,10 @@ from gateway.docs.routes import router as docs_router
 from gateway.exception_handlers import HANDLERS
 from gateway.head_routes import head_routes
 from gateway.middleware.access_log import AccessLog, create_access_log
-from gateway.middleware.uncaught_errors import ErrorMiddleware
 from gateway.middleware.guard import Guard
 from gateway.middleware.host_check import HostCheck
 from gateway.middleware.traces import Traces
+from gateway.middleware.uncaught_errors import ErrorMiddleware
 from gateway.openai.description import TAG_DESCRIPTION
 from gateway.openai.description import schemas as openai_schemas
 from gateway.openai.error_shape import OpenAIErrorShape
@@ -43,7 +43,7 @@ from llm_relay.client.caller_check import CallerCheck
 from llm_relay.client.relay_client import RelayClient
 from llm_relay.documents import max_body_bytes
 from llm_relay.http.slow_bodies import BODY_TIMEOUT_S
-from llm_relay.program.buffered_log import GatheredLog
+from llm_relay.program.buffered_log import BufferedLog
 from llm_relay.program.metrics import is_metered
 from llm_relay.program.tracing import traced
 
@@ -122,7 +122,7 @@ def _routes() -> list[BaseRoute]:
     return [*routes, *head_routes(routes), *pages]
 
 
-def _middleware(settings: GatewaySettings, log: GatheredLog, callers: CallerCheck) -> list[Middleware]:
+def _middleware(settings: GatewaySettings, log: BufferedLog, callers: CallerCheck) -> list[Middleware]:
     """Lists what stands around a request, outermost first. None of it hides that a client goes away."""
     return [
         *_metrics(),

@@ -13,7 +13,7 @@ from gateway import request_ids
 from gateway.headers import header
 from gateway.middleware.response_status import SeenStatus
 from gateway.request_ids import REQUEST_ID_HEADER
-from llm_relay.program.buffered_log import GatheredLog
+from llm_relay.program.buffered_log import BufferedLog
 from llm_relay.trace_context import current_trace_id
 
 LONGEST_PATH = 100
@@ -23,7 +23,7 @@ _HEADER = REQUEST_ID_HEADER.lower().encode()
 class AccessLog:
     """Logs each request when it has ended, and gives it an id."""
 
-    def __init__(self, app: ASGIApp, *, log: GatheredLog) -> None:
+    def __init__(self, app: ASGIApp, *, log: BufferedLog) -> None:
         self._app = app
         self._log = log
 
@@ -41,9 +41,9 @@ class AccessLog:
             self._log.note(_level(scope, seen.status), facts)
 
 
-def create_access_log() -> GatheredLog:
+def create_access_log() -> BufferedLog:
     """Makes the log that a line of each request goes to."""
-    return GatheredLog(logging.getLogger("gateway.requests"), "request")
+    return BufferedLog(logging.getLogger("gateway.requests"), "request")
 
 
 def _level(scope: Scope, status: int) -> int:

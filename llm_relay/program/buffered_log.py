@@ -13,7 +13,7 @@ LINES_A_WRITE = 4
 """So that a write stays under 4 KiB, which a pipe takes in one piece, even if several workers write to it."""
 
 
-class GatheredLog:
+class BufferedLog:
     """Writes a line for each thing that has ended, INFO lines together with others of the last GATHER_S.
 
     Written one by one between other work, each would take several times the CPU.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from llm_relay.errors import RelayError
-from llm_relay.program.buffered_log import GatheredLog
+from llm_relay.program.buffered_log import BufferedLog
 from server_b.core.attempt import Attempt
 from server_b.core.call_key import Key
 from server_b.core.record import CallRecord, RefusedRecord, SharedRecord
@@ -23,7 +23,7 @@ class CallLog:
     """Writes the line of each call that has ended: at once if it failed."""
 
     def __init__(self) -> None:
-        self._log = GatheredLog(logger, "call")
+        self._log = BufferedLog(logger, "call")
 
     def call_ended(self, record: CallRecord) -> None:
         """Has the line of a call written."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from llm_relay.program.buffered_log import GATHER_S, LINES_A_WRITE, GatheredLog
+from llm_relay.program.buffered_log import GATHER_S, LINES_A_WRITE, BufferedLog
 from tests.support.held_time import HELD_TIME, HeldLoop, held_loop
 from tests.support.relayed import a_few_turns
 
@@ -21,9 +21,9 @@ NAME = "relay.test"
 
 
 @pytest.fixture
-def log(caplog: pytest.LogCaptureFixture) -> GatheredLog:
+def log(caplog: pytest.LogCaptureFixture) -> BufferedLog:
     caplog.set_level(logging.INFO, logger=NAME)
-    return GatheredLog(logging.getLogger(NAME), "ended")
+    return BufferedLog(logging.getLogger(NAME), "ended")
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[tuple[str, Any]]:
@@ -37,12 +37,12 @@ async def pass_gathering() -> None:
     await a_few_turns()
 
 
-def note(log: GatheredLog, number: int, level: int = logging.INFO) -> None:
+def note(log: BufferedLog, number: int, level: int = logging.INFO) -> None:
     log.note(level, lambda: {"number": number})
 
 
 async def test_lines_that_gather_come_by_themselves_and_together(
-    log: GatheredLog, caplog: pytest.LogCaptureFixture
+    log: BufferedLog, caplog: pytest.LogCaptureFixture
 ) -> None:
     for rounds in (1, 2):
         with held_loop().held():
@@ -54,7 +54,7 @@ async def test_lines_that_gather_come_by_themselves_and_together(
         assert told(caplog) == [("INFO", [{"number": 1}, {"number": 2}])] * rounds
 
 
-async def test_many_lines_are_written_in_pieces(log: GatheredLog, caplog: pytest.LogCaptureFixture) -> None:
+async def test_many_lines_are_written_in_pieces(log: BufferedLog, caplog: pytest.LogCaptureFixture) -> None:
     for number in range(2 * LINES_A_WRITE + 1):
         note(log, number)
     log.flush()
@@ -62,7 +62,7 @@ async def test_many_lines_are_written_in_pieces(log: GatheredLog, caplog: pytest
 
 
 async def test_a_failure_is_told_at_once_and_after_what_was_before_it(
-    log: GatheredLog, caplog: pytest.LogCaptureFixture
+    log: BufferedLog, caplog: pytest.LogCaptureFixture
 ) -> None:
     note(log, 1)
     note(log, 2, logging.WARNING)
@@ -72,13 +72,13 @@ async def test_a_failure_is_told_at_once_and_after_what_was_before_it(
     assert len(told(caplog)) == 2
 
 
-async def test_what_has_gathered_can_be_had_at_once(log: GatheredLog, caplog: pytest.LogCaptureFixture) -> None:
+async def test_what_has_gathered_can_be_had_at_once(log: BufferedLog, caplog: pytest.LogCaptureFixture) -> None:
     note(log, 1)
     log.flush()
     log.flush()
     assert told(caplog) == [("INFO", [{"number": 1}])]
 
 
-async def test_nothing_is_made_of_a_line_that_no_one_wants(log: GatheredLog) -> None:
+async def test_nothing_is_made_of_a_line_that_no_one_wants(log: BufferedLog) -> None:
     log.note(logging.DEBUG, lambda: pytest.fail("it was made"))
     log.flush()
