@@ -10,7 +10,8 @@ from typing import TypeVar
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from server_b.ledger.migrating import SchemaTooNew, migrate
+from server_b.ledger.migrations import SchemaTooNew, migrate
+from server_b.ledger.postgres.connection import LastingConnection
 from server_b.ledger.postgres.dialect import (
     SESSION_LOST,
     first_line,
@@ -19,7 +20,6 @@ from server_b.ledger.postgres.dialect import (
     is_wrong_setting,
     unavailable,
 )
-from server_b.ledger.postgres.connection import LastingConnection
 from server_b.ledger.postgres.rows import RowStatements
 from server_b.ledger.postgres.transaction import MIGRATION_LOCK
 from server_b.ledger.transactions import Transaction, Work

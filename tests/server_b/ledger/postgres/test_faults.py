@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from llm_relay.errors import LedgerUnavailable
-from server_b.ledger.books.books import SETTLE_PATIENCE_S, SqlBooks
+from server_b.ledger.books.sql_books import SETTLE_PATIENCE_S, SqlBooks
 from server_b.ledger.entries import NewCall
-from server_b.ledger.opening import open_store
+from server_b.ledger.open_ledger import open_store
 from server_b.ledger.transactions import Transaction
 from tests.support.cutting_proxy import cutting_proxy
 from tests.support.money import call_end, new_call, open_books, put_budget, select
