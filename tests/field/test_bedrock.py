@@ -104,7 +104,14 @@ ENDS = {
     "guardrail_intervened": ended("guardrail_intervened", "content_filter"),
     "tool_use": ended("tool_use", OneOf("other", "tool_calls")),
     "malformed_model_output": ended("malformed_model_output", OneOf("other", "malformed_output")),
+    "in capitals": ended("MAX_TOKENS", "length"),
+    "another vendor's end": ended("eos", "stop"),
+    "another vendor's limit": ended("length", "length"),
+    "refusal": ended("refusal", "refusal"),
     "something new": ended("something_new", "other"),
+    "error": case(
+        stream(HELLO, BLOCK_END, stop("error"), metadata()), failed(UNAVAILABLE, "Hello", may_have_worked=True)
+    ),
     "no end": case(stream(HELLO), CUT),
     "a block's end alone": case(stream(HELLO, BLOCK_END), CUT),
     "a usage without an end": case(stream(HELLO, BLOCK_END, metadata()), CUT),
@@ -131,15 +138,28 @@ USAGES = {
     ),
     "cached, by other names": counted(
         {"inputTokens": 8, "outputTokens": 3, "totalTokens": 15, "cacheReadInputTokenCount": 4},
-        input=OneOf(8, 12),
+        input=12,
         output=3,
+        cached=4,
+        accuracy=EXACT,
+    ),
+    "as texts, and with a point": counted(
+        {"inputTokens": "8", "outputTokens": 3.0, "totalTokens": "11"}, input=8, output=3, accuracy=EXACT
+    ),
+    "cached, with a total that leaves them out": counted(
+        {"inputTokens": 8, "outputTokens": 3, "totalTokens": 11, "cacheReadInputTokens": 100},
+        input=108,
+        output=3,
+        cached=100,
+        accuracy=EXACT,
     ),
     "a total that contradicts its parts": counted(
         {"inputTokens": 8, "outputTokens": 3, "totalTokens": 999}, accuracy=NOT_EXACT
     ),
     "before the end": case(stream(HELLO, BLOCK_END, metadata(), stop()), COUNTED),
     "of a kind that it is not": counted(
-        {"inputTokens": "8", "outputTokens": None}, accuracy=OneOf(EXACT, *("ACCURACY_ESTIMATED", "ACCURACY_UNKNOWN"))
+        {"inputTokens": "many", "outputTokens": None},
+        accuracy=OneOf(EXACT, *("ACCURACY_ESTIMATED", "ACCURACY_UNKNOWN")),
     ),
 }
 DAMAGE = {
@@ -179,6 +199,23 @@ REFUSALS = {
     "a wrong signature": once(AUTH, "InvalidSignatureException", "x", 403),
     "a wrong key": once(AUTH, "UnrecognizedClientException", "x", 403),
     "an incomplete signature": once(AUTH, "IncompleteSignatureException"),
+    "a suspended account": invalid(AUTH, "Invocation of model is blocked: account suspended"),
+    "a token that is invalid": invalid(AUTH, "The security token included in the request is invalid"),
+    **{
+        f"the code {code}": once(AUTH, code, status=status)
+        for code, status in (
+            ("NotAuthorizedException", 400),
+            ("AuthorizationError", 400),
+            ("KMSAccessDeniedException", 400),
+            ("KmsDisabledException", 400),
+            ("MissingAuthenticationToken", 403),
+            ("SignatureDoesNotMatch", 403),
+            ("InvalidApiKey", 400),
+        )
+    },
+    "a model of another region": invalid(MODEL, "The model ID is not supported in this region"),
+    "a model that is not in the region": invalid(MODEL, "This model isn't available in this region"),
+    "an ARN": invalid(MODEL, "ARN is not valid"),
     "an unknown model": invalid(MODEL, "The provided model identifier is invalid."),
     "a retired model": once(
         MODEL, "ResourceNotFoundException", "This model version has reached the end of its life.", 404
@@ -194,6 +231,7 @@ REFUSALS = {
         message=Says("inference profile"),
     ),
     "too long": case(refusal(VALIDATION, "Input is too long for requested model."), TOO_LONG),
+    "too long, the gateway": case(refusal("RequestEntityTooLargeException", "Request Too Long", 413), TOO_LONG),
     "too long, Anthropic": case(refusal(VALIDATION, "prompt is too long: 213462 tokens > 200000 maximum"), TOO_LONG),
     "too long, Nova": case(
         refusal(VALIDATION, "Too many input tokens. Max input tokens: 8192, request input token count: 9001"), TOO_LONG
@@ -221,6 +259,11 @@ REFUSALS = {
     ),
     "a context of Mistral": case(
         refusal(VALIDATION, "This model doesn't support the system field. Remove system and try again."),
+        failed(REJECTED, message=Says("context")),
+        context="Be brief.",
+    ),
+    "a context of Anthropic": case(
+        refusal(VALIDATION, "The model returned the following errors: system: Extra inputs are not permitted"),
         failed(REJECTED, message=Says("context")),
         context="Be brief.",
     ),
@@ -290,6 +333,23 @@ IN_STREAMS = {
         stream(HELLO, exception("modelStreamErrorException", {"message": "x", "originalStatusCode": 500})),
         failed(UNAVAILABLE, "Hello", may_have_worked=True, accuracy=NOT_EXACT),
     ),
+    "the model's own refusal": case(
+        stream(
+            exception(
+                "modelStreamErrorException",
+                {"originalStatusCode": 400, "originalMessage": "prompt is too long: 210000 tokens > 200000 maximum"},
+            )
+        ),
+        failed(REJECTED, message=Says("too long")),
+    ),
+    "the model's own limit": case(
+        stream(HELLO, exception("modelStreamErrorException", {"message": "x", "originalStatusCode": 429})),
+        failed(LIMITED, "Hello", may_have_worked=True),
+    ),
+    "an error of another name": case(
+        stream(HELLO, failure("InternalError", "x")), failed(UNAVAILABLE, "Hello", may_have_worked=True)
+    ),
+    "an error of the account": case(stream(failure("ExpiredTokenException", "x")), failed(AUTH)),
     "the service's failure": case(
         stream(HELLO, exception("internalServerException", {"message": "x"})), failed(UNAVAILABLE, "Hello")
     ),

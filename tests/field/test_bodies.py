@@ -137,6 +137,22 @@ CASES = {
     "error is empty in every chunk": good(GOOD.replace(b'"object"', b'"error":"","code":0,"message":"","object"')),
     "finish reasons that are empty texts": good(HELLO.replace(b"null", b'""'), END),
     "finish reasons that are the text null": good(HELLO.replace(b"null", b'"null"'), END),
+    "the whole message once more at the end, as MiniMax sends it": good(HELLO, event(completion())),
+    "the whole message once more after the finish reason": good(HELLO, finish(), event(completion()), DONE),
+    "the whole message after all, with more": case(
+        stream(HELLO, event(completion("Hello!"))), answered("Hello!", input=8, output=3)
+    ),
+    "the whole message behind half a surrogate pair": case(
+        stream(
+            event(b'{"choices":[{"index":0,"delta":{"content":"a\\ud83d"}}]}'),
+            event(b'{"choices":[{"index":0,"delta":{"content":"\\ude00b"}}]}'),
+            event(completion("a😀b")),
+        ),
+        answered("a😀b"),
+    ),
+    "pieces that repeat one another are no repeats": case(
+        stream(text("ha"), text("ha"), event(chunk({"content": "haha"}, "stop")), DONE), answered("hahahaha")
+    ),
     "a message where the delta belongs": case(stream(HELLO.replace(b'"delta"', b'"message"'), END), COUNTED, PROTOCOL),
     "a text where the delta belongs": case(
         stream(

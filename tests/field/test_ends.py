@@ -37,8 +37,8 @@ WORDS = {
         "max_output_tokens",
         "token_limit_reached",
     ),
-    "content_filter": ("content_filter", "sensitive", "SAFETY", "CONTENT_FILTER"),
-    "other": ("something_new", "Weird"),
+    "content_filter": ("content_filter", "sensitive", "SAFETY", "CONTENT_FILTER", "RECITATION", "ContentFilter"),
+    "other": ("something_new", "Weird", "pause_turn", "FINISH_REASON_UNSPECIFIED"),
 }
 """Finish reasons of the vendors by what they mean. `model_context_window_exceeded` is a limit too."""
 PROVIDER_FAILED = (
@@ -49,6 +49,10 @@ PROVIDER_FAILED = (
     "abort",
     "USER_CANCEL",
     "worker_error",
+    "preempted",
+    "evicted",
+    "oom",
+    "out_of_memory",
 )
 FAILED = OneOf("PROVIDER_UNAVAILABLE", "PROVIDER_PROTOCOL")
 PART = OneOf("", "Hel")

@@ -53,6 +53,7 @@ CASES = {
     "lines end in LF": good(GOOD),
     "lines end in CRLF": good(CRLF),
     "lines end in CR": good(CR),
+    "a line a document": good(GOOD.replace(b"data: ", b"").replace(b"\n\n", b"\n")),
     "each event has its own line end": good(text("Hel"), text("lo").replace(b"\n", b"\r"), END.replace(b"\n", b"\r\n")),
     "CRLF is split between its bytes": good(*CRLF.split(b"\n")[:1], *(b"\n" + line for line in CRLF.split(b"\n")[1:])),
     "an end of line in CR waits for nothing more": case(
@@ -132,6 +133,12 @@ CASES = {
     "an end mark, and then a reset of the body": case(
         (head(200, "text/event-stream", "Transfer-Encoding: chunked"), chunked(GOOD, last=b"zz\r\n")), COUNTED
     ),
+    "an end mark in small letters": good(HELLO + finish() + usage_event() + b"data: [done]\n\n"),
+    "an end mark in quotes": good(HELLO + finish() + usage_event() + b'data: "[DONE]"\n\n'),
+    "an end mark without brackets": good(HELLO + finish() + usage_event() + b"data: DONE\n\n"),
+    "an end mark as a list": good(HELLO + finish() + usage_event() + b'data: ["DONE"]\n\n'),
+    "an end mark as a line of its own": case(stream(HELLO + b"[DONE]\n\n"), answered(finish="other")),
+    "an end mark that is cut": damaged(HELLO + b"data: [DO", said="Hello"),
     "an end mark in the same event as the finish": good(
         HELLO + usage_event() + b"data: %b\ndata: [DONE]\n\n" % compact(chunk({}, "stop"))
     ),

@@ -57,6 +57,13 @@ FAILURES: dict[str, tuple[object, object]] = {
     "an error without members": (BROKEN_OFF, {"error": {"message": "x"}}),
     "a detail": (BROKEN_OFF, {"detail": "x"}),
     "TGI's error": (BROKEN_OFF, {"error": "Request failed during generation", "error_type": "generation"}),
+    "MiniMax's limit beside no choices": (LIMITED, {"choices": None, "base_resp": {"status_code": 1002}}),
+    "MiniMax's empty account beside no choices": (AUTH, {"choices": [], "base_resp": {"status_code": 1008}}),
+    "MiniMax's filter": (REJECTED, {"choices": None, "base_resp": {"status_code": 1027, "status_msg": "x"}}),
+    "TGI's status": (UNAVAILABLE, {"error": {"http_status_code": 424, "message": "x"}}),
+    "a title and a status": (LIMITED, {"type": "about:blank", "title": "Too Many Requests", "status": 429}),
+    "a list of errors": (LIMITED, {"errors": [{"status": 429, "title": "Too many"}]}),
+    "a word for error": (LIMITED, {"error": "rate_limit_exceeded"}),
     "SiliconFlow's message": (BROKEN_OFF, {"code": 50507, "message": "Request failed", "data": None}),
 }
 
@@ -155,6 +162,10 @@ CASES: dict[str, Case] = {
     ),
     "a field named error, with an error": case(
         stream(HELLO, b'error: {"error":{"code":429,"message":"x"}}\n\n', finish(), DONE), failed(LIMITED, "Hello")
+    ),
+    "within Groq's member": case(
+        stream(HELLO, event(chunk({}, x_groq={"id": "r", "error": "over_capacity"})), DONE),
+        failed(UNAVAILABLE, "Hello"),
     ),
     "within a delta": case(
         stream(HELLO, event(chunk({"error": {"message": "x", "code": 500}})), finish(), DONE),

@@ -104,7 +104,7 @@ KEY_AND_ACCOUNT = {
     "LiteLLM's wrong key": once(AUTH, 401, error("Authentication Error", "auth_error", "401")),
     "MiniMax's empty account, as 200": case(
         whole({"id": "x", "choices": None, "base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}}),
-        failed(OneOf(AUTH, PROTOCOL)),
+        failed(AUTH, may_have_worked=False),
     ),
 }
 
@@ -125,11 +125,31 @@ OF_THE_ACCOUNT: dict[str, tuple[int, object]] = {
     "Cloudflare's key": (400, {"success": False, "errors": [{"code": 10000, "message": "Authentication error"}]}),
     "Volcengine's overdue account": (403, {"error": {"code": "AccountOverdueError", "message": "overdue balance"}}),
     "watsonx's quota": (403, {"errors": [{"code": "token_quota_reached", "message": "x"}], "status_code": 403}),
+    "OpenAI's project": (400, error("OpenAI-Project header should match project", INVALID, "mismatched_project")),
+    "Cerebras's key": (400, {"message": "Wrong API Key", "type": INVALID, "param": "api_key", "code": "wrong_api_key"}),
+    "xAI's blocked key": (
+        400,
+        {"code": "Client specified an invalid argument", "error": "API key is currently blocked"},
+    ),
+    "a word alone": (400, {"error": {"message": "Unauthorized"}}),
+    "a gateway's code": (400, {"error": {"code": "unauthenticated", "message": "x"}}),
+    "a region": (400, {"error": {"message": "Your region is not supported"}}),
+    "an unpaid invoice": (400, {"error": {"message": "Your account has an unpaid invoice. Please pay it."}}),
+    "a failed payment": (429, {"error": {"message": "Your last payment failed. Please update your payment method."}}),
+    "a quota of the month": (429, {"error": {"message": "You have exceeded your monthly quota. Upgrade your plan."}}),
+    "Cohere's trial": (429, {"message": "You are using a Trial key, which is limited to 1000 API calls / month."}),
+    "a gateway's 500": (500, error("OpenAIException - Incorrect API key provided: sk-x", None, "500")),
+    "a gateway's 502": (502, error("You exceeded your current quota; insufficient balance")),
+    "MiniMax's key, as 200": (200, {"base_resp": {"status_code": 2049, "status_msg": "invalid api key"}}),
     "Baidu's token, as 200": (200, {"error_code": 110, "error_msg": "Access token invalid or no longer valid"}),
 }
 KEY_AND_ACCOUNT |= {name: once(AUTH, *refusal) for name, refusal in OF_THE_ACCOUNT.items()}
 
 MODELS = {
+    "Vertex": once(MODEL, 400, [google(400, "INVALID_ARGUMENT", "Malformed publisher model: x")]),
+    "MiniMax": once(
+        MODEL, 400, error("invalid params, unknown model 'x' (2013)", "bad_request_error", http_code="400")
+    ),
     "LM Studio": once(MODEL, 400, {"error": "No models loaded. Please load a model in the developer page"}),
     "SiliconFlow, disabled": once(MODEL, 403, {"code": 30003, "message": "Model disabled.", "data": None}),
     "Cloudflare": once(MODEL, 400, {"errors": [{"message": "AiError: No such model @cf/foo", "code": 5007}]}),
@@ -269,6 +289,10 @@ TOO_LONG = {
     ),
     "a sequence": too_long(error("Input token length exceeds the model's max sequence length 8192", INVALID)),
     "Volcengine": too_long({"error": {"code": "OutofContextError", "message": "x", "type": "BadRequest"}}),
+    "llama.cpp's batch": too_long(
+        error("input (9001 tokens) is too large to process. increase the physical batch size", "server_error", 500), 500
+    ),
+    "a problem document": too_long({"type": "about:blank", "title": "Bad Request", "detail": "Prompt is too long"}),
     "413": once(REJECTED, 413, error("Request too large for model", "tokens", "request_too_large")),
 }
 
@@ -283,6 +307,24 @@ REQUESTS = {
         REJECTED, 400, error("The response was filtered", None, "content_filter", status=400, innererror={"code": "x"})
     ),
     "Zhipu's filter": once(REJECTED, 400, {"error": {"code": "1301", "message": "敏感内容"}, "contentFilter": []}),
+    **{
+        f"a filter: {said}": once(REJECTED, status, {"error": {"message": said}}, message=Says("filter"))
+        for status, said in (
+            (400, "Content Exists Risk"),
+            (400, "The request was rejected because it was considered high risk"),
+            (400, "Your request was rejected as a result of our safety system."),
+            (400, "The prompt contains sensitive words"),
+            (403, "Content violates usage guidelines. Failed check: SAFETY_CHECK_TYPE_BIO"),
+            (403, "Your request was flagged by our moderation system"),
+        )
+    },
+    **{
+        f"turns: {said}": once(REJECTED, 400, error(said, INVALID), message=Says("history"))
+        for said in (
+            "deepseek-reasoner does not support successive user or assistant messages",
+            "user or tool message(s) should alternate with assistant message(s).",
+        )
+    },
     "405": case(whole({"detail": "Method Not Allowed"}, 405), failed(OneOf(REJECTED, PROTOCOL), requests=OneOf(1, 2))),
 }
 
@@ -302,6 +344,11 @@ LIMITS = {
         LIMITED,
         429,
         error("Request too large for gpt-4o: Limit 30000, Requested 35000", "tokens", "rate_limit_exceeded"),
+    ),
+    "403 of Google": repeated(LIMITED, 403, error("Rate Limit Exceeded", errors=[{"reason": "rateLimitExceeded"}])),
+    "400 in words": repeated(LIMITED, 400, {"error": {"message": "Rate limit exceeded, please slow down"}}),
+    "500 of a gateway": repeated(
+        LIMITED, 500, error("RateLimitError: OpenAIException - Rate limit reached", None, 500)
     ),
     "429 without a body": case(whole(b"", 429), failed(LIMITED, requests=OneOf(1, 3))),
     "429 as a page": case(whole(PAGE, 429, "text/html"), failed(LIMITED, requests=OneOf(1, 3))),
@@ -334,6 +381,10 @@ SERVICE = {
     "503 that should not be repeated": case(
         whole(error("x"), 503, lines=["x-should-retry: false"]), failed(UNAVAILABLE)
     ),
+    "424 of TGI": maybe(UNAVAILABLE, 424, {"error": "Request failed during generation", "error_type": "generation"}),
+    "400 of a crash": maybe(UNAVAILABLE, 400, {"error": "The model has crashed without additional information."}),
+    "400 of memory": maybe(UNAVAILABLE, 400, {"error": "CUDA out of memory. Tried to allocate 2.00 GiB"}),
+    "400 of a model that does not load": maybe(UNAVAILABLE, 400, error("Failed to load model 'x'.", INVALID)),
     "500 in words": maybe(UNAVAILABLE, 500, b"Internal Server Error", "text/plain"),
     "500 without a body": maybe(UNAVAILABLE, 500, b""),
     "502 as a page": maybe(UNAVAILABLE, 502, PAGE, "text/html"),

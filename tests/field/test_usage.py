@@ -72,7 +72,19 @@ USAGES: dict[str, tuple[Case, Case]] = {
     "negative output": both(counts(8, -1, 7), accuracy=NOT_EXACT),
     "absurd": both(counts(8, 2**63, None), accuracy=NOT_EXACT),
     "whole numbers with a point": both(counts(8.0, 3.0), input=8, output=3),
-    "numbers as texts": both(counts("8", "3", "11"), input=OneOf(8, Within(1, 20)), output=OneOf(3, Within(1, 5))),
+    "numbers as texts": both(counts("8", "3", "11"), input=8, output=3, accuracy=EXACT),
+    "words as numbers": both(counts("eight", "3.5", None), **ESTIMATE),
+    "parts of a number": both(counts(8.5, 3.2, 11.7), accuracy=NOT_EXACT),
+    "cached, as a text": both(counts(prompt_tokens_details={"cached_tokens": "4"}), input=8, cached=4, accuracy=EXACT),
+    "cached beside the input, as Anthropic tells": both(
+        {"input_tokens": 8, "output_tokens": 3, "cache_read_input_tokens": 100, "cache_creation_input_tokens": 20},
+        input=128,
+        output=3,
+        cached=100,
+        accuracy=EXACT,
+    ),
+    "a total that is off by one": both(counts(8, 3, 12), accuracy=NOT_EXACT),
+    "a total of zero": both(counts(8, 3, 0), input=8, output=3),
     "cached, as OpenAI tells": both(
         counts(prompt_tokens_details={"cached_tokens": 4}), input=8, cached=4, accuracy=EXACT
     ),

@@ -63,6 +63,9 @@ CASES: dict[str, Case] = {
         LONG_S, body={"error": {"code": "429", "message": f"Please retry after {LONG_S} seconds."}}
     ),
     "GitHub's words": passed_on(LONG_S, body=said(f"Please wait {LONG_S} seconds before retrying.")),
+    "words with a colon": passed_on(LONG_S, body=said(f"Retry after: {LONG_S} seconds")),
+    "a header of IETF's draft": passed_on(LONG_S, f'RateLimit: "default";r=0;t={LONG_S}'),
+    "Hugging Face's time to load": passed_on(LONG_S, body={"error": "x", "estimated_time": float(LONG_S)}),
     "a member of the body": passed_on(LONG_S, body={"error": {"message": "x", "code": 429, "retry_after": LONG_S}}),
     "a date that has passed, then an answer": case(
         (limited(f"Retry-After: {date(-60)}"), stream(GOOD)), answered(requests=2)

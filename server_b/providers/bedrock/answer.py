@@ -16,6 +16,8 @@ from server_b.providers.base import Ending, Opening, Piece, Working
 from server_b.providers.bedrock.answer_blocks import AnswerBlocks
 from server_b.providers.bedrock.events import EventSplitter
 from server_b.providers.bedrock.failures import (
+    FAILED_AT_WORK,
+    Failure,
     Refusal,
     failure_from_document,
     failure_from_error,
@@ -23,20 +25,7 @@ from server_b.providers.bedrock.failures import (
 )
 from server_b.providers.bedrock.json_objects import document
 from server_b.providers.bedrock.usage import usage_from_wire
-
-FINISH_REASONS: Mapping[str, FinishReason] = {
-    "end_turn": FinishReason.STOP,
-    "stop_sequence": FinishReason.STOP,
-    "max_tokens": FinishReason.LENGTH,
-    "model_context_window_exceeded": FinishReason.CONTEXT_EXCEEDED,
-    "content_filtered": FinishReason.CONTENT_FILTER,
-    "guardrail_intervened": FinishReason.CONTENT_FILTER,
-    "refusal": FinishReason.REFUSAL,
-    "malformed_model_output": FinishReason.MALFORMED_OUTPUT,
-    "malformed_tool_use": FinishReason.MALFORMED_OUTPUT,
-    "tool_use": FinishReason.TOOL_CALLS,
-}
-"""By Bedrock's stopReason; any other is OTHER."""
+from server_b.providers.finish_reasons import finish_reason, finish_word, is_failure_word
 
 
 class StreamReader:
@@ -110,8 +99,8 @@ class StreamReader:
 
     def _take_stop(self, event: dict[str, Any]) -> None:
         self._blocks.end_all()
-        self.stopped = True
         self._stop_reason = _stop_reason(event)
+        self.stopped = True
 
     def _take_metadata(self, event: dict[str, Any]) -> None:
         self._metadata = event
@@ -151,13 +140,18 @@ def whole_answer(body: bytes, model: str) -> Iterator[Piece]:
 
 
 def _stop_reason(event: Mapping[str, Any]) -> str:
+    """Returns why the model stopped; raises Refusal where that says that it failed."""
     reason = event.get("stopReason")
-    return reason if isinstance(reason, str) else ""
+    if not isinstance(reason, str):
+        return ""
+    if is_failure_word(finish_word(reason)):
+        raise Refusal(Failure(code=FAILED_AT_WORK, is_own=True))
+    return reason
 
 
 def _ending(stop_reason: str, metadata: Mapping[str, Any], blocks: AnswerBlocks) -> Ending:
     usage = usage_from_wire(metadata.get("usage"), stop_reason, has_text=blocks.any)
-    reason = FINISH_REASONS.get(stop_reason, FinishReason.OTHER)
+    reason = finish_reason(finish_word(stop_reason))
     if blocks.any_calls and reason is FinishReason.STOP:  # as some models end that wait for results
         reason = FinishReason.TOOL_CALLS
     match metadata.get("serviceTier"):

@@ -53,7 +53,7 @@ _OF_ACCOUNTS = _saying(
     r"operation not allowed|unsupported countries|channel program|marketplace|payment_?\s?instrument|use case details"
     r"|not (been )?subscribed|subscription|agreement|not authorized|access (is |was )?denied|security token"
     r"|(don['’]t|do not|does not|doesn['’]t) have access|not (been )?(granted|enabled)|not allowed to (use|invoke)"
-    r"|account (is|has been|was) (\w+ ){0,2}(suspended|blocked|disabled|closed|on hold|verified)",
+    r"|account (is |has been |was )?(\w+ ){0,2}(suspended|blocked|disabled|closed|on hold|verified)",
     ProviderAuth,
     _NO_ACCESS,
 )
@@ -71,7 +71,9 @@ _OF_MODELS = (
         "model",
     ),
     _saying(
-        r"model identifier|model (id|arn) .*(invalid|not found|not exist)|\barn is invalid|invalid arn|region in arn"
+        r"model identifier|model (id|arn) .*(invalid|not found|not exist)|\barn is (invalid|not valid)|invalid arn"
+        r"|region in arn"
+        r"|model (id )?((is|are|was) not|is ?n['’]t) (supported|available) in (this|the|your)\b"
         r"|model (is |was )?not found|model does(n['’]t| not) exist|could not resolve the foundation model"
         r"|inference profile.*(not found|invalid|not exist)|end of (its|their) life|'modelId' failed",
         UnknownModel,
@@ -151,7 +153,7 @@ _OF_PROMPTS = (
         cause=PROMPT_TOO_LONG,
     ),
     _saying(
-        r"system (message|prompt|instruction|content|role|field)|\[system\]|/system\b",
+        r"system (message|prompt|instruction|content|role|field)|\[system\]|/system\b|\bsystem: ",
         ProviderRejected,
         "the model takes no system prompt; leave it out, or put it into the message",
         "context",
@@ -200,6 +202,8 @@ SAYINGS: Mapping[str, tuple[Saying, ...]] = {
     "AccessDeniedException": (_OF_DENIED_MODELS,),
     "InvalidSignatureException": (_OF_CLOCKS,),
     "ModelErrorException": (*_OF_CONTENT, *_OF_PROMPTS),
+    "ModelStreamErrorException": (*_OF_CONTENT, *_OF_PROMPTS),
+    "RequestEntityTooLargeException": (_saying("", ProviderRejected, _TOO_LONG, cause=PROMPT_TOO_LONG),),
     "RequestExpired": (_OF_CLOCKS,),
     "RequestTimeTooSkewed": (_OF_CLOCKS,),
     "ResourceNotFoundException": (_OF_ENDED_MODELS, _OF_ACCOUNTS),

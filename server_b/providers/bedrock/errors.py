@@ -5,6 +5,7 @@ The texts are our own, because AWS's may contain account numbers, and a proxy's 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from llm_relay.errors import (
@@ -86,6 +87,17 @@ CODES: Mapping[str, type[RelayError]] = {
 }
 """By the code of a response, or of an exception in a stream."""
 
+KINDS_OF_CODES: tuple[tuple[re.Pattern[str], type[RelayError]], ...] = (
+    (
+        re.compile(r"Denied|Authori[sz]|Authentic|Signature|Credential|(?:Access|Api)Key|Kms|KMS|Suspended"),
+        ProviderAuth,
+    ),
+    (re.compile(r"Throttl|TooMany|RateExceeded|(?:Limit|Quota)Exceeded"), ProviderRateLimited),
+    (re.compile(r"^(?:Resource|Model)NotFound"), UnknownModel),
+    (re.compile(r"^Internal|Unavailable|Time(?:d)?[oO]ut|Overload"), ProviderUnavailable),
+)
+"""What a code that is none of these is made of."""
+
 WRONG_ENDPOINT = "the provider's endpoint does not know this request: check AWS_ENDPOINT_URL_BEDROCK_RUNTIME"
 STATUSES: Mapping[int, Meaning] = {
     401: Meaning(ProviderAuth),
@@ -147,6 +159,9 @@ def _meaning_of_code(failure: Failure) -> Meaning:
         return Meaning(STATUSES.get(original, STATUS_CLASSES[4]).error)
     if failure.code in CODES:
         return Meaning(CODES[failure.code], WRONG_ENDPOINT if failure.code == "UnknownOperationException" else "")
+    of_kind = next((error for kind, error in KINDS_OF_CODES if kind.search(failure.code)), None)
+    if of_kind is not None:
+        return Meaning(of_kind)
     if failure.status is None:
         return Meaning(ProviderProtocol, "the provider broke its answer off with an error")
     return STATUSES.get(failure.status) or STATUS_CLASSES.get(failure.status // 100, Meaning(ProviderProtocol))

@@ -14,6 +14,8 @@ from server_b.providers.bedrock.json_objects import document_or_nothing
 from server_b.providers.http.retry_after import retry_after_s
 
 MAX_MESSAGE_CHARS = 4096
+FAILED_AT_WORK = "ModelStreamErrorException"
+"""The code of a model's failure while it answers."""
 _CODE = re.compile(r"[A-Z][A-Za-z]{2,63}")
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from llm_relay.messages import Accuracy, Usage
+from server_b.providers.counts import count
 
-MAX_COUNT = 2**53
+_CACHE_READ = ("cacheReadInputTokens", "cacheReadInputTokenCount")
+_CACHE_WRITE = ("cacheWriteInputTokens", "cacheWriteInputTokenCount")
 GUARDRAIL = "guardrail_intervened"
 """The stop reason of an answer that a guardrail wrote: where it blocked the prompt, the model was not asked."""
 
@@ -19,15 +20,15 @@ def usage_from_wire(counts: object, stop_reason: str, *, has_text: bool) -> Usag
     """
     if not isinstance(counts, Mapping):
         return None
-    fresh, written = _count(counts, "inputTokens"), _count(counts, "outputTokens")
-    read, stored = _count(counts, "cacheReadInputTokens"), _count(counts, "cacheWriteInputTokens")
+    fresh, written = count(counts, "inputTokens"), count(counts, "outputTokens")
+    read, stored = _first(counts, _CACHE_READ), _first(counts, _CACHE_WRITE)
     if fresh is None or written is None:
         return None
     # Bedrock's inputTokens are those that no cache was used for.
     prompt = fresh + (read or 0) + (stored or 0)
     if stop_reason != GUARDRAIL and (not prompt or (has_text and not written)):
         return None
-    total = _count(counts, "totalTokens")
+    total = count(counts, "totalTokens")
     adds_up = total in (None, prompt + written, fresh + written)
     return Usage(
         input_tokens=prompt,
@@ -38,6 +39,5 @@ def usage_from_wire(counts: object, stop_reason: str, *, has_text: bool) -> Usag
     )
 
 
-def _count(counts: Mapping[str, Any], name: str) -> int | None:
-    number = counts.get(name)
-    return number if type(number) is int and 0 <= number < MAX_COUNT else None
+def _first(counts: Mapping[str, object], names: tuple[str, ...]) -> int | None:
+    return next((number for name in names if (number := count(counts, name)) is not None), None)

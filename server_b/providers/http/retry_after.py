@@ -13,10 +13,19 @@ _PART = re.compile(
     r"(\d+(?:\.\d+)?)\s*(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)(?![a-z])"
 )
 _IN_TEXT = re.compile(
-    r"\b(?:(?:try again|retry|wait|available again|resets?)\b[^.\n]{0,40}?\b(?:in|after|for|of|least)|wait)\s+"
+    r"(?:\b(?:(?:try again|retry|wait|available again|resets?)\b[^.\n]{0,40}?\b(?:in|after|for|of|least)|wait)[\s:=]+"
+    r"|\bretry_after\W{1,4})(?:about |around |approximately |another |~ ?)?"
     rf"((?:{_PART.pattern}[\s,]*(?:and\s+)?)+)"
 )
-_NAMES = ("retrydelay", "retryafter", "retryafterms", "retryafterseconds", "retryafters", "retryafterinseconds")
+_SECONDS_IN_TEXT = re.compile(r"\bretry[-_ ]?after['\"]? ?[:=] ?['\"]?(\d+(?:\.\d+)?)(?![\w.])")
+_MEMBER = re.compile(
+    r"(?:retry(?:after|in|delay)|wait(?:for|time)?|resets?(?:in|after)|cooldown|estimatedtime)"
+    r"(?:in)?(?P<unit>ms|milliseconds?|s|secs?|seconds?)?"
+)
+"""Names of members that tell how long to wait, in lower case and without separators."""
+_MOMENT_MEMBER = re.compile(r"(?:resets?|retry)at")
+_LIMIT_FIELD = re.compile(r"(?:^|[;,\s])(r|remaining|t|reset)\s*=\s*(\d{1,9})")
+"""https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/, and what came before it."""
 _EPOCH_S = 10**9
 """A larger number of seconds is a moment, not a duration."""
 _EPOCH_MS = 10**12
@@ -37,26 +46,23 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
 
 def wait_from_member(name: str, value: object) -> float | None:
     """Reads a member of an error's details, such as Google's retryDelay; None: it says nothing about waiting."""
-    name = name.lower().replace("_", "").replace("-", "")
-    if name not in (
-        "retrydelay",
-        "retryafter",
-        "retryafterms",
-        "retryafterseconds",
-        "retryafters",
-        "retryafterinseconds",
-    ):
-        return None
-    if isinstance(value, Mapping):  # a protobuf Duration
-        value = value.get("seconds")
-    text = str(value).strip().lower()
-    return _sensible(_number(text, 0.001 if name.endswith("ms") else 1.0), duration_s(text))
+    plain = re.sub(r"[^a-z]", "", name.lower())
+    text = str(value.get("seconds") if isinstance(value, Mapping) else value).strip().lower()  # a protobuf Duration
+    if found := _MEMBER.fullmatch(plain):
+        is_ms = (found["unit"] or "").startswith("m")
+        return _sensible(_number(text, 0.001 if is_ms else 1.0), duration_s(text))
+    if _MOMENT_MEMBER.fullmatch(plain):
+        number = _number(text, 1.0)
+        return _sensible(_moment(text) if number is None or number >= _EPOCH_S else None)
+    return None
 
 
 def wait_from_text(text: str) -> float | None:
     """Reads `Please try again in 6m1.2s` and its like, in lower case; None: nothing sensible is said."""
-    found = _IN_TEXT.search(text)
-    return _sensible(duration_s(found[1])) if found else None
+    if found := _IN_TEXT.search(text):
+        return _sensible(duration_s(found[1]))
+    found = _SECONDS_IN_TEXT.search(text)
+    return _sensible(float(found[1])) if found else None
 
 
 def duration_s(text: str) -> float | None:
@@ -80,6 +86,9 @@ def _until_reset(headers: Mapping[str, str]) -> float | None:
         if "ratelimit" in name and "reset" in name and (wait_s := _moment(value)) is not None:
             remaining = name.replace("reset", "remaining")
             (used_up if headers.get(remaining, "").strip() == "0" else waits).append(wait_s)
+    fields = dict(_LIMIT_FIELD.findall(headers.get("ratelimit", "").lower()))
+    if reset := fields.get("t", fields.get("reset")):
+        (used_up if fields.get("r", fields.get("remaining")) == "0" else waits).append(float(reset))
     return max(used_up) if used_up else min(waits, default=None)
 
 

@@ -123,8 +123,11 @@ class SseReader:
                 yield from self._take_unknown(line, name, value)
 
     def _take_unknown(self, line: bytes, name: bytes, value: bytes) -> Iterator[Event]:
-        """Passes on JSON that stands in a line of its own; skips what is no JSON; the rest is a damaged event."""
-        if line.startswith(b"{") and self._is_complete(line):
+        """Passes on JSON that stands in a line of its own, and end marks; skips what is no JSON.
+
+        Raises ProviderProtocol for the rest, which is a damaged event.
+        """
+        if line.startswith((b"{", b"[")) and self._is_complete(line):
             yield "", line
         elif b"{" in name or b'"' in name or value.lstrip().startswith(b"{"):
             raise _damaged()

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from server_b.providers.content_pieces import ContentPiece
 from server_b.providers.openai.failures.errors import malformed
+from server_b.providers.openai.repeats import Heard
 
 _REASONING_NAMES = (
     *("reasoning_content", "reasoning", "reasoning_text", "thinking", "thought"),
@@ -35,6 +36,10 @@ class Said:
     calls: list[ContentPiece] = field(default_factory=list)
     call_parts: list[Mapping[str, object]] = field(default_factory=list)
     """Calls among the parts of a message's content, for the taker of calls."""
+    _heard: tuple[Heard, Heard, Heard] = field(default_factory=lambda: (Heard(), Heard(), Heard()))
+    """Of texts, reasoning and refusals what was taken before."""
+    _comes_in_messages: bool = False
+    """Whether the answer began with a message, so that each further one is more of it."""
 
     def __bool__(self) -> bool:
         """Whether anything was said."""
@@ -43,11 +48,15 @@ class Said:
     def taken(self) -> Taken:
         """Returns what was said so far, and forgets it."""
         taken = (self.texts, self.reasoning, self.refusals, self.calls)
+        texts, reasoning, refusals = self._heard
         if self.texts:
+            texts.add(self.texts)
             self.texts = []
         if self.reasoning:
+            reasoning.add(self.reasoning)
             self.reasoning = []
         if self.refusals:
+            refusals.add(self.refusals)
             self.refusals = []
         if self.calls:
             self.calls = []
@@ -64,6 +73,23 @@ class Said:
             if shown := message.get(name):
                 self._take_reasoning(shown, 0)
                 return
+
+    def take_whole_message(self, message: Mapping[str, object]) -> None:
+        """Takes what a message says that was not said before: some servers end a stream with all of it once more."""
+        so_far = (self.texts, self.reasoning, self.refusals)
+        if not (any(so_far) or any(self._heard)):
+            self._comes_in_messages = True
+        if self._comes_in_messages:
+            self.take_message(message)
+            return
+        whole = Said()
+        whole.take_message(message)
+        for heard, pieces, said in zip(
+            self._heard, so_far, (whole.texts, whole.reasoning, whole.refusals), strict=True
+        ):
+            if rest := heard.rest_of("".join(said), after="".join(pieces)):
+                pieces.append(rest)
+        self.call_parts.extend(whole.call_parts)
 
     def _take_content(self, content: object, text: list[str], depth: int) -> None:
         match content:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llm_relay.messages import FinishReason
+from server_b.providers.finish_reasons import finish_reason, finish_word, is_failure_word
 from server_b.providers.openai.answer_content import Said
 from server_b.providers.openai.block_places import REASONING, REFUSAL, TEXT, Blocks
 from server_b.providers.openai.event_data import is_sign_of_life
 from server_b.providers.openai.failures.errors import malformed
 from server_b.providers.openai.failures.failure import Failed, failure_of_document, is_failure
-from server_b.providers.openai.finish_reasons import finish_reason, finish_word, is_failure_word
 from server_b.providers.openai.tool_calls import ToolCalls
 from server_b.providers.openai.usage import counts_something, usage_of
 
@@ -70,7 +70,7 @@ class AnswerSoFar:
                 self.said.texts.append(content)
         else:
             self._take_message(choice)
-        if reason or "error" in choice or "usage" in choice:
+        if reason or "error" in choice or "usage" in choice or "x_groq" in document:
             self._take_end(document, choice, reason)
 
     def fail(self, document: object) -> None:
@@ -101,7 +101,7 @@ class AnswerSoFar:
 
     def _take_without_choice(self, document: Mapping[str, Any]) -> None:
         """Takes counts, what Azure's filter says of the prompt, and signs of life; the rest is a failure."""
-        if document.get("error") or ("choices" not in document and is_failure(document)):
+        if document.get("error") or (is_failure(document) and not document.get("usage")):
             self.fail(document)
         if "choices" not in document and "usage" not in document:
             if not document or any(is_sign_of_life(document.get(name)) for name in ("type", "object", "event")):
@@ -118,7 +118,10 @@ class AnswerSoFar:
         for place in _PLACES:
             message = choice.get(place)
             if isinstance(message, dict):
-                self.said.take_message(message)
+                if place == "message":
+                    self.said.take_whole_message(message)
+                else:
+                    self.said.take_message(message)
                 if message.get("error"):
                     self._fail_at_end(message["error"])
                 if "tool_calls" in message or "function_call" in message:

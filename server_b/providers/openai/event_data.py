@@ -8,13 +8,14 @@ from server_b.providers.json_text import parse
 
 END_MARK = b"[DONE]"
 """The data of the last event of a stream."""
+_END_MARKS = frozenset({END_MARK, b"DONE", b'["DONE"]'})
 _SIGNS_OF_LIFE = frozenset({"ping", "heartbeat", "keepalive"})
 _MAX_SIGN_CHARS = 20
 
 
 def is_end_mark(data: bytes) -> bool:
-    """Tells whether an event's data is the end mark, as it is meant to be or quoted as JSON."""
-    return data.strip(b' \t\r\n"').upper() == END_MARK
+    """Tells whether an event's data is the end mark, as it is meant to be, quoted, or as JSON."""
+    return data.strip(b" \t\r\n\"'").upper() in _END_MARKS
 
 
 def is_sign_of_life(word: object) -> bool:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from llm_relay.messages import Accuracy, Usage
-
-MAX_COUNT = 2**53
+from server_b.providers.counts import count
 
 _PLACES = ("usage", "usageMetadata", "usage_metadata")
 """Where counts stand, in the document or in what it holds."""
@@ -53,9 +52,9 @@ def usage_of(document: Mapping[str, object]) -> Mapping[str, object] | None:
 
 def _counts_of_timings(timings: object) -> Mapping[str, object] | None:
     """Makes counts of llama.cpp's timings. Older ones do not tell how much of the prompt was in the cache."""
-    if not isinstance(timings, dict) or (output := _count(timings, "predicted_n")) is None:
+    if not isinstance(timings, dict) or (output := count(timings, "predicted_n")) is None:
         return None
-    evaluated, cached = _count(timings, "prompt_n"), _count(timings, "cache_n")
+    evaluated, cached = count(timings, "prompt_n"), count(timings, "cache_n")
     if evaluated is None or cached is None:
         return {"completion_tokens": output}
     return {"prompt_tokens": evaluated + cached, "completion_tokens": output, "cached_tokens": cached}
@@ -63,7 +62,7 @@ def _counts_of_timings(timings: object) -> Mapping[str, object] | None:
 
 def counts_something(counts: Mapping[str, object]) -> bool:
     """Tells whether a server has counted anything yet."""
-    return any(_count(counts, name) for name in (*_INPUT, *_OUTPUT, *_TOTAL))
+    return any(count(counts, name) for name in (*_INPUT, *_OUTPUT, *_TOTAL))
 
 
 def usage_from_wire(counts: Mapping[str, object] | None, *, has_text: bool) -> Usage | None:
@@ -155,13 +154,6 @@ def _first(counts: Mapping[str, object], details: tuple[str, ...], names: tuple[
     for place in (*map(counts.get, details), counts):
         if isinstance(place, dict):
             for name in names:
-                if name in place and (count := _count(place, name)) is not None:
-                    return count
+                if name in place and (number := count(place, name)) is not None:
+                    return number
     return None
-
-
-def _count(counts: Mapping[str, object], name: str) -> int | None:
-    number = counts.get(name)
-    if isinstance(number, float) and number.is_integer():
-        number = int(number)
-    return number if type(number) is int and 0 <= number < MAX_COUNT else None

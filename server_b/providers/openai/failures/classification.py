@@ -33,6 +33,7 @@ BY_STATUS: Mapping[int, Meaning] = {
     409: UNAVAILABLE,
     410: UNKNOWN_MODEL,
     413: TOO_LONG,
+    424: UNAVAILABLE,
     425: UNAVAILABLE,
     429: RATE_LIMITED,
     434: AUTH,

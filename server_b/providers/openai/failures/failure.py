@@ -81,8 +81,9 @@ def is_failure(document: Mapping[str, object]) -> bool:
     minimax = document.get("base_resp")
     if isinstance(minimax, dict) and minimax.get("status_code"):
         return True
-    said = any(isinstance(document.get(name), str) for name in ("message", "msg", "Message"))
-    return said and any(name in document for name in ("code", "status", "status_code", "statusCode", "type"))
+    said = [text for name in ("message", "msg", "Message", "title") if isinstance(text := document.get(name), str)]
+    named = [document[name] for name in ("code", "status", "status_code", "statusCode", "type") if name in document]
+    return bool(said and named) and any((*said, *named))
 
 
 def failure_of_response(status: int, headers: Mapping[str, str], body: bytes) -> Failure:

@@ -14,16 +14,19 @@ from server_b.providers.openai.failures.meaning import (
     RATE_LIMITED,
     TOO_LONG,
     TURNS,
+    UNAVAILABLE,
     UNKNOWN_MODEL,
     Meaning,
 )
 
 _HOLDERS = r"(?:account|organi[sz]ation|workspace|project|team|api access|api[ _-]?key|access token)"
+_OF_A_PROMPT = r"(?:prompt|input|message|request|conversation)"
 _SHUT_OUT = r"(?:suspended|deactivated|disabled|inactive|locked|blocked|restricted|revoked|not active|expired|invalid)"
 _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
     TURNS: (
         r"roles must alternate",
-        r"must alternate between",
+        r"alternate (?:between|with)",
+        r"(?:successive|consecutive) (?:user|assistant)",
         r"(?:first|initial) (?:message|turn) must",
         r"last (?:message|turn) must",
         r"expected last role",
@@ -51,7 +54,11 @@ _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
         r"overdue balance",
         r"budget has been exceeded",
         r"exceeded ?budget",
-        r"payment required",
+        r"payment (?:is |was )?(?:required|failed|declined|method)",
+        r"\bunpaid\b|\bpast due\b",
+        r"(?:your|the) monthly (?:\w+ )?(?:quota|limit|allowance|usage)",
+        r"monthly (?:\w+ )?(?:quota|limit) (?:is|has|was) ",
+        r"(?:calls|requests|tokens) ?(?:per|/) ?month",
         "余额不足",
         "欠费",
         "请充值",
@@ -62,8 +69,10 @@ _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
         r"(?:no|provide an?) api[ _-]?key",
         r"invalid (?:authentication|authorization|credentials|access token|auth token)",
         r"authentication (?:error|failed|failure)",
-        rf"{_HOLDERS} (?:is |has |was )?(?:been )?{_SHUT_OUT}",
+        rf"{_HOLDERS} (?:is |has |was )?(?:been )?(?:\w+ly )?{_SHUT_OUT}",
+        r"\bunauthori[sz]ed\b|\bunauthenticated\b|not authenticated",
         r"location is not supported",
+        r"(?:your|this) (?:country|region|location|territory) (?:is )?(?:not (?:supported|available)|unsupported)",
         r"not (?:available|supported) in your (?:country|region|location)",
         r"not authorized to (?:access|use|invoke)",
     ),
@@ -75,6 +84,7 @@ _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
         r"\bno models? (?:is |are |has been )?loaded",
         r"\bmodel (?:\S+ )?(?:is |has been )?disabled",
         r"not a valid model",
+        r"malformed (?:publisher )?model",
         r"model (?:identifier|id|name) is invalid",
         r"unable to access model",
         r"no endpoints? found for",
@@ -86,7 +96,7 @@ _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
     ),
     TOO_LONG: (
         r"context[ _-]?(?:length|size|window|limit)",
-        r"(?:prompt|input|message|request|conversation)s? (?:tokens? |characters? )?(?:(?:is|are) )?too (?:long|large)",
+        rf"{_OF_A_PROMPT}s? (?:tokens? |characters? )?(?:\([^)]{{1,40}}\) )?(?:(?:is|are) )?too (?:long|large)",
         r"exceed\w* .{0,30}\btoken limit",
         r"(?:prompt|input) (?:token )?(?:count|length)\b.{0,60}\b(?:exceed|too (?:long|large)|greater|larger|longer)",
         r"(?:prompt|input) tokens?\b.{0,40}\b(?:exceed|too many)",
@@ -107,9 +117,12 @@ _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
         r"content (?:management|filter|safety)(?:ing)? policy",
         r"content[ _]filter",
         r"(?:input|prompt) was flagged",
-        r"flagged by moderation",
+        r"flagged by (?:\w+ ){0,2}moderation",
         r"requires moderation",
-        r"violat\w+ (?:our|the|usage|content) (?:\w+ )?polic",
+        r"violat\w+ (?:our|the|usage|content) (?:\w+ )?(?:polic|guideline|terms)",
+        r"(?:considered|content exists) (?:high )?risk",
+        r"(?:inappropriate|harmful|unsafe|sensitive) (?:content|information|material|words?)",
+        r"safety[_ ](?:check|system|filter|setting)",
     ),
     RATE_LIMITED: (
         r"rate[ _-]?limit",
@@ -129,22 +142,31 @@ _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
         r"no healthy upstream",
         r"no available (?:server|worker|channel)",
     ),
+    UNAVAILABLE: (
+        r"\b(?:model|engine|runner|server|worker|process)\b.{0,40}\bcrashed",
+        r"failed to load (?:the )?model",
+        r"insufficient system resources",
+        r"\bout of memory\b",
+    ),
 }
 NO_CREDIT_UNLESS_THROTTLED = "check your plan and billing"
 """OpenAI says this of an empty account, Google also of what is over in a minute."""
 BY_TEXT: Mapping[Meaning, re.Pattern[str]] = {meaning: re.compile("|".join(texts)) for meaning, texts in _TEXTS.items()}
 
 _OF_A_REQUEST = (TURNS, NO_SYSTEM, NO_CREDIT, AUTH, UNKNOWN_MODEL, TOO_LONG, FILTERED)
+_BEHIND_A_GATEWAY = (TURNS, NO_SYSTEM, NO_CREDIT, AUTH, TOO_LONG, FILTERED, RATE_LIMITED)
+"""What gateways wrap as failures of their own."""
 _BY_STATUS: Mapping[int, tuple[Meaning, ...]] = {
-    400: _OF_A_REQUEST,
-    403: (NO_CREDIT, UNKNOWN_MODEL, FILTERED),
+    400: (*_OF_A_REQUEST, RATE_LIMITED, UNAVAILABLE),
+    403: (NO_CREDIT, UNKNOWN_MODEL, FILTERED, RATE_LIMITED),
     404: (UNKNOWN_MODEL,),
     412: (NO_CREDIT, AUTH),
-    422: _OF_A_REQUEST,
+    422: (*_OF_A_REQUEST, RATE_LIMITED, UNAVAILABLE),
     429: (NO_CREDIT,),
-    500: (TURNS, NO_SYSTEM, TOO_LONG),
+    500: _BEHIND_A_GATEWAY,
+    502: _BEHIND_A_GATEWAY,
 }
-_WITHOUT_STATUS = (*_OF_A_REQUEST, RATE_LIMITED, OVERLOADED)
+_WITHOUT_STATUS = (*_OF_A_REQUEST, RATE_LIMITED, OVERLOADED, UNAVAILABLE)
 
 
 def searched_for(status: int | None) -> tuple[Meaning, ...]:

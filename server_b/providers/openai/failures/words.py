@@ -35,6 +35,8 @@ _PRECISE: Mapping[Meaning, str] = {
         invalid_api_key incorrect_api_key API_KEY_INVALID API_KEY_SERVICE_BLOCKED API_KEY_EXPIRED CREDENTIALS_MISSING
         ACCESS_TOKEN_EXPIRED ACCESS_TOKEN_TYPE_UNSUPPORTED CONSUMER_INVALID CONSUMER_SUSPENDED SERVICE_DISABLED
         USER_PROJECT_DENIED authentication_error invalid_authentication invalid_authentication_error auth_error
+        UNAUTHENTICATED unauthorized invalid_organization mismatched_organization mismatched_project missing_scope
+        ip_not_authorized wrong_api_key
         account_deactivated account_not_active account_suspended access_terminated access_terminated_error
         organization_deactivated organization_restricted missing_api_key no_api_key expired_api_key api_key_expired
         AccessDeniedException UnrecognizedClientException InvalidSignatureException ExpiredTokenException ExpiredToken
@@ -77,7 +79,7 @@ _PLAIN: Mapping[Meaning, str] = {
         timeout_error DEADLINE_EXCEEDED ModelTimeoutException ModelErrorException network_error service_error
         engine_error upstream_error provider_error bad_gateway APIConnectionError 1200 1230 1234
     """,
-    AUTH: "UNAUTHENTICATED unauthorized PERMISSION_DENIED permission_error permission_denied_error forbidden",
+    AUTH: "PERMISSION_DENIED permission_error permission_denied_error forbidden",
     UNKNOWN_MODEL: "not_found_error NotFoundError resource_not_found_error ResourceNotFoundException NOT_FOUND",
     REJECTED: """
         invalid_request_error BadRequestError bad_request INVALID_ARGUMENT FAILED_PRECONDITION OUT_OF_RANGE
@@ -92,7 +94,10 @@ KINDS_OF_WORDS: Mapping[Meaning, re.Pattern[str]] = {
         r"(?:insufficient|notenough)\w*(?:quota|balance|credit|fund)|(?:balance|credits?)\w*(?:insufficient|exhausted)"
         r"|(?:credit|spend|spending|billing)limit|arrears?\b"
     ),
-    AUTH: re.compile(r"(?:invalid|incorrect|expired|missing|unknown)api(?:key|token)|apikey\w*(?:invalid|expired)"),
+    AUTH: re.compile(
+        r"(?:invalid|incorrect|wrong|expired|missing|unknown|revoked|blocked|disabled)api(?:key|token)"
+        r"|apikey\w*(?:invalid|expired|revoked|blocked|disabled)"
+    ),
     UNKNOWN_MODEL: re.compile(r"(?:model|deployment)\w*not(?:found|exist|available|supported)|(?:no|unknown)suchmodel"),
     TOO_LONG: re.compile(
         r"(?:context|prompt|input)\w*(?:exceed|toolong|toolarge|overflow)|exceed\w*context|outofcontext"

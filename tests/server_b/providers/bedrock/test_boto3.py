@@ -18,11 +18,11 @@ from botocore.exceptions import ClientError
 from llm_relay.messages import Prompt, Role, Turn
 from server_b.providers.base import Defaults
 from server_b.providers.bedrock.account import Account, open_account
-from server_b.providers.bedrock.answer import FINISH_REASONS
 from server_b.providers.bedrock.client import BedrockClient
 from server_b.providers.bedrock.failures import Refusal, failure_from_exception
 from server_b.providers.bedrock.refusals import NOTHING
 from server_b.providers.bedrock.request import request_body
+from server_b.providers.finish_reasons import finish_reason
 from tests.standins import BedrockStandIn, Fault, FaultKind, Received, Script, Usage
 from tests.standins.bedrock import STATUS
 from tests.support.asking_bedrock import SONNET, bedrock
@@ -233,7 +233,7 @@ async def test_a_stream_says_what_boto3_reads(standin: BedrockStandIn, session: 
     ours = await whole_answer(provider, Prompt(message="Hi"))
     await provider.close()
     assert ours.text == "".join(delta["text"] for delta in deltas)
-    assert ours.finish_reason is FINISH_REASONS[events["messageStop"]["stopReason"]]
+    assert ours.finish_reason is finish_reason(events["messageStop"]["stopReason"])
     assert ours.usage is not None
     assert ours.usage.input_tokens == sum(usage[name] for name in usage if "nput" in name)
     assert ours.usage.output_tokens == usage["outputTokens"]

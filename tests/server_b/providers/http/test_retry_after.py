@@ -41,6 +41,9 @@ def moment() -> datetime:
         ({"ratelimit-reset": "30"}, 30.0),
         ({"x-ratelimit-reset-tokens": "7.66s"}, 7.66),
         ({"retry-after": "3", "x-ratelimit-reset": "12"}, 3.0),
+        ({"ratelimit": '"default";r=0;t=50'}, 50.0),
+        ({"RateLimit": "limit=100, remaining=0, reset=50"}, 50.0),
+        ({"ratelimit": "limit=100, remaining=0"}, None),
         ({}, None),
     ],
 )
@@ -61,6 +64,12 @@ def test_headers_that_name_a_moment(name: str, value: object) -> None:
     assert retry_after_s({name: value()}) == pytest.approx(FAR_S, abs=60)  # type: ignore[operator]
 
 
+@pytest.mark.parametrize("name", ["reset_at", "resetsAt", "retry_at"])
+def test_members_that_name_a_moment(name: str) -> None:
+    assert wait_from_member(name, moment().timestamp()) == pytest.approx(FAR_S, abs=60)
+    assert wait_from_member(name, moment().isoformat()) == pytest.approx(FAR_S, abs=60)
+
+
 def test_a_moment_that_has_passed_is_now() -> None:
     past = email.utils.format_datetime(datetime.now(UTC) - timedelta(seconds=600), usegmt=True)
     assert retry_after_s({"retry-after": past}) == 0.0
@@ -79,6 +88,15 @@ def test_a_moment_that_has_passed_is_now() -> None:
         ("retry_after_seconds", 2.5, 2.5),
         ("retry_after", "soon", None),
         ("retry_after", None, None),
+        ("retry_after_sec", 7, 7.0),
+        ("retryInSeconds", 7, 7.0),
+        ("retryDelayMs", 7000, 7.0),
+        ("resets_in_seconds", 7, 7.0),
+        ("wait_seconds", "7", 7.0),
+        ("estimated_time", 20.0, 20.0),
+        ("reset_at", 7, None),
+        ("reset_at", "soon", None),
+        ("wait", True, None),
         ("code", 7, None),
     ],
 )
@@ -98,6 +116,12 @@ def test_members_of_an_errors_details(name: str, value: object, expected: float 
         ("no deployments available. try again in 5 seconds.", 5.0),
         ("try again in 1 hour and 2 minutes", 3720.0),
         ("please wait for 30 secs before", 30.0),
+        ("please try again in about 40 seconds", 40.0),
+        ("retry after: 25 seconds", 25.0),
+        ("too many requests (retry after 25s)", 25.0),
+        ("retry_after=25", 25.0),
+        ("retry-after: 25", 25.0),
+        ("retry after=soon", None),
         ("try again later", None),
         ("please try again in a moment", None),
         ("the limit is 20 requests in 60 seconds", None),

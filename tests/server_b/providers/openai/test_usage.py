@@ -110,7 +110,7 @@ CASES: dict[str, Told] = {
     "an input of 0": (counts(0, 5, 5), None, 5, None, None, None, ESTIMATED),
     "whole numbers as floats": (counts(20.0, 5.0, 25.0), 20, 5, None, None, None, EXACT),
     "details of another shape": (
-        counts(20, 5, prompt_tokens_details=[], completion_tokens_details={"reasoning_tokens": "3"}),
+        counts(20, 5, prompt_tokens_details=[], completion_tokens_details={"reasoning_tokens": "many"}),
         20,
         5,
         None,
@@ -139,7 +139,7 @@ NOTHING: dict[str, dict[str, object] | None] = {
     "empty": {},
     "all zeros": counts(0, 0, 0),
     "zeros with details": counts(0, 0, 0, prompt_tokens_details={"cached_tokens": 0}, **reasoning(0)),
-    "words": counts("3", "2"),
+    "words": counts("three", "-2"),
     "negative": counts(-1, -2),
     "truth values": counts(True, True),
     "fractions": counts(1.5, 2.5),

@@ -36,7 +36,7 @@ _KINDS_OF_WORDS: Mapping[FinishReason | None, re.Pattern[str]] = {
     FinishReason.CONTENT_FILTER: re.compile(r"content|filter|polic(?:y|ies)|safety|moderat|sensitive|guardrail"),
     None: re.compile(
         r"(?:^|_)error(?:_|$)|fail(?:ed|ure)|abort|cancel|crash|exception|overload|disconnect|time_?out|interrupt"
-        r"|unavailable|(?:^|_)dead(?:line)?(?:_|$)|rate_limit"
+        r"|preempt|evict|(?:^|_)oom(?:_|$)|out_of_memory|unavailable|(?:^|_)dead(?:line)?(?:_|$)|rate_limit"
     ),
     FinishReason.LENGTH: re.compile(r"length|(?:^|_)limit|max_|truncat"),
 }
