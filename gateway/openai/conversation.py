@@ -55,7 +55,7 @@ def conversation(said: Iterable[Said], whole_place: str) -> Conversation:
 def _joined(said: Iterable[Said]) -> list[Said]:
     """Joins what is one turn: all that the model said in a row; tool results and what the user says then."""
     turns: list[Said] = []
-    for one in said:
+    for one in map(_without_blanks, said):
         if not one.parts and one.role is not Role.USER:  # it says nothing
             continue
         last = turns[-1] if turns else None
@@ -64,6 +64,20 @@ def _joined(said: Iterable[Said]) -> list[Said]:
         else:
             turns.append(one)
     return turns
+
+
+def _without_blanks(said: Said) -> Said:
+    """Leaves out text of blanks alone, which clients write in place of nothing; the model gets its own words back."""
+    if not any(map(_is_blank, said.parts)):
+        return said
+    told = [part for part in said.parts if not _is_blank(part)]
+    if said.role is Role.SYSTEM or (told and said.role is Role.USER) or (not told and said.role is Role.ASSISTANT):
+        return said._replace(parts=told)
+    return said
+
+
+def _is_blank(part: Part) -> bool:
+    return isinstance(part, TextPart) and not part.text.strip()
 
 
 def _has_results(said: Said) -> bool:

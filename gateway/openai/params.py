@@ -68,6 +68,8 @@ _WORDS = {
     "Field required": "is required",
     " after validation": "",
 }
+_NO_OBJECT = ("model_type", "model_attributes_type", "dict_type")
+"""Of these, pydantic's text names classes."""
 _NO_KIND = ("union_tag_invalid", "union_tag_not_found")
 
 
@@ -79,6 +81,8 @@ def _fault(detail: ErrorDetails) -> tuple[str, str]:
         name = "role" if context["discriminator"] == "'role'" else "type"
         expected = context.get("expected_tags")
         return f"{place}.{name}", f"must be one of {expected}" if expected else "is required"
+    if detail["type"] in _NO_OBJECT:
+        return place, "must be an object"
     for pydantics, ours in _WORDS.items():
         fault = fault.replace(pydantics, ours)
     return place, fault

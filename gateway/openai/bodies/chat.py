@@ -113,6 +113,8 @@ class AssistantMessage(Shape):
     tool_calls: list[MessageToolCall] | None = None
     reasoning_content: str | None = None
     reasoning_details: list[ReasoningDetail] | None = None
+    function_call: Any = Field(None, description="Refused: use tool_calls")
+    audio: Any = Field(None, description="Refused: the relay carries no audio")
 
 
 class ToolMessage(Shape):

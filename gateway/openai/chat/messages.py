@@ -24,6 +24,12 @@ from gateway.openai.data_urls import bytes_of_data_url, given_bytes, image_of_ur
 from gateway.openai.errors import BadParam
 from llm_relay.messages import Document, Image, Part, Reasoning, Refusal, Role, TextPart, ToolCall, ToolResult
 
+_REFUSED = {
+    "function_call": "is not supported: use tool_calls",
+    "audio": "is not supported: the relay carries no audio",
+}
+"""Members of an earlier answer that would be missed if they were ignored."""
+
 
 def said_in(messages: Sequence[Message]) -> Iterator[Said]:
     """Yields what each message says. Raises BadParam, naming the place of what cannot be read."""
@@ -46,6 +52,9 @@ def _joined(contents: Sequence[TextContent]) -> str:
 
 
 def _assistant_parts(message: AssistantMessage, place: str) -> list[Part]:
+    for name, why in _REFUSED.items():
+        if getattr(message, name) is not None:
+            raise BadParam(f"{place}.{name}", f"{place}.{name}: {why}")
     parts: list[Part] = [*_reasoning_parts(message, place)]
     if message.content:
         parts += _content_parts(message.content, f"{place}.content")

@@ -51,6 +51,10 @@ _NAMES = {
 """The prompt's fields that a response knows by names of its own."""
 
 
+_OWN_WAY = {"background": False, "truncation": "disabled", "top_logprobs": 0}
+"""Values of members that the relay does not read, which ask for what it does anyway."""
+
+
 def refuse_stateful(body: Mapping[str, Any]) -> None:
     """Raises BadParam where a request needs stored state, or a tool that the relay does not have."""
     for name, why in _STATEFUL.items():
@@ -94,7 +98,7 @@ def _ignored(body: ResponsesBody) -> Iterator[str]:
     """Yields what has no effect at any provider."""
     if body.store:
         yield "store"
-    yield from unknown_names(body)
+    yield from (name for name in unknown_names(body) if not _says_nothing(body, name))
     if body.user and body.safety_identifier and body.user != body.safety_identifier:
         yield "user"
     if body.reasoning and body.reasoning.summary not in (None, "auto"):
@@ -103,6 +107,10 @@ def _ignored(body: ResponsesBody) -> Iterator[str]:
         yield "text.format.description"
     if any(name != _ENCRYPTED_REASONING for name in body.include or ()):
         yield "include"
+
+
+def _says_nothing(body: ResponsesBody, name: str) -> bool:
+    return name in _OWN_WAY and (body.model_extra or {}).get(name) == _OWN_WAY[name]
 
 
 def _names(body: ResponsesBody) -> dict[str, str]:

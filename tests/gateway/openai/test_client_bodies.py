@@ -1,0 +1,100 @@
+"""Bodies that programs in the field send: what says nothing is let through, what would be missed is refused."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+import pytest
+
+from server_b.providers.mock.provider import MockProvider
+from tests.support.gateways import gateway
+from tests.support.serving import serving
+
+pytestmark = pytest.mark.anyio
+
+CHAT, RESPONSES = "/v1/chat/completions", "/v1/responses"
+PIXEL = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+USER = {"role": "user", "content": "Hello"}
+CALLS = [{"id": "c", "type": "function", "function": {"name": "weather", "arguments": "{}"}}]
+RESULT = {"role": "tool", "tool_call_id": "c", "content": "sunny"}
+TOOL = {"type": "function", "function": {"name": "weather"}}
+
+
+@pytest.fixture(scope="module")
+async def http() -> AsyncIterator[httpx2.AsyncClient]:
+    async with serving(MockProvider(delay_s=0, word_delay_s=0)) as server_b, gateway(server_b.target) as client:
+        yield client
+
+
+def text(value: str) -> dict[str, Any]:
+    return {"type": "text", "text": value}
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [USER, {"role": "assistant", "content": " "}, USER],
+        [USER, {"role": "assistant", "content": [text("\n")]}, USER],
+        [USER, {"role": "assistant", "content": "\n\n", "tool_calls": CALLS}, RESULT],
+        [USER, {"role": "assistant", "content": [], "tool_calls": CALLS}, RESULT],
+        [USER, {"role": "assistant", "content": None, "tool_calls": CALLS}, {**RESULT, "content": ""}],
+        [USER, {"role": "assistant", "content": None, "tool_calls": CALLS}, {**RESULT, "content": [text("x"), PIXEL]}],
+        [{"role": "user", "content": [text(" "), text("Hello")]}],
+        [{"role": "user", "content": [text("\n"), PIXEL]}],
+        [{"role": "system", "content": " "}, USER],
+        [USER, {"role": "assistant", "content": "Hi"}, {"role": "developer", "content": "\n"}, USER],
+    ],
+)
+async def test_text_of_blanks_says_nothing(http: httpx2.AsyncClient, messages: list[Any]) -> None:
+    answer = await http.post(CHAT, json={"model": "m", "messages": messages, "tools": [TOOL]})
+    assert answer.status_code == 200, answer.text
+    assert "x-relay-ignored" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("message", "param"),
+    [
+        ({"content": None, "function_call": {"name": "x", "arguments": "{}"}}, "messages[1].function_call"),
+        ({"content": "Hi", "audio": {"id": "audio_1"}}, "messages[1].audio"),
+    ],
+)
+async def test_what_an_earlier_answer_had_is_not_lost(
+    http: httpx2.AsyncClient, message: dict[str, Any], param: str
+) -> None:
+    answer = await http.post(CHAT, json={"model": "m", "messages": [USER, {"role": "assistant", **message}, USER]})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+
+
+@pytest.mark.parametrize(
+    ("members", "told"),
+    [
+        ({"background": False, "truncation": "disabled", "top_logprobs": 0, "store": False, "include": []}, None),
+        ({"truncation": "auto"}, "truncation"),
+        ({"stream_options": {"include_obfuscation": False}}, "stream_options"),
+    ],
+)
+async def test_what_asks_for_the_relays_own_way_is_not_told(
+    http: httpx2.AsyncClient, members: dict[str, Any], told: str | None
+) -> None:
+    answer = await http.post(RESPONSES, json={"model": "m", "input": "Hello", **members})
+    assert answer.status_code == 200, answer.text
+    assert answer.headers.get("x-relay-ignored") == told
+
+
+@pytest.mark.parametrize(
+    ("members", "param"),
+    [
+        ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": "data:x"}]}]}, "image_url"),
+        ({"tools": [5]}, "tools[0]"),
+        ({"stream_options": "usage"}, "stream_options"),
+        ({"metadata": 5}, "metadata"),
+    ],
+)
+async def test_an_object_is_asked_for_in_plain_words(
+    http: httpx2.AsyncClient, members: dict[str, Any], param: str
+) -> None:
+    answer = await http.post(CHAT, json={"model": "m", "messages": [USER], **members})
+    error = answer.json()["error"]
+    assert answer.status_code == 400
+    assert error["param"].endswith(param)
+    assert error["message"] == f"{error['param']}: must be an object"
