@@ -3,6 +3,8 @@
 python -m scripts.ledger_proof equality [--calls N] [--seeds 1,2,3]: the book equals the provider's log and what callers
 were told, to the nano-dollar wherever the usage arrived: by gRPC, HTTP, /v1 and MCP, with retries, duplicates, callers
 who leave, deadlines and faults of the provider.
+python -m scripts.ledger_proof estimates [--calls N] [--seed N]: calls whose usage never arrives are marked so, and are
+within 0.75 to 1.5 of what they cost in truth: in many languages, cut off, left by their callers, or told no usage.
 python -m scripts.ledger_proof kills [--cycles N] [--seed N]: Server B is killed (SIGKILL) during calls, many times.
 Exits with 1 if anything is wrong.
 """
@@ -18,6 +20,7 @@ from collections import Counter
 from pathlib import Path
 
 from scripts.ledger_proof.equality import prove
+from scripts.ledger_proof.estimates import estimate
 from scripts.ledger_proof.kills import kill_and_look
 
 MOST_LINES = 20
@@ -29,12 +32,17 @@ def main() -> int:
     equality = proofs.add_parser("equality")
     equality.add_argument("--calls", type=int, default=2000)
     equality.add_argument("--seeds", default="1,2,3")
+    estimates = proofs.add_parser("estimates")
+    estimates.add_argument("--calls", type=int, default=500)
+    estimates.add_argument("--seed", type=int, default=1)
     kills = proofs.add_parser("kills")
     kills.add_argument("--cycles", type=int, default=200)
     kills.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     if arguments.proof == "kills":
         return _kills(arguments.cycles, arguments.seed)
+    if arguments.proof == "estimates":
+        return _estimates(arguments.calls, arguments.seed)
     wrong = [line for seed in arguments.seeds.split(",") for line in _equality(arguments.calls, int(seed))]
     return min(len(wrong), 1)
 
@@ -45,6 +53,16 @@ def _equality(calls: int, seed: int) -> list[str]:
     print(outcome, flush=True)
     _print(outcome.findings)
     return outcome.findings
+
+
+def _estimates(calls: int, seed: int) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        wrong, accuracies, shares = asyncio.run(estimate(Path(folder), calls=calls, seed=seed))
+    marks = ", ".join(f"{count} {accuracy}" for accuracy, count in accuracies.most_common())
+    near = f"{min(shares):.2f} to {max(shares):.2f} of the truth, all together {sum(shares) / len(shares):.2f}"
+    print(f"seed {seed}: {calls} calls without a usage ({marks}): {near}; {len(wrong) or 'nothing'} is wrong")
+    _print(wrong)
+    return min(len(wrong), 1)
 
 
 def _kills(cycles: int, seed: int) -> int:

@@ -36,27 +36,29 @@ Ask = Callable[[str, float], Awaitable[Told]]
 
 
 @contextlib.asynccontextmanager
-async def open_callers(at: Addresses) -> AsyncIterator[dict[str, Ask]]:
-    """Yields the ways to ask, by protocol and delivery."""
+async def open_callers(
+    at: Addresses, message: Callable[[str], str] = lambda key: f"call {key}"
+) -> AsyncIterator[dict[str, Ask]]:
+    """Yields the ways to ask, by protocol and delivery; `message` is what is asked with a key, which ends it."""
     async with (
         RelayClient(Dial(target=at.server_b)) as grpc,
         httpx2.AsyncClient(base_url=f"http://{at.gateway}", timeout=LIMIT_S, trust_env=False) as http,
         Client(f"http://{at.mcp_http}/mcp") as mcp,
     ):
         yield {
-            "grpc whole": lambda key, deadline_s: _grpc(grpc, key, deadline_s, is_stream=False),
-            "grpc stream": lambda key, deadline_s: _grpc(grpc, key, deadline_s, is_stream=True),
-            "http whole": lambda key, deadline_s: _http_whole(http, key, deadline_s),
-            "http stream": lambda key, deadline_s: _http_stream(http, key, deadline_s),
-            "openai whole": lambda key, deadline_s: _openai(http, key, deadline_s, is_stream=False),
-            "openai stream": lambda key, deadline_s: _openai(http, key, deadline_s, is_stream=True),
-            "mcp whole": lambda key, _: _mcp(mcp, "send_message", key),
-            "mcp stream": lambda key, _: _mcp(mcp, "send_message_stream", key),
+            "grpc whole": lambda key, deadline_s: _grpc(grpc, _document(key, message), deadline_s, is_stream=False),
+            "grpc stream": lambda key, deadline_s: _grpc(grpc, _document(key, message), deadline_s, is_stream=True),
+            "http whole": lambda key, deadline_s: _http_whole(http, _document(key, message), deadline_s),
+            "http stream": lambda key, deadline_s: _http_stream(http, _document(key, message), deadline_s),
+            "openai whole": lambda key, deadline_s: _openai(http, _document(key, message), deadline_s, is_stream=False),
+            "openai stream": lambda key, deadline_s: _openai(http, _document(key, message), deadline_s, is_stream=True),
+            "mcp whole": lambda key, _: _mcp(mcp, "send_message", _document(key, message)),
+            "mcp stream": lambda key, _: _mcp(mcp, "send_message_stream", _document(key, message)),
         }
 
 
-async def _grpc(client: RelayClient, key: str, deadline_s: float, *, is_stream: bool) -> Told:
-    prompt = Prompt(message=f"call {key}", request_id=key, max_tokens=MOST_TOKENS)
+async def _grpc(client: RelayClient, document: dict[str, Any], deadline_s: float, *, is_stream: bool) -> Told:
+    prompt = Prompt(**document)
     try:
         if not is_stream:
             answer = await client.process(prompt, timeout_s=deadline_s)
@@ -70,19 +72,19 @@ async def _grpc(client: RelayClient, key: str, deadline_s: float, *, is_stream: 
     raise AssertionError("a stream without an end")
 
 
-def _document(key: str) -> dict[str, Any]:
-    return {"message": f"call {key}", "request_id": key, "max_tokens": MOST_TOKENS}
+def _document(key: str, message: Callable[[str], str]) -> dict[str, Any]:
+    return {"message": message(key), "request_id": key, "max_tokens": MOST_TOKENS}
 
 
-async def _http_whole(client: httpx2.AsyncClient, key: str, deadline_s: float) -> Told:
+async def _http_whole(client: httpx2.AsyncClient, document: dict[str, Any], deadline_s: float) -> Told:
     headers = {"x-request-timeout": f"{deadline_s:.3f}"}
-    response = await client.post("/process", json=_document(key), headers=headers)
+    response = await client.post("/process", json=document, headers=headers)
     return _told(response.json(), response.status_code)
 
 
-async def _http_stream(client: httpx2.AsyncClient, key: str, deadline_s: float) -> Told:
+async def _http_stream(client: httpx2.AsyncClient, document: dict[str, Any], deadline_s: float) -> Told:
     headers = {"x-request-timeout": f"{deadline_s:.3f}"}
-    async with client.stream("POST", "/stream", json=_document(key), headers=headers) as response:
+    async with client.stream("POST", "/stream", json=document, headers=headers) as response:
         if response.status_code != 200:
             await response.aread()
             return _told(response.json(), response.status_code)
@@ -93,17 +95,16 @@ async def _http_stream(client: httpx2.AsyncClient, key: str, deadline_s: float) 
     raise AssertionError("a stream without an end")
 
 
-async def _openai(client: httpx2.AsyncClient, key: str, deadline_s: float, *, is_stream: bool) -> Told:
+async def _openai(client: httpx2.AsyncClient, document: dict[str, Any], deadline_s: float, *, is_stream: bool) -> Told:
     body: dict[str, Any] = {
         "model": "gpt-4o",
-        "messages": [{"role": "user", "content": f"call {key}"}],
+        "messages": [{"role": "user", "content": document["message"]}],
         "max_tokens": MOST_TOKENS,
     }
-    headers = {"idempotency-key": key, "x-request-timeout": f"{deadline_s:.3f}"}
+    headers = {"idempotency-key": document["request_id"], "x-request-timeout": f"{deadline_s:.3f}"}
     if not is_stream:
         response = await client.post("/v1/chat/completions", json=body, headers=headers)
-        document = response.json()
-        return _openai_told(document)
+        return _openai_told(response.json())
     body |= {"stream": True, "stream_options": {"include_usage": True}}
     told: Told | None = None
     async with client.stream("POST", "/v1/chat/completions", json=body, headers=headers) as response:
@@ -118,8 +119,8 @@ async def _openai(client: httpx2.AsyncClient, key: str, deadline_s: float, *, is
     return told
 
 
-async def _mcp(client: Client, tool: str, key: str) -> Told:
-    result = await client.call_tool(tool, _document(key))
+async def _mcp(client: Client, tool: str, document: dict[str, Any]) -> Told:
+    result = await client.call_tool(tool, document)
     if result.is_error:
         meta = result.meta or {}
         return Told(meta["reason"], _nano_usd((meta.get("usage") or {}).get("estimatedCost")))

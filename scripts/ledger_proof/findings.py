@@ -9,7 +9,7 @@ from scripts.ledger_proof.book import Book, Row
 from scripts.ledger_proof.callers import Told
 from scripts.ledger_proof.provider import INPUT_NANO, OUTPUT_NANO, BillingProvider
 
-_ENDED_HERE = frozenset({"CANCELLED", "cancelled", "DEADLINE_EXCEEDED", "DRAINING"})
+ENDED_HERE = frozenset({"CANCELLED", "cancelled", "DEADLINE_EXCEEDED", "DRAINING"})
 """Outcomes of calls that were ended before the provider's own end."""
 
 
@@ -59,7 +59,7 @@ def _of_key(book: Book, provider: BillingProvider, key: str, told: Sequence[Told
     if exact - given:
         yield f"{key}: the book has {sorted(exact)}, the provider gave {sorted(given)}"
     whole = Counter(bill.nano_usd for bill in bills if bill.was_told)
-    ended_here = [row for row in rows if row.state == "lost" or row.outcome in _ENDED_HERE]
+    ended_here = [row for row in rows if row.state == "lost" or row.outcome in ENDED_HERE]
     if (whole - exact).total() > len(ended_here):
         yield f"{key}: the provider gave {sorted(whole)} whole, the book has {sorted(exact)} ({_outcomes(rows)})"
     costs = {row.nano_usd for row in rows} or {0}  # who has no time left may have no row

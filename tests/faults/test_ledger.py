@@ -19,6 +19,7 @@ from llm_relay.messages import Prompt
 from scripts.ledger_proof.book import Book, until_settled
 from scripts.ledger_proof.callers import Told
 from scripts.ledger_proof.equality import prove
+from scripts.ledger_proof.estimates import estimate
 from scripts.ledger_proof.findings import findings
 from scripts.ledger_proof.kills import kill_and_look
 from scripts.ledger_proof.provider import INPUT_NANO, MOST_TOKENS, OUTPUT_NANO, BillingProvider
@@ -113,3 +114,9 @@ async def test_a_server_that_is_killed_loses_no_call_and_leaves_none_open(tmp_pa
     assert {"settled", "lost"} <= states
     lost = [row for row in book.all if row.state == "lost"]
     assert all(row.nano_usd is None and row.charged_nano_usd == row.reserved_nano_usd for row in lost)
+
+
+async def test_calls_whose_usage_never_arrives_are_marked_and_near_to_the_truth(tmp_path: Path) -> None:
+    wrong, accuracies, shares = await estimate(tmp_path, calls=60, seed=1)
+    assert wrong == []
+    assert accuracies["estimated"] >= len(shares) > 30
