@@ -14,10 +14,13 @@ from yarl import URL
 
 from llm_relay.tls.authority import Authority
 from server_b.providers.http.client import HttpClient
+from server_b.providers.http.limits import Limits
 from server_b.providers.http.response import Response
 
 END = b"\r\n\r\n"
 LINGER_NOT = struct.pack("ii", 1, 0)
+UNHURRIED = Limits(idle_s=600, redial_within_s=600)
+"""For a machine that is busy: what happens at once may be seen late there."""
 
 
 class Listener(ABC):
@@ -145,9 +148,9 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 
 @contextlib.asynccontextmanager
-async def asking(url: URL) -> AsyncIterator[HttpClient]:
+async def asking(url: URL, limits: Limits = UNHURRIED) -> AsyncIterator[HttpClient]:
     """Makes a client of one server."""
-    client = HttpClient(str(url), headers={"User-Agent": "test"})
+    client = HttpClient(str(url), headers={"User-Agent": "test"}, limits=limits)
     try:
         yield client
     finally:

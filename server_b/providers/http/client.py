@@ -21,11 +21,10 @@ from server_b.providers.http.errors import (
     proxy_refusal,
     stale_failure,
 )
+from server_b.providers.http.limits import DEFAULT_LIMITS, Limits
 from server_b.providers.http.proxies import NO_HEADERS, Proxy, proxy_for
 from server_b.providers.http.response import Response
 
-CONNECT_TIMEOUT_S = 10.0
-"""For a connection with all that it needs: the server's addresses, a proxy's consent, TLS."""
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 """In a line of a request's head."""
 
@@ -44,7 +43,11 @@ class HttpClient:
     """Asks servers over connections that it keeps, and waits for answers without limit: who asks bounds the time."""
 
     def __init__(
-        self, *servers: str, headers: Mapping[str, str] = NO_HEADERS, tls: ssl.SSLContext | None = None
+        self,
+        *servers: str,
+        headers: Mapping[str, str] = NO_HEADERS,
+        tls: ssl.SSLContext | None = None,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         """`servers` are the URLs that will be asked; `headers` go with every request.
 
@@ -52,6 +55,7 @@ class HttpClient:
         Raises ValueError that names the variable of a proxy that cannot be used.
         """
         self._headers = headers
+        self._limits = limits
         self._proxies = {server: proxy_for(server) for server in (URL(text).origin() for text in servers)}
         schemes = {
             url.scheme for server, proxy in self._proxies.items() for url in (server, proxy and proxy.url) if url
@@ -83,7 +87,7 @@ class HttpClient:
             try:
                 lease = await self._opened().lease(route.server, fresh=fresh)
             except FAILURES as error:
-                raise after(before, connect_failure(error, server, timeout_s=CONNECT_TIMEOUT_S)) from error
+                raise after(before, connect_failure(error, server, timeout_s=self._limits.connect_timeout_s)) from error
             connection = leased(lease)
             try:
                 message, content = await connection.exchange(request)
@@ -99,7 +103,7 @@ class HttpClient:
             else:
                 if stated := message.headers.get("Keep-Alive"):
                     connection.obey_keep_alive(stated)
-                response = Response(message, content, lease, server)
+                response = Response(message, content, lease, server, self._limits)
                 if route.proxy is not None and response.status == 407:
                     response.close()
                     raise proxy_refusal(response.status)
@@ -127,7 +131,7 @@ class HttpClient:
 
     def _opened(self) -> Connector:
         if self._connector is None:
-            self._connector = Connector(self._tls, timeout_s=CONNECT_TIMEOUT_S)
+            self._connector = Connector(self._tls, self._limits)
         return self._connector
 
     def _route(self, server: URL) -> _Route:

@@ -9,6 +9,7 @@ import math
 import re
 import socket
 import ssl
+from collections.abc import Callable
 from typing import cast
 
 from aiohttp import (
@@ -25,6 +26,8 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection as Lease
 from aiohttp.http import RawResponseMessage
 
+from server_b.providers.http.limits import Limits
+
 READ_AHEAD_BYTES = 16 * 1024
 """Once twice as much of a body waits for its reader, the connection is no longer read."""
 WRITTEN_AT_ONCE_BYTES = 2**20
@@ -33,12 +36,8 @@ PART_BYTES = 2**16
 MAX_LINE_BYTES = 16 * 1024
 MAX_FIELD_BYTES = 64 * 1024
 MAX_FIELDS = 512
-IDLE_S = 15.0
-"""How long a connection is kept for the next request, where the server names no shorter time."""
 RECEIVE_BUFFER_BYTES = 32 * 1024
 """What the kernel keeps of an answer that nobody reads (it doubles the value for its own bookkeeping)."""
-REDIAL_WITHIN_S = 0.1
-"""How soon after a request a kept connection must be lost for the request to be sent again."""
 _KEEP_ALIVE_TIMEOUT = re.compile(r"\btimeout\s*=\s*\"?(\d{1,9})")
 _X_GZIP = re.compile(rb"(?im)^(content-encoding:[ \t]*)x-gzip\b")
 _CLOSING_MARGIN_S = 1.0
@@ -48,8 +47,10 @@ _CLOSING_MARGIN_S = 1.0
 class Connection(ResponseHandler):
     """One HTTP/1.1 connection; it carries one request at a time."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, *, redial_within_s: float) -> None:
+        """`redial_within_s` is how soon after a request it counts as stale when it is lost."""
         super().__init__(loop)
+        self._redial_within_s = redial_within_s
         self.requests = 0
         """How many it has been given."""
         self._writing: asyncio.Task[None] | None = None
@@ -141,7 +142,7 @@ class Connection(ResponseHandler):
     def was_stale(self) -> bool:
         """Whether it was lost as idle connections are: in use before, and closed at once without a byte."""
         age_s = self._loop.time() - self._asked_at
-        return self.requests > 1 and not self._answered and age_s <= REDIAL_WITHIN_S
+        return self.requests > 1 and not self._answered and age_s <= self._redial_within_s
 
     def obey_keep_alive(self, header: str) -> None:
         """Takes the time for which the server keeps an idle connection from its Keep-Alive header."""
@@ -152,19 +153,19 @@ class Connection(ResponseHandler):
 class Connector(TCPConnector):
     """Keeps as many connections as there are requests at once."""
 
-    def __init__(self, tls: ssl.SSLContext | None, *, timeout_s: float) -> None:
-        """`tls` None: https: servers are asked with aiohttp's own context. `timeout_s` bounds connecting, with TLS."""
+    def __init__(self, tls: ssl.SSLContext | None, limits: Limits) -> None:
+        """`tls` None: https: servers are asked with aiohttp's own context."""
         super().__init__(
             limit=0,
             ssl=tls or True,
-            keepalive_timeout=IDLE_S,
+            keepalive_timeout=limits.idle_s,
             resolver=ThreadedResolver(),
             socket_factory=_create_socket,
         )
-        self._patience = ClientTimeout(total=None, connect=timeout_s)
+        self._patience = ClientTimeout(total=None, connect=limits.connect_timeout_s)
         # aiohttp offers no other way to a connection class of one's own; the tests of reused connections watch over it.
-        kind: type[ResponseHandler] = Connection
-        self._factory = functools.partial(kind, loop=self._loop)
+        kind: Callable[..., ResponseHandler] = Connection
+        self._factory = functools.partial(kind, loop=self._loop, redial_within_s=limits.redial_within_s)
 
     async def lease(self, server: ClientRequest, *, fresh: bool) -> Lease:
         """Returns a connection: an idle one where that is good still, unless it must be `fresh`.

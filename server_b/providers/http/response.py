@@ -14,9 +14,8 @@ from yarl import URL
 
 from llm_relay.errors import ProviderProtocol
 from server_b.providers.http.errors import FAILURES, body_failure
+from server_b.providers.http.limits import Limits
 
-MAX_DECODED_BYTES = 256 * 2**20
-"""How much a compressed body may unpack to: a small one can unpack to more than any machine has."""
 DRAIN_S = 0.1
 """How long the end of a body may take once all that matters has come, before its connection is given up."""
 
@@ -24,7 +23,7 @@ DRAIN_S = 0.1
 class Response:
     """The response to one request. One reader takes its body, and closes it."""
 
-    def __init__(self, head: RawResponseMessage, body: StreamReader, lease: Lease, server: URL) -> None:
+    def __init__(self, head: RawResponseMessage, body: StreamReader, lease: Lease, server: URL, limits: Limits) -> None:
         """`lease` of the connection that it comes over."""
         self.status = head.code
         self.headers: Mapping[str, str] = head.headers
@@ -32,7 +31,7 @@ class Response:
         self._body = body
         self._lease = lease
         self._server = server
-        self._bytes_left: float = MAX_DECODED_BYTES if "Content-Encoding" in head.headers else math.inf
+        self._bytes_left: float = limits.max_decoded_bytes if "Content-Encoding" in head.headers else math.inf
         body.on_eof(lease.release)
 
     async def next_chunk(self) -> bytes:

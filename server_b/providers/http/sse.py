@@ -30,9 +30,10 @@ Event = tuple[str, bytes]
 class SseReader:
     """Splits a stream, which may come in pieces cut anywhere, into events."""
 
-    def __init__(self, is_complete: Callable[[bytes], bool]) -> None:
+    def __init__(self, is_complete: Callable[[bytes], bool], *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         """`is_complete` tells whether data is an event by itself, where no blank line has said so."""
         self._is_complete = is_complete
+        self._max_event_bytes = max_event_bytes
         self._start: bytes | None = b""
         """What came so far, while that may be a byte order mark; None after that."""
         self._after_cr = False
@@ -159,7 +160,7 @@ class SseReader:
         return event
 
     def _check_size(self) -> None:
-        if len(self._rest) + self._more_bytes > MAX_EVENT_BYTES:
+        if len(self._rest) + self._more_bytes > self._max_event_bytes:
             raise ProviderProtocol("an event of the provider's stream is too large")
 
 

@@ -7,8 +7,8 @@ import pytest
 from yarl import URL
 
 from llm_relay.errors import ProviderUnavailable
-from server_b.providers.http import connections as http_connections
 from server_b.providers.http.client import HttpClient
+from server_b.providers.http.limits import Limits
 from tests.support.raw_http import END, Listener, RawServer, asking, body_of
 
 pytestmark = pytest.mark.anyio
@@ -134,12 +134,9 @@ async def test_a_request_is_not_sent_again_where_a_new_connection_is_lost(ending
     assert len(server.requests) == 1
 
 
-async def test_a_request_is_not_sent_again_once_the_server_has_had_time_to_work(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(http_connections, "REDIAL_WITHIN_S", -1.0)
+async def test_a_request_is_not_sent_again_once_the_server_has_had_time_to_work() -> None:
     server = RawServer(SAYS_HI, CUT, SAYS_HI)
-    async with server.listening() as url, asking(url) as client:
+    async with server.listening() as url, asking(url, Limits(redial_within_s=0)) as client:
         await ask(client, url)
         with pytest.raises(ProviderUnavailable):
             await ask(client, url)
@@ -149,10 +146,9 @@ async def test_a_request_is_not_sent_again_once_the_server_has_had_time_to_work(
 # The end of a connection.
 
 
-async def test_an_idle_connection_is_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_connections, "IDLE_S", 0.05)
+async def test_an_idle_connection_is_not_kept_for_ever() -> None:
     server = RawServer(SAYS_HI)
-    async with server.listening() as url, asking(url) as client, asyncio.timeout(5):
+    async with server.listening() as url, asking(url, Limits(idle_s=0.05)) as client, asyncio.timeout(5):
         await ask(client, url)
         await server.lost.wait()
 

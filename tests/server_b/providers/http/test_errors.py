@@ -13,7 +13,7 @@ from yarl import URL
 
 from llm_relay.errors import ProviderUnavailable, RelayError
 from llm_relay.tls.authority import Authority
-from server_b.providers.http import client as http_client
+from server_b.providers.http.limits import DEFAULT_LIMITS, Limits
 from tests.support.raw_http import RawServer, asking, body_of, tls_for
 
 pytestmark = pytest.mark.anyio
@@ -21,8 +21,8 @@ pytestmark = pytest.mark.anyio
 SAYS_HI = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nHi"
 
 
-async def failure(url: URL) -> RelayError:
-    async with asking(url) as client, asyncio.timeout(10):
+async def failure(url: URL, limits: Limits = DEFAULT_LIMITS) -> RelayError:
+    async with asking(url, limits) as client, asyncio.timeout(10):
         with pytest.raises(RelayError) as raised:
             await client.ask("POST", str(url), {}, b"{}")
     assert not raised.value.may_have_worked
@@ -46,11 +46,10 @@ async def test_a_name_without_an_address(host: str) -> None:
     assert_unreachable(await failure(URL(f"http://{host}")), rf"no address is known for {host}:80: .+")
 
 
-async def test_a_server_that_accepts_and_keeps_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_client, "CONNECT_TIMEOUT_S", 0.5)
+async def test_a_server_that_accepts_and_keeps_silent() -> None:
     silent = RawServer()
     async with silent.listening() as url, asyncio.timeout(5):
-        error = await failure(url.with_scheme("https"))
+        error = await failure(url.with_scheme("https"), Limits(connect_timeout_s=0.5))
         await silent.lost.wait()
     assert_unreachable(error, rf"no connection to 127\.0\.0\.1:{url.port} within 0.5 s")
 

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_relay.errors import ProviderProtocol
-from server_b.providers.http import sse
 from server_b.providers.http.sse import Event, SseReader
 from server_b.providers.openai.event_data import is_complete
 
@@ -136,8 +135,7 @@ def test_any_split_into_reads_gives_the_same_events(
 
 
 @pytest.mark.parametrize("part", [b"x" * 101, b"data: x\n" * 102])
-def test_an_event_without_end_is_refused(monkeypatch: pytest.MonkeyPatch, part: bytes) -> None:
-    monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 100)
-    reader = SseReader(is_complete)
+def test_an_event_without_end_is_refused(part: bytes) -> None:
+    reader = SseReader(is_complete, max_event_bytes=100)
     with pytest.raises(ProviderProtocol, match="too large"):
         list(reader.read(part))
