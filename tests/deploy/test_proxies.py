@@ -18,7 +18,8 @@ import pytest
 from tests.standins.exchange import Outcome
 from tests.standins.openai import OpenAIStandIn
 from tests.support.doors import Addresses, Door, open_door, texts, until_first_text
-from tests.support.far_side import HANGS, HANGS_DURING, create_provider, free_port, server_b
+from tests.support.far_side import HANGS, HANGS_DURING, create_provider, server_b
+from tests.support.ports import free_port
 from tests.support.programs import PROJECT, running
 from tests.support.refusal import Refusal
 

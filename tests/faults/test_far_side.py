@@ -17,12 +17,12 @@ from tests.support.far_side import (
     UnderWay,
     calling_everywhere,
     create_provider,
-    free_port,
     message_of,
     open_near_side,
     server_b,
     until_answered,
 )
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.anyio
 

@@ -21,10 +21,10 @@ from tests.support.far_side import (
     UnderWay,
     calling_everywhere,
     create_provider,
-    free_port,
     message_of,
     server_b,
 )
+from tests.support.ports import free_port
 from tests.support.programs import Program, running
 from tests.support.refusal import Refusal
 from tests.support.serving import late_events

@@ -17,7 +17,7 @@ from llm_relay.client.relay_client import RelayClient
 from llm_relay.errors import RelayError
 from llm_relay.messages import Prompt
 from tests.faults.conftest import Saw
-from tests.support.far_side import free_port
+from tests.support.ports import free_port
 from tests.support.programs import Program, environment, running
 from tests.support.resources import cpu_s, open_files
 

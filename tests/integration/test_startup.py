@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.checks import check
-from tests.support.far_side import free_port
+from tests.support.ports import free_port
 from tests.support.programs import environment, running
 
 pytestmark = pytest.mark.anyio

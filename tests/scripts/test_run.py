@@ -10,20 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.ports import free_port
 from tests.support.programs import PROJECT, environment
 
 pytestmark = pytest.mark.anyio
 
 DOORS = ("gRPC", "HTTP", "MCP HTTP", "MCP SSE", "MCP stdio")
-
-
-def free_ports(count: int) -> list[int]:
-    """Returns ports that nobody listened on a moment ago."""
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [listener.getsockname()[1] for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports
 
 
 QUICK = {"MOCK_DELAY_SECONDS": "0", "MOCK_WORD_DELAY_SECONDS": "0"}
@@ -41,7 +33,7 @@ async def start(*arguments: str, **settings: str) -> asyncio.subprocess.Process:
 
 def ports() -> tuple[dict[str, str], list[str]]:
     """Returns settings and arguments with ports of their own."""
-    grpc, http, mcp, sse = (str(port) for port in free_ports(4))
+    grpc, http, mcp, sse = (str(port) for port in (free_port() for _ in range(4)))
     return {"GRPC_PORT": grpc, "HTTP_PORT": http, "MCP_PORT_A": mcp}, ["--sse-port", sse]
 
 

@@ -16,7 +16,7 @@ from tests.standins.answer import Answer, whole
 from tests.standins.exchange import Received
 from tests.standins.openai import OpenAIStandIn
 from tests.standins.script import Script
-from tests.support.far_side import free_port
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.anyio
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -41,13 +40,6 @@ def server_b(folder: Path, provider: OpenAIStandIn, port: int, **settings: str) 
     """Runs a Server B that asks `provider`, on this port (0: any)."""
     asks = {"AI_PROVIDER": "openai", "OPENAI_API_KEY": "sk-none", "OPENAI_BASE_URL": f"{provider.url}/v1"}
     return running(folder, "server_b", GRPC_PORT=str(port), RETRY_ATTEMPTS="1", **{**asks, **settings})
-
-
-def free_port() -> int:
-    """Returns a port of loopback that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @dataclass(frozen=True)

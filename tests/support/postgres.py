@@ -12,7 +12,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -21,6 +20,8 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
+
+from tests.support.ports import free_port
 
 STARTING_S = 60
 UNPRIVILEGED = "nobody"
@@ -40,7 +41,7 @@ class PostgresServer:
         self._data = folder / "data"
         self._user = UNPRIVILEGED if os.geteuid() == 0 else None
         self._programs = self._readable(_programs())
-        self.port = _free_port()
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         if self._user is not None:
             os.chown(folder, pwd.getpwnam(self._user).pw_uid, -1)
@@ -128,13 +129,6 @@ def _programs() -> Path:
     if not (programs / "postgres").exists():
         raise CannotRun(f"{programs} has no postgres")
     return programs
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager

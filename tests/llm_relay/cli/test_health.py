@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.far_side import free_port
+from tests.support.ports import free_port
 from tests.support.relay_command import relay
 from tests.support.serving import serving
 

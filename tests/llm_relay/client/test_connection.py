@@ -15,7 +15,7 @@ from llm_relay.messages import Prompt
 from llm_relay.tls.authority import Authority
 from llm_relay.tls.server import ServerCertificates
 from server_b.providers.base import Text
-from tests.support.far_side import free_port
+from tests.support.ports import free_port
 from tests.support.scripted import ENDING, OPENING, ScriptedProvider
 from tests.support.serving import serving
 

@@ -286,7 +286,8 @@ async def test_who_ends_a_call_while_it_is_reserved_leaves_nothing_reserved(endi
     elif ending == "cancels":
         relay.cancel("id-1", caller="alice")
     else:
-        await asyncio.sleep(0.1)
+        await asyncio.wait([asking], timeout=PATIENCE_S)
+        assert asking.done()
     await a_few_turns()
     books.may_reserve.set()
     with contextlib.suppress(RelayError, asyncio.CancelledError):

@@ -99,7 +99,7 @@ async def test_a_whole_answer_in_place_of_a_stream_is_read() -> None:
         ("429 Slow down", ("Retry-After: 3",), b"", ProviderRateLimited),
         ("400 Bad Request", ("x-amzn-ErrorType: ValidationException:",), b"{}", ProviderRejected),
         ("404 Not Found", ("X-Amzn-Errortype: ResourceNotFoundException",), b"\xff\xfe", UnknownModel),
-        ("503 Busy", (), gzip.compress(b'{"message":"busy"}'), ProviderUnavailable),
+        ("503 Busy", (), gzip.compress(b'{"message":"busy"}', mtime=0), ProviderUnavailable),
         ("200 OK", (), b'{"__type":"ThrottlingException","message":"Enough"}', ProviderRateLimited),
         ("200 OK", (), b'{"message":"Something else"}', ProviderProtocol),
         ("204 No Content", (), b"", ProviderProtocol),
