@@ -13,7 +13,7 @@ from server_b.ledger.open_ledger import POSTGRES, SQLITE, LedgerError, open_stor
 from server_b.ledger.times import US_PER_S
 from server_b.ledger.transactions import Store, Transaction
 
-STEP = 500
+ROWS_AT_ONCE = 500
 _COPYING = "copying"
 """The key in the target's table `ledger` while it is being filled."""
 _SUMS = (
@@ -38,7 +38,14 @@ class _Table:
     rows: int
 
 
-async def copy_ledger(source_url: str, target_url: str, *, folder: Path, progress: Progress | None = None) -> int:
+async def copy_ledger(
+    source_url: str,
+    target_url: str,
+    *,
+    folder: Path,
+    progress: Progress | None = None,
+    rows_at_once: int = ROWS_AT_ONCE,
+) -> int:
     """Copies the SQLite ledger of `source_url` into the PostgreSQL database of `target_url`; returns how many rows.
 
     No server may use either. The target must have nothing in it; a copy that was interrupted goes on where it was.
@@ -57,7 +64,7 @@ async def copy_ledger(source_url: str, target_url: str, *, folder: Path, progres
         tables = await source.read(_tables)
         await target.write(lambda transaction: _begin(transaction, tables))
         for table in tables:
-            await _copy_table(source, target, table, progress or _nobody)
+            await _copy_table(source, target, table, progress or _nobody, rows_at_once)
         await _compare(source, target, tables)
         settings = await source.read(_settings)
         await target.write(lambda transaction: _finish(transaction, settings))
@@ -107,10 +114,10 @@ async def _begin(transaction: Transaction, tables: list[_Table]) -> None:
     await transaction.execute("INSERT INTO ledger (key, value) VALUES (:key, 1)", {"key": _COPYING})
 
 
-async def _copy_table(source: Store, target: Store, table: _Table, progress: Progress) -> None:
+async def _copy_table(source: Store, target: Store, table: _Table, progress: Progress, rows_at_once: int) -> None:
     names, key = ", ".join(table.columns), ", ".join(table.key)
     after = f" WHERE ({key}) > ({', '.join(f':{column}' for column in table.key)})"
-    select = f"SELECT {names} FROM {table.name}%s ORDER BY {key} LIMIT {STEP}"  # noqa: S608 - names of the schema
+    select = f"SELECT {names} FROM {table.name}%s ORDER BY {key} LIMIT {rows_at_once}"  # noqa: S608 - names of the schema
     insert = (
         f"INSERT INTO {table.name} ({names}) VALUES ({', '.join(f':{column}' for column in table.columns)})"  # noqa: S608
         f" ON CONFLICT ({key}) DO NOTHING"
@@ -124,7 +131,7 @@ async def _copy_table(source: Store, target: Store, table: _Table, progress: Pro
         await target.write(lambda transaction, batch=batch: transaction.execute_many(insert, batch))  # type: ignore[misc]
         done += len(batch)
         progress(table.name, done, table.rows)
-        if len(batch) < STEP:
+        if len(batch) < rows_at_once:
             return
         last = {column: batch[-1][column] for column in table.key}
 

@@ -10,7 +10,7 @@ import pytest
 
 from llm_relay.errors import BudgetExceeded, RelayError
 from llm_relay.messages import Options, Prompt, Role, Tool, Turn
-from llm_relay.messages.accounts import Budget, CallQuery, CallState, Period, Price
+from llm_relay.messages.accounts import Budget, CallState, Period, Price
 from tests.support.relay_serve import LIMIT_S, Served, served
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -52,18 +52,14 @@ async def over_http(it: Served) -> None:
 
 
 async def cut_off(it: Served) -> None:
-    """Leaves a stream after its first event."""
-    async with it.client() as client, contextlib.aclosing(client.stream_process(prompt("cut-off"))) as events:
-        await anext(events)
-
-
-async def until_settled(it: Served, request_id: str) -> None:
-    is_open = True
-    async with asyncio.timeout(LIMIT_S), it.accounts() as admin:
-        while is_open:
-            calls = (await admin.calls(CallQuery(request_id=request_id))).calls
-            is_open = any(call.state is CallState.OPEN for call in calls)
-            await asyncio.sleep(0.05)
+    """Leaves a stream after its first event, and waits until that call has ended."""
+    async with it.accounts() as admin, contextlib.aclosing(admin.watch()) as activities, asyncio.timeout(LIMIT_S):
+        await anext(activities)  # from here on all is told
+        async with it.client() as client, contextlib.aclosing(client.stream_process(prompt("cut-off"))) as events:
+            await anext(events)
+        async for each in activities:
+            if each.call and each.call.request_id == "cut-off" and each.call.state is not CallState.OPEN:
+                return
 
 
 async def test_no_text_of_a_prompt_or_an_answer_is_in_any_file(tmp_path: Path) -> None:
@@ -73,7 +69,6 @@ async def test_no_text_of_a_prompt_or_an_answer_is_in_any_file(tmp_path: Path) -
             assert CANARY in str(answer)
         await over_http(it)
         await cut_off(it)
-        await until_settled(it, "cut-off")
         async with it.accounts() as admin, it.client() as client:
             await admin.put_price(Price(pattern="mock/*", input=10**9, output=10**9))
             await admin.put_budget(Budget(caller="anonymous", period=Period.DAY, limit_nano_usd=0))

@@ -219,6 +219,7 @@ async def test_a_request_that_joined_a_call_has_a_link_to_it(tmp_path: Path) -> 
             async with asyncio.timeout(60):
                 await admitted.get()
                 await admitted.get()
+                await b.provider.next_request()
                 await client.cancel("r-1")
                 await asyncio.gather(*reading)
         spans = await receiver.until(lambda spans: sum(span.name == CALL for span in spans) == 2)

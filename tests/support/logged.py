@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import logging
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -25,3 +29,20 @@ def without_time(line: str) -> str:
     found = _TEXT_LINE.fullmatch(line)
     assert found, line
     return found[1]
+
+
+@contextlib.contextmanager
+def awaiting_line(logger: str, text: str) -> Iterator[asyncio.Event]:
+    """Yields an event that is set once the logger of this name, in this event loop, writes that line."""
+    written = asyncio.Event()
+    handler = logging.Handler()
+    handler.emit = lambda record: written.set() if record.getMessage() == text else None  # type: ignore[method-assign]
+    log = logging.getLogger(logger)
+    level = log.level
+    log.setLevel(logging.INFO)
+    log.addHandler(handler)
+    try:
+        yield written
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)

@@ -60,15 +60,18 @@ async def said(ledger: Ledger) -> list[object]:
     ]
 
 
-async def test_all_is_copied_and_goes_on(tmp_path: Path, target: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("server_b.ledger.copying.STEP", 7)
+async def test_all_is_copied_and_goes_on(tmp_path: Path, target: str) -> None:
     before = await open_ledger(SOURCE, folder=tmp_path)
     await fill(before)
     there = await said(before)
     await before.aclose(grace_s=5)
     told: dict[str, tuple[int, int]] = {}
     rows = await copy_ledger(
-        SOURCE, target, folder=tmp_path, progress=lambda table, done, of: told.update({table: (done, of)})
+        SOURCE,
+        target,
+        folder=tmp_path,
+        progress=lambda table, done, of: told.update({table: (done, of)}),
+        rows_at_once=7,
     )
     assert told["calls"] == (32, 32)
     assert rows == sum(of for _, of in told.values())

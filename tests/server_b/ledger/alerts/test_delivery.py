@@ -1,6 +1,5 @@
 """Thresholds that calls and admins pass are told to a receiver, once each, whatever happens to it and to servers."""
 
-import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
@@ -16,9 +15,10 @@ from llm_relay.messages.accounts import Budget, Period
 from server_b.ledger.alerts.webhook import Webhook
 from server_b.ledger.base import Ledger
 from server_b.ledger.open_ledger import open_ledger
-from server_b.ledger.transactions import Store, Transaction
+from server_b.ledger.transactions import Store
 from tests.server_b.ledger.alerts.receiving import Receiver, receiving
 from tests.server_b.ledger.calling import spend
+from tests.support.money import wait_for_rows
 
 pytestmark = pytest.mark.anyio
 
@@ -44,18 +44,8 @@ def told(receiver: Receiver) -> list[tuple[int, int]]:
     return [(each["threshold_percent"], each["spent_nano_usd"]) for each in said]
 
 
-async def unsent(store: Store) -> int:
-    async def read(transaction: Transaction) -> int:
-        rows = await transaction.fetch("SELECT COUNT(*) FROM alerts WHERE sent_at IS NULL")
-        return int(rows[0][0])
-
-    return await store.read(read)
-
-
 async def all_sent(store: Store) -> None:
-    async with asyncio.timeout(20):
-        while await unsent(store):  # noqa: ASYNC110 - another server may do it
-            await asyncio.sleep(0.05)
+    await wait_for_rows(store, [(0,)], "COUNT(*)", "alerts", "sent_at IS NULL")
 
 
 async def test_each_threshold_is_told_once_by_one_of_several_servers(

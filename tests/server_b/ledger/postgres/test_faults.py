@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from server_b.ledger.entries import NewCall
 from server_b.ledger.open_ledger import open_store
 from server_b.ledger.transactions import Transaction
 from tests.support.cutting_proxy import cutting_proxy
+from tests.support.logged import awaiting_line
 from tests.support.money import call_end, new_call, open_books, put_budget, select
 from tests.support.postgres import CannotRun, PostgresServer, postgres_server
 
@@ -37,16 +39,21 @@ def own_postgres() -> Iterator[PostgresServer]:
     running.__exit__(None, None, None)
 
 
-async def reserve_when_possible(books: SqlBooks, call: NewCall) -> None:
-    """Reserves as a client that tries again, for a minute at most."""
-    async with asyncio.timeout(60):
-        while True:
-            try:
-                await books.reserve(call)
-            except LedgerUnavailable:
-                await asyncio.sleep(0.05)
-            else:
-                return
+@contextlib.asynccontextmanager
+async def until_writable() -> AsyncIterator[None]:
+    """Waits at the end of the block until the ledger says that it can be written again."""
+    with awaiting_line("server_b.ledger.books.writer", "the ledger can be written again") as written:
+        yield
+        async with asyncio.timeout(60):
+            await written.wait()
+
+
+async def reserve_trying_twice(books: SqlBooks, call: NewCall) -> None:
+    """Reserves as a client that tries once more."""
+    try:
+        await books.reserve(call)
+    except LedgerUnavailable:
+        await books.reserve(call)
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT])
@@ -64,9 +71,10 @@ async def test_stopped_and_started_again(own_postgres: PostgresServer, tmp_path:
         await asyncio.gather(*(books.settle(call_end(call)) for call in running))
         assert time.monotonic() - began_at < SETTLE_PATIENCE_S + 5
         was_writable = books.is_writable
-        await asyncio.to_thread(own_postgres.start)
+        async with until_writable():
+            await asyncio.to_thread(own_postgres.start)
         later = new_call()
-        await reserve_when_possible(books, later)
+        await books.reserve(later)
         assert not was_writable
         assert books.is_writable
         await books.settle(call_end(later))
@@ -83,8 +91,9 @@ async def test_not_there_at_the_start(own_postgres: PostgresServer, tmp_path: Pa
     books = SqlBooks(store, now=lambda: new_call().started_at)
     with pytest.raises(LedgerUnavailable):
         await books.reserve(new_call())
-    await asyncio.to_thread(own_postgres.start)
-    await reserve_when_possible(books, new_call())
+    async with until_writable():
+        await asyncio.to_thread(own_postgres.start)
+    await books.reserve(new_call())
     await books.aclose(grace_s=1)
     await store.aclose()
 
@@ -106,7 +115,7 @@ async def test_connection_cut_in_the_middle_of_a_transaction(
             proxy.passes_them_on = is_committed
             proxy.cut_at = message
             during = new_call()
-            await reserve_when_possible(books, during)
+            await reserve_trying_twice(books, during)
             proxy.cut_at = message
             await books.settle(call_end(before))
             proxy.cut_at = b""
@@ -130,8 +139,9 @@ async def test_server_that_holds_its_breath_does_not_hold_calls_for_long(
             with pytest.raises(LedgerUnavailable):
                 await asyncio.wait_for(books.reserve(new_call()), 30)
         finally:
-            own_postgres.thaw()
-        await reserve_when_possible(books, new_call())
+            async with until_writable():
+                own_postgres.thaw()
+        await books.reserve(new_call())
     await store.aclose()
 
 
