@@ -81,7 +81,7 @@ async def call(door: Door) -> str:
         asking.cancel()
         await asking
     except asyncio.CancelledError:
-        if not asking.cancelled():
+        if is_ending():
             raise
         return LEFT
     except Refusal as refusal:
@@ -89,3 +89,9 @@ async def call(door: Door) -> str:
     finally:
         asking.cancel()
     return ANSWERED
+
+
+def is_ending() -> bool:
+    """Tells whether the caller itself was cancelled, perhaps while the call that it left was ending."""
+    this = asyncio.current_task()
+    return this is not None and this.cancelling() > 0
