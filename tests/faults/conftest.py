@@ -8,6 +8,8 @@ from typing import Protocol
 
 import pytest
 
+from tests.support.noted import noted
+
 FULL = os.environ.get("RELAY_FAULTS") == "full"
 
 
@@ -27,19 +29,16 @@ class Saw(Protocol):
         """`fault` as a short sentence; `saw` a reason or an outcome; `seconds` until the door knew."""
 
 
-ROWS = pytest.StashKey[dict[tuple[str, str], Row]]()
+NOTED = "fault"
+"""A property of tests: it comes along from the process that ran the test."""
 
 
 @pytest.fixture
 def saw(request: pytest.FixtureRequest) -> Saw:
     """Notes what a door saw of a fault, for the table."""
-    rows = request.config.stash.setdefault(ROWS, defaultdict(Row))
 
     def note(*, fault: str, door: str, saw: str, seconds: float) -> None:
-        row = rows[fault, door]
-        row.count += 1
-        row.seen.add(saw)
-        row.worst_s = max(row.worst_s, seconds)
+        request.node.user_properties.append((NOTED, [fault, door, saw, seconds]))
 
     return note
 
@@ -59,7 +58,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Prints the table."""
-    rows = config.stash.get(ROWS, {})
+    rows: dict[tuple[str, str], Row] = defaultdict(Row)
+    for fault, door, saw, seconds in noted(terminalreporter, NOTED):
+        row = rows[fault, door]
+        row.count += 1
+        row.seen.add(saw)
+        row.worst_s = max(row.worst_s, seconds)
     if not rows:
         return
     terminalreporter.section("faults")

@@ -5,18 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 import hypothesis
 import pytest
 
+from tests.support.noted import noted
 from tests.support.programs import Program, running
 
 FULL = os.environ.get("RELAY_FAULTS") == "full"
 STRANGE = ("unexpected", "unforeseen", "traceback")
 """What a program's log says of an error that nobody foresaw."""
-SEEN = pytest.StashKey[dict[str, Counter[str]]]()
+SEEN = "fuzz"
+"""A property of tests: it comes along from the process that ran the test."""
 
 hypothesis.settings.register_profile(
     "fuzz",
@@ -65,10 +67,11 @@ async def target(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Targ
 
 
 @pytest.fixture
-def seen(request: pytest.FixtureRequest) -> Counter[str]:
+def seen(request: pytest.FixtureRequest) -> Iterator[Counter[str]]:
     """Counts what was answered, for the summary."""
-    counters = request.config.stash.setdefault(SEEN, {})
-    return counters.setdefault(request.node.name, Counter())
+    counter: Counter[str] = Counter()
+    yield counter
+    request.node.user_properties.append((SEEN, [request.node.name, dict(counter)]))
 
 
 def examples(in_full: int, in_short: int) -> hypothesis.settings:
@@ -78,7 +81,7 @@ def examples(in_full: int, in_short: int) -> hypothesis.settings:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Prints how many requests were sent, and how they were answered."""
-    counters = config.stash.get(SEEN, {})
+    counters: dict[str, Counter[str]] = {name: Counter(counts) for name, counts in noted(terminalreporter, SEEN)}
     if not counters:
         return
     terminalreporter.section(f"fuzz: {sum(counter.total() for counter in counters.values())} requests")

@@ -1,0 +1,14 @@
+"""What tests have noted in their properties, for the summary; it may come from other processes."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+
+def noted(reporter: pytest.TerminalReporter, name: str) -> Iterator[Any]:
+    """Yields the properties of that name, of all tests that have run."""
+    for reports in reporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport) and report.when == "teardown":
+                yield from (value for key, value in report.user_properties if key == name)
