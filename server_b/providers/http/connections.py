@@ -142,7 +142,7 @@ class Connection(ResponseHandler):
     def was_stale(self) -> bool:
         """Whether it was lost as idle connections are: in use before, and closed at once without a byte."""
         age_s = self._loop.time() - self._asked_at
-        return self.requests > 1 and not self._answered and age_s <= self._redial_within_s
+        return self.requests > 1 and not self._answered and age_s < self._redial_within_s
 
     def obey_keep_alive(self, header: str) -> None:
         """Takes the time for which the server keeps an idle connection from its Keep-Alive header."""
