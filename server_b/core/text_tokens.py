@@ -1,7 +1,7 @@
 """How many tokens a text is, estimated from the text alone.
 
 The text is cut as tokenizers cut it before they look anything up: words, numbers, punctuation, and runs of one
-script. What each costs was fitted to o200k, the tokenizer of OpenAI's models; tests/server_b/core/test_estimates.py
+script. What each costs was fitted to o200k, the tokenizer of OpenAI's models; tests/support/true_counts.py
 has the table. Other vendors' counts differ by some tens of percent.
 """
 

@@ -9,6 +9,11 @@ from datetime import datetime
 from llm_relay.errors import RelayError
 from llm_relay.messages.accounts import CallAttempt, RatesLeft
 
+MOST_NANO_USD = 10**16
+"""What a call counts as at most, ten million dollars: so that sums of many calls still are integers of 64 bits."""
+MOST_TOKENS = 10**15
+"""The same for tokens. A provider that tells of more is wrong."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewCall:

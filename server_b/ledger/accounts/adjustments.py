@@ -12,6 +12,7 @@ from server_b.ledger.accounts.changes import Change, missing
 from server_b.ledger.accounts.counting import Scope
 from server_b.ledger.accounts.thresholds import notice
 from server_b.ledger.call_rows import COLUMNS, entry, with_attempts
+from server_b.ledger.entries import MOST_NANO_USD
 from server_b.ledger.policies import BUDGET_COLUMNS, budget_from_row
 from server_b.ledger.roll_up import RollUp
 from server_b.ledger.times import US_PER_S, from_us, to_us
@@ -71,6 +72,11 @@ def _check(call: CallEntry, nano_usd: int) -> None:
         raise InvalidRequest.of(Violation("call_id", "must be a call that has ended: this one is running"))
     if call.state is CallState.REFUSED:
         raise InvalidRequest.of(Violation("call_id", "must be a call that a provider was asked: this one was refused"))
+    if nano_usd > MOST_NANO_USD:
+        most = MOST_NANO_USD - (call.nano_usd or 0)
+        raise InvalidRequest.of(
+            Violation("nano_usd", f"must be {most} or less: no call costs more than ten million USD")
+        )
     if nano_usd < 0:
         raise InvalidRequest.of(
             Violation("nano_usd", f"must be {-(call.nano_usd or 0)} or more: no call costs less than 0")

@@ -16,7 +16,6 @@ from server_b.ledger.transactions import Query, Row, Transaction
 
 LOST_OUTCOME = "LOST"
 LATE_REASON = "settled after its server was taken for dead"
-_MAX = (1 << 63) - 1
 
 _READ = (
     "SELECT id, state, account, protocol, provider, model, outcome, reserved_nano_usd, charged_nano_usd, joined,"
@@ -104,7 +103,7 @@ class Settling:
             return None
         del self.entries[end.id]
         nano_usd = end.nano_usd if end.nano_usd is not None or end.may_have_worked else 0
-        charged = min((entry.reserved or 0) if nano_usd is None else nano_usd, _MAX)
+        charged = (entry.reserved or 0) if nano_usd is None else nano_usd
         if entry.state == CallState.OPEN.value:
             self.charges.add(self.windows.get(end.id, ()), reserved=-(entry.reserved or 0), spent=charged)
         else:

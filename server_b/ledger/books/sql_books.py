@@ -13,6 +13,7 @@ from llm_relay.errors import LedgerUnavailable
 from server_b.ledger.base import Policy
 from server_b.ledger.books import leases
 from server_b.ledger.books.batch import Batch, BatchWriter, BeginAgain, Outcomes
+from server_b.ledger.books.storable import bounded_call, bounded_end
 from server_b.ledger.books.writer import Writer
 from server_b.ledger.entries import CallEnd, NewCall, Reserved
 from server_b.ledger.policies import PolicyCache, read_changes
@@ -72,11 +73,11 @@ class SqlBooks:
 
     async def reserve(self, call: NewCall) -> Reserved:
         """Writes a call before the provider is asked."""
-        return await self._writer.reserve(call)
+        return await self._writer.reserve(bounded_call(call))
 
     async def settle(self, end: CallEnd) -> None:
         """Writes what a call took."""
-        written = self._writer.settle(end)
+        written = self._writer.settle(bounded_end(end))
         timer = asyncio.get_running_loop().call_later(SETTLE_PATIENCE_S, _let_go, written)
         try:
             await written

@@ -7,12 +7,27 @@ import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from server_b.ledger.entries import CallEnd, NewCall
+from server_b.ledger.entries import MOST_NANO_USD, MOST_TOKENS, CallEnd, NewCall
 
 E = TypeVar("E", NewCall, CallEnd)
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _LARGEST = (1 << 63) - 1
+_COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
+
+
+def bounded_call(call: NewCall) -> NewCall:
+    """Returns a call that reserves MOST_NANO_USD at most."""
+    if call.bound_nano_usd is None or call.bound_nano_usd <= MOST_NANO_USD:
+        return call
+    return dataclasses.replace(call, bound_nano_usd=MOST_NANO_USD)
+
+
+def bounded_end(end: CallEnd) -> CallEnd:
+    """Returns a call's end with MOST_NANO_USD and MOST_TOKENS at most."""
+    most = dict.fromkeys(_COUNTS, MOST_TOKENS) | {"nano_usd": MOST_NANO_USD}
+    changes: dict[str, Any] = {name: limit for name, limit in most.items() if (getattr(end, name) or 0) > limit}
+    return dataclasses.replace(end, **changes) if changes else end
 
 
 def storable(entry: E) -> E:

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from llm_relay.errors import BudgetExceeded, PermissionDenied, PriceUnknown
+from server_b.ledger.entries import MOST_NANO_USD, MOST_TOKENS
 from server_b.ledger.times import to_us
 from server_b.ledger.transactions import Store
 from tests.support.money import NOON, Clock, call_end, new_call, open_books, put_budget, put_caller, select
@@ -268,3 +269,22 @@ async def test_text_that_a_database_cannot_hold_fails_only_its_own_call(store: S
         assert not isinstance(outcomes[1], BaseException)
         await books.settle(dataclasses.replace(call_end(good), outcome="a\x00b\udfff"))
     assert await select(store, "state", "calls", f"id = '{good.id}'") == [("settled",)]
+
+
+@pytest.mark.parametrize("is_warning_only", [False, True])
+async def test_absurd_counts_of_a_provider_stop_no_call_and_leave_sums_that_are_whole(
+    store: Store, is_warning_only: bool
+) -> None:
+    await put_budget(store, 10**18, is_warning_only=int(is_warning_only))
+    absurd = (1 << 63) - 1
+    async with open_books(store) as books:
+        calls = [new_call(bound_nano_usd=absurd) for _ in range(5)]
+        for call in calls:
+            await books.reserve(call)
+        for call in calls:
+            await books.settle(call_end(call, nano_usd=absurd, input_tokens=absurd, output_tokens=10**30))
+        await books.reserve(new_call())
+    assert await select(store, WINDOW, "windows") == [(5 * MOST_NANO_USD, 1000)]
+    sums = await select(store, "calls, nano_usd, charged_nano_usd, input_tokens, output_tokens", "usage_hours")
+    assert sums == [(5, 5 * MOST_NANO_USD, 5 * MOST_NANO_USD, 5 * MOST_TOKENS, 5 * MOST_TOKENS)]
+    assert all(isinstance(number, int) for number in sums[0])
