@@ -118,8 +118,13 @@ def create_app(
 
 def _routes() -> list[BaseRoute]:
     routes = [*router.routes, *account_router.routes, *openai_router.routes, *docs_router.routes]
+    routes.sort(key=_is_lookup)  # they are tried one after the other, and calls are the most frequent
     pages = [*ui_pages.router.routes, *ui_sign_in.router.routes, *ui_api.router.routes]
     return [*routes, *head_routes(routes), *pages]
+
+
+def _is_lookup(route: BaseRoute) -> bool:
+    return "POST" not in (getattr(route, "methods", None) or ())
 
 
 def _middleware(settings: GatewaySettings, log: BufferedLog, callers: CallerCheck) -> list[Middleware]:

@@ -26,6 +26,7 @@ from llm_relay.errors import UnknownModel
 router = APIRouter(tags=[TAG])
 
 
+@router.post("/chat/completions", include_in_schema=False)
 @router.post(
     "/v1/chat/completions",
     summary="Create a chat completion",
@@ -33,7 +34,6 @@ router = APIRouter(tags=[TAG])
     responses=STREAMED_RESPONSES,
     openapi_extra=described_body(ChatBody),
 )
-@router.post("/chat/completions", include_in_schema=False)
 async def chat_completions(
     request: Request, asked: Annotated[OpenAICall[ChatBody], Depends(read_chat_call)]
 ) -> Response:
@@ -49,6 +49,7 @@ async def chat_completions(
     return json_response(completion_document(answer, int(asked.created)), headers=headers)
 
 
+@router.post("/responses", include_in_schema=False)
 @router.post(
     "/v1/responses",
     summary="Create a response",
@@ -56,7 +57,6 @@ async def chat_completions(
     responses=STREAMED_RESPONSES,
     openapi_extra=described_body(ResponsesBody),
 )
-@router.post("/responses", include_in_schema=False)
 async def responses(
     request: Request, asked: Annotated[OpenAICall[ResponsesBody], Depends(read_responses_call)]
 ) -> Response:
