@@ -19,7 +19,7 @@ from tests.standins.exchange import Outcome
 from tests.standins.openai import OpenAIStandIn
 from tests.support.doors import Addresses, Door, open_door, texts, until_first_text
 from tests.support.far_side import HANGS, HANGS_DURING, create_provider, server_b
-from tests.support.ports import free_port
+from tests.support.ports import free_port, until_listening
 from tests.support.programs import PROJECT, running
 from tests.support.refusal import Refusal
 
@@ -28,7 +28,6 @@ pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 PROXIES = PROJECT / "deploy" / "proxies"
 ENVOY = Path(sys.executable).parent / "envoy"
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
-START_LIMIT_S = 60.0
 DOORS = ("grpc", "http", "mcp-http-modern")
 
 
@@ -73,25 +72,13 @@ async def proxy(name: str, folder: Path, ports: dict[int, int]) -> AsyncIterator
     with (folder / "proxy.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log)
     try:
-        async with asyncio.timeout(START_LIMIT_S):
-            for port in (ports[50050], ports[8080], ports[8081]):
-                await until_open(port, process)
+        for port in (ports[50050], ports[8080], ports[8081]):
+            await until_listening(port, process)
         yield
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         await process.wait()
-
-
-async def until_open(port: int, process: asyncio.subprocess.Process) -> None:
-    """Waits until something listens on a port of loopback; raises RuntimeError if the process has ended."""
-    while process.returncode is None:
-        with contextlib.suppress(OSError):
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.close()
-            return
-        await asyncio.sleep(0.05)  # a proxy tells nobody that it listens
-    raise RuntimeError(f"the proxy ended with {process.returncode}")
 
 
 @contextlib.asynccontextmanager

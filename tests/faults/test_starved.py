@@ -17,7 +17,7 @@ from llm_relay.client.relay_client import RelayClient
 from llm_relay.errors import RelayError
 from llm_relay.messages import Prompt
 from tests.faults.conftest import Saw
-from tests.support.ports import free_port
+from tests.support.ports import free_port, until_listening
 from tests.support.programs import Program, environment, running
 from tests.support.resources import cpu_s, open_files
 
@@ -116,6 +116,7 @@ async def writing_nowhere(
 
 
 async def until_it_answers(name: str, program: Program) -> None:
+    """Asks again as a client does that was refused: what it depends on may be away for a second more."""
     async with asyncio.timeout(PATIENCE_S):
         while not await answers(name, program.address):
             assert program.process.returncode is None, "it ended"
@@ -136,7 +137,7 @@ async def test_a_log_that_cannot_be_written_breaks_no_call(
         ) as mute,
     ):
         began = time.monotonic()
-        await until_it_answers(program[0], mute)
+        await until_listening(port, mute.process, within_s=PATIENCE_S)
         for _ in range(20):
             assert await answers(program[0], mute.address)
         door = request.node.callspec.id.partition("-full")[0].partition("-closed")[0]

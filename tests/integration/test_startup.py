@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.checks import check
-from tests.support.ports import free_port
+from tests.support.ports import free_port, until_listening
 from tests.support.programs import environment, running
 
 pytestmark = pytest.mark.anyio
@@ -83,7 +83,7 @@ async def test_a_program_starts_and_serves_with_closed_standard_streams(name: st
     )
     try:
         async with asyncio.timeout(LIMIT_S):
-            await _until_connected(int(port))
+            await until_listening(int(port), process)
             streams = [stream_of(process.pid, number) for number in (0, 1, 2)]
             process.terminate()
             assert await process.wait() == 0
@@ -96,17 +96,6 @@ async def test_a_program_starts_and_serves_with_closed_standard_streams(name: st
 def stream_of(pid: int, number: int) -> Path:
     """Returns what a descriptor of a process leads to."""
     return Path(f"/proc/{pid}/fd/{number}").readlink()
-
-
-async def _until_connected(port: int) -> None:
-    while True:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            await asyncio.sleep(0.02)
-        else:
-            writer.close()
-            return
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

@@ -1,5 +1,7 @@
 """Ports of loopback for programs that are told where to listen, and for places where nobody listens."""
 
+import asyncio
+import contextlib
 import random
 import socket
 
@@ -16,3 +18,18 @@ def free_port() -> int:
             continue
         return port
     raise RuntimeError("no port from 20000 to 29999 is free")
+
+
+async def until_listening(port: int, process: asyncio.subprocess.Process, *, within_s: float = 60.0) -> None:
+    """Waits until a program listens that has no way to say so; `running` of `programs.py` waits for those that have.
+
+    Raises RuntimeError if the program ends, TimeoutError after `within_s` seconds.
+    """
+    async with asyncio.timeout(within_s):
+        while process.returncode is None:
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.close()
+                return
+            await asyncio.sleep(0.02)  # the kernel tells nobody either
+    raise RuntimeError(f"the program ended with {process.returncode}")
