@@ -59,10 +59,11 @@ class Store(Protocol):
         """An absolute path, or a URL without its password."""
         ...
 
-    async def write(self, work: Work[T], *, is_long: bool = False) -> T:
+    async def write(self, work: Work[T], *, is_long: bool = False, is_durable: bool = True) -> T:
         """Runs `work` in a transaction that writes, one at a time, and commits it; an exception rolls it back.
 
-        It may take five seconds at PostgreSQL, or a minute if `is_long`; meanwhile no other writes.
+        It may take five seconds at PostgreSQL, or a minute if `is_long`; meanwhile no other writes. Without
+        `is_durable` a power cut may undo it, and the disk of an idle machine is not woken for it.
 
         `work` must wait for nothing but its transaction. It may be run again, also after a commit whose fate is not
         known, so doing it twice must come to the same as doing it once.

@@ -152,11 +152,12 @@ class SqlBooks:
             await asyncio.sleep(self._heartbeat_s)
 
     async def _renew_lease(self) -> None:
-        await self._store.write(self._beat)
+        # Not durable: after a power cut this server's lease, and what it has taken over, are somebody else's to see to.
+        await self._store.write(self._beat, is_durable=False)
         if self._looks_for_gone:
-            await self._store.write(leases.end_gone)
+            await self._store.write(leases.end_gone, is_durable=False)
             self._looks_for_gone = False
-        while await self._store.write(self._take_over) == leases.AT_ONCE:
+        while await self._store.write(self._take_over, is_durable=False) == leases.AT_ONCE:
             pass
         await self._release_unknown()
 

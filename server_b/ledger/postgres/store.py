@@ -85,7 +85,7 @@ class PostgresStore:
                 raise WrongSetting(first_line(error)) from error
             LOG.warning("the ledger cannot be reached yet; calls are refused: %s: %s", self.location, first_line(error))
 
-    async def write(self, work: Work[T], *, is_long: bool = False) -> T:
+    async def write(self, work: Work[T], *, is_long: bool = False, is_durable: bool = True) -> T:  # noqa: ARG002
         """Runs `work` in a transaction that writes, again where the connection is lost, and commits it."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + (LONG_PATIENCE_S if is_long else PATIENCE_S)

@@ -1,9 +1,14 @@
-"""Checkpoints: what the write-ahead log gathered goes into the file, in a thread, because it waits for the disk."""
+"""What waits for the disk, in a thread: the write-ahead log is synchronised, and a long one is put into the file.
+
+SQLite synchronises the log by itself when it begins it anew, in the transaction that does so. So that is done here too,
+right after a checkpoint, and not by the next call on the event loop.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -11,13 +16,17 @@ from pathlib import Path
 from server_b.ledger.sqlite.connections import connect
 
 INTERVAL_S = 1.0
-"""How long a checkpoint waits after the first write since the one before."""
+"""How long the log waits for the disk after the first write since the last time: what a power cut may lose."""
 LARGE_LOG_BYTES = 16 << 20
-"""From this size on a checkpoint makes writers wait for its last moments, so that the log starts anew."""
+"""From this size on the log is put into the file: more often would write the same pages again and again."""
+_BEGIN_LOG = (
+    "INSERT INTO ledger (key, value) VALUES ('checkpoints', 1) ON CONFLICT (key) DO UPDATE SET value = value + 1"
+)
+"""Has to change something: SQLite writes no page that stays as it is."""
 
 
 class Checkpoints:
-    """Makes a checkpoint a second after a write."""
+    """Brings to the disk what was written, a second later."""
 
     def __init__(self, path: Path, now_us: Callable[[], int]) -> None:
         """Opens a connection of its own."""
@@ -25,18 +34,24 @@ class Checkpoints:
         self._inode = path.stat().st_ino
         self.is_replaced = False
         """Whether another file, or none, is where this one was: what is written now would be lost."""
+        self._is_full = False
         self._log = path.with_name(path.name + "-wal")
         self._connection = connect(path, now_us)
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
 
     def note_written(self) -> None:
-        """Has a checkpoint made soon."""
+        """Has the log synchronised soon."""
         if self._timer is None and self._task is None:
             self._timer = asyncio.get_running_loop().call_later(INTERVAL_S, self._begin)
 
+    def note_failed(self) -> None:
+        """Has the log put into the file soon, whatever its size: the disk may be full, and that makes room."""
+        self._is_full = True
+        self.note_written()
+
     async def aclose(self) -> None:
-        """Waits for a checkpoint that runs, makes the last one, and closes the connection."""
+        """Waits for what runs, puts the log into the file, and closes the connection."""
         if self._timer is not None:
             self._timer.cancel()
         if self._task is not None:
@@ -50,16 +65,34 @@ class Checkpoints:
 
     async def _run(self) -> None:
         try:
-            await asyncio.to_thread(self._checkpoint)
+            await asyncio.to_thread(self._synchronise)
         finally:
             self._task = None
 
-    def _checkpoint(self) -> None:
+    def _synchronise(self) -> None:
         try:
             self.is_replaced = self._path.stat().st_ino != self._inode
         except OSError:
             self.is_replaced = True
-        with contextlib.suppress(sqlite3.Error, OSError):  # the next write says what is wrong, or the next one helps
+        is_full, self._is_full = self._is_full, False
+        with contextlib.suppress(OSError):  # the next write says what is wrong, or the next time helps
+            if is_full or self._log.stat().st_size > LARGE_LOG_BYTES:
+                self._checkpoint()
+            else:
+                _synchronise(self._log)
+
+    def _checkpoint(self) -> None:
+        """Puts the log into the file; writers wait for its last moments, so that the log starts anew."""
+        with contextlib.suppress(sqlite3.Error):
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-            if self._log.stat().st_size > LARGE_LOG_BYTES:
-                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            self._connection.execute(_BEGIN_LOG)
+
+
+def _synchronise(log: Path) -> None:
+    """Waits until a log is on the disk. SQLite locks no part of this file, so it may be opened and closed here."""
+    file = os.open(log, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+    try:
+        getattr(os, "fdatasync", os.fsync)(file)
+    finally:
+        os.close(file)

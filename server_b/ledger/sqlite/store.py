@@ -1,8 +1,8 @@
 """A Store in an SQLite file.
 
 The connection that writes is used on the event loop: in a thread each statement would wait for the interpreter's lock
-when the program is busy. No fsync runs there, because the file is synchronised by checkpoints, which a thread makes
-(`checkpoints`), and with LEDGER_SYNC=full by COMMIT, which then runs in a thread too.
+when the program is busy. No fsync runs there: a thread synchronises the log and puts it into the file (`checkpoints`),
+and with LEDGER_SYNC=full COMMIT, which then waits for the disk, runs in a thread too.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class SqliteStore:
         """The file's absolute path."""
         return str(self._path)
 
-    async def write(self, work: Work[T], *, is_long: bool = False) -> T:  # noqa: ARG002 - it takes what it takes
+    async def write(self, work: Work[T], *, is_long: bool = False, is_durable: bool = True) -> T:  # noqa: ARG002
         """Runs `work` in a transaction that writes, and commits it."""
         async with self._lock:
             if self._checkpoints.is_replaced:
@@ -75,8 +75,10 @@ class SqliteStore:
                     if self._writing.in_transaction:
                         self._writing.execute("ROLLBACK")
             except sqlite3.Error as error:
+                self._checkpoints.note_failed()
                 raise (unavailable(error, self.location) if is_of_the_file(error) else error) from error
-        self._checkpoints.note_written()
+        if is_durable:
+            self._checkpoints.note_written()
         return result
 
     async def peek(self, work: Work[T]) -> T:
