@@ -33,7 +33,9 @@ logger = logging.getLogger("gateway")
 def main() -> None:
     """Runs the gateway until it is told to stop."""
     parser = argparse.ArgumentParser(prog=f"python -m {PROGRAM}", description="HTTP in front of Server B")
-    parser.add_argument("check", nargs="?", choices=("check",), help="tell what is right with the settings, and end")
+    parser.add_argument(
+        "check", nargs="?", choices=("check",), help="check the settings, print what is right and wrong, and exit"
+    )
     if parser.parse_args().check:
         from gateway.check import check
 

@@ -46,7 +46,7 @@ class _Filters(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    caller: str = Field("", description="Only of this caller. Others than admins see their own in any case")
+    caller: str = Field("", description="Only calls of this caller. Callers who are not admins see only their own")
     model: str = Field("", description="Only of this model")
     provider: str = Field("", description="Only of this provider")
     protocol: Literal["", "grpc", "http", "openai", "mcp"] = Field("", description="Only over this protocol")
@@ -87,7 +87,7 @@ class CallsParameters(_Filters):
     openapi_extra=requests.LOOKUP,
 )
 async def usage(request: Request, parameters: Annotated[UsageParameters, Query()]) -> Response:
-    """Adds calls up, by default those of this month in one group. Everybody sees their own, admins see all."""
+    """Adds calls up, by default those of this month in one group. Callers see their own, admins see all."""
     query = _usage_query(parameters)
     async with lookup(request):
         groups = await backend_of(request).accounts.usage(query, **caller_of(request).arguments)
@@ -120,7 +120,7 @@ async def usage_me(request: Request) -> Response:
     openapi_extra=requests.LOOKUP,
 )
 async def calls(request: Request, parameters: Annotated[CallsParameters, Query()]) -> Response:
-    """Lists calls, newest first. Everybody sees their own, admins see all. As CSV the next page is in a header."""
+    """Lists calls, newest first. Callers see their own, admins see all. As CSV the next page is in a header."""
     async with lookup(request):
         page = await backend_of(request).accounts.calls(_call_query(parameters), **caller_of(request).arguments)
     rows = [call_document(call) for call in page.calls]

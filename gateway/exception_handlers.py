@@ -24,8 +24,8 @@ from llm_relay.errors import (
 logger = logging.getLogger("gateway")
 
 _HTTP_ERRORS: dict[int, RelayError] = {
-    404: Unsupported("there is no such route; GET /docs lists those there are"),
-    405: Unsupported("this route does not have that method; GET /docs lists those it has"),
+    404: Unsupported("this route does not exist; GET /docs lists the routes"),
+    405: Unsupported("this route does not support that method; GET /docs lists its methods"),
     408: DeadlineExceeded("the body did not arrive in time"),
 }
 

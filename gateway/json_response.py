@@ -1,4 +1,4 @@
-"""JSON as a response that nobody stores."""
+"""JSON responses that no cache stores."""
 
 from __future__ import annotations
 

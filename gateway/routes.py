@@ -144,7 +144,7 @@ async def models(request: Request) -> Response:
 @router.get(
     "/config",
     tags=[SERVER],
-    summary="Tell what a call uses where it names nothing",
+    summary="Show the defaults of a call",
     response_model=ConfigDocument,
     responses=json_responses(examples.CONFIG, *OF_SERVER_B),
     openapi_extra=requests.LOOKUP,

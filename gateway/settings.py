@@ -28,7 +28,7 @@ class GatewaySettings(
     """The gateway."""
 
     http_host: ListeningHost = Field(
-        "127.0.0.1", min_length=1, description="Address that the gateway listens on; 0.0.0.0: every one"
+        "127.0.0.1", min_length=1, description="Address that the gateway listens on; 0.0.0.0: all of them"
     )
     http_port: int = Field(8000, ge=0, le=65535, description="Port of the gateway, 0 to 65535; 0: any free one")
     cors_origins: str = Field(

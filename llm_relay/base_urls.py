@@ -13,7 +13,7 @@ _HOST = re.compile(r"[\w.-]+|\[[0-9A-Fa-f:.%]+\]")
 def base_url_fault(url: str) -> str:
     """Tells what is wrong with a base URL, and the fix; empty: nothing. The text has no credentials in it."""
     if re.search(r"\s", url):
-        return "has a blank in it: write a URL, such as https://host/v1"
+        return "contains a space: write a URL, such as https://host/v1"
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -22,7 +22,7 @@ def base_url_fault(url: str) -> str:
     if parts.scheme not in ("http", "https") or not url.lower().startswith(f"{parts.scheme}://"):
         return "must begin with http:// or https://"
     if parts.username is not None or parts.password is not None:
-        return "has a user name or password in it: leave that out, keys have settings of their own"
+        return "contains a user name or password: leave it out; keys have their own settings"
     if not parts.hostname or port == 0:
         return "has no host that can be reached: write https://host/v1"
     if not _is_host(parts.netloc.removesuffix(f":{port}"), parts.hostname):

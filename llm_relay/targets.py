@@ -48,7 +48,7 @@ def socket_path(target: str) -> str | None:
 def target_fault(target: str) -> str:
     """Tells what is wrong with a gRPC target, and the fix; empty: nothing."""
     if re.search(r"\s", target):
-        return "has a blank in it: write host:port"
+        return "contains a space: write host:port"
     scheme, separator, _ = target.partition("://")
     if separator and scheme.lower() in _URL_SCHEMES:
         return "is a gRPC target, not a URL: write host:port, and SERVER_B_TLS=true for TLS"
@@ -58,7 +58,7 @@ def target_fault(target: str) -> str:
     if target.startswith(_LOOKED_UP_ELSEWHERE):
         return ""
     if separator and scheme != "dns":
-        return f"{scheme}:// is no scheme of gRPC targets: write host:port, or dns:///host:port"
+        return f"{scheme}:// is not a scheme of gRPC targets: write host:port, or dns:///host:port"
     if target.startswith("dns://") and "/" not in target.removeprefix("dns://"):
         host = target.removeprefix("dns://")
         return f"{host} is in the place of a DNS server: write dns:///{host}, with three slashes"

@@ -69,8 +69,8 @@ async def _port_finding(settings: ServerBSettings) -> Finding:
         return found
     where = shown_address(settings.grpc_host, settings.grpc_port)
     if await _serves(settings):
-        return ok(f"GRPC_PORT: a healthy Server B has {where}")
-    fix = "stop the program that does, or set another port"
+        return ok(f"GRPC_PORT: a healthy Server B uses {where}")
+    fix = "stop the program that uses it, or set another port"
     return failure(f"GRPC_PORT: {where} is in use, and no healthy Server B answers there: {fix}")
 
 

@@ -24,7 +24,7 @@ _LEDGER_FIX = (
     "must be sqlite:///FILE, such as sqlite:///relay.db or sqlite:////var/lib/relay/relay.db,"
     " postgresql://USER:PASSWORD@HOST/DATABASE, or off"
 )
-_THRESHOLDS_FIX = "must be percents from 1 to 100, comma-separated, such as 50,80,100"
+_THRESHOLDS_FIX = "must be percentages from 1 to 100, comma-separated, such as 50,80,100"
 _NEED_A_LEDGER = (
     "ledger_sync",
     "ledger_time_zone",
@@ -49,17 +49,18 @@ class LedgerSettings(ProgramSettings):
     )
     ledger_sync: Literal["normal", "full"] = Field(
         "normal",
-        description="Of SQLite: normal loses nothing if a program is killed, and may lose the last moments in a power"
-        " cut; full waits for the disk at each write, and loses nothing in a power cut either",
+        description="How SQLite writes to disk: normal loses nothing if a program is killed, but may lose the last"
+        " moments in a power cut; full waits for the disk at each write, and loses nothing in a power cut either",
     )
     ledger_time_zone: str = Field(
-        "UTC", description="IANA time zone of budgets that are made without one, such as Europe/Berlin"
+        "UTC", description="IANA time zone of budgets that are created without one, such as Europe/Berlin"
     )
     ledger_keep_days: int = Field(
         0,
         ge=0,
         le=36_500,
-        description="How many days calls are kept one by one, 0 to 36500; older ones are kept as sums; 0: for ever",
+        description="Number of days that single calls are kept, 0 to 36500; of older calls only sums are kept;"
+        " 0: all are kept",
     )
     budget_estimate: Literal["bound", "likely"] = Field(
         "bound",
@@ -68,27 +69,27 @@ class LedgerSettings(ProgramSettings):
     )
     prices: str = Field(
         "",
-        description="Prices of models that the price list does not know or has otherwise, comma-separated, as"
-        " provider/pattern=input/output[/cache_read[/cache_write]] in USD a million tokens, such as"
+        description="Prices of models that the price list lacks, or that differ from it, comma-separated, as"
+        " provider/pattern=input/output[/cache_read[/cache_write]] in USD per million tokens, such as"
         " openai/my-*=2.50/10.00; the first match holds; 0 is a price",
     )
     relay_admins: str = Field(
         "",
-        description="Names of callers, comma-separated, that may see and change everybody's accounts and budgets; those"
+        description="Names of callers, comma-separated, that may see and change all accounts and budgets; callers"
         " behind the gateway as gateway/NAME",
     )
     alert_webhook_url: str = Field(
         "",
-        description="URL that is told by POST when a budget passes a threshold, in JSON as Slack takes it",
+        description="URL that receives a POST when a budget passes a threshold, with JSON that Slack accepts",
     )
     alert_webhook_secret: SecretStr = Field(
         SecretStr(""), description="Secret that signs what is sent to ALERT_WEBHOOK_URL (HMAC-SHA-256, Relay-Signature)"
     )
     alert_thresholds: str = Field(
-        "50,80,100", description="Percents of a budget that are told when they are passed, comma-separated, 1 to 100"
+        "50,80,100", description="Percentages of a budget at which an alert is sent, comma-separated, 1 to 100"
     )
     alert_allow_private: bool = Field(
-        False, description="true: ALERT_WEBHOOK_URL may be at an address of a private network, or of this machine"
+        False, description="true: allow ALERT_WEBHOOK_URL to be an address of a private network or of this machine"
     )
 
     @field_validator("ledger")

@@ -21,7 +21,8 @@ class ServerBSettings(LedgerSettings, McpServingSettings, WorkerSettings):
 
     ai_provider: str = Field(
         "mock",
-        description="Provider that is asked: mock, openai or bedrock. Several, comma-separated, are a fallback chain: "
+        description="Provider that Server B calls: mock, openai or bedrock. Several, comma-separated, are a fallback"
+        " chain: "
         "the next is asked if one fails",
     )
     model_map: str = Field(
@@ -30,10 +31,10 @@ class ServerBSettings(LedgerSettings, McpServingSettings, WorkerSettings):
         " provider/model-asked-for=its-model, such as bedrock/gpt-4o=sonnet-v2",
     )
     ai_temperature: float = Field(
-        0.7, ge=0, le=2, allow_inf_nan=False, description="Temperature of a call that names none, 0 to 2"
+        0.7, ge=0, le=2, allow_inf_nan=False, description="Default temperature, for calls that set none, 0 to 2"
     )
     ai_max_tokens: int = Field(
-        1000, ge=1, le=2**31 - 1, description="Most output tokens of a call that names no number, 1 or more"
+        1000, ge=1, le=2**31 - 1, description="Default limit of output tokens, for calls that set none, 1 or more"
     )
 
     openai_api_key: SecretStr = Field(SecretStr(""), description="API key for AI_PROVIDER=openai")
@@ -41,7 +42,9 @@ class ServerBSettings(LedgerSettings, McpServingSettings, WorkerSettings):
         "",
         description="Base URL of an OpenAI-compatible server, such as http://127.0.0.1:8080/v1; empty: OpenAI's own",
     )
-    openai_default_model: str = Field("gpt-4o", min_length=1, description="OpenAI model of a call that names none")
+    openai_default_model: str = Field(
+        "gpt-4o", min_length=1, description="Default model of OpenAI, for calls that name none"
+    )
     openai_api: Literal["auto", "chat", "responses"] = Field(
         "auto",
         description="OpenAI's interface: chat (completions), responses, or auto: chat, but responses for a model that"
@@ -70,7 +73,7 @@ class ServerBSettings(LedgerSettings, McpServingSettings, WorkerSettings):
     bedrock_default_model: str = Field(
         "anthropic.claude-3-5-sonnet-20241022-v2:0",
         min_length=1,
-        description="Bedrock model of a call that names none, as an id or a short name such as sonnet-v2",
+        description="Default model of Bedrock, for calls that name none, as an id or a short name such as sonnet-v2",
     )
 
     mock_delay_seconds: float = Field(
@@ -84,7 +87,7 @@ class ServerBSettings(LedgerSettings, McpServingSettings, WorkerSettings):
     )
 
     grpc_host: ListeningHost = Field(
-        "127.0.0.1", min_length=1, description="Address that Server B listens on over gRPC; 0.0.0.0: every one"
+        "127.0.0.1", min_length=1, description="Address that Server B listens on over gRPC; 0.0.0.0: all of them"
     )
     grpc_port: int = Field(50051, ge=0, le=65535, description="Port of Server B over gRPC, 0 to 65535; 0: any free one")
     mcp_port_b: int = Field(
@@ -101,7 +104,7 @@ class ServerBSettings(LedgerSettings, McpServingSettings, WorkerSettings):
         3,
         ge=1,
         le=10,
-        description="How often a provider is tried before its first token, the first try included, 1 to 10",
+        description="Maximum number of tries before a call's first token, including the first try, 1 to 10",
     )
     retry_maybe_worked: bool = Field(
         False,
@@ -109,7 +112,10 @@ class ServerBSettings(LedgerSettings, McpServingSettings, WorkerSettings):
         " worked on it; both requests may be billed",
     )
     max_concurrent_calls: int = Field(
-        1000, ge=1, le=1_000_000, description="Most calls that run at once; more are refused as OVERLOADED"
+        1000,
+        ge=1,
+        le=1_000_000,
+        description="Maximum number of calls that run at once; further calls are refused as OVERLOADED",
     )
     first_token_seconds: float = Field(
         60,
@@ -137,7 +143,7 @@ class ServerBSettings(LedgerSettings, McpServingSettings, WorkerSettings):
         ge=0,
         le=300,
         allow_inf_nan=False,
-        description="How long a call runs on whose client gave up waiting, so that the client's own retry joins it and"
+        description="How long a call continues after its client timed out, so that the client's own retry joins it and"
         " is not billed twice, in seconds, 0 to 300; 0: not at all",
     )
 

@@ -42,7 +42,7 @@ def conversation(said: Iterable[Said], whole_place: str) -> Conversation:
     if turns and turns[-1].role is Role.SYSTEM:  # a reminder at the end, or instructions alone: they are what is said
         turns[-1] = turns[-1]._replace(role=Role.USER)
     if not turns or turns[-1].role is not Role.USER:
-        raise BadParam(whole_place, f"{whole_place}: the last one must be of the user or of a tool")
+        raise BadParam(whole_place, f"{whole_place}: the last message must be from the user or from a tool")
     now = turns.pop()
     found.now_place = now.place
     turn = _turn(now)

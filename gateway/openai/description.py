@@ -22,7 +22,7 @@ TAG_DESCRIPTION = {
 _STATUSES = {
     400: "The request is not valid, or asks for what is not supported; `param` names the member",
     401: "No or wrong token",
-    402: "No price is known of the model, and a budget or `max_cost_usd` applies",
+    402: "No price is known for the model, and a budget or `max_cost_usd` applies",
     403: "The caller may not do this",
     404: "No such model",
     408: "The body did not arrive in time",
@@ -31,7 +31,7 @@ _STATUSES = {
     500: "An error of the relay",
     502: "The provider's answer cannot be used, or the provider refuses the relay",
     503: "The provider or the relay cannot answer now; `retry-after` says when to try again",
-    504: "The time given is over",
+    504: "The deadline has passed",
 }
 
 

@@ -47,7 +47,7 @@ def _refuse_others_of(tools: Any, place: str, *, namespaces: bool) -> None:
         if namespaces and tool.get("type") == "namespace":
             _refuse_others_of(tool.get("tools"), f"{place}[{index}].tools", namespaces=False)
         elif tool.get("type") != "function":
-            raise BadParam(kind, f"{kind}: must be function: the relay hosts no tools; turn others off")
+            raise BadParam(kind, f"{kind}: must be function: the relay runs no hosted tools; turn the others off")
 
 
 def objects(value: Any) -> list[Mapping[str, Any]]:

@@ -24,7 +24,7 @@ _NAMES = {
 
 
 _RESULT_ID = ".tool_result.tool_call_id"
-_UNANSWERED = ("a tool_result in the next user turn", "a result for each of its tool calls, right behind it")
+_UNANSWERED = ("a tool_result in the next user turn", "a result for each of its tool calls, directly after it")
 """The prompt's words for what a call lacks, and those for clients that know no parts and turns."""
 
 

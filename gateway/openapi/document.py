@@ -15,7 +15,7 @@ CALLS, SERVER, ACCOUNTS = "Calls", "Server", "Accounts"
 TAGS = [
     {"name": CALLS, "description": "Ask a model, whole or streamed, and stop a call that runs."},
     {"name": ACCOUNTS, "description": "What calls have cost, and what is left of budgets. Needs Server B's ledger."},
-    {"name": SERVER, "description": "What can be asked for, and how Server B is."},
+    {"name": SERVER, "description": "The models, configuration and health of Server B."},
 ]
 
 

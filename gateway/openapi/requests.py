@@ -17,7 +17,7 @@ SECURITY_SCHEMES = {
     BEARER: {
         "type": "http",
         "scheme": "bearer",
-        "description": "Of RELAY_TOKENS, or of Server B's ledger; needed where there is one",
+        "description": "A token of RELAY_TOKENS or of Server B's ledger; required if there is one",
     },
 }
 _HEADERS: list[dict[str, Any]] = [
@@ -37,7 +37,8 @@ _HEADERS: list[dict[str, Any]] = [
 _IDEMPOTENCY: dict[str, Any] = {
     "name": IDEMPOTENCY_HEADER,
     "in": "header",
-    "description": "The call's id where the body has no request_id: repeated, the call is answered and paid for once.",
+    "description": "Idempotency key, where the body has no request_id. A request that is repeated"
+    " with it is answered and paid for once.",
     "schema": {"type": "string", "pattern": f'^(?:{REQUEST_ID_PATTERN}|"{REQUEST_ID_PATTERN}"|"")?$'},
 }
 _TAG = "[A-Za-z0-9_.-]{1,64}=[A-Za-z0-9_. -]{0,256}"

@@ -14,7 +14,7 @@ from llm_relay.messages.accounts import Budget, CallerAccount, Period, Price, Ra
 
 def _nano(usd: Decimal) -> Decimal:
     if usd * NANO_USD_PER_USD != int(usd * NANO_USD_PER_USD):
-        raise ValueError("has more than nine digits behind the point")
+        raise ValueError("has more than nine decimal places")
     return usd
 
 
@@ -115,7 +115,7 @@ class RaiseBody(_Body):
 
 
 class PriceBody(_Body):
-    """A price, in USD a million tokens."""
+    """A price, in USD per million tokens."""
 
     pattern: str
     input_usd: Usd

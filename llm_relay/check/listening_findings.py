@@ -18,7 +18,7 @@ def exposure_finding(host: str, host_setting: str, settings: TokenSettings, *, t
     except SettingsError as error:
         return failure(str(error))
     names = sorted(set(settings.tokens.names_by_digest.values()))
-    who = f"{', '.join(names)} may call" if names else "everybody who reaches it may call"
+    who = f"{', '.join(names)} may call" if names else "anyone who reaches it may call"
     return ok(f"{host_setting}: {host}, {'over TLS' if tls else 'in plaintext'}; {who}")
 
 

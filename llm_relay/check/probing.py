@@ -61,7 +61,7 @@ async def probe(dial: Dial, place: Place) -> None:
     except TimeoutError as error:
         raise Unreachable(
             f"SERVER_B_TARGET: no answer from {place} in {STEP_LIMIT_S:g} s:"
-            " is the machine up, Server B not stopped, and no firewall between?"
+            " check that the machine is up, that Server B runs, and that no firewall is in between"
         ) from error
     except (ConnectionRefusedError, FileNotFoundError) as error:
         raise Unreachable(
@@ -110,8 +110,8 @@ async def _untrusted(dial: Dial, place: Place, error: ssl.SSLCertVerificationErr
     if error.verify_code in _NAME_DIFFERS:
         names = ", ".join(await _names(dial, place)) or "no name at all"
         return Unreachable(
-            f"SERVER_B_TARGET: {whose} is for {names}, not for {place.name}: dial one of its names,"
-            f" or issue one at Server B that is for {place.name} too"
+            f"SERVER_B_TARGET: {whose} is for {names}, not for {place.name}: set SERVER_B_TARGET"
+            f" to one of its names, or give Server B a certificate that is also for {place.name}"
         )
     return Unreachable(
         f"SERVER_B_CA_FILE: {whose} is not from an authority that is trusted here ({error.verify_message}):"

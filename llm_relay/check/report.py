@@ -58,7 +58,7 @@ def _traces_findings(settings: ProgramSettings) -> Iterator[Finding]:
     try:
         with trial_export(settings.file) as export:
             if export is not None:
-                yield ok(f"OTEL_*: traces are sent to {export.endpoint}; whether it takes them is not tried")
+                yield ok(f"OTEL_*: traces are sent to {export.endpoint}; this check does not connect to it")
     except TracesFault as fault:
         yield warning(str(fault))  # the program starts all the same
 

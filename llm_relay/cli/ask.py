@@ -25,7 +25,7 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
         parents=[common],
         help="ask a model through Server B, and see the answer as it comes",
         description="Asks a model through Server B. The answer goes to stdout as it comes, what it cost to stderr."
-        " Ctrl-C stops the answer and still tells what it cost; a second one gives up at once.",
+        " Ctrl-C stops the answer and still tells what it cost; a second Ctrl-C quits at once.",
         epilog="exit codes: 0 answered, 1 refused or failed, 2 wrong arguments or settings, 3 Server B cannot be"
         " reached, 130 stopped by Ctrl-C",
     )

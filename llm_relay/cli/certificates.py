@@ -23,7 +23,7 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
         description="Makes an authority, and certificates for both ends, and prints the lines for .env. Run again, it"
         " renews the certificates, which running programs take up.",
     )
-    parser.add_argument("folder", type=Path, help="where they are put; made if it is missing")
+    parser.add_argument("folder", type=Path, help="folder for the files, created if it is missing")
     parser.add_argument(
         "--host", nargs="+", action="extend", default=[], help="names and addresses of the servers, besides localhost"
     )

@@ -16,9 +16,9 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser = commands.add_parser(
         "check",
         parents=[common],
-        help="tell what is right and what is wrong with the settings, with the fix",
-        description="Tells what is right and what is wrong: settings, certificates, ports, whether the provider takes"
-        " the key, and whether Server B can be reached. Exits with 1 if something has to be fixed.",
+        help="check the settings, and show how to fix each problem",
+        description="Checks settings, certificates and ports, whether the provider accepts the key, and whether"
+        " Server B can be reached. Exits with 1 if something has to be fixed.",
     )
     parser.add_argument(
         "programs",

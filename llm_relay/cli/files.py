@@ -69,7 +69,7 @@ def _copy(places: list[Path], root: Path, folder: Path) -> None:
     targets = {place: folder / place.relative_to(root) for place in places}
     there = [str(target) for target in targets.values() if target.exists()]
     if there:
-        raise CommandError(f"--copy: {there[0]} is there already; name an empty or a new folder", exit_codes.USAGE)
+        raise CommandError(f"--copy: {there[0]} already exists; name an empty or a new folder", exit_codes.USAGE)
     try:
         for place, target in targets.items():
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -146,7 +146,7 @@ class RelayClient:
                         yield event
             if not finished:
                 raise ServerBUnavailable(
-                    f"the stream from Server B at {self.target} ended before its end", request_id=prompt.request_id
+                    f"the stream from Server B at {self.target} broke off before its end", request_id=prompt.request_id
                 )
         finally:
             await end(call)

@@ -30,7 +30,7 @@ class UsageDocument(TypedDict):
     reasoningTokens: int | None
     accuracy: Annotated[
         Literal["exact", "estimated", "unknown"],
-        Field(description="Where the counts come from: the provider, the relay's own estimate, or nobody"),
+        Field(description="exact: counted by the provider; estimated: by the relay; or unknown"),
     ]
     estimatedCost: Annotated[float | None, Field(description="US dollars by list price; null: no price is known")]
     priceSource: Annotated[str | None, Field(description="The price list that was used")]

@@ -1,4 +1,4 @@
-"""A message that is too large to be read: which request it is, so that its sender is told and does not wait in vain."""
+"""A message that is too large to be read: which request it is, so that its sender gets an error."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ class OtlpExport:
         closing.join(CLOSE_S)
         if closing.is_alive():
             self._exporter.shutdown(timeout_millis=0)
-            logger.warning("The receiver of traces at %s did not take the last ones in time", self.endpoint)
+            logger.warning("The trace receiver at %s did not accept the last spans in time", self.endpoint)
 
 
 class _OpenSpan:

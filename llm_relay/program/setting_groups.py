@@ -22,7 +22,7 @@ class TokenSettings(ProgramSettings):
 
     relay_tokens: SecretStr = Field(
         SecretStr(""),
-        description="Callers that are accepted, as name:token,name:token; empty: everybody who reaches the port",
+        description="Callers that are accepted, as name:token,name:token; empty: anyone who can reach the port",
     )
     relay_delegates: str = Field(
         "",
@@ -64,7 +64,9 @@ class DialSettings(ProgramSettings):
         " ipv4:address:port,address:port",
     )
     server_b_url: str = Field("", description="Replaced by SERVER_B_TARGET", exclude=True)
-    relay_token: SecretStr = Field(SecretStr(""), description="Bearer token that is presented to Server B")
+    relay_token: SecretStr = Field(
+        SecretStr(""), description="Bearer token that the gateway and Server A send to Server B"
+    )
     server_b_tls: bool = Field(False, description="true: connect to Server B over TLS")
     server_b_ca_file: str = Field(
         "",
@@ -72,7 +74,7 @@ class DialSettings(ProgramSettings):
         " ones that grpcio ships",
     )
     server_b_client_cert_file: str = Field(
-        "", description="PEM certificate that is presented to Server B, for mutual TLS; empty: none"
+        "", description="PEM certificate that the gateway and Server A present to Server B, for mutual TLS; empty: none"
     )
     server_b_client_key_file: str = Field("", description="PEM key of SERVER_B_CLIENT_CERT_FILE, unencrypted")
 
@@ -80,7 +82,7 @@ class DialSettings(ProgramSettings):
     @classmethod
     def _old_name(cls, value: str) -> str:
         if value:  # the default is validated too
-            raise ValueError("is gone: set SERVER_B_TARGET=host:port instead (Server B speaks gRPC now, no URL)")
+            raise ValueError("is gone: set SERVER_B_TARGET=host:port instead (Server B speaks gRPC now and has no URL)")
         return value
 
     @field_validator("server_b_target")
@@ -133,7 +135,7 @@ class StallSettings(ProgramSettings):
         gt=0,
         le=3600,
         allow_inf_nan=False,
-        description="How long a caller may take no data before it is disconnected, in seconds, up to 3600",
+        description="How long a caller may read nothing before it is disconnected, in seconds, up to 3600",
     )
 
 
@@ -153,7 +155,7 @@ class MetricsSettings(ProgramSettings):
     """Metrics for Prometheus."""
 
     metrics_host: ListeningHost = Field(
-        "127.0.0.1", min_length=1, description="Address that metrics are served on; 0.0.0.0: every one"
+        "127.0.0.1", min_length=1, description="Address that metrics are served on; 0.0.0.0: all of them"
     )
     metrics_port: int | None = Field(
         None,
@@ -171,7 +173,7 @@ class WorkerSettings(ProgramSettings):
         1,
         ge=1,
         le=64,
-        description="Number of processes that share the port, 1 to 64; each has calls and limits of its own",
+        description="Number of worker processes, 1 to 64; they share the port, and each has its own calls and limits",
     )
 
     @field_validator("workers")
@@ -186,7 +188,7 @@ class McpServingSettings(TokenSettings, HttpTlsSettings, StallSettings, DrainSet
     """MCP servers over HTTP and SSE."""
 
     mcp_host: ListeningHost = Field(
-        "127.0.0.1", description="Address that MCP servers listen on over HTTP and SSE; 0.0.0.0: every one"
+        "127.0.0.1", description="Address that MCP servers listen on over HTTP and SSE; 0.0.0.0: all of them"
     )
     mcp_allowed_hosts: str = Field(
         "",

@@ -100,14 +100,15 @@ def _export_of(program: str, file: EnvFile) -> SpanExport | None:
         return None
     protocol = _first_of(PROTOCOL_VARIABLES)
     if protocol not in ("", "grpc"):
-        raise TracesFault(f"{PROTOCOL_VARIABLES[-1]}={protocol}: traces are sent over grpc alone: no traces are sent")
+        raise TracesFault(f"{PROTOCOL_VARIABLES[-1]}={protocol}: traces can only be sent over grpc, so none are sent")
     try:
         from llm_relay.program.otlp import OtlpExport
     except ModuleNotFoundError as error:
         if not (error.name or "").startswith("opentelemetry"):
             raise
         raise TracesFault(
-            f"{_endpoint_name()} is set, but what sends traces is not installed: no traces are sent; run: {INSTALL}"
+            f"{_endpoint_name()} is set, but the packages that send traces are not installed, so none are"
+            f" sent; run: {INSTALL}"
         ) from error
     try:
         return OtlpExport(program)

@@ -1,4 +1,4 @@
-"""How an error that nobody foresaw is logged."""
+"""How an unexpected error is logged."""
 
 from __future__ import annotations
 

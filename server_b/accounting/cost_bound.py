@@ -84,7 +84,7 @@ def unknown_price_text(estimates: Iterable[Estimated], why: str) -> str:
     names = [f"{one.asked.provider}/{one.asked.model}" for one in estimates]
     return (
         f"{why}, and no price is known for {', '.join(names)}: set PRICES={names[0]}=INPUT/OUTPUT on Server B,"
-        f" in USD a million tokens, such as PRICES={names[0]}=2.50/10.00; 0 is a price"
+        f" in USD per million tokens, such as PRICES={names[0]}=2.50/10.00; 0 is a price"
     )
 
 

@@ -1,4 +1,4 @@
-"""Errors that nobody foresaw: the log gets their class and place, the caller an INTERNAL."""
+"""Unexpected errors: the log gets their class and place, the caller an INTERNAL."""
 
 from __future__ import annotations
 

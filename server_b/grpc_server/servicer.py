@@ -136,7 +136,7 @@ class RelayServicer:
             async with asyncio.timeout(self._stall_s):
                 await context.write(response)
         except TimeoutError as error:
-            raise Cancelled(f"the caller took no data for {self._stall_s:g} s (STALL_SECONDS)") from error
+            raise Cancelled(f"the caller read nothing for {self._stall_s:g} s (STALL_SECONDS)") from error
 
 
 def method_handlers(servicer: RelayServicer) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:

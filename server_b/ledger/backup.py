@@ -31,7 +31,7 @@ def _backup_file(path: Path, target: Path) -> int:
     try:
         os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError as error:
-        raise LedgerError(f"{target} is there already: name a new file") from error
+        raise LedgerError(f"{target} already exists: name a new file") from error
     except OSError as error:
         raise LedgerError(f"cannot write {target}: {error.strerror}") from error
     try:

@@ -1,4 +1,4 @@
-"""PRICES as text: `provider/pattern=input/output[/cache_read[/cache_write]]`, in USD a million tokens."""
+"""PRICES as text: `provider/pattern=input/output[/cache_read[/cache_write]]`, in USD per million tokens."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from llm_relay.messages.accounts import Price
 _MOST_USD = 1_000_000
 """A dollar a token."""
 _FIX = (
-    "write provider/model=input/output, in USD a million tokens, such as openai/my-*=2.50/10.00;"
+    "write provider/model=input/output, in USD per million tokens, such as openai/my-*=2.50/10.00;"
     " /cache_read and /cache_write may follow"
 )
 

@@ -112,7 +112,7 @@ def test_these_targets_can_be_dialled(target: str) -> None:
     [
         ("http://b:50051", "is a gRPC target, not a URL: write host:port, and SERVER_B_TLS=true for TLS"),
         ("GRPCS://b:50051", "is a gRPC target, not a URL"),
-        ("tcp://b:50051", "tcp:// is no scheme of gRPC targets: write host:port, or dns:///host:port"),
+        ("tcp://b:50051", "tcp:// is not a scheme of gRPC targets: write host:port, or dns:///host:port"),
         ("host:50051/", "has a path: write host:50051 without a slash"),
         ("b:50051/relay", "has a path: write b:50051 without a slash"),
         (":50051", "has no host: write 127.0.0.1:50051"),
@@ -135,7 +135,7 @@ def test_these_targets_can_be_dialled(target: str) -> None:
         ("ipv4:b.example.com:50051", "takes addresses after ipv4:, and b.example.com is a name: write dns:///b.exam"),
         ("dns://b.example.com:50051", "b.example.com:50051 is in the place of a DNS server: write dns:///b.example"),
         ("user@b:50051", "has a character that no host name has: write host:port"),
-        ("b :50051", "has a blank in it: write host:port"),
+        ("b :50051", "contains a space: write host:port"),
         ("unix:", "names no socket: write unix:/path/to/socket"),
         ("unix:///", "names no socket: write unix:/path/to/socket"),
     ],

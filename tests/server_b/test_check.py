@@ -47,7 +47,7 @@ async def test_a_port_that_a_healthy_server_b_has_is_ok(tmp_path: Path, tls: str
     async with running(tmp_path, "server_b", GRPC_PORT="0", **settings) as program:
         code, lines = await check(tmp_path, "server_b", {"GRPC_PORT": str(program.port), **settings})
     assert code == 0
-    assert f"ok      GRPC_PORT: a healthy Server B has 127.0.0.1:{program.port}" in lines
+    assert f"ok      GRPC_PORT: a healthy Server B uses 127.0.0.1:{program.port}" in lines
 
 
 async def test_a_port_that_another_program_has_is_said(tmp_path: Path) -> None:

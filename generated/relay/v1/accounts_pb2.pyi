@@ -359,7 +359,7 @@ class Budget(_message.Message):
     spent_nano_usd: _builtins.int
     """What was charged in the current window."""
     reserved_nano_usd: _builtins.int
-    """What the running calls may cost at most."""
+    """The most that the running calls may cost."""
     @_builtins.property
     def raised_until(self) -> _timestamp_pb2.Timestamp:
         """When the raise ends; absent: there is none."""
@@ -406,7 +406,7 @@ Global___Budget: _TypeAlias = Budget  # noqa: Y015
 
 @_typing.final
 class Price(_message.Message):
-    """What the tokens of models cost, in nano-USD a million tokens. 0 is a price."""
+    """What the tokens of models cost, in nano-USD per million tokens. 0 is a price."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -20,12 +20,12 @@ def usd(text: str) -> int:
     try:
         amount = Decimal(text.strip().removeprefix("$").replace("_", ""))
     except InvalidOperation:
-        raise argparse.ArgumentTypeError(f"{text!r} is no amount in USD, such as 12.50") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not an amount in USD, such as 12.50") from None
     if not amount.is_finite() or abs(amount) > MOST_USD:
-        raise argparse.ArgumentTypeError(f"{text!r} is no amount that can be kept: a billion USD is the most")
+        raise argparse.ArgumentTypeError(f"{text!r} is too large: a billion USD is the most")
     nano_usd = amount * NANO_USD_PER_USD
     if nano_usd != nano_usd.to_integral_value():
-        raise argparse.ArgumentTypeError(f"{text!r} has more than nine digits behind the point")
+        raise argparse.ArgumentTypeError(f"{text!r} has more than nine decimal places")
     return int(nano_usd)
 
 
@@ -34,7 +34,7 @@ def span(text: str) -> float:
     match = _SPAN.fullmatch(text.strip())
     seconds = float(match[1]) * _UNIT_S[match[2]] if match else LONGEST_SPAN_S + 1
     if seconds > LONGEST_SPAN_S:
-        raise argparse.ArgumentTypeError(f"{text!r} is no span of time, such as 30m, 24h or 7d")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a span of time, such as 30m, 24h or 7d")
     return seconds
 
 
@@ -54,7 +54,7 @@ def _moment(text: str, direction: int, hint: str) -> datetime:
     try:
         return datetime.fromisoformat(text.strip())
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time, {hint}") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time, {hint}") from None
 
 
 def in_zone(moment: datetime | None, zone: tzinfo = UTC) -> datetime | None:
@@ -68,7 +68,7 @@ def tag(text: str) -> tuple[str, str]:
     """Reads a tag, as key=value."""
     key, equals, value = text.partition("=")
     if not key or not equals:
-        raise argparse.ArgumentTypeError(f"{text!r} is no tag, such as project=search")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a tag, such as project=search")
     return key, value
 
 

@@ -32,7 +32,7 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
         common,
         "budgets",
         help_="list, set, raise and delete budgets",
-        description="Lists budgets with what was spent of them. Everybody sees those of their own, admins see all.",
+        description="Lists budgets with what was spent of them. Callers see their own, admins see all.",
     )
     parser.set_defaults(run=_list, caller="")
     listed = add_to_group(inner, common, "list", "list budgets with what was spent of them")

@@ -32,14 +32,14 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
     put = add_to_group(inner, common, "put", "make a caller, or change what the options name")
     put.add_argument("name", metavar="NAME", help="the name that money and limits belong to")
     put.add_argument(
-        "--parent", metavar="NAME", help="whose budgets its calls count in too, such as a team; '': nobody's"
+        "--parent", metavar="NAME", help="the caller, such as a team, whose budgets its calls also count in; '': none"
     )
     put.add_argument("--admin", action=argparse.BooleanOptionalAction, help="may see and change what belongs to others")
     put.add_argument("--disabled", action=argparse.BooleanOptionalAction, help="its tokens are refused")
     put.add_argument(
         "--models",
         metavar="LIST",
-        help="may use these alone: provider/model with * and ?, comma-separated; '': all",
+        help="may use only these: provider/model with * and ?, comma-separated; '': all",
     )
     for name, what in zip(RATES, ("calls in a minute", "tokens in a minute", "calls at once"), strict=True):
         option = f"--{name.replace('_', '-')}"
@@ -54,7 +54,7 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
         action="append",
         help="added to each of its calls, in place of the tags before; may be repeated",
     )
-    put.add_argument("--no-tags", dest="tags", action="store_const", const=[], help="adds no tags any more")
+    put.add_argument("--no-tags", dest="tags", action="store_const", const=[], help="stop adding tags to its calls")
     put.set_defaults(run=_put)
     for name, help_ in (("disable", "refuse a caller's tokens at once"), ("enable", "accept a caller's tokens again")):
         command = add_to_group(inner, common, name, help_)

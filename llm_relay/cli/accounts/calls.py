@@ -31,7 +31,7 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
         "calls",
         parents=[common],
         help="list calls, newest first, or follow them as they begin and end",
-        description="Lists calls, newest first. Everybody sees their own, admins see all.",
+        description="Lists calls, newest first. Callers see their own, admins see all.",
     )
     parser.add_argument("--limit", type=int, default=50, metavar="N", help="how many at most (default: 50)")
     parser.add_argument("--follow", action="store_true", help="show calls as they begin and end, until Ctrl-C")

@@ -29,12 +29,12 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
         commands,
         common,
         "prices",
-        help_="list and set prices, try what a model costs, price calls afterwards",
+        help_="list and set prices, show what a model costs, price earlier calls",
         description="Lists the prices of the ledger, the newest first. They win over PRICES and the price list.",
     )
     parser.set_defaults(run=_list)
     add_to_group(inner, common, "list", "list the prices of the ledger").set_defaults(run=_list)
-    put = add_to_group(inner, common, "put", "set the price of models, in USD a million tokens; 0 is a price")
+    put = add_to_group(inner, common, "put", "set the price of models, in USD per million tokens; 0 is a price")
     put.add_argument("pattern", metavar="PATTERN", help="provider/model with * and ?, such as 'openai/my-*'")
     for name, is_required in zip(RATES, (True, True, False, False), strict=True):
         default = "" if is_required else " (default: as input)"
@@ -55,9 +55,11 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
     deleted.add_argument("id", metavar="ID", help="as `relay prices` shows it")
     deleted.set_defaults(run=_delete)
     tested = add_to_group(inner, common, "test", "tell what a model costs, and where that price is from")
-    tested.add_argument("model", metavar="MODEL", help="as it is asked for; with provider/ only there")
+    tested.add_argument(
+        "model", metavar="MODEL", help="the name that callers use; with provider/ in front, only at that provider"
+    )
     tested.set_defaults(run=_test)
-    unknown = add_to_group(inner, common, "apply-unknown", "price calls whose cost is not known with the prices of now")
+    unknown = add_to_group(inner, common, "apply-unknown", "price calls whose cost is not known, at current prices")
     add_filters(unknown)
     unknown.set_defaults(run=_apply_unknown)
 
@@ -157,7 +159,7 @@ COLUMNS = [
     Column("UNTIL (UTC)", lambda row: time_of("valid_until")(row) or "always"),
     Column("ID", text_of("id")),
 ]
-"""In USD a million tokens."""
+"""In USD per million tokens."""
 TESTED = [
     Column("PROVIDER", text_of("provider")),
     Column("MODEL", text_of("model")),

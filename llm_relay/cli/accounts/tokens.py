@@ -28,17 +28,17 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
     )
     parser.set_defaults(run=_list, caller="")
     create = add_to_group(inner, common, "create", "make a token, and print its secret, which is shown this once")
-    create.add_argument("caller", metavar="NAME", help="whose it is; the caller is made if it is not there")
+    create.add_argument("caller", metavar="NAME", help="the caller that it is for, created if it does not exist")
     create.add_argument(
-        "--admin", action="store_true", help="make the caller an admin: the first token has to be one's"
+        "--admin", action="store_true", help="make the caller an admin; the first token must be an admin's"
     )
-    create.add_argument("--label", metavar="TEXT", default="", help="what to call it")
+    create.add_argument("--label", metavar="TEXT", default="", help="a label for the token")
     create.add_argument(
         "--expires", type=argument_types.future, metavar="TIME", help="such as 2027-01-01 or 90d (default: never)"
     )
     create.set_defaults(run=_create)
     rotate = add_to_group(inner, common, "rotate", "make a token that replaces another, and print its secret")
-    rotate.add_argument("id", metavar="ID", help="of the old token, as `relay tokens` shows it")
+    rotate.add_argument("id", metavar="ID", help="id of the old token, as `relay tokens` shows it")
     rotate.add_argument(
         "--overlap",
         type=argument_types.span,
@@ -47,7 +47,7 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
         help="how long both are valid (default: 24h)",
     )
     rotate.set_defaults(run=_rotate)
-    revoke = add_to_group(inner, common, "revoke", "make a token worthless, within a second everywhere")
+    revoke = add_to_group(inner, common, "revoke", "revoke a token, on every server within a second")
     revoke.add_argument("id", metavar="ID", help="as `relay tokens` shows it")
     revoke.set_defaults(run=_revoke)
     listed = add_to_group(inner, common, "list", "list tokens, without their secrets")

@@ -28,7 +28,7 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
         "usage",
         parents=[common],
         help="show what calls have cost, by caller, model, day and more",
-        description="Shows what calls have cost. Everybody sees their own, admins see all.",
+        description="Shows what calls have cost. Callers see their own, admins see all.",
     )
     parser.add_argument(
         "--by",

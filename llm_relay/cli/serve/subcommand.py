@@ -19,7 +19,7 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
         parents=[common],
         help="run everything: Server B, the gateway, and Server A over HTTP",
         description="Runs Server B (gRPC), the gateway (HTTP) and Server A (MCP over HTTP) until Ctrl-C or SIGTERM."
-        " One that ends by itself is started again.",
+        " A program that ends by itself is started again.",
     )
     parser.set_defaults(run=run)
 

@@ -38,7 +38,7 @@ def token_document(token: TokenInfo) -> Document:
 
 
 def price_document(price: Price) -> Document:
-    """Returns a price as an object, in nano-USD a million tokens."""
+    """Returns a price as an object, in nano-USD per million tokens."""
     return {
         "id": price.id,
         "pattern": price.pattern,

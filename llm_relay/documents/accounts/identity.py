@@ -31,7 +31,7 @@ class BudgetDocument(TypedDict):
     time_zone: str
     limit_nano_usd: Annotated[int, Field(description="Without the raise")]
     spent_nano_usd: int
-    reserved_nano_usd: Annotated[int, Field(description="What the running calls may cost at most")]
+    reserved_nano_usd: Annotated[int, Field(description="The most that the running calls may cost")]
     remaining_nano_usd: Annotated[int, Field(description="With the raise: 0 or more")]
     resets_at: Annotated[str | None, Field(description="When the next window begins; null: never")]
     starts_at: str | None
@@ -44,7 +44,7 @@ class IdentityDocument(TypedDict):
     """A caller as the relay knows it."""
 
     name: Annotated[str, Field(description="In full, as gateway/alice")]
-    account: Annotated[str, Field(description="Whom money and limits belong to: the name after the last /")]
+    account: Annotated[str, Field(description="The account that money and limits belong to: the name after the last /")]
     is_admin: bool
     parent: str
     models: Annotated[list[str], Field(description="Patterns of provider/model that it may use; empty: all")]

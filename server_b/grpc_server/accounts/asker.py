@@ -43,8 +43,8 @@ class Asker:
         """Raises PermissionDenied unless it is an admin."""
         if not self.is_admin:
             raise PermissionDenied(
-                f"only admins may do that, and {self.name} is none: RELAY_ADMINS names them, or another admin makes"
-                " one with `relay callers put NAME --admin`"
+                f"only admins may do that, and {self.name} is not one: add it to RELAY_ADMINS, or ask an admin to"
+                " run `relay callers put NAME --admin`"
             )
 
     def check_access_after(self, policy: Policy) -> None:
@@ -63,5 +63,5 @@ class Asker:
         if self.is_admin:
             return caller
         if caller and caller.rpartition("/")[2] != self.account_name:
-            raise PermissionDenied(f"only admins may see what is {caller.rpartition('/')[2]}'s")
+            raise PermissionDenied(f"only admins may see data of {caller.rpartition('/')[2]}")
         return caller or self.account_name

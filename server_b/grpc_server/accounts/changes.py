@@ -31,7 +31,7 @@ async def create_token(request: pb.CreateTokenRequest, asker: Asker) -> pb.Creat
     account = asker.ledger.policy.callers.get(request.caller) or CallerAccount(name=request.caller)
     if not asker.needs_token and not (request.is_admin or account.is_admin):
         raise PermissionDenied(
-            "this would be the first valid token: from then on nobody is let in without one, and nobody could make"
+            "this would be the first valid token: from then on calls without a token are refused, and nobody could make"
             " another. Make an admin's token first: `relay tokens create NAME --admin`"
         )
     expires_at = time_from_wire(request.expires_at) if request.HasField("expires_at") else None

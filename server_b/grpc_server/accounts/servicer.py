@@ -134,7 +134,7 @@ class AccountServicer:
                     raise Draining
                 self._authenticator.caller(credentials)
                 if asker.is_admin and not self._authenticator.is_admin(asker.name, credentials):
-                    raise PermissionDenied(f"{asker.name} is no admin any more: watch again, to see your own calls")
+                    raise PermissionDenied(f"{asker.name} is no longer an admin: watch again to see your own calls")
 
             with self._counted_watcher():
                 async with contextlib.aclosing(watch(request, asker, check)) as responses:
@@ -157,7 +157,7 @@ class AccountServicer:
             async with asyncio.timeout(self._stall_s):
                 await context.write(response)
         except TimeoutError as error:
-            raise Cancelled(f"the caller took no data for {self._stall_s:g} s (STALL_SECONDS)") from error
+            raise Cancelled(f"the caller read nothing for {self._stall_s:g} s (STALL_SECONDS)") from error
 
     def _asker(self, credentials: Credentials) -> Asker:
         """Returns who asks; raises Unauthenticated, or Unsupported where there is no ledger."""

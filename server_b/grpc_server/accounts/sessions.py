@@ -13,7 +13,7 @@ from server_b.grpc_server.accounts.asker import Asker
 async def create_session(_: pb.CreateSessionRequest, asker: Asker) -> pb.CreateSessionResponse:
     """Makes a session for who asks."""
     if asker.account_name == ANONYMOUS:
-        raise InvalidRequest.of(Violation(AUTHORIZATION, "a session needs a token, and none is needed here"))
+        raise InvalidRequest.of(Violation(AUTHORIZATION, "no session is needed, because this server has no tokens"))
     if asker.name == asker.account_name and asker.account.is_admin and not asker.is_admin:
         raise PermissionDenied(
             f"{asker.name} is an admin, and whom it calls for cannot be told from it: name it in RELAY_DELEGATES"

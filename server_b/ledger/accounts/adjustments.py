@@ -71,7 +71,7 @@ def _check(call: CallEntry, nano_usd: int) -> None:
     if call.state is CallState.OPEN:
         raise InvalidRequest.of(Violation("call_id", "must be a call that has ended: this one is running"))
     if call.state is CallState.REFUSED:
-        raise InvalidRequest.of(Violation("call_id", "must be a call that a provider was asked: this one was refused"))
+        raise InvalidRequest.of(Violation("call_id", "must be a call that reached a provider: this one was refused"))
     if nano_usd > MOST_NANO_USD:
         most = MOST_NANO_USD - (call.nano_usd or 0)
         raise InvalidRequest.of(

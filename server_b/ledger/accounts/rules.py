@@ -20,7 +20,7 @@ MAX_PATTERN_CHARS = 256
 MAX_LABEL_CHARS = 200
 MAX_REASON_CHARS = 500
 MAX_PRICE = 10**15
-"""In nano-USD a million tokens: a dollar a token."""
+"""In nano-USD per million tokens: a dollar a token."""
 MAX_AMOUNT = 10**18
 """In nano-USD: a billion dollars. Two of them still fit in an int64."""
 MAX_OVERLAP_S = 366 * 86_400.0
@@ -96,7 +96,7 @@ def price_faults(price: Price) -> Faults:
         if value is None and field.startswith("cache"):
             continue
         if not is_whole(value, 0, MAX_PRICE):
-            yield field, f"must be a whole number from 0 to {MAX_PRICE}, in nano-USD a million tokens"
+            yield field, f"must be a whole number from 0 to {MAX_PRICE}, in nano-USD per million tokens"
     if price.valid_from and price.valid_until and price.valid_from >= price.valid_until:
         yield "valid_until", "must be after valid_from"
 

@@ -63,7 +63,7 @@ async def _end_of_token(transaction: Transaction, token_id: str, at: datetime) -
         "SELECT expires_at FROM tokens WHERE id = :id AND revoked_at IS NULL AND session_of IS NULL", {"id": token_id}
     )
     if not rows:  # a session that came of another session would outlive the token behind both
-        raise Unauthenticated("sign in with a token that is valid; a session is none", is_of_caller=True)
+        raise Unauthenticated("sign in with a valid token; a session cannot sign in", is_of_caller=True)
     ends_at = optional_from_us(rows[0][0])
     if ends_at is not None and ends_at <= at:
         raise Unauthenticated(is_of_caller=True)

@@ -63,7 +63,7 @@ class AlertDelivery:
     async def _fail(self, claimed: outbox.Claimed, reason: str) -> None:
         what = f"the alert for {claimed.alert.threshold_percent} % of {claimed.alert.scope}"
         if claimed.is_last:
-            LOG.error("ALERT_WEBHOOK_URL: %s was not accepted for a day and is given up: %s", what, reason)
+            LOG.error("ALERT_WEBHOOK_URL: %s was not accepted for a day and is dropped: %s", what, reason)
             await self._store.write(lambda transaction: outbox.finish(transaction, claimed, reason))
             return
         if claimed.tries == 1:

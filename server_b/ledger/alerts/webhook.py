@@ -74,7 +74,7 @@ class _Sockets:
     def create(self, address: AddrInfoType) -> socket.socket:
         family, kind, protocol, _, place = address
         if not self._allow_private and is_private(str(place[0])):
-            self.refusal = "its address is private: set ALERT_ALLOW_PRIVATE=true if that is meant"
+            self.refusal = "its address is private: set ALERT_ALLOW_PRIVATE=true if that is intended"
             raise OSError(self.refusal)
         made = socket.socket(family, kind, protocol)
         made.setblocking(False)

@@ -15,7 +15,7 @@ from server_b.ledger.times import optional_to_us, to_us
 from server_b.ledger.transactions import Query, Row, Transaction
 
 LOST_OUTCOME = "LOST"
-LATE_REASON = "settled after its server was taken for dead"
+LATE_REASON = "settled after its server was considered dead"
 
 _READ = (
     "SELECT id, state, account, protocol, provider, model, outcome, reserved_nano_usd, charged_nano_usd, joined,"

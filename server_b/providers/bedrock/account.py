@@ -76,7 +76,7 @@ def _signer(session: boto3.Session, region: str) -> Signer:
     if found is None:
         raise ValueError(
             "AWS_ACCESS_KEY_ID: no AWS credentials were found; set it and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE,"
-            " or run where a role is given"
+            " or run on a machine that has a role"
         )
     return SigV4Signer(Credentials(found), region)
 

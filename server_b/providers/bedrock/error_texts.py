@@ -195,7 +195,7 @@ _OF_DAYS = Saying(
 _OF_CLOCKS = _saying(
     r"expired|not yet current|skew|clock",
     ProviderAuth,
-    "AWS refuses the time of the signature: this server's clock is wrong",
+    "AWS refuses the time of the signature: correct this server's clock",
 )
 
 SAYINGS: Mapping[str, tuple[Saying, ...]] = {

@@ -163,7 +163,7 @@ def _meaning_of_code(failure: Failure) -> Meaning:
     if of_kind is not None:
         return Meaning(of_kind)
     if failure.status is None:
-        return Meaning(ProviderProtocol, "the provider broke its answer off with an error")
+        return Meaning(ProviderProtocol, "the provider ended its answer with an error")
     return STATUSES.get(failure.status) or STATUS_CLASSES.get(failure.status // 100, Meaning(ProviderProtocol))
 
 

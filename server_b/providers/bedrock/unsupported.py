@@ -39,7 +39,7 @@ DETAILS = ("", "auto")
 """Of an image: Bedrock itself decides."""
 Faults = Iterator[tuple[str, str]]
 _METADATA = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{1,256}")
-_SEND_DATA = "it fetches nothing; send data"
+_SEND_DATA = "it does not fetch URLs; send data"
 
 
 def refuse_unsupported(prompt: Prompt, model: str | None) -> None:
@@ -88,7 +88,7 @@ def _model_faults(prompt: Prompt, model: str) -> Faults:
 def _ability_faults(prompt: Prompt, model: str) -> Faults:
     if calls_tools(model) is False:
         if prompt.options.tools:
-            yield "options.tools", "this model is known to call none; leave them out"
+            yield "options.tools", "this model is known to call no tools; leave them out"
         elif has_tool_blocks(prompt):
             yield "history", "this model is known to call no tools, and the history has calls"
     if sees(model) is False:

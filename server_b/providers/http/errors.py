@@ -63,7 +63,7 @@ def answer_failure(error: Exception, server: URL) -> RelayError:
 
 
 def body_failure(error: Exception, server: URL) -> RelayError:
-    """Makes the error for an answer that ended before its end."""
+    """Makes the error for an answer that broke off before its end."""
     detail = f"the connection to {address_of(server)} was lost during the answer: {_reason(error)}"
     return ProviderProtocol("the provider's answer was cut short", operator_detail=detail)
 

@@ -173,5 +173,5 @@ def _are_plain(lines: list[bytes]) -> bool:
 
 def _damaged() -> ProviderProtocol:
     return ProviderProtocol(
-        "the provider's stream is malformed", operator_detail="a line of the stream is no field of an event"
+        "the provider's stream is malformed", operator_detail="a line of the stream is not a field of an event"
     )

@@ -51,14 +51,14 @@ class AnswerSoFar:
     def take(self, document: object) -> None:
         """Takes a chunk, a whole completion, an error or a sign of life."""
         if not isinstance(document, dict):
-            raise malformed("a document of the answer is no object")
+            raise malformed("a document of the answer is not an object")
         choices = document.get("choices")
         if not choices or document.get("error"):
             self._take_without_choice(document)
             return
         choice = choices[0] if choices.__class__ is list and len(choices) == 1 else self._first_choice(choices)
         if not isinstance(choice, dict):
-            raise malformed("the choices of a chunk are no list of objects")
+            raise malformed("the choices of a chunk are not a list of objects")
         self._begin(document)
         if (index := choice.get("index")) != self.choice_index and not self._is_read(index):
             return
@@ -80,7 +80,7 @@ class AnswerSoFar:
     def _first_choice(self, choices: object) -> object:
         """Returns the choice with the lowest index: one is asked for, and some servers send more."""
         if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
-            raise malformed("the choices of a chunk are no list of objects")
+            raise malformed("the choices of a chunk are not a list of objects")
         return min(choices, key=lambda choice: _number(choice.get("index")))
 
     def _is_read(self, index: object) -> bool:
@@ -134,7 +134,7 @@ class AnswerSoFar:
                 self.said.take_message({"content": message})
                 return
             if message is not None:
-                raise malformed("a delta or a message is no object")
+                raise malformed("a delta or a message is not an object")
         if not any(place in choice for place in _PLACES) and not _NOTHING_TO_SAY.issuperset(choice):
             raise malformed("a choice has neither a delta nor a message")
 
@@ -153,7 +153,7 @@ class AnswerSoFar:
         if not reason:
             return
         if not isinstance(reason, str):
-            raise malformed("a finish_reason is no text")
+            raise malformed("a finish_reason is not text")
         word = finish_word(reason)
         if is_failure_word(word):
             self._fail_at_end({"code": word, "type": "server_error"})

@@ -30,7 +30,7 @@ def models_from_wire(body: bytes) -> Mapping[str, Mapping[str, Any]]:
     if models is None:
         return {}
     if not isinstance(models, list):
-        raise malformed("the list of models is no list")
+        raise malformed("the list of models is not a list")
     return {name: model if isinstance(model, dict) else {} for model in models if (name := _name(model))}
 
 

@@ -75,12 +75,12 @@ class ToolCalls:
         if isinstance(fragments, dict):
             fragments = [fragments]
         if not isinstance(fragments, list):
-            raise malformed("the tool calls of a message are no list")
+            raise malformed("the tool calls of a message are not a list")
         for place, fragment in enumerate(fragments):
             if fragment is None:
                 continue
             if not isinstance(fragment, dict):
-                raise malformed("a tool call is no object")
+                raise malformed("a tool call is not an object")
             if (more := self._more_of_last(fragment)) is not None:
                 if more:
                     yield more

@@ -77,7 +77,7 @@ def test_names_are_never_too_long_and_never_alike() -> None:
         ([{**AGENTS, "name": "bad name"}], "tools[0].tools[0].name", "A-Z"),
         ([PLAIN, {**AGENTS, "tools": [FUNCTION, FUNCTION]}], "tools[1].tools[1].name", "tools[1].tools[0].name too"),
         ([AGENTS, {"type": "function", "name": "agents__spawn"}], "tools[1].name", "tools[0].tools[0].name too"),
-        ([AGENTS, {"type": "web_search"}], "tools[1].type", "turn others off"),
+        ([AGENTS, {"type": "web_search"}], "tools[1].type", "turn the others off"),
     ],
 )
 async def test_what_cannot_be_called_is_refused_by_its_place(

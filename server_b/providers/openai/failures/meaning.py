@@ -44,4 +44,4 @@ REDIRECT = Meaning(
     ProviderProtocol, "the provider answers with a redirect, which is not followed: check OPENAI_BASE_URL"
 )
 PROTOCOL = Meaning(ProviderProtocol)
-BROKEN_OFF = Meaning(ProviderProtocol, "the provider broke its answer off with an error")
+BROKEN_OFF = Meaning(ProviderProtocol, "the provider ended its answer with an error")

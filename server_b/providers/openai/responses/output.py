@@ -50,7 +50,7 @@ class Output:
         """Takes more of an item."""
         delta = event.get("delta")
         if not isinstance(delta, str):
-            raise malformed("a delta of a response is no text")
+            raise malformed("a delta of a response is not text")
         if delta:
             self._find(kind, event.get("item_id"), event.get("output_index")).add_delta(event, delta)
 
@@ -104,6 +104,6 @@ class Output:
 def _item(event: Mapping[str, Any]) -> tuple[Mapping[str, Any], ItemClass | None]:
     item = event.get("item")
     if not isinstance(item, dict):
-        raise malformed("an item of a response is no object")
+        raise malformed("an item of a response is not an object")
     kind = item.get("type")
     return item, _BY_TYPE.get(kind) if isinstance(kind, str) else None

@@ -50,7 +50,7 @@ class ResponseSoFar:
         if self.finish_reason is not None:
             return
         if not isinstance(document, dict):
-            raise malformed("a document of the answer is no object")
+            raise malformed("a document of the answer is not an object")
         kind = document.get("type")
         if isinstance(kind, str) and kind in _DELTAS:  # as most are
             self.opened = True
@@ -89,7 +89,7 @@ class ResponseSoFar:
         if document.get("type") in _ERRORS or is_failure(document):
             self.fail(document)
         if document and not is_sign_of_life(document.get("event")):
-            raise malformed("a document of the answer is no event of a response")
+            raise malformed("a document of the answer is not an event of a response")
 
     def _take_response(self, response: Mapping[str, Any]) -> None:
         """Takes a response at its end."""

@@ -258,7 +258,7 @@ async def test_a_ledger_is_backed_up_while_it_is_there_and_only_into_a_new_file(
         assert (made.code, (tmp_path / "copy.db").stat().st_mode & 0o777) == (0, 0o600)
         again = await relay(tmp_path, "ledger", "backup", "copy.db", **settings)
     assert again.code == 1
-    assert "is there already" in again.err
+    assert "already exists" in again.err
     assert (await relay(tmp_path, "ledger", "backup", "other.db", LEDGER="off")).code == 1
     assert (await relay(tmp_path, "ledger", "copy", "sqlite:///x.db", **settings)).code == 1
 

@@ -410,5 +410,5 @@ async def test_a_session_lends_no_rights_of_the_program_that_asks_for_it(ledger:
 
 async def test_nobody_without_a_token_gets_a_session(ledger: MemoryLedger) -> None:
     async with serving(ledger=ledger) as server, server.accounts() as client:
-        with pytest.raises(InvalidRequest, match="needs a token"):
+        with pytest.raises(InvalidRequest, match="has no tokens"):
             await client.create_session()

@@ -49,7 +49,7 @@ async def test_server_that_was_only_slow_settles_its_lost_call_as_an_adjustment(
     assert await select(store, "state, outcome, nano_usd, charged_nano_usd", "calls") == [("settled", "STOP", 300, 300)]
     assert await select(store, "spent_nano_usd, reserved_nano_usd", "windows") == [(300, 0)]
     assert await select(store, "call_id, nano_usd, reason", "adjustments") == [
-        (call.id, -700, "settled after its server was taken for dead")
+        (call.id, -700, "settled after its server was considered dead")
     ]
     assert await select(store, "outcome, calls, failed, unknown_cost_calls, charged_nano_usd", "usage_hours") == [
         ("LOST", 0, 0, 0, 0),
