@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from server_b.ledger.opening import open_store
+from server_b.ledger.open_ledger import open_store
 from server_b.ledger.sqlite import checkpoints
 from server_b.ledger.transactions import Store
 from tests.support.money import new_call, open_books, select
