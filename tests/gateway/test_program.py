@@ -1,6 +1,7 @@
 """`python -m gateway` and `uvicorn gateway:app`: how they start, what they say, how they stop."""
 
 import asyncio
+import contextlib
 import logging
 import re
 import signal
@@ -14,10 +15,10 @@ import httpx2
 import pytest
 
 from gateway.application import create_app
-from llm_relay.program import buffered_log
 from llm_relay.tls.authority import Authority
 from server_b.providers.base import Text
 from tests.support.gateways import PATIENCE_S, gateway, gateway_settings, get, post, server_sent_events, socket_to
+from tests.support.held_time import HELD_TIME, held_loop
 from tests.support.programs import Program, environment, running
 from tests.support.scripted import ENDING, OPENING, ScriptedProvider
 from tests.support.serving import serving
@@ -70,16 +71,16 @@ async def test_a_call_that_runs_may_end_after_the_signal(tmp_path: Path) -> None
         await says(program, "path=/process status=200")
 
 
-async def test_what_the_log_has_gathered_is_written_before_the_end(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(buffered_log, "GATHER_S", 60)
+@pytest.mark.parametrize("anyio_backend", [HELD_TIME], ids=["held time"])
+async def test_what_the_log_has_gathered_is_written_before_the_end(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="gateway.requests")
     app = create_app(gateway_settings())
     async with (
+        contextlib.AsyncExitStack() as stack,
         app.router.lifespan_context(app),
         httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://localhost") as client,
     ):
+        stack.enter_context(held_loop().held())
         await client.get("/nowhere")
         assert not caplog.messages.count("request")
     assert caplog.messages.count("request") == 1

@@ -16,6 +16,7 @@ from server_b.ledger.books.sql_books import SqlBooks
 from server_b.ledger.entries import CallEnd, NewCall
 from server_b.ledger.policies import next_revision
 from server_b.ledger.transactions import Store, Transaction
+from tests.support.logged import awaiting_line
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
@@ -131,3 +132,12 @@ async def wait_for_rows(
     async with asyncio.timeout(30):
         while await select(store, columns, table, where, group_by=group_by) != expected:  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.01)
+
+
+@contextlib.asynccontextmanager
+async def until_writable() -> AsyncIterator[None]:
+    """Waits at the end of the block until the ledger says that it can be written again, for a minute at most."""
+    with awaiting_line("server_b.ledger.books.writer", "the ledger can be written again") as written:
+        yield
+        async with asyncio.timeout(60):
+            await written.wait()

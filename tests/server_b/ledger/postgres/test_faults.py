@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
-import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from llm_relay.errors import LedgerUnavailable
-from server_b.ledger.books.sql_books import SETTLE_PATIENCE_S, SqlBooks
+from server_b.ledger.books.sql_books import SqlBooks
 from server_b.ledger.entries import NewCall
 from server_b.ledger.open_ledger import open_store
 from server_b.ledger.transactions import Transaction
 from tests.support.cutting_proxy import cutting_proxy
-from tests.support.logged import awaiting_line
-from tests.support.money import call_end, new_call, open_books, put_budget, select
+from tests.support.money import call_end, new_call, open_books, put_budget, select, until_writable
 from tests.support.postgres import CannotRun, PostgresServer, postgres_server
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
@@ -37,15 +34,6 @@ def own_postgres() -> Iterator[PostgresServer]:
         pytest.skip(f"PostgreSQL cannot run here: {error}")
     yield server
     running.__exit__(None, None, None)
-
-
-@contextlib.asynccontextmanager
-async def until_writable() -> AsyncIterator[None]:
-    """Waits at the end of the block until the ledger says that it can be written again."""
-    with awaiting_line("server_b.ledger.books.writer", "the ledger can be written again") as written:
-        yield
-        async with asyncio.timeout(60):
-            await written.wait()
 
 
 async def reserve_trying_twice(books: SqlBooks, call: NewCall) -> None:
@@ -67,9 +55,8 @@ async def test_stopped_and_started_again(own_postgres: PostgresServer, tmp_path:
         await asyncio.to_thread(own_postgres.stop, how)
         with pytest.raises(LedgerUnavailable):
             await books.reserve(new_call())
-        began_at = time.monotonic()
-        await asyncio.gather(*(books.settle(call_end(call)) for call in running))
-        assert time.monotonic() - began_at < SETTLE_PATIENCE_S + 5
+        async with asyncio.timeout(60):  # it returns, although nothing can be written
+            await asyncio.gather(*(books.settle(call_end(call)) for call in running))
         was_writable = books.is_writable
         async with until_writable():
             await asyncio.to_thread(own_postgres.start)
