@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol, TypedDict
@@ -18,6 +19,7 @@ ANONYMOUS = "anonymous"
 CALLER_NAME = re.compile(r"[A-Za-z0-9._@\-]{1,64}")
 NAME_RULE = "a name is 1 to 64 of A-Z a-z 0-9 . _ @ -"
 TOKEN = re.compile(r"[!-~]+")
+TOKEN_MARK = re.compile(r"[0-9a-f]{16}:[0-9a-f]{32}")
 TOKEN_RULE = "a token is printable ASCII without spaces"  # noqa: S105 - what a token is made of
 LEDGER_PREFIX = "rly_"
 """What the tokens begin with that the ledger makes. Server B alone decides about them."""
@@ -104,6 +106,11 @@ class Tokens:
                 found = name
         return found
 
+    def has_marked(self, mark: str) -> bool:
+        """Tells whether one of these tokens has a mark that `token_mark` has made."""
+        salt, _, code = mark.partition(":")
+        return any(hmac.compare_digest(_mark_code(salt, digest), code) for digest in self.names_by_digest)
+
     def caller_behind(self, name: str, on_behalf_of: str | None) -> str:
         """Returns whom a token's owner calls for: `name/on_behalf_of` if it is a delegate, else itself.
 
@@ -131,6 +138,19 @@ def ledger_token(authorization: str | None) -> str:
 def token_digest(token: str) -> bytes:
     """Returns the SHA-256 of a token, which is all that is kept of it."""
     return hashlib.sha256(token.encode(errors="surrogatepass")).digest()
+
+
+def token_mark(token: str) -> str:
+    """Returns a mark of a token: who has the token can tell it again, and nobody can tell the token from it.
+
+    Each is another one, so that two sessions do not show that they are of one token.
+    """
+    salt = secrets.token_hex(8)
+    return f"{salt}:{_mark_code(salt, token_digest(token))}"
+
+
+def _mark_code(salt: str, digest: bytes) -> str:
+    return hmac.new(digest, salt.encode(errors="replace"), hashlib.sha256).hexdigest()[:32]
 
 
 def token_warnings(text: str) -> Iterator[str]:

@@ -13,10 +13,21 @@ from datetime import UTC, datetime
 from llm_relay.errors import InvalidRequest, Unauthenticated, Violation
 from llm_relay.messages.accounts import TokenInfo
 from llm_relay.metadata import ON_BEHALF_OF
-from llm_relay.tokens import ANONYMOUS, CALLER_NAME, LEDGER_PREFIX, NAME_RULE, Tokens, bearer_token, token_digest
+from llm_relay.tokens import (
+    ANONYMOUS,
+    CALLER_NAME,
+    LEDGER_PREFIX,
+    NAME_RULE,
+    Tokens,
+    bearer_token,
+    token_digest,
+    token_mark,
+)
 from server_b.ledger.base import Books, Policy
 
 _NO_TOKENS = Tokens({})
+OWN_MARK = "own "
+"""Before the mark of a session whose token was in this server's own RELAY_TOKENS."""
 _DISABLED = "this caller is disabled"
 
 
@@ -121,6 +132,16 @@ class Authenticator:
         account = self._books.policy.callers.get(caller) if self._books else None
         return account is not None and account.is_admin
 
+    def session_mark(self, credentials: Credentials, given: str) -> str:
+        """Returns what a session keeps of the token of RELAY_TOKENS behind it, so that it ends with that token.
+
+        `given` is a delegate's mark of a token that its own caller has signed in with. Who calls for itself has the
+        token that it calls with. A token that is known here is checked here too.
+        """
+        if credentials.on_behalf_of is None or not given:
+            given = token_mark(bearer_token(credentials.authorization))
+        return f"{OWN_MARK}{given}" if self._tokens.has_marked(given) else given
+
     def keeps_an_admin(self, policy: Policy) -> bool:
         """Whether somebody may change accounts under a policy: an admin with a token, or, without tokens, anybody here.
 
@@ -158,8 +179,11 @@ class Authenticator:
 
     def _ledger_token(self, token: str) -> TokenInfo | None:
         found = self._books.policy.tokens.get(token_digest(token)) if self._books and token else None
-        is_over = found is not None and found.expires_at is not None and found.expires_at <= datetime.now(UTC)
-        return None if is_over else found
+        if found is None or (found.expires_at is not None and found.expires_at <= datetime.now(UTC)):
+            return None
+        mark = found.signed_in_with
+        is_gone = mark.startswith(OWN_MARK) and not self._tokens.has_marked(mark.removeprefix(OWN_MARK))
+        return None if is_gone else found
 
     def _is_disabled(self, name: str) -> bool:
         return self._books is not None and _is_disabled(self._books.policy, name)

@@ -10,6 +10,7 @@ from gateway.page_sessions import COOKIE, UI, csrf_token, session_secret
 from gateway.ui.bodies import SignIn
 from gateway.ui.bounded_route import BoundedRoute
 from llm_relay.errors import Unauthenticated
+from llm_relay.tokens import token_mark
 
 COOKIE_AGE_S = 12 * 3600
 
@@ -24,7 +25,8 @@ async def sign_in(request: Request, body: SignIn) -> Response:
     if not caller.token and not backend.hides_target:  # RELAY_TOKENS is not set here: any other token is anybody's
         raise Unauthenticated(is_of_caller=True)
     async with lookup(request):
-        session = await backend.accounts.create_session(**caller.arguments)
+        mark = "" if caller.token else token_mark(body.token)
+        session = await backend.accounts.create_session(signed_in_with=mark, **caller.arguments)
     response = json_response({"name": session.info.caller, "csrf": csrf_token(session.secret)})
     response.set_cookie(
         COOKIE,

@@ -160,9 +160,12 @@ class AccountClient:
         response = await self._call(pb.RevokeTokenRequest(token_id=token_id), pb.RevokeTokenResponse)
         return wire.TOKEN_INFO.from_wire(response.token)
 
-    async def create_session(self, *, on_behalf_of: str = "", token: str = "") -> NewToken:
-        """Makes a token for a browser's session of the caller."""
-        request = pb.CreateSessionRequest()
+    async def create_session(self, *, signed_in_with: str = "", on_behalf_of: str = "", token: str = "") -> NewToken:
+        """Makes a token for a browser's session of the caller.
+
+        `signed_in_with` is the `token_mark` of a token of RELAY_TOKENS that only this program knows.
+        """
+        request = pb.CreateSessionRequest(signed_in_with=signed_in_with)
         return _new_token(await self._call(request, pb.CreateSessionResponse, on_behalf_of=on_behalf_of, token=token))
 
     async def end_session(self, *, token: str) -> None:

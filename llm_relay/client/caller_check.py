@@ -76,9 +76,12 @@ class CallerCheck:
 
     async def _ask(self, token: str) -> str:
         try:
-            return (await self._accounts.who_am_i(with_budgets=False, token=token)).name
+            found = await self._accounts.who_am_i(with_budgets=False, token=token)
         except Unsupported as error:  # there is no ledger that can have made it
             raise Unauthenticated(is_of_caller=True) from error
+        if found.signed_in_with and not self._tokens.has_marked(found.signed_in_with):
+            raise Unauthenticated("the token that this session was signed in with is gone", is_of_caller=True)
+        return found.name
 
     async def _ask_anonymous(self) -> str:
         try:

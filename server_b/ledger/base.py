@@ -110,7 +110,7 @@ class Accounts(Protocol):
         """Makes a token worthless."""
         ...
 
-    async def create_session(self, caller: str, *, parent: TokenInfo | None) -> NewToken:
+    async def create_session(self, caller: str, *, parent: TokenInfo | None, signed_in_with: str = "") -> NewToken:
         """Makes a token for a browser's session of `caller`, a full name.
 
         It is valid for 12 hours, and no longer than `parent`, the token that the caller signed in with; None: one of

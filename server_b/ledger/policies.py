@@ -18,7 +18,7 @@ CALLER_COLUMNS = (
     "name, parent, is_admin, is_disabled, models, calls_per_minute, tokens_per_minute, concurrent_calls, tags,"
     " created_at"
 )
-TOKEN_COLUMNS = "id, caller, label, created_at, expires_at, revoked_at"  # noqa: S105 - names of columns
+TOKEN_COLUMNS = "id, caller, label, created_at, expires_at, revoked_at, signed_in_with"  # noqa: S105 - names of columns
 PRICE_COLUMNS = "id, pattern, input, output, cache_read, cache_write, valid_from, valid_until"
 BUDGET_COLUMNS = (
     "id, caller, tag, period, time_zone, limit_nano_usd, is_warning_only, raised_by_nano_usd, raised_until, created_at"
@@ -55,6 +55,7 @@ def token_from_row(row: Row) -> TokenInfo:
         created_at=from_us(row[3]),
         expires_at=optional_from_us(row[4]),
         revoked_at=optional_from_us(row[5]),
+        signed_in_with=row[6],
     )
 
 

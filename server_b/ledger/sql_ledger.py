@@ -120,9 +120,9 @@ class SqlLedger:
         await self._books.refresh()
         return revoked
 
-    async def create_session(self, caller: str, *, parent: TokenInfo | None) -> NewToken:
+    async def create_session(self, caller: str, *, parent: TokenInfo | None, signed_in_with: str = "") -> NewToken:
         """Makes a token for a browser's session, which ends with its parent."""
-        made = await self._accounts.create_session(caller, parent=parent)
+        made = await self._accounts.create_session(caller, parent=parent, signed_in_with=signed_in_with)
         await self._books.refresh()
         return made
 

@@ -98,10 +98,14 @@ class MemoryLedger:
         self._change(by, "token.revoke", info.caller)
         return self.tokens[token_id][0]
 
-    async def create_session(self, caller: str, *, parent: TokenInfo | None) -> NewToken:
-        return await self.create_token(
+    async def create_session(self, caller: str, *, parent: TokenInfo | None, signed_in_with: str = "") -> NewToken:
+        made = await self.create_token(
             caller, label="session", expires_at=parent.expires_at if parent else None, by=caller
         )
+        info = dataclasses.replace(made.info, signed_in_with=signed_in_with)
+        self.tokens[info.id] = info, self.tokens[info.id][1]
+        self._change(caller, "session.create", caller)
+        return dataclasses.replace(made, info=info)
 
     async def end_session(self, session_id: str, *, by: str) -> None:
         await self.revoke_token(session_id, by=by)

@@ -282,12 +282,15 @@ class TokenInfo(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
     REVOKED_AT_FIELD_NUMBER: _builtins.int
+    SIGNED_IN_WITH_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The ledger's id of the token."""
     caller: _builtins.str
     """Whose it is."""
     label: _builtins.str
     """What an admin calls it, up to 200 characters; may be empty."""
+    signed_in_with: _builtins.str
+    """Of a session that was signed in with a token of RELAY_TOKENS: that token's mark; else empty."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When it was made."""
@@ -309,10 +312,11 @@ class TokenInfo(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
         revoked_at: _timestamp_pb2.Timestamp | None = ...,
+        signed_in_with: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at", "revoked_at", b"revoked_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "created_at", b"created_at", "expires_at", b"expires_at", "id", b"id", "label", b"label", "revoked_at", b"revoked_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "created_at", b"created_at", "expires_at", b"expires_at", "id", b"id", "label", b"label", "revoked_at", b"revoked_at", "signed_in_with", b"signed_in_with"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -844,10 +848,15 @@ class WhoAmIResponse(_message.Message):
     IS_ADMIN_FIELD_NUMBER: _builtins.int
     ACCOUNT_FIELD_NUMBER: _builtins.int
     BUDGETS_FIELD_NUMBER: _builtins.int
+    SIGNED_IN_WITH_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name in full, as gateway/alice; anonymous without a token."""
     is_admin: _builtins.bool
     """Whether it may see and change what belongs to others."""
+    signed_in_with: _builtins.str
+    """Of a session that was signed in with a token of RELAY_TOKENS: that token's mark; else empty.
+    A gateway ends the session when it has no such token any more.
+    """
     @_builtins.property
     def account(self) -> Global___CallerAccount:
         """Whom its money, rates and models belong to."""
@@ -863,10 +872,11 @@ class WhoAmIResponse(_message.Message):
         is_admin: _builtins.bool = ...,
         account: Global___CallerAccount | None = ...,
         budgets: _abc.Iterable[Global___Budget] | None = ...,
+        signed_in_with: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["account", b"account"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "budgets", b"budgets", "is_admin", b"is_admin", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "budgets", b"budgets", "is_admin", b"is_admin", "name", b"name", "signed_in_with", b"signed_in_with"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1281,12 +1291,20 @@ class CreateSessionRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    SIGNED_IN_WITH_FIELD_NUMBER: _builtins.int
+    signed_in_with: _builtins.str
+    """The mark of the token of RELAY_TOKENS that a delegate's caller has signed in with: 16 hexadecimal digits chosen at
+    random, a colon, and the first 32 hexadecimal digits of HMAC-SHA-256 of those 16, keyed with the token's SHA-256.
+    The session ends when that token is gone. Empty: it is signed in with the token that makes this call.
+    """
     def __init__(
         self,
+        *,
+        signed_in_with: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["signed_in_with", b"signed_in_with"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

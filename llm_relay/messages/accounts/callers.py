@@ -71,6 +71,8 @@ class TokenInfo:
     """None: never."""
     revoked_at: datetime | None = None
     """None: it has not been revoked."""
+    signed_in_with: str = ""
+    """Of a session: the mark of the token of RELAY_TOKENS that it was signed in with; empty: of none."""
 
     @property
     def is_session(self) -> bool:

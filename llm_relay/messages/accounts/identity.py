@@ -20,3 +20,5 @@ class Identity:
     """Whom its money, rates and models belong to: the name after the last `/`."""
     budgets: tuple[Budget, ...] = ()
     """Those that its calls count in, with what is left of each."""
+    signed_in_with: str = ""
+    """Of a session: the mark of the token of RELAY_TOKENS that it was signed in with; empty: of none."""

@@ -26,6 +26,8 @@ class Asker:
     prices: PriceDesk
     keeps_an_admin: Callable[[Policy], bool]
     """Tells whether somebody may change accounts under a policy."""
+    session_mark: Callable[[str], str]
+    """Returns what is kept of the token of RELAY_TOKENS that a session is signed in with."""
     time_zone: str
     """Of budgets that name none."""
 

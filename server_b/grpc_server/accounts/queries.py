@@ -8,6 +8,7 @@ from generated.relay.v1 import accounts_pb2 as pb
 from llm_relay.errors import InvalidRequest, Violation
 from llm_relay.messages.accounts import Identity
 from llm_relay.wire import accounts as wire
+from server_b.authentication import OWN_MARK
 from server_b.grpc_server.accounts.asker import Asker
 
 MOST_CALLS = 1000
@@ -18,7 +19,13 @@ DEFAULT_AUDIT = 100
 async def who_am_i(request: pb.WhoAmIRequest, asker: Asker) -> pb.WhoAmIResponse:
     """Tells the caller's account and budgets."""
     budgets = [] if request.without_budgets else await asker.ledger.list_budgets(caller=asker.account_name)
-    identity = Identity(name=asker.name, is_admin=asker.is_admin, account=asker.account, budgets=tuple(budgets))
+    identity = Identity(
+        name=asker.name,
+        is_admin=asker.is_admin,
+        account=asker.account,
+        budgets=tuple(budgets),
+        signed_in_with=asker.token.signed_in_with.removeprefix(OWN_MARK) if asker.token else "",
+    )
     return wire.IDENTITY.to_wire(identity)
 
 

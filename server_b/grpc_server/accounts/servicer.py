@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -170,6 +171,7 @@ class AccountServicer:
             token=self._authenticator.ledger_token(credentials),
             needs_token=self._authenticator.needs_token,
             keeps_an_admin=self._authenticator.keeps_an_admin,
+            session_mark=functools.partial(self._authenticator.session_mark, credentials),
             ledger=self._accounts.ledger,
             prices=self._accounts.prices,
             time_zone=self._accounts.time_zone,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from generated.relay.v1 import accounts_pb2 as pb
 from llm_relay.errors import InvalidRequest, PermissionDenied, Violation
 from llm_relay.metadata import AUTHORIZATION
-from llm_relay.tokens import ANONYMOUS
+from llm_relay.tokens import ANONYMOUS, TOKEN_MARK
 from llm_relay.wire import accounts as wire
 from server_b.grpc_server.accounts.asker import Asker
 
 
-async def create_session(_: pb.CreateSessionRequest, asker: Asker) -> pb.CreateSessionResponse:
+async def create_session(request: pb.CreateSessionRequest, asker: Asker) -> pb.CreateSessionResponse:
     """Makes a session for who asks."""
     if asker.account_name == ANONYMOUS:
         raise InvalidRequest.of(Violation(AUTHORIZATION, "no session is needed, because this server has no tokens"))
@@ -18,7 +18,10 @@ async def create_session(_: pb.CreateSessionRequest, asker: Asker) -> pb.CreateS
         raise PermissionDenied(
             f"{asker.name} is an admin, and whom it calls for cannot be told from it: name it in RELAY_DELEGATES"
         )
-    made = await asker.ledger.create_session(asker.name, parent=asker.token)
+    if request.signed_in_with and not TOKEN_MARK.fullmatch(request.signed_in_with):
+        raise InvalidRequest.of(Violation("signed_in_with", "must be the mark of a token, or empty"))
+    mark = "" if asker.token is not None else asker.session_mark(request.signed_in_with)
+    made = await asker.ledger.create_session(asker.name, parent=asker.token, signed_in_with=mark)
     return pb.CreateSessionResponse(token=wire.TOKEN_INFO.to_wire(made.info), secret=made.secret)
 
 

@@ -20,8 +20,12 @@ MOST_SESSIONS = 50
 """Of one caller. The next one ends the oldest, so that signing in again and again fills no memory."""
 
 
-async def create_session(change: Change, secret: str, caller: str, parent: TokenInfo | None) -> NewToken:
+async def create_session(
+    change: Change, secret: str, caller: str, parent: TokenInfo | None, signed_in_with: str
+) -> NewToken:
     """Makes a session of `caller`, which is a full name; `parent` None: it signed in with a token of RELAY_TOKENS.
+
+    `signed_in_with` is kept for those who know that token.
 
     Raises Unauthenticated where the parent is not valid any more, or is a session itself.
     """
@@ -38,11 +42,18 @@ async def create_session(change: Change, secret: str, caller: str, parent: Token
     )
     await _end_oldest(change, caller)
     info = TokenInfo(
-        id=f"{SESSION_PREFIX}{change.key[:16]}", caller=caller, label="session", created_at=at, expires_at=ends_at
+        id=f"{SESSION_PREFIX}{change.key[:16]}",
+        caller=caller,
+        label="session",
+        created_at=at,
+        expires_at=ends_at,
+        signed_in_with=signed_in_with,
     )
     await transaction.execute(
-        "INSERT INTO tokens (id, caller, digest, label, created_at, expires_at, revision, session_of)"
-        " VALUES (:id, :caller, :digest, :label, :at, :expires_at, :revision, :session_of) ON CONFLICT (id) DO NOTHING",
+        "INSERT INTO tokens (id, caller, digest, label, created_at, expires_at, revision, session_of,"
+        " signed_in_with)"
+        " VALUES (:id, :caller, :digest, :label, :at, :expires_at, :revision, :session_of, :signed_in_with)"
+        " ON CONFLICT (id) DO NOTHING",
         {
             "id": info.id,
             "caller": caller,
@@ -51,6 +62,7 @@ async def create_session(change: Change, secret: str, caller: str, parent: Token
             "at": change.at_us,
             "expires_at": to_us(ends_at),
             "revision": change.revision,
+            "signed_in_with": signed_in_with,
             "session_of": parent.id if parent is not None else "",
         },
     )

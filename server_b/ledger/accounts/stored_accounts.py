@@ -81,11 +81,11 @@ class StoredAccounts:
         """Makes a token worthless."""
         return await self._changes.of_policy(lambda change: tokens.revoke_token(change, token_id), by=by)
 
-    async def create_session(self, caller: str, *, parent: TokenInfo | None) -> NewToken:
+    async def create_session(self, caller: str, *, parent: TokenInfo | None, signed_in_with: str = "") -> NewToken:
         """Makes a token for a browser's session, which ends with its parent."""
         secret = tokens.new_secret()
         return await self._changes.of_policy(
-            lambda change: sessions.create_session(change, secret, caller, parent), by=caller
+            lambda change: sessions.create_session(change, secret, caller, parent, signed_in_with), by=caller
         )
 
     async def end_session(self, session_id: str, *, by: str) -> None:

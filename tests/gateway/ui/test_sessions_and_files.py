@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ import pytest
 from gateway.ui.bounded_route import MOST_BYTES as MOST_BYTES_OF_A_BODY
 from gateway.ui.pages import CONTENT_SECURITY_POLICY, PAGES
 from tests.gateway.ui.conftest import Relay, serving
+from tests.support.programs import running
 
 pytestmark = pytest.mark.anyio
 
@@ -68,6 +70,47 @@ async def test_a_session_ends_with_its_token(relay: Relay) -> None:
         (token,) = (await client.get("/ui/api/tokens")).json()["tokens"]
         await client.delete(f"/ui/api/tokens/{token['id']}", headers=header)
         assert (await client.get("/ui/api/me")).status_code == 401
+
+
+@pytest.mark.parametrize("without", ["server_b", "gateway"])
+async def test_a_session_ends_with_its_token_of_the_settings(tmp_path: Path, without: str) -> None:
+    gateways, alices, bobs = "front:front-secret", "alice:alice-secret", "bob:bob-secret"
+
+    @contextlib.asynccontextmanager
+    async def started(*, alice_at: tuple[str, ...]) -> AsyncIterator[httpx2.AsyncClient]:
+        tokens = {name: f"{bobs},{alices}" if name in alice_at else bobs for name in ("server_b", "gateway")}
+        async with (
+            running(
+                tmp_path,
+                "server_b",
+                GRPC_PORT="0",
+                RELAY_TOKENS=f"{gateways},{tokens['server_b']}",
+                RELAY_DELEGATES="front",
+            ) as server_b,
+            running(
+                tmp_path,
+                "gateway",
+                HTTP_PORT="0",
+                SERVER_B_TARGET=server_b.address,
+                RELAY_TOKEN="front-secret",
+                RELAY_TOKENS=tokens["gateway"],
+            ) as gateway,
+            httpx2.AsyncClient(base_url=f"http://{gateway.address}", trust_env=False, timeout=30) as client,
+        ):
+            yield client
+
+    cookies = {}
+    async with started(alice_at=("server_b", "gateway")) as client:
+        for name in ("alice", "bob"):
+            client.cookies.clear()
+            assert (await client.post("/ui/api/session", json={"token": f"{name}-secret"})).status_code == 200
+            cookies[name] = {"cookie": f"relay_session={client.cookies['relay_session']}"}
+            assert (await client.get("/ui/api/me")).json()["name"] == f"front/{name}"
+    async with started(alice_at=("server_b", "gateway")) as client:
+        assert (await client.get("/ui/api/me", headers=cookies["alice"])).status_code == 200
+    async with started(alice_at=tuple({"server_b", "gateway"} - {without})) as client:
+        assert (await client.get("/ui/api/me", headers=cookies["alice"])).status_code == 401
+        assert (await client.get("/ui/api/me", headers=cookies["bob"])).status_code == 200
 
 
 async def test_bad_input_names_the_field(relay: Relay) -> None:

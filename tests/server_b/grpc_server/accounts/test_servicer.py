@@ -35,6 +35,8 @@ from llm_relay.messages.accounts import (
     RateLimits,
     UsageQuery,
 )
+from llm_relay.tokens import Tokens, token_mark
+from server_b.authentication import OWN_MARK
 from server_b.grpc_server.accounts.servicer import MOST_WATCHERS
 from tests.support.memory_ledger import MemoryLedger
 from tests.support.serving import Serving, serving
@@ -389,6 +391,30 @@ async def test_a_session_is_its_caller_until_it_ends_and_never_more(served: Serv
         await gateway.end_session(token=session.secret)
         with pytest.raises(Unauthenticated):
             await gateway.who_am_i(token=session.secret)
+
+
+async def test_a_session_knows_the_token_of_the_settings_that_it_was_signed_in_with(
+    served: Serving, ledger: MemoryLedger
+) -> None:
+    async with served.accounts("alice-secret") as alice:
+        session = await alice.create_session(signed_in_with=token_mark("of nobody"))
+        mark = (await alice.who_am_i(token=session.secret)).signed_in_with
+        assert served_tokens("alice").has_marked(mark)
+        assert not served_tokens("root").has_marked(mark)
+    async with served.accounts("gw-secret") as gateway:
+        given = token_mark("known to the gateway alone")
+        session = await gateway.create_session(signed_in_with=given, on_behalf_of="bob")
+        assert (await gateway.who_am_i(token=session.secret)).signed_in_with == given
+        with pytest.raises(InvalidRequest, match="signed_in_with"):
+            await gateway.create_session(signed_in_with="a secret", on_behalf_of="bob")
+    async with serving(ledger=ledger, tokens="root:root-secret") as another, another.accounts("root-secret") as root:
+        await root.who_am_i(token=session.secret)
+        for gone in (info for info, _ in ledger.tokens.values() if info.caller == "alice"):
+            assert gone.signed_in_with.startswith(OWN_MARK)
+
+
+def served_tokens(name: str) -> Tokens:
+    return Tokens.parse(f"{name}:{name}-secret")
 
 
 async def test_a_session_of_a_disabled_caller_is_refused(served: Serving, root: AccountClient) -> None:
