@@ -15,6 +15,7 @@ from typing_extensions import TypedDict
 
 from llm_relay import errors
 from llm_relay.documents import BudgetStateDocument, UsageDocument, budget_state_document, usage_document
+from llm_relay.documents.field_names import with_fields_of_json
 from llm_relay.errors import RelayError
 
 PROBLEM_JSON = "application/problem+json"
@@ -73,6 +74,7 @@ class ProblemDocument(TypedDict):
 def problem_document(error: RelayError, request_id: str, *, status: int | None = None) -> ProblemDocument:
     """Returns the body; `status` None: the one of the error's class. `retryAfter` is in whole seconds, rounded up."""
     status = status or HTTP_STATUSES[type(error)]
+    error = with_fields_of_json(error)
     document: ProblemDocument = {
         "type": "about:blank",
         "title": _title(status),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import re
 
-from llm_relay.errors import Violation
+from llm_relay.errors import InvalidRequest, RelayError, Violation
 
 _RENAMED = re.compile(r"^options\.|_json\b|\bcache_point\.ttl\b|\bmax_cost_nano_usd\b")
 _NEW_NAMES = {"cache_point.ttl": "cache_point.ttl_seconds", "max_cost_nano_usd": "max_cost_usd"}
@@ -18,3 +19,24 @@ def with_json_names(violations: tuple[Violation, ...]) -> tuple[Violation, ...]:
 def json_name(field: str) -> str:
     """Returns a field's name in JSON: `tools[0].input_schema` of `options.tools[0].input_schema_json`."""
     return _RENAMED.sub(lambda found: _NEW_NAMES.get(found[0], ""), field)
+
+
+def with_fields_of_json(error: RelayError) -> RelayError:
+    """Returns an error of Server B with the names that its fields have in JSON, in its text too.
+
+    An InvalidRequest is mostly found here, by the names of JSON: only `options.…` in it is a name of Server B.
+    """
+    renamed = {
+        one.field: json_name(one.field)
+        for one in error.violations
+        if not isinstance(error, InvalidRequest) or one.field.startswith("options.")
+    }
+    if all(field == name for field, name in renamed.items()):
+        return error
+    told = copy.copy(error)
+    text = error.message
+    for field, name in renamed.items():
+        text = text.replace(field, name)
+    told.args = (text,)
+    told.violations = tuple(Violation(renamed.get(one.field, one.field), one.description) for one in error.violations)
+    return told

@@ -11,6 +11,7 @@ from mcp_types import CallToolResult, TextContent
 
 from llm_relay import errors
 from llm_relay.documents import budget_state_document, usage_document
+from llm_relay.documents.field_names import with_fields_of_json
 from llm_relay.errors import RelayError
 
 ADVICE: dict[type[RelayError], str] = {
@@ -60,6 +61,7 @@ def error_result(error: RelayError) -> CallToolResult:
 
     The details are in `_meta`, because some clients check structured content against the output schema on errors too.
     """
+    error = with_fields_of_json(error)
     parts = [f"{error.reason}: {error.message.removesuffix('.')}.", _advice(error)]
     if error.request_id:
         parts.append(f"(request_id {error.request_id})")

@@ -6,6 +6,7 @@ import httpx2
 import orjson
 import pytest
 
+from llm_relay.errors import Unsupported
 from llm_relay.messages import FinishReason
 from server_b.providers.base import Ending, Text
 from server_b.providers.content_pieces import CallArguments, CallFinished, CallStarted, ReasoningPiece, RefusalPiece
@@ -72,3 +73,13 @@ async def test_arguments_of_several_lines_are_several_lines_of_one_event() -> No
     assert deltas == ARGUMENTS
     assert orjson.loads(finished)["arguments_valid"] is True
     assert f'"arguments":{ARGUMENTS.replace(chr(13), "")}' in finished
+
+
+async def test_what_server_b_refuses_is_named_as_the_request_has_it() -> None:
+    schema = Unsupported.of_field("options.tools[0].input_schema_json", "not supported by scripted")
+    async with serving(ScriptedProvider((schema,))) as server_b, gateway(server_b.target) as client:
+        response = await client.post("/process", json={"message": "Hi", **TOOLS})
+    problem = response.json()
+    assert (response.status_code, problem["reason"]) == (501, "UNSUPPORTED")
+    assert problem["errors"] == [{"field": "tools[0].input_schema", "detail": "not supported by scripted"}]
+    assert problem["detail"] == "tools[0].input_schema: not supported by scripted"

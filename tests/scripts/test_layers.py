@@ -12,7 +12,7 @@ from tests.support.programs import PROJECT
 
 PACKAGES = ("gateway", "generated", "llm_relay", "server_a", "server_b")
 FOREIGN = {
-    "the wire imports MCP over HTTP": ("llm_relay/wire/codec.py", "import llm_relay.mcp.http"),
+    "the wire imports MCP over HTTP": ("llm_relay/wire/codec/parts.py", "import llm_relay.mcp.http"),
     "addresses import pydantic": ("llm_relay/addresses.py", "import pydantic"),
     "the core's broadcast imports orjson": ("server_b/core/broadcast.py", "import orjson"),
     "the core imports gRPC": ("server_b/core/relay.py", "import grpc"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from llm_relay.cli.accounts import argument_types
 from llm_relay.cli.accounts.calls import LISTED
 from llm_relay.cli.accounts.client import ask
-from llm_relay.cli.accounts.output import Output, add_formats
+from llm_relay.cli.output import Output, add_formats
 
 if TYPE_CHECKING:
     from llm_relay.cli.programs import Commands

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from llm_relay.cli.accounts.client import ask
-from llm_relay.cli.accounts.output import Column, Output, add_formats, text_of, time_of
+from llm_relay.cli.output import Column, Output, add_formats, text_of, time_of
 
 if TYPE_CHECKING:
     from llm_relay.cli.programs import Commands

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from llm_relay.cli import exit_codes
 from llm_relay.cli.accounts import argument_types
 from llm_relay.cli.accounts.client import ask
-from llm_relay.cli.accounts.output import Column, Output, Row, add_formats, count_of, dollars, text_of, time_of
 from llm_relay.cli.accounts.usage import SAME
 from llm_relay.cli.command_error import CommandError
+from llm_relay.cli.output import Column, Output, Row, add_formats, count_of, dollars, text_of, time_of
 from llm_relay.program.colours import Colour
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from llm_relay.cli.accounts.output import add_formats
+from llm_relay.cli.output import add_formats
 
 if TYPE_CHECKING:
     from llm_relay.cli.programs import Commands

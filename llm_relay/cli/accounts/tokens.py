@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from llm_relay.cli.accounts import argument_types
 from llm_relay.cli.accounts.client import ask
-from llm_relay.cli.accounts.output import Column, Output, Row, text_of, time_of
 from llm_relay.cli.accounts.subcommands import add_group, add_to_group
+from llm_relay.cli.output import Column, Output, Row, text_of, time_of
 
 if TYPE_CHECKING:
     from llm_relay.cli.programs import Commands

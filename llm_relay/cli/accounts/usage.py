@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from llm_relay.cli import exit_codes
 from llm_relay.cli.accounts import argument_types
 from llm_relay.cli.accounts.client import ask
-from llm_relay.cli.accounts.output import Column, Output, Row, add_formats, count_of, dollars_of, when_counted
 from llm_relay.cli.command_error import CommandError
+from llm_relay.cli.output import Column, Output, Row, add_formats, count_of, dollars_of, when_counted
 from llm_relay.program.colours import Colour
 
 if TYPE_CHECKING:

@@ -147,7 +147,11 @@ async def test_the_models_are_listed_a_line_each_or_as_json(tmp_path: Path) -> N
     async with serving() as server:
         lines = await relay(tmp_path, "models", SERVER_B_TARGET=server.target)
         document = await relay(tmp_path, "models", "--json", SERVER_B_TARGET=server.target)
+        table = await relay(tmp_path, "models", "--long", SERVER_B_TARGET=server.target)
     assert (lines.code, lines.out) == (0, "mock-model\n")
+    titles, model = table.out.splitlines()
+    assert titles.split() == ["MODEL", "PROVIDER", "CONTEXT", "INPUT", "OUTPUT", "TAKES"]
+    assert model.split()[:2] == ["mock-model", "mock"]
     assert lines.err.startswith("mock, default mock-model")
     assert json.loads(document.out)["models"] == ["mock-model"]
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from llm_relay.cli.accounts import argument_types
-from llm_relay.cli.accounts.output import Column, Output, dollars, text_of
+from llm_relay.cli.output import Column, Output, dollars, text_of
 
 
 @pytest.mark.parametrize(
