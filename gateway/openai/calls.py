@@ -103,7 +103,8 @@ class OpenAICall(NamedTuple, Generic[B]):
 
     def _headers(self, ignored: Iterable[str] = ()) -> dict[str, str]:
         """Makes the headers of an answer; `ignored` are the prompt's fields that this provider ignores."""
-        told = told_ignored((*self.ignored, *map(self.terms.param, ignored)))
+        names = (*self.ignored, *map(self.terms.param, ignored))
+        told = told_ignored(names) if names else ""
         return {_ORIGIN: "provider", **({_IGNORED: told} if told else {})}
 
 

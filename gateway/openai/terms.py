@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from starlette.responses import Response
 
@@ -31,20 +31,22 @@ _UNANSWERED = ("a tool_result in the next user turn", "a result for each of its 
 class Terms:
     """The names of one request's fields."""
 
-    def __init__(self, said: Conversation, names: Mapping[str, str], *, tools: Sequence[str], result_id: str) -> None:
-        """`names` are the interface's own.
+    def __init__(
+        self, said: Conversation, names: Callable[[], Mapping[str, str]], *, tools: Sequence[str], result_id: str
+    ) -> None:
+        """`names` returns the interface's own; only a request that fails, or is ignored in part, needs them.
 
         `tools` are where it has a member of each of its functions, `{}` for the member; `result_id` is where a result
         names its call.
         """
         self._said = said
-        self._names = {**_NAMES, **names}
+        self._names = names
         self._tools = tools
         self._result_id = result_id
 
     def param(self, field: str) -> str:
         """Returns the request's name of a field of its prompt."""
-        for known, name in self._names.items():
+        for known, name in {**_NAMES, **self._names()}.items():
             if field == known or field.startswith(f"{known}."):
                 return name
         if (place := self._place(field)) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 from gateway.openai.bodies.chat import ChatBody, ChatResponseFormat, NamedToolChoice
@@ -37,7 +38,7 @@ def chat_prompt(body: ChatBody, request_id: str) -> TranslatedBody:
     """Makes the prompt of a body. Raises BadParam, naming the member, where it is not valid."""
     said = conversation(said_in(body.messages), "messages")
     places = [f"tools[{index}].function.{{}}" for index in range(len(body.tools or ()))]
-    terms = Terms(said, _names(body), tools=places, result_id="tool_call_id")
+    terms = Terms(said, functools.partial(_names, body), tools=places, result_id="tool_call_id")
     try:
         prompt = Prompt(
             message=said.message,
@@ -86,7 +87,19 @@ def _names(body: ChatBody) -> dict[str, str]:
     }
 
 
+_OPTIONS = frozenset(
+    (
+        *("tools", "tool_choice", "parallel_tool_calls", "response_format", "reasoning_effort", "service_tier"),
+        *("stop", "top_p", "seed", "frequency_penalty", "presence_penalty"),
+        *("metadata", "max_cost_usd", "safety_identifier", "user", *_FOR_OPENAI),
+    )
+)
+"""The members that options are read from. Most requests have none of them."""
+
+
 def _options(body: ChatBody) -> Options:
+    if _OPTIONS.isdisjoint(body.model_fields_set):
+        return NO_OPTIONS
     options = Options(
         tools=tuple(tool_of(tool.function) for tool in body.tools or ()),
         tool_choice=_tool_choice(body),

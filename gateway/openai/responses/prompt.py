@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -76,7 +77,7 @@ def responses_prompt(body: ResponsesBody, request_id: str) -> TranslatedBody:
     """Makes the prompt of a body. Raises BadParam, naming the member, where it is not valid."""
     said = conversation(said_in(body.instructions, body.input), "input")
     places = [f"{one.place}.{{}}" for one in placed_tools(body)]
-    terms = Terms(said, _names(body), tools=places, result_id="call_id")
+    terms = Terms(said, functools.partial(_names, body), tools=places, result_id="call_id")
     try:
         prompt = Prompt(
             message=said.message,
@@ -117,7 +118,18 @@ def _names(body: ResponsesBody) -> dict[str, str]:
     return {**_NAMES, "options.end_user": "safety_identifier" if body.safety_identifier else "user"}
 
 
+_OPTIONS = frozenset(
+    (
+        *("tools", "tool_choice", "parallel_tool_calls", "text", "reasoning", "service_tier", "top_p"),
+        *("metadata", "max_cost_usd", "safety_identifier", "user", "prompt_cache_key", "prompt_cache_retention"),
+    )
+)
+"""The members that options are read from. Most requests have none of them."""
+
+
 def _options(body: ResponsesBody) -> Options:
+    if _OPTIONS.isdisjoint(body.model_fields_set):
+        return NO_OPTIONS
     effort = body.reasoning.effort if body.reasoning else None
     options = Options(
         tools=tuple(_tool(one) for one in placed_tools(body)),
