@@ -283,6 +283,10 @@ REFUSALS = {
         temperature=0.3,
     ),
     "another request": invalid(REJECTED, "Malformed input request: #/messages: expected maxItems: 10"),
+    "a refusal as 200": case(
+        whole({"message": "The model returned the following errors: prompt is too long: 9 tokens > 8 maximum"}),
+        failed(REJECTED, message=Says("too long")),
+    ),
     "a code with a URL": case(
         refusal("AccessDeniedException:http://internal.amazon.com/coral/x/", "no", 403), failed(AUTH)
     ),

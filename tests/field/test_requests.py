@@ -54,6 +54,12 @@ LIMIT_REFUSED: dict[str, object] = {
         "error_type": "validation",
     },
     "Together": error("Input validation error: `inputs` tokens + `max_new_tokens` must be <= 512.", INVALID),
+    "Zhipu": {"error": {"code": "1210", "message": "max_tokens参数非法"}},
+    "SGLang": vllm(
+        "Requested token count exceeds the model's maximum context length of 512 tokens. You requested a total of 1009"
+        " tokens: 9 tokens from the input messages and 1000 tokens for the completion."
+    ),
+    "Vertex": error("a maxOutputTokens value of 1000 but the supported range is from 1 (inclusive) to 513", INVALID),
     "FastAPI": {
         "detail": [{"loc": ["body", "max_tokens"], "msg": "Extra inputs are not permitted", "type": "extra_forbidden"}]
     },
@@ -75,6 +81,11 @@ TEMPERATURE_REFUSED: dict[str, object] = {
         None,
         "400",
     ),
+    "Zhipu": {"error": {"code": "1210", "message": "temperature参数非法"}},
+    "xAI": {
+        "code": "Client specified an invalid argument",
+        "error": "Argument not supported on this model: temperature",
+    },
     "Anthropic": error("`temperature` may only be set to 1 when thinking is enabled.", INVALID),
     "FastAPI": {
         "detail": [{"loc": ["body", "temperature"], "msg": "Extra inputs are not permitted", "type": "extra_forbidden"}]
@@ -101,6 +112,7 @@ STREAM_REFUSED: dict[str, object] = {
     "in words": error("This model does not support streaming.", INVALID),
     "by its name": error("Unsupported parameter: 'stream'", INVALID, "unsupported_parameter", param="stream"),
     "FastAPI": {"detail": "Streaming is not supported"},
+    "by its form": {"detail": "SSE not supported"},
 }
 
 

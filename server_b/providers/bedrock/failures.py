@@ -16,6 +16,7 @@ from server_b.providers.http.retry_after import retry_after_s
 MAX_MESSAGE_CHARS = 4096
 FAILED_AT_WORK = "ModelStreamErrorException"
 """The code of a model's failure while it answers."""
+_MODELS_ERRORS = "The model returned the following errors"
 _CODE = re.compile(r"[A-Z][A-Za-z]{2,63}")
 
 
@@ -71,8 +72,10 @@ def failure_from_error(code: object, message: object) -> Failure:
 
 def failure_from_document(document: Mapping[str, Any]) -> Failure | None:
     """Reads an error that came with a status of success; None if the document is no error."""
-    code = _code(document.get("__type"))
-    return Failure(code=code, message=_message(document), is_own=True) if code else None
+    code, message = _code(document.get("__type")), _message(document)
+    if not code and _MODELS_ERRORS in message:
+        code = "ValidationException"
+    return Failure(code=code, message=message, is_own=True) if code else None
 
 
 def _code(stated: object) -> str:

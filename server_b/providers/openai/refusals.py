@@ -30,13 +30,15 @@ _REFUSING_STATUSES = frozenset({400, 405, 406, 413, 415, 422, 500, 501, None})
 _VAGUE_STATUSES = frozenset({500, None})
 """What fails so may have worked: only a refusal that names its parameter is one, whatever its text says."""
 _STREAM_OPTIONS = re.compile(r"stream_?options|include_usage")
-_STREAM = re.compile(r"\bstream(?:ing)?\b")
+_STREAM = re.compile(r"\bstream(?:ing)?\b|\bsse\b", re.ASCII)
 _NOT_POSSIBLE = re.compile(
     r"not |n't |unsupported|disabled|must be (?:set to )?['\"`]?false|only .{0,40}false|unrecognized|unknown|extra"
 )
-_TEMPERATURE = re.compile(r"\btemperature\b")
+_TEMPERATURE = re.compile(r"\btemperature\b", re.ASCII)
 _LIMIT = re.compile(
-    r"\bmax[_ ]?(?:(?:completion|output|new)[_ ]?)?tokens\b|maxoutputtokens|maximum output|in the completion"
+    r"\bmax[_ ]?(?:(?:completion|output|new)[_ ]?)?tokens\b|maxoutputtokens|maximum output"
+    r"|(?:in|for) the completion",
+    re.ASCII,
 )
 _OTHER_NAME = re.compile(
     r"use ['\"`]?max_\w+|unsupported[ _]parameter|unsupported argument|unrecognized|unknown|unexpected|extra"
