@@ -1,4 +1,4 @@
-"""How an error is told: as a problem document, or in the shape that the client of another interface knows."""
+"""How an error is written: as a problem document, or in the shape that clients of another interface expect."""
 
 from __future__ import annotations
 

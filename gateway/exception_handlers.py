@@ -54,7 +54,7 @@ async def refused_token_problem(request: Request, error: Unauthenticated) -> Res
 
 
 def refused_token(error: Unauthenticated) -> ServerBUnavailable:
-    """Logs that Server B refuses the gateway's own token, and returns what callers are told of it."""
+    """Logs that Server B refuses the gateway's own token, and returns the error for callers."""
     logger.error("%s", error.message, extra={"facts": {"request_id": error.request_id or None}})
     return ServerBUnavailable(
         "Server B refuses the gateway's own token; the operator of the gateway must correct its RELAY_TOKEN",

@@ -97,7 +97,8 @@ class ServerBSettings(LedgerSettings, McpServingSettings, WorkerSettings):
     tls_key_file: str = Field("", description="PEM key of TLS_CERT_FILE, unencrypted")
     tls_client_ca_file: str = Field(
         "",
-        description="PEM file of the authorities of which clients must present a certificate (mutual TLS); empty: none",
+        description="PEM file of certificate authorities; clients must present a certificate from one of them"
+        " (mutual TLS); empty: not required",
     )
 
     retry_attempts: int = Field(

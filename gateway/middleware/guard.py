@@ -1,4 +1,4 @@
-"""Who may call: ASGI middleware that refuses a request before its body is read."""
+"""ASGI middleware that decides who may call, before a request's body is read."""
 
 from __future__ import annotations
 

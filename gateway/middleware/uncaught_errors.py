@@ -48,7 +48,7 @@ class ErrorMiddleware:
         except ClientGone:
             return None
         except asyncio.CancelledError:
-            # The HTTP server is stopping and gives up running calls. It is done with this task: nothing is swallowed.
+            # The HTTP server is stopping and drops running calls. It no longer needs this task: nothing is swallowed.
             return Draining()
         except Exception as error:  # noqa: BLE001 - the outermost layer: no unexpected error may reach the caller
             return _unexpected(error, scope["state"]["request_id"])

@@ -11,7 +11,7 @@ from gateway.openai.rate_headers import with_rates
 
 
 class OpenAIErrorShape:
-    """Chooses how the errors of a request are told, before anything can refuse it."""
+    """Chooses the shape of a request's errors, before anything can refuse it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

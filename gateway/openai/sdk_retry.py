@@ -1,4 +1,4 @@
-"""What OpenAI's SDKs say of repeating a request by themselves, so that a repeat does not pay twice."""
+"""Reads the headers in which OpenAI's SDKs announce timeouts and retries, so that a repeat is not paid twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose a token of the ledger is, as Server B says."""
+"""Asks Server B who owns a token of the ledger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model is told about an answer that is not whole: many clients pass it the text and nothing else."""
+"""The notice in an answer that is not whole: many clients pass a model the text and nothing else."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def _export_of(program: str, file: EnvFile) -> SpanExport | None:
         ) from error
     try:
         return OtlpExport(program)
-    except Exception as error:  # the library reads a dozen variables, and raises what it likes
+    except Exception as error:  # the library reads a dozen variables, and may raise anything
         raise TracesFault(
             f"OTEL_*: a variable has a value that OpenTelemetry does not take ({error}): no traces are sent"
         ) from error

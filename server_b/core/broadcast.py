@@ -1,4 +1,4 @@
-"""A broadcast: tasks wait for it, and everybody who waits goes on when it is made. It leaves nothing set behind."""
+"""A broadcast: tasks wait for it, and all of them go on when it is made. Those who wait later wait for the next one."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class CallRunner:
             error = None if call.cancelled_softly else call.stopped or Cancelled()
         except RelayError as failure:
             error = failure
-        except Exception as failure:  # noqa: BLE001 - nobody foresaw it; a call has an end all the same
+        except Exception as failure:  # noqa: BLE001 - unexpected, and the call still needs an end
             error = report(failure, call.key.request_id)
         call.end_asking()
         call.end_attempt(error)
@@ -84,7 +84,7 @@ class CallRunner:
         try:
             if reservation is not None:
                 await reservation.settle(record)
-        except Exception as failure:  # noqa: BLE001 - the caller is told the end all the same
+        except Exception as failure:  # noqa: BLE001 - the caller still needs the end
             report(failure, call.key.request_id)
         finally:
             if record.error is None:
@@ -99,7 +99,7 @@ class CallRunner:
         for observer in self._observers:
             try:
                 what(observer)
-            except Exception as failure:  # noqa: BLE001 - an observer has no say in a call
+            except Exception as failure:  # noqa: BLE001 - an observer must not fail a call
                 report(failure)
 
 

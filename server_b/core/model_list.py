@@ -1,4 +1,4 @@
-"""The list of models: asked of the provider once for all who want it now, and remembered for a moment."""
+"""The list of models: asked of the provider once for all concurrent callers, and cached for a moment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well the provider is, judged by the last call."""
+"""The health of the provider, judged by the last call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of a call once it has ended, and who is told."""
+"""The record of a call that has ended, and the interface of its observers."""
 
 from __future__ import annotations
 
@@ -70,13 +70,13 @@ class RefusedRecord:
 
 
 class Refused(Protocol):
-    """Is told of a request that was refused before it was admitted."""
+    """Receives a request that was refused before it was admitted."""
 
     def __call__(self, rpc: str, error: RelayError, *, protocol: str = "grpc") -> None: ...
 
 
 class Observer(Protocol):
-    """Is told of what has ended, after the callers. What it raises is logged and fails no call."""
+    """Receives what has ended, after the callers. What it raises is logged and fails no call."""
 
     def call_ended(self, record: CallRecord) -> None:
         """A call has ended."""

@@ -1,4 +1,4 @@
-"""Asking the provider, again where that can help and costs nothing twice."""
+"""Asks the provider, and asks again where that can help and cannot be billed twice."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class Settlement:
     def _usage(self, call: Call, outcome: Outcome | None) -> Usage:
         try:
             return settled_usage(call, outcome.usage if outcome else None)
-        except Exception as error:  # noqa: BLE001 - a call without an end would keep its readers waiting for ever
+        except Exception as error:  # noqa: BLE001 - a call without an end would keep its readers waiting forever
             report(error, call.key.request_id)
             return Usage()
 
@@ -79,7 +79,7 @@ class Settlement:
             return NO_COST
         try:
             return self._listed_cost(provider, names, usage, tier)
-        except Exception as error:  # noqa: BLE001 - a call without an end would keep its readers waiting for ever
+        except Exception as error:  # noqa: BLE001 - a call without an end would keep its readers waiting forever
             report(error, call.key.request_id)
             return UNKNOWN_COST
 

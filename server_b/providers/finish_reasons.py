@@ -1,4 +1,4 @@
-"""Why an answer ended, in the words of many vendors."""
+"""Maps the finish reasons of many vendors to the contract's."""
 
 from __future__ import annotations
 

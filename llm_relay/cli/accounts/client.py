@@ -1,4 +1,4 @@
-"""Asks AccountService, and ends the command with the right exit code."""
+"""Runs a command's work with a client of AccountService."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who asks AccountService, and what it may see and change."""
+"""The caller of an AccountService method, and what it may see and change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What admins change through AccountService."""
+"""The changes that admins make through AccountService."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What AccountService tells: everybody of their own, admins of all."""
+"""The queries of AccountService: callers see their own data, admins see all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bearer tokens of the ledger. A secret is told once, when its token is made; the ledger keeps its SHA-256."""
+"""Bearer tokens of the ledger. A secret is shown once, when its token is created; the ledger keeps its SHA-256."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Alerts: what an operator is told when a budget reaches a threshold."""
+"""Alerts: messages to the operator when a budget reaches a threshold."""

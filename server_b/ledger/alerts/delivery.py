@@ -30,7 +30,7 @@ class AlertDelivery:
     """Tells the alerts of a ledger while it runs. Of several servers, one tells each."""
 
     def __init__(self, store: Store, receiver: Receiver | None, *, poll_s: float = POLL_S) -> None:
-        """`receiver` None: only the log is told. Call it on a running event loop; end it with `aclose`."""
+        """`receiver` None: alerts go to the log only. Call it on a running event loop; end it with `aclose`."""
         self._store = store
         self._receiver = receiver
         self._poll_s = poll_s

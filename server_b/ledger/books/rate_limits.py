@@ -12,7 +12,7 @@ from server_b.ledger.transactions import Query, Row, Transaction
 CALLS, TOKENS, CONCURRENT, REFUSED = "calls", "tokens", "concurrent", "refused"
 _US_PER_MINUTE = 60 * US_PER_S
 BUSY_RETRY_AFTER_S = 1.0
-"""What a caller with too many calls at once is told to wait; nobody knows when one of them ends."""
+"""Retry-After for a caller with too many calls at once, because nobody knows when one of them ends."""
 
 _READ = "SELECT account, kind, level, updated_at FROM rate_buckets WHERE account IN :accounts"
 READ_LOCKED = f"{_READ} ORDER BY account, kind FOR UPDATE"

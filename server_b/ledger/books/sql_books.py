@@ -190,7 +190,7 @@ def _let_go(written: asyncio.Future[None]) -> None:
 
 
 async def _attempt(step: Callable[[], Awaitable[None]]) -> None:
-    """Takes a step that is repeated for ever, whatever comes of it."""
+    """Takes a step that is repeated forever, and logs its failure."""
     try:
         await step()
     except LedgerUnavailable:

@@ -1,4 +1,4 @@
-"""What Converse cannot carry, or a model is known not to take, refused before anything is sent."""
+"""Refuses what Converse cannot carry, or a model is known not to take, before anything is sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a request has no answer: aiohttp's exceptions as RelayErrors.
+"""Maps aiohttp's exceptions to RelayErrors.
 
 The caller hears the class of the error only. The operator is told what failed, where, and for TLS why.
 """

@@ -23,7 +23,7 @@ class Proxy:
     url: URL
     """Without credentials."""
     headers: Mapping[str, str] = field(repr=False)
-    """What the proxy is told of us: its credentials."""
+    """What is sent to the proxy: its credentials."""
 
 
 def proxy_for(server: URL) -> Proxy | None:

@@ -1,4 +1,4 @@
-"""How long a provider asks to wait, wherever it says so: headers, the error's details, its text."""
+"""Reads how long a provider asks to wait: in headers, in the error's details or in its text."""
 
 from __future__ import annotations
 

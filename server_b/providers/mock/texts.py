@@ -1,4 +1,4 @@
-"""The mock's words: its fixed texts, and a sentence for each thing that it was shown or asked."""
+"""The mock's texts: the fixed ones, and a sentence for each thing that it was shown or asked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked of a chat completion."""
+"""Makes the body of a request for a chat completion."""
 
 from __future__ import annotations
 

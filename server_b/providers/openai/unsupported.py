@@ -1,4 +1,4 @@
-"""What chat completions cannot carry, refused before anything is sent."""
+"""Refuses what chat completions cannot carry, before anything is sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a provider counted, wherever it stands and however it adds up, as the contract's Usage."""
+"""Reads a provider's token counts, in any of the forms that vendors use, as the contract's Usage."""
 
 from __future__ import annotations
 

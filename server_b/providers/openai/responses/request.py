@@ -1,4 +1,4 @@
-"""What is asked of the Responses API."""
+"""Makes the body of a request to the Responses API."""
 
 from __future__ import annotations
 
