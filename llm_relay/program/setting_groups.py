@@ -70,8 +70,8 @@ class DialSettings(ProgramSettings):
     server_b_tls: bool = Field(False, description="true: connect to Server B over TLS")
     server_b_ca_file: str = Field(
         "",
-        description="PEM file of the certificate authorities that are trusted to sign Server B's certificate; empty: the"
-        " public ones that grpcio ships",
+        description="PEM file of the certificate authorities that are trusted to sign Server B's certificate; empty:"
+        " the public ones that grpcio ships",
     )
     server_b_client_cert_file: str = Field(
         "", description="PEM certificate that the gateway and Server A present to Server B, for mutual TLS; empty: none"
