@@ -85,9 +85,13 @@ class Output:
 
 def _table(columns: Sequence[Column], rows: Sequence[Row]) -> str:
     cells = [_cells(columns, row) for row in rows]
-    widths = [max(len(column.title), *(len(line[place]) for line in cells), 0) for place, column in enumerate(columns)]
-    if not shows_colours(sys.stdout):
-        places = [f"{'>' if column.is_number else '<'}{width}" for width, column in zip(widths, columns, strict=True)]
+    is_ascii = all("".join(line).isascii() for line in cells)
+    width_of = len if is_ascii else width
+    widths = [
+        max(len(column.title), *(width_of(line[place]) for line in cells), 0) for place, column in enumerate(columns)
+    ]
+    if is_ascii and not shows_colours(sys.stdout):
+        places = [f"{'>' if column.is_number else '<'}{room}" for room, column in zip(widths, columns, strict=True)]
         form = GAP.join(f"{{:{place}}}" for place in places).format  # there may be tens of thousands of lines
         return "".join(f"{form(*line).rstrip()}\n" for line in ([column.title for column in columns], *cells))
     titles = [coloured(column.title, Colour.BOLD, sys.stdout) for column in columns]
@@ -106,8 +110,8 @@ def _cells(columns: Sequence[Column], row: Row) -> list[str]:
 def _aligned(plain: Sequence[str], inked: Sequence[str], widths: Sequence[int], columns: Sequence[Column]) -> str:
     """Returns a line; colours take no room in it."""
     padded = []
-    for text, ink, width, column in zip(plain, inked, widths, columns, strict=True):
-        room = " " * (width - len(text))
+    for text, ink, most, column in zip(plain, inked, widths, columns, strict=True):
+        room = " " * (most - width(text))
         padded.append(f"{room}{ink}" if column.is_number else f"{ink}{room}")
     return GAP.join(padded).rstrip()
 
@@ -126,6 +130,18 @@ def shown(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def width(text: str) -> int:
+    """Returns how many columns of a terminal a text takes: Chinese and emoji two a character, accents none."""
+    if text.isascii():
+        return len(text)
+    import unicodedata
+
+    return sum(
+        0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        for character in text
+    )
 
 
 def dollars(nano_usd: int | None) -> str:

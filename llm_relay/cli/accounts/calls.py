@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
+import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from llm_relay.cli import exit_codes
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from llm_relay.messages.accounts import CallEntry, CallQuery
 
 MOST_IN_A_PAGE = 1000
+RECONNECT_S = 1.0
+_OF_A_RESTART = ("DRAINING", "SERVER_B_UNAVAILABLE")
 STATES = ("open", "settled", "lost", "refused")
 _STATE_COLOURS = {"open": Colour.CYAN, "lost": Colour.RED, "refused": Colour.YELLOW}
 _SAME_MEMBERS = ("model", "provider", "protocol", "outcome", "request_id")
@@ -109,10 +114,38 @@ async def _listed(client: AccountClient, query: CallQuery, limit: int) -> list[R
 
 
 async def _follow(client: AccountClient, query: CallQuery, output: Output) -> None:
+    """Shows calls until Ctrl-C; once it has begun, it waits for a server that was stopped or lost."""
+    from llm_relay.errors import RelayError
+
+    has_begun = is_away = False
+
+    def begun() -> None:
+        nonlocal has_begun, is_away
+        has_begun, is_away = True, False
+
+    while True:
+        try:
+            return await _follow_one_server(client, query, output, begun)
+        except RelayError as error:
+            if not has_begun or error.reason not in _OF_A_RESTART:
+                raise
+            if not is_away:
+                sys.stderr.write(
+                    f"relay: Server B stops or cannot be reached ({error.reason}): waiting for it; what ends meanwhile"
+                    " is not shown\n"
+                )
+            is_away = True
+            await asyncio.sleep(RECONNECT_S)
+
+
+async def _follow_one_server(
+    client: AccountClient, query: CallQuery, output: Output, begun: Callable[[], None]
+) -> None:
     from llm_relay.documents.accounts import call_document
 
     async with contextlib.aclosing(client.watch(query.caller)) as activity:
         async for one in activity:
+            begun()
             if one.call is not None and _is_asked_for(one.call, query):
                 output.add(dict(call_document(one.call)))
 

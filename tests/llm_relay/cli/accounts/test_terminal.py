@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from llm_relay.cli.accounts.output import width
 from tests.llm_relay.cli.accounts.test_commands import CALL, UNKNOWN
 from tests.support.memory_ledger import MemoryLedger
 from tests.support.programs import environment
@@ -67,3 +68,21 @@ async def test_colours_can_be_turned_off(off: dict[str, str], served: Serving, t
 async def test_what_is_wrong_is_told_in_red(tmp_path: Path) -> None:
     told = await on_terminal(tmp_path, "models", "--env-file", "none.env", TERM="xterm")
     assert told == f"\x1b[31mrelay\x1b[0m: --env-file: there is no file {tmp_path}/none.env\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"), [("alice", 5), ("日本語", 6), ("é", 1), ("e\u0301", 1), ("Ł", 1), ("🙂", 2)]
+)
+def test_a_text_is_as_wide_as_a_terminal_shows_it(text: str, columns: int) -> None:
+    assert width(text) == columns
+
+
+async def test_numbers_stand_below_one_another_beside_wide_letters(tmp_path: Path) -> None:
+    ledger = MemoryLedger(dataclasses.replace(CALL, model="日本語"), CALL)
+    async with serving(ledger=ledger) as server:
+        out = (await relay(tmp_path, "calls", SERVER_B_TARGET=server.target)).out
+    lines = out.splitlines()
+    assert len(lines) == 3
+    assert (
+        len({width(line[: line.index(" 1200") if " 1200" in line else line.index("1,200")]) for line in lines[1:]}) == 1
+    )

@@ -1,0 +1,51 @@
+"""`relay calls --follow` goes on when Server B is started again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from llm_relay.client.channel import Dial
+from llm_relay.client.relay_client import RelayClient
+from llm_relay.messages import Prompt
+from tests.support.programs import running
+from tests.support.relay_command import started
+
+pytestmark = pytest.mark.anyio
+
+PATIENCE_S = 60
+
+
+async def _line_of_a_call(target: str, process: asyncio.subprocess.Process) -> str:
+    """Makes calls until the command shows one; returns what it shows of its end."""
+    assert process.stdout is not None
+    reading = asyncio.create_task(process.stdout.readline())
+    async with RelayClient(Dial(target=target)) as client:
+        while not reading.done():
+            await client.process(Prompt(message="Hi"))
+            await asyncio.wait([reading], timeout=0.05)
+    return str(json.loads(reading.result())["model"])
+
+
+async def test_following_goes_on_when_the_server_is_started_again(tmp_path: Path) -> None:
+    settings = {"MOCK_DELAY_SECONDS": "0", "GRPC_PORT": "0"}
+    async with asyncio.timeout(PATIENCE_S), running(tmp_path, "server_b", **settings) as first:
+        target = first.address
+        async with started(tmp_path, "calls", "--follow", "--json", SERVER_B_TARGET=target) as process:
+            assert await _line_of_a_call(target, process) == "mock-model"
+            await first.stop()
+            assert process.stderr is not None
+            assert b"waiting for it" in await process.stderr.readline()
+            settings["GRPC_PORT"] = str(first.port)
+            async with running(tmp_path, "server_b", **settings):
+                assert await _line_of_a_call(target, process) == "mock-model"
+            assert process.returncode is None
+
+
+async def test_a_server_that_never_was_there_is_told_at_once(tmp_path: Path) -> None:
+    async with started(tmp_path, "calls", "--follow", SERVER_B_TARGET="127.0.0.1:1") as process:
+        async with asyncio.timeout(PATIENCE_S):
+            assert await process.wait() == 3
