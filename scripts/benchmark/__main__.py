@@ -64,10 +64,11 @@ def say(text: str) -> None:
 
 
 async def until_done(plan: Plan) -> Results:
-    """Measures, and stops everything on SIGTERM as on Ctrl-C."""
+    """Measures, and stops everything on SIGTERM as on Ctrl-C: between two steps of the loop, where nothing is lost."""
     measuring = asyncio.current_task()
     assert measuring is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, measuring.cancel)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, measuring.cancel)
     return await measure(plan)
 
 
