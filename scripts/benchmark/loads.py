@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from scripts.benchmark.asked import Asked
 from scripts.benchmark.door import Door
 from scripts.benchmark.load import Figures, Load
-from scripts.benchmark.processes import BenchError, Cores, free_port, python, resident_mb
+from scripts.benchmark.processes import BenchError, Cores, python, resident_mb
 from scripts.benchmark.targets import Launch, Target, launched, running
+from tests.support.ports import free_port
 
 CALLERS = 64
 PACED_CALLERS = 16

@@ -11,8 +11,9 @@ import httpx2
 from scripts.benchmark.door import Door
 from scripts.benchmark.load import Figures
 from scripts.benchmark.loads import Bench
-from scripts.benchmark.processes import BenchError, free_port, python
+from scripts.benchmark.processes import BenchError, python
 from scripts.benchmark.targets import START_TIMEOUT_S, Launch, launched, server_b
+from tests.support.ports import free_port
 
 _PROTOCOL = "2025-11-25"
 _INITIALIZE = {

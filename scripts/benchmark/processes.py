@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping
@@ -35,13 +34,6 @@ class Cores:
         """Gives the relay the first core that this process may use, and the load the second."""
         usable = sorted(os.sched_getaffinity(0))
         return cls(relay=frozenset(usable[:1]), load=frozenset(usable[1:2] or usable))
-
-
-def free_port() -> int:
-    """Returns a port of loopback that nobody listened on a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager

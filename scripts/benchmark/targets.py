@@ -11,8 +11,9 @@ from typing import IO, Literal
 
 from scripts.benchmark.asked import Asked
 from scripts.benchmark.door import Door, open_lines
-from scripts.benchmark.processes import BenchError, Cores, free_port, python
+from scripts.benchmark.processes import BenchError, Cores, python
 from scripts.benchmark.tally import Answer, Tally
+from tests.support.ports import free_port
 
 START_TIMEOUT_S = 30.0
 _POLL_S = 0.002
