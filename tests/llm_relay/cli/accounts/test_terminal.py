@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_relay.cli.accounts.output import width
+from llm_relay.cli.output import width
 from tests.llm_relay.cli.accounts.test_commands import CALL, UNKNOWN
 from tests.support.memory_ledger import MemoryLedger
 from tests.support.programs import environment

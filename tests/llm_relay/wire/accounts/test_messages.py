@@ -125,7 +125,10 @@ CALLS = CallQuery(
 )
 WHOLE: list[tuple[Shape[Any, Any], Any]] = [
     (messages.CALLER_ACCOUNT, ACCOUNT),
-    (messages.TOKEN_INFO, TokenInfo(id="1", caller="a", label="l", created_at=AT, expires_at=LATER, revoked_at=LATER)),
+    (
+        messages.TOKEN_INFO,
+        TokenInfo(id="1", caller="a", label="l", created_at=AT, expires_at=LATER, revoked_at=LATER, signed_in_with="m"),
+    ),
     (messages.BUDGET, BUDGET),
     (messages.BUDGET, dataclasses.replace(BUDGET, caller="", tag="a=b")),
     (messages.PRICE, PRICE),
@@ -134,7 +137,10 @@ WHOLE: list[tuple[Shape[Any, Any], Any]] = [
     (messages.CALL_ATTEMPT, ATTEMPT),
     (messages.CALL_ENTRY, CALL),
     (messages.AUDIT_ENTRY, AuditEntry(id="1", at=AT, by="root", action="budget.put", subject="alice", detail="{}")),
-    (messages.IDENTITY, Identity(name="g/alice", is_admin=True, account=ACCOUNT, budgets=(BUDGET,))),
+    (
+        messages.IDENTITY,
+        Identity(name="g/alice", is_admin=True, account=ACCOUNT, budgets=(BUDGET,), signed_in_with="m"),
+    ),
     (messages.USAGE_QUERY, USAGE),
     (messages.CALL_QUERY, CALLS),
 ]
