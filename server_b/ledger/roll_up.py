@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 from server_b.ledger.times import US_PER_DAY, US_PER_HOUR
@@ -38,13 +38,10 @@ class Counts:
     nano_usd: int = 0
     charged_nano_usd: int = 0
 
-    def plus(self, other: Counts) -> Counts:
-        """Returns the sum of both."""
-        return Counts(*(getattr(self, name) + getattr(other, name) for name in _COUNTS))
-
 
 _COUNTS = tuple(Counts.__dataclass_fields__)
 _ALL = (*Group._fields, *_COUNTS)
+_key, _counted = itemgetter(*Group._fields), attrgetter(*_COUNTS)
 
 
 def _upsert(table: str, time: str) -> str:
@@ -76,28 +73,29 @@ class RollUp:
 
     async def write(self, transaction: Transaction) -> None:
         """Writes hours and days, in one order, so that two servers never wait for each other."""
-        if not self._groups:
-            return
-        await self.write_hours(transaction)
-        await transaction.execute_many(_DAYS, _rows(self._days()))
+        if self._groups:
+            rows = self._rows()
+            await transaction.execute_many(_HOURS, rows)
+            await transaction.execute_many(_DAYS, _by_day(rows))
 
     async def write_hours(self, transaction: Transaction) -> None:
         """Writes hours alone, whose days know of them already."""
-        await transaction.execute_many(_HOURS, _rows(self._groups))
+        await transaction.execute_many(_HOURS, self._rows())
 
-    def _days(self) -> dict[Group, Counts]:
-        days: dict[Group, Counts] = {}
-        for group, counts in self._groups.items():
-            day = group._replace(at=group.at - group.at % US_PER_DAY)
-            days[day] = days[day].plus(counts) if day in days else counts
-        return days
+    def _rows(self) -> list[dict[str, Any]]:
+        return [
+            dict(zip(_ALL, (*group, *_counted(counts)), strict=True))
+            for group, counts in sorted(self._groups.items(), key=itemgetter(0))
+        ]
 
 
-def _rows(groups: Mapping[Group, Counts]) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    for group in sorted(groups):
-        counts = groups[group]
-        row: dict[str, Any] = group._asdict()
-        row.update((name, getattr(counts, name)) for name in _COUNTS)
-        rows.append(row)
-    return rows
+def _by_day(hours: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Adds up rows of hours by their days; returns them in order."""
+    days: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for hour in hours:
+        row = hour | {"at": hour["at"] - hour["at"] % US_PER_DAY}
+        day = days.setdefault(_key(row), row)
+        if day is not row:
+            for name in _COUNTS:
+                day[name] += row[name]
+    return [days[key] for key in sorted(days)]

@@ -1,7 +1,7 @@
 """The one writer: what arrives while a transaction runs, or in one pass of the event loop, is the next transaction.
 
-At rest nothing waits for a timer. While the event loop is busy, transactions begin SPACING_S apart, and are shared: how
-many calls are open says little, because a busy loop serves them one after the other.
+At rest nothing waits for a timer. While the event loop is busy, transactions begin SPACING_S apart or more, and are
+shared: how many calls are open says little, because a busy loop serves them one after the other.
 What ended is never given up: it is written again until it is written.
 """
 
@@ -25,7 +25,10 @@ MAX_BATCH = 200
 BUSY_PASS_S = 0.001
 """A pass of the event loop that takes longer has many calls to serve: then transactions are spaced, and shared."""
 SPACING_S = 0.01
-"""From the end of a transaction to the next, while the event loop is busy."""
+"""From the end of a transaction to the next at least, while the event loop is busy."""
+SPACING_TIMES = 3
+"""The same as a multiple of how long the transaction took: the slower a database is, the more calls share one."""
+MOST_SPACING_S = 0.05
 FIRST_RETRY_S = 0.05
 LAST_RETRY_S = 1.0
 
@@ -45,7 +48,7 @@ class Writer:
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._last = 0.0
+        self._last = self._took_s = 0.0
         self._waiting_since: float | None = None
         self._failure: LedgerUnavailable | None = None
         self._retry_s = FIRST_RETRY_S
@@ -135,7 +138,8 @@ class Writer:
         began = now()
         await asyncio.sleep(0)
         passed = now()
-        wait_s = self._last + SPACING_S - passed
+        spacing_s = min(max(SPACING_S, self._took_s * SPACING_TIMES), MOST_SPACING_S)
+        wait_s = self._last + spacing_s - passed
         if passed - began > BUSY_PASS_S and wait_s > 0:
             await asyncio.sleep(wait_s)
 
@@ -150,6 +154,8 @@ class Writer:
         return Batch(calls, ends, joined)
 
     async def _write_batch(self, batch: Batch) -> None:
+        now = asyncio.get_running_loop().time
+        began = now()
         try:
             outcomes = await self._write(batch)
         except LedgerUnavailable as error:
@@ -157,6 +163,7 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - one call that cannot be written must not stop the others
             await self._write_alone(batch, error)
         else:
+            self._took_s = now() - began
             self._finish(batch, outcomes)
 
     async def _write_alone(self, batch: Batch, error: Exception) -> None:
