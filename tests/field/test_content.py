@@ -41,6 +41,8 @@ def says(delta: dict[str, object], *rest: bytes) -> Steps:
     return stream(ROLE, event(chunk(delta)), *(rest or (finish(), DONE)))
 
 
+ONCE_MORE = [part('{"x":1}', "look", "c1"), part("{}", "find", "c2")]
+WITHOUT_IDS = [part('{"x":1}', "look"), part("{}", "find")]
 CALLED = finish("tool_calls") + usage_event() + DONE
 CALLS: Mapping[str, Steps] = {
     "parallel calls that all say index 0": stream(
@@ -104,6 +106,14 @@ CALLS: Mapping[str, Steps] = {
         calling(part("{}", "find", "c2", index=1)),
         CALLED,
     ),
+    "all calls once more at the end": stream(
+        calling(part('{"x":1}', "look", "c1", index=0), part("{}", "find", "c2", index=1)),
+        event(with_choice({"index": 0, "message": {"tool_calls": ONCE_MORE}, "finish_reason": "tool_calls"})),
+    ),
+    "all calls once more at the end, without ids": stream(
+        calling(part('{"x":1}', "look", "c1", index=0), part("{}", "find", "c2", index=1)),
+        event(with_choice({"index": 0, "message": {"tool_calls": WITHOUT_IDS}, "finish_reason": "tool_calls"})),
+    ),
     "content null with calls": message(
         content=None, refusal=None, tool_calls=[part('{"x":1}', "look", "c1"), part("{}", "find", "c2")]
     ),
@@ -162,6 +172,18 @@ SAID: Mapping[str, tuple[Steps, Content]] = {
     ),
     "thinking as a part with a signature, whole": (
         message(content=[{"type": "thinking", "thinking": "hm", "signature": "s"}, {"type": "text", "text": "Hi"}]),
+        Content("Hi", "hm", finish="stop"),
+    ),
+    "all of it once more at the end": (
+        stream(
+            event(chunk({"reasoning_content": "hm"})),
+            text("Hi"),
+            event(
+                with_choice(
+                    {"index": 0, "message": {"content": "Hi", "reasoning_content": "hm"}, "finish_reason": "stop"}
+                )
+            ),
+        ),
         Content("Hi", "hm", finish="stop"),
     ),
     "plain text": (whole(completion("Hi")), Content("Hi", finish="stop")),

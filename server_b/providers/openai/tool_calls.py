@@ -76,6 +76,8 @@ class ToolCalls:
             fragments = [fragments]
         if not isinstance(fragments, list):
             raise malformed("the tool calls of a message are not a list")
+        if is_whole and self._calls and self._are_said(fragments):
+            return
         for place, fragment in enumerate(fragments):
             if fragment is None:
                 continue
@@ -131,6 +133,15 @@ class ToolCalls:
             yield from (CallArguments(call.block, early) for early in call.written)
         elif arguments and call.block >= 0:
             yield CallArguments(call.block, arguments)
+
+    def _are_said(self, wires: list[object]) -> bool:
+        """Tells whether these are all the calls so far, said once more at the end of a stream."""
+        again = [_fragment(wire) for wire in wires if isinstance(wire, dict)]
+        return len(again) == len(self._calls) and all(
+            fragment.id in ("", call.given_id)
+            and (fragment.name, fragment.arguments) == (call.name, "".join(call.written))
+            for fragment, call in zip(again, self._calls, strict=True)
+        )
 
     def _call(self, fragment: _Fragment) -> _Call:
         """Finds the call that a fragment belongs to, or begins one."""
