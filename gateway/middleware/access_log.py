@@ -33,7 +33,7 @@ class AccessLog:
             return
         state: dict[str, Any] = scope.setdefault("state", {})
         request_ids.begin(scope, header(scope, _HEADER))
-        seen, began_at = SeenStatus(send, (_HEADER, state["request_id"].encode())), time.monotonic()
+        seen, began_at = SeenStatus(send, lambda: (_HEADER, state["request_id"].encode())), time.monotonic()
         try:
             await self._app(scope, receive, seen)
         finally:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.types import Message, Send
 
 from gateway.problems import CLIENT_CLOSED_REQUEST
@@ -12,8 +14,8 @@ class SeenStatus:
 
     __slots__ = ("_added", "_send", "status")
 
-    def __init__(self, send: Send, *added: tuple[bytes, bytes]) -> None:
-        """`added` are headers that the response gets."""
+    def __init__(self, send: Send, added: Callable[[], tuple[bytes, bytes]] | None = None) -> None:
+        """`added` is called when the response begins, and returns one more header for it."""
         self._send = send
         self._added = added
         self.status = CLIENT_CLOSED_REQUEST
@@ -21,6 +23,6 @@ class SeenStatus:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            if self._added:
-                message = {**message, "headers": [*message["headers"], *self._added]}
+            if self._added is not None:
+                message = {**message, "headers": [*message["headers"], self._added()]}
         await self._send(message)
