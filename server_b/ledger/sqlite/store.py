@@ -79,6 +79,8 @@ class SqliteStore:
                 raise (unavailable(error, self.location) if is_of_the_file(error) else error) from error
         if is_durable:
             self._checkpoints.note_written()
+        else:
+            self._checkpoints.note_passing()
         return result
 
     async def peek(self, work: Work[T]) -> T:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
+from llm_relay.errors import LedgerUnavailable
 from server_b.ledger.open_ledger import open_store
 from server_b.ledger.sqlite import checkpoints
-from server_b.ledger.transactions import Store
+from server_b.ledger.transactions import Store, Transaction
 from tests.support.money import new_call, open_books, select
 
 pytestmark = pytest.mark.anyio
@@ -38,16 +42,25 @@ async def until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(POLL_S)
 
 
-def opened_by_the_program(log: Path) -> list[str]:
-    """Returns a list that grows each time that Python itself opens a file, as it does to synchronise it."""
+def opened_by_the_program(log: Path, *, may_go_on: threading.Event | None = None) -> list[str]:
+    """Returns a list that grows each time that Python itself opens a file, as it does to synchronise it.
+
+    The thread that opens it waits for `may_go_on`.
+    """
     found: list[str] = []
 
     def note(event: str, arguments: tuple[object, ...]) -> None:
         if event == "open" and str(arguments[0]) == str(log):
             found.append(event)
+            if may_go_on is not None:
+                may_go_on.wait(WITHIN_S)
 
     sys.addaudithook(note)
     return found
+
+
+async def write_a_little(transaction: Transaction) -> None:
+    await transaction.execute("UPDATE ledger SET value = value + 1 WHERE key = 'revision'")
 
 
 async def test_heartbeats_do_not_wake_the_disk_and_calls_do(store: Store, tmp_path: Path) -> None:
@@ -73,3 +86,59 @@ async def test_long_log_is_put_into_the_file_while_the_ledger_is_open(store: Sto
     await until(lambda: 0 < log.stat().st_size < 1_000_000)
     assert file.stat().st_size > began + checkpoints.LARGE_LOG_BYTES
     assert await select(store, "COUNT(*)", "audit") == [(checkpoints.LARGE_LOG_BYTES // 1_000_000 + 2,)]
+
+
+async def test_log_of_a_server_without_calls_does_not_grow_for_ever(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "LARGE_LOG_BYTES", 50_000)
+    async with open_books(store, heartbeat_s=0.001), asyncio.timeout(WITHIN_S):
+        while not await select(store, "value", "ledger", "key = 'checkpoints'"):  # noqa: ASYNC110 - a thread
+            await asyncio.sleep(POLL_S)
+
+
+async def test_server_without_calls_notices_that_its_file_was_removed(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "relay.db").rename(tmp_path / "away.db")
+    await store.write(write_a_little, is_durable=False)
+    with pytest.raises(LedgerUnavailable):
+        await store.write(write_a_little)
+    (tmp_path / "away.db").rename(tmp_path / "relay.db")
+
+
+async def test_what_is_written_while_the_log_is_synchronised_is_synchronised_next(store: Store, tmp_path: Path) -> None:
+    may_go_on = threading.Event()
+    synchronised = opened_by_the_program(tmp_path / "relay.db-wal", may_go_on=may_go_on)
+    await store.write(write_a_little)
+    await until(lambda: len(synchronised) == 1)
+    await store.write(write_a_little)
+    may_go_on.set()
+    await until(lambda: len(synchronised) == 2)
+
+
+async def test_long_log_is_synchronised_while_a_report_keeps_it_from_the_file(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "LARGE_LOG_BYTES", 1)
+    synchronised = opened_by_the_program(tmp_path / "relay.db-wal")
+    with contextlib.closing(sqlite3.connect(tmp_path / "relay.db", isolation_level=None)) as report:
+        report.execute("BEGIN")
+        report.execute("SELECT value FROM ledger").fetchall()
+        await store.write(write_a_little)
+        await until(lambda: bool(synchronised))
+
+
+async def test_log_that_cannot_be_synchronised_is_told_once(
+    store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = tmp_path / "relay.db-wal"
+    log.rename(tmp_path / "away")
+    log.mkdir()
+    tries = opened_by_the_program(log)
+    for number in (1, 2, 3):
+        await store.write(write_a_little)
+        await until(lambda number=number: len(tries) >= number)  # type: ignore[misc]
+    await until(lambda: bool(caplog.messages))
+    log.rmdir()
+    (tmp_path / "away").rename(log)
+    [message] = caplog.messages
+    assert message == f"LEDGER: cannot bring {log} to the disk; a power cut may lose calls: Is a directory"
