@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from llm_relay.amounts import NANO_USD_PER_USD
 from llm_relay.messages import Cost
 from llm_relay.messages.accounts import Adjustment, CallEntry, CallQuery, Repricing
 from server_b.ledger.accounts.adjustments import adjust
 from server_b.ledger.accounts.changes import Change, Changes
 from server_b.ledger.call_queries import MAX_LIMIT, list_calls, next_query
+from server_b.ledger.entries import MOST_NANO_USD
 from server_b.ledger.transactions import Store
 
 REASON = "priced afterwards"
@@ -50,8 +50,9 @@ async def _correct(change: Change, calls: list[tuple[CallEntry, Cost]]) -> list[
     still = {row[0] for row in rows}
     costs: list[int] = []
     for call, made in sorted(calls, key=lambda each: each[0].id):
-        if call.id in still and made.usd is not None:
-            nano_usd = int((made.usd * NANO_USD_PER_USD).to_integral_value())
+        if call.id in still and made.nano_usd is not None:
+            # As when a call is settled: a provider's absurd count must not keep the other calls from their costs.
+            nano_usd = min(made.nano_usd, MOST_NANO_USD)
             await adjust(
                 change,
                 Adjustment(id=f"adj_{call.id}", call_id=call.id, nano_usd=nano_usd, reason=REASON),

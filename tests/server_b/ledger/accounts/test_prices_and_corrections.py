@@ -10,6 +10,7 @@ from llm_relay.errors import InvalidRequest
 from llm_relay.messages import Cost
 from llm_relay.messages.accounts import Adjustment, Budget, CallEntry, CallQuery, Period, Price, UsageQuery
 from server_b.ledger.base import Ledger
+from server_b.ledger.entries import MOST_NANO_USD
 from tests.server_b.ledger.calling import Clock, end_of, new_call, spend
 
 pytestmark = pytest.mark.anyio
@@ -112,6 +113,17 @@ async def test_calls_are_priced_afterwards_by_their_tokens(ledger: Ledger, clock
     assert {call.caller for call in page.calls} == {"alice", "bob"}
     again = await ledger.price_unknown(cost, query=CallQuery(), by="root")
     assert (again.priced, again.unknown) == (0, 2)
+
+
+async def test_an_absurd_count_does_not_keep_other_calls_from_their_costs(ledger: Ledger, clock: Clock) -> None:
+    absurd = await spend(ledger, clock.now, None, bound=None)
+    await spend(ledger, clock.now, None, bound=None)
+    done = await ledger.price_unknown(
+        lambda call: Cost(usd=Decimal(10**10 if call.id == absurd else 1), price_source="by hand"),
+        query=CallQuery(),
+        by="root",
+    )
+    assert (done.priced, done.nano_usd, done.unknown) == (2, MOST_NANO_USD + 10**9, 0)
 
 
 async def test_a_price_of_0_is_a_price(ledger: Ledger, clock: Clock) -> None:
