@@ -80,6 +80,9 @@ CASES = {
     "heartbeats without data": good(text("Hel"), b"data:\n\n", b"data: \n\n", text("lo"), b"data\n\n", END),
     "heartbeats by name": good(b"event: ping\ndata:\n\n", text("Hel"), b"event: ping\ndata: \n\n", text("lo"), END),
     "heartbeats in CRLF": good(text("Hel"), b"event: ping\r\ndata:\r\n\r\n", text("lo"), END),
+    "a first event that says that all is well": good(
+        event({"code": 0, "message": "Success", "sid": "s", "choices": []}), GOOD
+    ),
     "heartbeats before all else": good(b"data: \n\n" * 5, GOOD),
     "heartbeats named keep-alive": good(text("Hel"), b"event: keepalive\ndata: \n\n", text("lo"), END),
     "heartbeats of several empty lines": good(text("Hel"), b"data:\ndata:\n\n", text("lo"), END),

@@ -60,6 +60,14 @@ FAILURES: dict[str, tuple[object, object]] = {
     "MiniMax's limit beside no choices": (LIMITED, {"choices": None, "base_resp": {"status_code": 1002}}),
     "MiniMax's empty account beside no choices": (AUTH, {"choices": [], "base_resp": {"status_code": 1008}}),
     "MiniMax's filter": (REJECTED, {"choices": None, "base_resp": {"status_code": 1027, "status_msg": "x"}}),
+    "MiniMax's key beside counts of nothing": (
+        AUTH,
+        {"choices": None, "usage": {"total_tokens": 0}, "base_resp": {"status_code": 1004, "status_msg": "login fail"}},
+    ),
+    "MiniMax's filter beside counts": (
+        REJECTED,
+        {"choices": None, "usage": {"total_tokens": 9}, "base_resp": {"status_code": 1027, "status_msg": "x"}},
+    ),
     "TGI's status": (UNAVAILABLE, {"error": {"http_status_code": 424, "message": "x"}}),
     "a title and a status": (LIMITED, {"type": "about:blank", "title": "Too Many Requests", "status": 429}),
     "a list of errors": (LIMITED, {"errors": [{"status": 429, "title": "Too many"}]}),

@@ -101,7 +101,7 @@ class AnswerSoFar:
 
     def _take_without_choice(self, document: Mapping[str, Any]) -> None:
         """Takes counts, what Azure's filter says of the prompt, and signs of life; the rest is a failure."""
-        if document.get("error") or (is_failure(document) and not document.get("usage")):
+        if is_failure(document):
             self.fail(document)
         if "choices" not in document and "usage" not in document:
             if not document or any(is_sign_of_life(document.get(name)) for name in ("type", "object", "event")):

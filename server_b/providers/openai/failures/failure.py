@@ -2,7 +2,7 @@
 
 `{"error": {…}}`, `{"error": "…"}`, `[{"error": {…}}]` (Google), `{"detail": …}` (FastAPI), `{"message": …}` (AWS),
 `{"object": "error", …}` (vLLM), `{"type": "error", "error": {…}}` (Anthropic), `{"errors": […]}`, one provider's error
-as text within another's. The document is searched as a whole; what a word or a text means, errors.py tells.
+as text within another's. The document is searched as a whole; what it means is found by classification.py.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ _NOT_SAID = frozenset({"input", "prompt", "messages", "flagged_input", "failed_g
 _CODE_NAMES = frozenset({"code", "errorcode", "__type"})
 """Where the more precise of several words stands."""
 _FAILURE_NAMES = ("error", "errors", "detail", "error_code", "error_msg", "error_message", "__type")
+_GOOD_NEWS = frozenset({"success", "succeeded", "ok"})
+"""What some servers say in the message of every chunk, beside a code that is 0."""
 _MAX_WORD_CHARS = 80
 
 
@@ -81,7 +83,11 @@ def is_failure(document: Mapping[str, object]) -> bool:
     minimax = document.get("base_resp")
     if isinstance(minimax, dict) and minimax.get("status_code"):
         return True
-    said = [text for name in ("message", "msg", "Message", "title") if isinstance(text := document.get(name), str)]
+    counts = document.get("usage")
+    if isinstance(counts, dict) and any(counts.values()):  # it counts, and its other members are no failure's
+        return False
+    texts = [text for name in ("message", "msg", "Message", "title") if isinstance(text := document.get(name), str)]
+    said = [text for text in texts if text.lower() not in _GOOD_NEWS]
     named = [document[name] for name in ("code", "status", "status_code", "statusCode", "type") if name in document]
     return bool(said and named) and any((*said, *named))
 

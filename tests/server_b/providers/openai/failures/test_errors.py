@@ -215,3 +215,9 @@ def test_a_provider_that_may_have_worked_is_told_as_such(case: str) -> None:
 )
 def test_what_a_server_says_of_sending_again_is_obeyed(header: str, helps: bool) -> None:
     assert error_of(answered(503, x_should_retry=header)).repeat_helps is helps
+
+
+def test_lists_within_lists_are_a_refusal_like_any_other() -> None:
+    deep = b"[" * 1000 + b"]" * 1000
+    for body in (deep, b'{"error":{"details":%b}}' % deep):
+        assert isinstance(error_of(failure_of_response(400, {}, body)), errors.ProviderRejected)
