@@ -47,14 +47,17 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
 def wait_from_member(name: str, value: object) -> float | None:
     """Reads a member of an error's details, such as Google's retryDelay; None: it says nothing about waiting."""
     plain = re.sub(r"[^a-z]", "", name.lower())
-    text = str(value.get("seconds") if isinstance(value, Mapping) else value).strip().lower()  # a protobuf Duration
-    if found := _MEMBER.fullmatch(plain):
-        is_ms = (found["unit"] or "").startswith("m")
-        return _sensible(_number(text, 0.001 if is_ms else 1.0), duration_s(text))
-    if _MOMENT_MEMBER.fullmatch(plain):
+    found = _MEMBER.fullmatch(plain) or _MOMENT_MEMBER.fullmatch(plain)
+    if isinstance(value, Mapping):  # a protobuf Duration
+        value = value.get("seconds")
+    if found is None or not isinstance(value, str | int | float):
+        return None
+    text = str(value).strip().lower()
+    if found.re is _MOMENT_MEMBER:
         number = _number(text, 1.0)
         return _sensible(_moment(text) if number is None or number >= _EPOCH_S else None)
-    return None
+    is_ms = (found["unit"] or "").startswith("m")
+    return _sensible(_number(text, 0.001 if is_ms else 1.0), duration_s(text))
 
 
 def wait_from_text(text: str) -> float | None:
@@ -86,9 +89,11 @@ def _until_reset(headers: Mapping[str, str]) -> float | None:
         if "ratelimit" in name and "reset" in name and (wait_s := _moment(value)) is not None:
             remaining = name.replace("reset", "remaining")
             (used_up if headers.get(remaining, "").strip() == "0" else waits).append(wait_s)
-    fields = dict(_LIMIT_FIELD.findall(headers.get("ratelimit", "").lower()))
-    if reset := fields.get("t", fields.get("reset")):
-        (used_up if fields.get("r", fields.get("remaining")) == "0" else waits).append(float(reset))
+    stated = headers.get("ratelimit", "").lower()
+    for limit in stated.split(",") if ";" in stated else [stated]:  # the older form has commas within one limit
+        fields = dict(_LIMIT_FIELD.findall(limit))
+        if reset := fields.get("t", fields.get("reset")):
+            (used_up if fields.get("r", fields.get("remaining")) == "0" else waits).append(float(reset))
     return max(used_up) if used_up else min(waits, default=None)
 
 

@@ -43,6 +43,8 @@ def moment() -> datetime:
         ({"retry-after": "3", "x-ratelimit-reset": "12"}, 3.0),
         ({"ratelimit": '"default";r=0;t=50'}, 50.0),
         ({"RateLimit": "limit=100, remaining=0, reset=50"}, 50.0),
+        ({"RateLimit": '"burst";r=0;t=10, "daily";r=990;t=43200'}, 10.0),
+        ({"RateLimit": '"daily";r=990;t=43200, "burst";r=0;t=10'}, 10.0),
         ({"ratelimit": "limit=100, remaining=0"}, None),
         ({}, None),
     ],
