@@ -24,12 +24,15 @@ class LearnedTimeouts:
         """By caller and body: when, in the event loop's time, and after how many seconds. Oldest first."""
 
     def note(self, caller: str, retry: ClientRetry, *, waited_s: float) -> None:
-        """Remembers that a client has left, `waited_s` after it asked; nothing where its timeout is known."""
-        if retry.read_timeout_s is not None or waited_s <= 0:
-            return
+        """Remembers that a client has left, `waited_s` after it asked; nothing where it has announced its timeout.
+
+        A repeat keeps what was learned, so that the repeat after it, a timeout later, has that too.
+        """
         key = (caller, retry.body_digest)
-        self._left.pop(key, None)
-        self._left[key] = (asyncio.get_running_loop().time(), waited_s)
+        learned = self._left.pop(key, None)
+        if waited_s <= 0 or (retry.read_timeout_s is not None and learned is None):
+            return
+        self._left[key] = (asyncio.get_running_loop().time(), retry.read_timeout_s or waited_s)
         if len(self._left) > MOST_KEPT:
             del self._left[next(iter(self._left))]
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from gateway.learned_timeouts import MOST_KEPT, LearnedTimeouts
+from gateway.learned_timeouts import KEPT_S, MOST_KEPT, LearnedTimeouts
 from llm_relay.client_retry import ClientRetry
+from tests.support.held_time import HELD_TIME, held_loop
 
 pytestmark = pytest.mark.anyio
 
@@ -16,6 +17,20 @@ async def test_a_repeat_has_the_timeout_of_the_request_that_was_left() -> None:
     assert timeouts.known("ann", REPEAT) is REPEAT
     timeouts.note("ann", FIRST, waited_s=1.5)
     assert timeouts.known("ann", REPEAT) == ClientRetry("a" * 64, 1, 1.5)
+
+
+@pytest.mark.parametrize("anyio_backend", [HELD_TIME], ids=["held time"])
+async def test_every_further_repeat_has_the_timeout_too() -> None:
+    timeouts = LearnedTimeouts()
+    with held_loop().held():
+        timeouts.note("ann", FIRST, waited_s=KEPT_S)
+        for number in (1, 2, 3):
+            repeat = timeouts.known("ann", ClientRetry("a" * 64, number))
+            assert repeat == ClientRetry("a" * 64, number, KEPT_S)
+            held_loop().advance(KEPT_S)
+            timeouts.note("ann", repeat, waited_s=KEPT_S + 0.1)
+        held_loop().advance(KEPT_S)
+        assert timeouts.known("ann", REPEAT) is REPEAT
 
 
 async def test_nothing_is_told_of_other_callers_bodies_and_first_requests() -> None:
