@@ -35,8 +35,8 @@ def with_fields_of_json(error: RelayError) -> RelayError:
         return error
     told = copy.copy(error)
     text = error.message
-    for field, name in renamed.items():
-        text = text.replace(field, name)
+    for field in sorted(renamed, key=len, reverse=True):  # one may be the beginning of another
+        text = text.replace(field, renamed[field])
     told.args = (text,)
     told.violations = tuple(Violation(renamed.get(one.field, one.field), one.description) for one in error.violations)
     return told

@@ -23,6 +23,15 @@ def test_what_is_unsupported_has_the_name_that_json_has(field: str, name: str) -
     assert isinstance(told, Unsupported)
 
 
+def test_a_field_within_another_one_has_its_name_too() -> None:
+    fields = ("options.tools", "options.tools[0].input_schema_json")
+    error = Unsupported(
+        "; ".join(f"{field}: leave it out" for field in fields),
+        violations=tuple(Violation(field, "leave it out") for field in fields),
+    )
+    assert with_fields_of_json(error).message == "tools: leave it out; tools[0].input_schema: leave it out"
+
+
 def test_a_name_that_the_caller_made_up_stays() -> None:
     error: RelayError = InvalidRequest.of(Violation("my_json", "is not a known field"))
     assert with_fields_of_json(error) is error
