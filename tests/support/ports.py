@@ -2,11 +2,15 @@
 
 import asyncio
 import contextlib
+import os
 import random
 import socket
 
-_PORTS = iter(random.SystemRandom().sample(range(20_000, 30_000), 10_000))
-"""Below those that systems hand out for port 0 and for connections: nobody else gets one before it is used."""
+_PROCESSES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+_PROCESS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_OWN = range(20_000 + _PROCESS % _PROCESSES, 30_000, _PROCESSES)
+_PORTS = iter(random.SystemRandom().sample(_OWN, len(_OWN)))
+"""Of this process of the tests alone, and below the ports that systems hand out for port 0 and for connections."""
 
 
 def free_port() -> int:

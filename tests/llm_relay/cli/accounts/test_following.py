@@ -11,6 +11,7 @@ import pytest
 from llm_relay.client.channel import Dial
 from llm_relay.client.relay_client import RelayClient
 from llm_relay.messages import Prompt
+from tests.support.ports import free_port
 from tests.support.programs import running
 from tests.support.relay_command import started
 
@@ -31,7 +32,7 @@ async def _line_of_a_call(target: str, process: asyncio.subprocess.Process) -> s
 
 
 async def test_following_goes_on_when_the_server_is_started_again(tmp_path: Path) -> None:
-    settings = {"MOCK_DELAY_SECONDS": "0", "GRPC_PORT": "0"}
+    settings = {"MOCK_DELAY_SECONDS": "0", "GRPC_PORT": str(free_port())}
     async with asyncio.timeout(PATIENCE_S), running(tmp_path, "server_b", **settings) as first:
         target = first.address
         async with started(tmp_path, "calls", "--follow", "--json", SERVER_B_TARGET=target) as process:
@@ -39,7 +40,6 @@ async def test_following_goes_on_when_the_server_is_started_again(tmp_path: Path
             await first.stop()
             assert process.stderr is not None
             assert b"waiting for it" in await process.stderr.readline()
-            settings["GRPC_PORT"] = str(first.port)
             async with running(tmp_path, "server_b", **settings):
                 assert await _line_of_a_call(target, process) == "mock-model"
             assert process.returncode is None
