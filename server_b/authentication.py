@@ -138,8 +138,12 @@ class Authenticator:
         `given` is a delegate's mark of a token that its own caller has signed in with. Who calls for itself has the
         token that it calls with. A token that is known here is checked here too.
         """
-        if credentials.on_behalf_of is None or not given:
-            given = token_mark(bearer_token(credentials.authorization))
+        token = bearer_token(credentials.authorization)
+        is_delegate = (
+            self._own_tokens.name_of(token) is not None or self._tokens.name_of(token) in self._tokens.delegates
+        )
+        if not (given and is_delegate and credentials.on_behalf_of is not None):
+            given = token_mark(token)
         return f"{OWN_MARK}{given}" if self._tokens.has_marked(given) else given
 
     def keeps_an_admin(self, policy: Policy) -> bool:

@@ -153,6 +153,9 @@ CASES = {
     "pieces that repeat one another are no repeats": case(
         stream(text("ha"), text("ha"), event(chunk({"content": "haha"}, "stop")), DONE), answered("hahahaha")
     ),
+    "messages that repeat one another before the end are no repeats": case(
+        stream(text("ha"), text("ha").replace(b'"delta"', b'"message"'), text("!"), finish(), DONE), answered("haha!")
+    ),
     "a message where the delta belongs": case(stream(HELLO.replace(b'"delta"', b'"message"'), END), COUNTED, PROTOCOL),
     "a text where the delta belongs": case(
         stream(

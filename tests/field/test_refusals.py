@@ -306,6 +306,9 @@ REQUESTS = {
     "Azure's filter": once(
         REJECTED, 400, error("The response was filtered", None, "content_filter", status=400, innererror={"code": "x"})
     ),
+    "a member of the request that is named for safety": once(
+        REJECTED, 400, error('Unknown name "safety_settings": Cannot find field.'), message=Says("^(?!.*filter)")
+    ),
     "Zhipu's filter": once(REJECTED, 400, {"error": {"code": "1301", "message": "敏感内容"}, "contentFilter": []}),
     **{
         f"a filter: {said}": once(REJECTED, status, {"error": {"message": said}}, message=Says("filter"))
