@@ -74,12 +74,15 @@ class Said:
                 self._take_reasoning(shown, 0)
                 return
 
-    def take_whole_message(self, message: Mapping[str, object]) -> None:
-        """Takes what a message says that was not said before: some servers end a stream with all of it once more."""
+    def take_whole_message(self, message: Mapping[str, object], *, is_end: bool) -> None:
+        """Takes what a message says; at the end what was not said before, because some servers say all of it again.
+
+        A message before the end is a piece, which may say the same as another piece.
+        """
         so_far = (self.texts, self.reasoning, self.refusals)
         if not (any(so_far) or any(self._heard)):
             self._comes_in_messages = True
-        if self._comes_in_messages:
+        if self._comes_in_messages or not is_end:
             self.take_message(message)
             return
         whole = Said()

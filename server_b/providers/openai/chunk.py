@@ -119,7 +119,8 @@ class AnswerSoFar:
             message = choice.get(place)
             if isinstance(message, dict):
                 if place == "message":
-                    self.said.take_whole_message(message)
+                    is_end = bool(choice.get("finish_reason")) or self.finish_reason is not None
+                    self.said.take_whole_message(message, is_end=is_end)
                 else:
                     self.said.take_message(message)
                 if message.get("error"):

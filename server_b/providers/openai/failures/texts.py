@@ -122,7 +122,7 @@ _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
         r"violat\w+ (?:our|the|usage|content) (?:\w+ )?(?:polic|guideline|terms)",
         r"(?:considered|content exists) (?:high )?risk",
         r"(?:inappropriate|harmful|unsafe|sensitive) (?:content|information|material|words?)",
-        r"safety[_ ](?:check|system|filter|setting)",
+        r"safety[_ ]check|safety (?:system|filter|setting)",
     ),
     RATE_LIMITED: (
         r"rate[ _-]?limit",
