@@ -417,6 +417,19 @@ def served_tokens(name: str) -> Tokens:
     return Tokens.parse(f"{name}:{name}-secret")
 
 
+async def test_a_caller_who_is_no_delegate_cannot_choose_which_token_its_session_ends_with(
+    served: Serving, ledger: MemoryLedger
+) -> None:
+    async with served.accounts("alice-secret") as alice:
+        given = token_mark("of nobody")
+        session = await alice.create_session(signed_in_with=given, on_behalf_of="bob")
+        assert session.info.caller == "alice"
+        await alice.who_am_i(token=session.secret)
+    async with serving(ledger=ledger, tokens="root:root-secret") as another, another.accounts("root-secret") as root:
+        with pytest.raises(Unauthenticated):
+            await root.who_am_i(token=session.secret)
+
+
 async def test_a_session_of_a_disabled_caller_is_refused(served: Serving, root: AccountClient) -> None:
     async with served.accounts("gw-secret") as gateway:
         session = await gateway.create_session(on_behalf_of="bob")
