@@ -48,8 +48,8 @@ class Book:
     spent: int
     reserved: int
     """In all windows of the one budget."""
-    rolled_up: int
-    """What the days add up to, charged."""
+    charged_by: Mapping[str, int]
+    """What the hours and the days of usage add up to."""
 
     @property
     def all(self) -> list[Row]:
@@ -70,14 +70,17 @@ class Book:
             spent, reserved = database.execute(
                 "SELECT COALESCE(SUM(spent_nano_usd), 0), COALESCE(SUM(reserved_nano_usd), 0) FROM windows"
             ).fetchone()
-            (rolled_up,) = database.execute("SELECT COALESCE(SUM(charged_nano_usd), 0) FROM usage_days").fetchone()
+            charged_by = {
+                unit: database.execute(f"SELECT COALESCE(SUM(charged_nano_usd), 0) FROM usage_{unit}").fetchone()[0]  # noqa: S608
+                for unit in ("hours", "days")
+            }
         return cls(
             rows=rows,
             attempts={call_id: count for call_id, (count, _) in attempts.items()},
             may_have_worked={call_id: worked for call_id, (_, worked) in attempts.items()},
             spent=spent,
             reserved=reserved,
-            rolled_up=rolled_up,
+            charged_by=charged_by,
         )
 
 

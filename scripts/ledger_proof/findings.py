@@ -28,8 +28,9 @@ def _of_sums(book: Book) -> Iterator[str]:
         yield f"{book.reserved} nano-USD are still reserved"
     if book.spent != charged:
         yield f"the budget says {book.spent} spent, the calls {charged}"
-    if book.rolled_up != charged:
-        yield f"the days say {book.rolled_up} charged, the calls {charged}"
+    for unit, rolled_up in book.charged_by.items():
+        if rolled_up != charged:
+            yield f"the {unit} say {rolled_up} charged, the calls {charged}"
 
 
 def _of_row(book: Book, row: Row) -> Iterator[str]:

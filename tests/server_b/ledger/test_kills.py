@@ -39,7 +39,8 @@ async def test_budget_rows_and_usage_agree_after_every_kill(ledger_url: str, tmp
     assert calls > CYCLES
     assert await select(store, "spent_nano_usd, reserved_nano_usd", "windows") == [(charged, 0)]
     columns = "CAST(SUM(calls) AS BIGINT), CAST(SUM(charged_nano_usd) AS BIGINT)"
-    assert await select(store, columns, "usage_hours") == [(calls, charged)]
+    for table in ("usage_hours", "usage_days"):
+        assert await select(store, columns, table) == [(calls, charged)]
     wrong = "state = 'lost' AND (nano_usd IS NOT NULL OR charged_nano_usd <> reserved_nano_usd)"
     assert await select(store, "COUNT(*)", "calls", wrong) == [(0,)]
     await store.aclose()

@@ -74,8 +74,8 @@ async def check(store: Store, url: str, processes: int) -> None:
     unavailable = counted[0][1] - rows  # those that were written and then refused, because nobody heard of it
     assert counted == [("settled", rows + unavailable, spent)]
     assert unavailable <= outcomes["LEDGER_UNAVAILABLE"]
-    hours = await select(store, "SUM(nano_usd), SUM(charged_nano_usd)", "usage_hours")
-    assert hours == [(spent, spent)]
+    for table in ("usage_hours", "usage_days"):
+        assert await select(store, "SUM(nano_usd), SUM(charged_nano_usd)", table) == [(spent, spent)]
 
 
 async def test_four_processes_on_one_file(tmp_path: Path) -> None:
