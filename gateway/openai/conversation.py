@@ -67,13 +67,20 @@ def _joined(said: Iterable[Said]) -> list[Said]:
 
 
 def _without_blanks(said: Said) -> Said:
-    """Leaves out text of blanks alone, which clients write in place of nothing; the model gets its own words back."""
+    """Leaves out text of blanks alone, which clients write in place of nothing.
+
+    Blanks behind other text may separate it from what follows, and stay with it. The model gets its own words back.
+    """
     if not any(map(_is_blank, said.parts)):
         return said
-    told = [part for part in said.parts if not _is_blank(part)]
-    if said.role is Role.SYSTEM or (told and said.role is Role.USER) or (not told and said.role is Role.ASSISTANT):
-        return said._replace(parts=told)
-    return said
+    told: list[Part] = []
+    for part in said.parts:
+        if not _is_blank(part):
+            told.append(part)
+        elif told and isinstance(last := told[-1], TextPart) and isinstance(part, TextPart):
+            told[-1] = TextPart(text=last.text + part.text)
+    stays = not told if said.role is Role.USER else bool(told)  # a user who says nothing is refused later
+    return said if stays else said._replace(parts=told)
 
 
 def _is_blank(part: Part) -> bool:

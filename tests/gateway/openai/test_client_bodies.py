@@ -6,6 +6,9 @@ from typing import Any
 import httpx2
 import pytest
 
+from gateway.openai.bodies.responses import ResponsesBody
+from gateway.openai.responses.prompt import responses_prompt
+from llm_relay.messages import TextPart
 from server_b.providers.mock.provider import MockProvider
 from tests.support.gateways import gateway
 from tests.support.serving import serving
@@ -49,6 +52,15 @@ async def test_text_of_blanks_says_nothing(http: httpx2.AsyncClient, messages: l
     answer = await http.post(CHAT, json={"model": "m", "messages": messages, "tools": [TOOL]})
     assert answer.status_code == 200, answer.text
     assert "x-relay-ignored" not in answer.headers
+
+
+@pytest.mark.parametrize("role", ["user", "system", "developer"])
+def test_blanks_that_part_two_texts_stay(role: str) -> None:
+    pieces = [{"type": "input_text", "text": piece} for piece in ("\n", "One.", "\n\n", "Two.", " ")]
+    given = [{"role": role, "content": pieces}, USER] if role != "user" else [{"role": role, "content": pieces}]
+    prompt = responses_prompt(ResponsesBody.model_validate({"model": "m", "input": given}), "r-1").prompt
+    texts = [part.text for part in prompt.parts if isinstance(part, TextPart)] or [prompt.context]
+    assert "".join(text or "" for text in texts).strip() == "One.\n\nTwo."
 
 
 @pytest.mark.parametrize(
