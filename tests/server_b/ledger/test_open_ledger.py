@@ -78,6 +78,16 @@ async def test_newer_schema_stops_the_start(ledger_url: str, tmp_path: Path) -> 
         await open_store(ledger_url, folder=tmp_path)
 
 
+async def take_back_to_version_3(store: Store) -> None:
+    """Makes a ledger as it was before there were days of usage, and without what later versions have made."""
+    for sql in (
+        "DROP TABLE usage_days",
+        "ALTER TABLE tokens DROP COLUMN signed_in_with",
+        "UPDATE ledger SET value = 3 WHERE key = 'schema_version'",
+    ):
+        await store.write(lambda transaction, sql=sql: transaction.execute(sql))  # type: ignore[misc]
+
+
 async def test_a_ledger_of_before_there_were_days_of_usage_gets_them(ledger_url: str, tmp_path: Path) -> None:
     began = datetime(2026, 6, 10, 23, 30, tzinfo=UTC)
     ledger = await open_ledger(ledger_url, folder=tmp_path, now=Clock(began + timedelta(days=1)))
@@ -88,12 +98,7 @@ async def test_a_ledger_of_before_there_were_days_of_usage_gets_them(ledger_url:
     columns = "day, calls, failed, input_tokens, nano_usd, charged_nano_usd"
     days = await select(store, columns, "usage_days")
     assert sorted(row[1:] for row in days) == [(2, 0, 20, 10, 10), (2, 0, 20, 10, 10)]
-    await store.write(lambda transaction: transaction.execute("DROP TABLE usage_days"))
-    # What later versions have made is not there yet either.
-    await store.write(lambda transaction: transaction.execute("ALTER TABLE tokens DROP COLUMN signed_in_with"))
-    await store.write(
-        lambda transaction: transaction.execute("UPDATE ledger SET value = 3 WHERE key = 'schema_version'")
-    )
+    await take_back_to_version_3(store)
     await store.aclose()
     store = await open_store(ledger_url, folder=tmp_path)
     assert sorted(await select(store, columns, "usage_days")) == sorted(days)
@@ -108,7 +113,18 @@ async def test_opening_again_keeps_what_is_there(store: Store, ledger_url: str, 
 
 
 @pytest.mark.faults
-async def test_servers_that_start_at_once_on_a_new_ledger(ledger_url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_old", [False, True])
+async def test_servers_that_start_at_once_on_a_new_ledger_or_on_an_old_one(
+    ledger_url: str, tmp_path: Path, is_old: bool
+) -> None:
+    if is_old:
+        ledger = await open_ledger(ledger_url, folder=tmp_path)
+        for _ in range(3):
+            await spend(ledger, datetime(2026, 6, 10, tzinfo=UTC), 5)
+        await ledger.aclose(grace_s=1)
+        store = await open_store(ledger_url, folder=tmp_path)
+        await take_back_to_version_3(store)
+        await store.aclose()
     program = (
         "import asyncio, pathlib, sys\n"
         "from server_b.ledger.open_ledger import open_ledger\n"
@@ -125,6 +141,9 @@ async def test_servers_that_start_at_once_on_a_new_ledger(ledger_url: str, tmp_p
     ]
     ends = await asyncio.gather(*(process.communicate() for process in started))
     assert [(process.returncode, stderr) for process, (_, stderr) in zip(started, ends, strict=True)] == [(0, b"")] * 4
+    store = await open_store(ledger_url, folder=tmp_path)
+    assert await select(store, "calls, nano_usd", "usage_days") == ([(3, 15)] if is_old else [])
+    await store.aclose()
 
 
 @pytest.mark.parametrize(
