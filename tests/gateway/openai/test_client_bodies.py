@@ -59,8 +59,8 @@ def test_blanks_that_part_two_texts_stay(role: str) -> None:
     pieces = [{"type": "input_text", "text": piece} for piece in ("\n", "One.", "\n\n", "Two.", " ")]
     given = [{"role": role, "content": pieces}, USER] if role != "user" else [{"role": role, "content": pieces}]
     prompt = responses_prompt(ResponsesBody.model_validate({"model": "m", "input": given}), "r-1").prompt
-    texts = [part.text for part in prompt.parts if isinstance(part, TextPart)] or [prompt.context]
-    assert "".join(text or "" for text in texts).strip() == "One.\n\nTwo."
+    said = "".join(part.text for part in prompt.parts if isinstance(part, TextPart))
+    assert (said or prompt.context or "").strip() == "One.\n\nTwo."
 
 
 @pytest.mark.parametrize(
