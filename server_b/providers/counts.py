@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-MAX_COUNT = 2**53
+MAX_COUNT = 10**9
+"""No call has so many tokens: who tells of more is wrong. Less, at a dollar a token, is nano-USD within 64 bits."""
 _MAX_DIGITS = 20
 """More than MAX_COUNT has, so that a longer text is too large too."""
 

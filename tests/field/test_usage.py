@@ -71,6 +71,7 @@ USAGES: dict[str, tuple[Case, Case]] = {
     "negative": both(counts(-1, -1, -2), **ESTIMATE),
     "negative output": both(counts(8, -1, 7), accuracy=NOT_EXACT),
     "absurd": both(counts(8, 2**63, None), accuracy=NOT_EXACT),
+    "absurd, though a number of 64 bits": both(counts(8, 10**12, None), accuracy=NOT_EXACT, output=Within(1, 5)),
     "whole numbers with a point": both(counts(8.0, 3.0), input=8, output=3),
     "numbers as texts": both(counts("8", "3", "11"), input=8, output=3, accuracy=EXACT),
     "words as numbers": both(counts("eight", "3.5", None), **ESTIMATE),
