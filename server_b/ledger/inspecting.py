@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -54,7 +55,7 @@ def _sqlite_version(path: Path) -> int:
     with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?{mode}", uri=True, timeout=1)) as database:
         if not database.execute("SELECT 1 FROM sqlite_schema WHERE name = 'ledger'").fetchall():
             return 0
-        return int(database.execute(_VERSION).fetchone()[0])
+        return _version_of(database.execute(_VERSION).fetchall(), path)
 
 
 async def _postgres_version(url: str) -> int:
@@ -68,7 +69,17 @@ async def _postgres_version(url: str) -> int:
         async with await psycopg.AsyncConnection.connect(url, connect_timeout=CONNECT_TIMEOUT_S) as connection:
             await connection.set_read_only(True)
             rows = await (await connection.execute("SELECT to_regclass('ledger')")).fetchall()
-            return (await (await connection.execute(_VERSION)).fetchall())[0][0] if rows[0][0] is not None else 0
+            if rows[0][0] is None:
+                return 0
+            return _version_of(await (await connection.execute(_VERSION)).fetchall(), "the database")
     except psycopg.Error as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise LedgerError(f"LEDGER: cannot use the database: {reason}: start it, or correct the URL") from error
+
+
+def _version_of(rows: Sequence[tuple[int]], place: object) -> int:
+    if not rows:
+        raise LedgerError(
+            f"LEDGER: cannot use {place}: its table named ledger is another program's: name another file or database"
+        )
+    return int(rows[0][0])

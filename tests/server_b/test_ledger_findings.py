@@ -75,6 +75,13 @@ async def test_a_schema_of_another_version_is_told_and_stays(tmp_path: Path, ver
     assert _digests(tmp_path) == before
 
 
+async def test_a_file_with_another_programs_table_named_ledger_fails_with_the_fix(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "relay.db")) as database:
+        database.execute("CREATE TABLE ledger (key TEXT PRIMARY KEY, value INTEGER)")
+    code, (line,) = await _lines(tmp_path, "sqlite:///relay.db")
+    assert (code, line.endswith("is another program's: name another file or database")) == (1, True)
+
+
 async def test_a_postgresql_ledger_is_looked_at_and_not_made(tmp_path: Path, postgres: PostgresServer) -> None:
     url = postgres.create_database("looked_at")
     code, (line,) = await _lines(tmp_path, url)
