@@ -133,7 +133,7 @@ class Writer:
         self._idle.clear()
 
     async def _space(self) -> None:
-        """Lets one pass of the event loop go by; if that was busy, keeps transactions SPACING_S apart."""
+        """Lets one pass of the event loop go by; if that was busy, keeps transactions apart."""
         now = asyncio.get_running_loop().time
         began = now()
         await asyncio.sleep(0)
