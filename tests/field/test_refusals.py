@@ -306,6 +306,12 @@ REQUESTS = {
     "Azure's filter": once(
         REJECTED, 400, error("The response was filtered", None, "content_filter", status=400, innererror={"code": "x"})
     ),
+    "a function that is named for a limit": once(
+        REJECTED, 400, error("Invalid schema for function 'get_rate_limit': schema must be an object", INVALID)
+    ),
+    "a member that is named for a limit": once(
+        REJECTED, 422, {"detail": [{"loc": ["body", "throttle"], "msg": "extra fields not permitted"}]}
+    ),
     "a member of the request that is named for safety": once(
         REJECTED, 400, error('Unknown name "safety_settings": Cannot find field.'), message=Says("^(?!.*filter)")
     ),

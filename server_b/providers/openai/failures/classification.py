@@ -69,7 +69,17 @@ def _by_text(failure: Failure, status: int | None) -> Meaning | None:
     if NO_CREDIT in searched and NO_CREDIT_UNLESS_THROTTLED in failure.text:
         throttled = failure.wait_s is not None or "resourceexhausted" in failure.words
         return RATE_LIMITED if throttled else NO_CREDIT
+    if _is_of_the_request(failure, status):
+        searched = tuple(meaning for meaning in searched if meaning is not RATE_LIMITED)
     return next((meaning for meaning in searched if BY_TEXT[meaning].search(failure.text)), None)
+
+
+def _is_of_the_request(failure: Failure, status: int | None) -> bool:
+    """Tells whether a member of the request is refused, whose own name may be `rate_limit`."""
+    if status not in (400, 422):
+        return False
+    named = failure.params - {"", "none", "null"}
+    return bool(named) or any(BY_PLAIN_WORD.get(word) is REJECTED for word in failure.words)
 
 
 def _by_kind_of_word(failure: Failure) -> Meaning | None:
