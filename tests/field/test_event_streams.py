@@ -83,6 +83,7 @@ CASES = {
     "a first event that says that all is well": good(
         event({"code": 0, "message": "Success", "sid": "s", "choices": []}), GOOD
     ),
+    "pings with a message": good(event({"type": "ping", "message": "still here"}), GOOD),
     "heartbeats before all else": good(b"data: \n\n" * 5, GOOD),
     "heartbeats named keep-alive": good(text("Hel"), b"event: keepalive\ndata: \n\n", text("lo"), END),
     "heartbeats of several empty lines": good(text("Hel"), b"data:\ndata:\n\n", text("lo"), END),

@@ -68,6 +68,10 @@ FAILURES: dict[str, tuple[object, object]] = {
         REJECTED,
         {"choices": None, "usage": {"total_tokens": 9}, "base_resp": {"status_code": 1027, "status_msg": "x"}},
     ),
+    "MiniMax's filter beside a choice": (
+        REJECTED,
+        chunk({}, "stop", base_resp={"status_code": 1027, "status_msg": "output new_sensitive"}),
+    ),
     "TGI's status": (UNAVAILABLE, {"error": {"http_status_code": 424, "message": "x"}}),
     "a title and a status": (LIMITED, {"type": "about:blank", "title": "Too Many Requests", "status": 429}),
     "a list of errors": (LIMITED, {"errors": [{"status": 429, "title": "Too many"}]}),

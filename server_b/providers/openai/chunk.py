@@ -12,7 +12,7 @@ from server_b.providers.openai.answer_content import Said
 from server_b.providers.openai.block_places import REASONING, REFUSAL, TEXT, Blocks
 from server_b.providers.openai.event_data import is_sign_of_life
 from server_b.providers.openai.failures.errors import malformed
-from server_b.providers.openai.failures.failure import Failed, failure_of_document, is_failure
+from server_b.providers.openai.failures.failure import Failed, failure_of_document, is_failure, minimax_failure
 from server_b.providers.openai.tool_calls import ToolCalls
 from server_b.providers.openai.usage import counts_something, usage_of
 
@@ -150,6 +150,8 @@ class AnswerSoFar:
         for place in (choice, document.get("x_groq")):
             if isinstance(place, dict) and place.get("error"):
                 self._fail_at_end(place["error"])
+        if (told := minimax_failure(document)) is not None:
+            self._fail_at_end(told)
         self._count(document)
         if not reason:
             return

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from server_b.providers.http.retry_after import retry_after_s, wait_from_member, wait_from_text
 from server_b.providers.json_text import parse
+from server_b.providers.openai.event_data import is_sign_of_life
 
 MAX_TEXT_CHARS = 16 * 1024
 MAX_MEMBERS = 500
@@ -80,9 +81,10 @@ def is_failure(document: Mapping[str, object]) -> bool:
         return True
     if any(document.get(name) for name in _FAILURE_NAMES):
         return True
-    minimax = document.get("base_resp")
-    if isinstance(minimax, dict) and minimax.get("status_code"):
+    if minimax_failure(document):
         return True
+    if any(text and is_sign_of_life(text) for text in map(document.get, ("type", "object", "event"))):
+        return False
     counts = document.get("usage")
     if isinstance(counts, dict) and any(counts.values()):  # it counts, and its other members are no failure's
         return False
@@ -90,6 +92,12 @@ def is_failure(document: Mapping[str, object]) -> bool:
     said = [text for text in texts if text.lower() not in _GOOD_NEWS]
     named = [document[name] for name in ("code", "status", "status_code", "statusCode", "type") if name in document]
     return bool(said and named) and any((*said, *named))
+
+
+def minimax_failure(document: Mapping[str, object]) -> Mapping[str, object] | None:
+    """Returns what tells MiniMax's failures, which may stand beside choices; None where all is well."""
+    told = document.get("base_resp")
+    return {"base_resp": told} if isinstance(told, dict) and told.get("status_code") else None
 
 
 def failure_of_response(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
