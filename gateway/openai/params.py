@@ -65,6 +65,7 @@ def bad_member(error: ValidationError) -> BadParam:
 _WORDS = {
     "Input should be": "must be",
     "List should have": "must have",
+    "String should have": "must have",
     "Field required": "is required",
     " after validation": "",
 }
