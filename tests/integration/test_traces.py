@@ -326,7 +326,7 @@ sys.meta_path.insert(0, NotInstalled())
         ),
         (
             {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"},
-            r"OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf: .*over grpc alone",
+            r"OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf: .*only be sent over grpc",
         ),
         (
             {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_TIMEOUT": "soon"},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
 import sys
 from collections.abc import Callable
@@ -115,6 +114,8 @@ async def _listed(client: AccountClient, query: CallQuery, limit: int) -> list[R
 
 async def _follow(client: AccountClient, query: CallQuery, output: Output) -> None:
     """Shows calls until Ctrl-C; once it has begun, it waits for a server that was stopped or lost."""
+    import asyncio
+
     from llm_relay.errors import RelayError
 
     has_begun = is_away = False

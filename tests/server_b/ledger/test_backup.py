@@ -39,7 +39,7 @@ async def test_a_backup_is_the_ledger_of_one_moment(tmp_path: Path) -> None:
     ("url", "target", "said"),
     [
         ("sqlite:///none.db", "new", "there is no file"),
-        ("sqlite:///relay.db", "relay.db", "is there already"),
+        ("sqlite:///relay.db", "relay.db", "already exists"),
         ("sqlite:///relay.db", "none/new", "No such file"),
         ("sqlite:///text", "new", "not a database"),
         ("postgresql://relay@db/relay", "new", "pg_dump"),
