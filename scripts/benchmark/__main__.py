@@ -75,7 +75,7 @@ async def until_done(plan: Plan) -> Results:
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="scripts/bench",
-        description="Measures the relay's doors beside bare floors, on this machine, in about two minutes.",
+        description="Measures the relay's doors beside bare floors, on this machine, in about three minutes.",
     )
     parser.add_argument("--json", metavar="FILE", type=Path, help="write every round's figures to FILE")
     parser.add_argument("--chart", metavar="FILE", type=Path, help="write a chart of them (SVG) to FILE")
