@@ -9,6 +9,7 @@ const WINDOW_S = 60;
 const HOURS = { day: 24, week: 168, days30: 720 };
 let me = {};
 let calls = new Map();
+let told = new Map(); // calls that began or ended since the list was last asked for: newer than the list
 let recent = [];
 let refreshing = null;
 
@@ -68,9 +69,10 @@ function showSpent(month, budgets) {
 
 async function showCalls() {
   const given = filters();
+  const meanwhile = (told = new Map());
   byId("csv").href = `api/calls?${new URLSearchParams([...given, ["limit", "1000"], ["format", "csv"]])}`;
   const page = await api("GET", `calls?${new URLSearchParams([...given, ["limit", SHOWN_CALLS]])}`);
-  calls = new Map(page.calls.reverse().map((call) => [call.id, call]));
+  calls = new Map([...page.calls.reverse().map((call) => [call.id, call]), ...meanwhile]);
   drawCalls();
 }
 
@@ -93,15 +95,21 @@ function matches(call) {
 function follow() {
   const source = new EventSource("api/activity");
   const live = byId("live");
-  source.onopen = () => { live.textContent = "live"; live.className = "good"; };
+  let joined = false;
+  source.onopen = () => { live.textContent = "live"; live.className = "good"; joined = false; };
   source.onerror = () => { live.textContent = "connecting again"; live.className = "warn"; };
   source.onmessage = (event) => {
     const { call, running } = JSON.parse(event.data);
     byId("running").textContent = count(running);
+    if (!joined) { // what began or ended before it was followed is in the list
+      joined = true;
+      refresh(showCalls);
+    }
     if (!call) return;
     if (call.state !== "open") recent.push({ at: Date.now(), tokens: (call.input_tokens ?? 0) + (call.output_tokens ?? 0), failed: failed(call) });
     if (matches(call)) {
       calls.set(call.id, call);
+      told.set(call.id, call);
       drawCalls();
     }
     if (call.state !== "open") refreshing ??= setTimeout(() => { refreshing = null; refresh(showMoney); }, 1000);

@@ -98,6 +98,15 @@ def test_what_libraries_tell_of_each_call_is_not_written_whatever_their_levels(
     assert [line.partition(name)[2] for line in capsys.readouterr().err.splitlines()] == [" a warning"]
 
 
+def test_grpc_tells_nothing_of_a_caller_who_left_while_it_was_answered(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging()
+    grpc_logger = logging.getLogger("grpc._cython.cygrpc")
+    grpc_logger.error("ExecuteBatchError raised in core by servicer method [/relay.v1.AccountService/GetUsage]")
+    assert capsys.readouterr().err == ""
+    grpc_logger.error("Unexpected [RuntimeError] raised by servicer method [/relay.v1.AccountService/GetUsage]")
+    assert "RuntimeError" in capsys.readouterr().err
+
+
 def test_configuring_again_does_not_write_lines_twice(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging()
     assert written(capsys, "text").count("call of alice") == 1
