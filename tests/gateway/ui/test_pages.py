@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import re
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from llm_relay.errors import BudgetExceeded, Unauthenticated
 from llm_relay.messages import Prompt
@@ -52,6 +53,26 @@ async def test_a_call_shows_while_it_runs_and_one_that_is_left_is_counted_as_sav
         await expect(page.locator("#running")).to_have_text("0")
         await expect(page.locator("#saved-left")).to_have_text("1")
         await page.goto("about:blank")  # before the gateway is gone
+
+
+async def test_a_call_that_begins_before_the_page_follows_is_shown(tmp_path: Path, browser: Browser) -> None:
+    page, asked, began = browser.page, asyncio.Event(), asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        asked.set()
+        await began.wait()
+        await route.continue_()
+
+    await page.route("**/ui/api/activity", hold)
+    async with serving(tmp_path, **SLOW) as relay, relay.client() as client:
+        await page.goto(relay.url)
+        await asked.wait()  # the list of calls is there, and empty
+        events = client.stream_process(Prompt(message="Hello"))
+        await anext(events)
+        began.set()
+        await expect(page.locator("#calls tbody tr.open")).to_have_count(1)
+        await events.aclose()
+        await page.goto("about:blank")
 
 
 async def test_filters_choose_the_calls_that_are_shown_and_that_the_csv_has(
