@@ -155,7 +155,7 @@ class Authenticator:
         named = [
             token.caller
             for token in policy.tokens.values()
-            if not token.is_session and (token.expires_at is None or token.expires_at > now)
+            if not token.is_session and not token.has_expired(now)
         ]
         named += self._tokens.names_by_digest.values()
         enabled = {name for name in named if not _is_disabled(policy, name)}
@@ -183,7 +183,7 @@ class Authenticator:
 
     def _ledger_token(self, token: str) -> TokenInfo | None:
         found = self._books.policy.tokens.get(token_digest(token)) if self._books and token else None
-        if found is None or (found.expires_at is not None and found.expires_at <= datetime.now(UTC)):
+        if found is None or found.has_expired(datetime.now(UTC)):
             return None
         mark = found.signed_in_with
         is_gone = mark.startswith(OWN_MARK) and not self._tokens.has_marked(mark.removeprefix(OWN_MARK))

@@ -36,12 +36,13 @@ def configure_logging(log_format: str = "text", level: int = logging.INFO) -> No
 _TALKATIVE = ("httpx2", "httpcore2", "botocore", "boto3", "urllib3", "mcp", "uvicorn.access")
 
 
-_CALLER_LEFT = ("grpc._cython.cygrpc", "ExecuteBatchError")
-"""gRPC's logger, and how its error begins where a caller leaves in the moment in which it is answered."""
+_GRPC = "grpc._cython.cygrpc"
+_CALLER_LEFT = "ExecuteBatchError"
+"""How gRPC's line begins where a caller leaves at the moment at which it is answered."""
 
 
 def _is_fit_to_be_written(record: logging.LogRecord) -> bool:
-    if record.name == _CALLER_LEFT[0] and record.getMessage().startswith(_CALLER_LEFT[1]):
+    if record.name == _GRPC and record.getMessage().startswith(_CALLER_LEFT):
         return False
     # Not by setting their levels: a library may set its own again when it is imported.
     return record.levelno >= logging.WARNING or not record.name.startswith(_TALKATIVE)

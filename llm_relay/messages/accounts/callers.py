@@ -79,6 +79,10 @@ class TokenInfo:
         """Whether it is a browser's session."""
         return self.id.startswith(SESSION_PREFIX)
 
+    def has_expired(self, now: datetime) -> bool:
+        """Whether its time is over."""
+        return self.expires_at is not None and self.expires_at <= now
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewToken:

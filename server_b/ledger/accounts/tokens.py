@@ -55,7 +55,7 @@ async def rotate_token(change: Change, secret: str, token_id: str, *, overlap_s:
     """
     old = await _token(change.transaction, token_id)
     now = from_us(change.at_us)
-    if old.revoked_at is not None or (old.expires_at is not None and old.expires_at <= now):
+    if old.revoked_at is not None or old.has_expired(now):
         raise InvalidRequest.of(
             Violation("token_id", "must be a token that is still valid: create another one instead")
         )
