@@ -153,9 +153,7 @@ class Authenticator:
         """
         now = datetime.now(UTC)
         named = [
-            token.caller
-            for token in policy.tokens.values()
-            if not token.is_session and not token.has_expired(now)
+            token.caller for token in policy.tokens.values() if not token.is_session and not token.has_expired(now)
         ]
         named += self._tokens.names_by_digest.values()
         enabled = {name for name in named if not _is_disabled(policy, name)}

@@ -17,7 +17,8 @@ from server_b.authentication import Authenticator
 from server_b.core.relay import Relay
 from server_b.grpc_server.accounts.servicer import Accounts, AccountServicer
 from server_b.grpc_server.interceptors import RequireToken
-from server_b.grpc_server.servicer import DEFAULT_STALL_S, RelayServicer, method_handlers
+from server_b.grpc_server.servicer import RelayServicer, method_handlers
+from server_b.grpc_server.stalled_callers import DEFAULT_STALL_S
 from server_b.grpc_server.standard_services import health_handlers, reflection_handlers
 from server_b.grpc_server.traces import Handlers, traced_methods
 

@@ -5,7 +5,6 @@ Requests come as raw bytes: gRPC would report a message that cannot be parsed as
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -26,10 +25,9 @@ from server_b.core.call_key import Delivery
 from server_b.core.relay import Relay
 from server_b.core.unexpected_errors import report
 from server_b.grpc_server.credentials import CallMetadata, credentials_of, protocol_of
+from server_b.grpc_server.stalled_callers import DEFAULT_STALL_S, write_within
 
 Context = grpc.aio.ServicerContext[Any, Any]
-
-DEFAULT_STALL_S = 30.0
 
 
 class RelayServicer:
@@ -72,7 +70,7 @@ class RelayServicer:
                     ((REQUEST_ID, reader.request_id), *ignored, *self._rates(reader.call.key.caller))
                 )
                 async for event in reader.events():
-                    await self._write(context, codec.event_to_wire(event))
+                    await write_within(self._stall_s, context, codec.event_to_wire(event))
 
     async def cancel(self, data: bytes, context: Context) -> pb.CancelResponse:
         async with self._aborting(context, "Cancel"):
@@ -130,13 +128,6 @@ class RelayServicer:
 
     def _caller(self, metadata: CallMetadata) -> str:
         return self._authenticator.caller(credentials_of(metadata))
-
-    async def _write(self, context: Context, response: pb.StreamProcessResponse) -> None:
-        try:
-            async with asyncio.timeout(self._stall_s):
-                await context.write(response)
-        except TimeoutError as error:
-            raise Cancelled(f"the caller read nothing for {self._stall_s:g} s (STALL_SECONDS)") from error
 
 
 def method_handlers(servicer: RelayServicer) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:

@@ -22,7 +22,7 @@ from server_b.core.record import Observer
 from server_b.core.relay import Relay
 from server_b.grpc_server.accounts.servicer import Accounts
 from server_b.grpc_server.server import Server
-from server_b.grpc_server.servicer import DEFAULT_STALL_S
+from server_b.grpc_server.stalled_callers import DEFAULT_STALL_S
 from server_b.ledger.base import Ledger
 from server_b.pricing.price_desk import PriceDesk
 from server_b.pricing.price_list import FreePrices, PriceList

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import functools
 from collections.abc import Awaitable, Callable, Iterator
@@ -24,11 +23,11 @@ from server_b.grpc_server.accounts import changes, queries, sessions
 from server_b.grpc_server.accounts.activity import watch
 from server_b.grpc_server.accounts.asker import Asker
 from server_b.grpc_server.credentials import credentials_of, protocol_of
+from server_b.grpc_server.stalled_callers import DEFAULT_STALL_S, write_within
 from server_b.ledger.base import Ledger
 from server_b.ledger.identities import NO_LEDGER
 from server_b.pricing.price_desk import PriceDesk
 
-DEFAULT_STALL_S = 30.0
 MOST_WATCHERS = 100
 """How many may watch one server at once."""
 
@@ -140,7 +139,7 @@ class AccountServicer:
             with self._counted_watcher():
                 async with contextlib.aclosing(watch(request, asker, check)) as responses:
                     async for response in responses:
-                        await self._write(context, response)
+                        await write_within(self._stall_s, context, response)
 
     @contextlib.contextmanager
     def _counted_watcher(self) -> Iterator[None]:
@@ -152,13 +151,6 @@ class AccountServicer:
             yield
         finally:
             self._watchers -= 1
-
-    async def _write(self, context: Context, response: pb.WatchActivityResponse) -> None:
-        try:
-            async with asyncio.timeout(self._stall_s):
-                await context.write(response)
-        except TimeoutError as error:
-            raise Cancelled(f"the caller read nothing for {self._stall_s:g} s (STALL_SECONDS)") from error
 
     def _asker(self, credentials: Credentials) -> Asker:
         """Returns who asks; raises Unauthenticated, or Unsupported where there is no ledger."""
