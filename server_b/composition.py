@@ -20,10 +20,10 @@ from server_b.accounting.gate_without_ledger import GateWithoutLedger
 from server_b.accounting.ledger_gate import LedgerGate
 from server_b.accounting.rates_left import RatesSeen
 from server_b.authentication import Authenticator
-from server_b.core.call_log import CallLog
-from server_b.core.gate import Gate
-from server_b.core.record import Observer
+from server_b.core.calls.record import Observer
 from server_b.core.relay import Relay
+from server_b.core.runner.gate import Gate
+from server_b.observers.call_log import CallLog
 from server_b.pricing.endpoints import price_lists
 from server_b.pricing.price_list import PriceList
 from server_b.pricing.set_prices import SetPrices
@@ -80,7 +80,7 @@ async def open_core(settings: ServerBSettings) -> AsyncIterator[Core]:
         )
         stack.push_async_callback(relay.aclose)
         if is_metered():
-            from server_b.call_metrics import Gauges
+            from server_b.observers.call_metrics import Gauges
 
             stack.callback(Gauges(lambda: relay.running_calls, ledger).stop)
         yield Core(relay=relay, ledger=ledger, prices=prices, admins=settings.admins, rates=rates)
@@ -175,7 +175,7 @@ def _metrics() -> list[Observer]:
     """Returns what counts calls, where somebody publishes metrics."""
     if not is_metered():
         return []
-    from server_b.call_metrics import CallMetrics
+    from server_b.observers.call_metrics import CallMetrics
 
     return [CallMetrics()]
 
@@ -185,7 +185,7 @@ def _spans() -> list[Observer]:
     export = span_export()
     if export is None:
         return []
-    from server_b.call_spans import CallSpans
+    from server_b.observers.call_spans import CallSpans
 
     return [CallSpans(export)]
 

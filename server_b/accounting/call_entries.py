@@ -6,8 +6,8 @@ import asyncio
 from datetime import datetime, timedelta
 
 from llm_relay.messages.accounts import CallAttempt
-from server_b.core.attempt import Attempt
-from server_b.core.record import CallRecord
+from server_b.core.calls.attempt import Attempt
+from server_b.core.calls.record import CallRecord
 from server_b.ledger.entries import CallEnd
 
 

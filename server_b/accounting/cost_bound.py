@@ -11,7 +11,7 @@ from llm_relay.amounts import NANO_USD_PER_USD, dollars
 from llm_relay.errors import BudgetExceeded, PriceUnknown, RelayError
 from llm_relay.messages import Prompt
 from server_b.accounting.prompt_bound import prompt_bound
-from server_b.core.prompt_tokens import prompt_tokens
+from server_b.core.token_estimates.prompt_tokens import prompt_tokens
 from server_b.pricing.price_list import PriceList
 from server_b.providers.base import AskedModel
 

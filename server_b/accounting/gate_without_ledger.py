@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from server_b.accounting.ledger_gate import LedgerGate
-from server_b.core.call import Call
-from server_b.core.gate import OpenGate, Reservation
+from server_b.core.calls.call import Call
+from server_b.core.runner.gate import OpenGate, Reservation
 from server_b.ledger.base import Policy
 from server_b.ledger.entries import CallEnd, NewCall, Reserved
 from server_b.pricing.price_list import PriceList

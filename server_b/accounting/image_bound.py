@@ -6,7 +6,7 @@ import math
 import re
 
 from llm_relay.messages import Image
-from server_b.core.image_size import Size, image_size
+from server_b.core.token_estimates.image_size import Size, image_size
 
 OPENAI_LARGEST = Size(768, 2048)
 """What OpenAI scales a larger image to."""

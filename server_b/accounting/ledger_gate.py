@@ -21,8 +21,8 @@ from server_b.accounting.cost_bound import (
 )
 from server_b.accounting.permission import may_not_use_all, permitted
 from server_b.accounting.rates_left import RatesSeen
-from server_b.core.call import Call
-from server_b.core.record import CallRecord
+from server_b.core.calls.call import Call
+from server_b.core.calls.record import CallRecord
 from server_b.ledger.base import Books
 from server_b.ledger.entries import NewCall, Reserved
 from server_b.pricing.price_list import PriceList

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from server_b.core.retry import Patience
+from server_b.core.runner.retry import Patience
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

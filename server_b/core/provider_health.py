@@ -10,8 +10,8 @@ from llm_relay.errors import (
     ProviderUnavailable,
 )
 from llm_relay.messages import FinishReason, State
-from server_b.core.attempt import Attempt
-from server_b.core.record import CallRecord
+from server_b.core.calls.attempt import Attempt
+from server_b.core.calls.record import CallRecord
 
 FAULTS = (ProviderAuth, ProviderProtocol, ProviderRateLimited, ProviderUnavailable)
 """Errors that are the provider's fault, or the account's; others are the request's or the caller's."""

@@ -1,6 +1,6 @@
 """The core: what holds for every call, whichever way it came.
 
-A call is admitted (limits, idempotency) and read; server_b.core.call_runner asks the provider and settles it.
+A call is admitted (limits, idempotency) and read; server_b.core.runner.call_runner asks the provider and settles it.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from llm_relay.client_retry import ClientRetry
 from llm_relay.errors import OVERLOADED_RETRY_AFTER_S, DeadlineExceeded, Draining, Overloaded, RelayError
 from llm_relay.messages import NO_OPTIONS, Answer, Event, Models, Prompt, State, Status
 from llm_relay.trace_context import current_trace_id
-from server_b.core.admission import Admission
-from server_b.core.call import Call
-from server_b.core.call_key import Delivery, Key
-from server_b.core.call_registry import CallRegistry
-from server_b.core.call_runner import CallRunner
-from server_b.core.gate import Gate, OpenGate
+from server_b.core.calls.admission import Admission
+from server_b.core.calls.call import Call
+from server_b.core.calls.call_key import Delivery, Key
+from server_b.core.calls.reader import Reader
+from server_b.core.calls.record import CallRecord, Observer, RefusedRecord
 from server_b.core.limits import Limits
-from server_b.core.model_list import ModelList
+from server_b.core.models.model_list import ModelList
 from server_b.core.provider_health import ProviderHealth
-from server_b.core.reader import Reader
-from server_b.core.record import CallRecord, Observer, RefusedRecord
-from server_b.core.settlement import Settlement
-from server_b.core.timed_out import TimedOutCalls
+from server_b.core.repeats.call_registry import CallRegistry
+from server_b.core.repeats.timed_out import TimedOutCalls
+from server_b.core.runner.call_runner import CallRunner
+from server_b.core.runner.gate import Gate, OpenGate
+from server_b.core.runner.settlement import Settlement
 from server_b.pricing.price_list import PriceList
 from server_b.providers.base import Defaults, Provider
 

@@ -12,7 +12,7 @@ from llm_relay.errors import RelayError
 from llm_relay.trace_context import TraceContext, set_current_trace
 from llm_relay.wire.errors import status_from_error
 from server_b.authentication import Authenticator
-from server_b.core.record import Refused
+from server_b.core.calls.record import Refused
 from server_b.grpc_server.credentials import credentials_of
 
 HEALTH_PREFIX = "/grpc.health.v1.Health/"

@@ -20,8 +20,8 @@ from llm_relay.wire import codec, introspection
 from llm_relay.wire.errors import aborting
 from llm_relay.wire.rate_metadata import rates_text
 from server_b.authentication import Authenticator
-from server_b.core.admission import Admission
-from server_b.core.call_key import Delivery
+from server_b.core.calls.admission import Admission
+from server_b.core.calls.call_key import Delivery
 from server_b.core.relay import Relay
 from server_b.core.unexpected_errors import report
 from server_b.grpc_server.credentials import CallMetadata, credentials_of, protocol_of

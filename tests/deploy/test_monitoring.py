@@ -11,7 +11,7 @@ from prometheus_client import Counter, Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
 from gateway.middleware import metrics as http_metrics
-from server_b import call_metrics
+from server_b.observers import call_metrics
 from tests.support.programs import PROJECT
 
 DASHBOARD = PROJECT / "deploy" / "grafana" / "relay.json"

@@ -14,7 +14,7 @@ PACKAGES = ("gateway", "generated", "llm_relay", "server_a", "server_b")
 FOREIGN = {
     "the wire imports MCP over HTTP": ("llm_relay/wire/codec/parts.py", "import llm_relay.mcp.http"),
     "addresses import pydantic": ("llm_relay/addresses.py", "import pydantic"),
-    "the core's broadcast imports orjson": ("server_b/core/broadcast.py", "import orjson"),
+    "the core's broadcast imports orjson": ("server_b/core/calls/broadcast.py", "import orjson"),
     "the core imports gRPC": ("server_b/core/relay.py", "import grpc"),
     "a provider imports what is generated": (
         "server_b/providers/mock/provider.py",

@@ -6,7 +6,7 @@ from llm_relay.errors import ProviderUnavailable
 from llm_relay.messages import Models
 from server_b.core.limits import Limits
 from server_b.core.relay import Relay
-from server_b.core.retry import Patience
+from server_b.core.runner.retry import Patience
 from server_b.providers.fallback import Fallback
 from tests.support.scripted import ScriptedProvider, Step
 from tests.support.serving import create_relay

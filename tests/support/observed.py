@@ -1,6 +1,6 @@
 """An observer that keeps what it is told."""
 
-from server_b.core.record import CallRecord, RefusedRecord, SharedRecord
+from server_b.core.calls.record import CallRecord, RefusedRecord, SharedRecord
 
 
 class Observed:

@@ -17,7 +17,7 @@ from llm_relay.messages.accounts import RatesLeft
 from llm_relay.wire import codec
 from llm_relay.wire.errors import aborting
 from server_b.authentication import Authenticator, Credentials
-from server_b.core.record import Refused
+from server_b.core.calls.record import Refused
 from server_b.core.unexpected_errors import report
 from server_b.grpc_server.accounts import changes, queries, sessions
 from server_b.grpc_server.accounts.activity import watch

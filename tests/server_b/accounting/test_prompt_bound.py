@@ -30,8 +30,8 @@ from llm_relay.messages import (
 from server_b.accounting.cost_bound import Estimate, estimated
 from server_b.accounting.image_bound import CLAUDE_MOST_TOKENS, image_bound
 from server_b.accounting.prompt_bound import TOOLS_TOKENS, TURN_TOKENS, prompt_bound
-from server_b.core.image_tokens import image_tokens
-from server_b.core.prompt_tokens import prompt_tokens
+from server_b.core.token_estimates.image_tokens import image_tokens
+from server_b.core.token_estimates.prompt_tokens import prompt_tokens
 from server_b.pricing.endpoints import price_lists
 from server_b.pricing.price_list import UnknownPrices
 from server_b.pricing.prices_setting import prices_from_text

@@ -10,8 +10,8 @@ import pytest
 
 from llm_relay.errors import ProviderRateLimited, RelayError
 from llm_relay.messages import Prompt
-from server_b.core.call import Call
-from server_b.core.packing import packed, unpacked
+from server_b.core.answer.packing import packed, unpacked
+from server_b.core.calls.call import Call
 from server_b.providers.base import Text
 from tests.support.relayed import FINISHED, a_few_turns, streamed, whole
 from tests.support.scripted import ENDING, HELLO, OPENING, ScriptedProvider, Step

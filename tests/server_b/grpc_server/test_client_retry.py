@@ -11,7 +11,7 @@ from generated.relay.v1 import relay_pb2 as pb
 from llm_relay.client.relay_client import RelayClient
 from llm_relay.client_retry import ClientRetry
 from llm_relay.messages import Prompt
-from server_b.core.call_key import Delivery
+from server_b.core.calls.call_key import Delivery
 from server_b.core.relay import Relay
 from server_b.providers.base import Text
 from tests.support.held_time import HELD_TIME, HeldLoop, held_loop

@@ -1,0 +1,1 @@
+"""What has come of an answer: deltas, the transcript of them, and its packed form."""

@@ -1,0 +1,1 @@
+"""One call: its state, its readers, and its record."""

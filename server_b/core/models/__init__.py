@@ -1,0 +1,1 @@
+"""Lists the provider's models, with their prices."""

@@ -1,0 +1,1 @@
+"""Runs a call: passes the gate, asks the provider with retries, settles usage and cost."""

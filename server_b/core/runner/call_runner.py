@@ -1,0 +1,107 @@
+"""The task of one call: pass the gate, ask the provider, settle, tell the end. All endings leave by the same way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence, Set
+
+from llm_relay.errors import Cancelled, RelayError
+from llm_relay.messages import FinishReason
+from llm_relay.trace_context import set_current_trace
+from server_b.core.calls.call import Call
+from server_b.core.calls.record import CallRecord, Observer
+from server_b.core.runner.gate import Gate, Reservation
+from server_b.core.runner.retry import Outcome, Patience, ask
+from server_b.core.runner.settlement import Settlement
+from server_b.core.unexpected_errors import report
+from server_b.providers.base import Chain, Provider
+
+
+class CallRunner:
+    """Runs calls, each once."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        patience: Patience,
+        settlement: Settlement,
+        gate: Gate,
+        observers: Sequence[Observer],
+        ended: Callable[[CallRecord, Call], None],
+    ) -> None:
+        """`ended` is called when the readers have been told the end, before the observers."""
+        self._provider = provider
+        self._patience = patience
+        self._settlement = settlement
+        self._gate = gate
+        self._observers = observers
+        self._ended = ended
+
+    async def run(self, call: Call) -> None:
+        """Asks the provider on behalf of a call, and settles it at its end."""
+        reservation: Reservation | None = None
+        outcome: Outcome | None = None
+        error: RelayError | None = None
+        may_ask = False
+        set_current_trace(call.trace)
+        try:
+            call.begin_asking(first_event_s=self._patience.first_token_s)
+            if not call.cancelled_softly:  # while the caller was being told its request_id
+                reservation = self._gate.open(call)
+                call.entry_id = reservation.entry_id
+                allowed = await reservation.reserve()
+                may_ask = True
+                outcome = await ask(call, _limited(self._provider, allowed), self._patience)
+        except asyncio.CancelledError as left:
+            if call.attempts:
+                call.note_asked_before([before for before in left.args if isinstance(before, RelayError)])
+            error = None if call.cancelled_softly else call.stopped or Cancelled()
+        except RelayError as failure:
+            error = failure
+        except Exception as failure:  # noqa: BLE001 - unexpected, and the call still needs an end
+            error = report(failure, call.key.request_id)
+        call.end_asking()
+        call.end_attempt(error)
+        for attempt in call.attempts:
+            if attempt.error is not None:
+                # Its frames hold the call, which holds the error: only the garbage collector would free them.
+                attempt.error.__traceback__ = None
+        if error is None and outcome is None:
+            outcome = Outcome(FinishReason.CANCELLED)
+        is_refused = not may_ask and error is not call.stopped
+        await self._settle(call, self._record(call, outcome, error, is_refused=is_refused), reservation)
+
+    def _record(self, call: Call, outcome: Outcome | None, error: RelayError | None, *, is_refused: bool) -> CallRecord:
+        record = self._settlement.record(call, outcome, error)
+        if error is not None:
+            error.request_id = call.key.request_id
+            if not is_refused:  # by the gate: then there is nothing to tell of what was spent
+                error.spent = record.finished
+            error.may_have_worked = any(attempt.may_have_worked for attempt in call.attempts)
+        return record
+
+    async def _settle(self, call: Call, record: CallRecord, reservation: Reservation | None) -> None:
+        try:
+            if reservation is not None:
+                await reservation.settle(record)
+        except Exception as failure:  # noqa: BLE001 - the caller still needs the end
+            report(failure, call.key.request_id)
+        finally:
+            if record.error is None:
+                call.finish(record.finished)
+            else:
+                call.fail(record.error)
+            self._ended(record, call)
+            self.tell(lambda observer: observer.call_ended(record))
+
+    def tell(self, what: Callable[[Observer], None]) -> None:
+        """Tells each observer; none can fail a call, or keep another from hearing of it."""
+        for observer in self._observers:
+            try:
+                what(observer)
+            except Exception as failure:  # noqa: BLE001 - an observer must not fail a call
+                report(failure)
+
+
+def _limited(provider: Provider, allowed: Set[str] | None) -> Provider:
+    return provider.limited_to(allowed) if allowed is not None and isinstance(provider, Chain) else provider

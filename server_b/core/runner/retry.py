@@ -1,0 +1,134 @@
+"""Asks the provider, and asks again where that can help and cannot be billed twice."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import random
+from dataclasses import dataclass
+
+from llm_relay.errors import ProviderProtocol, RelayError
+from llm_relay.messages import FinishReason, Usage
+from server_b.core.calls.attempt import Attempt
+from server_b.core.calls.call import Call
+from server_b.core.calls.call_key import Delivery
+from server_b.core.token_estimates.text_tokens import estimated_tokens
+from server_b.providers.base import (
+    TRANSIENT,
+    AttemptBegan,
+    AttemptFailed,
+    Ending,
+    Opening,
+    Provider,
+    Text,
+    WholeAnswer,
+    Working,
+)
+
+FIRST_BACKOFF_S = 0.2
+MAX_BACKOFF_S = 5.0
+MIN_PAUSE_S = 0.1
+"""Between two tries, also where a provider says that it can be asked at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How often the provider is asked and how long it may be silent; times in seconds."""
+
+    attempts: int = 3
+    """Tries before the first delta."""
+    first_token_s: float = 60.0
+    """Before the first event."""
+    token_gap_s: float = 60.0
+    """Between two events."""
+    retry_maybe_worked: bool = False
+    """Whether a request is sent again although the provider may have worked on it, and may bill both."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the provider ended an answer."""
+
+    finish_reason: FinishReason
+    usage: Usage | None = None
+    """None: the provider gave no count."""
+    service_tier: str = ""
+    """The one that the provider says it used."""
+
+
+async def ask(call: Call, provider: Provider, patience: Patience) -> Outcome:
+    """Asks the provider and writes what comes into the call, until its end. Raises the provider's RelayError."""
+    round_ = 1
+    while True:
+        try:
+            return await _ask_once(call, provider, patience, round_)
+        except RelayError as error:
+            call.end_attempt(error)
+            pause_s = _pause_before_next_try_s(call, round_, patience)
+            if pause_s is None:
+                raise
+        call.expect_event_within(pause_s + patience.first_token_s)
+        await asyncio.sleep(pause_s)
+        round_ += 1
+
+
+async def _ask_once(call: Call, provider: Provider, patience: Patience, round_: int) -> Outcome:
+    call.begin_attempt(round_, provider.name, call.prompt.model or provider.default_model)
+    call.expect_event_within(patience.first_token_s)
+    gap_s = patience.token_gap_s
+    pieces = provider.stream(call.prompt, whole=call.key.delivery is Delivery.WHOLE)
+    async with contextlib.aclosing(pieces):
+        async for piece in pieces:
+            match piece:
+                case Text():
+                    call.add(piece.text, piece.count, piece.index)
+                    await call.room()
+                case Opening():
+                    call.attempts[-1].responded = True
+                    call.note_asked_before(piece.asked_before)
+                    call.start(piece.model, piece.priced_as)
+                case Working():  # nothing to show, but a sign of life
+                    call.attempts[-1].responded |= piece.has_begun
+                    if piece.reasoning:
+                        call.reasoning_tokens += estimated_tokens(piece.reasoning)
+                case Ending():
+                    call.end_attempt()
+                    return Outcome(piece.finish_reason, piece.usage, piece.service_tier)
+                case WholeAnswer():
+                    gap_s = math.inf
+                case AttemptBegan():
+                    call.begin_attempt(round_, piece.provider, piece.model)
+                    gap_s = patience.token_gap_s
+                    call.expect_event_within(patience.first_token_s)
+                    continue
+                case AttemptFailed():
+                    call.end_attempt(piece.error)
+                case _:
+                    call.add_content(piece)
+                    await call.room()
+            call.expect_event_within(gap_s)
+    raise ProviderProtocol("the provider's stream ended before its own end mark")
+
+
+def _pause_before_next_try_s(call: Call, round_: int, patience: Patience) -> float | None:
+    """Returns how long to wait before the provider is asked again; None: it is not, and the caller hears at once."""
+    tried = [attempt for attempt in call.attempts if attempt.round == round_]
+    waits_s = [_wait_s(attempt, round_) for attempt in tried if _may_pass(attempt)]
+    worked = any(attempt.may_have_worked for attempt in tried)
+    if call.started or not waits_s or round_ >= patience.attempts or (worked and not patience.retry_maybe_worked):
+        return None
+    pause_s = min(waits_s)
+    return pause_s if asyncio.get_running_loop().time() + pause_s < call.deadline else None
+
+
+def _may_pass(attempt: Attempt) -> bool:
+    return isinstance(attempt.error, TRANSIENT) and attempt.error.repeat_helps
+
+
+def _wait_s(attempt: Attempt, round_: int) -> float:
+    """Returns what a provider said of waiting; one that said nothing may be there again soon."""
+    if attempt.error is not None and attempt.error.retry_after_s is not None:
+        return max(attempt.error.retry_after_s, MIN_PAUSE_S)
+    backoff_s: float = min(MAX_BACKOFF_S, FIRST_BACKOFF_S * 2 ** (round_ - 1))
+    return backoff_s * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret

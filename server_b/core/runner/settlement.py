@@ -1,0 +1,142 @@
+"""What a call has used and cost, at every end: counted by the provider, estimated from the text, or unknown."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from llm_relay.errors import RelayError
+from llm_relay.messages import Accuracy, Cost, Finished, Usage
+from server_b.core.calls.call import Call
+from server_b.core.calls.record import CallRecord
+from server_b.core.runner.retry import Outcome
+from server_b.core.token_estimates.prompt_tokens import prompt_tokens
+from server_b.core.token_estimates.text_tokens import estimated_tokens
+from server_b.core.unexpected_errors import report
+from server_b.pricing.price_list import PriceList
+
+NOTHING_USED = Usage(input_tokens=0, output_tokens=0, accuracy=Accuracy.EXACT)
+NO_COST = Cost(usd=Decimal(0), price_source="nothing was used")
+UNKNOWN_COST = Cost()
+
+
+class Settlement:
+    """Settles calls by the price lists of their providers."""
+
+    def __init__(self, prices: Mapping[str, PriceList], *, default_model: str) -> None:
+        """`prices` by the provider's name; `default_model` is that of a call for which nobody was asked."""
+        self._prices = prices
+        self._default_model = default_model
+        self._now = asyncio.get_running_loop().time
+
+    def record(self, call: Call, outcome: Outcome | None, error: RelayError | None) -> CallRecord:
+        """Makes the record of a call that ends now."""
+        return CallRecord(
+            key=call.key,
+            protocol=call.protocol,
+            trace=call.trace,
+            provider=call.provider,
+            attempts=tuple(call.attempts),
+            finished=self.finished(call, outcome),
+            error=error,
+            queue_s=None if call.asked_at is None else call.asked_at - call.began_at,
+            first_token_s=None if call.first_event_at is None else call.first_event_at - call.began_at,
+        )
+
+    def finished(self, call: Call, outcome: Outcome | None = None) -> Finished:
+        """Tells what a call has taken until now; without an outcome it has failed, or still runs."""
+        last = call.attempts[-1] if call.attempts else None
+        if call.started is not None:
+            model = call.started.model
+        else:
+            model = last.model if last is not None else call.prompt.model or self._default_model
+        usage = self._usage(call, outcome)
+        provider = call.provider if last is None else last.provider
+        tier = outcome.service_tier if outcome else ""
+        return Finished(
+            finish_reason=outcome.finish_reason if outcome else None,
+            model=model,
+            usage=usage,
+            cost=self._cost(call, provider, _price_names(call, model), usage, tier),
+            completed_at=datetime.now(UTC),
+            duration_s=self._now() - call.began_at,
+            service_tier=tier,
+            sequence=call.transcript.sequence + 1,
+        )
+
+    def _usage(self, call: Call, outcome: Outcome | None) -> Usage:
+        try:
+            return settled_usage(call, outcome.usage if outcome else None)
+        except Exception as error:  # noqa: BLE001 - a call without an end would keep its readers waiting forever
+            report(error, call.key.request_id)
+            return Usage()
+
+    def _cost(self, call: Call, provider: str, names: Iterable[str], usage: Usage, tier: str) -> Cost:
+        if usage.input_tokens == 0 and usage.output_tokens == 0:
+            return NO_COST
+        try:
+            return self._listed_cost(provider, names, usage, tier)
+        except Exception as error:  # noqa: BLE001 - a call without an end would keep its readers waiting forever
+            report(error, call.key.request_id)
+            return UNKNOWN_COST
+
+    def _listed_cost(self, provider: str, names: Iterable[str], usage: Usage, tier: str) -> Cost:
+        """Returns the cost by the first of the model's names that has a price."""
+        prices = self._prices.get(provider)
+        costs = (prices.cost(name, usage, tier) for name in names) if prices else ()
+        return next((cost for cost in costs if cost.usd is not None), UNKNOWN_COST)
+
+
+def _price_names(call: Call, model: str) -> Iterable[str]:
+    """Returns the names that a price can be found by: as the answer has it, other lists' names, as it was asked."""
+    return (model, *call.priced_as, *(attempt.model for attempt in call.attempts[-1:]))
+
+
+def settled_usage(call: Call, counted: Usage | None) -> Usage:
+    """Returns the provider's count, or what can be said from the text.
+
+    It is exact only if no earlier attempt can have been billed too: of those, the prompt is counted once more each.
+    """
+    has_text = call.transcript.sequence > 1 or call.reasoning_tokens > 0
+    if counted is None or (has_text and _counts_nothing(counted)):
+        if not has_text:
+            worked = any(attempt.may_have_worked for attempt in call.attempts)
+            return Usage(accuracy=Accuracy.UNKNOWN) if worked else NOTHING_USED
+        counted = _estimate(call)
+    elif counted.input_tokens is None or counted.output_tokens is None:
+        counted = _completed(counted, _estimate(call))
+    lost = sum(attempt.may_have_worked for attempt in call.attempts[:-1])
+    if not lost:
+        return counted
+    more = lost * prompt_tokens(call.prompt, call.provider)
+    inputs = None if counted.input_tokens is None else counted.input_tokens + more
+    return replace(counted, input_tokens=inputs, accuracy=Accuracy.ESTIMATED)
+
+
+def _completed(counted: Usage, estimate: Usage) -> Usage:
+    """Returns the provider's count with an estimate for what it did not count."""
+    inputs, outputs = counted.input_tokens, counted.output_tokens
+    return replace(
+        counted,
+        input_tokens=estimate.input_tokens if inputs is None else inputs,
+        output_tokens=estimate.output_tokens if outputs is None else outputs,
+        accuracy=Accuracy.ESTIMATED,
+    )
+
+
+def _counts_nothing(usage: Usage) -> bool:
+    """Tells the usage of a server that does not count: zeros, beside an answer."""
+    return not usage.input_tokens and not usage.output_tokens
+
+
+def _estimate(call: Call) -> Usage:
+    reasoning = call.reasoning_tokens + estimated_tokens(call.transcript.reasoning)
+    return Usage(
+        input_tokens=prompt_tokens(call.prompt, call.provider),
+        output_tokens=estimated_tokens(call.transcript.written) + reasoning,
+        reasoning_tokens=reasoning or None,
+        accuracy=Accuracy.ESTIMATED,
+    )

@@ -1,0 +1,1 @@
+"""Estimates how many tokens a prompt or a text is."""

@@ -1,0 +1,310 @@
+"""The provider is asked within the deadline, with patience for silence, and again where that can help."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from llm_relay.errors import (
+    DeadlineExceeded,
+    ProviderAuth,
+    ProviderProtocol,
+    ProviderRateLimited,
+    ProviderRejected,
+    ProviderUnavailable,
+    RelayError,
+    UnknownModel,
+)
+from llm_relay.messages import Accuracy, Delta, Event, Finished, FinishReason, Prompt
+from server_b.core.limits import Limits
+from server_b.core.relay import Relay
+from server_b.core.runner.retry import MIN_PAUSE_S, Patience
+from server_b.providers.base import Ending, Text, WholeAnswer, Working
+from tests.support.scripted import ENDING, HELLO, OPENING, End, ScriptedProvider, Step, away
+from tests.support.serving import create_relay
+
+pytestmark = pytest.mark.anyio
+
+HI = Prompt(message="Hi")
+LONG_S = 3600.0
+
+
+@pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """Runs on both event loops: their clocks and timers differ in how finely they count."""
+    return "asyncio", {"use_uvloop": request.param}
+
+
+def patient(
+    provider: ScriptedProvider, *, attempts: int = 3, first_token_s: float = LONG_S, token_gap_s: float = LONG_S
+) -> Relay:
+    patience = Patience(attempts=attempts, first_token_s=first_token_s, token_gap_s=token_gap_s)
+    return create_relay(provider, limits=Limits(patience=patience))
+
+
+async def streamed(relay: Relay, timeout_s: float = LONG_S) -> list[Event]:
+    return [event async for event in relay.stream_process(HI, caller="alice", timeout_s=timeout_s)]
+
+
+async def asked(relay: Relay, *, whole: bool, timeout_s: float = LONG_S) -> str:
+    """Returns the text of an answer, however it was asked for."""
+    if whole:
+        return (await relay.process(HI, caller="alice", timeout_s=timeout_s)).text
+    events = await streamed(relay, timeout_s)
+    return "".join(event.text for event in events if isinstance(event, Delta))
+
+
+whole_and_streamed = pytest.mark.parametrize("whole", [True, False], ids=["whole", "streamed"])
+
+
+@whole_and_streamed
+@pytest.mark.parametrize("error", [ProviderRateLimited, away])
+async def test_an_error_that_may_pass_is_retried(error: Callable[..., RelayError], whole: bool) -> None:
+    provider = ScriptedProvider([error(retry_after_s=0)], [error(retry_after_s=0)], HELLO)
+    assert await asked(patient(provider), whole=whole) == "Hello"
+    assert [one.end for one in provider.tries] == [End.FAILED, End.FAILED, End.WHOLE]
+
+
+@whole_and_streamed
+@pytest.mark.parametrize(
+    "script",
+    [
+        [ProviderUnavailable(retry_after_s=0)],
+        [ProviderRateLimited(retry_after_s=0, may_have_worked=True)],
+        [Working(), away(retry_after_s=0)],
+        [Working(), ProviderRateLimited(retry_after_s=0)],
+        [OPENING, away(retry_after_s=0)],
+        [OPENING, Text("Hel"), ProviderRateLimited(retry_after_s=0)],
+    ],
+    ids=["lost", "maybe", "sign of life, unavailable", "sign of life, limited", "begun", "text"],
+)
+async def test_what_a_provider_may_have_worked_on_is_not_sent_again(script: list[Step], whole: bool) -> None:
+    provider = ScriptedProvider(script, HELLO)
+    with pytest.raises(RelayError) as failed:
+        await asked(patient(provider), whole=whole)
+    assert failed.value.may_have_worked
+    assert len(provider.tries) == 1
+
+
+@whole_and_streamed
+@pytest.mark.parametrize(
+    ("script", "again"),
+    [
+        ([ProviderUnavailable(retry_after_s=0)], True),
+        ([Working(), away(retry_after_s=0)], True),
+        ([ProviderProtocol()], False),
+        ([OPENING, away(retry_after_s=0)], False),
+    ],
+    ids=["lost", "sign of life", "malformed", "begun"],
+)
+async def test_availability_can_be_preferred_to_money(script: list[Step], again: bool, whole: bool) -> None:
+    provider = ScriptedProvider(script, HELLO)
+    relay = create_relay(provider, limits=Limits(patience=Patience(retry_maybe_worked=True)))
+    if again:
+        assert await asked(relay, whole=whole) == "Hello"
+    else:
+        with pytest.raises(RelayError):
+            await asked(relay, whole=whole)
+    assert len(provider.tries) == 1 + again
+
+
+async def test_an_error_that_would_come_again_is_not_retried() -> None:
+    untrusted = ProviderUnavailable(may_have_worked=False, repeat_helps=False, retry_after_s=0)
+    provider = ScriptedProvider([untrusted], HELLO)
+    with pytest.raises(ProviderUnavailable):
+        await streamed(patient(provider))
+    assert len(provider.tries) == 1
+
+
+async def test_the_error_that_is_told_knows_of_earlier_attempts_that_may_be_billed() -> None:
+    provider = ScriptedProvider([ProviderUnavailable(retry_after_s=0)], [ProviderAuth()])
+    relay = create_relay(provider, limits=Limits(patience=Patience(retry_maybe_worked=True)))
+    with pytest.raises(ProviderAuth) as failed:
+        await streamed(relay)
+    assert failed.value.may_have_worked
+
+
+async def test_there_is_a_pause_even_where_a_provider_says_that_none_is_needed() -> None:
+    provider = ScriptedProvider([ProviderRateLimited(retry_after_s=0)], HELLO)
+    tries_meanwhile: list[int] = []
+    asyncio.get_running_loop().call_later(MIN_PAUSE_S / 2, lambda: tries_meanwhile.append(len(provider.tries)))
+    await streamed(patient(provider))
+    assert tries_meanwhile == [1]
+
+
+@whole_and_streamed
+async def test_it_is_retried_after_a_pause_where_the_provider_names_none(whole: bool) -> None:
+    provider = ScriptedProvider([away()], HELLO)
+    assert await asked(patient(provider), whole=whole) == "Hello"
+    assert len(provider.tries) == 2
+
+
+@whole_and_streamed
+@pytest.mark.parametrize("attempts", [1, 2, 3])
+async def test_tries_end_with_the_last_error_when_they_are_used_up(attempts: int, whole: bool) -> None:
+    provider = ScriptedProvider([ProviderRateLimited("slow down", retry_after_s=0)])
+    with pytest.raises(ProviderRateLimited, match="slow down") as failed:
+        await asked(patient(provider, attempts=attempts), whole=whole)
+    assert len(provider.tries) == attempts
+    assert failed.value.retry_after_s == 0
+
+
+@whole_and_streamed
+@pytest.mark.parametrize("error", [ProviderAuth, ProviderRejected, ProviderProtocol, UnknownModel])
+async def test_an_error_that_stays_is_not_retried(error: type[RelayError], whole: bool) -> None:
+    provider = ScriptedProvider([error()])
+    with pytest.raises(error):
+        await asked(patient(provider), whole=whole)
+    assert len(provider.tries) == 1
+
+
+async def test_nothing_is_retried_once_the_stream_has_started() -> None:
+    provider = ScriptedProvider([OPENING, away(retry_after_s=0)])
+    with pytest.raises(ProviderUnavailable):
+        await streamed(patient(provider))
+    assert len(provider.tries) == 1
+
+
+async def test_the_start_is_told_once_after_retries() -> None:
+    provider = ScriptedProvider([away(retry_after_s=0)], HELLO)
+    events = await streamed(patient(provider))
+    assert [type(event).__name__ for event in events] == ["Started", "Delta", "Finished"]
+
+
+async def test_the_providers_retry_time_is_waited_for() -> None:
+    provider = ScriptedProvider([ProviderRateLimited(retry_after_s=0.1)], HELLO)
+    tries_before_the_time: list[int] = []
+    asyncio.get_running_loop().call_later(0.05, lambda: tries_before_the_time.append(len(provider.tries)))
+    await streamed(patient(provider))
+    assert tries_before_the_time == [1]
+    assert len(provider.tries) == 2
+
+
+async def test_a_pause_before_the_next_try_is_no_silence() -> None:
+    provider = ScriptedProvider([ProviderRateLimited(retry_after_s=0.1)], HELLO)
+    assert await asked(patient(provider, first_token_s=0.05), whole=False) == "Hello"
+
+
+@whole_and_streamed
+@pytest.mark.parametrize("retry_after_s", [60.0, float("inf"), float("nan")])
+async def test_a_retry_time_past_the_deadline_is_told_at_once(retry_after_s: float, whole: bool) -> None:
+    provider = ScriptedProvider([ProviderRateLimited(retry_after_s=retry_after_s)])
+    with pytest.raises(ProviderRateLimited) as failed:
+        await asked(patient(provider), whole=whole, timeout_s=30)
+    assert repr(failed.value.retry_after_s) == repr(retry_after_s)
+    assert len(provider.tries) == 1
+
+
+@whole_and_streamed
+async def test_the_deadline_stops_the_provider(whole: bool) -> None:
+    provider = ScriptedProvider([OPENING, Text("Hel"), asyncio.Event()])
+    with pytest.raises(DeadlineExceeded) as failed:
+        await asked(patient(provider), whole=whole, timeout_s=0.05)
+    assert provider.tries[0].end is End.ABORTED
+    assert failed.value.spent is not None
+    assert failed.value.request_id
+
+
+async def test_a_deadline_is_never_mistaken_for_silence() -> None:
+    # Timers may fire a little before the clock shows their time.
+    async def reason(timeout_s: float) -> str:
+        with pytest.raises(RelayError) as failed:
+            await streamed(patient(ScriptedProvider([asyncio.Event()])), timeout_s)
+        return failed.value.reason
+
+    reasons = await asyncio.gather(*(reason(0.05 + place * 0.00037) for place in range(40)))
+    assert set(reasons) == {"DEADLINE_EXCEEDED"}
+
+
+async def test_the_deadline_holds_during_the_pause_between_tries() -> None:
+    provider = ScriptedProvider([away(retry_after_s=0)], [asyncio.Event()])
+    with pytest.raises(DeadlineExceeded):
+        await streamed(patient(provider), timeout_s=0.2)
+    assert [one.end for one in provider.tries] == [End.FAILED, End.ABORTED]
+
+
+@whole_and_streamed
+async def test_an_answer_that_is_silent_at_first_for_too_long_is_given_up(whole: bool) -> None:
+    provider = ScriptedProvider([asyncio.Event()])
+    with pytest.raises(ProviderUnavailable, match="silent"):
+        await asked(patient(provider, first_token_s=0.02), whole=whole)
+    assert [one.end for one in provider.tries] == [End.ABORTED]
+
+
+@whole_and_streamed
+async def test_an_answer_that_falls_silent_later_is_given_up_with_what_was_spent(whole: bool) -> None:
+    provider = ScriptedProvider([OPENING, Text("Hello"), asyncio.Event()])
+    with pytest.raises(ProviderUnavailable, match="silent") as failed:
+        await asked(patient(provider, token_gap_s=0.02), whole=whole)
+    assert provider.tries[0].end is End.ABORTED
+    assert failed.value.spent is not None
+    assert failed.value.spent.usage.accuracy is Accuracy.ESTIMATED
+
+
+async def test_a_provider_that_works_without_a_word_is_not_silent() -> None:
+    thinking = asyncio.Event()
+    provider = ScriptedProvider([Working(), thinking, *HELLO])
+    asyncio.get_running_loop().call_later(0.1, thinking.set)
+    assert await asked(patient(provider, first_token_s=0.02), whole=False) == "Hello"
+
+
+async def test_the_first_word_may_take_longer_than_the_others() -> None:
+    slow = asyncio.Event()
+    provider = ScriptedProvider([slow, OPENING, Text("Hi"), ENDING])
+    asyncio.get_running_loop().call_later(0.05, slow.set)
+    events = await streamed(patient(provider, token_gap_s=0.01))
+    assert isinstance(events[-1], Finished)
+
+
+@whole_and_streamed
+@pytest.mark.parametrize("tries_before", [0, 1])
+async def test_a_server_that_does_not_stream_may_be_silent_until_the_deadline(tries_before: int, whole: bool) -> None:
+    slow = asyncio.Event()
+    scripts: list[list[Step]] = [[away(retry_after_s=0)]] * tries_before
+    provider = ScriptedProvider(*scripts, [WholeAnswer(), slow, *HELLO])
+    asyncio.get_running_loop().call_later(0.05, slow.set)
+    assert await asked(patient(provider, first_token_s=0.01, token_gap_s=0.01), whole=whole) == "Hello"
+
+
+async def test_a_stream_without_the_providers_own_end_is_an_error_never_a_stop() -> None:
+    with pytest.raises(ProviderProtocol, match="end"):
+        await streamed(patient(ScriptedProvider([OPENING, Text("Hello")])))
+
+
+async def test_a_stream_that_ends_before_it_began_is_an_error() -> None:
+    with pytest.raises(ProviderProtocol):
+        await streamed(patient(ScriptedProvider([])))
+
+
+async def test_nothing_after_the_providers_own_end_is_waited_for() -> None:
+    provider = ScriptedProvider([OPENING, Ending(FinishReason.LENGTH, None), asyncio.Event()])
+    async for event in patient(provider).stream_process(HI, caller="alice"):
+        if isinstance(event, Finished):
+            assert event.finish_reason is FinishReason.LENGTH
+            assert provider.running == 0
+
+
+async def test_an_answer_without_text_is_an_answer() -> None:
+    assert await asked(patient(ScriptedProvider([OPENING, ENDING])), whole=False) == ""
+    assert await asked(patient(ScriptedProvider([OPENING, ENDING])), whole=True) == ""
+
+
+@whole_and_streamed
+async def test_a_time_out_of_the_providers_own_is_not_taken_for_the_deadline(whole: bool) -> None:
+    with pytest.raises(RelayError) as failed:
+        await asked(patient(ScriptedProvider([TimeoutError("socket")])), whole=whole)
+    assert failed.value.reason == "INTERNAL"
+
+
+async def test_a_sign_of_life_holds_off_the_patience_and_is_told_to_nobody() -> None:
+    gates = [asyncio.Event() for _ in range(4)]
+    for place, gate in enumerate(gates, start=1):
+        asyncio.get_running_loop().call_later(0.03 * place, gate.set)
+    waits: list[Step] = [step for gate in gates for step in (gate, Working())]
+    relay = patient(ScriptedProvider([OPENING, *waits, Text("Hi"), ENDING]), token_gap_s=0.1)
+    events = await streamed(relay)
+    assert [(type(event).__name__, event.sequence) for event in events] == [
+        ("Started", 1),
+        ("Delta", 2),
+        ("Finished", 3),
+    ]

@@ -1,0 +1,112 @@
+"""What a call has used, where the provider did not say."""
+
+import contextlib
+from collections.abc import Sequence
+
+import pytest
+
+from llm_relay.errors import ProviderAuth, ProviderProtocol, ProviderRateLimited, ProviderUnavailable, RelayError
+from llm_relay.messages import Accuracy, FinishReason, Prompt, Role, Turn, Usage
+from server_b.core.limits import Limits
+from server_b.core.runner.retry import Patience
+from server_b.core.runner.settlement import NOTHING_USED
+from server_b.core.token_estimates.prompt_tokens import TOKENS_PER_TURN
+from server_b.core.token_estimates.text_tokens import estimated_tokens
+from server_b.providers.base import Ending, Text, Working
+from tests.support.observed import Observed
+from tests.support.relayed import streamed
+from tests.support.scripted import HELLO, OPENING, USAGE, ScriptedProvider, Step, away
+from tests.support.serving import create_relay
+
+pytestmark = pytest.mark.anyio
+
+HI = Prompt(message="Hi")
+NO_COUNT = Ending(FinishReason.STOP, None)
+LAVISH = Limits(patience=Patience(attempts=3, retry_maybe_worked=True))
+"""Asks again although both may be billed."""
+
+
+async def usage(*scripts: Sequence[Step], prompt: Prompt = HI, limits: Limits = LAVISH) -> Usage:
+    """Returns the usage of a call, also of one that fails."""
+    observed = Observed()
+    relay = create_relay(ScriptedProvider(*scripts), limits=limits, observers=[observed])
+    with contextlib.suppress(RelayError):
+        await streamed(relay, prompt)
+    return observed.calls[0].finished.usage
+
+
+async def test_input_is_estimated_from_every_text_of_the_prompt() -> None:
+    prompt = Prompt(message="How are you?", context="Be brief.", history=(Turn(role=Role.USER, text="Hello"),))
+    texts = ("How are you?", "Be brief.", "Hello")
+    found = await usage([OPENING, Text("a"), NO_COUNT], prompt=prompt)
+    assert found.input_tokens == sum(estimated_tokens(text) + TOKENS_PER_TURN for text in texts)
+
+
+@pytest.mark.parametrize("pieces", [[Text("Hello, world!")], [Text(letter) for letter in "Hello, world!"]])
+async def test_output_is_estimated_from_the_text_however_it_was_sent(pieces: list[Step]) -> None:
+    found = await usage([OPENING, *pieces, NO_COUNT])
+    assert (found.output_tokens, found.accuracy) == (estimated_tokens("Hello, world!"), Accuracy.ESTIMATED)
+
+
+async def test_a_whole_answer_without_count_is_estimated_too() -> None:
+    relay = create_relay(ScriptedProvider([OPENING, Text("Hello, world!"), NO_COUNT]))
+    answer = await relay.process(HI, caller="alice")
+    assert answer.finished.usage.output_tokens == estimated_tokens("Hello, world!")
+
+
+async def test_reasoning_that_the_provider_shows_counts() -> None:
+    thought = "The user says hello, so I should say hello too."
+    found = await usage([Working(thought), OPENING, Text("Hello"), NO_COUNT])
+    assert found.reasoning_tokens == estimated_tokens(thought)
+    assert found.output_tokens == estimated_tokens(thought) + estimated_tokens("Hello")
+
+
+async def test_without_count_and_text_nothing_is_known() -> None:
+    assert await usage([OPENING, NO_COUNT]) == Usage(accuracy=Accuracy.UNKNOWN)
+
+
+async def test_zeros_beside_a_text_are_the_count_of_a_server_that_does_not_count() -> None:
+    zeros = Ending(FinishReason.STOP, Usage(input_tokens=0, output_tokens=0, accuracy=Accuracy.EXACT))
+    assert (await usage([OPENING, Text("Hello"), zeros])).accuracy is Accuracy.ESTIMATED
+    assert await usage([OPENING, zeros]) == NOTHING_USED
+
+
+# Attempts before the last.
+
+INPUT = 1 + TOKENS_PER_TURN
+LOST: Step = ProviderUnavailable(retry_after_s=0)
+
+
+@pytest.mark.parametrize(
+    ("before", "lost"),
+    [
+        ([], 0),
+        ([[ProviderRateLimited(retry_after_s=0)], [away(retry_after_s=0)]], 0),
+        ([[LOST]], 1),
+        ([[LOST], [ProviderRateLimited(retry_after_s=0)]], 1),
+        ([[LOST], [LOST]], 2),
+        ([[Working(), ProviderRateLimited(retry_after_s=0)]], 1),
+    ],
+)
+async def test_a_count_is_exact_only_if_no_earlier_attempt_may_be_billed_too(
+    before: list[list[Step]], lost: int
+) -> None:
+    found = await usage(*before, HELLO)
+    assert found.accuracy is (Accuracy.ESTIMATED if lost else Accuracy.EXACT)
+    assert (found.input_tokens, found.output_tokens) == ((USAGE.input_tokens or 0) + lost * INPUT, USAGE.output_tokens)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "expected"),
+    [
+        ([[ProviderRateLimited(retry_after_s=0)]] * 3, NOTHING_USED),
+        ([[away(retry_after_s=0)], [ProviderAuth()]], NOTHING_USED),
+        ([[LOST], [ProviderRateLimited(retry_after_s=0)]], Usage(accuracy=Accuracy.UNKNOWN)),
+        ([[ProviderRateLimited(retry_after_s=0)], [LOST], [ProviderAuth()]], Usage(accuracy=Accuracy.UNKNOWN)),
+        ([[ProviderProtocol()]], Usage(accuracy=Accuracy.UNKNOWN)),
+    ],
+)
+async def test_a_failed_call_has_used_nothing_only_if_every_attempt_was_refused(
+    attempts: list[list[Step]], expected: Usage
+) -> None:
+    assert await usage(*attempts) == expected
