@@ -61,7 +61,7 @@ async def _openai_finding(settings: ServerBSettings) -> Finding:
 
 
 async def _bedrock_finding(settings: ServerBSettings) -> Finding:
-    from server_b.providers.bedrock.models import list_names
+    from server_b.providers.bedrock.models.model_ids import list_names
     from server_b.providers.bedrock.provider import BedrockProvider
 
     provider = create_provider("bedrock", settings)

@@ -10,9 +10,9 @@ from typing import Any
 
 from llm_relay.errors import ProviderProtocol, RelayError
 from server_b.providers.bedrock.client import BedrockClient
-from server_b.providers.bedrock.errors import relay_error
-from server_b.providers.bedrock.failures import Refusal
-from server_b.providers.bedrock.models import is_application_profile, list_names, profiled_model
+from server_b.providers.bedrock.failures.errors import relay_error
+from server_b.providers.bedrock.failures.failure import Refusal
+from server_b.providers.bedrock.models.model_ids import is_application_profile, list_names, profiled_model
 
 LIST_TIMEOUT_S = 4.0
 PROFILE_TIMEOUT_S = 2.0

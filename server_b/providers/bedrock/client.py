@@ -9,8 +9,8 @@ from urllib.parse import quote, urlencode
 
 from llm_relay import VERSION
 from llm_relay.errors import RelayError, UnknownModel
-from server_b.providers.bedrock.account import Account
-from server_b.providers.bedrock.failures import Refusal, failure_from_response
+from server_b.providers.bedrock.account.account import Account
+from server_b.providers.bedrock.failures.failure import Refusal, failure_from_response
 from server_b.providers.bedrock.json_objects import document
 from server_b.providers.http.client import HttpClient
 from server_b.providers.http.response import Response

@@ -19,19 +19,26 @@ from server_b.providers.base import (
     Piece,
     WholeAnswer,
 )
-from server_b.providers.bedrock.account import open_account
-from server_b.providers.bedrock.answer import StreamReader, whole_answer
+from server_b.providers.bedrock.account.account import open_account
+from server_b.providers.bedrock.answer.pieces import StreamReader, whole_answer
 from server_b.providers.bedrock.catalogue import Catalogue
 from server_b.providers.bedrock.client import MAX_DOCUMENT_BYTES, BedrockClient
-from server_b.providers.bedrock.errors import relay_error
-from server_b.providers.bedrock.failures import Refusal
-from server_b.providers.bedrock.model_details import known_of
-from server_b.providers.bedrock.models import is_application_profile, list_names, listed, profile_in_area, resolve
+from server_b.providers.bedrock.failures.errors import relay_error
+from server_b.providers.bedrock.failures.failure import Refusal
+from server_b.providers.bedrock.models.model_details import known_of
+from server_b.providers.bedrock.models.model_ids import (
+    is_application_profile,
+    list_names,
+    listed,
+    profile_in_area,
+    resolve,
+)
+from server_b.providers.bedrock.provider_name import NAME
 from server_b.providers.bedrock.refusals import MAX_TOKENS, STREAMING, Refusals, Refused, is_lasting, refused_of
-from server_b.providers.bedrock.request import asked_parameters, request_body
-from server_b.providers.bedrock.thinking import lacks_reasoning, room_tokens, thinking_as_possible
-from server_b.providers.bedrock.tools import tool_config
-from server_b.providers.bedrock.unsupported import refuse_unsupported
+from server_b.providers.bedrock.request.body import asked_parameters, request_body
+from server_b.providers.bedrock.request.thinking import lacks_reasoning, room_tokens, thinking_as_possible
+from server_b.providers.bedrock.request.tools import tool_config
+from server_b.providers.bedrock.request.unsupported import refuse_unsupported
 from server_b.providers.costly_options import costly_options
 from server_b.providers.http.errors import after
 from server_b.providers.http.response import Response
@@ -46,7 +53,7 @@ USAGE_TIMEOUT_S = 2.0
 class BedrockProvider:
     """Answers through the Bedrock runtime of one AWS region."""
 
-    name = "bedrock"
+    name = NAME
 
     def __init__(
         self,

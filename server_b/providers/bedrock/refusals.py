@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from server_b.providers.bedrock.failures import Failure
+from server_b.providers.bedrock.failures.failure import Failure
 
 TEMPERATURE = "temperature"
 MAX_TOKENS = "maxTokens"

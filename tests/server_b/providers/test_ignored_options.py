@@ -19,7 +19,7 @@ from llm_relay.messages import (
     Turn,
 )
 from server_b.providers.base import Defaults
-from server_b.providers.bedrock.thinking import lacks_reasoning, thinking_as_possible
+from server_b.providers.bedrock.request.thinking import lacks_reasoning, thinking_as_possible
 from server_b.providers.fallback import Fallback
 from server_b.providers.mock.provider import MockProvider
 from server_b.providers.openai.provider import OpenAIProvider

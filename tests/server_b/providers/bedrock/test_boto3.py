@@ -17,11 +17,11 @@ from botocore.exceptions import ClientError
 
 from llm_relay.messages import Prompt, Role, Turn
 from server_b.providers.base import Defaults
-from server_b.providers.bedrock.account import Account, open_account
+from server_b.providers.bedrock.account.account import Account, open_account
 from server_b.providers.bedrock.client import BedrockClient
-from server_b.providers.bedrock.failures import Refusal, failure_from_exception
+from server_b.providers.bedrock.failures.failure import Refusal, failure_from_exception
 from server_b.providers.bedrock.refusals import NOTHING
-from server_b.providers.bedrock.request import request_body
+from server_b.providers.bedrock.request.body import request_body
 from server_b.providers.finish_reasons import finish_reason
 from tests.standins import BedrockStandIn, Fault, FaultKind, Received, Script, Usage
 from tests.standins.bedrock import STATUS

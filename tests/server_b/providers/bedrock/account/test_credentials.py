@@ -11,7 +11,7 @@ from botocore.credentials import DeferredRefreshableCredentials, RefreshableCred
 from botocore.exceptions import ClientError, CredentialRetrievalError, EndpointConnectionError
 
 from llm_relay.errors import ProviderAuth, ProviderUnavailable
-from server_b.providers.bedrock.credentials import Credentials
+from server_b.providers.bedrock.account.credentials import Credentials
 
 pytestmark = pytest.mark.anyio
 

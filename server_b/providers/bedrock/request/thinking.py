@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from llm_relay.messages import Part, Prompt, Reasoning, Role, TextPart, Thinking, ToolChoiceMode, ToolResult
-from server_b.providers.bedrock.content_blocks import goes_back
-from server_b.providers.bedrock.families import ThinkingKind, thinking_kind
+from server_b.providers.bedrock.models.families import ThinkingKind, thinking_kind
+from server_b.providers.bedrock.request.content_blocks import goes_back
 
 MIN_BUDGET_TOKENS = 1024
 BUDGET_TOKENS: Mapping[str, int] = {"low": 1024, "medium": 4096, "high": 16_384}

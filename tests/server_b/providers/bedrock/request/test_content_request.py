@@ -33,8 +33,8 @@ from llm_relay.messages import (
 )
 from server_b.providers.base import Defaults
 from server_b.providers.bedrock.refusals import NOTHING
-from server_b.providers.bedrock.request import request_body
-from server_b.providers.bedrock.unsupported import refuse_unsupported
+from server_b.providers.bedrock.request.body import request_body
+from server_b.providers.bedrock.request.unsupported import refuse_unsupported
 from tests.support.converse_shape import assert_valid
 from tests.support.prompts import prompts
 

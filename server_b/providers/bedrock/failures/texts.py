@@ -15,7 +15,7 @@ from llm_relay.errors import (
     UnknownModel,
     Unsupported,
 )
-from server_b.providers.bedrock.failures import Failure
+from server_b.providers.bedrock.failures.failure import Failure
 
 PROFILE = "{profile}"
 """In a text, the id of the inference profile that the model would have."""

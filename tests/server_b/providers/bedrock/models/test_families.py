@@ -2,7 +2,7 @@
 
 import pytest
 
-from server_b.providers.bedrock.families import ThinkingKind, Version, claude_version, thinking_kind
+from server_b.providers.bedrock.models.families import ThinkingKind, Version, claude_version, thinking_kind
 
 ARN = "arn:aws:bedrock:us-east-1"
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from llm_relay.messages import CachePoint, Part, Prompt, Role, TextPart, ToolResult, Turn
-from server_b.providers.bedrock.content_blocks import Block, blocks_of, cache_point
-from server_b.providers.bedrock.document_names import DocumentNames
+from server_b.providers.bedrock.request.content_blocks import Block, blocks_of, cache_point
+from server_b.providers.bedrock.request.document_names import DocumentNames
 from server_b.providers.turns import turn_now
 
 

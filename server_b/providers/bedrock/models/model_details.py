@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from llm_relay.messages import Model
-from server_b.providers.bedrock.abilities import calls_tools, sees
-from server_b.providers.bedrock.content_blocks import NAME
-from server_b.providers.bedrock.families import ThinkingKind, claude_version, thinking_kind
-from server_b.providers.bedrock.models import foundation_id
+from server_b.providers.bedrock.models.abilities import calls_tools, sees
+from server_b.providers.bedrock.models.families import ThinkingKind, claude_version, thinking_kind
+from server_b.providers.bedrock.models.model_ids import foundation_id
+from server_b.providers.bedrock.provider_name import NAME
 
 
 def known_of(name: str, model: str, inputs: Mapping[str, frozenset[str]]) -> Model:

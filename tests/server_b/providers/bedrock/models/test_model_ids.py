@@ -2,7 +2,7 @@
 
 import pytest
 
-from server_b.providers.bedrock.models import (
+from server_b.providers.bedrock.models.model_ids import (
     OLDER_NAMES,
     SHORT_NAMES,
     is_application_profile,

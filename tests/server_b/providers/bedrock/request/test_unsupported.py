@@ -26,7 +26,7 @@ from llm_relay.messages import (
     ToolResult,
     Turn,
 )
-from server_b.providers.bedrock.unsupported import refuse_unsupported
+from server_b.providers.bedrock.request.unsupported import refuse_unsupported
 from tests.standins import BedrockStandIn
 from tests.standins.bedrock import PROFILES
 from tests.support.asking_bedrock import bedrock, broken_off

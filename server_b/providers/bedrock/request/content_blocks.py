@@ -24,9 +24,9 @@ from llm_relay.messages import (
     ToolCall,
     ToolResult,
 )
-from server_b.providers.bedrock.document_names import DocumentNames
+from server_b.providers.bedrock.provider_name import NAME
+from server_b.providers.bedrock.request.document_names import DocumentNames
 
-NAME = "bedrock"
 Block = dict[str, Any]
 
 IMAGE_FORMATS: Mapping[str, str] = {

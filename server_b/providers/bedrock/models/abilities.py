@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
-from server_b.providers.bedrock.families import claude_version
-from server_b.providers.bedrock.models import foundation_id
+from server_b.providers.bedrock.models.families import claude_version
+from server_b.providers.bedrock.models.model_ids import foundation_id
 
 TOOLS_SINCE = (3, 0)
 """The first Claude that calls tools, and sees."""

@@ -11,8 +11,8 @@ from llm_relay.errors import (
     UnknownModel,
     Unsupported,
 )
-from server_b.providers.bedrock.errors import relay_error
-from server_b.providers.bedrock.failures import Failure
+from server_b.providers.bedrock.failures.errors import relay_error
+from server_b.providers.bedrock.failures.failure import Failure
 
 STATUS = {"AccessDeniedException": 403, "ResourceNotFoundException": 404, "ThrottlingException": 429}
 VALIDATION = "ValidationException"

@@ -15,9 +15,9 @@ import botocore.session
 from botocore.exceptions import BotoCoreError, InvalidRegionError, ProfileNotFound, UnknownRegionError
 from botocore.utils import get_token_from_environment, validate_region_name
 
-from server_b.providers.bedrock.credentials import Credentials
-from server_b.providers.bedrock.models import COMMERCIAL
-from server_b.providers.bedrock.signing import SIGNING_NAME, BearerSigner, Signer, SigV4Signer
+from server_b.providers.bedrock.account.credentials import Credentials
+from server_b.providers.bedrock.account.signing import SIGNING_NAME, BearerSigner, Signer, SigV4Signer
+from server_b.providers.bedrock.models.model_ids import COMMERCIAL
 
 ENDPOINT_SETTING = "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"
 

@@ -20,8 +20,8 @@ from llm_relay.errors import (
     Violation,
 )
 from server_b.providers.base import TRANSIENT
-from server_b.providers.bedrock.error_texts import PROFILE, Meaning, meaning_of_message
-from server_b.providers.bedrock.failures import Failure
+from server_b.providers.bedrock.failures.failure import Failure
+from server_b.providers.bedrock.failures.texts import PROFILE, Meaning, meaning_of_message
 
 CODES: Mapping[str, type[RelayError]] = {
     # limits

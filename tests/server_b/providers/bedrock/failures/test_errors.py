@@ -18,8 +18,8 @@ from llm_relay.errors import (
 )
 from llm_relay.messages import Prompt
 from server_b.providers.base import Ending, Opening
-from server_b.providers.bedrock.errors import relay_error
-from server_b.providers.bedrock.failures import failure_from_response
+from server_b.providers.bedrock.failures.errors import relay_error
+from server_b.providers.bedrock.failures.failure import failure_from_response
 from server_b.providers.bedrock.provider import BedrockProvider
 from tests.standins import BedrockStandIn, Fault, FaultKind, Script
 from tests.standins.bedrock import EXPIRED_TOKEN, WRONG_KEY_ID

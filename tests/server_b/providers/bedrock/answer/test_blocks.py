@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from llm_relay.errors import ProviderProtocol
 from llm_relay.messages import FinishReason
 from server_b.providers.base import Ending, Opening, Piece, Text
-from server_b.providers.bedrock.answer import StreamReader, whole_answer
+from server_b.providers.bedrock.answer.pieces import StreamReader, whole_answer
 from server_b.providers.content_pieces import CallArguments, CallFinished, CallStarted, ReasoningPiece
 from tests.standins import eventstream
 

@@ -22,17 +22,17 @@ from llm_relay.messages import (
     ToolChoiceMode,
     ToolResult,
 )
-from server_b.providers.bedrock.abilities import calls_tools, sees
-from server_b.providers.bedrock.content_blocks import (
+from server_b.providers.bedrock.models.abilities import calls_tools, sees
+from server_b.providers.bedrock.models.families import claude_version
+from server_b.providers.bedrock.provider_name import NAME
+from server_b.providers.bedrock.request.content_blocks import (
     CACHE_TTLS,
     DOCUMENT_FORMATS,
     IMAGE_FORMATS,
-    NAME,
     goes_back,
 )
-from server_b.providers.bedrock.families import claude_version
-from server_b.providers.bedrock.thinking import thinking_faults
-from server_b.providers.bedrock.tools import forbids_parallel, has_tool_blocks
+from server_b.providers.bedrock.request.thinking import thinking_faults
+from server_b.providers.bedrock.request.tools import forbids_parallel, has_tool_blocks
 
 SERVICE_TIERS = ("default", "priority", "flex", "reserved")
 DETAILS = ("", "auto")

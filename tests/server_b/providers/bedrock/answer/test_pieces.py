@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from llm_relay.errors import ProviderProtocol
 from llm_relay.messages import Accuracy, FinishReason, Usage
 from server_b.providers.base import Ending, Opening, Piece, Text, Working
-from server_b.providers.bedrock.answer import StreamReader, whole_answer
-from server_b.providers.bedrock.failures import Refusal
+from server_b.providers.bedrock.answer.pieces import StreamReader, whole_answer
+from server_b.providers.bedrock.failures.failure import Refusal
 from tests.standins import eventstream
 
 USAGE = {"inputTokens": 11, "outputTokens": 4, "totalTokens": 15}

@@ -13,9 +13,10 @@ from botocore.eventstream import EventStreamMessage
 from llm_relay.errors import ProviderProtocol
 from llm_relay.messages import FinishReason
 from server_b.providers.base import Ending, Opening, Piece, Working
-from server_b.providers.bedrock.answer_blocks import AnswerBlocks
-from server_b.providers.bedrock.events import EventSplitter
-from server_b.providers.bedrock.failures import (
+from server_b.providers.bedrock.answer.blocks import AnswerBlocks
+from server_b.providers.bedrock.answer.event_stream import EventSplitter
+from server_b.providers.bedrock.answer.usage import usage_from_wire
+from server_b.providers.bedrock.failures.failure import (
     FAILED_AT_WORK,
     Failure,
     Refusal,
@@ -24,7 +25,6 @@ from server_b.providers.bedrock.failures import (
     failure_from_exception,
 )
 from server_b.providers.bedrock.json_objects import document
-from server_b.providers.bedrock.usage import usage_from_wire
 from server_b.providers.finish_reasons import finish_reason, finish_word, is_failure_word
 
 

@@ -11,7 +11,7 @@ from botocore.exceptions import InvalidEndpointConfigurationError
 from botocore.tokens import FrozenAuthToken
 
 from llm_relay.errors import ProviderAuth
-from server_b.providers.bedrock.credentials import Credentials
+from server_b.providers.bedrock.account.credentials import Credentials
 
 SIGNING_NAME = "bedrock"
 """Of the runtime and of its lists alike."""

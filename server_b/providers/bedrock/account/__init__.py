@@ -1,0 +1,1 @@
+"""The AWS account: credentials, signatures, region and endpoints."""

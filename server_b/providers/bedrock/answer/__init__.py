@@ -1,0 +1,1 @@
+"""Reads Bedrock's answers: the event stream, its blocks, and usage."""

@@ -1,0 +1,1 @@
+"""Reads Bedrock's failures, and finds the RelayError that each is."""
