@@ -1,4 +1,4 @@
-"""python -m tests.conformance NODE: runs the suite for every revision; ends with 1 if a check fails."""
+"""python -m tests.conformance NODE: runs the suite for every revision; exits with 1 if a check fails."""
 
 import asyncio
 import logging
@@ -16,8 +16,8 @@ _TOTAL = re.compile(r"Total: (\d+) passed, (\d+) failed")
 
 
 async def main(node: str) -> int:
-    logging.basicConfig(level=logging.CRITICAL)  # the suite sends much that is logged as wrong
-    warnings.simplefilter("ignore")  # earlier revisions have what the SDK deprecates
+    logging.basicConfig(level=logging.CRITICAL)  # the suite sends many requests that are logged as wrong
+    warnings.simplefilter("ignore")  # earlier revisions use what the SDK deprecates
     failed = False
     async with serving_fixtures() as url:
         for revision in REVISIONS:

@@ -16,11 +16,11 @@ from mcp.types import (
 )
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg=="
-"""One pixel."""
+"""A PNG of one pixel."""
 WAV = "UklGRiYAAABXQVZFZm10IBAAAAABAAEAQB8AAAB9AAACABAAZGF0YQIAAAA="
-"""One sample."""
+"""A WAV file of one sample."""
 STEP_S = 0.05
-"""Between two notifications of one call."""
+"""Pause between two notifications of one call."""
 
 
 def text(content: str) -> TextContent:
@@ -88,7 +88,7 @@ def add_notifying_tools(server: MCPServer) -> None:
     async def test_reconnection(ctx: Context) -> str:
         await ctx.info("Before disconnect")
         await ctx.close_sse_stream()
-        await asyncio.sleep(4 * STEP_S)  # the client reconnects meanwhile
+        await asyncio.sleep(4 * STEP_S)  # the client reconnects during this time
         await ctx.info("After reconnect")
         return "Reconnection test completed"
 

@@ -1,4 +1,4 @@
-"""Tools that answer with a question and are called again with its answer: revision 2026-07-28."""
+"""Tools that reply with a question and are called again with its answer (revision 2026-07-28)."""
 
 import json
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ def required(state: str | None = None, **requests: InputRequest) -> InputRequire
 
 
 def said(responses: Mapping[str, Any] | None, request: str, name: str) -> Any:
-    """Returns what the client filled into a form; None if it did not."""
+    """Returns what the client filled into a form, or None if it declined."""
     content = getattr((responses or {}).get(request), "content", None)
     return content.get(name) if isinstance(content, dict) else None
 

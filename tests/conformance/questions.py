@@ -15,7 +15,7 @@ class Answer(BaseModel):
 
 
 class Defaults(BaseModel):
-    """A default of each primitive type."""
+    """A default for each primitive type."""
 
     name: str = Field("John Doe", description="User name")
     age: int = Field(30, description="User age")

@@ -1,4 +1,4 @@
-"""The server under test."""
+"""The server that the conformance suite tests."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -56,7 +56,7 @@ JSON_SCHEMA_2020_12: dict[str, Any] = {
 
 
 class Events(EventStore):
-    """Keeps every event, for clients that reconnect."""
+    """Stores every event, for clients that reconnect."""
 
     def __init__(self) -> None:
         self._events: list[tuple[StreamId, JSONRPCMessage | None]] = []
@@ -75,7 +75,7 @@ class Events(EventStore):
 
 
 def create_fixtures() -> MCPServer:
-    """Makes the server with everything that the suite asks for."""
+    """Creates the server with everything that the suite asks for."""
     key = b"it protects nothing, and has 32 bytes or more"
     server = MCPServer("conformance", version="0", request_state_security=RequestStateSecurity(keys=[key]))
     contents.add_tools(server)
@@ -116,7 +116,7 @@ async def _complete(_: ServerRequestContext[Any, Any], __: CompleteRequestParams
 
 @contextlib.asynccontextmanager
 async def serving_fixtures() -> AsyncIterator[str]:
-    """Serves the fixtures as the relay's programs serve their tools; yields the URL."""
+    """Serves the fixtures the way the relay's programs serve their tools; yields the URL."""
     endpoint = HttpEndpoint(
         host="127.0.0.1",
         port=0,

@@ -1,4 +1,4 @@
-"""A Dockerfile's instructions, and its build stage run without a container."""
+"""Reads a Dockerfile's instructions and runs its build stage without a container."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Instruction:
-    """One instruction, such as RUN, and what follows it."""
+    """One instruction, such as RUN, and its arguments."""
 
     name: str
     argument: str
 
 
 def read_dockerfile(path: Path) -> Iterator[Instruction]:
-    """Yields the instructions of a Dockerfile, continued lines joined, without its comments."""
+    """Yields the instructions of a Dockerfile: continued lines joined, comments removed."""
     text = re.sub(r"(?m)^\s*#.*\n", "", path.read_text())
     for line in text.replace("\\\n", " ").splitlines():
         if line.strip():
@@ -29,7 +29,7 @@ def read_dockerfile(path: Path) -> Iterator[Instruction]:
 
 
 def run_build_stage(path: Path, context: Path, root: Path) -> None:
-    """Does what the first stage of a Dockerfile does, with `root` for `/`; raises CalledProcessError."""
+    """Runs the steps of a Dockerfile's first stage with `root` in place of `/`; raises CalledProcessError."""
     place = root
     stages = 0
     for one in read_dockerfile(path):
@@ -46,7 +46,7 @@ def run_build_stage(path: Path, context: Path, root: Path) -> None:
                 environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
                 subprocess.run(["sh", "-ec", command], cwd=place, env=environment, check=True, capture_output=True)
             case _:
-                pass  # about the image, not about what is in it
+                pass  # this describes the image, not its contents
         if stages > 1:
             return
 

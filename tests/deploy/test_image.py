@@ -1,4 +1,4 @@
-"""The image: its Dockerfile is clean, and the steps of its build stage make a relay that runs."""
+"""The Dockerfile is clean, and the steps of its build stage produce a relay that runs."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ def test_hadolint_finds_nothing() -> None:
     assert (ended.returncode, ended.stdout) == (0, "")
 
 
-def test_it_runs_as_nobody_in_particular_and_stops_by_sigterm() -> None:
+def test_it_runs_as_an_unprivileged_user_and_stops_on_sigterm() -> None:
     said = {one.name: one.argument for one in read_dockerfile(DOCKERFILE)}
     assert said["USER"] == "10001:10001"
     assert said["STOPSIGNAL"] == "SIGTERM"
@@ -27,7 +27,7 @@ def test_it_runs_as_nobody_in_particular_and_stops_by_sigterm() -> None:
 
 
 @pytest.mark.slow
-def test_the_steps_of_its_build_stage_make_a_relay_that_runs(tmp_path: Path) -> None:
+def test_the_steps_of_its_build_stage_produce_a_relay_that_runs(tmp_path: Path) -> None:
     run_build_stage(DOCKERFILE, PROJECT, tmp_path)
     relay = tmp_path / "opt" / "relay" / "bin" / "relay"
     ended = subprocess.run([relay, "--version"], cwd=tmp_path, env={}, capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""Manifests: valid for Kubernetes, Compose and systemd, and true to the relay's own settings, ports and commands."""
+"""The manifests are valid for Kubernetes, Compose and systemd, and match the relay's settings, ports and commands."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_pod_has_no_rights_and_no_writable_file_system(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PODS)
-def test_a_pod_has_longer_to_stop_than_a_call_to_drain(name: str) -> None:
+def test_a_pod_has_longer_to_stop_than_calls_have_to_drain(name: str) -> None:
     drain_s = 30  # DRAIN_SECONDS
     (container,) = PODS[name]["containers"]
     pause_s = int(container["lifecycle"]["preStop"]["exec"]["command"][-1])
@@ -78,7 +78,7 @@ def test_every_setting_in_the_manifests_exists() -> None:
     assert named <= KNOWN_SETTINGS
 
 
-def test_compose_starts_each_service_after_what_it_needs() -> None:
+def test_compose_starts_each_service_after_its_dependencies() -> None:
     services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
     for name, service in services.items():
         assert set(service.get("depends_on", {})) <= set(services), name
@@ -90,7 +90,7 @@ def test_compose_starts_each_service_after_what_it_needs() -> None:
 @pytest.mark.skipif(SYSTEMD_ANALYZE is None, reason="needs systemd-analyze")
 def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     unit = (DEPLOY / "systemd.service").read_text()
-    # It checks that the program is there and who runs it; the rest of the unit is as it is.
+    # systemd-analyze checks that the program exists and which user runs it.
     tried = unit.replace("/opt/relay/bin/relay", "/bin/true").replace("User=relay\n", "")
     place = tmp_path / "relay.service"
     place.write_text(tried)

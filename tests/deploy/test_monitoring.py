@@ -1,4 +1,4 @@
-"""The Grafana dashboard and the alert rules ask only for metrics and labels that the programs have."""
+"""The Grafana dashboard and the alert rules use only metrics and labels that the programs export."""
 
 import json
 import re
@@ -22,7 +22,7 @@ LABELS = re.compile(r"by \(([^)]*)\)|\{([^}]*)\}")
 
 
 def metrics() -> dict[str, set[str]]:
-    """Returns the labels of each time series by its name."""
+    """Returns the labels of each time series, by the name of the series."""
     found: dict[str, set[str]] = {}
     for module in (call_metrics, http_metrics):
         for one in vars(module).values():
@@ -32,14 +32,14 @@ def metrics() -> dict[str, set[str]]:
 
 
 def suffixes(metric: MetricWrapperBase) -> tuple[str, ...]:
-    """Returns what Prometheus' names of a metric's time series end with."""
+    """Returns the suffixes that Prometheus gives to the time series of a metric of this type."""
     if isinstance(metric, Histogram):
         return ("_bucket", "_sum", "_count")
     return ("_total",) if isinstance(metric, Counter) else ("",)
 
 
 def expressions() -> Iterator[tuple[str, str]]:
-    """Yields each expression with where it is."""
+    """Yields each expression with its location."""
     for panel in json.loads(DASHBOARD.read_text())["panels"]:
         for target in panel["targets"]:
             yield panel["title"], target["expr"]
@@ -55,7 +55,7 @@ KNOWN = metrics()
 
 
 @pytest.mark.parametrize(("place", "expression"), list(expressions()))
-def test_an_expression_asks_for_what_there_is(place: str, expression: str) -> None:
+def test_an_expression_uses_only_metrics_and_labels_that_exist(place: str, expression: str) -> None:
     names = set(METRIC.findall(expression))
     assert names or "up{" in expression, place
     assert names <= KNOWN.keys()
@@ -73,7 +73,7 @@ def test_the_labels_in_an_alerts_text_are_those_that_it_is_grouped_by() -> None:
         assert asked <= grouped | LABELS_OF_PROMETHEUS, rule["alert"]
 
 
-def test_panels_have_titles_of_their_own_and_do_not_overlap() -> None:
+def test_panels_have_unique_titles_and_do_not_overlap() -> None:
     panels = json.loads(DASHBOARD.read_text())["panels"]
     assert len({panel["title"] for panel in panels}) == len(panels)
     taken: set[tuple[int, int]] = set()

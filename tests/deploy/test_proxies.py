@@ -1,6 +1,6 @@
 """Envoy and nginx with the configurations of deploy/proxies, in front of the real programs.
 
-Tokens are passed on as they come, a caller that leaves stops the provider, and deadlines hold.
+Tokens are passed on as they arrive, a caller that leaves stops the provider, and deadlines hold.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ DOORS = ("grpc", "http", "mcp-http-modern")
 
 @dataclass(frozen=True)
 class Proxied:
-    """A provider, and the doors in front of it, each behind the proxy."""
+    """A provider and the doors in front of it, each behind the proxy."""
 
     provider: OpenAIStandIn
     at: Addresses
@@ -61,7 +61,7 @@ async def proxied(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
 
 @contextlib.asynccontextmanager
 async def proxy(name: str, folder: Path, ports: dict[int, int]) -> AsyncIterator[None]:
-    """Runs a proxy with its configuration, its ports replaced; yields once it listens on all of its own."""
+    """Runs a proxy with its configuration on free ports; yields once it listens on all of them."""
     source = PROXIES / {"envoy": "envoy.yaml", "nginx": "nginx.conf"}[name]
     config = folder / source.name
     config.write_text(re.sub(r"\b\d{4,5}\b", lambda port: str(ports.get(int(port[0]), port[0])), source.read_text()))
@@ -88,7 +88,7 @@ async def door_of(proxied: Proxied, name: str, timeout_s: float = 60.0) -> Async
 
 
 @pytest.mark.parametrize("name", DOORS)
-async def test_answers_come_whole_and_streamed(proxied: Proxied, name: str) -> None:
+async def test_whole_and_streamed_answers_arrive_complete(proxied: Proxied, name: str) -> None:
     async with door_of(proxied, name) as door:
         assert (await door.whole(message="Hi"))["finishReason"] == "stop"
         seen, finish = await texts(door, message="Hi")
@@ -97,9 +97,9 @@ async def test_answers_come_whole_and_streamed(proxied: Proxied, name: str) -> N
 
 
 @pytest.mark.parametrize("name", DOORS)
-async def test_a_token_is_passed_on_when_it_comes_and_leaving_stops_the_provider(proxied: Proxied, name: str) -> None:
+async def test_a_token_is_passed_on_when_it_arrives_and_leaving_stops_the_provider(proxied: Proxied, name: str) -> None:
     async with door_of(proxied, name) as door:
-        # The provider says two words and no more: what has come was not held back.
+        # The provider sends two tokens and then nothing: those that arrived were not held back.
         call = await until_first_text(door, message="Hi", model=HANGS_DURING)
         assert not call.done()
         asked = await proxied.provider.next_request()
@@ -118,7 +118,7 @@ async def test_the_callers_deadline_ends_the_providers_call(proxied: Proxied, na
         assert await asked.ended() == Outcome.DISCONNECTED
 
 
-async def test_the_page_works_behind_the_proxy_and_nobody_is_an_admin_there_without_a_token(proxied: Proxied) -> None:
+async def test_the_page_works_behind_the_proxy_and_admins_need_a_token_there(proxied: Proxied) -> None:
     url = f"http://{proxied.at.gateway}"
     async with httpx2.AsyncClient(base_url=url, trust_env=False, timeout=60) as http:
         me = (await http.get("/ui/api/me")).json()

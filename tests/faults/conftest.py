@@ -1,4 +1,4 @@
-"""Faults are counted: what was injected, how often, what each door saw, the worst time; `scripts/faults` shows it."""
+"""Counts faults: what was injected, how often, the outcome at each door, the worst time. `scripts/faults` shows it."""
 
 import os
 from collections import defaultdict
@@ -15,7 +15,7 @@ FULL = os.environ.get("RELAY_FAULTS") == "full"
 
 @dataclass(slots=True)
 class Row:
-    """What one door saw of one fault."""
+    """The outcomes of one fault at one door."""
 
     count: int = 0
     seen: set[str] = field(default_factory=set)
@@ -23,19 +23,22 @@ class Row:
 
 
 class Saw(Protocol):
-    """Notes one injection."""
+    """Records one injection."""
 
     def __call__(self, *, fault: str, door: str, saw: str, seconds: float) -> None:
-        """`fault` as a short sentence; `saw` a reason or an outcome; `seconds` until the door knew."""
+        """Records one injection.
+
+        `fault` is a short sentence, `saw` a reason or an outcome, `seconds` until the door knew.
+        """
 
 
 NOTED = "fault"
-"""A property of tests: it comes along from the process that ran the test."""
+"""The name of a test property, which also travels from the process that ran the test."""
 
 
 @pytest.fixture
 def saw(request: pytest.FixtureRequest) -> Saw:
-    """Notes what a door saw of a fault, for the table."""
+    """Records the outcome of a fault at a door, for the table."""
 
     def note(*, fault: str, door: str, saw: str, seconds: float) -> None:
         request.node.user_properties.append((NOTED, [fault, door, saw, seconds]))
@@ -45,12 +48,12 @@ def saw(request: pytest.FixtureRequest) -> Saw:
 
 @pytest.fixture
 def rounds() -> Callable[[int], int]:
-    """How often to inject: once or so in the short form, `count` times in the full one."""
+    """Returns how often to inject: `count` times in the full run, once or so in the short one."""
     return lambda count: count if FULL else min(count, 2)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks everything here as a fault."""
+    """Marks every test here as a fault test."""
     for item in items:
         if "tests/faults/" in item.nodeid:
             item.add_marker(pytest.mark.faults)

@@ -1,4 +1,4 @@
-"""Callers who give up: a client that abandons thousands of calls holds no more memory than before."""
+"""Callers who give up: a client that abandons thousands of calls uses no more memory than before."""
 
 import asyncio
 import gc
@@ -25,9 +25,9 @@ BATCHES = 4
 MOMENTS = pytest.mark.parametrize(
     ("first_s", "last_s", "most_bytes"),
     [
-        # What a call leaves behind: 16,000 bytes where grpc.aio is told to cancel it, and 200 at best.
+        # An abandoned call leaves 16,000 bytes behind if grpc.aio is told to cancel it, and 200 at best.
         pytest.param(0, 0.005, 500, id="before it is admitted"),
-        # 990 for a whole answer, 360 for a stream, and next to nothing at best; 200 where a busy machine has not
+        # 990 bytes for a whole answer, 360 for a stream, and almost none at best; 200 if a busy machine has not
         # admitted the call by then.
         pytest.param(0.02, 0.04, 300, id="while it runs"),
     ],
@@ -46,7 +46,7 @@ async def streamed(client: RelayClient) -> None:
 async def abandoned(
     client: RelayClient, ask: Callable[[RelayClient], Awaitable[None]], count: int, first_s: float, last_s: float
 ) -> int:
-    """Gives up that many calls, each some time between the two after its start; returns the memory then, in KiB."""
+    """Abandons `count` calls, each between `first_s` and `last_s` after its start; returns the memory then, in KiB."""
 
     async def give_up(number: int) -> None:
         for turn in range(count // AT_ONCE):
@@ -62,7 +62,7 @@ async def abandoned(
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("ask", [whole, streamed])
 @MOMENTS
-async def test_a_client_that_gives_up_thousands_of_calls_does_not_grow(
+async def test_a_client_that_abandons_thousands_of_calls_does_not_grow(
     ask: Callable[[RelayClient], Awaitable[None]], first_s: float, last_s: float, most_bytes: int, tmp_path: Path
 ) -> None:
     async with (
@@ -71,6 +71,6 @@ async def test_a_client_that_gives_up_thousands_of_calls_does_not_grow(
     ):
         levels = [await abandoned(client, ask, WARM_UP, first_s, last_s)]
         levels += [await abandoned(client, ask, COUNTED // BATCHES, first_s, last_s) for _ in range(BATCHES)]
-    # A leak grows in every batch; the allocator takes memory now and then.
+    # A leak grows in every batch; the allocator takes memory only now and then.
     least = min(after - before for before, after in itertools.pairwise(levels))
     assert least * 1024 / (COUNTED // BATCHES) <= most_bytes

@@ -1,7 +1,7 @@
-"""Canaries: what must never be told is put in, every fault is had through every door, and all that was written is read.
+"""Canaries: secrets are put in, every fault is caused through every door, and all output is searched for them.
 
-Keys and tokens may be nowhere; a prompt nowhere; an answer's text nowhere but in the answer; a provider's headers and
-its errors' words nowhere.
+Keys and tokens must appear nowhere, nor may a prompt. An answer's text may appear only in the answer. A provider's
+headers and the text of its errors must appear nowhere.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ HEADER, WORDS = "canary0header", "canary0words"
 WRONG_TOKEN = "canary0wrong"
 NEVER = (KEY, *TOKENS, WRONG_TOKEN, "canary0message", "canary0context", "canary0turn", "canary0reply", HEADER, WORDS)
 PROVIDERS_OWN = ("req_standin", "3f1c2a5e-0000-4000-8000-000000000000")
-"""Of the headers on each of the stand-ins' answers."""
+"""Values in the headers of each stand-in's answers."""
 CORES_OWN = re.compile(r"[IWEF]\d{4} ")
 """Lines of gRPC's core, which GRPC_VERBOSITY asked for."""
 
 ALL_SAID = f"{WORDS}: {KEY} may not say canary0message"
 PATIENCE_S = 10.0
-"""Of every call: what hangs is asked all at once, and nothing else should come near it."""
+"""Timeout of every call. Hanging calls run side by side, and no other call should take nearly as long."""
 SPOKEN = Script(words=(ANSWER, " and ", ANSWER, "."))
 MCP_HEADERS = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
 LOUD = {
@@ -95,12 +95,12 @@ FAULTS: dict[str, Fault | None] = {
     "cut before": Fault(kind=FaultKind.CUT_BEFORE),
 }
 HANGS = {kind.value: Fault(kind=kind, after=1) for kind in (FaultKind.HANG_DURING, FaultKind.HANG)}
-"""By the model that is asked for."""
+"""Faults that hang, by the model that asks for them."""
 
 
 @dataclass(slots=True)
 class Shown:
-    """What the doors told, but for the text of answers."""
+    """What a door returned, without the text of answers."""
 
     outcome: str
     """OK or the reason."""
@@ -109,12 +109,12 @@ class Shown:
 
 Ask = Callable[[dict[str, Any]], Awaitable[Shown]]
 NUMBERS = itertools.count(1000)
-"""Of requests over stdio."""
+"""Request ids over stdio."""
 
 
 @dataclass(slots=True)
 class Doors:
-    """Every door, each as two ways to ask: whole and streamed."""
+    """Every door as two functions: whole and streamed."""
 
     asks: dict[str, tuple[Ask, Ask]]
     wire: Wire
@@ -175,7 +175,7 @@ def _http_ask(client: httpx2.AsyncClient, path: str, token: str = TOKENS[0]) -> 
 
 
 def _without_text(result: dict[str, Any]) -> Shown:
-    """Takes the answer's text from a tool's result that went well."""
+    """Removes the answer's text from a successful tool result."""
     if result.get("isError"):
         return Shown(result["_meta"]["reason"], json.dumps(result))
     content = {**result["structuredContent"], "text": "", "aiResponse": ""}
@@ -204,7 +204,7 @@ def _stdio_ask(server: StdioServer, tool: str) -> Ask:
 
 @contextlib.asynccontextmanager
 async def _doors(folder: Path, provider: dict[str, str], **logs: str) -> AsyncIterator[tuple[Doors, list[list[str]]]]:
-    """Starts everything with tokens; yields the doors, and what each program writes to stderr."""
+    """Starts all programs with tokens; yields the doors and what each program writes to stderr."""
     accepted = ",".join(f"{name}:{token}" for name, token in zip(("ann", "gateway", "desk"), TOKENS, strict=True))
     logs = {**logs, "TIMEOUT_SECONDS": str(PATIENCE_S)}
     async with contextlib.AsyncExitStack() as stack:
@@ -256,7 +256,7 @@ async def _open_doors(
 
 
 async def _ask_all(doors: Doors, fault: str, saw: Saw, fields: dict[str, Any]) -> set[str]:
-    """Asks every door, whole and streamed, and returns the outcomes."""
+    """Calls every door, whole and streamed; returns the outcomes."""
 
     async def ask(door: str, one: Ask) -> Shown:
         began_at = time.monotonic()
@@ -270,7 +270,7 @@ async def _ask_all(doors: Doors, fault: str, saw: Saw, fields: dict[str, Any]) -
 
 
 async def _ask_badly(doors: Doors) -> None:
-    """Asks what is refused: bad fields, too much, and without a good token."""
+    """Sends requests that are refused: bad fields, too large, and without a valid token."""
     bad: list[dict[str, Any]] = [
         {**PROMPT, "temperature": 9.0},
         {**PROMPT, "request_id": "canary0message is no id"},
@@ -298,7 +298,7 @@ async def _ask_badly(doors: Doors) -> None:
 
 
 async def _speak_badly(doors: Doors) -> None:
-    """Sends MCP messages that are none, over SSE, stdio and HTTP."""
+    """Sends malformed MCP messages over SSE, stdio and HTTP."""
     async with doors.sse.stream("GET", "/sse") as events:
         lines, path = events.aiter_lines(), ""
         while not path:
@@ -328,7 +328,7 @@ async def _speak_badly(doors: Doors) -> None:
 
 
 async def _leave(doors: Doors, provider: StandIn) -> None:
-    """Asks for an answer that hangs, and goes away, at the two doors where that is one step."""
+    """Starts a call that hangs and leaves, at the two doors where that is one step."""
     provider.script = Script(words=SPOKEN.words, fault=Fault(kind=FaultKind.HANG_DURING, after=2))
     for whole, streamed in (doors.asks["grpc"], doors.asks["http"]):
         for ask in (whole, streamed):
@@ -342,7 +342,7 @@ async def _leave(doors: Doors, provider: StandIn) -> None:
 
 
 async def _look_around(doors: Doors) -> None:
-    """Reads what tells of the servers themselves."""
+    """Reads everything that describes the servers themselves."""
     token = _bearer(TOKENS[0])
     for path in ("/health", "/config", "/models", "/openapi.json", "/docs", "/nothing"):
         response = await doors.http.get(path, headers=token)
@@ -375,7 +375,7 @@ STACKS = [("openai", "loud"), *([("openai", "text"), ("bedrock", "loud"), ("bedr
 
 
 @pytest.mark.parametrize(("name", "logs"), STACKS)
-async def test_no_canary_is_ever_told(name: str, logs: str, tmp_path: Path, saw: Saw) -> None:
+async def test_no_canary_is_ever_revealed(name: str, logs: str, tmp_path: Path, saw: Saw) -> None:
     stand_in = OpenAIStandIn() if name == "openai" else BedrockStandIn()
     async with stand_in as provider:
         settings = {
@@ -415,7 +415,7 @@ def _is_json(line: str) -> bool:
     return True
 
 
-async def test_an_error_that_nobody_foresaw_tells_its_class_and_its_place(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_unexpected_error_logs_its_class_and_its_place_only(caplog: pytest.LogCaptureFixture) -> None:
     error = ValueError(ALL_SAID)
     async with serving(ScriptedProvider([error]), tokens=f"ann:{TOKENS[0]}") as server, wire(server.target) as client:
         metadata = tuple(_bearer(TOKENS[0]).items())

@@ -1,4 +1,4 @@
-"""SIGTERM with fifty streams under way: all of them end well, and who comes later is told so at once."""
+"""SIGTERM during fifty streams: all of them end well, and new calls are refused at once."""
 
 import asyncio
 import contextlib
@@ -27,13 +27,13 @@ pytestmark = pytest.mark.anyio
 
 STREAMS = 50
 VISIBLE_S = 0.1
-"""The promise: that a server stops is visible within so many seconds. Measured by scripts/faults alone."""
+"""How soon a stop must be visible. Only scripts/faults measures it."""
 PACED = {"MOCK_DELAY_SECONDS": "0", "MOCK_WORD_DELAY_SECONDS": "0.1", "DRAIN_SECONDS": "20"}
 FAULT = f"SIGTERM with {STREAMS} streams under way"
 
 
 async def stream(door: Door, begun: asyncio.Event) -> str:
-    """Streams to the end; returns the text."""
+    """Reads a stream to its end; returns the text."""
     seen: list[str] = []
 
     def on_text(text: str) -> None:
@@ -47,8 +47,8 @@ async def stream(door: Door, begun: asyncio.Event) -> str:
 
 @contextlib.asynccontextmanager
 async def streaming(door: Door) -> AsyncIterator["asyncio.Future[list[str]]"]:
-    """Yields the texts to come of many streams, once each has begun."""
-    await door.whole(message="Hi")  # with its first answer an MCP client asks for the tools: not during the drain
+    """Yields a future of the texts of many streams, once each stream has begun."""
+    await door.whole(message="Hi")  # an MCP client lists the tools after its first answer: not during the drain
     begun = [asyncio.Event() for _ in range(STREAMS)]
     texts = asyncio.gather(*(stream(door, event) for event in begun))
     try:
@@ -61,7 +61,7 @@ async def streaming(door: Door) -> AsyncIterator["asyncio.Future[list[str]]"]:
 
 
 async def end_well(texts: "asyncio.Future[list[str]]", stopping: asyncio.Task[int], door: str, saw: Saw) -> None:
-    """Waits for the streams and the program, all of which must end well."""
+    """Waits for the streams and the program; all of them must end well."""
     struck_at = time.monotonic()
     told = await texts
     saw(fault=FAULT, door=door, saw=f"{len(told)} whole answers", seconds=time.monotonic() - struck_at)
@@ -70,24 +70,24 @@ async def end_well(texts: "asyncio.Future[list[str]]", stopping: asyncio.Task[in
 
 
 def see(told_after_s: float, door: str, what: str, saw: Saw) -> None:
-    """Notes after how long it was told that the server stops."""
+    """Records how soon the stop was visible."""
     saw(fault="SIGTERM: not ready", door=door, saw=what, seconds=told_after_s)
     assert not FULL or told_after_s < VISIBLE_S
 
 
 async def until_not_serving(address: str, watching: asyncio.Event) -> float:
-    """Watches Server B's health; returns when it said that it serves no more."""
+    """Watches Server B's health; returns the time when it reports NOT_SERVING."""
     async with grpc.aio.insecure_channel(address) as channel:
         health: Any = health_pb2_grpc.HealthStub(channel)
         async for response in health.Watch(health_pb2.HealthCheckRequest(service=SERVICE)):
             if response.status == health_pb2.HealthCheckResponse.NOT_SERVING:
                 return time.monotonic()
             watching.set()
-    raise AssertionError("the watch just ended")
+    raise AssertionError("the health watch ended without NOT_SERVING")
 
 
 async def refusal(stub: "relay_pb2_grpc.RelayServiceAsyncStub") -> RelayError:
-    """Calls Server B until it refuses; returns how."""
+    """Calls Server B until it refuses; returns the error."""
     while True:
         try:
             await stub.Process(relay_pb2.ProcessRequest(message="Hi", model="mock-model?delay=0"), timeout=LIMIT_S)
@@ -95,7 +95,7 @@ async def refusal(stub: "relay_pb2_grpc.RelayServiceAsyncStub") -> RelayError:
             return error_from_call(error)
 
 
-async def test_server_b(tmp_path: Path, saw: Saw) -> None:
+async def test_server_b_drains(tmp_path: Path, saw: Saw) -> None:
     async with (
         running(tmp_path, "server_b", GRPC_PORT="0", MOCK_FAULTS="true", **PACED) as program,
         open_door("grpc", Addresses(program.address, "", "", "", tmp_path)) as door,
@@ -116,7 +116,7 @@ async def test_server_b(tmp_path: Path, saw: Saw) -> None:
 
 
 async def until_refused(program: Program) -> None:
-    """Connects until nobody listens."""
+    """Connects until the connection is refused."""
     while True:
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", program.port)
@@ -134,7 +134,7 @@ PROGRAMS = {
 
 
 @pytest.mark.parametrize("name", PROGRAMS if FULL else ["http", "mcp-http-modern"])
-async def test_the_doors(name: str, tmp_path: Path, saw: Saw) -> None:
+async def test_http_programs_drain(name: str, tmp_path: Path, saw: Saw) -> None:
     program_name, arguments, port = PROGRAMS[name]
     async with (
         running(tmp_path, "server_b", GRPC_PORT="0", **PACED) as far,

@@ -1,4 +1,4 @@
-"""Server B is killed or frozen: every door says so within seconds, sends nothing again, and recovers by itself."""
+"""Server B is killed or frozen: every door reports it within seconds, sends nothing again, and recovers by itself."""
 
 import asyncio
 import signal
@@ -28,13 +28,13 @@ pytestmark = pytest.mark.anyio
 
 Rounds = Callable[[int], int]
 LOST = "Is anybody there?"
-"""What is asked of a frozen Server B; it must not be asked of the provider after the thaw either."""
+"""The message for a frozen Server B. It must not reach the provider after Server B resumes either."""
 FAULTS = {"Server B is killed": signal.SIGKILL, "Server B freezes": signal.SIGSTOP}
 
 
 @dataclass(frozen=True)
 class Stack:
-    """The doors, and what a Server B needs that is to stand behind them."""
+    """The doors, and what is needed to start Server B behind them."""
 
     near: NearSide
     provider: OpenAIStandIn
@@ -63,7 +63,7 @@ async def test_every_call_under_way_ends_and_is_sent_once(stack: Stack, saw: Saw
             assert {asked[message] for message in calls} == {1}
 
 
-async def test_a_frozen_server_b_is_noticed_by_calls_that_come_later_and_welcomed_back(stack: Stack, saw: Saw) -> None:
+async def test_later_calls_notice_a_frozen_server_b_and_use_it_again_once_it_resumes(stack: Stack, saw: Saw) -> None:
     async with server_b(stack.folder, stack.provider, stack.port) as program:
         await until_answered(stack.near)
         program.process.send_signal(signal.SIGSTOP)

@@ -1,4 +1,4 @@
-"""Connections that flood Server B with HTTP/2 frames: everybody else's calls go on answering."""
+"""Connections that flood Server B with HTTP/2 frames: other clients' calls are still answered."""
 
 import asyncio
 import contextlib
@@ -48,7 +48,7 @@ def call(number: int) -> bytes:
 
 
 def resets(number: int) -> bytes:
-    """A call that is reset as soon as it is made."""
+    """A call that is reset as soon as it begins."""
     return call(number) + frame(RST_STREAM, 0, 2 * number + 1, CANCEL)
 
 
@@ -64,10 +64,10 @@ async def server_b(tmp_path: Path) -> AsyncIterator[Program]:
 
 
 async def flood(port: int, kind: object) -> bool:
-    """Sends FRAMES frames, then a ping; returns whether the server closed or said GOAWAY, and answered it no more.
+    """Sends FRAMES frames, then a ping; returns whether the server closed or sent GOAWAY and stopped replying.
 
-    gRPC's core closes such a connection once its own answers are written. One that a flood has kept writing may stay
-    open, and unread, until the flooder leaves.
+    gRPC's core closes such a connection once its own replies are written. If a flood keeps it writing, the connection
+    may stay open and unread until the client leaves.
     """
     assert callable(kind)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -78,7 +78,7 @@ async def flood(port: int, kind: object) -> bool:
             for start in range(0, FRAMES, AT_ONCE):
                 writer.write(b"".join(kind(number) for number in range(start, start + AT_ONCE)))
                 await writer.drain()
-                await asyncio.sleep(0)  # the calls of everybody else are made on this loop too
+                await asyncio.sleep(0)  # the other clients' calls run on this loop too
         writer.write(frame(PING, 0, 0, LAST_PING))
         async with asyncio.timeout(FLOOD_LIMIT_S):
             return await asyncio.shield(answering)
@@ -90,9 +90,9 @@ async def flood(port: int, kind: object) -> bool:
 
 
 async def answer_server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-    """Acknowledges what HTTP/2 wants acknowledged; returns whether the server gave the connection up.
+    """Acknowledges what HTTP/2 requires; returns whether the server gave up on the connection.
 
-    That is when it closed or said GOAWAY, and not when it has answered the last ping.
+    True if it closed the connection or sent GOAWAY, False if it acknowledged the last ping.
     """
     with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
         while True:
@@ -109,11 +109,11 @@ async def answer_server(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
     ("kind", "is_cut_off"),
     [
         pytest.param(pings, True, id="pings"),
-        # gRPC has no limit to resets a connection: it refuses those streams, which costs little.
+        # gRPC does not limit resets per connection: it refuses those streams, which costs little.
         pytest.param(resets, False, id="resets"),
     ],
 )
-async def test_a_flood_starves_nobody(
+async def test_a_flood_does_not_starve_other_clients(
     server_b: Program, saw: Saw, request: pytest.FixtureRequest, kind: object, *, is_cut_off: bool
 ) -> None:
     worst_s = 0.0

@@ -1,4 +1,4 @@
-"""Callers who ask for more than they take: they hold little, are dropped, and nobody else waits for them."""
+"""Callers who read more slowly than they ask for text: they use little memory, are dropped, and block nobody else."""
 
 import asyncio
 import time
@@ -25,10 +25,10 @@ FEW = 3
 MOST_KIB_A_READER = 8192
 SEND_BUFFER_BYTES = 16 * 1024
 MOST_WORDS_A_READER = 5_000
-"""Of four characters. Most of them are in the buffers of connections, as events or as text."""
+"""Of four characters each. Most are in the buffers of connections, as events or as text."""
 STALL_S = 1.0
 LONG_STALL_S = 5.0
-"""Long enough for a provider that is not slowed to write much more."""
+"""Long enough for a provider that is not slowed down to write much more."""
 PATIENCE_S = 60.0
 FAULT = "a reader stops reading"
 
@@ -46,7 +46,7 @@ async def server_b(tmp_path: Path, endless: EndlessProvider) -> AsyncIterator[Pr
         yield program
 
 
-async def test_a_grpc_reader_that_stops_holds_little_and_is_dropped_with_its_provider_call(
+async def test_a_grpc_reader_that_stops_uses_little_memory_and_is_dropped_with_its_provider_call(
     server_b: Program, endless: EndlessProvider, saw: Saw
 ) -> None:
     before = memory_kib(server_b.process.pid)
@@ -77,7 +77,7 @@ async def test_a_provider_writes_little_for_a_reader_that_stops(tmp_path: Path, 
                 await events.aclose()
 
 
-async def test_a_reader_that_stops_does_not_hold_up_others_on_its_channel(server_b: Program) -> None:
+async def test_a_reader_that_stops_does_not_block_others_on_its_channel(server_b: Program) -> None:
     async with RelayClient(Dial(target=server_b.address)) as client:
         stopped = [client.stream_process(Prompt(message="Hi")) for _ in range(READERS)]
         for events in stopped:
@@ -100,13 +100,13 @@ async def test_a_reader_that_stops_does_not_hold_up_others_on_its_channel(server
         ("mcp-sse", ("server_a", "sse"), at_mcp_sse),
     ],
 )
-async def test_an_http_reader_that_stops_holds_little_and_is_dropped_with_its_provider_call(
+async def test_an_http_reader_that_stops_uses_little_memory_and_is_dropped_with_its_provider_call(
     tmp_path: Path, endless: EndlessProvider, saw: Saw, door: str, program: tuple[str, ...], ask: Reader
 ) -> None:
     openai = {"AI_PROVIDER": "openai", "OPENAI_API_KEY": "any", "OPENAI_BASE_URL": endless.url}
     listening = {"HTTP_PORT": "0", "MCP_PORT_A": "0", "STALL_SECONDS": str(STALL_S)}
     async with (
-        # Patient, so that it is the door that notices.
+        # Server B waits long, so that the door is the one to notice.
         running(tmp_path, "server_b", GRPC_PORT="0", STALL_SECONDS="600", **openai) as server_b,
         running(tmp_path, *program, SERVER_B_TARGET=server_b.address, **listening) as front,
     ):

@@ -1,4 +1,4 @@
-"""Requests with more text or more headers than are taken: refused by name, and survived."""
+"""Requests with more text or more headers than the limits: refused with the name of the limit, and survived."""
 
 import contextlib
 from pathlib import Path
@@ -46,7 +46,7 @@ async def test_the_http_doors_refuse_large_heads_and_go_on(tmp_path: Path, progr
         running(tmp_path, program[0], *program[1:], **ports, **LIMITED) as door,
         httpx2.AsyncClient(base_url=f"http://{door.address}", timeout=20, trust_env=False) as http,
     ):
-        with contextlib.suppress(httpx2.NetworkError):  # closed before it could send all of it, which refuses it too
+        with contextlib.suppress(httpx2.NetworkError):  # closed before all of it was sent: a refusal too
             refused = await http.post(path, json={}, headers={"X-Large": TOO_MUCH})
             assert refused.status_code == 400
         assert (await http.get("/nowhere")).status_code == 404

@@ -42,7 +42,7 @@ async def ask(client: RelayClient, key: str) -> Told:
 
 
 async def use_up(client: RelayClient) -> BudgetExceeded:
-    """Calls until the budget has no room any more."""
+    """Calls until the budget is used up."""
     for number in itertools.count():
         key = f"race-more-{number:02}"
         try:
@@ -53,14 +53,14 @@ async def use_up(client: RelayClient) -> BudgetExceeded:
 
 
 @pytest.mark.parametrize("workers", ["1", "3"])
-async def test_no_number_of_callers_passes_a_budget_and_who_is_refused_asks_no_provider(
+async def test_no_number_of_callers_exceeds_a_budget_and_refused_calls_reach_no_provider(
     workers: str, tmp_path: Path
 ) -> None:
     limit = 10 * BOUND
     async with BillingProvider(Random(1), faulty=0) as provider:
         async with server_b(tmp_path, provider, WORKERS=workers) as program, contextlib.AsyncExitStack() as stack:
             await put_budget(program.address, limit_nano_usd=limit)
-            # Each client has a connection of its own, so that every worker has some.
+            # Each client has its own connection, so that every worker gets some.
             clients = [
                 await stack.enter_async_context(RelayClient(Dial(target=program.address))) for _ in range(CALLERS)
             ]
@@ -79,7 +79,7 @@ async def test_no_number_of_callers_passes_a_budget_and_who_is_refused_asks_no_p
     assert (refused.spent, refused.may_have_worked) == (None, False)
 
 
-async def test_callers_who_leave_at_every_moment_leave_nothing_reserved(tmp_path: Path) -> None:
+async def test_callers_who_leave_at_any_moment_leave_nothing_reserved(tmp_path: Path) -> None:
     told: dict[str, list[Told]] = defaultdict(list)
 
     async def leave_after(client: RelayClient, key: str, seconds: float) -> None:
@@ -100,7 +100,7 @@ async def test_callers_who_leave_at_every_moment_leave_nothing_reserved(tmp_path
     assert any(row.outcome == "stop" for row in book.all)
 
 
-async def test_the_book_equals_the_providers_log_by_every_interface(tmp_path: Path) -> None:
+async def test_the_book_equals_the_providers_log_over_every_interface(tmp_path: Path) -> None:
     outcome = await prove(tmp_path, calls=100, seed=11)
     assert outcome.findings == []
     assert outcome.exact > 30
@@ -116,7 +116,7 @@ async def test_a_server_that_is_killed_loses_no_call_and_leaves_none_open(tmp_pa
     assert all(row.nano_usd is None and row.charged_nano_usd == row.reserved_nano_usd for row in lost)
 
 
-async def test_calls_whose_usage_never_arrives_are_marked_and_near_to_the_truth(tmp_path: Path) -> None:
+async def test_calls_whose_usage_never_arrives_are_marked_as_estimates_near_the_truth(tmp_path: Path) -> None:
     wrong, accuracies, shares = await estimate(tmp_path, calls=60, seed=1)
     assert wrong == []
     assert accuracies["estimated"] >= len(shares) > 30

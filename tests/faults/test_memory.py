@@ -1,4 +1,4 @@
-"""Callers who make Server B hold ever more text: it refuses the rest, and recovers by itself."""
+"""Callers who make Server B hold more and more text: it refuses the rest, and recovers by itself."""
 
 import asyncio
 import time

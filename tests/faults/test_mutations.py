@@ -1,4 +1,4 @@
-"""Streams that are damaged at random: whatever is told as a success is the truth, where the damage can be seen."""
+"""Streams that are damaged at random: a reported success is true wherever the damage can be detected."""
 
 import asyncio
 import random
@@ -34,7 +34,7 @@ AT_ONCE = 16
 
 
 async def play(field: Field, count: int, truth: bytes, steps: Callable[[bytes], object], saw: Saw) -> list[str]:
-    """Plays that many mutations of a stream; returns a line for each whose outcome is wrong."""
+    """Plays `count` mutations of a stream; returns a line for each with a wrong outcome."""
     chance, room, wrong = random.Random(SEED), asyncio.Semaphore(AT_ONCE), []
 
     async def one(number: int, name: str, damaged: bytes, way: str) -> None:
@@ -66,7 +66,7 @@ def in_pieces(data: bytes) -> tuple[bytes, ...]:
     return tuple(pieces)
 
 
-async def test_no_damage_to_an_openai_stream_passes_for_the_truth(saw: Saw) -> None:
+async def test_a_damaged_openai_stream_is_never_a_false_success(saw: Saw) -> None:
     assert readable_text(OPENAI_STREAM) == TRUTH
     async with open_field(**OPENAI) as field:
         wrong = await play(
@@ -75,7 +75,7 @@ async def test_no_damage_to_an_openai_stream_passes_for_the_truth(saw: Saw) -> N
     assert not wrong, "\n\n".join(wrong)
 
 
-async def test_no_damage_to_a_bedrock_stream_passes_for_the_truth(saw: Saw) -> None:
+async def test_a_damaged_bedrock_stream_is_never_a_false_success(saw: Saw) -> None:
     async with open_field(**BEDROCK) as field:
         wrong = await play(
             field, 1000 if FULL else 160, BEDROCK_STREAM, lambda data: events.stream(*in_pieces(data)), saw

@@ -33,7 +33,7 @@ FAULT = "the network drops"
 @pytest.fixture(scope="module")
 def network() -> Iterator[Network]:
     if not FULL:
-        pytest.skip("it changes this machine's network for a while: scripts/faults does")
+        pytest.skip("changes this machine's network for a while: only scripts/faults runs it")
     if lacking := networks.missing():
         pytest.skip(lacking)
     with networks.open_network() as opened:
@@ -42,7 +42,7 @@ def network() -> Iterator[Network]:
 
 @dataclass(frozen=True)
 class Apart:
-    """The doors here; Server B and its provider on the far host."""
+    """The doors on this host; Server B and its provider on the far host."""
 
     near: NearSide
     provider: OpenAIStandIn
@@ -60,7 +60,7 @@ async def apart(network: Network, tmp_path_factory: pytest.TempPathFactory) -> A
         yield Apart(near, provider)
 
 
-async def test_both_sides_of_a_dropped_network_give_the_calls_up_and_recover(
+async def test_both_sides_of_a_dropped_network_abort_the_calls_and_recover(
     apart: Apart, network: Network, saw: Saw
 ) -> None:
     before = len(apart.provider.requests)

@@ -1,4 +1,4 @@
-"""More calls than there is room for: each hears so, nobody is cut off, and health goes on answering."""
+"""More calls than the limit: the surplus is told so, no call is cut off, and health checks are still answered."""
 
 import asyncio
 import time
@@ -67,7 +67,7 @@ async def test_a_burst_over_the_limit_is_overloaded_and_never_cancelled(server_b
     assert ends["OK"] >= MOST_CALLS
 
 
-async def test_health_answers_while_no_call_is_taken(server_b: Program) -> None:
+async def test_health_answers_while_no_call_is_accepted(server_b: Program) -> None:
     async with RelayClient(Dial(target=server_b.address), timeout_s=LIMIT_S) as client:
         held = [asyncio.create_task(client.process(ENDLESS)) for _ in range(MOST_CALLS + 1)]
         refused, busy = await asyncio.wait(held, return_when=asyncio.FIRST_COMPLETED)
@@ -105,6 +105,6 @@ async def test_an_idle_stream_is_cheap_to_hold(tmp_path: Path, saw: Saw) -> None
             saw(fault=fault, door="grpc", saw="held", seconds=time.monotonic() - began)
             assert held < MOST_KIB_A_STREAM
         await asyncio.gather(*(events.aclose() for events in idle))
-        async with asyncio.timeout(LIMIT_S):  # a channel that is closed during thousands of ends may lose some
+        async with asyncio.timeout(LIMIT_S):  # a channel that is closed while thousands of calls end may lose some
             while (await client.get_status()).calls_processed < STREAMS:
                 pass

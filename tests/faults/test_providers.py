@@ -1,4 +1,4 @@
-"""A provider that fails, at every door: the contract's reason, and never a short answer that looks whole."""
+"""A provider that fails, at every door: the contract's reason, and never a cut answer that looks complete."""
 
 import math
 from collections.abc import AsyncIterator, Callable
@@ -24,7 +24,7 @@ async def providing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[d
 
 
 def _passed_on(door: str, refusal: Refusal, case: Case) -> bool:
-    """Tells whether the door passed on how long to wait."""
+    """Returns whether the door passed on how long to wait."""
     if case.retry_after_s is None:
         return refusal.retry_after_s is None
     expected = math.ceil(case.retry_after_s) if door == "http" else case.retry_after_s
@@ -42,7 +42,7 @@ CASES = [
 
 @whole_or_streamed
 @pytest.mark.parametrize(("provider", "fault", "case"), CASES, ids=[f"{name}, {fault}" for name, fault, _ in CASES])
-async def test_every_door_tells_a_fault_by_the_contract(
+async def test_every_door_reports_a_fault_as_the_contract_says(
     providing: dict[str, Providing],
     provider: str,
     fault: str,
@@ -57,12 +57,12 @@ async def test_every_door_tells_a_fault_by_the_contract(
         refusals = await Injection(f"{provider}: {fault}", saw).seen_by(one.doors, "".join(WORDS), streamed=streamed)
         expect(refusals, case.reason)
         silent = [name for name, refusal in refusals.items() if refusal and not _passed_on(name, refusal, case)]
-        assert silent == [], "did not pass the time to wait on"
+        assert silent == [], "did not pass on the time to wait"
 
 
 @whole_or_streamed
 @pytest.mark.parametrize("provider", ["OpenAI", "Bedrock"])
-async def test_a_provider_that_is_not_there_is_unavailable_and_found_again(
+async def test_a_provider_that_is_down_is_unavailable_and_used_again_once_it_is_up(
     providing: dict[str, Providing], provider: str, streamed: bool, saw: Saw
 ) -> None:
     one = providing[provider]
@@ -83,7 +83,7 @@ async def test_large_answers_arrive_whole(
     one.standin.script = LARGE[size]
     for name, door in one.doors.items():
         if name.startswith(("mcp-sse", "mcp-http")) and size == "a token of 1 MB":
-            continue  # the MCP SDK's client takes server-sent events of 1 MiB, and a result has its text twice
+            continue  # the MCP SDK's client accepts server-sent events of 1 MiB, and a result contains its text twice
         named = f"{provider}: {size}".replace("many", f"{MANY:,}")
         refusals = await Injection(named, saw).seen_by({name: door}, LARGE[size].text, streamed=streamed)
         expect(refusals, None)

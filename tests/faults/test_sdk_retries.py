@@ -1,4 +1,4 @@
-"""OpenAI's SDK, which times out and repeats its request by itself: the provider is paid once."""
+"""OpenAI's SDK times out and repeats its request by itself: the provider is paid once."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ from tests.support.serving import serving
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 
 
-@pytest.mark.skipif(not FULL, reason="lives by the clock of the SDK: scripts/faults runs it")
+@pytest.mark.skipif(not FULL, reason="waits for the real timeouts of the SDK: only scripts/faults runs it")
 async def test_an_sdk_that_times_out_and_retries_costs_one_provider_call() -> None:
     ready = asyncio.Event()
     provider = ScriptedProvider((ready, OPENING, Text("Hello"), ENDING))
@@ -29,7 +29,7 @@ async def test_an_sdk_that_times_out_and_retries_costs_one_provider_call() -> No
     assert len(provider.tries) == 1
 
 
-@pytest.mark.skipif(not FULL, reason="lives by the clock of the SDK: scripts/faults runs it")
+@pytest.mark.skipif(not FULL, reason="waits for the real timeouts of the SDK: only scripts/faults runs it")
 async def test_a_user_who_stops_at_another_moment_stops_the_provider() -> None:
     provider = ScriptedProvider((OPENING, asyncio.Event()))
     async with (

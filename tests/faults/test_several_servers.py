@@ -1,4 +1,4 @@
-"""Several Server Bs behind one target: calls move to the living ones, and no admitted call is ever sent twice."""
+"""Several Server Bs behind one target: calls move to those that run, and no admitted call is ever sent twice."""
 
 import asyncio
 import contextlib
@@ -34,9 +34,9 @@ pytestmark = pytest.mark.anyio
 DOORS = ("grpc", "http")
 MOCK = {"MOCK_DELAY_SECONDS": "0.05", "MOCK_WORD_DELAY_SECONDS": "0.02"}
 LARGE = "x" * 300_000
-"""More than gRPC's channel keeps for another attempt, unless it is told to."""
+"""More than gRPC's channel buffers for a retry by default."""
 ENOUGH = 30
-"""Calls of each kind, through each door, that must end well before the next step."""
+"""How many calls of each kind, through each door, must end well before the next step."""
 
 
 @dataclass
@@ -58,7 +58,7 @@ class Load:
             self.more.set()
 
     async def until_more(self, count: int) -> None:
-        """Waits until so many more calls have ended."""
+        """Waits until `count` more calls have ended."""
         goal = self.ended + len(self.failed) + count
         while self.ended + len(self.failed) < goal:
             self.more.clear()
@@ -66,7 +66,7 @@ class Load:
 
 
 def loads(door: Door) -> list[Load]:
-    """Returns what is asked of a door: whole answers and streams, four at a time of each, and a large prompt."""
+    """Returns the load for one door: whole answers and streams, four at a time of each, and a large prompt."""
 
     async def whole() -> None:
         assert (await door.whole(message="Hi"))["status"] == "success"
@@ -84,7 +84,7 @@ def loads(door: Door) -> list[Load]:
 
 @contextlib.asynccontextmanager
 async def open_doors(folder: Path, target: str) -> AsyncIterator[dict[str, Door]]:
-    """Opens the gateway and a RelayClient before `target`."""
+    """Opens the gateway and a RelayClient in front of `target`."""
     async with contextlib.AsyncExitStack() as stack:
         gateway = await stack.enter_async_context(running(folder, "gateway", HTTP_PORT="0", SERVER_B_TARGET=target))
         at = Addresses(target, gateway.address, "", "", folder)
@@ -129,12 +129,12 @@ async def test_a_graceful_restart_of_each_in_turn_fails_no_call(
 
 
 KEYS = "sk-one", "sk-other"
-"""By its key the provider tells which of the two servers asks."""
+"""The API keys of the two servers, by which the provider knows which of them is calling."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two Server Bs before one provider, and doors that know both."""
+    """Two Server Bs with one provider, and doors that know both."""
 
     provider: OpenAIStandIn
     servers: tuple[Program, ...]
@@ -142,7 +142,7 @@ class Pair:
 
     @contextlib.asynccontextmanager
     async def calling(self) -> AsyncIterator[dict[str, UnderWay]]:
-        """Calls through every door until each server has some calls; yields them by their messages."""
+        """Calls through every door until each server has some calls; yields the calls by their messages."""
         calls: dict[str, UnderWay] = {}
         async with contextlib.AsyncExitStack() as stack:
             while not (self.asked_by(0) and self.asked_by(1)):
@@ -150,7 +150,7 @@ class Pair:
             yield calls
 
     def asked_by(self, server: int) -> Counter[str]:
-        """Counts what the provider was asked by that server, by message."""
+        """Counts the provider's requests from that server, by message."""
         own = f"Bearer {KEYS[server]}"
         return Counter(
             message_of(request) for request in self.provider.requests if request.headers["authorization"] == own
@@ -167,7 +167,7 @@ async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
         yield Pair(provider, tuple(servers), NearSide(doors, ()))
 
 
-async def test_calls_of_a_killed_server_end_unsent_and_all_others_go_on(pair: Pair, saw: Saw) -> None:
+async def test_calls_of_a_killed_server_fail_and_are_not_sent_again_and_all_others_go_on(pair: Pair, saw: Saw) -> None:
     async with pair.calling() as calls:
         lost = pair.asked_by(0)
         pair.servers[0].process.kill()

@@ -1,4 +1,4 @@
-"""A provider that keeps silent: Server B's patience ends the call, or the caller's deadline, whichever comes first."""
+"""A provider that sends nothing: Server B's timeout or the caller's deadline ends the call, whichever comes first."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ from tests.support.refusal import Refusal
 pytestmark = pytest.mark.anyio
 
 SILENCE_S = 1.0
-"""Far from what the other limit is in each test, so that only one of them can end a call, however busy the machine."""
+"""Far longer than the other limit in each test, so that only that one can end a call, however busy the machine."""
 SILENCES = [
     ("hang before the first byte", FaultKind.HANG, 0),
     ("hang after the headers", FaultKind.HANG_HEADERS, 0),
@@ -27,7 +27,7 @@ Asking = Coroutine[None, None, dict[str, Refusal | None]]
 
 
 def hangs(one: Providing, doors: Mapping[str, Door], saw: Saw, until: str) -> list[Asking]:
-    """Has the provider keep silent in each way, by the model's name; returns what asks every interface for each."""
+    """Scripts a model for each way to hang; returns the calls through every interface for each."""
     asking = []
     for streamed in (True, False):
         for fault, kind, after in SILENCES:
@@ -40,7 +40,7 @@ def hangs(one: Providing, doors: Mapping[str, Door], saw: Saw, until: str) -> li
 
 
 async def all_disconnected(providing: Mapping[str, Providing]) -> None:
-    """Waits until every request that reached a provider has ended, each by our leaving."""
+    """Waits until every request that reached a provider was ended by a disconnect of the relay."""
     for one in providing.values():
         outcomes = [await request.ended() for request in one.standin.requests]
         assert set(outcomes) == {Outcome.DISCONNECTED}
@@ -48,14 +48,14 @@ async def all_disconnected(providing: Mapping[str, Providing]) -> None:
 
 @pytest.fixture
 async def hasty(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, Providing]]:
-    """A Server B that waits SILENCE_S for a word, behind callers who would wait long."""
+    """A Server B that waits SILENCE_S for a token, behind callers who would wait long."""
     patience = {"FIRST_TOKEN_SECONDS": str(SILENCE_S), "TOKEN_GAP_SECONDS": str(SILENCE_S)}
     folder = tmp_path_factory.mktemp("hasty")
     async with open_providing(folder, doors=(*GRPC_AND_HTTP, *OVER_STDIO), **patience) as opened:
         yield opened
 
 
-async def test_silence_ends_a_call_by_server_bs_patience(hasty: dict[str, Providing], saw: Saw) -> None:
+async def test_server_bs_timeout_ends_a_silent_call(hasty: dict[str, Providing], saw: Saw) -> None:
     asking = [call for one in hasty.values() for call in hangs(one, one.doors, saw, "Server B's patience")]
     for refusals in await asyncio.gather(*asking):
         expect(refusals, "PROVIDER_UNAVAILABLE")

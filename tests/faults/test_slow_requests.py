@@ -1,4 +1,4 @@
-"""Clients that send a request bit by bit: the HTTP doors close their connections, and go on answering others."""
+"""Clients that send a request bit by bit: the HTTP doors close their connections and still answer others."""
 
 import asyncio
 import time
@@ -13,19 +13,19 @@ from tests.support.programs import Program, running
 pytestmark = pytest.mark.anyio
 
 LIMIT_S = 80.0
-"""A head is given 15 s; a body 15 s or, at the gateway, its call's deadline and then a keep-alive of 60 s."""
+"""A head has 15 s. A body has 15 s or, at the gateway, its call's deadline and then a keep-alive of 60 s."""
 NOBODY = "127.0.0.1:1"
 JSON = "Host: localhost\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\n"
 HEAD = b"POST /mcp HTTP/1.1\r\nHost: loc"
 
 
 def body_of(path: str) -> bytes:
-    """A request that promises more than it brings."""
+    """Returns a request whose content-length is larger than what it sends."""
     return f"POST {path} HTTP/1.1\r\n{JSON}Content-Length: 1000\r\n\r\n{{".encode()
 
 
 async def until_closed(port: int, request: bytes) -> float:
-    """Sends that much and waits until the door closes the connection; returns after how many seconds it did."""
+    """Sends these bytes and waits until the door closes the connection; returns after how many seconds it did."""
     began = time.monotonic()
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:

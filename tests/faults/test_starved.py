@@ -1,4 +1,4 @@
-"""Programs that run out of files, or of somewhere to write their log: they go on, and recover by themselves."""
+"""Programs that run out of file descriptors, or cannot write their log: they go on, and recover by themselves."""
 
 import asyncio
 import contextlib
@@ -36,19 +36,19 @@ PROGRAMS = [
 
 
 async def answers(name: str, address: str) -> bool:
-    """Whether a program answers within PATIENCE_S, over a connection of its own."""
+    """Returns whether a program answers within PATIENCE_S, over a new connection."""
     with contextlib.suppress(RelayError, httpx2.HTTPError):
         if name == "server_b":
             async with RelayClient(Dial(target=address), timeout_s=PATIENCE_S) as client:
                 return "Hi" in (await client.process(Prompt(message="Hi"))).text
         async with httpx2.AsyncClient(base_url=f"http://{address}", timeout=PATIENCE_S, trust_env=False) as http:
-            return (await http.get("/health")).status_code in (200, 404)  # MCP has no such route, and says so
+            return (await http.get("/health")).status_code in (200, 404)  # MCP has no such route and answers 404
     return False
 
 
 @contextlib.asynccontextmanager
 async def connections(port: int, count: int) -> AsyncIterator[None]:
-    """Holds that many open until the block ends; the kernel accepts those that the program cannot."""
+    """Opens that many connections until the block ends; the kernel accepts those that the program cannot."""
     async with contextlib.AsyncExitStack() as stack:
         for _ in range(count):
             _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -58,12 +58,12 @@ async def connections(port: int, count: int) -> AsyncIterator[None]:
 
 async def until_files(pid: int, count: int) -> None:
     async with asyncio.timeout(PATIENCE_S):
-        while open_files(pid) != count:  # noqa: ASYNC110 - another process tells nobody
+        while open_files(pid) != count:  # noqa: ASYNC110 - another process sends no event
             await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-async def test_a_program_without_files_waits_idly_and_recovers_by_itself(
+async def test_a_program_without_file_descriptors_waits_idly_and_recovers_by_itself(
     tmp_path: Path, saw: Saw, request: pytest.FixtureRequest, program: tuple[str, ...]
 ) -> None:
     async with (
@@ -78,8 +78,8 @@ async def test_a_program_without_files_waits_idly_and_recovers_by_itself(
         async with connections(starved.port, 3 * SPARE_FILES):
             await until_files(pid, most)
             used_s, lines = cpu_s(pid), len(starved.lines)
-            await asyncio.sleep(WATCHED_S)  # a measure needs a while to measure
-            assert cpu_s(pid) - used_s < WATCHED_S / 4, "it is busy failing"
+            await asyncio.sleep(WATCHED_S)  # CPU use is measured over a while
+            assert cpu_s(pid) - used_s < WATCHED_S / 4, "the program uses CPU while it waits for a file descriptor"
             assert len(starved.lines) - lines < 10, starved.lines[-3:]
         began = time.monotonic()
         await until_it_answers(program[0], starved)
@@ -95,7 +95,7 @@ async def test_a_program_without_files_waits_idly_and_recovers_by_itself(
 async def writing_nowhere(
     folder: Path, place: str, *program: str, port: int, **settings: str
 ) -> AsyncIterator[Program]:
-    """Runs a program whose stderr is a full disk, or a pipe that nobody reads."""
+    """Runs a program whose stderr is a full disk or a pipe that nobody reads."""
     if place == "full disk":
         stderr = os.open("/dev/full", os.O_WRONLY)
     else:
@@ -116,10 +116,10 @@ async def writing_nowhere(
 
 
 async def until_it_answers(name: str, program: Program) -> None:
-    """Asks again as a client does that was refused: what it depends on may be away for a second more."""
+    """Retries as a client does after a refusal: a dependency may be down for a second more."""
     async with asyncio.timeout(PATIENCE_S):
         while not await answers(name, program.address):
-            assert program.process.returncode is None, "it ended"
+            assert program.process.returncode is None, "the program ended"
             await asyncio.sleep(0.1)
 
 

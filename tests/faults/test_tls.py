@@ -1,4 +1,4 @@
-"""TLS that does not fit, at every door: each fails in seconds, and the check says which fault it is."""
+"""Mismatched TLS at every door: each call fails within seconds, and the check names the fault."""
 
 import asyncio
 import time
@@ -26,21 +26,21 @@ from tests.support.serving import late_events, serving
 pytestmark = pytest.mark.anyio
 
 SECONDS = 10.0 if FULL else 60.0
-"""How soon a door must know."""
+"""How soon a door must report the failure."""
 CHECK = "`relay check`"
-"""Where every door sends its caller."""
+"""The text with which every door refers to the check."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is at one end, and what at the other."""
+    """The TLS settings of both ends."""
 
     name: str
     certificates: ServerCertificates | None
     settings: dict[str, Any]
-    """Of the dialling end."""
+    """Settings of the dialling end."""
     told: str
-    """By the check."""
+    """What the check reports."""
 
 
 def served(pair: Pair, client_ca_file: str = "") -> ServerCertificates:
@@ -121,7 +121,7 @@ def fault(request: pytest.FixtureRequest, tmp_path: Path) -> Fault:
 
 
 @pytest.mark.parametrize("fault", FAULTS, indirect=True, ids=lambda it: it.__name__)
-async def test_every_door_says_so_in_seconds_and_points_to_the_check_which_knows_it(
+async def test_every_door_fails_in_seconds_and_points_to_the_check_which_names_the_fault(
     fault: Fault, saw: Saw, rounds: Callable[[int], int], tmp_path: Path
 ) -> None:
     async with (
@@ -144,7 +144,7 @@ async def test_every_door_says_so_in_seconds_and_points_to_the_check_which_knows
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a door said, and how soon."""
+    """What a door returned, and how soon."""
 
     reason: str
     text: str

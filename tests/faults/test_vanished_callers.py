@@ -29,7 +29,7 @@ FAULTS = {
     "is killed": (signal.SIGKILL, ("http", *OPENAI_DOORS)),
     "freezes": (signal.SIGSTOP, ("http", "mcp-http-modern", *OPENAI_DOORS)),
 }
-"""The signal, and the doors whose program is struck by it; the MCP SDK's client does not survive its server's end."""
+"""The signal, and the doors whose program gets it. The MCP SDK's client does not survive the end of its server."""
 
 
 @dataclass(frozen=True)

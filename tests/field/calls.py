@@ -1,4 +1,4 @@
-"""Calls as strangers make them: over gRPC with the generated messages, over HTTP by its documents."""
+"""Calls as third-party clients make them: over gRPC with the generated messages, over HTTP as documented."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.wire import Wire
 
 Prompt = dict[str, Any]
 DEADLINE_S = 20.0
-"""Of every call; a provider that asks for a longer pause is not waited for."""
+"""Timeout of every call. A provider that asks for a longer pause is not waited for."""
 
 
 async def grpc_whole(wire: Wire, prompt: Prompt) -> Facts:
@@ -32,12 +32,12 @@ async def grpc_whole(wire: Wire, prompt: Prompt) -> Facts:
 
 
 async def grpc_stream(wire: Wire, prompt: Prompt) -> Facts:
-    """Calls StreamProcess; raises AssertionError for a stream that is not as the contract says."""
+    """Calls StreamProcess; raises AssertionError for a stream that breaks the contract."""
     call = wire.stream(ParseDict(_wire_names(prompt), pb.StreamProcessRequest()), timeout_s=DEADLINE_S)
     events: list[pb.StreamProcessResponse] = []
     try:
         async for data in call:
-            events.append(pb.StreamProcessResponse.FromString(data))  # noqa: PERF401 - what came before a failure counts
+            events.append(pb.StreamProcessResponse.FromString(data))  # noqa: PERF401 - events before a failure count
     except grpc.aio.AioRpcError as error:
         return {**_failure(error), "said": _text(events)}
     finally:
@@ -125,7 +125,7 @@ async def http_whole(http: httpx2.AsyncClient, prompt: Prompt) -> Facts:
 
 
 async def http_stream(http: httpx2.AsyncClient, prompt: Prompt) -> Facts:
-    """Posts to /stream; raises AssertionError for a stream that is not as the contract says."""
+    """Posts to /stream; raises AssertionError for a stream that breaks the contract."""
     async with http.stream("POST", "/stream", json=prompt, headers=_deadline()) as response:
         body = await response.aread()
     if response.status_code != 200:
@@ -142,7 +142,7 @@ async def http_stream(http: httpx2.AsyncClient, prompt: Prompt) -> Facts:
         if "error" in document:
             assert place == len(events) - 1, "something came after the error"
             return {"reason": document["reason"], "text": None, "message": document["error"], "said": said}
-        if "event" not in event:  # reasoning and refusals have names
+        if "event" not in event:  # events of reasoning and refusals have names
             assert int(event["id"]) > last
             said, last = said + document["content"], int(event["id"])
     raise AssertionError("the stream just ended")

@@ -25,18 +25,18 @@ async def openai() -> AsyncIterator[Field]:
 
 @pytest.fixture(scope="package")
 async def bedrock() -> AsyncIterator[Field]:
-    """A stack whose provider speaks Bedrock's."""
+    """A stack whose provider speaks Bedrock's protocol."""
     async with open_field(**BEDROCK) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
 async def told(request: pytest.FixtureRequest, openai: Field) -> dict[str, list[Told]]:
-    """What the callers were told in the cases of this file, by name."""
+    """What callers got in each case of this file, by the case's name."""
     return await openai.play(request.module.CASES, request.module.__name__.rpartition(".")[2])
 
 
 @pytest.fixture(scope="module")
 async def bedrock_told(request: pytest.FixtureRequest, bedrock: Field) -> dict[str, list[Told]]:
-    """The same of Bedrock's cases."""
+    """What callers got in each of Bedrock's cases, by the case's name."""
     return await bedrock.play(request.module.CASES, request.module.__name__.rpartition(".")[2])

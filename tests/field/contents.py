@@ -1,4 +1,4 @@
-"""Answers that are more than text, as callers are told them: over gRPC and HTTP, whole and streamed."""
+"""Answers that are more than text, as callers get them: over gRPC and HTTP, whole and streamed."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from tests.support.wire import Wire
 
 @dataclass(slots=True)
 class Content:
-    """What a caller was told, whichever way."""
+    """What a caller got, in any of the four ways."""
 
     text: str = ""
     reasoning: str = ""
     refusal: str = ""
     calls: list[tuple[str, str, str]] = field(default_factory=list)
-    """Id, name and arguments, to the letter."""
+    """Id, name and arguments, exactly as received."""
     finish: str = ""
     signature: bytes = b""
-    """Of reasoning."""
+    """Signatures of reasoning."""
     redacted: bytes = b""
 
 
@@ -55,7 +55,7 @@ def _add_part(told: Content, part: pb.Part) -> None:
 
 
 async def grpc_stream(wire: Wire, prompt: Prompt) -> Content:
-    """Calls StreamProcess; raises AssertionError where a call is not begun, said and ended as the contract says."""
+    """Calls StreamProcess; raises AssertionError if a tool call breaks the contract."""
     told, deltas = Content(), dict[int, str]()
     async for data in wire.stream(ParseDict(dict(prompt), pb.StreamProcessRequest())):
         event = pb.StreamProcessResponse.FromString(data)

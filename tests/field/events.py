@@ -13,19 +13,19 @@ USAGE: Mapping[str, Any] = {"inputTokens": 8, "outputTokens": 3, "totalTokens": 
 
 
 def event(kind: str, document: object) -> bytes:
-    """Frames one event; bytes are its payload as they stand."""
+    """Frames one event; bytes are used as the payload unchanged."""
     headers = {":event-type": kind, ":content-type": "application/json", ":message-type": "event"}
     return eventstream.message(headers, document if isinstance(document, bytes) else compact(document))
 
 
 def exception(kind: str, document: object) -> bytes:
-    """Frames an exception that the service's model knows."""
+    """Frames an exception that the service model defines."""
     headers = {":exception-type": kind, ":content-type": "application/json", ":message-type": "exception"}
     return eventstream.message(headers, compact(document))
 
 
 def failure(code: str, message: str) -> bytes:
-    """Frames an error that the service's model does not know."""
+    """Frames an error that the service model does not define."""
     return eventstream.message({":error-code": code, ":error-message": message, ":message-type": "error"}, b"")
 
 
@@ -54,7 +54,7 @@ GOOD = HELLO + END
 
 
 def stream(*parts: bytes, last: bytes = b"0\r\n\r\n", then: tuple[Step, ...] = ()) -> tuple[Step, ...]:
-    """Answers with an event stream in chunks, one for each part; `then` follows."""
+    """Answers with an event stream, one chunk for each part; `then` follows."""
     return (head(200, eventstream.CONTENT_TYPE, "Transfer-Encoding: chunked"), chunked(*parts, last=last), *then)
 
 

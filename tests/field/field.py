@@ -1,4 +1,4 @@
-"""Plays cases: a provider of raw bytes, Server B and the gateway in one process, and calls over all of them."""
+"""Plays cases: a provider of raw bytes, Server B and the gateway in one process, and calls through all of them."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from tests.support.serving import late_events
 from tests.support.wire import wire
 
 AT_ONCE = 32
-"""Calls that are played side by side."""
+"""How many calls run side by side."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What the provider plays, and what each caller must be told; of several outcomes any one is right."""
+    """What the provider plays, and what each caller must get; any of several outcomes is right."""
 
     script: Script
     expected: tuple[Expected, ...]
     prompt: Mapping[str, Any] = field(default_factory=dict)
-    """More fields of the prompt."""
+    """Additional fields of the prompt."""
 
 
 def case(script: Script | Steps, *expected: Expected, **prompt: Any) -> Case:
@@ -46,7 +46,7 @@ class Field:
     """The stack, and calls through it."""
 
     def __init__(self, provider: RawProvider, clients: Mapping[str, Any], server_b: str) -> None:
-        """`server_b` is its target."""
+        """`server_b` is its target address."""
         self.provider = provider
         self.server_b = server_b
         self._clients = clients
@@ -59,11 +59,11 @@ class Field:
         return client
 
     def client(self, way: str) -> Any:
-        """Returns the client of a way, such as grpc-whole."""
+        """Returns the client function of a way, such as grpc-whole."""
         return self._clients[way.split("-", maxsplit=1)[0]]
 
     async def play(self, cases: Mapping[str, Case], table: str) -> dict[str, list[Told]]:
-        """Plays every case of a table in every way; returns what was told, by the case's name."""
+        """Plays every case of a table in every way; returns what callers got, by the case's name."""
         told = await asyncio.gather(*(self._play(f"{table} {name}", one) for name, one in cases.items()))
         return dict(zip(cases, told, strict=True))
 
@@ -79,18 +79,18 @@ class Field:
         return told
 
     async def call(self, way: str, prompt: Prompt) -> Told:
-        """Makes one call; what its client cannot read is told as the reason."""
+        """Makes one call; if its client cannot read the answer, that is the reason."""
         told = Told(way)
         try:
             told.facts = dict(await WAYS[way](self.client(way), prompt))
-        except Exception as error:  # noqa: BLE001 - shown beside what was expected
+        except Exception as error:  # noqa: BLE001 - shown next to what was expected
             told.facts["reason"] = "".join(traceback.format_exception_only(error)).strip()
         return told
 
 
 @contextlib.asynccontextmanager
 async def open_field(**settings: Any) -> AsyncIterator[Field]:
-    """Opens the stack; `settings` are Server B's, with the provider's URL put for `{url}`."""
+    """Opens the stack; `settings` are Server B's, where `{url}` stands for the provider's URL."""
     async with contextlib.AsyncExitStack() as stack:
         provider = await stack.enter_async_context(RawProvider().listening())
         given = {
@@ -105,7 +105,7 @@ async def open_field(**settings: Any) -> AsyncIterator[Field]:
 
 @contextlib.asynccontextmanager
 async def _serving(settings: ServerBSettings) -> AsyncIterator[str]:
-    """Serves Server B as these settings say; yields its target."""
+    """Serves Server B with these settings; yields its target."""
     async with open_relay(settings) as relay:
         server = Server(relay)
         port = await server.start("127.0.0.1", 0)
@@ -117,7 +117,7 @@ async def _serving(settings: ServerBSettings) -> AsyncIterator[str]:
 
 
 def check(one: Case, told: Iterable[Told]) -> None:
-    """Fails unless every caller was told one of what is expected."""
+    """Fails unless every caller got one of the expected outcomes."""
     wrong = [str(each) for each in told if not any(expected.is_met_by(each) for expected in one.expected)]
     right = "\n or ".join(map(str, one.expected))
     if wrong:

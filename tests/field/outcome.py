@@ -1,4 +1,4 @@
-"""What came of a call: what a test expects, what a caller was told, and how the two are held beside each other."""
+"""The outcome of a call: what a test expects, what a caller got, and how the two are compared."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Within:
 
 
 class Says:
-    """Equals a text in which the pattern is found, whatever the case."""
+    """Equals a text that contains the pattern, ignoring case."""
 
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
@@ -64,7 +64,7 @@ NOT_EXACT = OneOf(ESTIMATED, UNKNOWN)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """Facts that must hold, by their names in `Told`; those that are not named may be anything."""
+    """Facts that must hold, by their names in `Told`; others may have any value."""
 
     facts: Facts
 
@@ -76,7 +76,7 @@ class Expected:
 
 
 def answered(text: object = "Hello", finish: object = "stop", **facts: object) -> Expected:
-    """The whole text came, with this finish reason; asked once, unless `facts` say otherwise.
+    """Expects the whole text with this finish reason; one request to the provider, unless `facts` say otherwise.
 
     `facts` are any of input, output, reasoning, cached, accuracy, model, cost and requests.
     """
@@ -84,7 +84,7 @@ def answered(text: object = "Hello", finish: object = "stop", **facts: object) -
 
 
 def failed(reason: object, said: object = "", **facts: object) -> Expected:
-    """The call failed; a stream told `said` before; asked once, unless `facts` say otherwise.
+    """Expects a failure, in a stream after the text `said`; one request to the provider, unless `facts` say otherwise.
 
     `facts` are any of message, retry_after_s, may_have_worked, accuracy and requests.
     """
@@ -93,7 +93,7 @@ def failed(reason: object, said: object = "", **facts: object) -> Expected:
 
 @dataclass(slots=True)
 class Told:
-    """What one call told its caller; a fact that its interface does not tell is left out."""
+    """What one call returned to its caller; without the facts that its interface does not report."""
 
     way: str
     facts: Facts = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""A provider that plays exact bytes: which ones, the model that is asked for decides."""
+"""A provider that plays exact bytes, chosen by the requested model."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from urllib.parse import unquote
 
 LINGER_NOT = struct.pack("ii", 1, 0)
 SEGMENT_GAP_S = 0.001
-"""Between two segments, so that the other side has a chance to read them one by one."""
+"""Pause between two segments, so that the other side can read them one by one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """The provider says nothing for so many seconds."""
+    """The provider sends nothing for so many seconds."""
 
     seconds: float
 
@@ -30,7 +30,7 @@ class Reset:
 
 
 class Hold:
-    """The provider says nothing until the other side has left."""
+    """The provider sends nothing until the other side has left."""
 
 
 Step = bytes | Pause | Reset | Hold
@@ -40,7 +40,7 @@ Body = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the provider was asked."""
+    """A request that the provider received."""
 
     path: str
     body: Body
@@ -49,16 +49,16 @@ class Request:
 Answering = Callable[[Request], Steps]
 """Chooses the answer by the request."""
 Script = Sequence[Steps] | Answering
-"""An answer for each request, the last one for all that follow; or a choice."""
+"""An answer for each request, the last one for all later ones; or a function that chooses."""
 
 
 def refusing(member: str, refusal: Steps, good: Steps) -> Answering:
-    """Answers with `refusal` while the request has that member with anything but null or false, then with `good`."""
+    """Answers with `refusal` while the request has that member (not null or false), then with `good`."""
     return lambda request: refusal if request.body.get(member) not in (None, False) else good
 
 
 class RawProvider:
-    """Listens on a free port of loopback. Each connection serves one request, and is closed after its answer."""
+    """Listens on a free port of loopback. Each connection serves one request and is closed after its answer."""
 
     def __init__(self) -> None:
         self.port = 0
@@ -138,7 +138,7 @@ async def _read(reader: asyncio.StreamReader) -> Request:
 
 
 def _model(request: Request) -> str:
-    """Returns the model that is asked for: Bedrock's stands in the path."""
+    """Returns the requested model; Bedrock's requests have it in the path."""
     if request.path.startswith("/model/"):
         return unquote(request.path.split("/")[2])
     return str(request.body.get("model", request.path))

@@ -1,4 +1,4 @@
-"""A caller who leaves stops the provider, in whatever way it asked, and pays for nothing that comes later."""
+"""A caller who leaves stops the provider, in all four ways of calling, and pays for nothing after that."""
 
 import asyncio
 import contextlib

@@ -38,22 +38,22 @@ OPENING = eventstream.message({":message-type": "event", ":event-type": "initial
 
 
 def good(*parts: bytes) -> Case:
-    """Makes a case that is answered `Hello`, with its usage."""
+    """Makes a case with the answer `Hello` and its usage."""
     return case(stream(*parts), COUNTED)
 
 
 def invalid(reason: str, said: str, **facts: object) -> Case:
-    """Makes a case of a ValidationException with these words."""
+    """Makes a case of a ValidationException with this text."""
     return case(refusal(VALIDATION, said), failed(reason, may_have_worked=False, **facts))
 
 
 def once(reason: str, code: str, said: str = "x", status: int = 400) -> Case:
-    """Makes a case of a refusal that is not repeated: the provider has not worked."""
+    """Makes a case of a refusal that is not retried; the provider has not worked."""
     return case(refusal(code, said, status), failed(reason, may_have_worked=False))
 
 
 def repeated(reason: str, code: str, status: int) -> Case:
-    """Makes a case of a refusal that is repeated, three times in all."""
+    """Makes a case of a refusal that is retried: three requests in all."""
     return case(refusal(code, "x", status), failed(reason, requests=3, may_have_worked=False))
 
 

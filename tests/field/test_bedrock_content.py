@@ -1,4 +1,4 @@
-"""Bedrock's tool calls and reasoning, byte for byte, told over gRPC and HTTP and given back."""
+"""Bedrock's tool calls and reasoning, byte for byte, passed on over gRPC and HTTP and given back."""
 
 import base64
 from collections.abc import Mapping
@@ -131,10 +131,10 @@ async def told(field: Field, way: str, name: str, steps: Steps, **more: Any) -> 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", CASES)
-async def test_what_bedrock_says_beside_text_is_told(bedrock: Field, name: str, way: str) -> None:
+async def test_tool_calls_and_reasoning_of_bedrock_are_passed_on(bedrock: Field, name: str, way: str) -> None:
     steps, expected = CASES[name]
     _, answer = await told(bedrock, way, name, steps)
-    answer.calls.sort()  # a stream tells of interleaved calls as they end
+    answer.calls.sort()  # a stream reports interleaved calls as they end
     assert answer == expected
 
 

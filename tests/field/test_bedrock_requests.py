@@ -1,4 +1,4 @@
-"""What Bedrock is asked: the model's id in each partition, our defaults where the model takes them, and streams."""
+"""Requests to Bedrock: the model's id in each partition, our defaults where the model accepts them, and streams."""
 
 import pytest
 
@@ -67,7 +67,7 @@ async def test_a_default_of_ours_that_is_refused_is_left_out_from_then_on(
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_whole_answers_are_asked_as_streams(bedrock: Field, way: str) -> None:
+async def test_whole_answers_are_requested_as_streams(bedrock: Field, way: str) -> None:
     model = f"asked-{way}"
     bedrock.provider.scripts[model] = (stream(GOOD),)
     assert (await bedrock.call(way, {"message": "Hi", "model": model})).facts["text"] == "Hello"
@@ -75,7 +75,7 @@ async def test_whole_answers_are_asked_as_streams(bedrock: Field, way: str) -> N
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_neighbouring_turns_of_one_role_travel_as_one_message(bedrock: Field, way: str) -> None:
+async def test_neighbouring_turns_of_one_role_are_sent_as_one_message(bedrock: Field, way: str) -> None:
     model = f"turns-{way}"
     bedrock.provider.scripts[model] = (stream(GOOD),)
     history = [{"role": role, "text": said} for role, said in (("user", "a"), ("assistant", "b"), ("user", "c"))]

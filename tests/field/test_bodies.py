@@ -1,4 +1,4 @@
-"""Answers in every form that servers give them: text and typed parts, whole and streamed, asked for or not."""
+"""Answers in every form that servers send: text and typed parts, whole and streamed, requested or not."""
 
 import json
 
@@ -46,17 +46,17 @@ PROMPT_FILTER = {"id": "", "object": "", "model": "", "choices": [], "prompt_fil
 
 
 def good(*parts: bytes) -> Case:
-    """Makes a case of a stream that is answered `Hello`, with its usage."""
+    """Makes a case of a stream with the answer `Hello` and its usage."""
     return case(stream(*parts), COUNTED)
 
 
 def good_whole(document: object, content_type: str = "application/json") -> Case:
-    """Makes a case of a whole answer that is answered `Hello`, with its usage."""
+    """Makes a case of a whole answer `Hello` with its usage."""
     return case(whole(document, content_type=content_type), COUNTED)
 
 
 def delta(content: object, **more: object) -> bytes:
-    """Writes the event of a delta with more members."""
+    """Writes the event of a delta with additional members."""
     return event(chunk({"content": content, **more}))
 
 

@@ -1,4 +1,4 @@
-"""What clients and proxies of the field send to the gateway and to MCP over HTTP."""
+"""Requests that real clients and proxies send to the gateway and to MCP over HTTP."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -32,7 +32,7 @@ async def field() -> AsyncIterator[Field]:
 
 
 @pytest.mark.parametrize("path", ["/process", "/stream"])
-async def test_a_body_behind_a_byte_order_mark_is_read(field: Field, path: str) -> None:
+async def test_a_body_with_a_byte_order_mark_is_read(field: Field, path: str) -> None:
     response = await field.http.post(path, content=BOM + PROMPT, headers={"content-type": "application/json"})
     assert response.status_code == 200, response.text
 
@@ -46,7 +46,7 @@ async def test_a_body_in_utf_16_is_refused_by_name(field: Field, path: str, enco
     assert "UTF-16" in response.text
 
 
-async def test_head_tells_what_get_tells_without_the_body(field: Field) -> None:
+async def test_head_answers_like_get_without_the_body(field: Field) -> None:
     for path in ("/health", "/models", "/config"):
         got, head = await field.http.get(path), await field.http.head(path)
         assert (head.status_code, head.content) == (got.status_code, b"")
@@ -54,13 +54,13 @@ async def test_head_tells_what_get_tells_without_the_body(field: Field) -> None:
             assert head.headers.get(name) == got.headers.get(name)
 
 
-async def test_a_stream_says_that_nothing_between_may_change_it(field: Field) -> None:
+async def test_a_streams_headers_forbid_proxies_to_change_it(field: Field) -> None:
     response = await field.http.post("/stream", content=PROMPT, headers={"content-type": "application/json"})
     assert response.headers["cache-control"] == "no-store, no-transform"
     assert response.headers["content-type"].startswith("text/event-stream")
 
 
-async def test_blanks_around_a_header_do_not_count(field: Field) -> None:
+async def test_spaces_around_a_header_value_do_not_count(field: Field) -> None:
     async with socket_to(field.http) as socket:
         await socket.send(post("/process", PROMPT, "Content-Type:  application/json  ", "X-Request-Timeout: 20\t "))
         reply = await socket.reply()
@@ -93,7 +93,7 @@ def answer_of(response: httpx2.Response) -> dict[str, Any]:
 
 
 async def call(mcp: httpx2.AsyncClient, method: str, params: dict[str, Any]) -> dict[str, Any]:
-    """Opens a session and sends one request within it."""
+    """Opens a session and sends one request in it."""
     headers = {"accept": "application/json, text/event-stream"}
     opened = await mcp.post("/mcp", json=message("initialize", CLIENT, 0), headers=headers)
     headers |= {"mcp-session-id": opened.headers["mcp-session-id"], "mcp-protocol-version": "2025-11-25"}
@@ -120,7 +120,7 @@ async def test_mcp_answers_in_the_form_that_is_accepted(mcp: httpx2.AsyncClient,
     assert "serverInfo" in answer_of(response)["result"]
 
 
-async def test_mcp_answers_with_a_slash_behind_its_path(mcp: httpx2.AsyncClient) -> None:
+async def test_mcp_answers_with_a_slash_after_its_path(mcp: httpx2.AsyncClient) -> None:
     headers = {"accept": "application/json, text/event-stream", "x-forwarded-proto": "https"}
     response = await mcp.post("/mcp/", json=message("initialize", CLIENT), headers=headers, follow_redirects=False)
     assert response.status_code == 200, response.headers
@@ -134,12 +134,14 @@ async def test_arguments_that_n8n_adds_are_left_out(mcp: httpx2.AsyncClient, too
 
 
 @pytest.mark.parametrize("tool", ["check_server_b_health", "list_available_models", "get_server_b_config"])
-async def test_arguments_that_n8n_adds_are_left_out_where_there_are_none(mcp: httpx2.AsyncClient, tool: str) -> None:
+async def test_arguments_that_n8n_adds_are_left_out_of_tools_without_arguments(
+    mcp: httpx2.AsyncClient, tool: str
+) -> None:
     answer = await call(mcp, "tools/call", {"name": tool, "arguments": N8N})
     assert not answer["result"].get("isError"), answer
 
 
-async def test_arguments_that_nobody_knows_are_refused_by_name(mcp: httpx2.AsyncClient) -> None:
+async def test_unknown_arguments_are_refused_by_name(mcp: httpx2.AsyncClient) -> None:
     answer = await call(
         mcp, "tools/call", {"name": "send_message", "arguments": {"message": "Hi", "promt": "x", **N8N}}
     )
@@ -154,7 +156,7 @@ async def test_every_property_of_every_tool_has_a_type(mcp: httpx2.AsyncClient) 
     assert untyped == []
 
 
-async def test_what_was_piped_into_stdio_is_answered(tmp_path: Path, field: Field) -> None:
+async def test_requests_piped_into_stdio_are_answered(tmp_path: Path, field: Field) -> None:
     say_hi = {"name": "send_message", "arguments": {"message": "Hi", "model": "m"}}
     asked = lines(message("initialize", CLIENT, 0), INITIALIZED, message("tools/list", {}, 1))
     asked += lines(message("tools/call", say_hi, 2))
@@ -166,7 +168,7 @@ async def test_what_was_piped_into_stdio_is_answered(tmp_path: Path, field: Fiel
 
 
 def untyped_properties(schema: dict[str, Any], path: str) -> Iterator[str]:
-    """Yields where a schema has neither a type nor alternatives that have one."""
+    """Yields the paths in a schema that have neither a type nor alternatives with a type."""
     places = {
         **schema.get("properties", {}),
         **{f"${name}": one for name, one in schema.get("$defs", {}).items()},

@@ -1,4 +1,4 @@
-"""Tool calls, reasoning and refusals as compatible servers send them, told over gRPC and HTTP."""
+"""Tool calls, reasoning and refusals as compatible servers send them, passed on over gRPC and HTTP."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from tests.field.wire import DONE, ROLE, chunk, completion, event, finish, strea
 pytestmark = pytest.mark.anyio
 
 LETTERS = '{\n "id": 9007199254740993, "n":12345678901234567890123,\t"f": 1.10, "e": 1E2, "s":"\\u00e9/" }'
-"""What a parser would change: spacing, the form of numbers, digits beyond 64 bits, escapes."""
+"""Arguments that a parser would change: spacing, the form of numbers, digits beyond 64 bits, escapes."""
 TWO = [("c1", "look", '{"x":1}'), ("c2", "find", "{}")]
 TOOLS = {"tools": [{"name": name, "input_schema": {"type": "object"}} for name in ("look", "find")]}
 GRPC_TOOLS = {"options": {"tools": [{"name": name, "input_schema_json": "{}"} for name in ("look", "find")]}}
@@ -31,13 +31,13 @@ def calling(*fragments: object, **more: object) -> bytes:
 
 
 def message(**members: object) -> Steps:
-    """Answers whole with this message."""
+    """Answers with this whole message."""
     choice = {"index": 0, "message": {"role": "assistant", **members}, "finish_reason": "stop"}
     return whole(with_choice(choice))
 
 
 def says(delta: dict[str, object], *rest: bytes) -> Steps:
-    """Answers with a stream of one delta, and an end."""
+    """Answers with a stream of one delta and an end."""
     return stream(ROLE, event(chunk(delta)), *(rest or (finish(), DONE)))
 
 
@@ -199,13 +199,13 @@ async def told(field: Field, way: str, name: str, steps: Steps) -> Content:
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", CALLS)
-async def test_calls_are_told_apart(openai: Field, name: str, way: str) -> None:
+async def test_tool_calls_are_passed_on_separately(openai: Field, name: str, way: str) -> None:
     assert await told(openai, way, name, CALLS[name]) == Content(calls=TWO, finish="tool_calls")
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", SAID)
-async def test_what_a_model_says_beside_text_is_told(openai: Field, name: str, way: str) -> None:
+async def test_reasoning_and_refusals_are_passed_on(openai: Field, name: str, way: str) -> None:
     steps, expected = SAID[name]
     assert await told(openai, way, name, steps) == expected
 
@@ -225,7 +225,7 @@ OWN_IDS: Mapping[str, Steps] = {
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", OWN_IDS)
-async def test_every_call_has_an_id_of_its_own(openai: Field, name: str, way: str) -> None:
+async def test_every_call_has_a_unique_id(openai: Field, name: str, way: str) -> None:
     answer = await told(openai, way, name, OWN_IDS[name])
     (one, *first), (other, *second) = answer.calls
     assert (first, second) == (["look", '{"x":1}'], ["find", "{}"])

@@ -1,4 +1,4 @@
-"""How answers end: whole, cut, or because the provider failed."""
+"""How answers end: complete, cut, or because the provider failed."""
 
 import pytest
 
@@ -40,7 +40,7 @@ WORDS = {
     "content_filter": ("content_filter", "sensitive", "SAFETY", "CONTENT_FILTER", "RECITATION", "ContentFilter"),
     "other": ("something_new", "Weird", "pause_turn", "FINISH_REASON_UNSPECIFIED"),
 }
-"""Finish reasons of the vendors by what they mean. `model_context_window_exceeded` is a limit too."""
+"""Finish reasons of the vendors, by meaning. `model_context_window_exceeded` is a limit too."""
 PROVIDER_FAILED = (
     "error",
     "network_error",
@@ -56,7 +56,7 @@ PROVIDER_FAILED = (
 )
 FAILED = OneOf("PROVIDER_UNAVAILABLE", "PROVIDER_PROTOCOL")
 PART = OneOf("", "Hel")
-"""Of an answer that came as one document, and says itself that it failed."""
+"""The text before the failure, if the provider's answer was one document: a stream may pass it on."""
 CUT = failed("PROVIDER_PROTOCOL", "Hello", may_have_worked=True)
 
 
@@ -131,7 +131,7 @@ CASES: dict[str, Case] = {
         ),
         failed(FAILED, "Hello"),
     ),
-    # Finish reasons in odd places.
+    # Finish reasons in unusual places.
     "with the last text": case(stream(text("Hel"), event(chunk({"content": "lo"}, "stop")), DONE), answered()),
     "all in one chunk": case(stream(event(chunk({"role": "assistant", "content": "Hello"}, "stop")), DONE), answered()),
     "in every chunk": case(
@@ -180,5 +180,5 @@ CASES: dict[str, Case] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-async def test_an_end_is_told_as_what_it_is(name: str, told: dict[str, list[Told]]) -> None:
+async def test_an_end_is_reported_for_what_it_is(name: str, told: dict[str, list[Told]]) -> None:
     check(CASES[name], told[name])

@@ -1,4 +1,4 @@
-"""Server-sent events as the standard has them, and as servers break them.
+"""Server-sent events as the standard defines them, and as servers break them.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
 """
@@ -39,7 +39,7 @@ CRLF, CR = GOOD.replace(b"\n", b"\r\n"), GOOD.replace(b"\n", b"\r")
 
 
 def good(*parts: bytes) -> Case:
-    """Makes a case that is answered `Hello`, with its usage."""
+    """Makes a case with the answer `Hello` and its usage."""
     return case(stream(*parts), COUNTED)
 
 
@@ -168,14 +168,14 @@ CASES = {
     "a delta that is a list": damaged(text("Hel"), event(chunk(["lo"])), END),
     "invalid UTF-8": damaged(text("Hel"), event(b'{"choices":[{"index":0,"delta":{"content":"l\xff"}}]}'), END),
     "UTF-8 that is cut short": damaged(text("Hel"), event(b'{"choices":[{"index":0,"delta":{"content":"\xe2\x82"}}]}')),
-    # Nothing that is a chunk.
+    # Data that is no chunk.
     "an empty stream": damaged(b"", said=""),
     "an end mark alone": damaged(DONE, said=""),
     "heartbeats and an end mark": damaged(b": hi\n\ndata:\n\n" + DONE, said=""),
     "events of something else": damaged(event({"hello": 1}), event({"world": 2}), DONE, said=""),
     "a page": case(stream(b"<!DOCTYPE html><html><body>Hello</body></html>"), failed("PROVIDER_PROTOCOL")),
     "words": case(stream(b"Hello there\n\n"), failed("PROVIDER_PROTOCOL")),
-    # UTF-8 between reads.
+    # UTF-8 split between reads.
     "characters of several bytes, byte by byte": case(
         stream(
             *byte_by_byte(event('{"choices":[{"index":0,"delta":{"content":"wörld €😀"}}]}'.encode()) + finish() + DONE)
@@ -188,7 +188,7 @@ CASES = {
         stream(event('{"choices":[{"index":0,"delta":{"content":"a\u2028b\u0085c"}}]}'.encode()), END),
         answered("a\u2028b\u0085c"),
     ),
-    # Long ones.
+    # Long lines and events.
     "an event of a megabyte": case(stream(text("x" * 2**20), END), answered("x" * 2**20)),
     "many events in one segment": case(stream(text("ab") * 2000 + END), answered("ab" * 2000)),
     "a role chunk first": good(ROLE, GOOD),

@@ -1,4 +1,4 @@
-"""Failures that come under a 200: instead of the answer, as its first event, or after some of its text."""
+"""Failures under status 200: instead of the answer, as its first event, or after some of its text."""
 
 import pytest
 
@@ -81,14 +81,14 @@ FAILURES: dict[str, tuple[object, object]] = {
 
 
 def first(reason: object, document: object) -> Case:
-    """Makes a case of a failure as the stream's first event: repeated only if it says that nothing was begun."""
+    """Makes a case of a failure as the stream's first event: retried only if it says that nothing was begun."""
     return case(
         stream(event(document), DONE), failed(reason, requests=OneOf(1, 3) if reason in (LIMITED, UNAVAILABLE) else 1)
     )
 
 
 def after_text(reason: object, document: object, named: bytes = b"") -> Case:
-    """Makes a case of a failure after text, with what looks like a good end behind it."""
+    """Makes a case of a failure after text, followed by what looks like a good end."""
     return case(
         stream(HELLO, named + event(document), finish(), DONE),
         failed(reason, "Hello", may_have_worked=True, accuracy=NOT_EXACT),
@@ -108,7 +108,7 @@ CASES: dict[str, Case] = {
         )
         for name, (reason, document) in FAILURES.items()
     },
-    # What is said to be a limit, or too much to do, before anything was begun is safe to repeat.
+    # A failure that says it is a rate limit or overload, before anything was begun, is safe to retry.
     "a limit as the first event is repeated": case(
         stream(event(error("x", None, "429")), DONE), failed(LIMITED, requests=3, may_have_worked=False)
     ),
@@ -136,7 +136,7 @@ CASES: dict[str, Case] = {
         stream(event(chunk({"reasoning_content": "hm"})), event(error("x", None, 429)), DONE),
         failed(LIMITED, may_have_worked=True),
     ),
-    # Envelopes that are an event's own.
+    # Errors inside an event of their own.
     "an event named error": after_text(BROKEN_OFF, {"message": "x"}, b"event: error\n"),
     "an event named error, with words": case(
         stream(HELLO, b"event: error\ndata: upstream went away\n\n", finish(), DONE), failed(BROKEN_OFF, "Hello")
@@ -187,7 +187,7 @@ CASES: dict[str, Case] = {
         whole({"error_code": 18, "error_msg": "Open api qps request limit reached"}),
         failed(LIMITED, requests=3, may_have_worked=False),
     ),
-    # Cut or broken after text, all the same.
+    # Cut or damaged after text.
     "after text, cut within its JSON": case(
         stream(HELLO, event(error("x", "server_error"))[:30]), failed(PROTOCOL, "Hello")
     ),
@@ -208,5 +208,5 @@ CASES: dict[str, Case] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-async def test_a_failure_under_a_good_status_is_told_as_a_failure(name: str, told: dict[str, list[Told]]) -> None:
+async def test_a_failure_under_status_200_is_reported_as_a_failure(name: str, told: dict[str, list[Told]]) -> None:
     check(CASES[name], told[name])

@@ -1,4 +1,4 @@
-"""NO_PROXY in the forms that people write: the proxy is not asked for a provider that it names."""
+"""NO_PROXY in the forms that people write: requests to a provider that it names bypass the proxy."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 DIRECTLY, BY_PROXY = "Hello", "by proxy"
 HERE = "0.0.0.0"
 NAMED = "api.corp.invalid"
-"""Nobody has this name: asked directly, it cannot be reached."""
+"""A host that does not exist: it cannot be reached directly."""
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,7 @@ def _no_proxy_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextlib.asynccontextmanager
 async def field_behind_proxy(host: str, entries: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Field]:
-    """Opens a stack whose provider is at `host`, behind a proxy that NO_PROXY's `entries` keep out."""
+    """Opens a stack with a proxy and a provider at `host`; `entries` are NO_PROXY."""
     async with RawProvider().listening() as provider, RawProvider().listening() as proxy:
         provider.scripts["m"], proxy.scripts["m"] = (stream(GOOD),), (stream(text(BY_PROXY), finish(), DONE),)
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
@@ -38,7 +38,7 @@ async def field_behind_proxy(host: str, entries: str, monkeypatch: pytest.Monkey
 
 
 async def told(field: Field) -> set[object]:
-    """Calls in every way; returns the texts, and the reasons where there are none."""
+    """Calls in every way; returns the texts, or the reasons of failures."""
     calls = [await field.call(way, {"message": "Hi", "model": "m"}) for way in WAYS]
     return {call.facts["text"] or call.facts["reason"] for call in calls}
 
@@ -46,13 +46,13 @@ async def told(field: Field) -> set[object]:
 @pytest.mark.parametrize(
     "entries", ["0.0.0.0/8", "10.0.0.0/8, 0.0.0.0/30", "0.0.*", "0.0.0.0:{port}", "example.com,0.0.0.0", "*"]
 )
-async def test_a_provider_that_is_named_is_asked_directly(entries: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_provider_in_no_proxy_is_called_directly(entries: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with field_behind_proxy(HERE, entries, monkeypatch) as field:
         assert await told(field) == {DIRECTLY}
 
 
 @pytest.mark.parametrize("entries", ["", "10.0.0.0/8", "192.168.*", "0.0.0.0:1", "*.corp.invalid"])
-async def test_another_provider_is_asked_by_the_proxy(entries: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_another_provider_is_called_through_the_proxy(entries: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with field_behind_proxy(HERE, entries, monkeypatch) as field:
         assert await told(field) == {BY_PROXY}
 

@@ -1,4 +1,4 @@
-"""The tests that the table of kinds names exist."""
+"""The tests that the tables of README.md name exist."""
 
 import re
 from pathlib import Path
@@ -10,5 +10,5 @@ NAMED = sorted(set(re.findall(r"`([\w/]+\.py)(?:::(\w+))?`", (TESTS / "field/REA
 
 
 @pytest.mark.parametrize(("file", "test"), NAMED, ids=["::".join(name) for name in NAMED])
-def test_it_exists(file: str, test: str) -> None:
+def test_a_test_named_in_the_readme_exists(file: str, test: str) -> None:
     assert f"def {test or 'test_'}" in (TESTS / file).read_text("utf-8")

@@ -1,4 +1,4 @@
-"""Refusals before an answer, told by what they are: from the status, the envelope, the code as number or text."""
+"""Refusals before an answer, classified by the status, the envelope, and the code as number or text."""
 
 import pytest
 
@@ -16,17 +16,17 @@ PAGE = b"<html><head><title>Bad gateway</title></head><body><h1>502</h1><hr>ngin
 
 
 def once(reason: str, status: int, document: object, **facts: object) -> Case:
-    """Makes a case of a refusal that is not repeated: the provider has not worked."""
+    """Makes a case of a refusal that is not retried; the provider has not worked."""
     return case(whole(document, status), failed(reason, may_have_worked=False, **facts))
 
 
 def repeated(reason: str, status: int, document: object, *lines: str) -> Case:
-    """Makes a case of a refusal that is repeated, three times in all: the provider has not worked."""
+    """Makes a case of a refusal that is retried, three requests in all; the provider has not worked."""
     return case(whole(document, status, lines=lines), failed(reason, requests=3, may_have_worked=False))
 
 
 def maybe(reason: str, status: int, document: object, content_type: str = "application/json") -> Case:
-    """Makes a case of a failure that is not repeated, because the provider may have worked."""
+    """Makes a case of a failure that is not retried, because the provider may have worked."""
     return case(whole(document, status, content_type), failed(reason, may_have_worked=True))
 
 
@@ -409,7 +409,7 @@ SERVICE = {
 
 
 def bare(status: int, *lines: str, body: bytes = b"") -> Steps:
-    """Answers with a status alone."""
+    """Answers with a status and no body."""
     return (head(status, "", f"Content-Length: {len(body)}", *lines) + body,)
 
 
@@ -445,5 +445,5 @@ CASES: dict[str, Case] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-async def test_a_refusal_is_told_by_what_it_is(name: str, told: dict[str, list[Told]]) -> None:
+async def test_a_refusal_is_classified(name: str, told: dict[str, list[Told]]) -> None:
     check(CASES[name], told[name])

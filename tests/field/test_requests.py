@@ -1,4 +1,4 @@
-"""What the provider is asked: defaults of ours that it refuses are left out, and turns are put as it wants them."""
+"""Requests to the provider leave out our defaults that it refuses, and have turns in the order that it requires."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 REJECTED = "PROVIDER_REJECTED"
 INVALID = "invalid_request_error"
 AGAIN = answered(requests=OneOf(2, 3))
-"""Asked again without what was refused; once more, where another name was tried."""
+"""Numbers of requests: a retry without the refused member; one more where another name was tried."""
 
 
 def bad(document: object, status: int = 400) -> Steps:
@@ -117,7 +117,7 @@ STREAM_REFUSED: dict[str, object] = {
 
 
 def limit_of(body: Body) -> object:
-    """Returns the limit of output tokens that is asked for, by whatever name."""
+    """Returns the requested limit of output tokens, whatever its name."""
     return body.get("max_tokens") or body.get("max_completion_tokens")
 
 
@@ -127,7 +127,7 @@ def refusing_limit(document: object) -> Answering:
 
 
 def either(request: Request) -> Steps:
-    """Answers with a stream unless `"stream": false` is said."""
+    """Answers with a stream unless the request has `"stream": false`."""
     return whole(completion()) if request.body.get("stream") is False else stream(GOOD)
 
 
@@ -247,7 +247,7 @@ async def test_what_was_refused_is_remembered(openai: Field, way: str, member: s
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_callers_own_value_is_asked_for_though_our_default_was_refused(openai: Field, way: str) -> None:
+async def test_a_callers_own_value_is_sent_though_our_default_was_refused(openai: Field, way: str) -> None:
     model = f"own-{way}"
     openai.provider.scripts[model] = lambda request: (
         bad(TEMPERATURE_REFUSED["Moonshot"]) if request.body.get("temperature") not in (None, 1) else stream(GOOD)
@@ -274,7 +274,7 @@ TURNS: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] = {
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", TURNS)
-async def test_neighbouring_turns_of_one_role_travel_as_one_message(openai: Field, way: str, name: str) -> None:
+async def test_neighbouring_turns_of_one_role_are_sent_as_one_message(openai: Field, way: str, name: str) -> None:
     model, (given, asked) = f"turns-{name}-{way}", TURNS[name]
     openai.provider.scripts[model] = (stream(GOOD),)
     history: list[dict[str, Any]] = [{"role": role, "text": said} for role, said in given]
@@ -291,7 +291,7 @@ def _text(content: Any) -> str:
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_the_provider_is_told_what_it_may_send(openai: Field, way: str) -> None:
+async def test_the_provider_is_asked_for_a_stream_with_usage(openai: Field, way: str) -> None:
     model = f"asked-{way}"
     openai.provider.scripts[model] = (stream(GOOD),)
     await openai.call(way, {"message": "Hi", "model": model})
@@ -301,7 +301,7 @@ async def test_the_provider_is_told_what_it_may_send(openai: Field, way: str) ->
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_server_that_cannot_stream_is_asked_whole_and_says_so_with_false(openai: Field, way: str) -> None:
+async def test_a_server_that_cannot_stream_is_asked_for_a_whole_answer(openai: Field, way: str) -> None:
     model = f"unstreamed-{way}"
     openai.provider.scripts[model] = lambda request: (
         whole(completion()) if request.body.get("stream") is False else bad(STREAM_REFUSED["by its name"])
@@ -333,9 +333,9 @@ MODEL_LISTS: dict[str, tuple[Steps, bool]] = {
 
 
 @pytest.mark.parametrize("name", MODEL_LISTS)
-async def test_the_models_are_listed_in_whatever_form_they_come(name: str) -> None:
+async def test_models_are_listed_in_any_form(name: str) -> None:
     steps, listed = MODEL_LISTS[name]
-    async with open_field(**OPENAI) as opened:  # a list may be kept for a while
+    async with open_field(**OPENAI) as opened:  # a list may be cached for a while
         opened.provider.scripts["/v1/models"] = (steps,)
         document = (await opened.http.get("/models")).json()
     assert document["default"] == "gpt-4o"

@@ -1,4 +1,4 @@
-"""A connection to the provider that is used again, and is closed by the other side just then."""
+"""A reused connection to the provider that the other side closes at that moment."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.anyio
 
 KEPT = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 LATE_S = 0.3
-"""More than the 100 ms within which a closed connection tells that its request was not read."""
+"""More than the 100 ms within which a closed connection shows that its request was not read."""
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[None, None, None]]
 
 
@@ -46,7 +46,7 @@ class Keeping:
 
     @contextlib.asynccontextmanager
     async def behind_server_b(self) -> AsyncIterator[Field]:
-        """Listens, and opens a stack that asks it."""
+        """Listens, and opens a stack that calls this provider."""
         server = await asyncio.start_server(self._begin, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         async with open_field(**{**OPENAI, "openai_base_url": f"http://127.0.0.1:{port}/v1"}) as field:
@@ -59,23 +59,23 @@ class Keeping:
 
 
 async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answers, and keeps the connection."""
+    """Answers and keeps the connection."""
     writer.write(KEPT + chunked(GOOD))
     await writer.drain()
 
 
 async def close(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Closes without a byte."""
+    """Closes without sending a byte."""
     writer.close()
 
 
 async def reset(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Closes without a byte, and without taking leave."""
+    """Resets the connection without sending a byte."""
     writer.transport.abort()
 
 
 async def close_late(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Works for a while, then closes without a byte."""
+    """Works for a while, then closes without sending a byte."""
     await asyncio.sleep(LATE_S)
     writer.close()
 
@@ -88,14 +88,14 @@ async def close_within(_: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 async def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Refuses, and keeps the connection."""
+    """Refuses and keeps the connection."""
     body = compact(error("x", "invalid_request_error"))
     writer.write(b"HTTP/1.1 400 Bad\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
     await writer.drain()
 
 
 async def ask(field: Field, way: str, count: int) -> list[tuple[object, object]]:
-    """Calls one after another; returns the reason and the text of each."""
+    """Makes calls one after another; returns the reason and the text of each."""
     told = [await field.call(way, {"message": "Hi", "model": "m"}) for _ in range(count)]
     return [(one.facts["reason"], one.facts["text"]) for one in told]
 
@@ -118,7 +118,7 @@ async def test_a_connection_is_kept_after_a_refusal(way: str) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("second", [close, reset])
-async def test_one_that_was_closed_just_then_is_dialled_anew_once(way: str, second: Serve) -> None:
+async def test_a_request_on_a_connection_that_was_just_closed_is_sent_again_once(way: str, second: Serve) -> None:
     provider = Keeping(second)
     async with provider.behind_server_b() as field:
         assert await ask(field, way, 3) == [("", "Hello")] * 3
@@ -127,7 +127,7 @@ async def test_one_that_was_closed_just_then_is_dialled_anew_once(way: str, seco
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("second", [close_late, close_within])
-async def test_one_that_may_have_worked_is_not_asked_again(way: str, second: Serve) -> None:
+async def test_a_request_that_may_have_worked_is_not_sent_again(way: str, second: Serve) -> None:
     provider = Keeping(second)
     async with provider.behind_server_b() as field:
         (_, answered), (reason, _) = await ask(field, way, 2)

@@ -1,4 +1,4 @@
-"""HTTP as servers and proxies speak it: compressed, old, slow, broken off, of any length and in any case."""
+"""HTTP as servers and proxies speak it: compressed, old, slow, cut, of any length and in any case."""
 
 import gzip
 import zlib
@@ -34,13 +34,13 @@ QUOTA = compact(error("x", "insufficient_quota", "insufficient_quota"))
 
 
 def deflated(data: bytes, bits: int) -> bytes:
-    """Compresses with zlib's window bits: negative for a raw stream."""
+    """Compresses with zlib's window bits; negative means a raw stream."""
     deflate = zlib.compressobj(wbits=bits)
     return deflate.compress(data) + deflate.flush()
 
 
 def flushed(*parts: bytes) -> tuple[bytes, ...]:
-    """Compresses each part so that it can be read by itself, as a server does that streams."""
+    """Compresses each part so that it can be read by itself, as a streaming server does."""
     deflate = zlib.compressobj(wbits=31)
     pieces = [deflate.compress(part) + deflate.flush(zlib.Z_SYNC_FLUSH) for part in parts]
     return (*pieces, deflate.flush())
@@ -150,5 +150,5 @@ CASES: dict[str, Case] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-async def test_what_comes_over_http_is_read_or_refused(name: str, told: dict[str, list[Told]]) -> None:
+async def test_an_answer_over_http_is_read_or_refused(name: str, told: dict[str, list[Told]]) -> None:
     check(CASES[name], told[name])

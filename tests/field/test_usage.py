@@ -1,4 +1,4 @@
-"""Usage wherever it stands, however it adds up, and where nothing was counted."""
+"""Usage in every place and form, with every kind of sum, and answers without it."""
 
 import pytest
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 
 
 def counts(prompt: object = 8, completion: object = 3, total: object = ..., **more: object) -> dict[str, object]:
-    """Makes a usage; its total is the sum unless it is given, None leaves it out."""
+    """Makes a usage. Its total is the sum unless given; None leaves it out."""
     if total is ...:
         total = prompt + completion  # type: ignore[operator]
     totals = {} if total is None else {"total_tokens": total}
@@ -208,5 +208,5 @@ CASES: dict[str, Case] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-async def test_usage_is_what_was_counted_or_said_to_be_estimated(name: str, told: dict[str, list[Told]]) -> None:
+async def test_usage_is_counted_or_marked_as_estimated(name: str, told: dict[str, list[Told]]) -> None:
     check(CASES[name], told[name])

@@ -1,4 +1,4 @@
-"""How long a provider asks to wait, wherever it says so; it is passed on, and obeyed where there is time."""
+"""How long a provider asks to wait, wherever it says so: it is passed on, and waited for if there is time."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 LIMITED = "PROVIDER_RATE_LIMITED"
 BODY = error("Rate limit reached", "requests", "rate_limit_exceeded")
 LONG_S = 53
-"""Longer than any call's deadline here: it is passed on at once."""
+"""Longer than any call's deadline here, so it is passed on at once."""
 RETRY_INFO = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": f"{LONG_S}s"}
 OTHER_INFO = {"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": []}
 EXHAUSTED = {
@@ -25,7 +25,7 @@ EXHAUSTED = {
 
 
 def limited(*lines: str, body: object = BODY, status: int = 429) -> Steps:
-    """Answers with a limit and these header lines."""
+    """Answers with a rate limit and these header lines."""
     return whole(body, status, lines=lines)
 
 
@@ -35,12 +35,12 @@ def passed_on(seconds: object, *lines: str, body: object = BODY) -> Case:
 
 
 def said(message: str) -> dict[str, object]:
-    """Makes a limit that tells in words how long to wait."""
+    """Makes a rate limit whose message says how long to wait."""
     return error(message, "tokens", "rate_limit_exceeded")
 
 
 def date(seconds: float) -> str:
-    """Writes the moment so many seconds from now as HTTP writes it."""
+    """Formats the time that many seconds from now as an HTTP date."""
     return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
 
 

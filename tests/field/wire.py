@@ -23,7 +23,7 @@ def compact(document: object) -> bytes:
 
 
 def event(document: object, end: bytes = b"\n\n") -> bytes:
-    """Writes one event with a JSON document, or with these bytes, as its data."""
+    """Writes one event whose data is a JSON document, or these bytes."""
     return b"data: " + (document if isinstance(document, bytes) else compact(document)) + end
 
 
@@ -33,7 +33,7 @@ def chunk(delta: object, finish: object = None, **more: Any) -> dict[str, Any]:
 
 
 def text(content: object, **more: Any) -> bytes:
-    """Writes the event of a piece of text."""
+    """Writes an event with a piece of text."""
     return event(chunk({"content": content}, **more))
 
 
@@ -43,7 +43,7 @@ def finish(reason: object = "stop", **more: Any) -> bytes:
 
 
 def usage_event(usage: object = USAGE) -> bytes:
-    """Writes the event that carries the usage alone."""
+    """Writes the event that contains only the usage."""
     return event({**CHUNK_HEAD, "choices": [], "usage": usage})
 
 
@@ -64,7 +64,7 @@ def completion(
 
 
 def with_choice(choice: object, usage: object = USAGE, **more: Any) -> dict[str, Any]:
-    """Makes a whole answer of one choice."""
+    """Makes a whole answer with one choice."""
     return {**WHOLE_HEAD, "choices": [choice], "usage": usage, **more}
 
 
@@ -76,25 +76,25 @@ def head(status: int | str = 200, content_type: str = "", *lines: str, version: 
 
 
 def stream(*parts: Step, content_type: str = EVENT_STREAM, lines: Iterable[str] = ()) -> tuple[Step, ...]:
-    """Answers with an event stream that ends as the connection does; each part is a segment of its own."""
+    """Answers with an event stream that ends when the connection closes; each part is its own segment."""
     return (head(200, content_type, *lines), *parts)
 
 
 def whole(
     document: object, status: int | str = 200, content_type: str = JSON, lines: Iterable[str] = ()
 ) -> tuple[bytes, ...]:
-    """Answers with a JSON document, or with these bytes, of the right length."""
+    """Answers with a JSON document, or with these bytes, and the right content-length."""
     body = document if isinstance(document, bytes) else compact(document)
     return (head(status, content_type, f"Content-Length: {len(body)}", *lines) + body,)
 
 
 def chunked(*parts: bytes, last: bytes = b"0\r\n\r\n") -> bytes:
-    """Writes a body in chunks, one for each part."""
+    """Writes a chunked body, one chunk for each part."""
     return b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts if part) + last
 
 
 def in_chunks(*parts: bytes, content_type: str = EVENT_STREAM, lines: Iterable[str] = ()) -> tuple[bytes, ...]:
-    """Answers with a stream in chunks."""
+    """Answers with a chunked stream."""
     return (head(200, content_type, "Transfer-Encoding: chunked", *lines), chunked(*parts))
 
 

@@ -1,4 +1,4 @@
-"""The programs under fire, and the count of what was sent to them: `RELAY_FAULTS=full` sends 20,000 requests."""
+"""The programs under test, and the count of requests sent to them: `RELAY_FAULTS=full` sends 20,000 requests."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tests.support.programs import Program, running
 
 FULL = os.environ.get("RELAY_FAULTS") == "full"
 STRANGE = ("unexpected", "unforeseen", "traceback")
-"""What a program's log says of an error that nobody foresaw."""
+"""Words that a program's log contains after an unexpected error."""
 SEEN = "fuzz"
-"""A property of tests: it comes along from the process that ran the test."""
+"""The name of a test property, which also travels from the process that ran the test."""
 
 hypothesis.settings.register_profile(
     "fuzz",
@@ -32,13 +32,13 @@ hypothesis.settings.register_profile(
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Server B with the mock provider, and the gateway before it."""
+    """Server B with the mock provider, and the gateway in front of it."""
 
     server_b: Program
     gateway: Program
 
     def is_unharmed(self) -> bool:
-        """Tells whether both still run, and have met nothing that nobody foresaw."""
+        """Returns whether both still run; raises AssertionError if one logged an unexpected error."""
         programs = (self.server_b, self.gateway)
         lines = [line for program in programs for line in program.lines]
         strange = [line for line in lines if any(word in line.lower() for word in STRANGE)]
@@ -49,7 +49,7 @@ class Target:
 @pytest.fixture
 async def target(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Target]:
     folder = tmp_path_factory.mktemp("fuzz")
-    # No answer is kept: an id that comes up twice would rightly be refused.
+    # No answer is kept: an id that appears twice would rightly be refused.
     mock = {
         "MOCK_DELAY_SECONDS": "0",
         "MOCK_WORD_DELAY_SECONDS": "0",
@@ -68,7 +68,7 @@ async def target(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Targ
 
 @pytest.fixture
 def seen(request: pytest.FixtureRequest) -> Iterator[Counter[str]]:
-    """Counts what was answered, for the summary."""
+    """Counts the outcomes, for the summary."""
     counter: Counter[str] = Counter()
     yield counter
     request.node.user_properties.append((SEEN, [request.node.name, dict(counter)]))
@@ -80,7 +80,7 @@ def examples(in_full: int, in_short: int) -> hypothesis.settings:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Prints how many requests were sent, and how they were answered."""
+    """Prints how many requests were sent, and their outcomes."""
     counters: dict[str, Counter[str]] = {name: Counter(counts) for name, counts in noted(terminalreporter, SEEN)}
     if not counters:
         return

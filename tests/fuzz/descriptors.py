@@ -1,4 +1,4 @@
-"""From a protobuf descriptor to a strategy of its messages, with the values that break things more often than not."""
+"""Builds strategies for messages from a protobuf descriptor, with values that often break things."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _BOUNDS = {
 }
 LONGEST_LIST = 4
 DEEPEST = 5
-"""How often messages are nested in one another, where a type holds itself."""
+"""How deep messages of a recursive type are nested."""
 
 
 def messages(descriptor: Any, depth: int = 0, **texts: st.SearchStrategy[str]) -> st.SearchStrategy[Message]:
-    """Returns a strategy of messages of this type, any field of which may be absent.
+    """Returns a strategy for messages of this type, any field of which may be absent.
 
-    `texts` are strategies for text fields of these names, to reach what a random word never would.
+    `texts` are strategies for text fields of these names, to reach what random text never would.
     """
     create = GetMessageClass(descriptor)
     within = [field for field in descriptor.fields if field.message_type is None or depth < DEEPEST]

@@ -35,17 +35,17 @@ TEXT_FIELDS = ("message", "context", "history", "model", "temperature", "max_tok
 
 OPENAI_PATHS = "^/v1/"
 ELSEWHERE = {"time_zone": "Europe/Oslo", "page_token": "", "tag": "project=x"}
-"""Parameters whose good values a schema cannot list: names of time zones, and what a page before has told."""
+"""Parameters whose good values a schema cannot list: names of time zones, and the cursor of an earlier page."""
 REFUSALS: dict[GenerationMode, Any] = {
     GenerationMode.POSITIVE: checks.positive_data_acceptance,
     GenerationMode.NEGATIVE: checks.negative_data_rejection,
 }
-"""OpenAI's paths do not promise them: their schemas say nothing of what cannot be translated."""
+"""Checks of acceptance. They do not apply to OpenAI's paths, whose schemas do not say what cannot be translated."""
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["good", "bad"])
 @pytest.mark.parametrize("paths", ["own", "openai"])
-async def test_the_gateway_keeps_to_its_openapi_document(
+async def test_the_gateway_matches_its_openapi_document(
     paths: str, mode: GenerationMode, target: Target, seen: Counter[str]
 ) -> None:
     schema = await _schema(target)
@@ -55,7 +55,7 @@ async def test_the_gateway_keeps_to_its_openapi_document(
     session = requests.Session()
     session.trust_env = False
 
-    @examples(in_full=4_000 if is_own else 300, in_short=60)  # a conversation takes long to make up
+    @examples(in_full=4_000 if is_own else 300, in_short=60)  # a conversation takes long to generate
     @given(case=chosen.as_strategy(generation_mode=mode))
     def fuzz(case: schemathesis.Case[Any]) -> None:
         if mode is GenerationMode.POSITIVE:
@@ -63,7 +63,7 @@ async def test_the_gateway_keeps_to_its_openapi_document(
         response = case.call(session=session, timeout=10)
         content_type = response.headers.get("content-type", [""])[0]
         seen[_outcome(response.status_code, content_type, response.json)] += 1
-        # OpenAPI 3.1 has a shape for a stream as a whole only, which is taken for each event's.
+        # OpenAPI 3.1 can only describe a stream as a whole; schemathesis would apply that to each event.
         skipped = [checks.response_schema_conformance] if content_type.startswith(EVENT_STREAM) else []
         case.validate_response(response, checks=promises, excluded_checks=skipped)
 
@@ -80,9 +80,7 @@ async def test_the_gateway_keeps_to_its_openapi_document(
         ("/v1/responses", b'{"model": "m", "input": "%b"}'),
     ],
 )
-async def test_bodies_that_nobody_would_send_are_refused(
-    path: str, around: bytes, target: Target, seen: Counter[str]
-) -> None:
+async def test_malformed_bodies_are_refused(path: str, around: bytes, target: Target, seen: Counter[str]) -> None:
     session = requests.Session()
     session.trust_env = False
 
@@ -108,7 +106,7 @@ async def _schema(target: Target) -> Any:
 
 
 def _of_text(prompt: dict[str, Any]) -> dict[str, Any]:
-    """Returns the schema of prompts of text only: no schema can say which parts and options are valid together."""
+    """Returns the schema of text-only prompts: no schema can say which parts and options are valid together."""
     properties = {name: prompt["properties"][name] for name in TEXT_FIELDS}
     properties["message"] = {**properties["message"], "minLength": 1, "pattern": NOT_BLANK}
     turn = properties["history"]["items"]
@@ -127,13 +125,13 @@ def _outcome(status: int, content_type: str, parsed: Callable[[], Any]) -> str:
     assert status != 500
     document = parsed()
     if status == 503 and document.get("status") == "unhealthy":
-        return "503 unhealthy"  # of /health, within a deadline that was too short
+        return "503 unhealthy"  # /health with a deadline that was too short
     if content_type == "application/json":  # OpenAI's own shape
         assert document["error"]["type"]
         return f"{status} {document['error']['code']}"
     assert content_type == PROBLEM_JSON
     reason = str(document["reason"])
-    # The router's own refusals keep HTTP's statuses.
+    # The router's own refusals use HTTP's statuses.
     assert status in (404, 405) or HTTP_STATUSES[ERRORS_BY_REASON[reason]] == status
     return f"{status} {reason}"
 

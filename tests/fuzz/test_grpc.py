@@ -42,21 +42,21 @@ MODELS = st.sampled_from(
 )
 NEVER = {grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL}
 LIMIT_S = 60.0
-"""Of every call; Server B itself gives up after 5 s."""
+"""Timeout of every call; Server B itself gives up after 5 s."""
 WATCH_S = 0.05
-"""A watch of health never ends by itself."""
+"""Timeout of a health watch, which never ends by itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request as it goes over the wire."""
+    """One request as it is sent on the wire."""
 
     method: str
     body: bytes
 
 
 def _calls() -> st.SearchStrategy[Call]:
-    """Requests of the relay's own methods, sound but for their values."""
+    """Generates requests of the relay's own methods, valid but for their values."""
     return st.one_of(
         [
             _of(f"/{RELAY.full_name}/{method.name}", messages(method.input_type, model=MODELS))
@@ -71,7 +71,7 @@ def _of(method: str, requests: st.SearchStrategy[Message]) -> st.SearchStrategy[
 
 @st.composite
 def _spoiled(draw: st.DrawFn) -> Call:
-    """A request cut short, with other bytes in it, or nothing but such bytes; of any method, known or not."""
+    """Generates a request that is cut, has other bytes in it, or is only such bytes; of any method, known or not."""
     sound = draw(_calls() | st.one_of([_of(name, messages(kind.DESCRIPTOR)) for name, kind in OTHERS.items()]))
     start, end = sorted((draw(st.integers(0, len(sound.body))), draw(st.integers(0, len(sound.body)))))
     method = draw(st.sampled_from([sound.method, sound.method, "/relay.v1.RelayService/Nothing", "/x.Y/Z"]))
@@ -90,7 +90,7 @@ METADATA = st.lists(
 
 
 @pytest.mark.parametrize("requests", [_calls(), _spoiled()], ids=["messages", "bytes"])
-async def test_every_request_is_answered_or_refused_for_a_reason(
+async def test_every_request_is_answered_or_refused_with_a_reason(
     requests: st.SearchStrategy[Call], target: Target, seen: Counter[str]
 ) -> None:
     with grpc.insecure_channel(target.server_b.address) as channel:
@@ -108,7 +108,7 @@ async def test_every_request_is_answered_or_refused_for_a_reason(
 
 
 def _outcome(channel: grpc.Channel, call: Call, metadata: tuple[tuple[str, str], ...]) -> str:
-    """Sends it and returns OK or the reason; raises AssertionError for an end that the contract does not know."""
+    """Sends a call; returns OK or the reason; raises AssertionError for an end that the contract does not know."""
     watch = call.method.endswith("/Watch")
     begin: Any = channel.stream_stream(call.method)
     answers = begin(iter([call.body]), timeout=WATCH_S if watch else LIMIT_S, metadata=metadata)

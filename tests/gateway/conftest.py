@@ -1,4 +1,4 @@
-"""One event loop a module, so that its tests can share a gateway."""
+"""One event loop per module, so that its tests can share a gateway."""
 
 from collections.abc import AsyncIterator
 
@@ -15,6 +15,6 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="module")
 async def alone(anyio_backend: str) -> AsyncIterator[httpx2.AsyncClient]:
-    """A client of a gateway that has no Server B."""
+    """A client of a gateway that cannot reach Server B."""
     async with gateway() as client:
         yield client

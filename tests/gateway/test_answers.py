@@ -75,7 +75,7 @@ async def test_stream_writes_deltas_then_one_finish_then_done() -> None:
     assert document["usage"]["totalTokens"] == 8
 
 
-async def test_each_delta_is_written_as_it_comes() -> None:
+async def test_each_delta_is_written_as_it_arrives() -> None:
     go_on = asyncio.Event()
     provider = ScriptedProvider((OPENING, Text("first"), go_on, Text("second"), ENDING))
     async with (
@@ -114,7 +114,7 @@ async def test_a_failure_after_the_first_delta_is_the_last_line() -> None:
     }
 
 
-async def test_the_problem_of_a_call_that_had_begun_tells_what_it_used() -> None:
+async def test_the_problem_of_a_call_that_had_begun_has_its_usage() -> None:
     provider = ScriptedProvider((OPENING, Text("Hel"), ProviderProtocol()))
     async with serving(provider) as server_b, gateway(server_b.target) as client:
         response = await client.post("/process", json={"message": "Hi"})
@@ -174,7 +174,7 @@ async def test_the_whole_prompt_arrives() -> None:
     assert [(turn.role.value, turn.text) for turn in prompt.history] == [("user", "One?"), ("assistant", "Two.")]
 
 
-async def test_the_head_and_a_ping_come_before_the_first_delta_if_that_is_late() -> None:
+async def test_the_head_and_a_ping_come_before_a_late_first_delta() -> None:
     go_on = asyncio.Event()
     provider = ScriptedProvider((OPENING, go_on, Text("late"), ENDING))
     async with (
@@ -188,7 +188,7 @@ async def test_the_head_and_a_ping_come_before_the_first_delta_if_that_is_late()
     assert "data: [DONE]" in lines
 
 
-async def test_a_failure_after_the_head_is_the_last_line_though_no_delta_came() -> None:
+async def test_a_failure_after_the_head_is_the_last_line_even_without_a_delta() -> None:
     go_on = asyncio.Event()
     provider = ScriptedProvider((OPENING, go_on, ProviderProtocol()))
     async with (
@@ -207,7 +207,7 @@ def test_a_stream_is_silent_for_10_seconds_at_most_before_its_first_delta_and_15
 
 
 @pytest.mark.parametrize("route", ["/process", "/stream"])
-async def test_the_deadline_of_the_header_bounds_the_call(route: str) -> None:
+async def test_the_deadline_header_limits_the_call(route: str) -> None:
     provider = ScriptedProvider((asyncio.Event(),))
     async with serving(provider) as server_b, gateway(server_b.target) as client:
         response = await client.post(route, json={"message": "Hi"}, headers={"X-Request-Timeout": "0.2"})
@@ -216,7 +216,7 @@ async def test_the_deadline_of_the_header_bounds_the_call(route: str) -> None:
     assert response.json()["reason"] == "DEADLINE_EXCEEDED"
 
 
-async def test_timeout_seconds_is_the_deadline_of_requests_that_name_none() -> None:
+async def test_timeout_seconds_is_the_deadline_of_requests_without_one() -> None:
     async with (
         serving(ScriptedProvider((asyncio.Event(),))) as server_b,
         gateway(server_b.target, timeout_seconds=0.2) as client,
@@ -260,7 +260,7 @@ async def test_cancel_of_a_bad_id_is_refused_by_name(alone: httpx2.AsyncClient) 
     assert response.json()["errors"][0]["field"] == "request_id"
 
 
-async def test_models_and_config_tell_what_server_b_has() -> None:
+async def test_models_and_config_show_what_server_b_has() -> None:
     async with serving(MockProvider(delay_s=0)) as server_b, gateway(server_b.target) as client:
         models, config = await client.get("/models"), await client.get("/config")
     assert models.json()["models"] == ["mock-model"]
@@ -273,7 +273,7 @@ async def test_models_and_config_tell_what_server_b_has() -> None:
     }
 
 
-async def test_health_tells_how_server_b_is() -> None:
+async def test_health_shows_server_bs_health() -> None:
     async with serving(MockProvider(delay_s=0)) as server_b, gateway(server_b.target) as client:
         await client.post("/process", json={"message": "Hi"})
         document = (await client.get("/health")).json()
@@ -287,7 +287,7 @@ async def test_health_tells_how_server_b_is() -> None:
     }
 
 
-async def test_health_is_unhealthy_where_server_b_is_away(alone: httpx2.AsyncClient) -> None:
+async def test_health_is_unhealthy_where_server_b_is_unreachable(alone: httpx2.AsyncClient) -> None:
     response = await alone.get("/health")
     assert response.status_code == 503
     assert response.json()["status"] == "unhealthy"
@@ -295,7 +295,7 @@ async def test_health_is_unhealthy_where_server_b_is_away(alone: httpx2.AsyncCli
 
 
 @pytest.mark.parametrize(("method", "route"), [("POST", "/process"), ("POST", "/stream"), ("GET", "/models")])
-async def test_a_server_b_that_is_away_is_said_with_where_it_was_looked_for(
+async def test_an_unreachable_server_b_is_reported_with_its_target(
     alone: httpx2.AsyncClient, method: str, route: str
 ) -> None:
     response = await alone.request(method, route, content=b'{"message": "Hi"}')
@@ -304,7 +304,7 @@ async def test_a_server_b_that_is_away_is_said_with_where_it_was_looked_for(
     assert NOBODY in response.json()["detail"]
 
 
-async def test_a_server_b_that_comes_back_is_found_again() -> None:
+async def test_a_server_b_that_returns_is_found_again() -> None:
     async with serving(ScriptedProvider()) as server_b, gateway(server_b.target) as client:
         assert (await client.post("/process", json={"message": "Hi"})).status_code == 200
         await server_b.server.drain(0, notice_s=0)
@@ -321,7 +321,7 @@ async def test_a_server_b_that_comes_back_is_found_again() -> None:
     ("method", "path", "status"),
     [("GET", "/nowhere", 404), ("POST", "/process/", 404), ("GET", "/process", 405), ("DELETE", "/models", 405)],
 )
-async def test_what_the_router_refuses_is_a_problem_too(
+async def test_the_routers_refusals_are_problems_too(
     alone: httpx2.AsyncClient, method: str, path: str, status: int
 ) -> None:
     response = await alone.request(method, path)
@@ -353,7 +353,7 @@ async def test_head_of_a_route_without_get_is_not_allowed(alone: httpx2.AsyncCli
     assert (response.status_code, response.headers["allow"]) == (405, "POST")
 
 
-async def test_the_methods_of_a_route_are_told(alone: httpx2.AsyncClient) -> None:
+async def test_the_methods_of_a_route_are_listed(alone: httpx2.AsyncClient) -> None:
     assert (await alone.delete("/models")).headers["allow"] == "GET, HEAD"
 
 

@@ -93,7 +93,7 @@ async def test_a_byte_order_mark_before_a_body_is_skipped() -> None:
     assert response.json()["aiResponse"] == "Hello"
 
 
-async def test_a_body_in_utf_16_is_told_so(alone: httpx2.AsyncClient) -> None:
+async def test_a_body_in_utf_16_is_refused_by_its_encoding(alone: httpx2.AsyncClient) -> None:
     response = await alone.post("/process", content='{"message": "Hi"}'.encode("utf-16"))
     assert response.status_code == 422
     assert response.json()["detail"] == "(body): is UTF-16: send it as UTF-8"
@@ -141,7 +141,7 @@ CHUNK = b"10000\r\n" + PART + b"\r\n"
 
 
 @pytest.mark.parametrize("route", ["/process", "/stream"])
-async def test_a_body_announced_too_large_is_refused_before_it_comes(alone: httpx2.AsyncClient, route: str) -> None:
+async def test_a_body_announced_too_large_is_refused_before_it_arrives(alone: httpx2.AsyncClient, route: str) -> None:
     async with socket_to(alone) as socket:
         await socket.send(f"POST {route} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {FIFTY_MB}\r\n\r\n".encode())
         reply = await socket.reply()
@@ -149,7 +149,9 @@ async def test_a_body_announced_too_large_is_refused_before_it_comes(alone: http
     assert str(LIMIT) in reply.document["detail"]
 
 
-async def test_who_sends_all_of_a_body_too_large_gets_the_answer_and_can_ask_again(alone: httpx2.AsyncClient) -> None:
+async def test_a_client_that_sends_all_of_a_too_large_body_gets_the_answer_and_can_call_again(
+    alone: httpx2.AsyncClient,
+) -> None:
     async with socket_to(alone) as socket:
         await socket.send(f"POST /process HTTP/1.1\r\nHost: localhost\r\nContent-Length: {FIFTY_MB}\r\n\r\n".encode())
         for _ in range(FIFTY_MB // len(PART)):
@@ -164,7 +166,7 @@ async def test_a_chunked_body_is_refused_as_soon_as_it_is_too_large(alone: httpx
         await socket.send(b"POST /process HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
         for _ in range(LIMIT // len(PART) + 2):
             await socket.send(CHUNK)
-        reply = await socket.reply()  # although the body goes on
+        reply = await socket.reply()  # although the body continues
         assert (reply.status, reply.document["reason"]) == (413, "TOO_LARGE")
         for _ in range(FIFTY_MB // len(PART)):
             await socket.send(CHUNK)
@@ -172,7 +174,7 @@ async def test_a_chunked_body_is_refused_as_soon_as_it_is_too_large(alone: httpx
         assert (await socket.reply()).status == 422
 
 
-async def test_who_waits_for_100_continue_is_told_no_instead(alone: httpx2.AsyncClient) -> None:
+async def test_a_client_that_waits_for_100_continue_is_refused_instead(alone: httpx2.AsyncClient) -> None:
     head = f"POST /process HTTP/1.1\r\nHost: localhost\r\nContent-Length: {FIFTY_MB}\r\nExpect: 100-continue\r\n\r\n"
     async with socket_to(alone) as socket:
         await socket.send(head.encode())
@@ -202,7 +204,7 @@ async def test_a_message_over_server_bs_own_limit_is_too_large() -> None:
     assert (response.status_code, response.json()["reason"]) == (413, "TOO_LARGE")
 
 
-async def test_a_body_that_dawdles_meets_the_deadline(alone: httpx2.AsyncClient) -> None:
+async def test_a_slow_body_meets_the_deadline(alone: httpx2.AsyncClient) -> None:
     async with socket_to(alone) as socket:
         await socket.send(
             b"POST /process HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\nX-Request-Timeout: 0.1\r\n\r\n{"
@@ -213,7 +215,7 @@ async def test_a_body_that_dawdles_meets_the_deadline(alone: httpx2.AsyncClient)
 
 @pytest.mark.parametrize("patience", ["", "X-Request-Timeout: 86400\r\n"])
 @pytest.mark.parametrize("route", ["/process", "/stream"])
-async def test_a_body_that_dawdles_is_given_up_whatever_the_deadline(route: str, patience: str) -> None:
+async def test_a_slow_body_is_given_up_whatever_the_deadline(route: str, patience: str) -> None:
     head = f"POST {route} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n{patience}\r\n{{"
     async with gateway(body_timeout_s=0.05) as client, socket_to(client) as socket:
         await socket.send(head.encode())
@@ -235,7 +237,7 @@ def test_a_body_may_take_15_seconds() -> None:
     ],
     ids=["no HTTP", "negative length", "endless length"],
 )
-async def test_what_is_not_http_is_refused_and_closed(alone: httpx2.AsyncClient, data: bytes) -> None:
+async def test_bytes_that_are_not_http_are_refused_and_closed(alone: httpx2.AsyncClient, data: bytes) -> None:
     async with socket_to(alone) as socket:
         await socket.send(data)
         assert (await socket.head()).status == 400

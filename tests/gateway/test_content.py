@@ -18,7 +18,7 @@ from tests.support.sse_client import data_of
 pytestmark = pytest.mark.anyio
 
 ARGUMENTS = '{\n  "id": 12345678901234567890, "at": 1.0e2,\r\n  "id2": 9007199254740993}'
-"""With what a parser would lose: spacing, the form of a number, and 64 bits of another."""
+"""Arguments that a parser would change: spacing, the form of a number, and a number beyond 64 bits."""
 SCRIPT = (
     OPENING,
     ReasoningPiece(index=0, text="hm", id="block-1"),
@@ -50,7 +50,7 @@ async def test_a_whole_answer_has_its_parts_in_order_and_arguments_as_they_were_
 
 async def test_each_event_of_a_stream_has_its_name_its_number_and_its_document() -> None:
     *events, finish, done = server_sent_events((await asked("/stream")).text)
-    # What gathers before it is sent is one event.
+    # Fragments that gather before they are sent are one event.
     assert [name for name, _ in itertools.groupby(event.get("event", "") for event in events)] == [
         "reasoning", "", "tool_call_started", "tool_call_delta", "tool_call_finished", "refusal",
     ]  # fmt: skip
@@ -75,7 +75,7 @@ async def test_arguments_of_several_lines_are_several_lines_of_one_event() -> No
     assert f'"arguments":{ARGUMENTS.replace(chr(13), "")}' in finished
 
 
-async def test_what_server_b_refuses_is_named_as_the_request_has_it() -> None:
+async def test_server_bs_refusals_name_the_field_as_the_request_has_it() -> None:
     schema = Unsupported.of_field("options.tools[0].input_schema_json", "not supported by scripted")
     async with serving(ScriptedProvider((schema,))) as server_b, gateway(server_b.target) as client:
         response = await client.post("/process", json={"message": "Hi", **TOOLS})

@@ -1,4 +1,4 @@
-"""A client that goes away, at any moment and from any route, ends the call down to the provider."""
+"""A client that leaves, at any moment and from any route, ends the call down to the provider."""
 
 import asyncio
 import contextlib
@@ -87,7 +87,7 @@ BEHIND = {
 
 @pytest.mark.parametrize("behind", BEHIND.values(), ids=BEHIND)
 @pytest.mark.parametrize("route", ["/process", "/stream"])
-async def test_a_client_that_has_sent_another_request_already_is_seen_to_leave(route: str, behind: bytes) -> None:
+async def test_a_client_that_has_already_sent_another_request_is_seen_to_leave(route: str, behind: bytes) -> None:
     provider = ScriptedProvider((asyncio.Event(),))
     async with serving(provider) as server_b, gateway(server_b.target) as client, socket_to(client) as socket:
         await socket.send(post(route, HI) + behind)
@@ -97,7 +97,7 @@ async def test_a_client_that_has_sent_another_request_already_is_seen_to_leave(r
     assert len(provider.tries) == 1
 
 
-async def test_leaving_during_the_body_asks_nobody() -> None:
+async def test_leaving_during_the_body_starts_no_call() -> None:
     provider = ScriptedProvider()
     async with serving(provider) as server_b, gateway(server_b.target) as client:
         async with socket_to(client) as socket:
@@ -106,7 +106,7 @@ async def test_leaving_during_the_body_asks_nobody() -> None:
     assert len(provider.tries) == 1
 
 
-async def test_one_of_two_clients_that_leaves_does_not_end_the_other_s_call() -> None:
+async def test_a_client_that_leaves_does_not_end_another_clients_call() -> None:
     go_on = asyncio.Event()
     body = b'{"message": "Hi", "request_id": "shared"}'
     provider = ScriptedProvider((OPENING, Text("Hel"), go_on, Text("lo"), ENDING))
@@ -127,7 +127,7 @@ async def test_one_of_two_clients_that_leaves_does_not_end_the_other_s_call() ->
 
 
 class SilentServerB:
-    """A server that answers no call, and knows when a call is given up."""
+    """A server that answers no call and records when a call is abandoned."""
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()
@@ -173,7 +173,7 @@ async def test_leaving_any_other_route_ends_its_call(request_bytes: bytes, behin
         await silent.given_up.wait()
 
 
-async def test_the_deadline_bounds_the_other_routes_too() -> None:
+async def test_the_deadline_limits_the_other_routes_too() -> None:
     async with silent_server_b() as (silent, target), gateway(target) as client:
         models = await client.get("/models", headers={"X-Request-Timeout": "0.1"})
         health = await client.get("/health", headers={"X-Request-Timeout": "0.1"})

@@ -20,7 +20,7 @@ BROWSER_LIMIT_S = 90
 
 
 class Page(HTMLParser):
-    """Notes what a page loads, and what is written within it that a browser would have to run or apply."""
+    """Records what a page loads, and which inline code a browser would have to run or apply."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ async def test_a_browser_shows_the_routes_by_their_tags_though_tokens_are_set(tm
 
 
 async def shown_by_browser(url: str, folder: Path) -> tuple[str, str]:
-    """Returns the page as a browser has it in the end, and what the browser wrote to stderr."""
+    """Returns the page as a browser finally has it, and what the browser wrote to stderr."""
     assert CHROMIUM is not None
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", f"--user-data-dir={folder}"]
     process = await asyncio.create_subprocess_exec(

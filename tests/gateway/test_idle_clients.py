@@ -9,7 +9,7 @@ from tests.support.relayed import a_few_turns
 pytestmark = pytest.mark.anyio
 
 BALANCERS_S = 65
-"""How long load balancers keep an idle connection, with a margin: 60 s is usual."""
+"""How long load balancers keep an idle connection, with a margin; 60 s is usual."""
 MUCH_LONGER_S = 600
 
 

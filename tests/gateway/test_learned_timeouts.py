@@ -1,4 +1,4 @@
-"""What a repeat tells of a client that does not announce its timeout."""
+"""What a repeat reveals about a client that does not announce its timeout."""
 
 import pytest
 
@@ -33,7 +33,7 @@ async def test_every_further_repeat_has_the_timeout_too() -> None:
         assert timeouts.known("ann", REPEAT) is REPEAT
 
 
-async def test_nothing_is_told_of_other_callers_bodies_and_first_requests() -> None:
+async def test_nothing_is_learned_from_other_callers_bodies_and_first_requests() -> None:
     timeouts = LearnedTimeouts()
     timeouts.note("ann", FIRST, waited_s=1.5)
     assert timeouts.known("bob", REPEAT) is REPEAT
@@ -52,7 +52,7 @@ async def test_an_announced_timeout_is_believed() -> None:
     assert timeouts.known("ann", announced) is announced
 
 
-async def test_only_so_many_are_kept() -> None:
+async def test_the_number_of_remembered_timeouts_is_limited() -> None:
     timeouts = LearnedTimeouts()
     timeouts.note("ann", FIRST, waited_s=1.5)
     for number in range(MOST_KEPT):

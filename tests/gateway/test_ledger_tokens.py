@@ -1,4 +1,4 @@
-"""Tokens that Server B's ledger has made, at the gateway: Server B decides about them, before a body is read."""
+"""Tokens of Server B's ledger at the gateway: Server B checks them before the gateway reads a body."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
 
 
 async def token_of(ledger: MemoryLedger, caller: str) -> dict[str, str]:
-    """Makes a token in the ledger; returns the header that presents it."""
+    """Creates a token in the ledger; returns the header that presents it."""
     made = await ledger.create_token(caller, label="", expires_at=None, by="root")
     return {"Authorization": f"Bearer {made.secret}"}
 
 
 @pytest.mark.parametrize("relay_tokens", ["", "bob:bob-secret"], ids=["without RELAY_TOKENS", "with RELAY_TOKENS"])
 @pytest.mark.parametrize(("path", "body"), CALLS, ids=[f"{path}-{place}" for place, (path, _) in enumerate(CALLS)])
-async def test_a_token_of_the_ledger_is_as_good_as_any_until_it_is_revoked(
+async def test_a_token_of_the_ledger_is_accepted_until_it_is_revoked(
     path: str, body: dict[str, Any], relay_tokens: str
 ) -> None:
     ledger = MemoryLedger()
@@ -55,7 +55,7 @@ async def test_a_body_is_not_waited_for_until_server_b_has_accepted_the_token() 
         assert (await raw.reply()).status == 401
 
 
-async def test_without_a_token_of_its_own_a_gateway_tells_its_callers_what_is_asked_of_them() -> None:
+async def test_a_gateway_without_its_own_token_passes_on_server_bs_demand_for_one() -> None:
     ledger = MemoryLedger()
     async with serving(ledger=ledger) as server_b, gateway(server_b.target) as client:
         assert (await client.post("/process", json={"message": "Hi"})).status_code == 200
@@ -80,7 +80,7 @@ async def test_a_disabled_caller_of_relay_tokens_is_refused_through_the_gateway(
         assert (await client.post("/process", json={"message": "Hi"}, headers=bob)).status_code == 401
 
 
-async def test_a_server_b_that_is_away_or_keeps_no_ledger_accepts_none() -> None:
+async def test_server_b_unreachable_or_without_a_ledger_accepts_no_token() -> None:
     wrong = {"Authorization": "Bearer rly_wrong"}
     async with gateway() as client:
         away = await client.post("/process", json={"message": "Hi"}, headers=wrong)
@@ -90,7 +90,7 @@ async def test_a_server_b_that_is_away_or_keeps_no_ledger_accepts_none() -> None
     assert (off.status_code, off.json()["reason"]) == (401, "UNAUTHENTICATED")
 
 
-async def test_beyond_loopback_a_token_of_the_ledger_is_a_token() -> None:
+async def test_beyond_loopback_a_token_of_the_ledger_counts_as_a_token() -> None:
     ledger = MemoryLedger()
     alice = await token_of(ledger, "alice")
     async with serving(ledger=ledger) as server_b:

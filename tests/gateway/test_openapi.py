@@ -1,4 +1,4 @@
-"""What /openapi.json says is so."""
+"""What /openapi.json says is true."""
 
 from typing import Any
 
@@ -62,7 +62,7 @@ FULL_CONTENT = {
 
 
 def check(name: str, value: object) -> None:
-    """Raises ValidationError unless `value` is the shape of that name, and nothing more than it."""
+    """Raises ValidationError unless `value` has the shape of that name, and nothing more."""
     shape = {**DOCUMENT["components"]["schemas"][name], "unevaluatedProperties": False}
     Draft202012Validator({**shape, "components": DOCUMENT["components"]}).validate(value)
 
@@ -149,7 +149,7 @@ def test_every_route_describes_its_errors_and_the_id_of_the_answer(path: str, me
     assert ("Idempotency-Key" in parameters) is ("requestBody" in operation)
 
 
-def test_a_stream_is_described_as_nothing_but_a_stream() -> None:
+def test_a_stream_is_described_only_as_a_stream() -> None:
     answers = DOCUMENT["paths"]["/stream"]["post"]["responses"]
     assert set(answers["200"]["content"]) == {"text/event-stream"}
     *deltas, finish, _ = server_sent_events(answers["200"]["content"]["text/event-stream"]["example"])
@@ -184,7 +184,7 @@ def test_every_route_has_a_tag_that_is_described() -> None:
     assert used == described
 
 
-def test_fastapis_own_shape_of_errors_is_described_nowhere() -> None:
+def test_fastapis_own_error_shape_is_described_nowhere() -> None:
     assert not [name for name in DOCUMENT["components"]["schemas"] if "Validation" in name]
 
 
@@ -206,7 +206,7 @@ def test_all_routes_of_the_contract_are_described() -> None:
     }
 
 
-def test_every_reference_leads_somewhere() -> None:
+def test_every_reference_resolves() -> None:
     text = orjson.dumps(DOCUMENT).decode()
     references = {part.partition('"')[0] for part in text.split('"$ref":"')[1:]}
     assert references

@@ -1,4 +1,4 @@
-"""Each error has its HTTP status, and is told whole."""
+"""Each error has its HTTP status, and is reported with all its facts."""
 
 from datetime import UTC, datetime
 
@@ -40,7 +40,7 @@ def test_every_error_has_a_status() -> None:
         (errors.Internal, 500),
     ],
 )
-def test_a_problem_tells_the_error(error_type: type[RelayError], status: int) -> None:
+def test_a_problem_has_the_facts_of_the_error(error_type: type[RelayError], status: int) -> None:
     response = problem_response(error_type(request_id="r-1"), "another")
     document = orjson.loads(response.body)
     assert response.status_code == document["status"] == status
@@ -52,11 +52,11 @@ def test_a_problem_tells_the_error(error_type: type[RelayError], status: int) ->
     assert document["requestId"] == "r-1"
 
 
-def test_who_names_an_unknown_model_is_told_where_the_known_ones_are() -> None:
+def test_an_unknown_model_error_says_where_to_list_the_models() -> None:
     assert "GET /models" in orjson.loads(problem_response(errors.UnknownModel(), "r-1").body)["detail"]
 
 
-def test_each_violation_is_told_with_its_field() -> None:
+def test_each_violation_has_its_field() -> None:
     response = problem_response(InvalidRequest.of(Violation("message", "must not be blank")), "r-1")
     assert orjson.loads(response.body)["errors"] == [{"field": "message", "detail": "must not be blank"}]
 
@@ -68,22 +68,22 @@ def test_retry_after_is_in_whole_seconds_rounded_up(seconds: float, told: str) -
     assert orjson.loads(response.body)["retryAfter"] == int(told)
 
 
-def test_nothing_is_said_of_a_retry_that_nobody_knows() -> None:
+def test_an_unknown_retry_delay_is_left_out() -> None:
     response = problem_response(Overloaded(), "r-1")
     assert "retry-after" not in response.headers
     assert "retryAfter" not in orjson.loads(response.body)
 
 
-def test_who_is_unknown_is_told_how_to_make_himself_known() -> None:
+def test_an_unauthenticated_caller_is_told_how_to_authenticate() -> None:
     assert problem_response(Unauthenticated(), "r-1").headers["www-authenticate"] == "Bearer"
 
 
-def test_a_ledger_that_is_away_is_worth_another_try_in_a_second() -> None:
+def test_an_unreachable_ledger_asks_to_retry_in_a_second() -> None:
     response = problem_response(errors.LedgerUnavailable(), "r-1")
     assert (response.status_code, response.headers["retry-after"]) == (503, "1")
 
 
-def test_a_budget_without_room_tells_its_numbers() -> None:
+def test_a_budget_without_room_shows_its_amounts() -> None:
     error = errors.BudgetExceeded(
         scope="caller:alice",
         limit_nano_usd=5,

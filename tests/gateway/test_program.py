@@ -1,4 +1,4 @@
-"""`python -m gateway` and `uvicorn gateway:app`: how they start, what they say, how they stop."""
+"""`python -m gateway` and `uvicorn gateway:app`: how they start, what they print, how they stop."""
 
 import asyncio
 import contextlib
@@ -47,13 +47,13 @@ async def test_a_signal_ends_it_with_0(tmp_path: Path, number: signal.Signals) -
         assert await program.stop(number) == 0
 
 
-async def test_it_says_where_it_listens_and_where_it_looks_for_server_b(tmp_path: Path) -> None:
+async def test_it_prints_its_address_and_server_bs_target(tmp_path: Path) -> None:
     async with running(tmp_path, "gateway", HTTP_PORT="0", SERVER_B_TARGET="unix:/run/relay.sock") as program:
         await says(program, f"Starting the gateway (HTTP) on http://127.0.0.1:{program.port}")
         await says(program, "Asking Server B at unix:/run/relay.sock")
 
 
-async def test_a_call_that_runs_may_end_after_the_signal(tmp_path: Path) -> None:
+async def test_a_running_call_may_end_after_the_signal(tmp_path: Path) -> None:
     go_on = asyncio.Event()
     provider = ScriptedProvider((OPENING, go_on, Text("Hello"), ENDING))
     async with (
@@ -72,7 +72,7 @@ async def test_a_call_that_runs_may_end_after_the_signal(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("anyio_backend", [HELD_TIME], ids=["held time"])
-async def test_what_the_log_has_gathered_is_written_before_the_end(caplog: pytest.LogCaptureFixture) -> None:
+async def test_buffered_log_lines_are_written_before_the_end(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="gateway.requests")
     app = create_app(gateway_settings())
     async with (
@@ -86,7 +86,7 @@ async def test_what_the_log_has_gathered_is_written_before_the_end(caplog: pytes
     assert caplog.messages.count("request") == 1
 
 
-async def test_calls_that_outlast_the_drain_are_told_so(tmp_path: Path) -> None:
+async def test_calls_that_outlast_the_drain_get_an_error(tmp_path: Path) -> None:
     provider = ScriptedProvider((OPENING, Text("Hel"), asyncio.Event()))
     async with (
         serving(provider) as server_b,
@@ -130,7 +130,7 @@ async def ends(folder: Path, *command: str, **settings: str) -> tuple[int, str]:
     return process.returncode, told.decode()
 
 
-async def test_a_busy_port_is_said_with_its_setting(tmp_path: Path) -> None:
+async def test_a_busy_port_is_reported_with_its_setting(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         code, told = await ends(tmp_path, "gateway", HTTP_PORT=port)
@@ -160,7 +160,7 @@ async def test_uvicorn_serves_the_app_of_the_environment(tmp_path: Path) -> None
         await says(program, f"Asking Server B at {server_b.target}")
 
 
-async def test_uvicorn_is_told_of_a_bad_setting_in_one_line(tmp_path: Path) -> None:
+async def test_uvicorn_reports_a_bad_setting_in_one_line(tmp_path: Path) -> None:
     code, told = await ends(tmp_path, "uvicorn", "gateway:app", "--port", "0", SERVER_B_TARGET="http://b")
     assert code == 2
     assert [line for line in told.splitlines() if "INFO" not in line] == [
@@ -187,13 +187,13 @@ async def test_https_is_served_with_the_pair_of_the_settings(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("data", [b"", b"GET / HT", post("/process", b"")[:-2]], ids=["nothing", "a little", "most"])
-async def test_a_connection_on_which_no_request_comes_is_closed(data: bytes) -> None:
+async def test_a_connection_without_a_request_is_closed(data: bytes) -> None:
     async with gateway(head_timeout_s=0.05) as client, socket_to(client) as connection:
         await connection.send(data)
         assert await connection.closed() == b""
 
 
-async def test_a_connection_on_which_the_next_request_does_not_come_is_closed() -> None:
+async def test_a_connection_without_a_next_request_is_closed() -> None:
     async with gateway(head_timeout_s=0.05) as client, socket_to(client) as connection:
         await connection.send(get("/nowhere"))
         await connection.reply()
@@ -209,7 +209,7 @@ async def test_a_body_that_never_ends_after_its_answer_is_cut_off() -> None:
         assert await connection.closed() == b""
 
 
-async def test_a_slow_answer_is_no_slow_request() -> None:
+async def test_a_slow_answer_is_not_a_slow_request() -> None:
     go_on = asyncio.Event()
     provider = ScriptedProvider((OPENING, go_on, Text("Hello"), ENDING))
     async with (
@@ -220,6 +220,6 @@ async def test_a_slow_answer_is_no_slow_request() -> None:
     ):
         await connection.send(post("/process", b'{"message": "Hi"}'))
         await provider.until_waiting()
-        await silent.closed()  # by then the patience with the other is over too, if it were counted
+        await silent.closed()  # by then the limit for slow requests has passed too, if it applied
         go_on.set()
         assert (await connection.reply()).status == 200

@@ -1,4 +1,4 @@
-"""X-Request-Id is for logs only; Idempotency-Key or the body's request_id is the key of the call."""
+"""X-Request-Id is only for logs; Idempotency-Key or the body's request_id is the key of the call."""
 
 import asyncio
 import logging
@@ -42,7 +42,7 @@ async def test_the_call_has_its_key_and_the_answer_the_clients_id(
 
 
 @pytest.mark.parametrize("route", ["/process", "/stream"])
-async def test_a_trace_id_that_calls_share_joins_none_of_them(route: str) -> None:
+async def test_calls_with_the_same_trace_id_are_not_joined(route: str) -> None:
     provider = ScriptedProvider((OPENING, asyncio.Event(), ENDING))
     headers = {"X-Request-Id": "trace-1"}
     async with serving(provider) as server_b, gateway(server_b.target) as client:
@@ -60,7 +60,7 @@ async def test_a_trace_id_that_calls_share_joins_none_of_them(route: str) -> Non
 
 
 @pytest.mark.parametrize("place", ["header", "body"])
-async def test_a_key_that_is_used_again_gets_the_stored_answer(place: str) -> None:
+async def test_a_repeated_key_gets_the_stored_answer(place: str) -> None:
     provider = ScriptedProvider()
     headers = {"Idempotency-Key": "key-1"} if place == "header" else {}
     body = HI if place == "header" else {**HI, "request_id": "key-1"}

@@ -48,7 +48,7 @@ def test_a_key_of_another_certificate_is_refused(tmp_path: Path) -> None:
         GatewaySettings.read(http_tls_cert_file=cert_file, http_tls_key_file=key_file)
 
 
-def test_an_encrypted_key_is_refused_without_a_question(tmp_path: Path) -> None:
+def test_an_encrypted_key_is_refused_without_a_prompt(tmp_path: Path) -> None:
     pair = Authority(tmp_path, "authority").issue("gateway")
     key = load_pem_private_key(Path(pair.key_file).read_bytes(), None)
     locked = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))

@@ -19,7 +19,7 @@ SCOPE: dict[str, Any] = {"type": "http"}
 
 
 class Client:
-    """What an HTTP server stands for: it takes the writes, and stays."""
+    """Stands in for an HTTP server: it accepts the writes and stays connected."""
 
     def __init__(self) -> None:
         self.writes: list[bytes] = []
@@ -52,7 +52,7 @@ async def sent(client: Client, *steps: Step) -> None:
         await stream(SCOPE, client.receive, client.send)
 
 
-async def test_the_start_goes_out_with_the_first_token() -> None:
+async def test_the_start_is_sent_with_the_first_token() -> None:
     client = Client()
     await sent(client, STARTED, Delta(text="Hi", sequence=2), Delta(text="Ho", sequence=3), finished())
     first, second, _ = client.writes
@@ -62,7 +62,7 @@ async def test_the_start_goes_out_with_the_first_token() -> None:
     assert second.count(b"data: ") == 1
 
 
-async def test_the_start_goes_out_alone_if_nothing_follows_soon() -> None:
+async def test_the_start_is_sent_alone_if_nothing_follows_soon() -> None:
     client, go_on = Client(), asyncio.Event()
     sending = asyncio.create_task(sent(client, STARTED, go_on, Delta(text="Hi", sequence=2), finished()))
     await client.wrote.wait()
@@ -79,7 +79,7 @@ async def test_a_failure_before_anything_was_written_is_raised_and_nothing_is_wr
     assert client.writes == []
 
 
-async def test_a_start_without_tokens_goes_out_with_the_end() -> None:
+async def test_a_start_without_tokens_is_sent_with_the_end() -> None:
     client = Client()
     await sent(client, STARTED, finished())
     (only,) = client.writes

@@ -26,7 +26,7 @@ async def pass_a_threshold(it: Served) -> None:
         await client.process(Prompt(message="hello"))
 
 
-async def test_a_receiver_is_told_and_can_check_who_tells(tmp_path: Path) -> None:
+async def test_a_receiver_gets_an_alert_and_can_verify_its_sender(tmp_path: Path) -> None:
     async with receiving() as receiver:
         settings = {
             "LEDGER": f"sqlite:///{tmp_path}/relay.db",
@@ -45,7 +45,7 @@ async def test_a_receiver_is_told_and_can_check_who_tells(tmp_path: Path) -> Non
     assert (said["scope"], said["threshold_percent"], said["is_warning_only"]) == ("caller:anonymous", 90, True)
 
 
-async def test_a_private_address_is_told_nothing_unless_that_is_allowed(tmp_path: Path) -> None:
+async def test_a_private_address_gets_no_alert_unless_that_is_allowed(tmp_path: Path) -> None:
     async with receiving() as receiver:
         settings = {
             "LEDGER": f"sqlite:///{tmp_path}/relay.db",

@@ -1,6 +1,6 @@
 """Every rule of content broken, one at a time and together, over gRPC, HTTP, MCP and from Python.
 
-Each names the bad field, in its own names, and nothing is sent.
+Each refusal names the bad field by its name in that interface, and nothing is sent to the provider.
 """
 
 import json
@@ -76,7 +76,7 @@ BROKEN: dict[str, tuple[Fields, str]] = {
     "a name of 65 letters": (tool(name="x" * 65), "tools[0].name"),
     "a name with a newline at its end": (tool(name="f\n"), "tools[0].name"),
     "two tools alike": ({"tools": [TOOL, {**TOOL, "name": "g"}, TOOL]}, "tools[2].name"),
-    # A choice that exists.
+    # A tool choice that exists.
     "a choice of no tool": ({"tools": [TOOL], "tool_choice": {"name": "g"}}, "tool_choice.name"),
     "a choice by name without tools": ({"tool_choice": {"name": "f"}}, "tool_choice.name"),
     "a choice that needs tools": ({"tool_choice": {"mode": "required"}}, "tool_choice.mode"),
@@ -144,7 +144,7 @@ BROKEN: dict[str, tuple[Fields, str]] = {
         {"parts": [{"document": {"media_type": "application/pdf", "data": "AAAA", "name": "x" * 256}}]},
         "parts[0].document.name",
     ),
-    # Text or parts, and not both; something at all.
+    # Text or parts, and not both; never empty.
     "text and parts": (turn("user", {"text": "Hi"}, text="Hi"), "history[0]"),
     "neither text nor parts": (turn("user", text=""), "history[0].text"),
     "a text part that is blank": ({"parts": [{"text": " "}]}, "parts[0].text"),
@@ -228,7 +228,7 @@ ALL = {
 
 @dataclass(frozen=True)
 class Doors:
-    """The interfaces, and the provider that must not be asked."""
+    """The interfaces, and the provider that must not be called."""
 
     provider: ScriptedProvider
     grpc: Wire
@@ -310,7 +310,7 @@ WAYS: dict[str, Callable[[Doors, Fields], Any]] = {
 async def test_a_broken_rule_names_its_field(doors: Doors, name: str, way: str) -> None:
     fields, field = {**BROKEN, **IN_JSON_ALONE}[name]
     if way == "grpc" and name in IN_JSON_ALONE:
-        return  # a message cannot say it
+        return  # a protobuf message cannot express it
     said = {"message": "Hi", **fields}
     named = await WAYS[way](doors, said)
     assert (wire_field(field) if way == "grpc" else field) in named
@@ -325,7 +325,7 @@ async def test_rules_broken_together_are_named_together(doors: Doors, way: str) 
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_no_more_fields_are_named_than_an_error_can_carry(doors: Doors, way: str) -> None:
+async def test_the_number_of_named_fields_is_limited_to_what_an_error_can_carry(doors: Doors, way: str) -> None:
     bad = {"message": "Hi", "parts": [{"text": " "}] * 100, "tools": [{"name": "", "input_schema": []}] * 100}
     assert len(await WAYS[way](doors, bad)) == MAX_NAMED
 
@@ -366,7 +366,7 @@ GRPC_ALONE: dict[str, tuple[pb.ProcessRequest, str]] = {
 
 
 @pytest.mark.parametrize("name", GRPC_ALONE)
-async def test_what_only_a_message_can_say_is_refused_too(doors: Doors, name: str) -> None:
+async def test_faults_that_only_a_protobuf_message_can_express_are_refused_too(doors: Doors, name: str) -> None:
     request, field = GRPC_ALONE[name]
     code, _, info, status = await refusal(doors.grpc.whole("Process", request))
     assert (code, info.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST")
@@ -374,7 +374,7 @@ async def test_what_only_a_message_can_say_is_refused_too(doors: Doors, name: st
     assert doors.provider.tries == []
 
 
-def test_the_table_can_be_said_over_grpc(tmp_path: Path) -> None:
+def test_the_table_can_be_expressed_over_grpc(tmp_path: Path) -> None:
     del tmp_path
     for name, (fields, _) in BROKEN.items():
         try:
@@ -383,8 +383,8 @@ def test_the_table_can_be_said_over_grpc(tmp_path: Path) -> None:
             raise AssertionError(name) from error
 
 
-async def test_arguments_that_are_no_json_are_passed_on(doors: Doors) -> None:
-    """They are the model's own: a caller gives them back as they came."""
+async def test_arguments_that_are_not_json_are_passed_on(doors: Doors) -> None:
+    """They are the model's own: a caller gives them back as they arrived."""
     call = {"tool_call": {"id": "c1", "name": "f", "arguments_text": '{"a": '}}
     fields = {"history": [{"role": "assistant", "parts": [call]}], "parts": [RESULT], "message": ""}
     response = await doors.http.post("/process", json=fields)

@@ -1,4 +1,4 @@
-"""Who may call, by the real programs: every door asks for a token, tells strangers nothing, and names the rest."""
+"""Who may call, with the real programs: every door asks for a token, reveals nothing without one, and logs names."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Relay:
 
 @contextlib.asynccontextmanager
 async def relaying(folder: Path, *, delegates: str) -> AsyncIterator[Relay]:
-    """Starts the programs: Server A is the caller `desk` over HTTP, and `laptop` over SSE."""
+    """Starts the programs. Server A is the caller `desk` over HTTP, and `laptop` over SSE."""
     async with contextlib.AsyncExitStack() as stack:
 
         async def start(name: str, *arguments: str, **settings: str) -> Program:
@@ -101,7 +101,7 @@ SSE_ROUTES = [("GET", "/sse"), ("POST", "/messages/?session_id=" + "0" * 32), ("
         *(("mcp_sse", *route) for route in SSE_ROUTES),
     ],
 )
-async def test_http_doors_answer_missing_and_wrong_credentials_alike(
+async def test_http_doors_answer_missing_and_wrong_credentials_the_same(
     relay: Relay, door: str, method: str, path: str
 ) -> None:
     program: Program = getattr(relay, door)
@@ -118,7 +118,7 @@ def _without_ids(answer: httpx2.Response) -> str:
     return f"{shown} {answer.text}".replace(request_id, "ID")
 
 
-async def test_grpc_answers_missing_and_wrong_credentials_alike(relay: Relay) -> None:
+async def test_grpc_answers_missing_and_wrong_credentials_the_same(relay: Relay) -> None:
     seen = set()
     async with wire(relay.server_b.address) as client:
         for given in NOBODY:
@@ -131,7 +131,7 @@ async def test_grpc_answers_missing_and_wrong_credentials_alike(relay: Relay) ->
 
 
 def _closed(client: Wire, metadata: Metadata) -> list[Any]:
-    """Begins a call of everything that is closed: the relay's methods, reflection, and what there is not."""
+    """Begins a call to everything that needs a token: the relay's methods, reflection, and an unknown method."""
     begin: list[Any] = [client.begin(method, METHODS[method](), metadata) for method in METHODS]
     for service in ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"):
         reflect: Any = client.channel.stream_stream(f"/{service}/ServerReflectionInfo")
@@ -154,7 +154,7 @@ async def test_health_is_open_to_everybody(relay: Relay) -> None:
 
 
 async def _ask_every_door(relay: Relay, token: str) -> None:
-    """Asks once through each door, as the caller with this token; the request's id is the door's name and the token."""
+    """Calls once through each door with this token; the request's id is the door's name and the token."""
     bearer = {"Authorization": f"Bearer {token}"}
     async with httpx2.AsyncClient(base_url=f"http://{relay.gateway.address}", headers=bearer, trust_env=False) as http:
         body = {"message": "Hi", "request_id": f"gateway-{token}"}
@@ -178,18 +178,18 @@ async def test_logs_name_the_caller_behind_a_delegate_and_never_a_secret(tmp_pat
             await _ask_every_door(relay, token)
         await relay.server_b.told(CALL_LINE, times=2 * len(DOORS))
     calls = relay.logged(relay.server_b)
-    for token in (OLD, NEW):  # two tokens of one name: what a rotation needs
+    for token in (OLD, NEW):  # two tokens of one name, which a rotation needs
         named = {door: (calls[f"{door}-{token}"]["caller"], calls[f"{door}-{token}"]["protocol"]) for door in DOORS}
         assert named == {
             "gateway": ("gateway/ann", "http"),
             "http": ("desk/ann", "mcp"),
-            "sse": ("laptop", "mcp"),  # no delegate: nobody speaks through it
+            "sse": ("laptop", "mcp"),  # not a delegate: no caller speaks through it
             "grpc": ("ann", "grpc"),
         }
     assert {line["caller"] for line in relay.logged(relay.gateway, "request").values()} == {"ann"}
     for program in _programs(relay):
         assert [json.loads(line)["level"] for line in program.lines]
-    # The ids of this test's requests have a token in them; nothing else may.
+    # The ids of this test's requests contain a token; no other value may.
     written = "".join(line for program in _programs(relay) for line in program.lines)
     for door in DOORS:
         written = written.replace(f"{door}-{OLD}", "").replace(f"{door}-{NEW}", "")
@@ -234,7 +234,7 @@ async def test_one_caller_cannot_touch_the_call_of_another_behind_the_same_gatew
     assert ["'ann'" in answers[0].text, "'bob'" in answers[1].text] == [True, True]
 
 
-async def test_every_line_is_json_whatever_comes_in(tmp_path: Path) -> None:
+async def test_every_log_line_is_json_whatever_arrives(tmp_path: Path) -> None:
     async with relaying(tmp_path, delegates="") as relay:
         for program in _programs(relay):
             for data in (

@@ -106,7 +106,7 @@ async def test_a_cut_during_arguments_is_an_error(door: Door, stack: Stack, kind
 
 
 async def hanging_within_arguments(stack: Stack, before: int) -> Received:
-    """Waits until the provider has sent a part of a call's arguments, and says nothing more."""
+    """Waits until the provider has sent part of a call's arguments and then stops."""
     async with asyncio.timeout(LIMIT_S):
         while len(stack.provider.requests) == before:
             await stack.provider.next_request()
@@ -127,7 +127,7 @@ async def test_cancel_during_a_tool_call_closes_the_providers_connection(
         assert await client.cancel(name)
     answer = await asking
     assert answer["finishReason"] == "cancelled"
-    assert calls_of(answer) == []  # a call that was not finished is none
+    assert calls_of(answer) == []  # an unfinished call is not returned
     assert await request.ended() is Outcome.DISCONNECTED
 
 

@@ -1,4 +1,4 @@
-"""What the README and docs/ say is so: every snippet is run, or a comment above it says why it is not."""
+"""What the README and docs/ say is true: every snippet is run, or a comment above it says why it is not."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ RUN_ELSEWHERE = {
     "./scripts/test": "tests",
     "relay serve": "tests/llm_relay/cli",
 }
-"""Commands that a test of their own runs."""
+"""Commands that other tests run."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ async def gateway(server_b: Program, tmp_path_factory: pytest.TempPathFactory) -
 
 
 async def output(*command: str, folder: Path = PROJECT, **settings: str) -> str:
-    """Runs a command to its good end and returns what it printed."""
+    """Runs a command, which must succeed, and returns what it printed."""
     variables = environment(settings)
     variables["PATH"] = f"{Path(sys.executable).parent}:{variables['PATH']}"
     process = await asyncio.create_subprocess_exec(*command, cwd=folder, env=variables, stdout=asyncio.subprocess.PIPE)
@@ -149,13 +149,13 @@ def test_configuration_snippets_parse_and_start_the_command(snippet: Snippet) ->
         assert whole == ["/path/to/relay/.venv/bin/relay", "mcp"]
 
 
-def test_every_link_between_the_documents_leads_somewhere() -> None:
+def test_every_link_between_the_documents_resolves() -> None:
     for path in [*DOCUMENTS, *(PROJECT / name for name in ("ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"))]:
         for target in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text("utf-8")):
             assert "://" in target or (path.parent / target).exists(), f"{path.name}: {target}"
 
 
-def test_the_readme_is_short_and_its_contents_are_its_headings() -> None:
+def test_the_readme_is_short_and_its_contents_match_its_headings() -> None:
     readme = DOCUMENTS[0].read_text("utf-8")
     assert len(readme.splitlines()) <= 200
     anchors = re.findall(r"\]\(#([\w-]+)\)", readme)

@@ -1,4 +1,4 @@
-"""One behaviour, every door: the real programs, real clients, and a stand-in that speaks the provider's protocol."""
+"""One behaviour at every door: the real programs, real clients, and a stand-in that speaks the provider's protocol."""
 
 import asyncio
 import base64
@@ -35,7 +35,7 @@ class Stack:
     at: Addresses
 
     def plays(self, **script: object) -> None:
-        """Sets what the provider answers next."""
+        """Sets the provider's next answer."""
         self.provider.script = Script(**{"words": WORDS, "usage": PRICED, **script})  # type: ignore[arg-type]
 
     def fails(self, kind: FaultKind, **fault: object) -> None:
@@ -146,7 +146,7 @@ async def test_the_whole_prompt_reaches_the_provider(door: Door, stack: Stack) -
     ],
     ids=["429", "500", "401", "404", "400", "cut before", "malformed"],
 )
-async def test_a_failure_before_the_first_word_has_its_reason(
+async def test_a_failure_before_the_first_token_has_its_reason(
     door: Door, stack: Stack, fault: Fault, reason: str, *, streamed: bool
 ) -> None:
     stack.plays(fault=fault)
@@ -158,7 +158,7 @@ async def test_a_failure_before_the_first_word_has_its_reason(
 
 
 @pytest.mark.parametrize("kind", [FaultKind.CUT, FaultKind.RESET, FaultKind.NO_END, FaultKind.MALFORMED])
-async def test_a_stream_that_the_provider_cuts_short_is_an_error_and_never_an_end(
+async def test_a_stream_that_the_provider_cuts_is_an_error_and_never_an_end(
     door: Door, stack: Stack, kind: FaultKind
 ) -> None:
     stack.plays(fault=Fault(kind=kind, after=3))
@@ -195,7 +195,7 @@ async def test_a_caller_who_leaves_a_whole_answer_ends_the_provider_call(door: D
     await _leaves(stack, asyncio.create_task(door.whole(message="Hi")))
 
 
-async def test_a_caller_who_leaves_before_the_first_word_ends_the_provider_call(door: Door, stack: Stack) -> None:
+async def test_a_caller_who_leaves_before_the_first_token_ends_the_provider_call(door: Door, stack: Stack) -> None:
     stack.fails(FaultKind.HANG_HEADERS)
     await _leaves(stack, asyncio.create_task(door.stream(print, message="Hi")))
 
@@ -216,7 +216,7 @@ async def _leaves(stack: Stack, task: asyncio.Task[object]) -> None:
     assert await request.ended() is Outcome.DISCONNECTED
 
 
-async def test_cancel_ends_a_stream_softly_with_what_it_took(door: Door, stack: Stack) -> None:
+async def test_cancel_ends_a_stream_softly_with_its_usage(door: Door, stack: Stack) -> None:
     stack.fails(FaultKind.HANG_DURING, after=2)
     stream = await until_first_text(door, message="Hi", model=MODEL, request_id="soft-1")
     async with RelayClient(Dial(target=stack.at.server_b)) as client:
@@ -228,8 +228,8 @@ async def test_cancel_ends_a_stream_softly_with_what_it_took(door: Door, stack: 
     assert await stack.provider.requests[-1].ended() is Outcome.DISCONNECTED
 
 
-async def test_split_characters_and_large_words_arrive_whole(door: Door, stack: Stack) -> None:
-    word = "ß" * 50_000  # the MCP SDK's client takes events of 1 MiB, and a result has its text twice
+async def test_split_characters_and_large_tokens_arrive_whole(door: Door, stack: Stack) -> None:
+    word = "ß" * 50_000  # the MCP SDK's client accepts events of 1 MiB, and a result contains its text twice
     stack.plays(words=("ä", word, "…"), fault=Fault(kind=FaultKind.SPLIT_UTF8))
     seen, _ = await texts(door, message="Hi")
     assert "".join(seen) == f"ä{word}…"

@@ -1,4 +1,4 @@
-"""What is shut unless it is opened by a setting: addresses beyond loopback, foreign Hosts and Origins, CORS."""
+"""What is closed unless a setting opens it: addresses beyond loopback, foreign Hosts and Origins, CORS."""
 
 import asyncio
 import contextlib
@@ -39,7 +39,7 @@ MCP_DOORS = pytest.mark.parametrize(
 
 
 async def refusal(folder: Path, program: tuple[str, ...], settings: dict[str, str]) -> tuple[int | None, str]:
-    """Starts a program, which must not go well; returns the exit code and what it wrote."""
+    """Starts a program, which must fail; returns the exit code and what it wrote."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", *program),
@@ -71,7 +71,7 @@ async def test_beyond_loopback_a_start_without_tokens_or_without_tls_is_refused(
         assert (code, len(told.splitlines())) == (2, 1)
 
 
-async def test_beyond_loopback_a_valid_token_of_the_ledger_is_as_good_as_relay_tokens(tmp_path: Path) -> None:
+async def test_beyond_loopback_a_valid_token_of_the_ledger_counts_like_relay_tokens(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/relay.db"
     ledger = await open_ledger(url, folder=tmp_path)
     await ledger.create_token("root", label="", expires_at=None, by="test")
@@ -92,7 +92,7 @@ async def test_beyond_loopback_a_valid_token_of_the_ledger_is_as_good_as_relay_t
 
 
 @MCP_DOORS
-async def test_mcps_doors_check_host_and_origin_on_every_address_and_know_no_cors(
+async def test_mcps_doors_check_host_and_origin_on_every_address_and_have_no_cors(
     program: tuple[str, ...], port: str, tmp_path: Path
 ) -> None:
     async with (
@@ -113,7 +113,7 @@ async def test_mcps_doors_check_host_and_origin_on_every_address_and_know_no_cor
         assert not cors_headers(await http.options("/mcp", headers=asked))
 
 
-async def test_the_gateway_knows_no_cors_unless_it_is_set(tmp_path: Path) -> None:
+async def test_the_gateway_has_no_cors_unless_it_is_set(tmp_path: Path) -> None:
     asked = {"Origin": "https://app.example", "Access-Control-Request-Method": "POST"}
     async with (
         running(tmp_path, "gateway", HTTP_PORT="0") as plain,

@@ -1,4 +1,4 @@
-"""LangChain and LlamaIndex before the gateway's /v1, in an environment of their own: the project needs neither."""
+"""LangChain and LlamaIndex against the gateway's /v1, in their own environment: the project needs neither."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ WHOLE_END = "You said: 'Hello'. This is a test response without calling any exte
 STREAM_END = "You said: 'Hello'. This is a streaming test response."
 CALL = {"name": "weather", "args": {"city": ""}}
 INSTALL_LIMIT_S = 220.0
-"""Less than the time after which a test is taken to hang."""
+"""Less than the time after which a test counts as hanging."""
 CITY = {"name": "", "people": 0}
 
 pytestmark = [pytest.mark.anyio, pytest.mark.frameworks]
@@ -30,7 +30,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="module")
 async def seen(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, Any]]:
-    """What the frameworks saw of the mock."""
+    """What the frameworks returned from the mock."""
     await _install()
     folder = tmp_path_factory.mktemp("frameworks")
     mock = {"MOCK_DELAY_SECONDS": "0", "MOCK_WORD_DELAY_SECONDS": "0", "GRPC_PORT": "0"}
@@ -42,7 +42,7 @@ async def seen(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 async def _install() -> None:
-    """Makes the environment once, beside requirements.txt; skips the tests where the packages cannot be had."""
+    """Creates the environment once, next to requirements.txt; skips the tests if the packages cannot be installed."""
     wanted, installed = FOLDER / "requirements.txt", FOLDER / ".venv" / ".installed"
     if installed.exists() and installed.read_text() == wanted.read_text():
         return
@@ -71,7 +71,7 @@ async def _output(*command: str, within_s: float) -> str:
 
 
 @pytest.mark.parametrize("way", ["langchain", "langchain_responses"])
-async def test_langchain_asks_streams_calls_tools_and_parses(seen: dict[str, Any], way: str) -> None:
+async def test_langchain_calls_streams_uses_tools_and_parses(seen: dict[str, Any], way: str) -> None:
     one = seen[way]
     assert one["whole"].endswith(WHOLE_END)
     assert one["streamed"].endswith(STREAM_END)
@@ -82,7 +82,7 @@ async def test_langchain_asks_streams_calls_tools_and_parses(seen: dict[str, Any
     assert (one["by_schema"], one["by_tool"]) == (CITY, CITY)
 
 
-async def test_llama_index_asks_streams_calls_tools_and_parses(seen: dict[str, Any]) -> None:
+async def test_llama_index_calls_streams_uses_tools_and_parses(seen: dict[str, Any]) -> None:
     one = seen["llama_index"]
     assert one["whole"].endswith(WHOLE_END)
     assert one["completed"].endswith(WHOLE_END)

@@ -1,4 +1,4 @@
-"""What is said in prompts and answers is in no file of the ledger, whatever becomes of the calls."""
+"""The text of prompts and answers is in no file of the ledger, however the calls end."""
 
 import asyncio
 import contextlib
@@ -54,7 +54,7 @@ async def over_http(it: Served) -> None:
 async def cut_off(it: Served) -> None:
     """Leaves a stream after its first event, and waits until that call has ended."""
     async with it.accounts() as admin, contextlib.aclosing(admin.watch()) as activities, asyncio.timeout(LIMIT_S):
-        await anext(activities)  # from here on all is told
+        await anext(activities)  # all activity from here on is reported
         async with it.client() as client, contextlib.aclosing(client.stream_process(prompt("cut-off"))) as events:
             await anext(events)
         async for each in activities:

@@ -1,4 +1,4 @@
-"""One person, one account: a token that is made at run time, over every interface of a running `relay serve`."""
+"""One person, one account: a token that is created at run time, over every interface of a running `relay serve`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WITHIN_S = 1.0
 
 @pytest.fixture
 async def it(tmp_path: Path) -> AsyncIterator[Served]:
-    """A relay whose ledger is new."""
+    """A relay with a new ledger."""
     async with served(tmp_path, LEDGER=f"sqlite:///{tmp_path}/relay.db") as serving:
         yield serving
 
@@ -94,7 +94,7 @@ async def test_one_token_over_every_interface_until_it_is_revoked(it: Served) ->
         assert spent.spent_nano_usd == sum(group.nano_usd for group in groups) > 0
 
         await admin.revoke_token(made.info.id)
-        await asyncio.sleep(WITHIN_S)  # what is promised: it is of no use a second later
+        await asyncio.sleep(WITHIN_S)  # the promise is that it is of no use a second later
         assert await _accepted(it, made.secret) == dict.fromkeys(WAYS, False)
         assert await _accepted(it, root.secret) == dict.fromkeys(WAYS, True)
 
@@ -112,7 +112,7 @@ async def test_a_disabled_caller_is_refused_over_every_interface(it: Served) -> 
         assert await _accepted(it, alice.secret) == dict.fromkeys(WAYS, True)
 
 
-async def test_usage_over_http_is_the_callers_own_and_an_admins_all(it: Served) -> None:
+async def test_usage_over_http_is_a_callers_own_and_for_admins_everyones(it: Served) -> None:
     async with it.accounts() as anonymous:
         with pytest.raises(PermissionDenied):
             await anonymous.create_token("alice")
@@ -144,7 +144,7 @@ async def test_usage_over_http_is_the_callers_own_and_an_admins_all(it: Served) 
             assert (await get(bad, root.secret)).status_code == 422, bad
 
 
-async def test_tags_come_by_header_too(it: Served) -> None:
+async def test_tags_arrive_by_header_too(it: Served) -> None:
     async with httpx2.AsyncClient(base_url=it.http_url, trust_env=False, timeout=LIMIT_S) as http:
         headers = {"X-Relay-Tags": "project=search, team=a"}
         body = {"message": "Hi", "tags": {"team": "b"}}
@@ -161,7 +161,7 @@ async def test_tags_come_by_header_too(it: Served) -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-async def test_openais_clients_are_told_what_is_left_of_their_rates(it: Served, stream: bool) -> None:
+async def test_openais_clients_see_what_is_left_of_their_rate_limits(it: Served, stream: bool) -> None:
     async with it.accounts() as anonymous:
         root = await anonymous.create_token("root", is_admin=True)
     async with it.accounts(root.secret) as admin:

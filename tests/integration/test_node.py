@@ -37,7 +37,7 @@ async def server_b(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pr
 
 
 async def _install() -> None:
-    """Installs the packages once, beside package.json."""
+    """Installs the packages once, next to package.json."""
     wanted, installed = FOLDER / "package.json", FOLDER / "node_modules" / ".installed"
     if installed.exists() and installed.read_text() == wanted.read_text():
         return
@@ -59,7 +59,7 @@ async def node(script: str, *arguments: str, **settings: str) -> Any:
     return json.loads(printed)
 
 
-async def test_grpc_js_sees_the_contract_with_nothing_but_the_proto(server_b: Program) -> None:
+async def test_grpc_js_works_with_nothing_but_the_proto(server_b: Program) -> None:
     seen = await node("grpc_client.js", server_b.address, str(PROJECT / "proto"))
     assert seen["answer"]["text"].endswith("You said: 'Hello from Node'. " + MOCK_WHOLE_END)
     assert seen["answer"]["request_id"] == "node-1"
@@ -115,10 +115,10 @@ async def test_openais_sdk_and_the_ai_sdk_use_the_gateway(server_b: Program, tmp
     assert seen["aiObject"] == {"city": ""}
 
 
-@pytest.mark.skipif(not FULL, reason="lives by the clock of the SDK: scripts/faults runs it")
+@pytest.mark.skipif(not FULL, reason="waits for the real timeouts of the SDK: only scripts/faults runs it")
 @pytest.mark.parametrize(("how", "calls"), [("request", 1), ("header", 1), ("client", 2)])
 async def test_an_sdk_that_times_out_and_retries_gets_its_answer(tmp_path: Path, how: str, calls: int) -> None:
-    """The SDK announces no timeout of the client itself; its first repeat tells it."""
+    """The SDK does not announce its client timeout; its first repeat reveals it."""
     await _install()
     ready = asyncio.Event()
     provider = ScriptedProvider((ready, OPENING, Text("Hello"), ENDING))

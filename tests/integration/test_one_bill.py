@@ -1,4 +1,4 @@
-"""A request that is repeated is not paid for twice: two clients at once, and a provider that counts its requests."""
+"""A repeated request is not paid for twice: two clients at once, and a provider that counts its requests."""
 
 import asyncio
 import contextlib
@@ -31,7 +31,7 @@ Ask = Callable[..., Any]
 
 
 class Keyed:
-    """A door through which everybody asks the same, under the same key."""
+    """A door through which every call is the same, under the same key."""
 
     def __init__(self, door: Door, key: str) -> None:
         self._door = door
@@ -46,7 +46,7 @@ class Keyed:
 
 @dataclass(frozen=True)
 class Clients:
-    """Two clients of one caller, each by a way of its own, one of another caller, and the provider behind them."""
+    """Two clients of one caller over different interfaces, a client of another caller, and their provider."""
 
     provider: OpenAIStandIn
     first: Door
@@ -58,18 +58,18 @@ class Clients:
     asked_before: int = 0
 
     def keyed(self, key: str) -> "Clients":
-        """Returns the same clients, all of whom ask under this key."""
+        """Returns the same clients, all calling under this key."""
         first, second, other = (Keyed(door, key) for door in (self.first, self.second, self.other_caller))
         return Clients(self.provider, first, second, other, self.cancel, key, len(self.provider.requests))
 
     @property
     def requests(self) -> list[Received]:
-        """What the provider was asked."""
+        """The requests that the provider received."""
         return self.provider.requests[self.asked_before :]
 
     @property
     def asked(self) -> int:
-        """How often it was asked."""
+        """How many requests the provider received."""
         return len(self.requests)
 
     def plays(self, **script: Any) -> None:
@@ -79,7 +79,7 @@ class Clients:
         self.plays(fault=Fault(kind=kind, times=1, **fault))
 
     async def request(self) -> Received:
-        """Waits for the first request to the provider."""
+        """Waits for the provider's first request."""
         while not self.requests:
             await self.provider.next_request()
         return self.requests[0]
@@ -149,11 +149,11 @@ async def test_many_clients_at_once_are_one_call_to_the_provider(clients: Client
     doors = [clients.first, clients.second] * (MANY // 2)
     answers = await asyncio.gather(*(ask(door) for door in doors))
     assert [text for text, _ in answers] == [TEXT] * MANY
-    assert all(end == answers[0][1] for _, end in answers), "not the same answer, with the same cost"
+    assert all(end == answers[0][1] for _, end in answers), "the answers or their costs differ"
     assert clients.asked == 1
 
 
-async def test_the_provider_call_ends_when_its_last_reader_leaves_and_no_sooner(clients: Clients) -> None:
+async def test_the_provider_call_ends_when_its_last_reader_leaves_and_not_before(clients: Clients) -> None:
     clients.plays(fault=Fault(kind=FaultKind.HANG_DURING, after=3))
     first = await until_first_text(clients.first)
     second = await until_first_text(clients.second)
@@ -186,7 +186,7 @@ async def test_whole_and_streamed_are_two_calls(clients: Clients) -> None:
 
 
 @whole_and_streamed
-async def test_a_call_that_failed_runs_anew(clients: Clients, ask: Ask) -> None:
+async def test_a_call_that_failed_runs_again(clients: Clients, ask: Ask) -> None:
     clients.fails_once(FaultKind.STATUS, status=401)
     with pytest.raises(Refusal, match="PROVIDER_AUTH"):
         await ask(clients.first)
@@ -195,7 +195,7 @@ async def test_a_call_that_failed_runs_anew(clients: Clients, ask: Ask) -> None:
 
 
 @whole_and_streamed
-async def test_a_call_that_was_left_runs_anew(clients: Clients, ask: Ask) -> None:
+async def test_a_call_that_was_abandoned_runs_again(clients: Clients, ask: Ask) -> None:
     clients.fails_once(FaultKind.HANG)
     leaving = asyncio.create_task(ask(clients.first))
     request = await clients.request()
@@ -205,7 +205,7 @@ async def test_a_call_that_was_left_runs_anew(clients: Clients, ask: Ask) -> Non
     assert clients.asked == 2
 
 
-async def test_a_call_that_was_cancelled_runs_anew(clients: Clients) -> None:
+async def test_a_call_that_was_cancelled_runs_again(clients: Clients) -> None:
     clients.fails_once(FaultKind.HANG_DURING, after=3)
     stopped = await until_first_text(clients.first)
     assert await clients.cancel(clients.key)

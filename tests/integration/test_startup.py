@@ -1,4 +1,4 @@
-"""How the programs start with settings that are odd, and with standard streams that are closed."""
+"""How the programs start with questionable settings, and with closed standard streams."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ def expected(name: str) -> list[str]:
 
 @PROGRAMS
 @pytest.mark.parametrize("workers", ["1", "2"])
-async def test_what_is_odd_is_warned_of_once_as_json_where_the_log_is_json(
+async def test_questionable_settings_are_warned_of_once_as_json_if_the_log_is_json(
     name: str, workers: str, tmp_path: Path
 ) -> None:
     (tmp_path / ".env").write_text(ODD + "LOG_FORMAT=json\n")
@@ -53,7 +53,7 @@ async def test_what_is_odd_is_warned_of_once_as_json_where_the_log_is_json(
 
 
 @PROGRAMS
-async def test_a_check_warns_too_and_is_no_failure_for_that(name: str, tmp_path: Path) -> None:
+async def test_a_check_warns_too_but_does_not_fail(name: str, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(ODD)
     _, lines = await check(tmp_path, name, {PORTS[name]: "0"})
     warned = [line.removeprefix("warning").strip() for line in lines if line.startswith("warning")]
@@ -61,7 +61,7 @@ async def test_a_check_warns_too_and_is_no_failure_for_that(name: str, tmp_path:
 
 
 @PROGRAMS
-async def test_bad_settings_are_json_too_where_the_log_is_json(name: str, tmp_path: Path) -> None:
+async def test_bad_settings_are_json_too_if_the_log_is_json(name: str, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(f"LOG_FORMAT=json\n{PORTS[name]}=many\n")
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", name), cwd=tmp_path, env=environment({}), stderr=asyncio.subprocess.PIPE
@@ -90,16 +90,16 @@ async def test_a_program_starts_and_serves_with_closed_standard_streams(name: st
     finally:
         if process.returncode is None:
             process.kill()
-    assert streams == [Path(os.devnull)] * 3  # no socket has their numbers, so no log line gets into one
+    assert streams == [Path(os.devnull)] * 3  # no socket has their numbers, so no log line is written to one
 
 
 def stream_of(pid: int, number: int) -> Path:
-    """Returns what a descriptor of a process leads to."""
+    """Returns the target of a process's file descriptor."""
     return Path(f"/proc/{pid}/fd/{number}").readlink()
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-async def test_the_start_line_says_where_the_ledger_is_that_every_worker_writes(workers: str, tmp_path: Path) -> None:
+async def test_the_start_line_shows_the_ledger_that_every_worker_writes(workers: str, tmp_path: Path) -> None:
     (tmp_path / "relay.env").write_text("LEDGER=sqlite:///money.db\n")
     folder = tmp_path / "working"
     folder.mkdir()
@@ -111,7 +111,7 @@ async def test_the_start_line_says_where_the_ledger_is_that_every_worker_writes(
     assert list(folder.iterdir()) == []
 
 
-async def test_a_server_over_stdio_leaves_no_ledger_in_the_folder_that_is_open(tmp_path: Path) -> None:
+async def test_a_server_over_stdio_creates_no_ledger_in_the_working_folder(tmp_path: Path) -> None:
     folder, state = tmp_path / "open", tmp_path / "state"
     folder.mkdir()
     process = await asyncio.create_subprocess_exec(

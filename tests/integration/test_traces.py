@@ -43,7 +43,7 @@ GRPC, CALL, ATTEMPT = "relay.v1.RelayService/{}", "relay.call", "chat gpt-4o"
 
 @dataclass
 class Stack:
-    """Server B with a provider behind it; what is started in front of it gets the same environment."""
+    """Server B with a provider behind it; programs in front of it get the same environment."""
 
     provider: OpenAIStandIn
     server_b: Program
@@ -82,12 +82,12 @@ async def read(events: AsyncGenerator[Event, None]) -> list[Event]:
 
 
 def seen(span: ReceivedSpan) -> str:
-    """What a request made under a span says of it, without the flags: a trace begun by the relay has more of them."""
+    """Returns the traceparent of a request made under a span, without the flags: the relay's own traces have more."""
     return f"00-{span.trace_id}-{span.span_id}"
 
 
 def assert_chain(*spans: ReceivedSpan) -> None:
-    """Asserts that each span is under the one before it, the first under the caller's, and lies within it."""
+    """Asserts that each span is a child of the one before it (the first of the caller's) and lies within it."""
     assert [span.parent_id for span in spans] == [CALLERS_SPAN, *(span.span_id for span in spans[:-1])]
     for above, below in itertools.pairwise(spans):
         assert above.began_ns <= below.began_ns <= below.ended_ns
@@ -168,7 +168,7 @@ async def test_one_trace_leads_from_an_mcp_client_over_stdio_to_the_provider(
         assert_no_content(receiver)
 
 
-async def test_server_bs_own_mcp_server_traces_without_a_hop_and_sends_what_it_has_at_its_end(tmp_path: Path) -> None:
+async def test_server_bs_own_mcp_server_traces_without_a_hop_and_exports_at_its_end(tmp_path: Path) -> None:
     async with otlp_receiver() as receiver:
         environment: dict[str, Any] = {**to(receiver), "OTEL_BSP_SCHEDULE_DELAY": "600000", "AI_PROVIDER": "mock"}
         async with stdio_server(tmp_path, "server_b", "stdio", **environment) as server:
@@ -183,7 +183,7 @@ async def test_server_bs_own_mcp_server_traces_without_a_hop_and_sends_what_it_h
 
 
 @pytest.mark.parametrize("by", ["header", "_meta"])
-async def test_mcp_over_http_takes_the_trace_of_the_message_before_that_of_the_request(tmp_path: Path, by: str) -> None:
+async def test_mcp_over_http_prefers_the_trace_of_the_message_to_that_of_the_request(tmp_path: Path, by: str) -> None:
     other = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
     async with (
         otlp_receiver() as receiver,
@@ -229,7 +229,7 @@ async def test_a_request_that_joined_a_call_has_a_link_to_it(tmp_path: Path) -> 
         assert len(b.provider.requests) == 1
 
 
-async def test_a_refusal_is_told_by_its_trace_and_what_monitors_ask_begins_none(tmp_path: Path) -> None:
+async def test_a_refusal_is_in_its_trace_and_health_checks_start_no_trace(tmp_path: Path) -> None:
     async with (
         otlp_receiver() as receiver,
         server_b(tmp_path, RELAY_TOKENS="alice:a-1", **to(receiver)) as b,
@@ -250,7 +250,7 @@ async def test_a_refusal_is_told_by_its_trace_and_what_monitors_ask_begins_none(
         assert not span.is_error
 
 
-async def test_each_attempt_is_a_span_of_its_own_and_a_failure_is_told_without_its_text(tmp_path: Path) -> None:
+async def test_each_attempt_has_a_span_and_a_failure_is_recorded_without_its_text(tmp_path: Path) -> None:
     async with otlp_receiver() as receiver, server_b(tmp_path, **to(receiver)) as b:
         refused = Fault(kind=FaultKind.STATUS, status=503, times=1, headers={"retry-after": "0"}, message=SECRET)
         b.provider.script = Script(words=(ANSWER,), fault=refused)
@@ -269,7 +269,7 @@ async def test_each_attempt_is_a_span_of_its_own_and_a_failure_is_told_without_i
         assert_no_content(receiver)
 
 
-async def test_a_caller_that_does_not_sample_is_not_recorded_and_its_trace_goes_on(tmp_path: Path) -> None:
+async def test_an_unsampled_caller_is_not_recorded_and_its_trace_goes_on(tmp_path: Path) -> None:
     unsampled = TRACEPARENT.removesuffix("01") + "00"
     async with (
         otlp_receiver() as receiver,
@@ -297,7 +297,7 @@ async def test_relay_serve_traces_all_its_programs_by_variables_of_the_env_file(
         assert {headers.get("x-key") for headers in receiver.headers} == {"k-1"}
 
 
-async def test_a_receiver_that_is_gone_costs_no_call_and_no_end(tmp_path: Path) -> None:
+async def test_a_missing_receiver_fails_no_call_and_delays_no_shutdown(tmp_path: Path) -> None:
     async with server_b(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1", **QUICK) as b:
         async with RelayClient(Dial(target=b.server_b.address)) as client:
             assert (await client.process(Prompt(message=SECRET))).text == ANSWER
@@ -334,7 +334,7 @@ sys.meta_path.insert(0, NotInstalled())
         ),
     ],
 )
-async def test_what_cannot_be_traced_is_said_and_served_all_the_same(
+async def test_an_unusable_trace_setting_is_reported_and_calls_are_served_anyway(
     tmp_path: Path, variables: dict[str, str], told: str
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(NOT_INSTALLED)
@@ -355,7 +355,7 @@ async def test_what_cannot_be_traced_is_said_and_served_all_the_same(
         {"OTEL_TRACES_EXPORTER": "none", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"},
     ],
 )
-async def test_where_traces_are_off_the_callers_context_reaches_the_provider_as_it_was(
+async def test_where_traces_are_off_the_callers_context_reaches_the_provider_unchanged(
     tmp_path: Path, variables: dict[str, str]
 ) -> None:
     async with (

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.anyio
 
 LIMIT_S = 30.0
 CONNECTIONS = 20
-"""Of which all go to one of two workers once in 2**19 times."""
+"""All of them go to the same one of two workers once in 2**19 times."""
 QUICK = {"MOCK_DELAY_SECONDS": "0", "MOCK_WORD_DELAY_SECONDS": "0.02"}
 ENDS_WELL = "streaming test response."
 SERVES = r"Worker (\d+) serves"
@@ -39,14 +39,14 @@ PROGRAMS = pytest.mark.parametrize("name", PORTS)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder whose empty .env keeps any other from being read."""
+    """A folder whose empty .env prevents any other from being read."""
     (tmp_path / ".env").touch()
     return tmp_path
 
 
 @contextlib.asynccontextmanager
 async def two_workers(folder: Path, name: str = "server_b", **settings: str) -> AsyncIterator[tuple[Program, set[int]]]:
-    """Yields a program once both of its workers serve, and their process ids."""
+    """Yields a program and its process ids once both of its workers serve."""
     async with running(folder, name, WORKERS="2", **{PORTS[name]: "0"}, **QUICK, **settings) as program:
         yield program, {int(pid) for pid in await program.told(SERVES, 2)}
     await late_events()
@@ -54,7 +54,7 @@ async def two_workers(folder: Path, name: str = "server_b", **settings: str) -> 
 
 @contextlib.asynccontextmanager
 async def channel_to(program: Program) -> AsyncIterator[grpc.aio.Channel]:
-    """Yields a channel with a connection of its own."""
+    """Yields a channel with its own connection."""
     options = [("grpc.use_local_subchannel_pool", 1)]
     async with grpc.aio.insecure_channel(program.address, options=options) as channel:
         yield channel
@@ -62,13 +62,13 @@ async def channel_to(program: Program) -> AsyncIterator[grpc.aio.Channel]:
 
 @contextlib.asynccontextmanager
 async def connection(program: Program) -> AsyncIterator["relay_pb2_grpc.RelayServiceAsyncStub"]:
-    """Yields a stub with a connection of its own."""
+    """Yields a stub with its own connection."""
     async with channel_to(program) as channel:
         yield relay_pb2_grpc.RelayServiceStub(channel)
 
 
 async def number(stub: "relay_pb2_grpc.RelayServiceAsyncStub") -> int:
-    """Returns which answer of its worker's mock a call was given."""
+    """Returns the number that its worker's mock gave to an answer."""
     answer = await stub.Process(relay_pb2.ProcessRequest(message="Hi"), timeout=LIMIT_S)
     found = re.search(r"#(\d+)", answer.text)
     assert found
@@ -80,9 +80,9 @@ Stream = grpc.aio.UnaryStreamCall[relay_pb2.StreamProcessRequest, relay_pb2.Stre
 
 @contextlib.asynccontextmanager
 async def streams(program: Program, model: str = "", *, firsts: int = 0) -> AsyncIterator[list[Stream]]:
-    """Yields streams that have begun, over as many connections as it takes for each of two workers to have one.
+    """Yields streams that have begun, over as many connections as it takes to reach both workers.
 
-    `firsts`: how many of the workers have been asked before.
+    `firsts`: how many of the workers have been called before.
     """
     async with contextlib.AsyncExitStack() as stack:
         begun: list[Stream] = []
@@ -98,7 +98,7 @@ async def streams(program: Program, model: str = "", *, firsts: int = 0) -> Asyn
 
 
 async def rest(stream: Stream) -> str:
-    """Reads a stream to its good end; returns the text that was still to come."""
+    """Reads a stream to its good end; returns the text that was still missing."""
     text = ""
     while (response := await stream.read()) is not grpc.aio.EOF:
         assert isinstance(response, relay_pb2.StreamProcessResponse)
@@ -108,7 +108,7 @@ async def rest(stream: Stream) -> str:
 
 @contextlib.asynccontextmanager
 async def watches(program: Program) -> AsyncIterator[list[Any]]:
-    """Yields watches of Server B's health that have seen it serve, each over a connection of its own."""
+    """Yields watches of Server B's health that have seen it serve, each over its own connection."""
     async with contextlib.AsyncExitStack() as stack:
         begun = []
         for _ in range(CONNECTIONS):
@@ -129,7 +129,7 @@ def is_alive(pid: int) -> bool:
 
 async def test_a_signal_lets_the_streams_of_all_workers_end_and_exits_with_0(folder: Path) -> None:
     async with two_workers(folder) as (program, pids), streams(program) as begun, watches(program) as seen:
-        assert all(os.getsid(pid) == pid for pid in pids)  # out of reach for a terminal's Ctrl-C
+        assert all(os.getsid(pid) == pid for pid in pids)  # out of reach of a terminal's Ctrl-C
         stopping = asyncio.create_task(program.stop())
         for watch in seen:
             assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
@@ -177,7 +177,7 @@ async def test_a_killed_worker_is_replaced_and_calls_go_on(folder: Path) -> None
 
 
 async def answers(stream: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> bool:
-    """Tells whether a connection to the gateway still answers a request."""
+    """Returns whether a connection to the gateway still answers a request."""
     reader, writer = stream
     try:
         writer.write(b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -188,7 +188,7 @@ async def answers(stream: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> 
         writer.close()
 
 
-async def test_of_the_gateways_workers_one_serves_while_another_is_replaced(folder: Path) -> None:
+async def test_one_worker_of_the_gateway_serves_while_the_other_is_replaced(folder: Path) -> None:
     async with two_workers(folder, "gateway", SERVER_B_TARGET="127.0.0.1:1") as (program, pids):
         opened = [await asyncio.open_connection("127.0.0.1", program.port) for _ in range(CONNECTIONS)]
         os.kill(pids.pop(), signal.SIGKILL)
@@ -202,7 +202,7 @@ async def test_of_the_gateways_workers_one_serves_while_another_is_replaced(fold
     assert "Traceback" not in "".join(program.lines)
 
 
-async def test_a_worker_that_is_told_to_stop_drains_and_is_replaced_by_one_with_the_settings_in_force(
+async def test_a_terminated_worker_drains_and_its_replacement_uses_the_current_settings(
     folder: Path,
 ) -> None:
     (folder / ".env").write_text("RELAY_TOKENS=ann:secret\n")
@@ -219,7 +219,7 @@ async def test_a_worker_that_is_told_to_stop_drains_and_is_replaced_by_one_with_
         assert await program.stop() == 0
 
 
-async def test_a_half_renewed_certificate_is_tried_again_until_it_is_whole_and_the_other_worker_serves_on(
+async def test_a_half_renewed_certificate_is_retried_until_it_is_complete_and_the_other_worker_serves_on(
     folder: Path,
 ) -> None:
     authority = Authority(folder, "ca")
@@ -253,7 +253,9 @@ async def ended(folder: Path, *command: str, **settings: str) -> tuple[int | Non
 
 @PROGRAMS
 @pytest.mark.parametrize("shared", [False, True], ids=["alone", "shared"])
-async def test_a_taken_port_is_one_line_that_names_the_setting(name: str, shared: bool, folder: Path) -> None:
+async def test_a_taken_port_is_reported_in_one_line_that_names_the_setting(
+    name: str, shared: bool, folder: Path
+) -> None:
     with socket.create_server(("127.0.0.1", 0), reuse_port=shared) as taken:
         code, lines = await ended(folder, name, **{PORTS[name]: str(taken.getsockname()[1])})
     assert code == 1
@@ -271,7 +273,7 @@ async def test_a_taken_port_is_one_line_that_names_the_setting(name: str, shared
         ("server_b", {"AI_PROVIDER": "openai"}, "OPENAI_API_KEY"),
     ],
 )
-async def test_a_bad_setting_is_said_once_with_code_2(
+async def test_a_bad_setting_is_reported_once_with_exit_code_2(
     name: str, settings: dict[str, str], begins: str, folder: Path
 ) -> None:
     code, lines = await ended(folder, name, **{PORTS[name]: "0"}, **settings)

@@ -1,4 +1,4 @@
-"""The line in the log for each request: its path too, and no traceback for what a client did."""
+"""The log line for each request has its path, and no traceback for what a client did."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ TOKENS = "alice:alices-token"
 
 
 async def logged_path(caplog: pytest.LogCaptureFixture, method: str, path: str, **settings: Any) -> tuple[str, int]:
-    """Sends a request without a token; returns the path and the status of its line."""
+    """Sends a request without a token; returns the path and the status of its log line."""
     caplog.set_level(logging.DEBUG)
     async with gateway(**settings) as client:
         await client.request(method, path)
@@ -45,7 +45,9 @@ async def test_every_line_has_a_path(
 
 
 @pytest.mark.parametrize("path", ["/process", "/nowhere", "/models"])
-async def test_the_line_of_a_refused_stranger_has_a_path(path: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_line_of_a_request_with_an_unknown_token_has_a_path(
+    path: str, caplog: pytest.LogCaptureFixture
+) -> None:
     assert await logged_path(caplog, "POST", path, relay_tokens=TOKENS) == (path, 401)
 
 
@@ -57,7 +59,7 @@ async def test_the_line_of_a_refused_host_has_a_path(caplog: pytest.LogCaptureFi
     assert (line["path"], line["status"]) == ("/models", 403)
 
 
-async def test_what_clients_do_leaves_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
+async def test_client_errors_leave_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     provider = ScriptedProvider((asyncio.Event(),))
     async with serving(provider) as server_b, gateway(server_b.target) as client:

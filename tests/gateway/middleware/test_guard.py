@@ -1,4 +1,4 @@
-"""Who may come in, and what a stranger is told."""
+"""Who is let in, and what an unknown caller learns."""
 
 import asyncio
 import contextlib
@@ -86,7 +86,7 @@ async def test_without_a_token_the_body_is_not_waited_for() -> None:
         assert (await socket.reply()).status == 401
 
 
-async def test_server_b_hears_the_callers_name_and_no_log_its_token_or_its_prompt(
+async def test_server_b_gets_the_callers_name_and_no_log_has_its_token_or_its_prompt(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -103,7 +103,7 @@ async def test_server_b_hears_the_callers_name_and_no_log_its_token_or_its_promp
     assert SECRET not in told
 
 
-async def test_a_caller_can_cancel_its_own_calls_only() -> None:
+async def test_a_caller_can_cancel_only_its_own_calls() -> None:
     provider = ScriptedProvider((OPENING, asyncio.Event()))
     async with (
         serving(provider, tokens="gateway:its-token", delegates=("gateway",)) as server_b,
@@ -181,7 +181,7 @@ async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
         (None, True),
     ],
 )
-async def test_the_address_that_a_request_came_in_on_decides(
+async def test_the_address_that_a_request_arrived_at_decides(
     server: tuple[str, int | None] | None, *, refused: bool
 ) -> None:
     callers = CallerCheck(Tokens.parse(""), Dial())
@@ -231,7 +231,7 @@ async def test_a_page_of_another_origin_may_read_what_browsers_let_it(method: st
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
-async def test_what_the_page_shows_and_changes_is_for_no_other_origin(method: str) -> None:
+async def test_what_the_page_shows_and_changes_is_closed_to_other_origins(method: str) -> None:
     async with application_at("http://127.0.0.1:8000", cors_origins="*") as client:
         csrf = {"x-relay-csrf": csrf_token("")}
         other = await client.request(method, "/ui/api/nowhere", headers={"Origin": "https://app.example", **csrf})
@@ -240,7 +240,7 @@ async def test_what_the_page_shows_and_changes_is_for_no_other_origin(method: st
 
 
 @pytest.mark.parametrize(("scheme", "refused"), [("http", True), ("https", False)])
-async def test_beyond_loopback_signing_in_needs_tls_alone(scheme: str, *, refused: bool) -> None:
+async def test_beyond_loopback_signing_in_needs_only_tls(scheme: str, *, refused: bool) -> None:
     guard = Guard(nothing, callers=CallerCheck(Tokens({}), Dial()), has_tokens=False, insecure=False, origins=())
     scope: Scope = {"type": "http", "method": "POST", "path": "/ui/api/session", "scheme": scheme, "headers": []}
     with pytest.raises(PermissionDenied) if refused else contextlib.nullcontext():
@@ -253,7 +253,7 @@ async def test_a_page_of_the_gateway_itself_may_post() -> None:
     assert response.status_code == 404
 
 
-async def test_browsers_are_answered_where_cors_origins_are_set() -> None:
+async def test_browsers_get_cors_headers_where_cors_origins_are_set() -> None:
     asked = {"Origin": "https://app.example", "Access-Control-Request-Method": "POST"}
     async with gateway(cors_origins="https://app.example, https://b.example", relay_tokens=TOKENS) as client:
         preflight = await client.options(
@@ -283,7 +283,7 @@ async def test_openais_sdk_in_a_browser_may_send_its_own_headers() -> None:
     assert "x-stainless-lang" in response.headers["access-control-allow-headers"]
 
 
-async def test_browsers_are_told_nothing_where_cors_origins_are_not_set(alone: httpx2.AsyncClient) -> None:
+async def test_browsers_get_no_cors_headers_where_cors_origins_are_not_set(alone: httpx2.AsyncClient) -> None:
     response = await alone.get("/health", headers={"Origin": "https://app.example"})
     assert not [name for name in response.headers if name.startswith("access-control")]
 
@@ -293,7 +293,7 @@ async def gone() -> Message:
 
 
 async def discard(message: Message) -> None:
-    """Sends it nowhere."""
+    """Discards what is sent."""
 
 
 async def unforeseen(scope: Scope, receive: Receive, send: Send) -> None:
@@ -305,7 +305,7 @@ async def unforeseen_during(scope: Scope, receive: Receive, send: Send) -> None:
     raise ValueError(SECRET)
 
 
-async def test_nothing_of_an_unforeseen_error_reaches_caller_or_log(caplog: pytest.LogCaptureFixture) -> None:
+async def test_nothing_of_an_unexpected_error_reaches_caller_or_log(caplog: pytest.LogCaptureFixture) -> None:
     transport = httpx2.ASGITransport(AccessLog(ErrorMiddleware(unforeseen), log=create_access_log()))
     async with httpx2.AsyncClient(transport=transport, base_url="http://gateway") as client:
         response = await client.get("/", headers={"X-Request-Id": "r-1"})
@@ -316,7 +316,7 @@ async def test_nothing_of_an_unforeseen_error_reaches_caller_or_log(caplog: pyte
     assert re.search(r"ValueError at test_guard\.py:\d+ < uncaught_errors\.py:\d+", caplog.text)
 
 
-async def test_an_unforeseen_error_during_an_answer_is_not_answered_twice(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_unexpected_error_during_an_answer_is_not_answered_twice(caplog: pytest.LogCaptureFixture) -> None:
     sent: list[Message] = []
 
     async def send(message: Message) -> None:

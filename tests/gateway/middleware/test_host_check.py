@@ -14,7 +14,7 @@ TOKENS = "alice:alices-token"
 
 
 async def asked(host: str, url: str = "http://127.0.0.1:8000", method: str = "GET", **settings: Any) -> httpx2.Response:
-    """Asks an application that is reached at `url` for `host`."""
+    """Sends a request with the Host header `host` to an application at `url`."""
     app = create_app(gateway_settings(server_b_target=NOBODY, **settings))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=url) as client:
         headers = {"Host": host, "Authorization": "Bearer alices-token"}
@@ -59,7 +59,7 @@ STRANGERS = [
 
 @pytest.mark.parametrize("host", STRANGERS)
 @pytest.mark.parametrize("tokens", ["", TOKENS], ids=["without tokens", "with tokens"])
-async def test_a_name_that_a_strangers_page_may_have_is_refused(host: str, tokens: str) -> None:
+async def test_a_name_that_an_attackers_page_may_have_is_refused(host: str, tokens: str) -> None:
     response = await asked(host, relay_tokens=tokens)
     assert response.status_code == 403
     assert response.headers["content-type"] == "application/problem+json"
@@ -81,7 +81,7 @@ async def test_every_method_is_checked(method: str) -> None:
         ("http://[2001:db8::1]:8000", "[2001:DB8:0::1]:8000"),
     ],
 )
-async def test_the_address_that_a_request_came_in_on_is_accepted(url: str, host: str) -> None:
+async def test_the_address_that_a_request_arrived_at_is_accepted(url: str, host: str) -> None:
     assert (await asked(host, url, relay_insecure=True)).status_code == 200
 
 
@@ -112,7 +112,7 @@ async def test_listed_hosts_are_accepted(host: str, settings: dict[str, str], st
     ],
     ids=["none", "two", "none in HTTP/1.0", "a stranger in HTTP/1.0"],
 )
-async def test_a_request_names_one_host(head: bytes, status: int) -> None:
+async def test_a_request_has_exactly_one_host(head: bytes, status: int) -> None:
     async with gateway() as client, socket_to(client) as socket:
         await socket.send(head)
         assert (await socket.head()).status == status

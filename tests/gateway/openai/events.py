@@ -1,4 +1,4 @@
-"""Events of a call, for the tests that write them in OpenAI's shapes."""
+"""Events of a call, for tests that write them in OpenAI's shapes."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Requests that are wrong: the status, the member that is named, and never the value."""
+"""Invalid requests: the status, the name of the bad member, and never its value."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -149,7 +149,7 @@ async def _refused(http: httpx2.AsyncClient, path: str, body: dict[str, Any], pa
         ("GET", "/v1", b"", 404),
     ],
 )
-async def test_what_is_no_request_has_an_error_of_openais_shape_too(
+async def test_malformed_requests_have_an_error_of_openais_shape_too(
     http: httpx2.AsyncClient, method: str, path: str, body: bytes, status: int
 ) -> None:
     answer = await http.request(method, path, content=body)

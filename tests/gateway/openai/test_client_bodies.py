@@ -1,4 +1,4 @@
-"""Bodies that programs in the field send: what says nothing is let through, what would be missed is refused."""
+"""Bodies that real programs send: members without effect are accepted, members whose loss matters are refused."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -48,14 +48,14 @@ def text(value: str) -> dict[str, Any]:
         [USER, {"role": "assistant", "content": "Hi"}, {"role": "developer", "content": "\n"}, USER],
     ],
 )
-async def test_text_of_blanks_says_nothing(http: httpx2.AsyncClient, messages: list[Any]) -> None:
+async def test_blank_text_parts_are_dropped(http: httpx2.AsyncClient, messages: list[Any]) -> None:
     answer = await http.post(CHAT, json={"model": "m", "messages": messages, "tools": [TOOL]})
     assert answer.status_code == 200, answer.text
     assert "x-relay-ignored" not in answer.headers
 
 
 @pytest.mark.parametrize("role", ["user", "system", "developer"])
-def test_blanks_that_part_two_texts_stay(role: str) -> None:
+def test_blanks_between_two_texts_stay(role: str) -> None:
     pieces = [{"type": "input_text", "text": piece} for piece in ("\n", "One.", "\n\n", "Two.", " ")]
     given = [{"role": role, "content": pieces}, USER] if role != "user" else [{"role": role, "content": pieces}]
     prompt = responses_prompt(ResponsesBody.model_validate({"model": "m", "input": given}), "r-1").prompt
@@ -70,7 +70,7 @@ def test_blanks_that_part_two_texts_stay(role: str) -> None:
         ({"content": "Hi", "audio": {"id": "audio_1"}}, "messages[1].audio"),
     ],
 )
-async def test_what_an_earlier_answer_had_is_not_lost(
+async def test_members_of_an_earlier_answer_are_not_lost(
     http: httpx2.AsyncClient, message: dict[str, Any], param: str
 ) -> None:
     answer = await http.post(CHAT, json={"model": "m", "messages": [USER, {"role": "assistant", **message}, USER]})
@@ -85,7 +85,7 @@ async def test_what_an_earlier_answer_had_is_not_lost(
         ({"stream_options": {"include_obfuscation": False}}, "stream_options"),
     ],
 )
-async def test_what_asks_for_the_relays_own_way_is_not_told(
+async def test_values_that_match_the_relays_behaviour_are_not_reported_as_ignored(
     http: httpx2.AsyncClient, members: dict[str, Any], told: str | None
 ) -> None:
     answer = await http.post(RESPONSES, json={"model": "m", "input": "Hello", **members})
@@ -102,7 +102,7 @@ async def test_what_asks_for_the_relays_own_way_is_not_told(
         ({"metadata": 5}, "metadata"),
     ],
 )
-async def test_an_object_is_asked_for_in_plain_words(
+async def test_a_value_that_must_be_an_object_is_refused_by_name(
     http: httpx2.AsyncClient, members: dict[str, Any], param: str
 ) -> None:
     answer = await http.post(CHAT, json={"model": "m", "messages": [USER], **members})

@@ -1,4 +1,4 @@
-"""Each error has its status, type and code at /v1, and says whether to try again."""
+"""Each error has its status, type and code at /v1, and says whether to retry."""
 
 import orjson
 import pytest
@@ -39,7 +39,7 @@ def test_every_error_is_in_the_contract() -> None:
 
 @pytest.mark.parametrize("error_type", ERRORS_BY_REASON.values(), ids=ERRORS_BY_REASON)
 @pytest.mark.parametrize("worked", [True, False])
-def test_an_error_is_told_as_openai_does(error_type: type[RelayError], worked: bool) -> None:
+def test_an_error_has_openais_shape(error_type: type[RelayError], worked: bool) -> None:
     response = openai_error_response(error_type("what happened", may_have_worked=worked), "r-1")
     error = orjson.loads(response.body)["error"]
     assert (response.status_code, error["type"], error["code"]) == THE_CONTRACT[error_type.reason]
@@ -48,12 +48,12 @@ def test_an_error_is_told_as_openai_does(error_type: type[RelayError], worked: b
     assert response.headers["x-should-retry"] == expected
 
 
-def test_a_ledger_that_is_away_is_worth_another_try_in_a_second() -> None:
+def test_an_unreachable_ledger_asks_to_retry_in_a_second() -> None:
     headers = openai_error_response(LedgerUnavailable(), "r-1").headers
     assert (headers["retry-after"], headers["retry-after-ms"], headers["x-should-retry"]) == ("1", "1000", "true")
 
 
-def test_a_budget_without_room_is_not_worth_another_try() -> None:
+def test_a_budget_without_room_is_not_worth_a_retry() -> None:
     headers = openai_error_response(BudgetExceeded(scope="caller:alice"), "r-1").headers
     assert "retry-after" not in headers
     assert headers["x-should-retry"] == "false"

@@ -1,4 +1,4 @@
-"""What has no effect is told in `x-relay-ignored`, or refused where that would change the answer."""
+"""Members without effect are named in `x-relay-ignored`, or refused if dropping them would change the answer."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -39,7 +39,7 @@ async def ignored(http: httpx2.AsyncClient, body: dict[str, Any], path: str = "/
 
 
 @whole_or_streamed
-async def test_what_only_openai_itself_takes_is_told(mock: httpx2.AsyncClient, stream: bool) -> None:
+async def test_members_that_only_openai_accepts_are_named(mock: httpx2.AsyncClient, stream: bool) -> None:
     assert await ignored(mock, {**CHAT, **FOR_OPENAI, "stream": stream, "store": True}) == [
         "prompt_cache_key",
         "prompt_cache_retention",
@@ -51,7 +51,7 @@ async def test_what_only_openai_itself_takes_is_told(mock: httpx2.AsyncClient, s
 
 
 @whole_or_streamed
-async def test_what_has_its_effect_is_not_told(mock: httpx2.AsyncClient, stream: bool) -> None:
+async def test_members_that_have_their_effect_are_not_named(mock: httpx2.AsyncClient, stream: bool) -> None:
     assert await ignored(mock, {**CHAT, "reasoning_effort": "low", "top_p": 0.5, "stream": stream}) == []
 
 
@@ -68,7 +68,7 @@ async def test_a_bias_is_refused_where_the_provider_takes_none(stream: bool) -> 
     assert provider.tries == []
 
 
-async def test_a_compatible_server_gets_the_bias_and_not_what_is_for_openai_alone() -> None:
+async def test_a_compatible_server_gets_the_bias_but_not_members_for_openai_alone() -> None:
     async with OpenAIStandIn() as standin:
         provider = OpenAIProvider(
             api_key="k",
@@ -88,7 +88,7 @@ async def test_a_compatible_server_gets_the_bias_and_not_what_is_for_openai_alon
     [("/v1/chat/completions", CHAT, "reasoning_effort"), ("/v1/responses", RESPONSE, "reasoning.effort")],
 )
 @whole_or_streamed
-async def test_a_turn_that_is_asked_without_thinking_is_told(
+async def test_thinking_that_the_provider_ignores_is_named(
     path: str, body: dict[str, Any], name: str, stream: bool
 ) -> None:
     provider = ScriptedProvider()
@@ -110,7 +110,7 @@ async def test_a_turn_that_is_asked_without_thinking_is_told(
         ("max_tokens", "max_completion_tokens"),
     ],
 )
-async def test_what_the_provider_does_not_take_has_the_name_that_the_client_gave_it(field: str, param: str) -> None:
+async def test_refused_members_have_the_name_that_the_client_gave_them(field: str, param: str) -> None:
     provider = ScriptedProvider([ProviderRejected("x", violations=(Violation(field, "leave it out"),))])
     asked = {**CHAT, "max_completion_tokens": 9, "tools": [{"type": "function", "function": {"name": "weather"}}]}
     async with serving(provider) as server_b, gateway(server_b.target) as http:

@@ -40,7 +40,7 @@ async def http() -> AsyncIterator[httpx2.AsyncClient]:
         yield client
 
 
-def test_the_provider_sees_functions_that_tell_what_their_namespace_is_for() -> None:
+def test_the_provider_sees_functions_that_describe_their_namespace() -> None:
     one, other = prompt(tools=[AGENTS, PLAIN]).options.tools
     assert (one.name, one.description) == ("agents__spawn", "Sub-agents\n\nStarts one")
     assert (other.name, other.description) == ("spawn", "")
@@ -53,14 +53,14 @@ def test_an_earlier_call_has_the_name_that_the_provider_knows() -> None:
     assert asked.history[1].parts == (ToolCall(id="c", name="agents__spawn", arguments_json="{}"),)
 
 
-def test_a_choice_need_not_tell_the_namespace() -> None:
+def test_a_tool_choice_may_omit_the_namespace() -> None:
     for choice in ({"name": "spawn"}, {"name": "spawn", "namespace": "agents"}):
         chosen = prompt(tool_choice={"type": "function", **choice}).options.tool_choice
         assert chosen is not None
         assert chosen.name == "agents__spawn"
 
 
-def test_names_are_never_too_long_and_never_alike() -> None:
+def test_names_are_never_too_long_and_always_distinct() -> None:
     assert joined_name("mcp__files__", "read") == "mcp__files__read"
     assert joined_name(None, "read") == joined_name("", "read") == "read"
     names = {joined_name("n" * 60, f"{letter}long") for letter in "ab"}
@@ -81,7 +81,7 @@ def test_names_are_never_too_long_and_never_alike() -> None:
         ([AGENTS, {"type": "web_search"}], "tools[1].type", "turn the others off"),
     ],
 )
-async def test_what_cannot_be_called_is_refused_by_its_place(
+async def test_tools_that_cannot_be_called_are_refused_by_their_position(
     http: httpx2.AsyncClient, tools: list[Any], param: str, told: str
 ) -> None:
     answer = await http.post("/v1/responses", json=body(tools=tools))
@@ -90,12 +90,12 @@ async def test_what_cannot_be_called_is_refused_by_its_place(
     assert told in error["message"]
 
 
-def test_a_chat_completion_knows_no_namespaces() -> None:
+def test_a_chat_completion_has_no_namespaces() -> None:
     with pytest.raises(BadParam, match=r"tools\[0\]\.type"):
         refuse_unsupported({"tools": [AGENTS]})
 
 
-async def test_a_call_is_told_with_its_namespace_whole_and_streamed(http: httpx2.AsyncClient) -> None:
+async def test_a_call_is_returned_with_its_namespace_whole_and_streamed(http: httpx2.AsyncClient) -> None:
     asked = body(tools=[PLAIN, AGENTS], tool_choice={"type": "function", "name": "spawn", "namespace": "agents"})
     whole = (await http.post("/v1/responses", json=asked)).json()
     (item,) = whole["output"]

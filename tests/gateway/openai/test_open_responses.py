@@ -1,4 +1,4 @@
-"""The checks of Open Responses' compliance test (openresponses.org), with the members that its schemas want."""
+"""The checks of Open Responses' compliance test (openresponses.org), with the members that its schemas require."""
 
 import base64
 import json
@@ -26,7 +26,7 @@ def either(*types: str) -> dict[str, Any]:
 
 
 def members(**wanted: Any) -> dict[str, Any]:
-    """Returns the schema of an object that has all of these."""
+    """Returns the schema of an object that has all of these members."""
     return {"type": "object", "properties": wanted, "required": [*wanted]}
 
 

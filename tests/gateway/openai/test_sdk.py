@@ -1,4 +1,4 @@
-"""OpenAI's own SDK in front of the mock: whatever it reads of an answer must be there."""
+"""OpenAI's own SDK in front of the mock: every member that it reads of an answer is there."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -36,7 +36,7 @@ PIXEL = (
 
 
 class City(BaseModel):
-    """What an answer is parsed into."""
+    """A model that an answer is parsed into."""
 
     name: str
     people: int
@@ -106,7 +106,7 @@ async def test_an_answer_is_parsed_into_a_model(client: AsyncOpenAI) -> None:
     assert isinstance(answer.choices[0].message.parsed, City)
 
 
-async def test_an_image_is_seen(client: AsyncOpenAI) -> None:
+async def test_an_image_reaches_the_provider(client: AsyncOpenAI) -> None:
     content: Any = [{"type": "text", "text": "See"}, {"type": "image_url", "image_url": {"url": PIXEL}}]
     answer = await client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": content}])
     assert "image/png" in (answer.choices[0].message.content or "")
@@ -199,7 +199,7 @@ async def test_a_wrong_token_is_an_authentication_error() -> None:
 
 
 @pytest.mark.parametrize("prefix", ["", "/v1"])
-async def test_the_paths_have_no_need_of_their_prefix(client: AsyncOpenAI, prefix: str) -> None:
+async def test_the_paths_work_without_their_prefix(client: AsyncOpenAI, prefix: str) -> None:
     base = str(client.base_url).removesuffix("/v1/")
     async with httpx2.AsyncClient(base_url=base, trust_env=False) as http:
         body = {"model": MODEL, "messages": HELLO}

@@ -1,4 +1,4 @@
-"""OpenAI's SDK when things fail: it repeats what costs nothing twice, and nothing else; who leaves stops the call."""
+"""OpenAI's SDK when calls fail: it repeats only what costs nothing twice, and a client that leaves stops the call."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,7 @@ BUSY = ProviderRateLimited(retry_after_s=0.01)
 async def client_of(
     provider: ScriptedProvider, *, pings: Pings | None = None, **options: Any
 ) -> AsyncIterator[AsyncOpenAI]:
-    """Opens the SDK's client before this provider, which Server B asks once a call."""
+    """Opens the SDK's client in front of this provider and a Server B that does not retry."""
     async with (
         serving(provider, limits=ONCE) as server_b,
         gateway(server_b.target, pings=pings) as http,
@@ -51,7 +51,7 @@ whole_or_streamed = pytest.mark.parametrize("stream", [False, True], ids=["whole
 
 @every_way
 @whole_or_streamed
-async def test_a_refusal_that_passes_is_asked_again(ask: Any, stream: bool) -> None:
+async def test_a_transient_refusal_is_retried(ask: Any, stream: bool) -> None:
     provider = ScriptedProvider([BUSY], ANSWERED)
     async with client_of(provider, max_retries=2) as client:
         answer = await ask(client, stream=stream)
@@ -70,7 +70,7 @@ async def test_a_refusal_that_passes_is_asked_again(ask: Any, stream: bool) -> N
     ],
     ids=lambda error: getattr(error, "reason", ""),
 )
-async def test_what_may_have_cost_money_is_not_asked_again(
+async def test_a_call_that_may_have_cost_money_is_not_retried(
     ask: Any, error: RelayError, raised: type[openai.APIStatusError]
 ) -> None:
     provider = ScriptedProvider([error])
@@ -105,14 +105,14 @@ async def test_a_client_that_times_out_and_repeats_gets_the_answer_of_its_first_
     async with client_of(provider, max_retries=3, timeout=0.5) as client:
         asking = asyncio.create_task(chat(client))
         await provider.until_waiting()
-        # The second try has come once the SDK has begun to wait for the third.
+        # The second try has arrived once the SDK waits for the third.
         asyncio.get_running_loop().call_later(1.2, ready.set)
         answer = await asking
     assert answer.choices[0].message.content == "Hello"
     assert len(provider.tries) == 1
 
 
-async def test_a_ping_does_not_begin_the_answer_of_a_client_that_is_to_time_out() -> None:
+async def test_a_ping_does_not_begin_the_answer_of_a_client_that_is_about_to_time_out() -> None:
     ready = asyncio.Event()
     provider = ScriptedProvider((ready, *ANSWERED))
     pings = Pings(first_s=0.7, next_s=60)

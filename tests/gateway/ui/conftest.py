@@ -1,4 +1,4 @@
-"""A relay with prices, and a real browser in front of its page."""
+"""A relay with prices, and a real browser that opens its page."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Relay:
 
     @property
     def url(self) -> str:
-        """Where the page is."""
+        """The URL of the page."""
         return f"http://{self.gateway.address}/ui/"
 
     def client(self, token: str = "") -> RelayClient:
@@ -63,7 +63,7 @@ async def relay(tmp_path: Path) -> AsyncIterator[Relay]:
 
 @dataclass
 class Browser:
-    """A page of a browser, and what went wrong in it."""
+    """A browser's page, and the errors that it reported."""
 
     page: Page
     faults: list[str] = field(default_factory=list)
@@ -71,7 +71,7 @@ class Browser:
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    """A browser without a past. Whatever it complains of fails the test."""
+    """A browser with an empty profile. The test fails if the browser reports an error."""
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
         page = await chromium.new_page(viewport={"width": 1200, "height": 900})

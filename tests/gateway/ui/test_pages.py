@@ -1,4 +1,4 @@
-"""The page in a real browser: what is spent, live, a playground, and what admins set."""
+"""The page in a real browser: spending, live calls, a playground, and the admin settings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ expect.set_options(timeout=LIMIT_MS)
 SLOW = {"MOCK_WORD_DELAY_SECONDS": "60"}
 
 
-async def test_the_first_page_shows_what_was_spent_and_the_calls_as_they_come(relay: Relay, browser: Browser) -> None:
+async def test_the_first_page_shows_spending_and_the_calls_as_they_arrive(relay: Relay, browser: Browser) -> None:
     page = browser.page
     async with relay.client() as client, relay.accounts() as accounts:
         await client.process(Prompt(message="Hello"))
@@ -39,7 +39,7 @@ async def test_the_first_page_shows_what_was_spent_and_the_calls_as_they_come(re
         await expect(page.locator("#spent")).to_have_text("$0.486")
 
 
-async def test_a_call_shows_while_it_runs_and_one_that_is_left_is_counted_as_saved(
+async def test_a_call_shows_while_it_runs_and_an_abandoned_one_counts_as_saved(
     tmp_path: Path, browser: Browser
 ) -> None:
     page = browser.page
@@ -52,10 +52,10 @@ async def test_a_call_shows_while_it_runs_and_one_that_is_left_is_counted_as_sav
         await events.aclose()
         await expect(page.locator("#running")).to_have_text("0")
         await expect(page.locator("#saved-left")).to_have_text("1")
-        await page.goto("about:blank")  # before the gateway is gone
+        await page.goto("about:blank")  # before the gateway stops
 
 
-async def test_a_call_that_begins_before_the_page_follows_is_shown(tmp_path: Path, browser: Browser) -> None:
+async def test_a_call_that_began_before_the_page_opened_is_shown(tmp_path: Path, browser: Browser) -> None:
     page, asked, began = browser.page, asyncio.Event(), asyncio.Event()
 
     async def hold(route: Route) -> None:
@@ -75,7 +75,7 @@ async def test_a_call_that_begins_before_the_page_follows_is_shown(tmp_path: Pat
         await page.goto("about:blank")
 
 
-async def test_filters_choose_the_calls_that_are_shown_and_that_the_csv_has(
+async def test_filters_choose_the_calls_that_the_page_and_the_csv_contain(
     relay: Relay, browser: Browser, tmp_path: Path
 ) -> None:
     page = browser.page
@@ -96,7 +96,7 @@ async def test_filters_choose_the_calls_that_are_shown_and_that_the_csv_has(
     assert (row["model"], row["nano_usd"]) == ("mock-model", "243000000")
 
 
-async def test_the_playground_streams_an_answer_and_tells_its_cost(relay: Relay, browser: Browser) -> None:
+async def test_the_playground_streams_an_answer_and_shows_its_cost(relay: Relay, browser: Browser) -> None:
     page = browser.page
     await page.goto(f"{relay.url}playground")
     await page.fill("[name=message]", "Hello <b>there</b>")
@@ -110,7 +110,7 @@ async def test_the_playground_streams_an_answer_and_tells_its_cost(relay: Relay,
         await expect(page.locator("#code")).to_contain_text(word)
 
 
-async def test_stop_ends_the_providers_call_and_tells_what_it_cost(tmp_path: Path, browser: Browser) -> None:
+async def test_stop_ends_the_providers_call_and_shows_its_cost(tmp_path: Path, browser: Browser) -> None:
     page = browser.page
     async with serving(tmp_path, **SLOW) as relay:
         await page.goto(f"{relay.url}playground")
@@ -123,7 +123,7 @@ async def test_stop_ends_the_providers_call_and_tells_what_it_cost(tmp_path: Pat
     assert outcome == "CANCELLED"
 
 
-async def test_a_reached_budget_refuses_and_says_so(relay: Relay, browser: Browser) -> None:
+async def test_an_exhausted_budget_refuses_with_a_message(relay: Relay, browser: Browser) -> None:
     page = browser.page
     await page.goto(f"{relay.url}operate")
     await page.fill("#budget-form [name=caller]", "anonymous")
@@ -141,7 +141,7 @@ async def test_a_reached_budget_refuses_and_says_so(relay: Relay, browser: Brows
     browser.faults.clear()  # the browser's own line about the status
 
 
-async def test_an_admin_makes_callers_and_tokens_signs_in_and_out(relay: Relay, browser: Browser) -> None:
+async def test_an_admin_creates_callers_and_tokens_and_signs_in_and_out(relay: Relay, browser: Browser) -> None:
     page = browser.page
     await page.goto(f"{relay.url}operate")
     await page.fill("#caller-form [name=name]", "root")
@@ -195,7 +195,7 @@ async def test_every_page_is_accessible_and_fits_a_narrow_screen(
     found = (await Axe().run(page)).response["violations"]
     assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
     await page.set_viewport_size({"width": 400, "height": 800})
-    # The chart is drawn anew a moment after the window has changed.
+    # The chart is redrawn a moment after the window has changed.
     await page.wait_for_function("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 

@@ -1,4 +1,4 @@
-"""Sessions count under /ui alone, changes need the page's header, and the files are few, small and ours."""
+"""Sessions count only under /ui, changes need the page's header, and the files are few, small and our own."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def http(relay: Relay) -> httpx2.AsyncClient:
 
 
 async def signed_in(client: httpx2.AsyncClient, relay: Relay) -> dict[str, str]:
-    """Makes the first admin and signs in; returns the header that changes need."""
+    """Creates the first admin and signs in; returns the header that changes need."""
     async with relay.accounts() as accounts:
         made = await accounts.create_token("root", is_admin=True)
     answer = await client.post("/ui/api/session", json={"token": made.secret})
@@ -35,7 +35,7 @@ async def signed_in(client: httpx2.AsyncClient, relay: Relay) -> dict[str, str]:
     return {"x-relay-csrf": answer.json()["csrf"]}
 
 
-async def test_a_session_counts_under_ui_alone(relay: Relay) -> None:
+async def test_a_session_counts_only_under_ui(relay: Relay) -> None:
     async with http(relay) as client:
         await signed_in(client, relay)
         secret = client.cookies["relay_session"]
@@ -123,7 +123,7 @@ async def test_bad_input_names_the_field(relay: Relay) -> None:
 
 
 @pytest.mark.parametrize("path", ["/ui/api/session", "/ui/api/tokens"])
-async def test_a_body_of_the_page_is_not_read_without_end(relay: Relay, path: str) -> None:
+async def test_a_body_of_the_page_has_a_size_limit(relay: Relay, path: str) -> None:
     async def unannounced() -> AsyncIterator[bytes]:
         for _ in range(2):
             yield b" " * MOST_BYTES_OF_A_BODY
@@ -168,7 +168,7 @@ def test_the_files_are_under_150_kilobytes_in_all() -> None:
     assert sum(file.stat().st_size for file in ASSETS.rglob("*") if file.is_file()) < MOST_BYTES
 
 
-def test_vendored_files_are_what_their_list_says() -> None:
+def test_vendored_files_match_their_list() -> None:
     listed = dict(re.findall(r"^([0-9a-f]{64})  (\S+)$", (ASSETS / "vendor" / "SHA256SUMS").read_text(), re.MULTILINE))
     found = {hashlib.sha256(file.read_bytes()).hexdigest(): file.name for file in (ASSETS / "vendor").glob("uPlot*")}
     assert found == listed

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.anyio
 PATIENCE_S = 10
 
 
-async def test_streams_that_run_and_those_that_begin_later_end_when_the_gateway_stops() -> None:
+async def test_running_and_later_streams_end_when_the_gateway_stops() -> None:
     watchers, begun = Watchers(), asyncio.Event()
 
     async def watch() -> None:

@@ -1,4 +1,7 @@
-"""Asks the relay through LangChain and LlamaIndex; prints what they saw as JSON.  python client.py BASE_URL"""
+"""Calls the relay through LangChain and LlamaIndex; prints the results as JSON.
+
+python client.py BASE_URL
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ def weather(city: str) -> str:
 
 
 def langchain(base_url: str, **more: Any) -> dict[str, Any]:
-    """Asks through ChatOpenAI."""
+    """Calls through ChatOpenAI."""
     model = ChatOpenAI(base_url=base_url, api_key="none", model=MODEL, stream_usage=True, max_retries=0, **more)
     whole = model.invoke("Hello")
     streamed = _added(model.stream("Hello"))
@@ -60,7 +63,7 @@ def _added(pieces: Iterable[Any]) -> Any:
 
 
 def llama_index(base_url: str) -> dict[str, Any]:
-    """Asks through OpenAILike."""
+    """Calls through OpenAILike."""
     model = OpenAILike(
         api_base=base_url,
         api_key="none",

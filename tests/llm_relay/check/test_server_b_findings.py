@@ -1,4 +1,4 @@
-"""`python -m server_a check` and `python -m gateway check`: what an operator is told, and the exit code."""
+"""`python -m server_a check` and `python -m gateway check`: what an operator reads, and the exit code."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,7 @@ async def failures(dial: Dial) -> list[str]:
 
 
 @PROGRAMS
-async def test_where_all_is_right_every_line_is_ok_and_the_exit_code_0(program: str, tmp_path: Path) -> None:
+async def test_with_everything_right_every_line_is_ok_and_the_exit_code_0(program: str, tmp_path: Path) -> None:
     authority = Authority(tmp_path, "ca")
     pair, client = authority.issue("server"), authority.issue("client")
     certificates = ServerCertificates(pair.cert_file, pair.key_file, authority.ca_file)
@@ -51,7 +51,9 @@ async def test_where_all_is_right_every_line_is_ok_and_the_exit_code_0(program: 
 
 
 @PROGRAMS
-async def test_nothing_that_listens_is_said_with_the_mend_and_the_exit_code_is_1(program: str, tmp_path: Path) -> None:
+async def test_a_target_without_a_listener_is_reported_with_the_fix_and_exit_code_1(
+    program: str, tmp_path: Path
+) -> None:
     code, lines = await check(tmp_path, program, {"SERVER_B_TARGET": "127.0.0.1:1"})
     assert code == 1
     (line,) = failed(lines)
@@ -59,7 +61,7 @@ async def test_nothing_that_listens_is_said_with_the_mend_and_the_exit_code_is_1
 
 
 @PROGRAMS
-async def test_every_bad_setting_is_a_line(program: str, tmp_path: Path) -> None:
+async def test_every_bad_setting_has_a_line(program: str, tmp_path: Path) -> None:
     code, lines = await check(tmp_path, program, {"SERVER_B_TARGET": "http://b", "TIMEOUT_SECONDS": "long"})
     assert code == 1
     assert sorted(line.split(": ")[0] for line in failed(lines)) == ["SERVER_B_TARGET", "TIMEOUT_SECONDS"]
@@ -72,7 +74,7 @@ async def test_an_exposed_gateway_is_told_what_to_set(tmp_path: Path) -> None:
     assert [line.split(": ")[0] for line in failed(lines)] == ["HTTP_HOST", "SERVER_B_TARGET"]
 
 
-async def test_an_exposed_mcp_door_is_told_what_to_set_and_its_certificate_is_looked_at(tmp_path: Path) -> None:
+async def test_an_exposed_mcp_server_is_told_what_to_set_and_its_certificate_is_checked(tmp_path: Path) -> None:
     pair = Authority(tmp_path, "ca").issue("door")
     settings = {
         "MCP_TRANSPORT": "http",
@@ -93,25 +95,25 @@ async def test_a_certificate_may_be_trusted_by_itself(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("token", "told"), [("", "RELAY_TOKEN: is not set"), ("x", "RELAY_TOKEN: is not one that")])
-async def test_a_token_that_server_b_refuses_is_said(token: str, told: str) -> None:
+async def test_a_token_that_server_b_refuses_is_reported(token: str, told: str) -> None:
     async with serving(tokens=f"laptop:{TOKEN}") as server:
         (line,) = await failures(Dial(target=server.target, token=token))
     assert line.startswith(told)
 
 
-async def test_another_version_is_said() -> None:
+async def test_a_different_version_is_reported() -> None:
     async with serving(version="0.0.9") as server:
         (line,) = await failures(Dial(target=server.target))
     assert line == f"version: Server B is 0.0.9, this is {VERSION}: install the same at both ends"
 
 
-async def test_another_program_at_the_port_is_said() -> None:
+async def test_another_program_at_the_port_is_reported() -> None:
     async with gateway() as http:
         (line,) = await failures(Dial(target=f"127.0.0.1:{http.base_url.port}"))
     assert "is not a gRPC server" in line
 
 
-async def test_another_program_at_a_tls_port_is_said(tmp_path: Path) -> None:
+async def test_another_program_at_a_tls_port_is_reported(tmp_path: Path) -> None:
     authority = Authority(tmp_path, "ca")
     pair = authority.issue("gateway")
     async with gateway(http_tls_cert_file=pair.cert_file, http_tls_key_file=pair.key_file) as http:
@@ -120,26 +122,26 @@ async def test_another_program_at_a_tls_port_is_said(tmp_path: Path) -> None:
     assert "is not a gRPC server" in line
 
 
-async def test_a_name_that_cannot_be_resolved_is_said() -> None:
+async def test_a_name_that_cannot_be_resolved_is_reported() -> None:
     (line,) = await failures(Dial(target="dns:///nowhere.invalid:50051"))
     assert line.startswith("SERVER_B_TARGET: the name nowhere.invalid cannot be resolved")
 
 
 @contextlib.asynccontextmanager
 async def mute_listener() -> AsyncIterator[int]:
-    """A port that takes connections and says nothing."""
+    """A port that accepts connections and sends nothing."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener.getsockname()[1]
 
 
 @pytest.mark.slow
-async def test_a_server_that_is_stopped_is_said() -> None:
+async def test_a_stopped_server_is_reported() -> None:
     async with mute_listener() as port, asyncio.timeout(20):
         (line,) = await failures(Dial(target=f"127.0.0.1:{port}"))
     assert f"no answer from 127.0.0.1:{port} in 5 s" in line
 
 
-async def test_each_address_of_a_target_is_a_line() -> None:
+async def test_each_address_of_a_target_has_a_line() -> None:
     async with serving() as server:
         dial = Dial(target=f"ipv4:127.0.0.1:1,{server.target}")
         findings = [finding async for finding in server_b_findings(dial)]

@@ -92,7 +92,7 @@ def test_one_text_part_is_plain_text() -> None:
     assert asked({"role": "user", "content": [{"type": "text", "text": "Hello"}]}).prompt.message == "Hello"
 
 
-def test_tool_results_and_what_the_user_says_then_are_one_turn() -> None:
+def test_tool_results_and_the_users_next_message_are_one_turn() -> None:
     prompt = asked(USER, ASSISTANT_CALLS, RESULT, {**USER, "content": "And?"}, tools=[WEATHER]).prompt
     assert prompt.history[1].parts == (ToolCall(id="c1", name="weather", arguments_json='{"at": 9007199254740993}'),)
     result = ToolResult(tool_call_id="c1", content=(TextPart(text="sunny"),))
@@ -100,12 +100,12 @@ def test_tool_results_and_what_the_user_says_then_are_one_turn() -> None:
 
 
 @pytest.mark.parametrize("before", [[], [USER, {"role": "assistant", "content": "Hm"}]])
-def test_instructions_at_the_end_are_what_is_said_now(before: list[dict[str, Any]]) -> None:
+def test_instructions_at_the_end_become_the_message(before: list[dict[str, Any]]) -> None:
     prompt = asked(*before, {"role": "system", "content": "Be short"}).prompt
     assert (prompt.message, prompt.context) == ("Be short", None)
 
 
-def test_members_without_a_value_are_not_told() -> None:
+def test_empty_members_are_not_reported_as_ignored() -> None:
     assert asked({**USER, "audio": None, "annotations": []}).ignored == ()
 
 
@@ -155,11 +155,11 @@ def test_options_are_translated() -> None:
 
 
 @pytest.mark.parametrize(("word", "mode"), [("none", ToolChoiceMode.NONE), ("required", ToolChoiceMode.REQUIRED)])
-def test_tool_choice_words_are_translated(word: str, mode: ToolChoiceMode) -> None:
+def test_tool_choice_names_are_translated(word: str, mode: ToolChoiceMode) -> None:
     assert asked(tools=[WEATHER], tool_choice=word).prompt.options.tool_choice == ToolChoice(mode=mode)
 
 
-def test_max_completion_tokens_goes_before_max_tokens() -> None:
+def test_max_completion_tokens_takes_precedence_over_max_tokens() -> None:
     assert asked(max_tokens=5, max_completion_tokens=7).prompt.max_tokens == 7
     assert asked(max_tokens=5).prompt.max_tokens == 5
 
@@ -169,7 +169,7 @@ def test_unknown_members_are_ignored_and_named() -> None:
     assert asked_for.ignored == ("store", "prediction", "messages.name")
 
 
-def test_the_names_of_what_is_ignored_fit_a_header() -> None:
+def test_the_names_of_ignored_members_fit_a_header() -> None:
     names = ("a", "ö", "b\r\nx: y", *(f"n{number}" for number in range(30)))
     told = told_ignored(names)
     assert told.startswith("a,?,n0,")
@@ -233,12 +233,12 @@ def test_a_bad_member_is_named(members: dict[str, Any], param: str) -> None:
         ({"tool_choice": {"type": "allowed_tools"}}, "tool_choice"),
     ],
 )
-def test_what_would_change_the_answer_is_refused(body: dict[str, Any], param: str) -> None:
+def test_members_that_would_change_the_answer_are_refused(body: dict[str, Any], param: str) -> None:
     with pytest.raises(BadParam) as raised:
         refuse_unsupported(body)
     assert raised.value.param == param
 
 
 @pytest.mark.parametrize("body", [{"n": 1}, {"logprobs": False}, {"modalities": ["text"]}, {"tools": None}])
-def test_values_that_change_nothing_pass(body: dict[str, Any]) -> None:
+def test_members_that_change_nothing_pass(body: dict[str, Any]) -> None:
     refuse_unsupported(body)

@@ -11,7 +11,7 @@ from tests.gateway.openai.events import STARTED, call, finished, thought
 
 
 def chunks(*events: Event, include_usage: bool = False) -> list[Any]:
-    """Returns the documents of what is written; the last line must be the end mark."""
+    """Returns the documents that are written; the last line must be the end mark."""
     writer = ChatLines("r-1", 7, include_usage=include_usage)
     lines = b"".join(writer.event(event) for event in events).decode().split("\n\n")
     assert lines[-2:] == ["data: [DONE]", ""]
@@ -41,7 +41,7 @@ def test_a_stream_that_was_stopped_before_its_start_has_a_role_too() -> None:
     assert last["choices"][0]["finish_reason"] == "length"
 
 
-def test_usage_comes_last_where_it_is_asked_for() -> None:
+def test_usage_comes_last_if_requested() -> None:
     *others, last = chunks(STARTED, Delta(text="Hi", sequence=2), finished(), include_usage=True)
     assert all(one["usage"] is None for one in others)
     assert last["choices"] == []
@@ -88,7 +88,7 @@ def test_reasoning_and_refusal_have_members_of_their_own() -> None:
         (FinishReason.TOOL_CALLS, "tool_calls"),
     ],
 )
-def test_what_is_not_whole_never_says_stop(reason: FinishReason, word: str) -> None:
+def test_an_incomplete_answer_never_says_stop(reason: FinishReason, word: str) -> None:
     assert chunks(STARTED, finished(reason))[-1]["choices"][0]["finish_reason"] == word
 
 

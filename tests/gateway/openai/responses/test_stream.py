@@ -73,7 +73,7 @@ def test_reasoning_calls_and_text_are_items_in_order() -> None:
     assert done == [0, 1, 2, 3]
 
 
-def test_reasoning_that_goes_on_after_a_call_began_is_an_item_of_its_own() -> None:
+def test_reasoning_that_continues_after_a_call_began_is_a_separate_item() -> None:
     begun, *rest = call(1, "a", "{}")
     given = (thought("hm", identifier="rs_1"), begun, thought("oh", identifier="rs_1"), *rest, thought("ah"))
     found = events(STARTED, *given, finished(FinishReason.TOOL_CALLS))
@@ -104,7 +104,7 @@ def test_a_cut_answer_is_incomplete() -> None:
     assert last["response"]["output"][0]["status"] == "incomplete"
 
 
-def test_a_failure_is_an_event_and_the_last() -> None:
+def test_a_failure_is_an_event_and_the_last_one() -> None:
     last = events(STARTED, Delta(text="Hi", sequence=2), failure=ProviderProtocol())[-1]
     assert last["type"] == "response.failed"
     assert last["response"]["status"] == "failed"
@@ -112,12 +112,12 @@ def test_a_failure_is_an_event_and_the_last() -> None:
     assert last["response"]["relay"]["reason"] == "PROVIDER_PROTOCOL"
 
 
-def test_a_failure_before_the_first_event_has_its_beginning_too() -> None:
+def test_a_failure_before_the_first_event_follows_the_opening_events() -> None:
     found = events(failure=ProviderProtocol())
     assert [one["type"] for one in found] == ["response.created", "response.in_progress", "response.failed"]
 
 
-def test_what_is_echoed_can_always_be_written() -> None:
+def test_echoed_parameters_can_always_be_written() -> None:
     tool = {"type": "function", "name": "f", "parameters": {"type": "object", "maximum": 99999999999999999999}}
     text = {"format": {"type": "json_schema", "name": "s", "schema": {"maximum": 99999999999999999999}, "x": "\ud800"}}
     choice = {"type": "function", "name": "f", "x": "\ud800"}
@@ -158,7 +158,7 @@ def test_input_items_become_turns() -> None:
         ({"tools": [{"type": "web_search"}]}, "tools[0].type"),
     ],
 )
-def test_what_needs_state_is_refused(body: dict[str, Any], param: str) -> None:
+def test_parameters_that_need_state_are_refused(body: dict[str, Any], param: str) -> None:
     with pytest.raises(BadParam) as raised:
         refuse_stateful(body)
     assert raised.value.param == param

@@ -27,7 +27,7 @@ def test_amounts_are_exact(text: str, nano_usd: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "twelve", "NaN", "inf", "0.0000000001", "1e30", "1,50"])
-def test_what_is_no_amount_is_refused(text: str) -> None:
+def test_an_invalid_amount_is_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError):
         argument_types.usd(text)
 
@@ -56,7 +56,7 @@ def test_spans_of_time(text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "h", "-1h", "1y", "9999999999d"])
-def test_what_is_no_span_is_refused(text: str) -> None:
+def test_an_invalid_span_of_time_is_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError):
         argument_types.span(text)
 
@@ -88,7 +88,9 @@ def test_tags_and_limits() -> None:
             read(text)
 
 
-def test_nothing_of_a_row_moves_the_cursor_also_where_rows_come_one_by_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_character_of_a_row_moves_the_cursor_even_when_rows_arrive_one_by_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     output = Output(argparse.Namespace(format="table"), [Column("MODEL", text_of("model"))])
     output.write([{"model": "a\x1b[2J"}])
     output.add({"model": "b\x1b]0;title\x07\n"})

@@ -56,7 +56,7 @@ def ledger() -> MemoryLedger:
 
 @pytest.fixture
 async def served(ledger: MemoryLedger) -> AsyncIterator[Serving]:
-    """A server without tokens: everybody on this machine is an admin."""
+    """A server without tokens: every caller on this machine is an admin."""
     async with serving(ledger=ledger) as server:
         yield server
 
@@ -75,7 +75,7 @@ class Command:
         return ended
 
     async def json(self, *arguments: str) -> list[dict[str, Any]]:
-        """Returns the objects that it prints."""
+        """Returns the JSON objects that it prints."""
         ended = await self(*arguments, "--json")
         return [json.loads(line) for line in ended.out.splitlines()]
 
@@ -91,7 +91,7 @@ async def test_calls_for_people_programs_and_spreadsheets(command: Command) -> N
     assert table[0].split()[:3] == ["STARTED", "(UTC)", "CALLER"]
     assert "1,200" in table[2]
     assert "$0.001234" in table[2]
-    assert "?" in table[1]  # the newest: its cost is not known
+    assert "?" in table[1]  # the newest call, whose cost is not known
     newest, oldest = await command.json("calls")
     assert (newest["id"], newest["nano_usd"], newest["state"]) == ("c2", None, "lost")
     expected: dict[str, Any] = {"request_id": "r1", "caller": "gateway/alice", "provider": "openai", "state": "settled"}
@@ -105,7 +105,7 @@ async def test_calls_for_people_programs_and_spreadsheets(command: Command) -> N
     assert row["tags"] == '{"project": "search"}'
 
 
-async def test_calls_are_chosen_and_limited(command: Command) -> None:
+async def test_calls_are_filtered_and_limited(command: Command) -> None:
     assert [call["id"] for call in await command.json("calls", "--unknown")] == ["c2"]
     assert [call["id"] for call in await command.json("calls", "--limit", "1")] == ["c2"]
     assert [call["id"] for call in await command.json("calls", "--state", "settled")] == ["c1"]
@@ -142,7 +142,7 @@ async def test_usage_by_groups(command: Command, ledger: MemoryLedger) -> None:
     await command("usage", "--time-zone", "Mars/Base", code=2)
 
 
-async def test_callers_are_made_and_changed(command: Command) -> None:
+async def test_callers_are_created_and_changed(command: Command) -> None:
     options = ("--parent", "team", "--models", "openai/*,mock/*", "--calls-per-minute", "60", "--tag", "a=b")
     (caller,) = await command.json("callers", "put", "alice", *options)
     assert caller["rates"] == {"calls_per_minute": 60, "tokens_per_minute": None, "concurrent_calls": None}
@@ -184,7 +184,7 @@ async def test_budgets_are_put_raised_listed_and_deleted(command: Command) -> No
     await command("budgets", "put", "--amount", "1", "--period", "day", code=2)
 
 
-async def test_the_first_token_is_an_admins_and_then_tokens_are_needed(command: Command) -> None:
+async def test_the_first_token_is_an_admins_and_then_tokens_are_required(command: Command) -> None:
     refused = await command("tokens", "create", "alice", code=1)
     assert "PERMISSION_DENIED" in refused.err
     assert "--admin" in refused.err
@@ -228,7 +228,7 @@ async def test_corrections_and_the_log_of_changes(command: Command) -> None:
     assert "call.adjust" in (await command("audit")).out
 
 
-async def test_who_one_is(command: Command) -> None:
+async def test_whoami(command: Command) -> None:
     assert "You are anonymous, an admin." in (await command("whoami")).out
     (identity,) = await command.json("whoami")
     assert (identity["name"], identity["is_admin"], identity["budgets"]) == ("anonymous", True, [])
@@ -248,7 +248,7 @@ async def test_without_a_server_or_a_ledger_it_says_so(tmp_path: Path, arguments
     assert "LEDGER=off" in ended.err
 
 
-async def test_a_ledger_is_backed_up_while_it_is_there_and_only_into_a_new_file(tmp_path: Path) -> None:
+async def test_a_ledger_is_backed_up_while_in_use_and_only_into_a_new_file(tmp_path: Path) -> None:
     settings = {"LEDGER": f"sqlite:///{tmp_path}/relay.db", "GRPC_PORT": "0"}
     missing = await relay(tmp_path, "ledger", "backup", "copy.db", **settings)
     assert missing.code == 1
@@ -263,7 +263,7 @@ async def test_a_ledger_is_backed_up_while_it_is_there_and_only_into_a_new_file(
     assert (await relay(tmp_path, "ledger", "copy", "sqlite:///x.db", **settings)).code == 1
 
 
-async def test_shells_complete_commands_within_commands(tmp_path: Path) -> None:
+async def test_shells_complete_subcommands(tmp_path: Path) -> None:
     script = (await relay(tmp_path, "completion", "bash")).out
     budgets = next(line for line in script.splitlines() if line.strip().startswith("budgets)"))
     for word in ("put", "raise", "--amount", "--json"):

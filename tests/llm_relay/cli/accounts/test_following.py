@@ -1,4 +1,4 @@
-"""`relay calls --follow` goes on when Server B is started again."""
+"""`relay calls --follow` continues after a restart of Server B."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PATIENCE_S = 60
 
 
 async def _line_of_a_call(target: str, process: asyncio.subprocess.Process) -> str:
-    """Makes calls until the command shows one; returns what it shows of its end."""
+    """Makes calls until the command shows one; returns the line of its end."""
     assert process.stdout is not None
     reading = asyncio.create_task(process.stdout.readline())
     async with RelayClient(Dial(target=target)) as client:
@@ -31,7 +31,7 @@ async def _line_of_a_call(target: str, process: asyncio.subprocess.Process) -> s
     return str(json.loads(reading.result())["model"])
 
 
-async def test_following_goes_on_when_the_server_is_started_again(tmp_path: Path) -> None:
+async def test_following_continues_after_a_restart_of_the_server(tmp_path: Path) -> None:
     settings = {"MOCK_DELAY_SECONDS": "0", "GRPC_PORT": str(free_port())}
     async with asyncio.timeout(PATIENCE_S), running(tmp_path, "server_b", **settings) as first:
         target = first.address
@@ -45,7 +45,7 @@ async def test_following_goes_on_when_the_server_is_started_again(tmp_path: Path
             assert process.returncode is None
 
 
-async def test_a_server_that_never_was_there_is_told_at_once(tmp_path: Path) -> None:
+async def test_a_server_that_was_never_there_is_reported_at_once(tmp_path: Path) -> None:
     async with started(tmp_path, "calls", "--follow", SERVER_B_TARGET="127.0.0.1:1") as process:
         async with asyncio.timeout(PATIENCE_S):
             assert await process.wait() == 3

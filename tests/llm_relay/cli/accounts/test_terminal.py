@@ -1,4 +1,4 @@
-"""Tables on a terminal: coloured and aligned; plain where the output goes elsewhere, or NO_COLOR is set."""
+"""Tables on a terminal: coloured and aligned; plain if the output goes elsewhere or NO_COLOR is set."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def served() -> AsyncIterator[Serving]:
 
 
 async def on_terminal(folder: Path, *arguments: str, **settings: str) -> str:
-    """Runs `relay` with a terminal for its output; returns what the terminal got."""
+    """Runs `relay` with a terminal as its output; returns what the terminal got."""
     ours, theirs = pty.openpty()
     try:
         process = await asyncio.create_subprocess_exec(
@@ -47,7 +47,7 @@ async def on_terminal(folder: Path, *arguments: str, **settings: str) -> str:
         os.close(theirs)
 
 
-async def test_a_table_is_coloured_and_as_aligned_as_without_colours(served: Serving, tmp_path: Path) -> None:
+async def test_a_table_is_aligned_with_and_without_colours(served: Serving, tmp_path: Path) -> None:
     settings = {"SERVER_B_TARGET": served.target, "TERM": "xterm"}
     plain = await relay(tmp_path, "calls", **settings)
     inked = await on_terminal(tmp_path, "calls", **settings)
@@ -65,7 +65,7 @@ async def test_colours_can_be_turned_off(off: dict[str, str], served: Serving, t
     assert "\x1b" not in await on_terminal(tmp_path, "calls", **settings)
 
 
-async def test_what_is_wrong_is_told_in_red(tmp_path: Path) -> None:
+async def test_errors_are_red(tmp_path: Path) -> None:
     told = await on_terminal(tmp_path, "models", "--env-file", "none.env", TERM="xterm")
     assert told == f"\x1b[31mrelay\x1b[0m: --env-file: there is no file {tmp_path}/none.env\n"
 
