@@ -1,4 +1,4 @@
-"""Makes a copy of a ledger while servers use it."""
+"""Copies a ledger while servers use it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from server_b.ledger.open_ledger import POSTGRES, LedgerError, sqlite_path
 
 
 async def backup(url: str, target: Path, *, folder: Path) -> int:
-    """Copies the SQLite ledger of `url` into a new file, which only its owner can read; returns its size in bytes.
+    """Copies the SQLite ledger of `url` to a new file that only its owner can read; returns its size in bytes.
 
-    It is the ledger as it is at one moment. Servers go on meanwhile. A relative path of `url` is in `folder`. Raises
-    LedgerError where there is no ledger, where the file is there already, and for PostgreSQL.
+    The copy is a snapshot of one moment, and servers keep running. A relative path in `url` is in `folder`. Raises
+    LedgerError if there is no ledger, if the file already exists, and for PostgreSQL.
     """
     if url.startswith(POSTGRES):
         raise LedgerError(
-            "LEDGER: a PostgreSQL database is saved by its own program: pg_dump --format=custom --file=FILE DATABASE"
+            "LEDGER: back up a PostgreSQL database with its own tool: pg_dump --format=custom --file=FILE DATABASE"
         )
     path = sqlite_path(url, folder)
     return await asyncio.to_thread(_backup_file, path, target)
@@ -36,8 +36,8 @@ def _backup_file(path: Path, target: Path) -> int:
         raise LedgerError(f"cannot write {target}: {error.strerror}") from error
     try:
         with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(target)) as copy:
-            source.backup(copy)  # all pages in one step: between two it would begin anew whenever somebody writes
-            copy.execute("PRAGMA journal_mode = DELETE").fetchall()  # so that it is one file
+            source.backup(copy)  # all pages in one step: between two steps any write would restart the copy
+            copy.execute("PRAGMA journal_mode = DELETE").fetchall()  # keeps the copy in one file
     except sqlite3.Error as error:
         target.unlink()
         raise LedgerError(f"cannot copy {path} to {target}: {error}") from error

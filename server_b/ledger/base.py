@@ -1,6 +1,6 @@
-"""What a ledger is: the books that calls pass, the accounts that admins change, and the reports on both.
+"""The interface of a ledger: the books that record calls, the accounts that admins change, and the reports on both.
 
-Every method but the properties raises LedgerUnavailable where the store cannot be read or written.
+Every method except the properties raises LedgerUnavailable if the store cannot be read or written.
 """
 
 from __future__ import annotations
@@ -31,52 +31,52 @@ from server_b.ledger.entries import CallEnd, NewCall, Reserved
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """Callers, tokens and prices as this process knows them: at most a second old."""
+    """Callers, tokens and prices as this process knows them, at most one second old."""
 
     revision: int
     """Grows with every change."""
     callers: Mapping[str, CallerAccount] = field(default_factory=dict)
     """By name."""
     tokens: Mapping[bytes, TokenInfo] = field(default_factory=dict)
-    """By the SHA-256 of the secret; revoked ones are left out, expired ones are not."""
+    """By the SHA-256 of the secret. Contains expired tokens, but no revoked ones."""
     prices: tuple[Price, ...] = ()
-    """The newest first; they win over PRICES."""
+    """Newest first. They take precedence over PRICES."""
 
 
 class Books(Protocol):
-    """The side of calls. Each method is one transaction, shared with whatever arrives at the same time."""
+    """Records calls. Each method is one transaction, shared with the calls that arrive at the same time."""
 
     async def reserve(self, call: NewCall) -> Reserved:
-        """Writes a call before the provider is asked, and sets aside its bound in every budget that applies.
+        """Records a call before the provider is asked, and reserves its bound in every budget that applies.
 
-        Raises RateLimited, BudgetExceeded or PriceUnknown where the call may not be made, or the call's own `refusal`;
-        all but the first write a row of state refused, 60 a minute for each account at most. Writing the same call
-        again changes nothing. A caller who is cancelled while it waits settles the call afterwards: then the row is
-        written first, or never.
+        Raises RateLimited, BudgetExceeded or PriceUnknown if the call is not allowed, or the call's own `refusal`. All
+        but RateLimited also write a row in state refused, at most 60 a minute for each account. Recording the same
+        call twice changes nothing. If it is cancelled while it waits, settle the call afterwards: its row is then
+        written before the settlement, or never.
         """
         ...
 
     async def settle(self, end: CallEnd) -> None:
-        """Writes what a call took, and charges its budgets that instead of what was set aside.
+        """Records how a call ended, and charges its budgets the actual cost instead of the reservation.
 
-        A call that was taken for lost gets an adjustment. Settling a call that is settled, or has no row, changes
-        nothing. Never raises: what cannot be written is kept and tried again, and `is_writable` is False until it is
-        written. Returns when it is written, or after SETTLE_PATIENCE_S.
+        A call that was marked lost gets an adjustment. Settling a call that is settled, or has no row, changes
+        nothing. Never raises: what cannot be written is kept and retried, and `is_writable` is False until then.
+        Returns when it is written, or after SETTLE_PATIENCE_S.
         """
         ...
 
     def note_joined(self, call_id: str) -> None:
-        """Has one more request counted that was given this call's answer."""
+        """Counts one more request that was given this call's answer."""
         ...
 
     @property
     def is_writable(self) -> bool:
-        """Whether the last write succeeded and nothing waits to be written again."""
+        """Whether the last write succeeded and no retry is pending."""
         ...
 
     @property
     def policy(self) -> Policy:
-        """What is in force now."""
+        """The policy in force."""
         ...
 
     async def refresh(self) -> None:
@@ -85,13 +85,13 @@ class Books(Protocol):
 
 
 class Accounts(Protocol):
-    """The side of admins. Each change is in force at once here, within a second elsewhere, and in the audit log.
+    """What admins change. A change takes effect here at once and on other servers within a second, and is audited.
 
-    `by` is the admin's name. InvalidRequest names a field that is wrong, or what does not exist.
+    `by` is the admin's name. InvalidRequest names the invalid field, or what does not exist.
     """
 
     async def put_caller(self, caller: CallerAccount, *, by: str) -> CallerAccount:
-        """Makes or replaces a caller. Parents are at most 4 deep, without circles."""
+        """Creates or replaces a caller. A caller has at most 4 callers above it, without cycles."""
         ...
 
     async def list_callers(self) -> Sequence[CallerAccount]:
@@ -99,42 +99,42 @@ class Accounts(Protocol):
         ...
 
     async def create_token(self, caller: str, *, label: str, expires_at: datetime | None, by: str) -> NewToken:
-        """Makes a token; its caller is made too if it is not there."""
+        """Creates a token, and its caller if it does not exist."""
         ...
 
     async def rotate_token(self, token_id: str, *, overlap_s: float, by: str) -> NewToken:
-        """Makes another token for the same caller; the old one expires after `overlap_s` seconds."""
+        """Creates another token for the same caller. The old one expires after `overlap_s` seconds."""
         ...
 
     async def revoke_token(self, token_id: str, *, by: str) -> TokenInfo:
-        """Makes a token worthless."""
+        """Revokes a token."""
         ...
 
     async def create_session(self, caller: str, *, parent: TokenInfo | None, signed_in_with: str = "") -> NewToken:
-        """Makes a token for a browser's session of `caller`, a full name.
+        """Creates a token for a browser's session of `caller`, a full name.
 
-        It is valid for 12 hours, and no longer than `parent`, the token that the caller signed in with; None: one of
-        RELAY_TOKENS.
+        It is valid for 12 hours, and no longer than `parent`, the token that the caller signed in with. `parent` is
+        None for a token of RELAY_TOKENS.
         """
         ...
 
     async def end_session(self, session_id: str, *, by: str) -> None:
-        """Makes a session's token worthless."""
+        """Ends a session."""
         ...
 
     async def list_tokens(self, caller: str = "") -> Sequence[TokenInfo]:
-        """Lists tokens, the newest first."""
+        """Lists tokens, newest first."""
         ...
 
     async def put_budget(self, budget: Budget, *, by: str) -> Budget:
-        """Makes a budget, or changes the one with its id or with its scope and period.
+        """Creates a budget, or changes the one with its id or with its scope and period.
 
-        A new amount keeps the window; another period or zone counts the new window from the calls.
+        A new amount keeps the window. A new period or zone counts the new window from the calls.
         """
         ...
 
     async def delete_budget(self, budget_id: str, *, by: str) -> None:
-        """Ends a budget."""
+        """Deletes a budget."""
         ...
 
     async def list_budgets(self, *, caller: str = "") -> Sequence[Budget]:
@@ -150,10 +150,10 @@ class Accounts(Protocol):
         ...
 
     async def price_unknown(self, cost: Callable[[CallEntry], Cost], *, query: CallQuery, by: str) -> Repricing:
-        """Gives a cost to calls that have none, settled or lost, and charges their budgets that instead.
+        """Prices calls whose cost is unknown, settled or lost, and corrects their budgets.
 
-        `cost` knows the price of a call, or not; `query` limits the calls by everything but state and page. Calls that
-        were not settled by a count of tokens stay unknown.
+        `cost` returns the cost of a call, or an unknown one. `query` selects the calls; its state and page are
+        ignored. Calls without token counts stay unknown.
         """
         ...
 
@@ -162,15 +162,15 @@ class Accounts(Protocol):
         ...
 
     async def list_audit(self, *, limit: int = 100) -> Sequence[AuditEntry]:
-        """Lists changes, the newest first."""
+        """Lists changes, newest first."""
         ...
 
 
 class Reports(Protocol):
-    """Reading. Never delays a writer."""
+    """Reads. Reading never delays a writer."""
 
     async def usage(self, query: UsageQuery) -> Sequence[UsageGroup]:
-        """Adds calls up, in order of their groups; without groups, one row."""
+        """Adds up calls, ordered by group; without groups, one row."""
         ...
 
     async def calls(self, query: CallQuery) -> CallsPage:
@@ -183,7 +183,7 @@ class Reports(Protocol):
 
 
 class Ledger(Books, Accounts, Reports, Protocol):
-    """A ledger that is open."""
+    """An open ledger."""
 
     @property
     def location(self) -> str:
@@ -192,9 +192,9 @@ class Ledger(Books, Accounts, Reports, Protocol):
 
     @property
     def lag_s(self) -> float:
-        """How long something has waited to be written, in seconds; 0 at rest."""
+        """How long the oldest unwritten entry has waited, in seconds; 0 when idle."""
         ...
 
     async def aclose(self, *, grace_s: float) -> None:
-        """Writes what still waits, for `grace_s` seconds at most, and closes."""
+        """Writes what is pending, for at most `grace_s` seconds, and closes."""
         ...

@@ -1,4 +1,4 @@
-"""Which calls to list: queries as SQL, in pages that stay as they are while calls begin and end."""
+"""Lists of calls: queries as SQL, in pages that stay stable while calls begin and end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_LIMIT = 1000
 
 
 async def list_calls(transaction: Transaction, query: CallQuery) -> CallsPage:
-    """Lists the calls that a query finds, the newest first. Raises InvalidRequest."""
+    """Lists the calls that a query finds, newest first. Raises InvalidRequest."""
     if not is_whole(query.limit, 1, MAX_LIMIT):
         raise InvalidRequest.of(Violation("limit", f"must be a whole number from 1 to {MAX_LIMIT}"))
     conditions, params = _conditions(query)
@@ -66,7 +66,7 @@ def _conditions(query: CallQuery) -> tuple[list[str], dict[str, object]]:
 
 
 def next_query(query: CallQuery, page: CallsPage) -> CallQuery:
-    """Returns the query of the page after."""
+    """Returns the query of the next page."""
     return replace(query, page_token=page.next_page_token)
 
 
@@ -81,4 +81,4 @@ def _after(token: str) -> tuple[int, str]:
             return int(at), key
     except (binascii.Error, UnicodeError, ValueError):
         pass
-    raise InvalidRequest.of(Violation("page_token", "must be next_page_token of the page before, or empty"))
+    raise InvalidRequest.of(Violation("page_token", "must be the next_page_token of the previous page, or empty"))

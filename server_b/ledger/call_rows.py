@@ -16,7 +16,7 @@ COLUMNS = (
     " cache_read_tokens, cache_write_tokens, reasoning_tokens, accuracy, nano_usd, reserved_nano_usd, charged_nano_usd,"
     " is_overrun, price_source, service_tier, joined, started_at, ended_at, first_token_s, duration_s, tags, trace_id"
 )
-"""Of the table `calls`, in the order that `entry` reads."""
+"""The columns of `calls`, in the order that `entry` reads."""
 
 
 def entry(row: Row) -> CallEntry:
@@ -58,7 +58,7 @@ def entry(row: Row) -> CallEntry:
 
 
 async def with_attempts(transaction: Transaction, calls: Sequence[CallEntry]) -> tuple[CallEntry, ...]:
-    """Returns the calls with their attempts, which take one query."""
+    """Returns the calls with their attempts, which one query reads."""
     rows = await transaction.fetch(
         "SELECT call_id, provider, model, started_at, ended_at, outcome, may_have_worked FROM attempts"
         " WHERE call_id IN :ids ORDER BY call_id, number",

@@ -1,4 +1,4 @@
-"""Moves a ledger from SQLite to PostgreSQL: row by row, and compared at the end."""
+"""Moves a ledger from SQLite to PostgreSQL row by row, and compares the two at the end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SUMS = (
 )
 
 Progress = Callable[[str, int, int], None]
-"""Is told a table, how many of its rows are copied, and how many there are."""
+"""Called with a table, the number of its rows copied so far, and the number of its rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +46,14 @@ async def copy_ledger(
     progress: Progress | None = None,
     rows_at_once: int = ROWS_AT_ONCE,
 ) -> int:
-    """Copies the SQLite ledger of `source_url` into the PostgreSQL database of `target_url`; returns how many rows.
+    """Copies the SQLite ledger of `source_url` to the PostgreSQL database of `target_url`; returns the number of rows.
 
-    No server may use either. The target must have nothing in it; a copy that was interrupted goes on where it was.
-    Raises LedgerError where that is not so, where a ledger cannot be opened, and where the two differ at the end;
-    LedgerUnavailable where the connection is lost.
+    No server may use either. The target must be empty; an interrupted copy continues where it stopped. Raises
+    LedgerError if a server or a row is found, if a ledger cannot be opened, and if the two differ at the end. Raises
+    LedgerUnavailable if the connection is lost.
     """
     if not source_url.startswith(SQLITE) or not target_url.startswith(POSTGRES):
-        raise LedgerError("a ledger is copied from sqlite:///FILE to postgresql://USER@HOST/DATABASE")
+        raise LedgerError("a ledger can only be copied from sqlite:///FILE to postgresql://USER@HOST/DATABASE")
     async with AsyncExitStack() as stack:
         source = await open_store(source_url, folder=folder)
         stack.push_async_callback(source.aclose)
@@ -72,7 +72,7 @@ async def copy_ledger(
 
 
 def _nobody(table: str, done: int, rows: int) -> None:
-    """Is told of progress."""
+    """Ignores progress."""
 
 
 async def _check_unused(store: Store) -> None:
@@ -91,7 +91,7 @@ async def _check_unused(store: Store) -> None:
 
 
 async def _tables(transaction: Transaction) -> list[_Table]:
-    """Reads which tables SQLite has, so that none is forgotten that a later version adds."""
+    """Lists the tables from SQLite's schema, so that tables of later versions are included."""
     names = await transaction.fetch(
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT IN ('ledger', 'servers')"
         " AND name NOT LIKE 'sqlite%' ORDER BY name"
@@ -110,7 +110,7 @@ async def _begin(transaction: Transaction, tables: list[_Table]) -> None:
         return
     for table in tables:
         if await transaction.fetch(f"SELECT 1 FROM {table.name} LIMIT 1"):  # noqa: S608 - a table's name
-            raise LedgerError(f"the database has rows in its table {table.name} already: name an empty database")
+            raise LedgerError(f"the database already has rows in table {table.name}: name an empty database")
     await transaction.execute("INSERT INTO ledger (key, value) VALUES (:key, 1)", {"key": _COPYING})
 
 

@@ -1,4 +1,4 @@
-"""What a call writes into the ledger: at its beginning and at its end."""
+"""What a call writes to the ledger: at its beginning and at its end."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from llm_relay.errors import RelayError
 from llm_relay.messages.accounts import CallAttempt, RatesLeft
 
 MOST_NANO_USD = 10**16
-"""What a call counts as at most, ten million dollars: so that sums of many calls still are integers of 64 bits."""
+"""The most that a call counts as: ten million dollars. Sums of many calls then fit in 64 bits."""
 MOST_TOKENS = 10**15
-"""The same for tokens. A provider that tells of more is wrong."""
+"""The same for tokens. A provider that reports more is wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,22 +20,22 @@ class NewCall:
     """A call that is about to ask a provider."""
 
     id: str
-    """A UUIDv7, the row's key: the same call can be written again without harm."""
+    """A UUIDv7, the row's key. Writing the same call twice does no harm."""
     request_id: str
     caller: str
-    """In full, as `gateway/alice`."""
+    """The full name, such as `gateway/alice`."""
     protocol: str
     provider: str
-    """Who may answer."""
+    """The provider that the call is for."""
     model: str
-    """The one asked for, or the default."""
+    """The model asked for, or the default."""
     tags: Mapping[str, str] = field(default_factory=dict, hash=False)
     bound_nano_usd: int | None
-    """The most that it can cost; None: no price is known."""
+    """The most that the call can cost; None: no price is known."""
     refusal: RelayError | None = None
-    """Why it may not be made, by its own limits: it is refused with this after the rates, and the refusal written."""
+    """The error if the call's own limits refuse it. It is raised after the rates are checked, and gets a row."""
     likely_tokens: int
-    """Input and output, for the rate of tokens; settled by the true count."""
+    """Estimated input and output tokens, for the token rate. The actual count replaces it at the end."""
     started_at: datetime
     trace_id: str = ""
 
@@ -47,17 +47,17 @@ class NewCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reserved:
-    """A call was written and may ask the provider."""
+    """The call is written and may ask the provider."""
 
     is_under_budget: bool
-    """Whether a budget applies: then providers without a price must not be asked."""
+    """Whether a budget applies. If so, providers without a price must not be asked."""
     rates_left: RatesLeft | None = None
-    """What is left of its caller's rates after this call; None: it has none."""
+    """What is left of the caller's rates after this call; None: it has no limits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallEnd:
-    """What a call that has a row turned out to be."""
+    """How a call that has a row ended."""
 
     id: str
     outcome: str
@@ -72,7 +72,7 @@ class CallEnd:
     reasoning_tokens: int | None = None
     accuracy: str
     nano_usd: int | None
-    """None: not known."""
+    """None: unknown."""
     may_have_worked: bool
     """Whether a provider may bill it. If so and `nano_usd` is None, the reservation is charged; if not, nothing."""
     price_source: str = ""

@@ -1,4 +1,4 @@
-"""Who a caller is to the ledger."""
+"""Callers as the ledger knows them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from llm_relay.errors import Unsupported
 from llm_relay.messages.accounts import CallerAccount, Identity
 from server_b.ledger.base import Ledger
 
-NO_LEDGER = "this server keeps no ledger (LEDGER=off), so it has no accounts, budgets or usage"
+NO_LEDGER = "this server has no ledger (LEDGER=off), so it has no accounts, budgets or usage"
 
 
 async def identity(ledger: Ledger | None, name: str, *, admins: Set[str]) -> Identity:
-    """Returns a caller of this very process, with its budgets; `admins` as RELAY_ADMINS.
+    """Returns a caller of this process, with its budgets. `admins` are the names in RELAY_ADMINS.
 
-    Raises Unsupported where there is no ledger, LedgerUnavailable where it cannot be read.
+    Raises Unsupported if there is no ledger, LedgerUnavailable if it cannot be read.
     """
     if ledger is None:
         raise Unsupported(NO_LEDGER)

@@ -1,4 +1,4 @@
-"""Looks at a ledger without changing it: what is there, and whether this program can use it."""
+"""Inspects a ledger without changing it: its version, and whether this program can use it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ CONNECT_TIMEOUT_S = 5
 
 
 async def schema_version(url: str, *, folder: Path) -> int:
-    """Returns the version of a ledger's schema, 0 where there is no ledger yet. Makes nothing and writes nothing.
+    """Returns the version of a ledger's schema, or 0 if there is no ledger yet. Creates and writes nothing.
 
-    Takes what `open_ledger` takes. Raises LedgerError where it could not be used, with the fix in its text.
+    Takes the arguments of `open_ledger`. Raises LedgerError, whose text contains the fix, if it cannot be used.
     """
     if url.startswith(POSTGRES):
         version = await _postgres_version(url)
@@ -29,28 +29,29 @@ async def schema_version(url: str, *, folder: Path) -> int:
         try:
             version = await asyncio.to_thread(_sqlite_version, path)
         except sqlite3.Error as error:
-            raise LedgerError(f"LEDGER: cannot use {path}: {error}: name a file that a ledger has made") from error
+            raise LedgerError(f"LEDGER: cannot use {path}: {error}: name the file of a ledger") from error
     if version > newest_version():
         raise LedgerError(
-            f"LEDGER: its schema is version {version}, and this program knows {newest_version()}: install a newer one"
+            f"LEDGER: its schema is version {version}, and this program knows {newest_version()}: install a newer"
+            " version"
         )
     return version
 
 
 def newest_version() -> int:
-    """Returns the version of the schema that this program makes."""
+    """Returns the schema version of this program."""
     return max(migrations())
 
 
 def _sqlite_version(path: Path) -> int:
     there = path if path.exists() else path.parent
     if path.is_dir() or not path.parent.is_dir():
-        raise LedgerError(f"LEDGER: cannot open {path}: make the folder {path.parent}, or name another file")
+        raise LedgerError(f"LEDGER: cannot open {path}: create the folder {path.parent}, or name another file")
     if not (os.access(there, os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK)):
-        raise LedgerError(f"LEDGER: cannot write {path}: let this user write there, or name another file")
+        raise LedgerError(f"LEDGER: cannot write {path}: give this user write access, or name another file")
     if there is not path or path.stat().st_size == 0:
         return 0
-    # Without a -wal file nobody uses the database, and SQLite is told to make none: it would belong to this user.
+    # Without a -wal file no one uses the database. SQLite must not create one here: this user would own it.
     mode = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "mode=ro&immutable=1"
     with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?{mode}", uri=True, timeout=1)) as database:
         if not database.execute("SELECT 1 FROM sqlite_schema WHERE name = 'ledger'").fetchall():
@@ -80,6 +81,7 @@ async def _postgres_version(url: str) -> int:
 def _version_of(rows: Sequence[tuple[int]], place: object) -> int:
     if not rows:
         raise LedgerError(
-            f"LEDGER: cannot use {place}: its table named ledger is another program's: name another file or database"
+            f"LEDGER: cannot use {place}: its table named ledger belongs to another program: name another file or"
+            " database"
         )
     return int(rows[0][0])

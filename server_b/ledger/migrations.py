@@ -1,4 +1,4 @@
-"""Brings a database to the schema that this program knows: numbered files, forward only."""
+"""Migrates a database to this program's schema: numbered files, forward only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from server_b.ledger.transactions import Transaction
 
 
 class SchemaTooNew(ValueError):
-    """The database was written by a newer version of the program."""
+    """A newer version of the program wrote the database."""
 
 
 @cache
@@ -25,9 +25,9 @@ def migrations() -> dict[int, list[str]]:
 
 
 async def migrate(transaction: Transaction, *, has_tables: bool) -> None:
-    """Applies what is missing, within a transaction that nobody else can be in; raises SchemaTooNew.
+    """Applies the missing versions, in a transaction that excludes all others. Raises SchemaTooNew.
 
-    `has_tables` tells whether the table `ledger` exists.
+    `has_tables`: whether the table `ledger` exists.
     """
     version = 0
     if has_tables:
@@ -35,12 +35,12 @@ async def migrate(transaction: Transaction, *, has_tables: bool) -> None:
         version = rows[0][0] if rows else 0
     newest = max(migrations())
     if version > newest:
-        raise SchemaTooNew(f"its schema is version {version}, and this program knows {newest}: install a newer one")
+        raise SchemaTooNew(f"its schema is version {version}, and this program knows {newest}: install a newer version")
     for number, statements in migrations().items():
         if number > version:
             for statement in statements:
                 await transaction.execute(statement)
-    # Written even when nothing changed: a database that cannot be written is found at the start.
+    # Written even if nothing changed, so that a read-only database is found at the start.
     await transaction.execute(
         "INSERT INTO ledger (key, value) VALUES ('schema_version', :version)"
         " ON CONFLICT (key) DO UPDATE SET value = excluded.value",

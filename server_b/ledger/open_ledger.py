@@ -1,4 +1,4 @@
-"""Opens a ledger by the setting LEDGER."""
+"""Opens the ledger that the setting LEDGER names."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ async def open_ledger(
 ) -> Ledger:
     """Opens the ledger of `url`: `sqlite:///relay.db`, `sqlite:////absolute/path` or `postgresql://…`.
 
-    A relative path is in `folder`. Raises LedgerError where it cannot be opened or written. A PostgreSQL that cannot
-    be reached is waited for: until then calls raise LedgerUnavailable. `is_full_sync` has each transaction wait for
-    the disk, so that a power cut loses nothing. `time_zone` is the IANA zone of new budgets that name none.
-    `keep_days` is how long the row of a call is kept; None: for ever. `alert_thresholds` are percents of a budget;
-    `alert_receiver` is told of each that is reached, beside the log. `now` is a clock that all servers share.
+    A relative path is in `folder`. Raises LedgerError if the ledger cannot be opened or written. While PostgreSQL
+    cannot be reached, calls raise LedgerUnavailable. With `is_full_sync` each transaction waits for the disk, so that
+    a power cut loses nothing. `time_zone` is the IANA zone of new budgets that name none. `keep_days` is how long the
+    row of a call is kept; None: forever. `alert_thresholds` are the percentages of a budget that raise an alert, which
+    goes to the log and to `alert_receiver`. `now` is a clock that all servers share.
     """
     store = await open_store(url, folder=folder, is_full_sync=is_full_sync, now=now)
     books = SqlBooks(
@@ -73,7 +73,7 @@ async def open_ledger(
     if keep_days is not None:
         helpers.append(Retention(store, books.now, keep_days=keep_days))
     ledger = SqlLedger(store, books, accounts, StoredReports(store, now), helpers)
-    with suppress(LedgerUnavailable):  # a PostgreSQL that is waited for
+    with suppress(LedgerUnavailable):  # PostgreSQL may not be up yet
         await ledger.refresh()
     return ledger
 
@@ -81,14 +81,14 @@ async def open_ledger(
 async def open_store(
     url: str, *, folder: Path, is_full_sync: bool = False, now: Callable[[], datetime] = _now
 ) -> Store:
-    """Opens the database of a ledger alone; as `open_ledger`."""
+    """Opens only the database of a ledger; see `open_ledger`."""
     if url.startswith(POSTGRES):
         return await open_postgres(url)
     return await asyncio.to_thread(open_sqlite, sqlite_path(url, folder), is_full_sync=is_full_sync, now=now)
 
 
 def sqlite_path(url: str, folder: Path) -> Path:
-    """Returns the absolute path of a file's URL; raises LedgerError where it is none."""
+    """Returns the absolute path of an SQLite URL. Raises LedgerError for any other URL."""
     if not url.startswith(SQLITE) or url.removeprefix(SQLITE) in {"", ":memory:"}:
         raise LedgerError(
             "LEDGER: must be sqlite:///relay.db, sqlite:////absolute/path/relay.db, postgresql://USER@HOST/DATABASE or"
@@ -98,7 +98,7 @@ def sqlite_path(url: str, folder: Path) -> Path:
 
 
 def open_sqlite(path: Path, *, is_full_sync: bool, now: Callable[[], datetime]) -> SqliteStore:
-    """Opens a file; raises LedgerError where it cannot be opened or written."""
+    """Opens a file. Raises LedgerError if it cannot be opened or written."""
     clock = (lambda: time.time_ns() // 1000) if now is _now else (lambda: to_us(now()))
     try:
         return SqliteStore(path, is_full_sync=is_full_sync, now_us=clock)
@@ -107,7 +107,7 @@ def open_sqlite(path: Path, *, is_full_sync: bool, now: Callable[[], datetime]) 
     except OSError as error:
         reason = error.strerror or str(error)
         raise LedgerError(
-            f"LEDGER: cannot open {path} for writing: {reason}: make its folder, or let this user write there, or name"
+            f"LEDGER: cannot open {path} for writing: {reason}: create its folder, give this user write access, or name"
             " another file"
         ) from error
     except sqlite3.Error as error:
@@ -118,7 +118,7 @@ def open_sqlite(path: Path, *, is_full_sync: bool, now: Callable[[], datetime]) 
 
 
 async def open_postgres(url: str) -> Store:
-    """Opens a database; raises LedgerError where waiting for it would be of no use."""
+    """Opens a database. Raises LedgerError if waiting for it would not help."""
     try:
         from server_b.ledger.postgres.store import PostgresStore, WrongSetting
     except ImportError as error:

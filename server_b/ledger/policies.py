@@ -1,4 +1,4 @@
-"""The policy as a process knows it: read whole at the start, afterwards only what has changed."""
+"""The policy as a process knows it: read in full at the start, and then only what has changed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BUDGET_COLUMNS = (
 
 
 async def next_revision(transaction: Transaction) -> int:
-    """Begins a change of policy: waits for the calls that are being reserved, and returns the new revision."""
+    """Starts a change of policy: waits for the calls that are being reserved, and returns the new revision."""
     await transaction.lock_policy(to_change=True)
     rows = await transaction.fetch("UPDATE ledger SET value = value + 1 WHERE key = 'revision' RETURNING value")
     return int(rows[0][0])
@@ -98,17 +98,17 @@ class Changes:
     callers: list[CallerAccount]
     tokens: list[tuple[bytes, TokenInfo]]
     prices: list[tuple[int, bool, Price]]
-    """When it was made, and whether it has been deleted."""
+    """When each was created, and whether it has been deleted."""
     budgets: list[tuple[bool, Budget]]
-    """Whether it has been deleted."""
+    """Whether each has been deleted."""
 
 
 async def read_changes(transaction: Transaction, since: int) -> Changes | None:
-    """Reads what has changed since a revision, on one snapshot; None: nothing."""
+    """Reads what has changed since a revision, on one snapshot. Returns None if nothing has."""
     revision = (await transaction.fetch(REVISION))[0][0]
     if revision == since:
         return None
-    # A revision that has gone back: an older copy of the database was put in place.
+    # The revision went back: an older copy of the database was restored.
     known = {"since": since if since < revision else -1}
     callers, tokens, prices, budgets = await transaction.fetch_each(
         [
@@ -130,7 +130,7 @@ async def read_changes(transaction: Transaction, since: int) -> Changes | None:
 
 @dataclass(slots=True)
 class PolicyCache:
-    """The policy in force, and the budgets by what they count."""
+    """The policy in force, with its budgets indexed by what they count."""
 
     policy: Policy = field(default_factory=lambda: Policy(revision=-1))
     _prices: dict[str, tuple[int, Price]] = field(default_factory=dict)
@@ -138,7 +138,7 @@ class PolicyCache:
     _by_scope: dict[str, tuple[Budget, ...]] = field(default_factory=dict)
 
     def apply(self, changes: Changes) -> bool:
-        """Takes changes over; False: others were taken over since these were read, so they must be read again."""
+        """Applies changes. Returns False if others were applied since these were read: read them again then."""
         if changes.since != self.policy.revision:
             return False
         callers, tokens = dict(self.policy.callers), self._tokens_without_old(changes)
@@ -171,7 +171,7 @@ class PolicyCache:
         return True
 
     def _tokens_without_old(self, changes: Changes) -> dict[bytes, TokenInfo]:
-        """Returns the tokens that are known, without those that had expired before the newest one was made."""
+        """Returns the known tokens, without those that had expired before the newest one was created."""
         newest = max((token.created_at for _, token in changes.tokens), default=None)
         known = self.policy.tokens.items()
         return {

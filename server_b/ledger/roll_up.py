@@ -1,4 +1,4 @@
-"""Calls that ended, added up by the hour and by the day of UTC: `relay usage` reads this, not the calls."""
+"""Totals of ended calls by hour and by day of UTC. `relay usage` reads these instead of the calls."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Group(NamedTuple):
     """What calls are added up by."""
 
     at: int
-    """When its hour, or its day, begins."""
+    """When the hour or the day begins."""
     account: str
     provider: str
     model: str
@@ -24,7 +24,7 @@ class Group(NamedTuple):
 
 @dataclass(slots=True)
 class Counts:
-    """What calls took, or what their counts change by."""
+    """The totals of a group, or changes to them."""
 
     calls: int = 0
     failed: int = 0
@@ -57,14 +57,14 @@ _HOURS, _DAYS = _upsert("usage_hours", "hour"), _upsert("usage_days", "day")
 
 
 class RollUp:
-    """What one transaction adds."""
+    """What one transaction adds to the totals."""
 
     def __init__(self) -> None:
-        """Begins with nothing."""
+        """Starts empty."""
         self._groups: dict[Group, Counts] = {}
 
     def of(self, started_at: int, account: str, provider: str, model: str, protocol: str, outcome: str) -> Counts:
-        """Returns the counts of a call's group, to be added to."""
+        """Returns the counts of a call's group. Add the call to them."""
         group = Group(started_at - started_at % US_PER_HOUR, account, provider, model, protocol, outcome)
         counts = self._groups.get(group)
         if counts is None:
@@ -72,14 +72,14 @@ class RollUp:
         return counts
 
     async def write(self, transaction: Transaction) -> None:
-        """Writes hours and days, in one order, so that two servers never wait for each other."""
+        """Writes hours and days, always in the same order, so that two servers cannot deadlock."""
         if self._groups:
             rows = self._rows()
             await transaction.execute_many(_HOURS, rows)
             await transaction.execute_many(_DAYS, _by_day(rows))
 
     async def write_hours(self, transaction: Transaction) -> None:
-        """Writes hours alone, whose days know of them already."""
+        """Writes only hours; their days count them already."""
         await transaction.execute_many(_HOURS, self._rows())
 
     def _rows(self) -> list[dict[str, Any]]:
@@ -90,7 +90,7 @@ class RollUp:
 
 
 def _by_day(hours: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Adds up rows of hours by their days; returns them in order."""
+    """Adds up the rows of hours by day; returns the days in order."""
     days: dict[tuple[Any, ...], dict[str, Any]] = {}
     for hour in hours:
         row = hour | {"at": hour["at"] - hour["at"] % US_PER_DAY}

@@ -29,7 +29,7 @@ from server_b.ledger.transactions import Store
 
 
 class Helper(Protocol):
-    """Something that works on the store beside the calls."""
+    """A background task that works on the store."""
 
     async def aclose(self) -> None:
         """Stops."""
@@ -37,7 +37,7 @@ class Helper(Protocol):
 
 
 class SqlLedger:
-    """A Ledger: each method is that of a part."""
+    """A Ledger. Each method delegates to a part."""
 
     def __init__(
         self, store: Store, books: SqlBooks, accounts: Accounts, reports: Reports, helpers: Sequence[Helper] = ()
@@ -55,37 +55,37 @@ class SqlLedger:
         return self._store.location
 
     async def aclose(self, *, grace_s: float) -> None:
-        """Writes what still waits, for `grace_s` seconds at most, and closes."""
+        """Writes what is pending, for at most `grace_s` seconds, and closes."""
         await self._books.aclose(grace_s=grace_s)
         for helper in self._helpers:
             await helper.aclose()
         await self._store.aclose()
 
     async def reserve(self, call: NewCall) -> Reserved:
-        """Writes a call before the provider is asked."""
+        """Records a call before the provider is asked."""
         return await self._books.reserve(call)
 
     async def settle(self, end: CallEnd) -> None:
-        """Writes what a call took."""
+        """Records how a call ended."""
         await self._books.settle(end)
 
     def note_joined(self, call_id: str) -> None:
-        """Has one more request counted that was given this call's answer."""
+        """Counts one more request that was given this call's answer."""
         self._books.note_joined(call_id)
 
     @property
     def is_writable(self) -> bool:
-        """Whether the last write succeeded and nothing waits to be written again."""
+        """Whether the last write succeeded and no retry is pending."""
         return self._books.is_writable
 
     @property
     def lag_s(self) -> float:
-        """How long something has waited to be written, in seconds."""
+        """How long the oldest unwritten entry has waited, in seconds."""
         return self._books.lag_s
 
     @property
     def policy(self) -> Policy:
-        """What is in force now."""
+        """The policy in force."""
         return self._books.policy
 
     async def refresh(self) -> None:
@@ -93,7 +93,7 @@ class SqlLedger:
         await self._books.refresh()
 
     async def put_caller(self, caller: CallerAccount, *, by: str) -> CallerAccount:
-        """Makes or replaces a caller."""
+        """Creates or replaces a caller."""
         made = await self._accounts.put_caller(caller, by=by)
         await self._books.refresh()
         return made
@@ -103,46 +103,46 @@ class SqlLedger:
         return await self._accounts.list_callers()
 
     async def create_token(self, caller: str, *, label: str, expires_at: datetime | None, by: str) -> NewToken:
-        """Makes a token."""
+        """Creates a token."""
         made = await self._accounts.create_token(caller, label=label, expires_at=expires_at, by=by)
         await self._books.refresh()
         return made
 
     async def rotate_token(self, token_id: str, *, overlap_s: float, by: str) -> NewToken:
-        """Makes another token for the same caller."""
+        """Creates another token for the same caller."""
         made = await self._accounts.rotate_token(token_id, overlap_s=overlap_s, by=by)
         await self._books.refresh()
         return made
 
     async def revoke_token(self, token_id: str, *, by: str) -> TokenInfo:
-        """Makes a token worthless."""
+        """Revokes a token."""
         revoked = await self._accounts.revoke_token(token_id, by=by)
         await self._books.refresh()
         return revoked
 
     async def create_session(self, caller: str, *, parent: TokenInfo | None, signed_in_with: str = "") -> NewToken:
-        """Makes a token for a browser's session, which ends with its parent."""
+        """Creates a token for a browser's session, which ends with its parent."""
         made = await self._accounts.create_session(caller, parent=parent, signed_in_with=signed_in_with)
         await self._books.refresh()
         return made
 
     async def end_session(self, session_id: str, *, by: str) -> None:
-        """Makes a session's token worthless."""
+        """Ends a session."""
         await self._accounts.end_session(session_id, by=by)
         await self._books.refresh()
 
     async def list_tokens(self, caller: str = "") -> Sequence[TokenInfo]:
-        """Lists tokens, the newest first."""
+        """Lists tokens, newest first."""
         return await self._accounts.list_tokens(caller)
 
     async def put_budget(self, budget: Budget, *, by: str) -> Budget:
-        """Makes or changes a budget."""
+        """Creates or changes a budget."""
         made = await self._accounts.put_budget(budget, by=by)
         await self._books.refresh()
         return made
 
     async def delete_budget(self, budget_id: str, *, by: str) -> None:
-        """Ends a budget."""
+        """Deletes a budget."""
         await self._accounts.delete_budget(budget_id, by=by)
         await self._books.refresh()
 
@@ -151,7 +151,7 @@ class SqlLedger:
         return await self._accounts.list_budgets(caller=caller)
 
     async def put_price(self, price: Price, *, by: str) -> Price:
-        """Adds or replaces a price."""
+        """Adds a price, or replaces one."""
         made = await self._accounts.put_price(price, by=by)
         await self._books.refresh()
         return made
@@ -166,15 +166,15 @@ class SqlLedger:
         return await self._accounts.adjust(adjustment, by=by)
 
     async def price_unknown(self, cost: Callable[[CallEntry], Cost], *, query: CallQuery, by: str) -> Repricing:
-        """Gives a cost to calls that have none."""
+        """Prices calls whose cost is unknown."""
         return await self._accounts.price_unknown(cost, query=query, by=by)
 
     async def list_audit(self, *, limit: int = 100) -> Sequence[AuditEntry]:
-        """Lists changes, the newest first."""
+        """Lists changes, newest first."""
         return await self._accounts.list_audit(limit=limit)
 
     async def usage(self, query: UsageQuery) -> Sequence[UsageGroup]:
-        """Adds calls up."""
+        """Adds up calls."""
         return await self._reports.usage(query)
 
     async def calls(self, query: CallQuery) -> CallsPage:

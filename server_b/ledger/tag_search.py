@@ -1,4 +1,4 @@
-"""Tags of calls as the tables have them, JSON in one text, and finding calls by a tag in SQL."""
+"""Tags of calls as the tables store them, as JSON text, and SQL that finds calls by tag."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import json
 from collections.abc import Mapping
 
 HAS_TAG = "(replace(tags, :tag_first, '') <> tags OR replace(tags, :tag_later, '') <> tags)"
-"""A condition on `calls`, with the parameters of `tag_params`: both engines have it, and it tells A from a."""
+"""A condition on `calls`, with the parameters of `tag_params`. It works in both engines and is case-sensitive."""
 
 TAG_VALUE = "tag_value(tags)"
-"""The value of a tag of `calls`, empty without it, with the parameters of `value_params`; each engine translates it."""
+"""The value of a tag of `calls`, or empty, with the parameters of `value_params`. Each engine translates it."""
 
 
 def tags_text(tags: Mapping[str, str]) -> str:
-    """Writes tags as HAS_TAG expects them."""
+    """Returns tags as text that HAS_TAG can search."""
     return json.dumps(dict(tags), ensure_ascii=False) if tags else "{}"
 
 
 def tag_params(tag: str) -> dict[str, str]:
-    """Returns the parameters of HAS_TAG for `key=value`, or for `key`, which is any value of it.
+    """Returns the parameters of HAS_TAG for `key=value`, or for `key` with any value.
 
-    Inside a string of JSON no quote is without a backslash, so that a member, with what is before it, can be searched
+    Every quote inside a JSON string has a backslash, so that a member and the character before it can be searched
     for as text.
     """
     key, equals, value = tag.partition("=")
@@ -29,7 +29,7 @@ def tag_params(tag: str) -> dict[str, str]:
 
 
 def has_tag(tags: str, tag: str) -> bool:
-    """Whether tags, as JSON, have a tag; as HAS_TAG says."""
+    """Returns whether tags, as JSON, contain a tag, by the rule of HAS_TAG."""
     return any(text in tags for text in tag_params(tag).values())
 
 

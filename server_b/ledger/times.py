@@ -1,4 +1,4 @@
-"""Times as the tables have them: microseconds since 1970, in UTC."""
+"""Times as the tables store them: microseconds since 1970, in UTC."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ US_PER_DAY = 24 * US_PER_HOUR
 
 
 def to_us(time: datetime) -> int:
-    """Returns a time, which has a zone, as microseconds since 1970."""
+    """Returns an aware time as microseconds since 1970."""
     return (time - EPOCH) // _US
 
 

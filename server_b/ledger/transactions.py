@@ -1,14 +1,14 @@
-"""Transactions: the one language in which books, accounts and reports speak to SQLite and PostgreSQL.
+"""Transactions: the interface of books, accounts and reports to SQLite and PostgreSQL.
 
-SQL here is what both engines understand, with four additions that each engine translates:
+SQL here is what both engines understand, plus four additions that each engine translates:
 
 - `:name` is a parameter;
 - `IN :name` takes a list of texts or integers;
 - `now_us()` is the database's clock, in microseconds since 1970;
-- `tag_value(tags)` is what the JSON object in the column `tags` has for the parameter `tag_key`, and empty without it.
+- `tag_value(tags)` is the member of the JSON object in the column `tags` that the parameter `tag_key` names, or empty.
 
-`SUM(...)` of integers must be `CAST(SUM(...) AS BIGINT)`, because PostgreSQL's sum is a decimal number. Row locks
-(`FOR UPDATE`) are left out at SQLite, whose transactions run one after another.
+`SUM(...)` of integers must be `CAST(SUM(...) AS BIGINT)`, because PostgreSQL's sum is a decimal number. SQLite has no
+row locks (`FOR UPDATE`): its write transactions run one after another.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 T = TypeVar("T")
 
 Params: TypeAlias = Mapping[str, Any]
-"""Values by name: int, float, str, None, and lists for `IN`."""
+"""Values by name: int, float, str and None, and lists for `IN`."""
 Row: TypeAlias = tuple[Any, ...]
 Query: TypeAlias = tuple[str, Params]
 
@@ -32,19 +32,19 @@ class Transaction(Protocol):
         ...
 
     async def fetch_each(self, queries: Sequence[Query]) -> list[list[Row]]:
-        """Runs several statements, at PostgreSQL in one round trip, and returns the rows of each."""
+        """Runs several statements, in one round trip to PostgreSQL, and returns the rows of each."""
         ...
 
     async def execute(self, sql: str, params: Params = ...) -> None:
-        """Runs one statement that returns nothing. It may fail later in the transaction, at its end at the latest."""
+        """Runs one statement that returns nothing. It may fail later, at the end of the transaction at the latest."""
         ...
 
     async def execute_many(self, sql: str, rows: Sequence[Params]) -> None:
-        """Runs one statement, without lists, for each row; as `execute`. Nothing happens without rows."""
+        """Runs one statement, which has no lists, for each row, as `execute` does. Does nothing without rows."""
         ...
 
     async def lock_policy(self, *, to_change: bool) -> None:
-        """Holds the policy as it is until the end: calls share this lock, a change has it alone."""
+        """Keeps the policy unchanged until the transaction ends. Calls share this lock; a change holds it alone."""
         ...
 
 
@@ -52,7 +52,7 @@ Work: TypeAlias = Callable[[Transaction], Awaitable[T]]
 
 
 class Store(Protocol):
-    """A database. Every method raises LedgerUnavailable where it cannot be read or written."""
+    """A database. Every method raises LedgerUnavailable if it cannot be read or written."""
 
     @property
     def location(self) -> str:
@@ -60,22 +60,22 @@ class Store(Protocol):
         ...
 
     async def write(self, work: Work[T], *, is_long: bool = False, is_durable: bool = True) -> T:
-        """Runs `work` in a transaction that writes, one at a time, and commits it; an exception rolls it back.
+        """Runs `work` in a write transaction and commits it; an exception rolls it back. Writes run one at a time.
 
-        It may take five seconds at PostgreSQL, or a minute if `is_long`; meanwhile no other writes. Without
-        `is_durable` a power cut may undo it, and the disk of an idle machine is not woken for it.
+        With PostgreSQL it may take five seconds, or a minute if `is_long`. Without `is_durable` a power cut may undo
+        it, and it does not wake the disk of an idle machine.
 
-        `work` must wait for nothing but its transaction. It may be run again, also after a commit whose fate is not
-        known, so doing it twice must come to the same as doing it once.
+        `work` must await only its transaction. It may run twice, even after a commit whose result is unknown, so
+        running it twice must have the same effect as running it once.
         """
         ...
 
     async def peek(self, work: Work[T]) -> T:
-        """Runs `work`, which reads a few rows by their keys, at once."""
+        """Runs `work`, which reads a few rows by key, at once."""
         ...
 
     async def read(self, work: Work[T]) -> T:
-        """Runs `work`, which may read for long, on one snapshot; delays no writer."""
+        """Runs `work`, which may read for a long time, on one snapshot. Delays no writer."""
         ...
 
     async def aclose(self) -> None:

@@ -13,7 +13,7 @@ from server_b.ledger.times import to_us
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """From `starts_at` to before `ends_at`, in microseconds since 1970."""
+    """The time from `starts_at` up to, but without, `ends_at`, in microseconds since 1970."""
 
     starts_at: int
     """0 for all time."""
@@ -21,7 +21,7 @@ class Window:
     """None: never."""
 
     def has(self, now_us: int) -> bool:
-        """Whether a time is in it."""
+        """Returns whether a time is in the window."""
         return self.starts_at <= now_us and (self.ends_at is None or now_us < self.ends_at)
 
 
@@ -29,7 +29,7 @@ ALL_TIME = Window(0, None)
 
 
 def window_at(period: Period, time_zone: str, now: datetime) -> Window:
-    """Returns the window that `now` is in; raises ZoneInfoNotFoundError where the zone is not known."""
+    """Returns the window that `now` is in. Raises ZoneInfoNotFoundError if the zone is unknown."""
     if period is Period.TOTAL:
         return ALL_TIME
     zone = ZoneInfo(time_zone)

@@ -59,7 +59,7 @@ async def test_a_file_that_cannot_be_a_ledger_fails_with_the_fix(tmp_path: Path)
     assert code == 1
     assert line.startswith("FAILED  LEDGER: cannot use ")
     code, (line,) = await _lines(tmp_path, "sqlite:///missing/relay.db")
-    assert (code, "make the folder" in line) == (1, True)
+    assert (code, "create the folder" in line) == (1, True)
 
 
 @pytest.mark.parametrize("version", ["older", "newer"])
@@ -70,7 +70,7 @@ async def test_a_schema_of_another_version_is_told_and_stays(tmp_path: Path, ver
         database.commit()
     before = _digests(tmp_path)
     code, (line,) = await _lines(tmp_path, "sqlite:///relay.db")
-    expected = (0, "the next start makes it") if version == "older" else (1, "install a newer one")
+    expected = (0, "the next start makes it") if version == "older" else (1, "install a newer version")
     assert (code, expected[1] in line) == (expected[0], True)
     assert _digests(tmp_path) == before
 
@@ -79,7 +79,7 @@ async def test_a_file_with_another_programs_table_named_ledger_fails_with_the_fi
     with closing(sqlite3.connect(tmp_path / "relay.db")) as database:
         database.execute("CREATE TABLE ledger (key TEXT PRIMARY KEY, value INTEGER)")
     code, (line,) = await _lines(tmp_path, "sqlite:///relay.db")
-    assert (code, line.endswith("is another program's: name another file or database")) == (1, True)
+    assert (code, line.endswith("belongs to another program: name another file or database")) == (1, True)
 
 
 async def test_a_postgresql_ledger_is_looked_at_and_not_made(tmp_path: Path, postgres: PostgresServer) -> None:

@@ -20,7 +20,7 @@ from server_b.ledger.transactions import Transaction
 from server_b.ledger.windows import window_at
 
 _NEAR_US = 60 * US_PER_S
-"""A call can be reserved in the window after that of its beginning."""
+"""How far a call's reservation may be from its start: it may fall in the next window."""
 _BUDGET = ", ".join(f"b.{column}" for column in BUDGET_COLUMNS.split(", "))
 _RESERVED = (
     f"SELECT r.window_start, {_BUDGET} FROM reservations r JOIN budgets b ON b.id = r.budget_id"  # noqa: S608 - columns
@@ -33,9 +33,9 @@ _COUNTED = (
 
 
 async def adjust(change: Change, adjustment: Adjustment, *, price_source: str = "") -> CallEntry:
-    """Adds to the cost of a call that has ended, and corrects its windows and the roll-up by as much.
+    """Adds to the cost of a call that has ended, and corrects its windows and the roll-up by the same amount.
 
-    A cost that is not known counts as 0, and is known afterwards. `price_source` replaces the call's, if it is set.
+    An unknown cost counts as 0, and is known afterwards. A non-empty `price_source` replaces the call's.
     """
     call = await _call(change.transaction, adjustment.call_id)
     key = adjustment.id or f"adj_{change.key[:16]}"
@@ -69,9 +69,9 @@ async def adjust(change: Change, adjustment: Adjustment, *, price_source: str = 
 
 def _check(call: CallEntry, nano_usd: int) -> None:
     if call.state is CallState.OPEN:
-        raise InvalidRequest.of(Violation("call_id", "must be a call that has ended: this one is running"))
+        raise InvalidRequest.of(Violation("call_id", "must be a call that has ended: this call is still running"))
     if call.state is CallState.REFUSED:
-        raise InvalidRequest.of(Violation("call_id", "must be a call that reached a provider: this one was refused"))
+        raise InvalidRequest.of(Violation("call_id", "must be a call that reached a provider: this call was refused"))
     if nano_usd > MOST_NANO_USD:
         most = MOST_NANO_USD - (call.nano_usd or 0)
         raise InvalidRequest.of(
@@ -92,9 +92,9 @@ async def _call(transaction: Transaction, call_id: str) -> CallEntry:
 
 
 async def _correct_windows(change: Change, call: CallEntry, more: int) -> None:
-    """Adds to the windows in which the call was reserved, and to those that counted it from its row.
+    """Adds `more` to each window that counts the call: those that reserved it, and those that counted it from its row.
 
-    A budget that has another period now has counted it too: the window in which it was reserved is gone.
+    A budget whose period has changed counted the call from its row too: the window that reserved it is deleted.
     """
     transaction = change.transaction
     reserved, counted = await transaction.fetch_each(
@@ -128,7 +128,7 @@ async def _correct_windows(change: Change, call: CallEntry, more: int) -> None:
 
 
 def _window_start(budget: Budget, reserved_start: int, started_at: datetime) -> int:
-    """Returns the start of the window in which a call counts that was reserved in a window, maybe of another period."""
+    """Returns the start of the window that counts a call. `reserved_start` may be a window of an earlier period."""
     window = window_at(budget.period, budget.time_zone, from_us(reserved_start))
     at = to_us(started_at)
     is_near = window.has(at - _NEAR_US) or window.has(at) or window.has(at + _NEAR_US)

@@ -21,16 +21,16 @@ from server_b.ledger.transactions import Transaction
 from server_b.ledger.windows import window_at
 
 RECENT_S = 60
-"""How far the clocks of two servers may differ, and how late a call may be written after its beginning."""
+"""How far the clocks of two servers may differ, and how long after its start a call may be written, in seconds."""
 
 
 async def count_before(
     transaction: Transaction, budget: Budget, now: datetime, *, default_zone: str
 ) -> EarlierCalls | None:
-    """Counts what `put_budget` would have to count while calls wait; None: it is not much."""
+    """Counts earlier calls for `put_budget`, which makes calls wait. Returns None where there is little to count."""
     before = await _before(transaction, budget)
     zone = _zone(budget, before, default_zone)
-    if not budget.tag or not _is_counted_anew(before, budget.period, zone):
+    if not budget.tag or not _must_recount(before, budget.period, zone):
         return None
     window = window_at(budget.period, zone, now)
     return await count_earlier(transaction, budget.tag, window, to_us(now) - RECENT_S * US_PER_S)
@@ -39,9 +39,9 @@ async def count_before(
 async def put_budget(
     change: Change, budget: Budget, *, default_zone: str, earlier: EarlierCalls | None = None
 ) -> Budget:
-    """Makes a budget, or changes the one with its id, or with its scope and period.
+    """Creates a budget, or changes the one with its id, or with its scope and period.
 
-    `earlier` is what `count_before` has counted.
+    `earlier` is the result of `count_before`.
     """
     before = await _before(change.transaction, budget)
     budget = replace(
@@ -51,7 +51,7 @@ async def put_budget(
         created_at=before.created_at if before else from_us(change.at_us),
     )
     await _write(change, budget)
-    if _is_counted_anew(before, budget.period, budget.time_zone):
+    if _must_recount(before, budget.period, budget.time_zone):
         await _count(change, budget, earlier)
     await change.audit("budget.put", budget.scope, _shown(budget))
     [shown] = await _with_windows(change.transaction, [budget], from_us(change.at_us))
@@ -61,7 +61,7 @@ async def put_budget(
 
 
 async def delete_budget(change: Change, budget_id: str) -> None:
-    """Ends a budget: calls that run are no longer counted in it."""
+    """Deletes a budget. Running calls no longer count in it."""
     budget = await _by_id(change.transaction, budget_id, "budget_id")
     await change.transaction.execute(
         "UPDATE budgets SET deleted_at = :at, revision = :revision WHERE id = :id",
@@ -71,7 +71,7 @@ async def delete_budget(change: Change, budget_id: str) -> None:
 
 
 async def list_budgets(transaction: Transaction, now: datetime, *, caller: str) -> Sequence[Budget]:
-    """Lists all budgets, or those in which the calls of an account count: its own, its parents', those of its tags."""
+    """Lists all budgets, or those that count the calls of an account: its own, its parents', and those of its tags."""
     rows = await transaction.fetch(f"SELECT {BUDGET_COLUMNS} FROM budgets WHERE deleted_at IS NULL")  # noqa: S608 - columns
     budgets = sorted((budget_from_row(row) for row in rows), key=lambda budget: (budget.scope, budget.period.value))
     if caller:
@@ -87,12 +87,12 @@ def _zone(budget: Budget, before: Budget | None, default_zone: str) -> str:
     return budget.time_zone or (before.time_zone if before else default_zone)
 
 
-def _is_counted_anew(before: Budget | None, period: Period, time_zone: str) -> bool:
+def _must_recount(before: Budget | None, period: Period, time_zone: str) -> bool:
     return before is None or (before.period, before.time_zone) != (period, time_zone)
 
 
 async def _before(transaction: Transaction, budget: Budget) -> Budget | None:
-    """Returns the budget that is changed; None: it is a new one."""
+    """Returns the budget that is being changed, or None for a new one."""
     same = await transaction.fetch(
         f"SELECT {BUDGET_COLUMNS} FROM budgets"  # noqa: S608 - columns
         " WHERE caller = :caller AND tag = :tag AND period = :period AND deleted_at IS NULL",
@@ -103,9 +103,11 @@ async def _before(transaction: Transaction, budget: Budget) -> Budget | None:
     before = await _by_id(transaction, budget.id, "id")
     if before.scope != budget.scope:
         field = "caller" if budget.caller else "tag"
-        raise InvalidRequest.of(Violation(field, f"must stay {before.scope}: make another budget for {budget.scope}"))
+        raise InvalidRequest.of(Violation(field, f"must stay {before.scope}: create another budget for {budget.scope}"))
     if same and same[0][0] != budget.id:
-        raise InvalidRequest.of(Violation("period", f"must not be that of budget {same[0][0]} of the same scope"))
+        raise InvalidRequest.of(
+            Violation("period", f"must differ from that of budget {same[0][0]}, which has the same scope")
+        )
     return before
 
 
@@ -145,7 +147,7 @@ async def _write(change: Change, budget: Budget) -> None:
 
 
 async def _count(change: Change, budget: Budget, earlier: EarlierCalls | None) -> None:
-    """Makes the budget's current window its only one, with all that belongs there."""
+    """Replaces the budget's windows by its current one, and counts the calls that belong in it."""
     transaction = change.transaction
     accounts = below(budget.caller, await parents(transaction)) if budget.caller else frozenset[str]()
     scope = Scope(accounts=accounts, tag=budget.tag)
@@ -181,7 +183,7 @@ async def _count(change: Change, budget: Budget, earlier: EarlierCalls | None) -
 
 
 async def _with_windows(transaction: Transaction, budgets: Sequence[Budget], now: datetime) -> Sequence[Budget]:
-    """Returns the budgets with what is in their windows of now, without raises that have ended."""
+    """Returns the budgets with the amounts of their current windows, and without raises that have ended."""
     rows = await transaction.fetch(
         "SELECT budget_id, starts_at, spent_nano_usd, reserved_nano_usd FROM windows"
         " WHERE budget_id IN :ids AND starts_at <= :at AND (ends_at IS NULL OR ends_at > :at)",

@@ -14,7 +14,7 @@ from server_b.ledger.transactions import Transaction
 
 
 async def put_caller(change: Change, caller: CallerAccount) -> CallerAccount:
-    """Makes or replaces a caller."""
+    """Creates or replaces a caller."""
     if caller.parent:
         _check_parents(caller, await parents(change.transaction))
     [[created_at]] = await change.transaction.fetch(
@@ -32,7 +32,7 @@ async def put_caller(change: Change, caller: CallerAccount) -> CallerAccount:
 
 
 async def ensure_caller(change: Change, name: str) -> None:
-    """Makes a caller without limits, if it is not there."""
+    """Creates a caller without limits, if it does not exist."""
     made = await change.transaction.fetch(
         "INSERT INTO callers (name, created_at, revision) VALUES (:name, :at, :revision)"
         " ON CONFLICT (name) DO NOTHING RETURNING name",
@@ -62,7 +62,7 @@ def above(name: str, parent_of: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def below(name: str, parent_of: Mapping[str, str]) -> frozenset[str]:
-    """Returns a caller and all callers below it: those whose money is its own too."""
+    """Returns a caller and all callers below it, whose spending counts as its own too."""
     return frozenset((name, *(each for each in parent_of if name in above(each, parent_of))))
 
 
@@ -70,13 +70,14 @@ def _check_parents(caller: CallerAccount, before: Mapping[str, str]) -> None:
     parent_of = {**before, caller.name: caller.parent}
     chain = above(caller.name, parent_of)
     if caller.name in chain:
-        circle = " > ".join((caller.name, *chain[: chain.index(caller.name) + 1]))
-        raise InvalidRequest.of(Violation("parent", f"must not make a circle: {circle}"))
+        cycle = " > ".join((caller.name, *chain[: chain.index(caller.name) + 1]))
+        raise InvalidRequest.of(Violation("parent", f"must not form a cycle: {cycle}"))
     deepest = max(((name, *above(name, parent_of)) for name in below(caller.name, parent_of)), key=len)
     if len(deepest) - 1 > MAX_PARENTS:
         raise InvalidRequest.of(
             Violation(
-                "parent", f"must leave {MAX_PARENTS} callers at most above any: {' > '.join(deepest)} are too many"
+                "parent",
+                f"must leave at most {MAX_PARENTS} callers above any caller: {' > '.join(deepest)} is too deep",
             )
         )
 

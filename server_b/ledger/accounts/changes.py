@@ -1,4 +1,4 @@
-"""Changes that admins make: each is one transaction, with its entries in the audit log."""
+"""Changes made by admins. Each one is a transaction, with its entries in the audit log."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ T = TypeVar("T")
 
 @dataclass(slots=True, kw_only=True)
 class Change:
-    """A change that is being made."""
+    """A change in progress."""
 
     transaction: Transaction
     by: str
     """The admin's name."""
     at_us: int
     key: str
-    """Of this change, and the same when its transaction is run again: ids that are made here begin with it."""
+    """Identifies this change. It stays the same when the transaction is retried: new ids begin with it."""
     thresholds: Sequence[int] = ()
-    """Percents of budgets that are told."""
+    """The percentages of a budget that raise an alert."""
     revision: int = 0
-    """The ledger's, from this change on; 0: nothing of the policy changes."""
+    """The ledger's revision from this change on; 0: the policy does not change."""
     _entries: int = field(default=0, init=False)
 
     async def audit(self, action: str, subject: str, detail: Mapping[str, object]) -> None:
-        """Writes an entry of the audit log. `detail` must have no secret."""
+        """Writes an entry to the audit log. `detail` must contain no secret."""
         self._entries += 1
         await self.transaction.execute(
             "INSERT INTO audit (id, made_at, made_by, action, subject, detail)"
@@ -52,16 +52,16 @@ class Change:
 
 
 class Changes:
-    """Makes changes."""
+    """Runs changes."""
 
     def __init__(self, store: Store, now: Callable[[], datetime], thresholds: Sequence[int] = ()) -> None:
-        """`now` is the clock by which calls are reserved; `thresholds` are percents of budgets that are told."""
+        """`now` is the clock of reservations; `thresholds` are the percentages of a budget that raise an alert."""
         self._store = store
         self._now = now
         self._thresholds = thresholds
 
     async def of_policy(self, work: Callable[[Change], Awaitable[T]], *, by: str) -> T:
-        """Makes a change of callers, tokens, budgets or prices, while no call is reserved or settled."""
+        """Changes callers, tokens, budgets or prices, while no call is reserved or settled."""
 
         async def change(transaction: Transaction, key: str) -> T:
             await transaction.lock_policy(to_change=True)
@@ -73,7 +73,7 @@ class Changes:
         return await self._write(change)
 
     async def of_calls(self, work: Callable[[Change], Awaitable[T]], *, by: str) -> T:
-        """Makes a change of calls; the policy stays as it is meanwhile."""
+        """Changes calls. The policy cannot change at the same time."""
 
         async def change(transaction: Transaction, key: str) -> T:
             await transaction.lock_policy(to_change=False)
@@ -97,7 +97,7 @@ class Changes:
 
 
 async def list_audit(transaction: Transaction, limit: int) -> Sequence[AuditEntry]:
-    """Lists changes, the newest first."""
+    """Lists changes, newest first."""
     rows = await transaction.fetch(
         "SELECT id, made_at, made_by, action, subject, detail FROM audit ORDER BY made_at DESC, id DESC LIMIT :limit",
         {"limit": limit},
@@ -109,12 +109,12 @@ async def list_audit(transaction: Transaction, limit: int) -> Sequence[AuditEntr
 
 
 def missing(field_name: str, what: str) -> InvalidRequest:
-    """Makes the error for something that is named and not there."""
+    """Returns the error for a reference to something that does not exist."""
     return InvalidRequest.of(Violation(field_name, f"there is no {what}"))
 
 
 def json_text(value: object) -> str:
-    """Writes JSON as the tables have it."""
+    """Returns JSON as the tables store it."""
     return orjson.dumps(value, default=_shown, option=orjson.OPT_UTC_Z).decode()
 
 

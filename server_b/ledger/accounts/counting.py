@@ -1,4 +1,4 @@
-"""Counts what belongs in the window of a budget that is new, or has a new period."""
+"""Counts the calls that belong in the window of a budget that is new, or has a new period."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from server_b.ledger.windows import Window
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """Whose calls a budget counts."""
+    """Which calls a budget counts."""
 
     accounts: frozenset[str] = frozenset()
-    """A caller and those below it."""
+    """A caller and the callers below it."""
     tag: str = ""
-    """As `key=value`; empty: `accounts` tell."""
+    """`key=value`; empty: `accounts` decide."""
 
     def has(self, account: str, tags: str) -> bool:
-        """Whether a call counts, by its account and its tags in JSON."""
+        """Returns whether a call with this account and these tags, as JSON, counts."""
         return has_tag(tags, self.tag) if self.tag else account in self.accounts
 
 
 async def charged(transaction: Transaction, scope: Scope, window: Window, earlier: EarlierCalls | None) -> int:
-    """Returns what the calls that began in a window, and have ended, were charged.
+    """Returns the total charged for the calls that began in a window and have ended.
 
-    `earlier` is what was counted of a tag's calls before; None: nothing.
+    `earlier` is what was counted in advance for a tag; None: nothing.
     """
     if scope.tag:
         return await charged_with_tag(transaction, scope.tag, window, earlier)
@@ -59,10 +59,10 @@ async def charged(transaction: Transaction, scope: Scope, window: Window, earlie
 async def countable(
     transaction: Transaction, scope: Scope, window: Window, recent_us: int
 ) -> Collection[tuple[str, int]]:
-    """Returns the calls that need a row saying that they count, each with what is reserved for it.
+    """Returns the calls that need a row in `reservations`, each with the amount reserved for it.
 
-    They are those that may still be settled, and those that began at `recent_us` or later: by their times alone it
-    cannot be told whether they began before the budget, because the clocks of servers differ.
+    These are the calls that may still be settled, and those that began at `recent_us` or later: their start times
+    alone do not show whether they began before the budget, because the clocks of servers differ.
     """
     rows = await transaction.fetch(
         "SELECT id, account, tags, reserved_nano_usd, started_at FROM calls WHERE state = 'open' UNION ALL"

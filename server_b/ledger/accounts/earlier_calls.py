@@ -1,7 +1,7 @@
-"""Adds up what the calls with a tag were charged, before the change that needs it.
+"""Adds up what the calls with a tag were charged, ahead of the change that needs the sum.
 
-There may be millions of them, and while a change is made no call begins or ends. So they are read on a snapshot
-first. The change itself reads what may be different by then: what began lately, and what was running.
+There may be millions of them, and no call begins or ends during a change. So they are read on a snapshot first.
+The change itself reads only what may differ by then: calls that began recently, and calls that were running.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ _CHANGED = "SELECT COUNT(*) FROM adjustments"
 
 @dataclass(frozen=True, slots=True)
 class EarlierCalls:
-    """What was counted on a snapshot."""
+    """What was counted on the snapshot."""
 
     tag: str
     window: Window
     before_us: int
-    """Calls that began before this are in it."""
+    """The calls that began before this time were counted."""
     charged_nano_usd: int
     open_calls: tuple[str, ...]
-    """Those of them that were running: they were charged nothing yet."""
+    """The counted calls that were still running, and so had been charged nothing."""
     adjustments: int
-    """How many corrections there were; another one may be of these calls."""
+    """How many corrections there were. A later one may concern a counted call."""
 
 
 async def count_earlier(transaction: Transaction, tag: str, window: Window, before_us: int) -> EarlierCalls:
-    """Adds up what the calls in a window that began before `before_us` were charged."""
+    """Adds up what the calls with a tag in a window were charged, if they began before `before_us`."""
     params = _params(tag, window.starts_at, min(before_us, _end(window)))
     total = await transaction.fetch(f"{_SUM} {_IN_WINDOW}", params)
     running = await transaction.fetch(
@@ -47,7 +47,7 @@ async def count_earlier(transaction: Transaction, tag: str, window: Window, befo
 
 
 async def charged_with_tag(transaction: Transaction, tag: str, window: Window, earlier: EarlierCalls | None) -> int:
-    """Returns what the calls with a tag in a window were charged, with the help of what was counted before."""
+    """Returns the total charged for the calls with a tag in a window. `earlier` saves reading most of them."""
     if earlier is None or (earlier.tag, earlier.window) != (tag, window):
         return await _charged(transaction, tag, window.starts_at, _end(window))
     if (await transaction.fetch(_CHANGED))[0][0] != earlier.adjustments:

@@ -10,7 +10,7 @@ from server_b.ledger.times import optional_to_us
 
 
 async def put_price(change: Change, price: Price) -> Price:
-    """Adds a price, or replaces the one with its id; either way it is the newest then."""
+    """Adds a price, or replaces the one with its id. It is then the newest price."""
     if price.id and not await change.transaction.fetch(
         "SELECT id FROM prices WHERE id = :id AND deleted_at IS NULL", {"id": price.id}
     ):

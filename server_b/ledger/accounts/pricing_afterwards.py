@@ -1,4 +1,4 @@
-"""Gives calls a cost whose price was not known when they ended."""
+"""Prices calls whose price was not known when they ended."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from server_b.ledger.transactions import Store
 
 REASON = "priced afterwards"
 BATCH = 20
-"""How many calls are corrected in one transaction, so that no call waits long for it."""
+"""How many calls one transaction corrects. It is small, so that no other call waits long."""
 
 
 async def price_unknown(
     store: Store, changes: Changes, cost: Callable[[CallEntry], Cost], *, query: CallQuery, by: str
 ) -> Repricing:
-    """Corrects the calls that `query` finds, whose cost is not known, by what `cost` makes of their tokens."""
+    """Prices the calls that `query` finds and whose cost is unknown. `cost` computes a cost from their tokens."""
     query = replace(query, state=None, is_cost_unknown=True, limit=MAX_LIMIT, page_token="")
     priced = total = unknown = 0
     while True:
@@ -43,7 +43,7 @@ def _is_counted(call: CallEntry) -> bool:
 
 
 async def _correct(change: Change, calls: list[tuple[CallEntry, Cost]]) -> list[int]:
-    """Corrects those of the calls whose cost is still not known; returns their costs."""
+    """Corrects the calls whose cost is still unknown; returns their costs."""
     rows = await change.transaction.fetch(
         "SELECT id FROM calls WHERE id IN :ids AND nano_usd IS NULL", {"ids": [call.id for call, _ in calls]}
     )
@@ -51,7 +51,7 @@ async def _correct(change: Change, calls: list[tuple[CallEntry, Cost]]) -> list[
     costs: list[int] = []
     for call, made in sorted(calls, key=lambda each: each[0].id):
         if call.id in still and made.nano_usd is not None:
-            # As when a call is settled: a provider's absurd count must not keep the other calls from their costs.
+            # Capped, as in settlement: one absurd token count must not stop the pricing of the other calls.
             nano_usd = min(made.nano_usd, MOST_NANO_USD)
             await adjust(
                 change,

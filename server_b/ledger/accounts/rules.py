@@ -1,4 +1,4 @@
-"""What callers, tokens, budgets, prices and corrections must be."""
+"""Validation of callers, tokens, budgets, prices and corrections."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TAG_RULE = "must be key=value, such as project=search"
 
 
 def check(faults: Faults) -> None:
-    """Raises InvalidRequest that names each field with a fault."""
+    """Raises InvalidRequest that names each invalid field."""
     violations = tuple(Violation(field, fault) for field, fault in faults if fault)
     if violations:
         raise InvalidRequest.of(*violations)
@@ -49,16 +49,16 @@ def caller_faults(caller: CallerAccount) -> Faults:
 
 
 def name_fault(name: str) -> str | None:
-    """Returns what makes `name` unfit as the name of a caller, or None."""
+    """Returns why `name` is not the name of a caller, or None."""
     return (
         None
         if CALLER_NAME.fullmatch(name)
-        else f"must be a caller's name without what is before the last /: {NAME_RULE}"
+        else f"must be a caller's name, without a prefix such as gateway/: {NAME_RULE}"
     )
 
 
 def token_faults(caller: str, label: str, expires_at: datetime | None, now: datetime) -> Faults:
-    """Yields what is wrong with a token that is about to be made."""
+    """Yields what is wrong with a token that is about to be created."""
     yield "caller", name_fault(caller)
     if caller == ANONYMOUS:
         yield "caller", f"must not be {ANONYMOUS}: that is the name of callers without a token"
@@ -68,7 +68,7 @@ def token_faults(caller: str, label: str, expires_at: datetime | None, now: date
 
 
 def overlap_faults(overlap_s: float) -> Faults:
-    """Yields what is wrong with the time for which a token stays valid beside its successor."""
+    """Yields what is wrong with how long a token stays valid beside its successor."""
     if not 0 <= overlap_s <= MAX_OVERLAP_S:
         yield "overlap_s", f"must be a number from 0 to {MAX_OVERLAP_S:.0f}, in seconds"
 
@@ -76,7 +76,7 @@ def overlap_faults(overlap_s: float) -> Faults:
 def budget_faults(budget: Budget) -> Faults:
     """Yields what is wrong with a budget by itself."""
     if bool(budget.caller) == bool(budget.tag):
-        yield "caller", "must be set, or tag must be; not both"
+        yield "caller", "must be set if tag is empty, and empty if tag is set"
     if budget.caller:
         yield "caller", name_fault(budget.caller)
     if budget.tag:
@@ -85,7 +85,7 @@ def budget_faults(budget: Budget) -> Faults:
     yield "limit_nano_usd", _amount_fault(budget.limit_nano_usd)
     yield "raised_by_nano_usd", _amount_fault(budget.raised_by_nano_usd)
     if bool(budget.raised_by_nano_usd) != (budget.raised_until is not None):
-        yield "raised_until", "must be set together with raised_by_nano_usd, and only then"
+        yield "raised_until", "must be set if and only if raised_by_nano_usd is set"
 
 
 def price_faults(price: Price) -> Faults:
@@ -110,18 +110,18 @@ def adjustment_faults(adjustment: Adjustment) -> Faults:
 
 
 def limit_faults(limit: int) -> Faults:
-    """Yields what is wrong with how many entries are listed."""
+    """Yields what is wrong with the number of entries to list."""
     yield "limit", None if is_whole(limit, 1, MAX_LISTED) else f"must be a whole number from 1 to {MAX_LISTED}"
 
 
 def tag_fault(tag: str) -> str | None:
-    """Returns what makes `tag` unfit as `key=value`, or None."""
+    """Returns why `tag` is not a `key=value`, or None."""
     key, equals, value = tag.partition("=")
     return tags_fault({key: value}) if equals and key else _TAG_RULE
 
 
 def zone_fault(time_zone: str) -> str | None:
-    """Returns what makes `time_zone` unfit as an IANA zone, or None."""
+    """Returns why `time_zone` is not an IANA zone, or None."""
     try:
         ZoneInfo(time_zone)
     except (OSError, ValueError, LookupError):
@@ -138,7 +138,7 @@ def _rate_faults(rates: RateLimits) -> Faults:
 
 def _patterns_fault(patterns: tuple[str, ...]) -> str | None:
     if len(patterns) > MAX_PATTERNS:
-        return f"must be {MAX_PATTERNS} at most"
+        return f"must have at most {MAX_PATTERNS} patterns"
     return next(_faulty(patterns), None)
 
 
@@ -165,4 +165,4 @@ def _amount_fault(amount: int) -> str | None:
 
 
 def _length_fault(text: str, most: int) -> str | None:
-    return f"must be {most} characters at most" if len(text) > most else None
+    return f"must have at most {most} characters" if len(text) > most else None

@@ -1,4 +1,4 @@
-"""Sessions of the gateway's page: tokens that live for some hours, and no longer than the token they were made with."""
+"""Sessions of the gateway's page: tokens for some hours that never outlive the token they were created with."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from server_b.ledger.transactions import Transaction
 
 SESSION_HOURS = 12
 KEPT_HOURS = 24
-"""How long the row of a session that is over stays."""
+"""How long the row of an expired session is kept."""
 KEPT_ENDED_HOURS = 1
-"""How long the row of a session that was ended stays: every server has seen by then that it was."""
+"""How long the row of a session that was ended is kept. By then every server has read that it ended."""
 MOST_SESSIONS = 50
-"""Of one caller. The next one ends the oldest, so that signing in again and again fills no memory."""
+"""Per caller. One more ends the oldest, so that repeated sign-ins cannot fill the memory."""
 
 
 async def create_session(
     change: Change, secret: str, caller: str, parent: TokenInfo | None, signed_in_with: str
 ) -> NewToken:
-    """Makes a session of `caller`, which is a full name; `parent` None: it signed in with a token of RELAY_TOKENS.
+    """Creates a session of `caller`, a full name. `parent` is None if it signed in with a token of RELAY_TOKENS.
 
-    `signed_in_with` is kept for those who know that token.
+    `signed_in_with` is a mark that a holder of that token can check.
 
-    Raises Unauthenticated where the parent is not valid any more, or is a session itself.
+    Raises Unauthenticated if the parent is no longer valid, or is itself a session.
     """
     transaction, at = change.transaction, from_us(change.at_us)
     ends_at = at + timedelta(hours=SESSION_HOURS)
@@ -70,11 +70,11 @@ async def create_session(
 
 
 async def _end_of_token(transaction: Transaction, token_id: str, at: datetime) -> datetime | None:
-    """Returns when a token ends, None: never. It is asked here because it may have been revoked a moment ago."""
+    """Returns when a token expires; None: never. Reads the database, because the token may just have been revoked."""
     rows = await transaction.fetch(
         "SELECT expires_at FROM tokens WHERE id = :id AND revoked_at IS NULL AND session_of IS NULL", {"id": token_id}
     )
-    if not rows:  # a session that came of another session would outlive the token behind both
+    if not rows:  # a session created from another session could outlive the token behind both
         raise Unauthenticated("sign in with a valid token; a session cannot sign in", is_of_caller=True)
     ends_at = optional_from_us(rows[0][0])
     if ends_at is not None and ends_at <= at:
@@ -83,7 +83,7 @@ async def _end_of_token(transaction: Transaction, token_id: str, at: datetime) -
 
 
 async def _end_oldest(change: Change, caller: str) -> None:
-    """Makes room for another session."""
+    """Ends the oldest sessions of a caller, to make room for one more."""
     await change.transaction.execute(
         "UPDATE tokens SET revoked_at = :at, revision = :revision WHERE id IN (SELECT id FROM tokens"
         " WHERE session_of IS NOT NULL AND caller = :caller AND revoked_at IS NULL AND expires_at > :at"
@@ -93,7 +93,7 @@ async def _end_oldest(change: Change, caller: str) -> None:
 
 
 async def end_session(change: Change, session_id: str) -> None:
-    """Ends a session; one that is over stays so."""
+    """Ends a session. Does nothing if it has already ended."""
     await change.transaction.execute(
         "UPDATE tokens SET revoked_at = :at, revision = :revision"
         " WHERE id = :id AND session_of IS NOT NULL AND revoked_at IS NULL",
@@ -102,7 +102,7 @@ async def end_session(change: Change, session_id: str) -> None:
 
 
 async def shorten_sessions(change: Change, token_id: str, ends_at_us: int) -> None:
-    """Lets the sessions of a token end with it."""
+    """Makes the sessions of a token expire no later than the token."""
     await change.transaction.execute(
         "UPDATE tokens SET expires_at = :ends_at, revision = :revision"
         " WHERE session_of = :id AND revoked_at IS NULL AND expires_at > :ends_at",

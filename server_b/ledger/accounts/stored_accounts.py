@@ -1,4 +1,4 @@
-"""The side of a ledger that admins see."""
+"""The accounts of a ledger: what admins see and change."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ class StoredAccounts:
         default_zone: str = "UTC",
         thresholds: Sequence[int] = (),
     ) -> None:
-        """`now` is the clock by which calls are reserved; `default_zone` the IANA zone of new budgets that name none.
+        """`now` is the clock of reservations; `default_zone` is the IANA zone of new budgets that name none.
 
-        `thresholds` are percents of budgets that are told when a change passes them.
+        `thresholds` are the percentages of a budget that raise an alert when a change passes them.
         """
         self._store = store
         self._now = now
@@ -54,7 +54,7 @@ class StoredAccounts:
         self._default_zone = default_zone
 
     async def put_caller(self, caller: CallerAccount, *, by: str) -> CallerAccount:
-        """Makes or replaces a caller."""
+        """Creates or replaces a caller."""
         check(caller_faults(caller))
         return await self._changes.of_policy(lambda change: callers.put_caller(change, caller), by=by)
 
@@ -63,14 +63,14 @@ class StoredAccounts:
         return await self._store.read(callers.list_callers)
 
     async def create_token(self, caller: str, *, label: str, expires_at: datetime | None, by: str) -> NewToken:
-        """Makes a token, and its caller if it is not there."""
+        """Creates a token, and its caller if it does not exist."""
         secret = tokens.new_secret()
         return await self._changes.of_policy(
             lambda change: tokens.create_token(change, secret, caller, label=label, expires_at=expires_at), by=by
         )
 
     async def rotate_token(self, token_id: str, *, overlap_s: float, by: str) -> NewToken:
-        """Makes a token that succeeds another."""
+        """Creates a token that succeeds another."""
         check(overlap_faults(overlap_s))
         secret = tokens.new_secret()
         return await self._changes.of_policy(
@@ -78,26 +78,26 @@ class StoredAccounts:
         )
 
     async def revoke_token(self, token_id: str, *, by: str) -> TokenInfo:
-        """Makes a token worthless."""
+        """Revokes a token."""
         return await self._changes.of_policy(lambda change: tokens.revoke_token(change, token_id), by=by)
 
     async def create_session(self, caller: str, *, parent: TokenInfo | None, signed_in_with: str = "") -> NewToken:
-        """Makes a token for a browser's session, which ends with its parent."""
+        """Creates a token for a browser's session, which ends with its parent."""
         secret = tokens.new_secret()
         return await self._changes.of_policy(
             lambda change: sessions.create_session(change, secret, caller, parent, signed_in_with), by=caller
         )
 
     async def end_session(self, session_id: str, *, by: str) -> None:
-        """Makes a session's token worthless."""
+        """Ends a session."""
         await self._changes.of_policy(lambda change: sessions.end_session(change, session_id), by=by)
 
     async def list_tokens(self, caller: str = "") -> Sequence[TokenInfo]:
-        """Lists tokens, the newest first."""
+        """Lists tokens, newest first."""
         return await self._store.read(lambda transaction: tokens.list_tokens(transaction, caller))
 
     async def put_budget(self, budget: Budget, *, by: str) -> Budget:
-        """Makes or changes a budget. An empty time zone: as before, or the default one for a new budget."""
+        """Creates or changes a budget. An empty time zone keeps the budget's own, or the default for a new budget."""
         check(budget_faults(budget if budget.time_zone else replace(budget, time_zone=self._default_zone)))
         zone, now = self._default_zone, self._now()
         earlier = await self._store.read(
@@ -108,7 +108,7 @@ class StoredAccounts:
         )
 
     async def delete_budget(self, budget_id: str, *, by: str) -> None:
-        """Ends a budget."""
+        """Deletes a budget."""
         await self._changes.of_policy(lambda change: budgets.delete_budget(change, budget_id), by=by)
 
     async def list_budgets(self, *, caller: str = "") -> Sequence[Budget]:
@@ -132,10 +132,10 @@ class StoredAccounts:
         return await self._changes.of_calls(lambda change: adjustments.adjust(change, adjustment), by=by)
 
     async def price_unknown(self, cost: Callable[[CallEntry], Cost], *, query: CallQuery, by: str) -> Repricing:
-        """Gives a cost to calls that have none, and charges their budgets that instead."""
+        """Prices calls whose cost is unknown, and corrects their budgets."""
         return await pricing_afterwards.price_unknown(self._store, self._changes, cost, query=query, by=by)
 
     async def list_audit(self, *, limit: int = 100) -> Sequence[AuditEntry]:
-        """Lists changes, the newest first."""
+        """Lists changes, newest first."""
         check(limit_faults(limit))
         return await self._store.read(lambda transaction: list_audit(transaction, limit))

@@ -1,4 +1,4 @@
-"""Alerts for thresholds that a change of a budget passes: those that calls pass are noticed where calls are charged."""
+"""Alerts for thresholds that a change to a budget passes. `books.charges` notices those that calls pass."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from server_b.ledger.times import from_us
 
 
 async def notice(change: Change, budget: Budget, *, starts_at: int, spent: int) -> None:
-    """Has thresholds told that what was spent in a window has reached, once each."""
+    """Queues an alert for each threshold that the spending of a window has reached, once per threshold."""
     limit = budget.limit_at(from_us(change.at_us))
     await change.transaction.execute_many(
         "INSERT INTO alerts (budget_id, window_start, threshold, spent_nano_usd, limit_nano_usd, made_at, try_at)"

@@ -19,19 +19,19 @@ from server_b.ledger.times import from_us, optional_to_us, to_us
 from server_b.ledger.transactions import Transaction
 
 PREFIX = "rly_"
-"""What every token of a ledger begins with."""
+"""Every token of a ledger begins with this."""
 SECRET_BYTES = 32
 
 
 def new_secret() -> str:
-    """Makes the secret of a token: 256 random bits behind PREFIX."""
+    """Returns a new token secret: PREFIX and 256 random bits."""
     return PREFIX + secrets.token_urlsafe(SECRET_BYTES)
 
 
 async def create_token(
     change: Change, secret: str, caller: str, *, label: str, expires_at: datetime | None
 ) -> NewToken:
-    """Makes a token whose secret is `secret`, and its caller if it is not there."""
+    """Creates a token with this secret, and its caller if it does not exist."""
     check(token_faults(caller, label, expires_at, from_us(change.at_us)))
     await ensure_caller(change, caller)
     return await _insert(
@@ -49,15 +49,15 @@ async def create_token(
 
 
 async def rotate_token(change: Change, secret: str, token_id: str, *, overlap_s: float) -> NewToken:
-    """Makes a token that succeeds another, with the same caller, label and length of life.
+    """Creates a token that succeeds another, with the same caller, label and lifetime.
 
-    The other one expires after `overlap_s` seconds, or when it would have.
+    The old token expires after `overlap_s` seconds, or earlier if its own expiry is earlier.
     """
     old = await _token(change.transaction, token_id)
     now = from_us(change.at_us)
     if old.revoked_at is not None or old.has_expired(now):
         raise InvalidRequest.of(
-            Violation("token_id", "must be a token that is still valid: create another one instead")
+            Violation("token_id", "must be a token that is still valid: create a new token instead")
         )
     ends_at = now + timedelta(seconds=overlap_s)
     if old.expires_at is not None:
@@ -77,7 +77,7 @@ async def rotate_token(change: Change, secret: str, token_id: str, *, overlap_s:
 
 
 async def revoke_token(change: Change, token_id: str) -> TokenInfo:
-    """Makes a token worthless; one that was revoked before stays as it is."""
+    """Revokes a token. Does nothing if it is already revoked."""
     old = await _token(change.transaction, token_id)
     if old.revoked_at is not None:
         return old
@@ -91,7 +91,7 @@ async def revoke_token(change: Change, token_id: str) -> TokenInfo:
 
 
 async def list_tokens(transaction: Transaction, caller: str) -> Sequence[TokenInfo]:
-    """Lists the tokens of a caller, or of all, the newest first; sessions are not among them."""
+    """Lists the tokens of a caller, or all tokens, newest first. Sessions are left out."""
     rows = await transaction.fetch(
         f"SELECT {TOKEN_COLUMNS} FROM tokens"  # noqa: S608 - columns
         " WHERE (caller = :caller OR :caller = '') AND session_of IS NULL"

@@ -1,4 +1,4 @@
-"""What an alert says, as JSON that Slack takes too."""
+"""The content of an alert, as JSON that Slack accepts too."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import orjson
 
 from llm_relay.amounts import NANO_USD_PER_USD, dollars
 
-_PERIODS: Final = {"day": "today", "week": "this week", "month": "this month", "total": "in all"}
+_PERIODS: Final = {"day": "today", "week": "this week", "month": "this month", "total": "in total"}
 
 
 class DeliveryFailed(Exception):
-    """The receiver did not accept an alert. The message says why, without the URL: its path can be a secret."""
+    """The receiver did not accept an alert. The message says why, without the URL, whose path can be a secret."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class Alert:
     """A budget reached a share of its limit."""
 
     id: str
-    """Of the alert: the same in each delivery, so that a receiver can drop a repeated one."""
+    """The same in every delivery of this alert, so that a receiver can drop duplicates."""
     budget_id: str
     scope: str
     """`caller:NAME` or `tag:KEY=VALUE`."""
@@ -32,10 +32,10 @@ class Alert:
     time_zone: str
     threshold_percent: int
     limit_nano_usd: int
-    """With its raise, when the threshold was reached."""
+    """Includes the raise that was in force when the threshold was reached."""
     spent_nano_usd: int
     starts_at: datetime | None
-    """Of the window; None: the period is total."""
+    """When the window starts; None: the period is total."""
     resets_at: datetime | None
     is_warning_only: bool
     at: datetime
@@ -54,11 +54,11 @@ class Alert:
         if self.threshold_percent < 100:
             return "."
         if self.is_warning_only:
-            return ". It only warns: calls go on."
+            return ". This budget only warns: calls continue."
         return ". Calls are refused until the limit is raised" + (" or the period ends." if self.resets_at else ".")
 
     def body(self) -> bytes:
-        """Writes the JSON: `text` for Slack, and the facts beside it."""
+        """Returns the JSON: `text` for Slack, with the facts beside it."""
         return orjson.dumps(
             {
                 "text": html.escape(self.text, quote=False),  # Slack reads <!channel> and the like
@@ -81,6 +81,6 @@ class Alert:
 
 
 def _dollars(nano_usd: int) -> str:
-    """Writes dollars and cents; of less than a dollar every digit, so that a small budget does not look spent."""
+    """Formats dollars and cents. Amounts below a dollar get every digit, so that a small budget does not look spent."""
     is_small = nano_usd < NANO_USD_PER_USD and nano_usd % (NANO_USD_PER_USD // 100)
     return dollars(nano_usd) if is_small else f"${Decimal(nano_usd) / NANO_USD_PER_USD:,.2f}"

@@ -1,4 +1,4 @@
-"""The outbox: alerts that were noticed with the money that passed a threshold, until somebody has told them."""
+"""The outbox: alerts, written in the transaction that passed a threshold, until they are delivered."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from server_b.ledger.transactions import Transaction
 
 AT_ONCE = 20
 CLAIM_S = 60
-"""How long an alert that a server delivers is left alone by the others: longer than a delivery can take."""
+"""How long other servers leave a claimed alert alone, in seconds: longer than a delivery can take."""
 FIRST_RETRY_S = 2.0
 LAST_RETRY_S = 600.0
 GIVE_UP_AFTER_S = 86_400
@@ -23,23 +23,23 @@ _KEY = "budget_id = :budget_id AND window_start = :window_start AND threshold = 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """An alert that this server delivers now."""
+    """An alert that this server is delivering."""
 
     alert: Alert
     key: dict[str, object]
     tries: int
-    """With this one."""
+    """Including this one."""
     is_last: bool
-    """Whether it is given up if this delivery fails."""
+    """Whether the alert is dropped if this delivery fails."""
 
 
 async def is_due(transaction: Transaction) -> bool:
-    """Whether an alert waits to be told."""
+    """Returns whether an alert is due."""
     return bool(await transaction.fetch(f"SELECT 1 FROM alerts WHERE {_DUE} LIMIT 1"))  # noqa: S608 - of this file
 
 
 async def claim(transaction: Transaction) -> Sequence[Claimed]:
-    """Takes the alerts that are due, in the order in which they were noticed; no other server gets them meanwhile."""
+    """Claims the alerts that are due, oldest first. No other server gets them for CLAIM_S seconds."""
     rows = await transaction.fetch(
         "SELECT budget_id, window_start, threshold, spent_nano_usd, limit_nano_usd, made_at, tries, now_us()"  # noqa: S608
         f" FROM alerts WHERE {_DUE} ORDER BY made_at, budget_id, threshold LIMIT :limit FOR UPDATE SKIP LOCKED",
@@ -58,7 +58,7 @@ async def claim(transaction: Transaction) -> Sequence[Claimed]:
 
 
 async def finish(transaction: Transaction, claimed: Claimed, error: str = "") -> None:
-    """Writes that an alert was told, or was given up for this error."""
+    """Records that an alert was delivered, or was dropped because of `error`."""
     await transaction.execute(
         f"UPDATE alerts SET sent_at = now_us(), last_error = :error WHERE {_KEY}",  # noqa: S608 - of this file
         claimed.key | {"error": error},
@@ -66,7 +66,7 @@ async def finish(transaction: Transaction, claimed: Claimed, error: str = "") ->
 
 
 async def postpone(transaction: Transaction, claimed: Claimed, error: str) -> None:
-    """Writes that an alert was not accepted, and when to try again."""
+    """Records that an alert was not accepted, and when to retry."""
     wait_s = min(LAST_RETRY_S, FIRST_RETRY_S * 2 ** min(claimed.tries - 1, 20))
     await transaction.execute(
         f"UPDATE alerts SET try_at = now_us() + :wait, last_error = :error WHERE {_KEY}",  # noqa: S608 - of this file

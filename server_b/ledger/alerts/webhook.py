@@ -15,21 +15,21 @@ from server_b.ledger.alerts.private_addresses import is_private
 from server_b.ledger.alerts.signature import HEADER, signature
 
 TIMEOUT_S = 10.0
-"""For one delivery, from the look-up of the host's name to the status of its response."""
+"""For one delivery, from the DNS lookup to the status of the response."""
 
 
 class Webhook:
-    """One receiver of alerts."""
+    """Posts alerts to one URL."""
 
     def __init__(self, url: str, *, secret: str, allow_private: bool, timeout_s: float = TIMEOUT_S) -> None:
-        """`allow_private`: whether an address of a private network may be dialled."""
+        """`allow_private`: whether a private address may be dialled."""
         self._url = url
         self._secret = secret
         self._allow_private = allow_private
         self._timeout_s = timeout_s
 
     async def post(self, alert: Alert) -> None:
-        """Delivers an alert: any status from 200 to 299 accepts it. Redirects are not followed.
+        """Delivers an alert. Any status from 200 to 299 accepts it. Does not follow redirects.
 
         Raises DeliveryFailed.
         """
@@ -64,7 +64,7 @@ class Webhook:
 
 
 class _Sockets:
-    """Makes the sockets of one delivery: the last moment at which an address can be refused."""
+    """Creates the sockets of one delivery: the last point where an address can be refused."""
 
     def __init__(self, *, allow_private: bool) -> None:
         self._allow_private = allow_private

@@ -1,4 +1,4 @@
-"""One batch: calls that begin, end and are joined at the same time, in one transaction."""
+"""One batch: the calls that begin, end or are joined at the same time, written in one transaction."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NO_RATES = RateLimits()
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What is written together."""
+    """What one transaction writes."""
 
     calls: Sequence[NewCall] = ()
     ends: Sequence[CallEnd] = ()
@@ -33,22 +33,22 @@ class Batch:
 
 
 Outcomes = list[Reserved | RelayError]
-"""What became of each call of a batch that begins, in order."""
+"""The outcome of each new call of a batch, in order."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Hint:
-    """What an open call of this process will need when it ends, so that one round trip reads it."""
+    """What an open call of this process will need at its end, so that one round trip reads it all."""
 
     revision: int
-    """Of the policy, when it was so."""
+    """The revision of the policy that this was read with."""
     windows: tuple[WindowKey, ...]
     limited: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What the policy says about a call that begins."""
+    """What the policy says about a new call."""
 
     call: NewCall
     rates: RateLimits
@@ -59,7 +59,7 @@ class _Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What is read in one round trip."""
+    """What one round trip reads."""
 
     ended: list[str]
     begun: list[str]
@@ -67,7 +67,7 @@ class _Asked:
     limited: set[str]
 
     def queries(self) -> list[Query]:
-        """Returns the statements: they lock calls, then windows, then rates."""
+        """Returns the statements. They lock calls, then windows, then rates."""
         queries: list[Query] = [(REVISION, {})]
         if self.ended:
             queries += Settling.queries(self.ended)
@@ -80,7 +80,7 @@ class _Asked:
         return queries
 
     def take(self, results: Iterator[list[Row]], settling: Settling, reserving: Reserving) -> None:
-        """Hands the rows, without those of the revision, to who asked for them."""
+        """Passes on the rows, without the revision's, to the objects that asked for them."""
         if self.ended:
             settling.take(next(results), next(results))
         if self.begun:
@@ -92,16 +92,16 @@ class _Asked:
 
 
 class BeginAgain(Exception):
-    """A transaction has to be rolled back and run again, because it began with what holds no longer."""
+    """The transaction must be rolled back and run again, because what it began with has changed."""
 
 
 class BatchWriter:
-    """Writes batches, with what it remembers between them."""
+    """Writes batches, and remembers between them what later ones need."""
 
     def __init__(
         self, server_id: str, policies: PolicyCache, now: Callable[[], datetime], thresholds: Sequence[int]
     ) -> None:
-        """`now` is the database's clock as this process knows it; `thresholds` are percents of budgets."""
+        """`now` is the database's clock as this process knows it; `thresholds` are the percentages for alerts."""
         self._server_id = server_id
         self._policies = policies
         self._now = now
@@ -112,14 +112,14 @@ class BatchWriter:
         self._made_rates: set[str] = set()
 
     async def write(self, transaction: Transaction, batch: Batch) -> Outcomes:
-        """Writes a batch: what ended first, because it makes room. Raises BeginAgain."""
+        """Writes a batch. Ended calls come first, because they free room. Raises BeginAgain."""
         now = self._now()
         now_us = to_us(now)
         charges, roll_up, rates = Charges(), RollUp(), Rates(now_us)
         settling = Settling(now_us, charges, roll_up)
         reserving = Reserving(now, self._server_id, charges, rates, roll_up)
         await transaction.lock_policy(to_change=False)
-        revision = self._policies.policy.revision  # while this waits, a look at the policy may replace it
+        revision = self._policies.policy.revision  # read once: it may be replaced during a wait
         plans = [self._plan(call, now, now_us) for call in batch.calls]
         await self._read(transaction, batch, plans, settling, reserving, revision)
         for call_id, count in batch.joined.items():
@@ -139,7 +139,7 @@ class BatchWriter:
         return outcomes
 
     def forget(self) -> None:
-        """Forgets which rows are there, after a transaction that was rolled back."""
+        """Forgets which rows exist, after a transaction was rolled back."""
         self._made_windows.clear()
         self._made_rates.clear()
 
@@ -152,9 +152,9 @@ class BatchWriter:
         reserving: Reserving,
         revision: int,
     ) -> None:
-        """Reads and locks what the batch needs: windows all at once and in their order, or two servers would deadlock.
+        """Reads and locks what the batch needs. Locks all windows at once and in order, or two servers could deadlock.
 
-        Raises BeginAgain where it may need something else, because something has changed.
+        Raises BeginAgain if the policy or a row has changed, because the batch may then need other rows.
         """
         ended = [*(end.id for end in batch.ends), *batch.joined]
         limited = {plan.call.account for plan in plans if plan.is_limited}
@@ -175,10 +175,10 @@ class BatchWriter:
         if ended:
             await self._read_more(transaction, settling, reserving.rates, limited)
         if any(settling.charges.missing(plan.keys) for plan in plans):
-            raise BeginAgain  # somebody has deleted a row that was there
+            raise BeginAgain  # another server has deleted a row that existed
 
     async def _reserved(self, transaction: Transaction, ended: list[str], revision: int) -> set[WindowKey]:
-        """Returns the windows of calls whose hints are missing, or older than the budgets of now."""
+        """Returns the windows of calls whose hints are missing, or older than the current budgets."""
         if not self._policies.has_budgets:
             return set()
         hints = ((call_id, self._hints.get(call_id)) for call_id in ended)
@@ -188,7 +188,7 @@ class BatchWriter:
         return {(row[1], row[2]) for row in await transaction.fetch(READ_WINDOWS, {"ids": unknown})}
 
     async def _read_more(self, transaction: Transaction, settling: Settling, rates: Rates, limited: set[str]) -> None:
-        """Reads what the calls that ended need and this process did not know of."""
+        """Reads what the ended calls need and this process did not know of."""
         if missing := settling.charges.missing(settling.window_keys()):
             settling.charges.take(await transaction.fetch(*Charges.query(missing)))
         accounts = {entry.account for entry in settling.entries.values() if entry.rate_tokens is not None} - limited
@@ -196,7 +196,7 @@ class BatchWriter:
             await rates.load(transaction, accounts)
 
     async def _load_policy(self, transaction: Transaction) -> None:
-        """Takes over what has changed."""
+        """Reads and applies policy changes."""
         changes = await read_changes(transaction, self._policies.policy.revision)
         if changes is not None:
             self._policies.apply(changes)

@@ -1,4 +1,4 @@
-"""What a transaction changes in the windows of budgets, and the alerts for the thresholds that it passes."""
+"""The changes of a transaction to budget windows, and the alerts for the thresholds that it passes."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _ALERT = (
 )
 
 WindowKey = tuple[str, int]
-"""A budget's id, and when its window starts."""
+"""A budget's id, and the start of its window."""
 
 
 @dataclass(slots=True)
 class _Open:
-    """A window in this transaction."""
+    """A window that this transaction has locked."""
 
     ends_at: int | None
     spent: int
@@ -46,7 +46,7 @@ class _Open:
 
 
 async def ensure_windows(transaction: Transaction, windows: Mapping[WindowKey, Window]) -> None:
-    """Makes the rows of windows that are not there yet, in one order."""
+    """Creates the missing rows of windows, always in the same order."""
     await transaction.execute_many(
         _ENSURE,
         [
@@ -60,26 +60,26 @@ class Charges:
     """The windows that one transaction uses, locked until its end."""
 
     def __init__(self) -> None:
-        """Begins with none."""
+        """Starts without windows."""
         self._windows: dict[WindowKey, _Open] = {}
 
     @staticmethod
     def query(keys: Iterable[WindowKey]) -> Query:
-        """Returns the statement whose rows `take` gets; it locks the windows, and maybe some others."""
+        """Returns the statement whose rows `take` reads. It locks the windows, and possibly some others."""
         budgets, starts = {key[0] for key in keys}, {key[1] for key in keys}
         return _READ, {"budgets": sorted(budgets), "starts": sorted(starts)}
 
     def take(self, rows: list[Row]) -> None:
-        """Takes the rows of `query` over."""
+        """Reads the rows of `query`."""
         for row in rows:
             self._windows.setdefault((row[0], row[1]), _Open(row[2], row[3], row[4], row[3]))
 
     def missing(self, keys: Iterable[WindowKey]) -> set[WindowKey]:
-        """Returns those that have not been read."""
+        """Returns the keys that have not been read."""
         return {key for key in keys if key not in self._windows}
 
     def check(self, budget: Budget, starts_at: int, nano_usd: int, now: datetime) -> None:
-        """Raises BudgetExceeded where a window has no room for a call; what costs nothing always has."""
+        """Raises BudgetExceeded if a window has no room for a call. A call that costs nothing always has room."""
         window = self._windows[budget.id, starts_at]
         limit = budget.limit_at(now)
         if not budget.is_warning_only and nano_usd > 0 and window.spent + window.reserved + nano_usd > limit:
@@ -92,7 +92,7 @@ class Charges:
             )
 
     def add(self, keys: Iterable[WindowKey], *, reserved: int = 0, spent: int = 0) -> None:
-        """Changes windows by amounts, which may be negative."""
+        """Adds amounts to windows. Amounts may be negative."""
         for key in keys:
             window = self._windows.get(key)
             if window is not None:
@@ -107,7 +107,7 @@ class Charges:
         thresholds: Sequence[int],
         now: datetime,
     ) -> None:
-        """Writes what has changed."""
+        """Writes the windows that have changed."""
         if not self._windows:
             return
         changed = [(key, window) for key, window in sorted(self._windows.items()) if window.is_changed]

@@ -1,4 +1,4 @@
-"""Leases: a server that lives says so; the open calls of one that is silent are lost."""
+"""Leases: a running server renews its lease. The open calls of a server that stopped renewing are lost."""
 
 from __future__ import annotations
 
@@ -35,35 +35,35 @@ _OWN = (
     "SELECT id, provider, model FROM calls WHERE state = 'open' AND server_id = :id"
     " AND started_at + 0 < now_us() - :lease_us LIMIT 1000"
 )
-"""The sum keeps the databases from the index of `started_at`, by which they would read every call there was."""
+"""`+ 0` keeps the databases from using the index of `started_at`, through which they would read every call."""
 _FORGET_DEAD = "DELETE FROM servers WHERE heartbeat_at < now_us() - :lease_us"
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process of a machine."""
+    """A process on a machine."""
 
     host: str
-    """With the namespace of its process ids: containers can have one host name and each a process 1."""
+    """Includes the PID namespace: two containers can share a host name and each have a process 1."""
     pid: int
     started: int
-    """When it started, in a unit of the system's; 0: not known."""
+    """When it started, in a unit of the system; 0: unknown."""
 
     @classmethod
     def current(cls) -> Process:
-        """Returns this one."""
+        """Returns the current process."""
         return cls(_host(), os.getpid(), _started(os.getpid()))
 
     @property
     def is_gone(self) -> bool:
-        """Whether it is certain that it no longer exists."""
+        """Returns whether the process certainly no longer exists."""
         if self.host != _host() or not Path("/proc/self/stat").exists():
             return False
         return _started(self.pid) != self.started
 
 
 async def beat(transaction: Transaction, server_id: str, process: Process) -> int:
-    """Says that a server lives; returns the database's time in microseconds."""
+    """Renews a server's lease; returns the database's time in microseconds."""
     rows = await transaction.fetch(
         _BEAT, {"id": server_id, "host": process.host, "pid": process.pid, "process_started": process.started}
     )
@@ -71,12 +71,12 @@ async def beat(transaction: Transaction, server_id: str, process: Process) -> in
 
 
 async def end(transaction: Transaction, server_id: str) -> None:
-    """Says that a server has ended; what it left open is lost when a lease has passed since it began."""
+    """Ends a server's lease. A call that it left open is lost one lease after the call began."""
     await transaction.execute("DELETE FROM servers WHERE id = :id", {"id": server_id})
 
 
 async def end_gone(transaction: Transaction) -> None:
-    """Ends the leases of processes of this machine that no longer exist."""
+    """Ends the leases of processes on this machine that no longer exist."""
     rows = await transaction.fetch("SELECT id, host, pid, process_started FROM servers ORDER BY id")
     gone = [{"id": row[0]} for row in rows if Process(*row[1:]).is_gone]
     await transaction.execute_many("UPDATE servers SET heartbeat_at = 0 WHERE id = :id", gone)
@@ -85,8 +85,8 @@ async def end_gone(transaction: Transaction) -> None:
 async def take_over(
     transaction: Transaction, policies: PolicyCache, now: datetime, lease_s: float, thresholds: Sequence[int]
 ) -> int:
-    """Takes the open calls of dead servers for lost, AT_ONCE at most; returns how many."""
-    await transaction.lock_policy(to_change=False)  # a new budget must not count these calls meanwhile
+    """Marks the open calls of dead servers as lost, at most AT_ONCE; returns how many."""
+    await transaction.lock_policy(to_change=False)  # a new budget must not count these calls at the same time
     lease = {"lease_us": int(lease_s * US_PER_S)}
     rows = await transaction.fetch(_ORPHANS, lease | {"at_once": AT_ONCE})
     if not rows:
@@ -107,7 +107,7 @@ async def take_over(
 
 
 async def own_calls(transaction: Transaction, server_id: str, lease_s: float) -> list[Row]:
-    """Returns id, provider and model of open calls of a server that are older than a lease."""
+    """Returns id, provider and model of a server's open calls that are older than a lease."""
     return await transaction.fetch(_OWN, {"id": server_id, "lease_us": int(lease_s * US_PER_S)})
 
 
@@ -120,7 +120,7 @@ def _host() -> str:
 
 
 def _started(pid: int) -> int:
-    """Returns a process's start in clock ticks since the machine's, by Linux's proc(5); 0: there is none."""
+    """Returns when a process started, in clock ticks since boot (Linux, proc(5)); 0: there is no such process."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
         fields = stat.rpartition(")")[2].split()

@@ -1,4 +1,4 @@
-"""Rates: buckets that fill by the minute, and calls at once. Shared by all servers through the table `rate_buckets`."""
+"""Rates: buckets that refill by the minute, and calls at once. All servers share them in the table `rate_buckets`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from server_b.ledger.transactions import Query, Row, Transaction
 CALLS, TOKENS, CONCURRENT, REFUSED = "calls", "tokens", "concurrent", "refused"
 _US_PER_MINUTE = 60 * US_PER_S
 BUSY_RETRY_AFTER_S = 1.0
-"""Retry-After for a caller with too many calls at once, because nobody knows when one of them ends."""
+"""Retry-After for a caller with too many calls at once, because it is not known when one of them ends."""
 
 _READ = "SELECT account, kind, level, updated_at FROM rate_buckets WHERE account IN :accounts"
 READ_LOCKED = f"{_READ} ORDER BY account, kind FOR UPDATE"
@@ -29,43 +29,43 @@ _COUNT = "SELECT account, COUNT(*) FROM calls WHERE state = 'open' AND account I
 
 @dataclass(slots=True)
 class Bucket:
-    """What is left of a rate; can be below 0 when calls took more tokens than was thought."""
+    """What is left of a rate. It is below 0 after calls that used more tokens than estimated."""
 
     capacity: float
     level: float
 
     def wait_s(self, amount: float) -> float:
-        """Returns how long it takes until `amount` is there; 0: it is."""
+        """Returns the seconds until `amount` is available; 0: it is."""
         return max(0.0, (amount - self.level) * 60 / self.capacity) if self.capacity > 0 else 60.0
 
 
 def is_limited(rates: RateLimits) -> bool:
-    """Whether any rate applies."""
+    """Returns whether any rate limit is set."""
     return not (rates.calls_per_minute is None and rates.tokens_per_minute is None and rates.concurrent_calls is None)
 
 
 @dataclass(slots=True)
 class Rates:
-    """The rates of the accounts of one transaction, locked until its end."""
+    """The rates of one transaction's accounts, locked until its end."""
 
     now_us: int
     stored: dict[tuple[str, str], tuple[float, int]] = field(default_factory=dict)
     open_calls: dict[str, int] = field(default_factory=dict)
     buckets: dict[tuple[str, str], Bucket] = field(default_factory=dict)
-    """Those that change."""
+    """The buckets in use, refilled up to `now_us`."""
 
     @staticmethod
     def queries(accounts: list[str]) -> list[Query]:
-        """Returns the statements whose results `take` gets; their first locks the accounts."""
+        """Returns the statements whose rows `take` reads. The first one locks the accounts."""
         return [(READ_LOCKED, {"accounts": accounts}), (_COUNT, {"accounts": accounts})]
 
     @staticmethod
     async def ensure(transaction: Transaction, accounts: list[str]) -> None:
-        """Makes the rows by which accounts are locked, in one order."""
+        """Creates the rows that lock accounts, always in the same order."""
         await transaction.execute_many(_ENSURE, [{"account": account} for account in sorted(accounts)])
 
     def take(self, stored: list[Row], open_calls: list[Row]) -> None:
-        """Takes the rows of `queries` over."""
+        """Reads the rows of `queries`."""
         self.stored.update(((row[0], row[1]), (row[2], row[3])) for row in stored)
         self.open_calls.update((row[0], row[1]) for row in open_calls)
 
@@ -76,7 +76,7 @@ class Rates:
             self.take(await transaction.fetch(READ_LOCKED, {"accounts": wanted}), [])
 
     def check(self, account: str, rates: RateLimits, likely_tokens: int) -> int | None:
-        """Returns the tokens to take, None without such a limit; raises RateLimited. Takes nothing yet."""
+        """Returns the tokens to take, or None without a token limit. Takes nothing yet. Raises RateLimited."""
         if rates.calls_per_minute is not None:
             wait_s = self._bucket(account, CALLS, rates.calls_per_minute).wait_s(1)
             if wait_s > 0:
@@ -92,7 +92,7 @@ class Rates:
         return tokens
 
     def spend(self, account: str, rates: RateLimits, tokens: int | None) -> None:
-        """Takes a call, after `check`."""
+        """Takes one call and its tokens. Call `check` first."""
         if rates.calls_per_minute is not None:
             self._bucket(account, CALLS, rates.calls_per_minute).level -= 1
         if rates.tokens_per_minute is not None and tokens is not None:
@@ -113,13 +113,13 @@ class Rates:
         return RateLeft(limit=per_minute, remaining=max(0, int(bucket.level)), reset_s=bucket.wait_s(float(per_minute)))
 
     def correct(self, account: str, rates: RateLimits, taken: int, used: int) -> None:
-        """Replaces the tokens that a call took by those that it used."""
+        """Replaces the tokens that a call took by the tokens that it used."""
         if rates.tokens_per_minute is not None and used != taken:
             bucket = self._bucket(account, TOKENS, rates.tokens_per_minute)
             bucket.level = min(bucket.capacity, bucket.level + taken - used)
 
     def may_write_refusal(self, account: str, per_minute: int) -> bool:
-        """Whether one more refused call of the account gets a row."""
+        """Returns whether one more refused call of the account gets a row."""
         bucket = self._bucket(account, REFUSED, per_minute)
         if bucket.wait_s(1) > 0:
             return False
@@ -127,7 +127,7 @@ class Rates:
         return True
 
     async def write(self, transaction: Transaction) -> None:
-        """Writes what has changed."""
+        """Writes the buckets that have changed."""
         if not self.buckets:
             return
         await transaction.execute_many(

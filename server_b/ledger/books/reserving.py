@@ -1,4 +1,4 @@
-"""Reserving: the rows of calls that begin, and of those that are refused."""
+"""Reserving: the rows of new calls, and of refused ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from server_b.ledger.transactions import Transaction
 from server_b.ledger.windows import Window
 
 REFUSED_ROWS_PER_MINUTE = 60
-"""Of each account; the rest is only counted."""
+"""Per account. Further refusals are only counted."""
 
 EXISTING = "SELECT id FROM calls WHERE id IN :ids"
 _INSERT = (
@@ -51,7 +51,7 @@ class Reserving:
     def reserve(
         self, call: NewCall, rates: RateLimits | None, budgets: list[tuple[Budget, Window]]
     ) -> Reserved | RelayError:
-        """Decides on a call by its rates, None without any, and its budgets; returns why it may not be made."""
+        """Checks a call against its rates (None: no limits) and its budgets. Returns the error if it is not allowed."""
         under_budget = _UNDER_BUDGET if any(not budget.is_warning_only for budget, _ in budgets) else _FREE
         if call.id in self.existing:
             return under_budget
@@ -82,7 +82,7 @@ class Reserving:
         return under_budget
 
     def refused_accounts(self) -> set[str]:
-        """Returns the accounts of the calls that are refused; `write` needs their rates."""
+        """Returns the accounts of the refused calls. `write` needs their rates."""
         return {call.account for call, _ in self._refused}
 
     async def write(self, transaction: Transaction) -> None:

@@ -1,4 +1,4 @@
-"""Settling: the rows of calls that ended, and of calls whose server died."""
+"""Settling: the rows of ended calls, and of calls whose server died."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _JOIN = "UPDATE calls SET joined = joined + :count WHERE id = :id"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The row of a call, as far as settling needs it."""
+    """The columns of a call's row that settling needs."""
 
     id: str
     state: str
@@ -82,11 +82,11 @@ class Settling:
 
     @staticmethod
     def queries(ids: list[str]) -> list[Query]:
-        """Returns the statements whose results `take` gets; the first locks the calls."""
+        """Returns the statements whose rows `take` reads. The first one locks the calls."""
         return [(_READ, {"ids": ids}), (READ_WINDOWS, {"ids": ids})]
 
     def take(self, entries: list[Row], windows: list[Row]) -> None:
-        """Takes the rows of `queries` over."""
+        """Reads the rows of `queries`."""
         self.entries = {row[0]: Entry(*row) for row in entries}
         self.windows = {}
         for call_id, budget_id, starts_at in windows:
@@ -97,7 +97,7 @@ class Settling:
         return (key for keys in self.windows.values() for key in keys)
 
     def settle(self, end: CallEnd) -> Entry | None:
-        """Settles a call; returns its row as it was, None if there is nothing to settle."""
+        """Settles a call. Returns its row as it was, or None if there is nothing to settle."""
         entry = self.entries.get(end.id)
         if entry is None or entry.state not in {CallState.OPEN.value, CallState.LOST.value}:
             return None
@@ -125,7 +125,7 @@ class Settling:
         return entry
 
     def lose(self, entry: Entry) -> None:
-        """Writes that a call's server died: it is charged what was reserved, and its cost is not known."""
+        """Records that a call's server died. The call is charged its reservation, and its cost is unknown."""
         charged = entry.reserved or 0
         self.charges.add(self.windows.get(entry.id, ()), reserved=-charged, spent=charged)
         counts = self._counts(entry, entry.provider, entry.model, LOST_OUTCOME)
@@ -137,7 +137,7 @@ class Settling:
         self._lost.append({"id": entry.id, "outcome": LOST_OUTCOME, "charged": charged, "now": self.now_us})
 
     def join(self, call_id: str, count: int) -> None:
-        """Counts requests that were given a call's answer; before `settle`."""
+        """Counts requests that were given a call's answer. Call it before `settle`."""
         self._joined[call_id] = count
         entry = self.entries.get(call_id)
         if entry is not None and entry.state != CallState.OPEN.value:

@@ -1,4 +1,4 @@
-"""The books on a store."""
+"""The books in a store."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from server_b.ledger.transactions import Store, Transaction
 LOG = logging.getLogger(__name__)
 
 SETTLE_PATIENCE_S = 2.0
-"""How long a call's end waits for its settlement, at most."""
+"""How long the end of a call waits for its settlement at most, in seconds."""
 POLL_S = 0.5
-"""How often the policy is checked for changes."""
+"""How often the policy is checked for changes, in seconds."""
 
 
 class SqlBooks:
-    """Books whose calls, policy and lease are in a store. Make it on a running event loop."""
+    """Books whose calls, policy and lease are in a store. Needs a running event loop."""
 
     def __init__(
         self,
@@ -42,10 +42,10 @@ class SqlBooks:
         is_on_this_machine: bool = True,
         is_clock_shared: bool = True,
     ) -> None:
-        """Begins to write, to look for changes of policy, and to keep the lease of this server.
+        """Starts the writer, the checks for policy changes, and this server's lease.
 
-        `is_on_this_machine` says that every server of this ledger is: then those that are gone are found at once.
-        `is_clock_shared` says that all have the clock `now`; else it is corrected by the database's.
+        `is_on_this_machine`: every server of this ledger runs here, so that dead ones are found at once.
+        `is_clock_shared`: all servers use the clock `now`; otherwise it is corrected by the database's clock.
         """
         self._store = store
         self._local_now = now
@@ -68,15 +68,15 @@ class SqlBooks:
         ]
 
     def now(self) -> datetime:
-        """Returns the time by which calls belong to windows: that of the database."""
+        """Returns the database's time, which decides to which window a call belongs."""
         return self._local_now() + self._clock_error
 
     async def reserve(self, call: NewCall) -> Reserved:
-        """Writes a call before the provider is asked."""
+        """Records a call before the provider is asked."""
         return await self._writer.reserve(bounded_call(call))
 
     async def settle(self, end: CallEnd) -> None:
-        """Writes what a call took."""
+        """Records how a call ended."""
         written = self._writer.settle(bounded_end(end))
         timer = asyncio.get_running_loop().call_later(SETTLE_PATIENCE_S, _let_go, written)
         try:
@@ -85,22 +85,22 @@ class SqlBooks:
             timer.cancel()
 
     def note_joined(self, call_id: str) -> None:
-        """Has one more request counted that was given this call's answer."""
+        """Counts one more request that was given this call's answer."""
         self._writer.note_joined(call_id)
 
     @property
     def is_writable(self) -> bool:
-        """Whether the last write succeeded and nothing waits to be written again."""
+        """Whether the last write succeeded and no retry is pending."""
         return self._writer.is_writable
 
     @property
     def lag_s(self) -> float:
-        """How long something has waited to be written, in seconds."""
+        """How long the oldest unwritten entry has waited, in seconds."""
         return self._writer.lag_s
 
     @property
     def policy(self) -> Policy:
-        """What is in force now."""
+        """The policy in force."""
         return self._policies.policy
 
     async def refresh(self) -> None:
@@ -112,7 +112,7 @@ class SqlBooks:
                 return
 
     async def aclose(self, *, grace_s: float) -> None:
-        """Writes what still waits, and ends the lease."""
+        """Writes what is pending, and ends the lease."""
         await self._writer.aclose(grace_s=grace_s)
         for task in self._tasks:
             task.cancel()
@@ -131,12 +131,12 @@ class SqlBooks:
                 return await self._store.write(work)
             except BaseException as error:
                 self._batches.forget()
-                self._beaten_at = 0.0  # so that the next try writes something, even if nothing else waits
+                self._beaten_at = 0.0  # so that the next try writes the heartbeat, even if nothing else is pending
                 if not isinstance(error, BeginAgain):
                     raise
 
     async def _beat_if_late(self, transaction: Transaction) -> None:
-        """Renews the lease before a call is written under one that may have run out."""
+        """Renews a lease that may have expired, before calls are written under it."""
         now = asyncio.get_running_loop().time()
         if now - self._beaten_at > self._lease_s / 2:
             await self._beat(transaction)
@@ -152,7 +152,7 @@ class SqlBooks:
             await asyncio.sleep(self._heartbeat_s)
 
     async def _renew_lease(self) -> None:
-        # Not durable: after a power cut this server's lease, and what it has taken over, are somebody else's to see to.
+        # Not durable: after a power cut, other servers take over from this one.
         await self._store.write(self._beat, is_durable=False)
         if self._looks_for_gone:
             await self._store.write(leases.end_gone, is_durable=False)
@@ -162,7 +162,7 @@ class SqlBooks:
         await self._release_unknown()
 
     async def _release_unknown(self) -> None:
-        """Releases calls that were written after this server had given them up: a commit that came late."""
+        """Releases calls whose commit succeeded late, after this server had given them up."""
         rows = await self._store.peek(lambda transaction: leases.own_calls(transaction, self._server_id, self._lease_s))
         for call_id, provider, model in rows:
             if not self._writer.knows(call_id):
@@ -184,16 +184,16 @@ class SqlBooks:
 
 
 def _let_go(written: asyncio.Future[None]) -> None:
-    """Lets who waits for a settlement go on; the writer goes on trying."""
+    """Releases a caller that waits for a settlement. The writer keeps trying."""
     if not written.done():
         written.set_result(None)
 
 
 async def _attempt(step: Callable[[], Awaitable[None]]) -> None:
-    """Takes a step that is repeated forever, and logs its failure."""
+    """Runs a step that is repeated forever, and logs its failure."""
     try:
         await step()
     except LedgerUnavailable:
-        pass  # the writer says so
+        pass  # the writer logs it
     except Exception:
-        LOG.exception("the ledger's upkeep failed; it is tried again")
+        LOG.exception("the ledger's maintenance failed and will be retried")

@@ -1,4 +1,4 @@
-"""What a database can hold: texts without NUL and half characters, integers of 64 bits."""
+"""Limits values to what a database can hold: text without NUL and lone surrogates, 64-bit integers."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ _COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_to
 
 
 def bounded_call(call: NewCall) -> NewCall:
-    """Returns a call that reserves MOST_NANO_USD at most."""
+    """Returns the call with its bound capped at MOST_NANO_USD."""
     if call.bound_nano_usd is None or call.bound_nano_usd <= MOST_NANO_USD:
         return call
     return dataclasses.replace(call, bound_nano_usd=MOST_NANO_USD)
 
 
 def bounded_end(end: CallEnd) -> CallEnd:
-    """Returns a call's end with MOST_NANO_USD and MOST_TOKENS at most."""
+    """Returns the end with its cost and token counts capped at MOST_NANO_USD and MOST_TOKENS."""
     most = dict.fromkeys(_COUNTS, MOST_TOKENS) | {"nano_usd": MOST_NANO_USD}
     changes: dict[str, Any] = {name: limit for name, limit in most.items() if (getattr(end, name) or 0) > limit}
     return dataclasses.replace(end, **changes) if changes else end
 
 
 def storable(entry: E) -> E:
-    """Returns a call's beginning or end in which U+FFFD and the largest integer replace what cannot be stored.
+    """Returns the entry with U+FFFD and the largest integer in place of what cannot be stored.
 
-    Only entries that a database has refused come here: no check is needed for the others.
+    Used only for entries that a database has refused, so that the others pay for no check.
     """
     return dataclasses.replace(
         entry, **{field.name: _value(getattr(entry, field.name)) for field in dataclasses.fields(entry)}

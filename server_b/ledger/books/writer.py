@@ -1,8 +1,8 @@
-"""The one writer: what arrives while a transaction runs, or in one pass of the event loop, is the next transaction.
+"""The one writer: what arrives during a transaction, or in one pass of the event loop, forms the next transaction.
 
-At rest nothing waits for a timer. While the event loop is busy, transactions begin SPACING_S apart or more, and are
-shared: how many calls are open says little, because a busy loop serves them one after the other.
-What ended is never given up: it is written again until it is written.
+When idle, nothing waits for a timer. While the event loop is busy, transactions are shared, and start at least
+SPACING_S apart. The number of open calls does not show that: a busy loop serves them one after another.
+An ended call is never given up. It is retried until it is written.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ LOG = logging.getLogger(__name__)
 
 MAX_BATCH = 200
 BUSY_PASS_S = 0.001
-"""A pass of the event loop that takes longer has many calls to serve: then transactions are spaced, and shared."""
+"""A longer pass of the event loop serves many calls: transactions are then spaced and shared. In seconds."""
 SPACING_S = 0.01
-"""From the end of a transaction to the next at least, while the event loop is busy."""
+"""The least time from the end of a transaction to the next while the event loop is busy, in seconds."""
 SPACING_TIMES = 3
-"""The same as a multiple of how long the transaction took: the slower a database is, the more calls share one."""
+"""The same as a multiple of the transaction's duration: the slower the database, the more calls share one."""
 MOST_SPACING_S = 0.05
 FIRST_RETRY_S = 0.05
 LAST_RETRY_S = 1.0
@@ -39,7 +39,7 @@ class Writer:
     """Gathers calls that begin and end into batches."""
 
     def __init__(self, write: Write) -> None:
-        """`write` writes a batch in one transaction, or raises LedgerUnavailable; doing it again does no harm."""
+        """`write` writes a batch in one transaction, or raises LedgerUnavailable. Running it twice must do no harm."""
         self._write = write
         self._calls: dict[str, tuple[NewCall, asyncio.Future[Reserved]]] = {}
         self._ends: dict[str, tuple[CallEnd, asyncio.Future[None]]] = {}
@@ -61,11 +61,11 @@ class Writer:
 
     @property
     def lag_s(self) -> float:
-        """How long something has waited to be written, in seconds."""
+        """How long the oldest unwritten entry has waited, in seconds."""
         return 0.0 if self._waiting_since is None else asyncio.get_running_loop().time() - self._waiting_since
 
     async def reserve(self, call: NewCall) -> Reserved:
-        """Has a call written that begins."""
+        """Writes a new call in the next batch, and waits for it."""
         if self._failure is not None:
             raise _again(self._failure)
         future: asyncio.Future[Reserved] = asyncio.get_running_loop().create_future()
@@ -74,7 +74,7 @@ class Writer:
         return await future
 
     def settle(self, end: CallEnd) -> asyncio.Future[None]:
-        """Has a call written that has ended; the future is done when it is."""
+        """Writes the end of a call in the next batch. The future is done when it is written."""
         if end.id in self._ends:
             return self._ends[end.id][1]
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -83,16 +83,16 @@ class Writer:
         return future
 
     def knows(self, call_id: str) -> bool:
-        """Whether a call runs here, or is about to be written."""
+        """Returns whether a call runs here, or is about to be written."""
         return call_id in self._open or call_id in self._calls or call_id in self._ends
 
     def note_joined(self, call_id: str) -> None:
-        """Has a request counted that was given a call's answer."""
+        """Counts one more request that was given this call's answer."""
         self._joined[call_id] += 1
         self._wake_up()
 
     async def aclose(self, *, grace_s: float) -> None:
-        """Writes what waits, for `grace_s` seconds at most."""
+        """Writes what is pending, for at most `grace_s` seconds."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), grace_s)
         self._task.cancel()
@@ -117,7 +117,7 @@ class Writer:
             self._wake.clear()
             try:
                 await self._write_batch(self._take())
-            except Exception:  # the books must stay open: what is not finished comes again
+            except Exception:  # the writer must keep running: unfinished entries are retried
                 LOG.exception("the ledger's writer failed")
                 await asyncio.sleep(self._retry_s)
             if self._calls or self._ends or self._joined:
@@ -133,7 +133,7 @@ class Writer:
         self._idle.clear()
 
     async def _space(self) -> None:
-        """Lets one pass of the event loop go by; if that was busy, keeps transactions apart."""
+        """Waits for one pass of the event loop, and longer if that pass was busy."""
         now = asyncio.get_running_loop().time
         began = now()
         await asyncio.sleep(0)
@@ -144,7 +144,7 @@ class Writer:
             await asyncio.sleep(wait_s)
 
     def _take(self) -> Batch:
-        """Takes what waits; a call that begins and whose caller has gone is forgotten."""
+        """Takes the pending entries. Drops new calls whose caller has left."""
         for call_id in [call_id for call_id, (_, future) in self._calls.items() if future.done()]:
             del self._calls[call_id]
         calls = [call for call, _ in list(self._calls.values())[:MAX_BATCH]]
@@ -167,7 +167,7 @@ class Writer:
             self._finish(batch, outcomes)
 
     async def _write_alone(self, batch: Batch, error: Exception) -> None:
-        """Writes each part of a batch that failed by itself, without what a database cannot hold."""
+        """Writes each part of a failed batch by itself, without what a database cannot hold."""
         parts = [Batch([storable(call)]) for call in batch.calls] + [Batch(ends=[storable(end)]) for end in batch.ends]
         parts += [Batch(joined={call_id: count}) for call_id, count in batch.joined.items()]
         if parts != [batch]:
@@ -215,7 +215,7 @@ class Writer:
             self.release(call.id, call.provider, call.model, call.started_at)
 
     def release(self, call_id: str, provider: str, model: str, at: datetime) -> None:
-        """Settles a call that may have been written although its transaction failed, and asks no provider."""
+        """Settles a call that may have been written although its transaction failed. Its provider was not asked."""
         _ = self.settle(
             CallEnd(
                 id=call_id,
@@ -235,5 +235,5 @@ class Writer:
 
 
 def _again(error: LedgerUnavailable) -> LedgerUnavailable:
-    """Returns an error like another one, because each call's error is its own."""
+    """Returns a copy of an error, because each call needs its own."""
     return LedgerUnavailable(error.message, operator_detail=error.operator_detail)

@@ -1,1 +1,1 @@
-"""The ledger in PostgreSQL: several machines."""
+"""The ledger in PostgreSQL, for servers on several machines."""

@@ -1,4 +1,4 @@
-"""One connection to PostgreSQL that is made again when it was lost, and the transactions on it, one at a time."""
+"""A connection to PostgreSQL that reconnects when it is lost, and its transactions, one at a time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from server_b.ledger.postgres.rows import RowStatements
 from server_b.ledger.postgres.transaction import Connection, PostgresTransaction
 from server_b.ledger.transactions import Work
 
-logging.getLogger("psycopg").setLevel(logging.ERROR)  # its warnings say again what is raised here
+logging.getLogger("psycopg").setLevel(logging.ERROR)  # its warnings repeat what is raised here
 
 T = TypeVar("T")
 
@@ -34,16 +34,16 @@ class LastingConnection:
     """A connection for transactions of one kind."""
 
     def __init__(self, conninfo: str, *, begin: str, finds_by_key: bool = False) -> None:
-        """`begin` begins a transaction.
+        """`begin` is the statement that begins a transaction.
 
-        `finds_by_key` is for transactions that find all rows by keys: a plan that was made while a table was small must
-        not read all of it when it is large.
+        `finds_by_key` is for transactions that find all rows by key: a plan that was made while a table was small must
+        not scan the table once it is large.
         """
         self._conninfo = conninfo
         self._begin = begin
         self._finds_by_key = finds_by_key
         settings = {
-            # A server of the relay that is cut off in the middle of a transaction must not hold its locks for long.
+            # A relay server that is cut off during a transaction must not hold its locks for long.
             "idle_in_transaction_session_timeout": "5s",
             "client_min_messages": "warning",
             "jit": "off",
@@ -51,15 +51,15 @@ class LastingConnection:
         }
         self._settings = orjson.dumps(settings).decode()
         self._is_pooled = False
-        """Whether what is kept in a session is lost from one transaction to the next, as behind a pooler."""
+        """Whether session state is lost between transactions, as behind a pooler."""
         self._connection: Connection | None = None
         self._lock = asyncio.Lock()
         self.statements = RowStatements({})
 
     async def transact(self, work: Work[T], *, patience_s: float) -> T:
-        """Runs `work` in a transaction and commits it, or raises psycopg.Error.
+        """Runs `work` in a transaction and commits it. Raises psycopg.Error.
 
-        After `patience_s` seconds the connection is cut: a server that does not answer is no better than none.
+        Cuts the connection after `patience_s` seconds: a server that does not reply is no better than none.
         """
         async with self._lock:
             connection = await self._open()
@@ -83,7 +83,7 @@ class LastingConnection:
             return result
 
     async def aclose(self) -> None:
-        """Closes the connection, after what runs on it."""
+        """Closes the connection after its current transaction."""
         async with self._lock:
             await self._drop()
 
@@ -108,10 +108,10 @@ class LastingConnection:
         return self._connection
 
     async def _prepare_session(self, connection: Connection) -> None:
-        """Sets what all transactions need, unless a pooler gives each one another session.
+        """Sets what all transactions need, unless a pooler gives each transaction another session.
 
-        Two clients' prepared statements have the same names, so that one could run the other's: it must be known before
-        the first is used. A pooler has process ids of its own for its clients.
+        A pooler must be detected before the first prepared statement: two clients' statements have the same names, so
+        one client could run the other's. A pooler shows its clients process ids of its own.
         """
         cursor = await connection.execute("SELECT pg_backend_pid()", prepare=False)
         [(pid,)] = await cursor.fetchall()
@@ -123,7 +123,7 @@ class LastingConnection:
             await connection.execute(_SET, [False, self._settings])
 
     def _use_no_session(self) -> None:
-        """Keeps nothing in sessions any more."""
+        """Stops keeping state in sessions."""
         if not self._is_pooled and self._finds_by_key:
             LOG.warning(
                 "the ledger's database is behind a connection pooler, such as PgBouncer: prepared statements are not"
@@ -132,7 +132,7 @@ class LastingConnection:
         self._is_pooled = True
 
     async def _roll_back(self, connection: Connection) -> None:
-        """Brings the connection back to where a transaction can begin, or drops it."""
+        """Rolls back so that the next transaction can begin, or drops the connection."""
         try:
             if connection.pgconn.transaction_status in {TransactionStatus.INTRANS, TransactionStatus.INERROR}:
                 await connection.execute("ROLLBACK")
@@ -149,7 +149,7 @@ class LastingConnection:
 
 
 def _cut(connection: Connection) -> None:
-    """Ends a connection under whatever waits for it, which then fails as if the server had gone."""
+    """Closes a connection while something waits for it. The wait then fails as if the server had gone."""
     if connection.closed:
         return
     with contextlib.suppress(OSError, psycopg.Error):

@@ -1,4 +1,4 @@
-"""SQL of the ledger as psycopg takes it, and what PostgreSQL's errors mean."""
+"""Translates the ledger's SQL for psycopg, and classifies PostgreSQL's errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def translated(sql: str) -> str:
 
 
 def is_of_the_database(error: Exception) -> bool:
-    """Whether the database failed, such as a full disk or a lost connection, and not what was asked of it."""
+    """Returns whether the database failed, such as a full disk or a lost connection, and not the statement."""
     if isinstance(error, (psycopg.DataError, psycopg.IntegrityError)):
         return False
     return isinstance(error, psycopg.Error) and not (
@@ -32,11 +32,11 @@ def is_of_the_database(error: Exception) -> bool:
 
 
 SESSION_LOST = (errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement)
-"""A prepared statement is not in this session, or another client's is: a pooler has changed the session below."""
+"""A prepared statement is missing from this session, or belongs to another client: a pooler switched the session."""
 
 
-def is_passing(error: Exception) -> bool:
-    """Whether the same transaction may succeed when it is run again at once."""
+def is_transient(error: Exception) -> bool:
+    """Returns whether the same transaction may succeed if it is run again at once."""
     return isinstance(error, (errors.DeadlockDetected, errors.SerializationFailure, *SESSION_LOST))
 
 
@@ -48,15 +48,15 @@ _WRONG_SETTING = re.compile(
 
 
 def is_wrong_setting(error: Exception) -> bool:
-    """Whether a connection was refused for a reason that waiting does not change; libpq gives no code for it."""
+    """Returns whether a connection was refused for a reason that waiting does not change. libpq has no code for it."""
     return _WRONG_SETTING.search(str(error)) is not None
 
 
 def unavailable(error: Exception, location: str) -> LedgerUnavailable:
-    """Returns the error that callers get; the operator is told what failed and where."""
+    """Returns the error for callers. Its `operator_detail` says what failed and where."""
     return LedgerUnavailable(operator_detail=f"{location}: {first_line(error)}")
 
 
 def first_line(error: Exception) -> str:
-    """Returns what an error says, without the lines of context that may contain values."""
+    """Returns the first line of an error, without the context lines, which may contain values."""
     return next(iter(str(error).splitlines()), type(error).__name__)

@@ -1,4 +1,4 @@
-"""Many rows by one statement: the rows travel as one JSON text, which costs both sides far less than one each.
+"""Turns statements for one row into statements for many. The rows travel as one JSON text, which is far cheaper.
 
 INSERT INTO t (a, b) VALUES (:a, :b)    →  INSERT INTO t (a, b) SELECT r.a, r.b FROM json_to_recordset(…) AS r(…)
 UPDATE t SET a = :a WHERE id = :id      →  UPDATE t SET a = r.a FROM json_to_recordset(…) AS r(…) WHERE t.id = r.id
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 ROWS = "rows"
-"""The parameter that has the JSON."""
+"""The parameter that contains the JSON."""
 
 _INSERT = re.compile(r"INSERT INTO (\w+) \(([\w, ]+)\) VALUES \(([:\w, ']+)\)(.*)", re.DOTALL)
 _UPDATE = re.compile(r"UPDATE (\w+) SET (.+) WHERE ((?:\w+ = :\w+(?: AND )?)+)")
@@ -26,12 +26,12 @@ class RowStatements:
     """Turns statements for one row into statements for many."""
 
     def __init__(self, types: Types) -> None:
-        """`types` are of the tables as they are."""
+        """`types` are the column types of the existing tables."""
         self._types = types
         self._made: dict[str, str | None] = {}
 
     def for_many(self, sql: str) -> str | None:
-        """Returns the statement for many rows, or None where it has no such form."""
+        """Returns the statement for many rows, or None if it has no such form."""
         if sql not in self._made:
             self._made[sql] = self._make(sql)
         return self._made[sql]
@@ -53,7 +53,7 @@ class RowStatements:
         return None
 
     def _rows(self, table: str, pairs: list[tuple[str, str]]) -> str | None:
-        """Returns the rows as a table, from pairs of a column and the parameter that is written there."""
+        """Returns the rows as a table, from pairs of a column and its parameter."""
         types = {name: self._types.get((table, column)) for column, name in pairs}
         if None in types.values():
             return None

@@ -1,4 +1,4 @@
-"""A Store in PostgreSQL: a connection that writes, one for glances, and two for reports. Each is made when needed."""
+"""A Store in PostgreSQL: one connection for writes, one for short reads and two for reports, opened when needed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from server_b.ledger.postgres.dialect import (
     SESSION_LOST,
     first_line,
     is_of_the_database,
-    is_passing,
+    is_transient,
     is_wrong_setting,
     unavailable,
 )
@@ -29,7 +29,7 @@ LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 
 PATIENCE_S = 5.0
-"""How long a transaction may take in all, a new connection and repetitions included."""
+"""How long a transaction may take in all, including a reconnect and retries, in seconds."""
 LONG_PATIENCE_S = 60.0
 """The same for reports, and for changes that count calls."""
 MIGRATION_PATIENCE_S = 600.0
@@ -42,14 +42,14 @@ _READ_ONLY = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 class WrongSetting(ValueError):
-    """The database refuses this program, and will refuse it again."""
+    """The database refuses this program, and waiting does not change that."""
 
 
 class PostgresStore:
     """A ledger in a database."""
 
     def __init__(self, url: str) -> None:
-        """Connects to nothing yet; raises WrongSetting where the URL is not one of PostgreSQL."""
+        """Does not connect yet. Raises WrongSetting if the URL is not one of PostgreSQL."""
         try:
             parts = conninfo_to_dict(url)
             conninfo = make_conninfo(url, application_name=parts.get("application_name") or "grpc-llm-relay")
@@ -74,7 +74,7 @@ class PostgresStore:
         return self._location
 
     async def start(self) -> None:
-        """Brings the schema up to date if the database can be reached; else the first transaction does.
+        """Migrates the schema if the database can be reached; otherwise the first transaction does.
 
         Raises WrongSetting and SchemaTooNew.
         """
@@ -86,7 +86,7 @@ class PostgresStore:
             LOG.warning("the ledger cannot be reached yet; calls are refused: %s: %s", self.location, first_line(error))
 
     async def write(self, work: Work[T], *, is_long: bool = False, is_durable: bool = True) -> T:  # noqa: ARG002
-        """Runs `work` in a transaction that writes, again where the connection is lost, and commits it."""
+        """Runs `work` in a write transaction and commits it. Retries if the connection is lost."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + (LONG_PATIENCE_S if is_long else PATIENCE_S)
         while True:
@@ -97,7 +97,7 @@ class PostgresStore:
                 left_s = deadline - loop.time()
                 if left_s <= RECONNECT_S or not self._may_be_repeated(error):
                     raise self._as_ours(error) from error
-                if not is_passing(error):
+                if not is_transient(error):
                     await asyncio.sleep(RECONNECT_S)
 
     async def peek(self, work: Work[T]) -> T:
@@ -113,7 +113,7 @@ class PostgresStore:
             self._reading.put_nowait(connection)
 
     async def aclose(self) -> None:
-        """Closes the connections, after what runs on them."""
+        """Closes the connections after their current transactions."""
         await self._writing.aclose()
         await self._peeking.aclose()
         for _ in range(READERS):
@@ -121,7 +121,7 @@ class PostgresStore:
 
     async def _read(self, connection: LastingConnection, work: Work[T], patience_s: float) -> T:
         try:
-            # Of a connection, or a session, that was lost since it was last used.
+            # The first try may find a connection or session that was lost since its last use.
             with suppress(psycopg.OperationalError, *SESSION_LOST):
                 await self._migrate()
                 return await connection.transact(work, patience_s=patience_s)
@@ -152,4 +152,4 @@ class PostgresStore:
 
     @staticmethod
     def _may_be_repeated(error: Exception) -> bool:
-        return is_passing(error) or isinstance(error, psycopg.OperationalError)
+        return is_transient(error) or isinstance(error, psycopg.OperationalError)

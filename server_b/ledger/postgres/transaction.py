@@ -13,7 +13,7 @@ from server_b.ledger.postgres.rows import ROWS, RowStatements
 from server_b.ledger.transactions import Params, Query, Row
 
 POLICY_LOCK: Final = 7_235_419_001
-"""The advisory lock that calls share and changes of policy have alone."""
+"""The advisory lock that calls share, and that changes of policy hold exclusively."""
 MIGRATION_LOCK: Final = 7_235_419_002
 
 Connection: TypeAlias = AsyncConnection[Row]
@@ -24,7 +24,7 @@ class PostgresTransaction:
     """Statements on one connection in pipeline mode."""
 
     def __init__(self, connection: Connection, statements: RowStatements) -> None:
-        """The connection's transactions are begun and ended by its owner."""
+        """The connection's owner begins and ends its transactions."""
         self._connection = connection
         self._statements = statements
 
@@ -42,7 +42,7 @@ class PostgresTransaction:
         await self._send(sql, params)
 
     async def execute_many(self, sql: str, rows: Sequence[Params]) -> None:
-        """Sends one statement for all rows, or for each where there is no such statement."""
+        """Sends one statement for all rows, or one per row if there is no such statement."""
         if not rows:
             return
         for_many = self._statements.for_many(sql)
@@ -52,7 +52,7 @@ class PostgresTransaction:
             await self._send(for_many, {ROWS: orjson.dumps(rows).decode()})
 
     async def lock_policy(self, *, to_change: bool) -> None:
-        """Takes the lock, shared or alone, until the end of the transaction."""
+        """Takes the lock, shared or exclusive, until the transaction ends."""
         function = "pg_advisory_xact_lock" if to_change else "pg_advisory_xact_lock_shared"
         await self._send(f"SELECT {function}({POLICY_LOCK})", _NONE)
 

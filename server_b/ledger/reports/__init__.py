@@ -1,1 +1,1 @@
-"""What a ledger tells: usage added up, lists of calls, calls as they begin and end."""
+"""Reports of a ledger: usage totals, lists of calls, and calls as they begin and end."""

@@ -1,4 +1,4 @@
-"""Follows the calls of every server of a ledger, by looking at the newest and at the open ones a few times a second."""
+"""Follows the calls of every server of a ledger: polls the newest and the open ones a few times a second."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from server_b.ledger.transactions import Store, Transaction
 
 POLL_S = 0.3
 MOST_LATE_S = 10
-"""How late a call may be written after its beginning, and how far the clocks of two servers may differ."""
+"""How long after its start a call may be written, and how far the clocks of two servers may differ, in seconds."""
 _NEWEST = "SELECT id, state FROM calls WHERE started_at >= :since"
 _OPEN = "SELECT id, state FROM calls WHERE state = 'open'"
 
 
 def follow(store: Store, now: Callable[[], datetime]) -> AsyncIterator[CallEntry]:
-    """Yields each call that begins from now on, and each that ends; one that did both since the last look, once."""
+    """Yields each call that begins from now on, and each that ends; once if it does both between two polls."""
     return _follow(store, now, now())
 
 
@@ -38,10 +38,10 @@ async def _follow(store: Store, now: Callable[[], datetime], since: datetime) ->
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What was found at one time."""
+    """What one poll found."""
 
     states: dict[str, str] = field(default_factory=dict)
-    """Of the calls that are open, or could still appear as new."""
+    """The states of the calls that are open, or could still appear as new."""
     changed: Sequence[CallEntry] = ()
 
 

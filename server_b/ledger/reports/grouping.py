@@ -1,4 +1,4 @@
-"""Puts sums together that belong to one group."""
+"""Merges the sums that belong to one group."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Grouping:
     """The groups of one query."""
 
     def __init__(self, by: Sequence[Dimension]) -> None:
-        """Begins without groups."""
+        """Starts without groups."""
         self._by = by
         self._sums: dict[tuple[Any, ...], list[int]] = {}
 
     def add(self, rows: Iterable[Row]) -> None:
-        """Adds rows of the dimensions, in their order, and the counts.
+        """Adds rows. A row has the values of the dimensions in order, then the counts.
 
         Days and hours are numbers, counted from 1970 by the local calendar.
         """

@@ -1,4 +1,4 @@
-"""Local time in SQL: how far a zone is ahead of UTC, as a CASE over the clock changes of a span."""
+"""Local time in SQL: a zone's offset from UTC, as a CASE over the clock changes of a span."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DAY_S = 24 * 3600
 
 
 def offsets(time_zone: str, since: int, until: int) -> list[tuple[int, int]]:
-    """Returns when each offset of a zone begins within a span, and the offset, all in microseconds."""
+    """Returns the offsets of a zone within a span, as pairs of its beginning and the offset, in microseconds."""
     zone = ZoneInfo(time_zone)
     at, end = since // US_PER_S, until // US_PER_S
     found = [(since, _offset_s(zone, at) * US_PER_S)]
@@ -26,7 +26,7 @@ def offsets(time_zone: str, since: int, until: int) -> list[tuple[int, int]]:
 
 
 def local_time(column: str, changes: Sequence[tuple[int, int]]) -> str:
-    """Returns SQL for a time of a column, which is UTC, by the local calendar."""
+    """Returns SQL that converts a column of UTC times to local time."""
     if len(changes) == 1:
         return f"({column} + {changes[0][1]})"
     cases = " ".join(f"WHEN {column} < {begins} THEN {offset}" for (_, offset), (begins, _) in pairwise(changes))
@@ -34,12 +34,12 @@ def local_time(column: str, changes: Sequence[tuple[int, int]]) -> str:
 
 
 def is_whole_hours(changes: Sequence[tuple[int, int]]) -> bool:
-    """Whether every hour of UTC is an hour there."""
+    """Returns whether every hour of UTC is one hour of the zone."""
     return all(offset % US_PER_HOUR == 0 for _, offset in changes)
 
 
 def _change(zone: ZoneInfo, before: int, after: int) -> int:
-    """Returns the first second of the offset at `after`, which is not that at `before`."""
+    """Returns the first second of the offset at `after`, which differs from the offset at `before`."""
     wanted = _offset_s(zone, after)
     while after - before > 1:
         middle = (before + after) // 2

@@ -1,4 +1,4 @@
-"""The side of a ledger that reads."""
+"""The reports of a ledger."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ class StoredReports:
     """Usage and calls in a store. See `server_b.ledger.base.Reports`."""
 
     def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
-        """Reads on connections of its own, beside the writer's. `now` is the clock by which calls begin."""
+        """Reads on other connections than the writer's. `now` is the clock of the start times of calls."""
         self._store = store
         self._now = now
 
     async def usage(self, query: UsageQuery) -> Sequence[UsageGroup]:
-        """Adds calls up, in order of their groups; without groups, one row."""
+        """Adds up calls, ordered by group; without groups, one row."""
         now = self._now()
         rows = await self._store.read(lambda transaction: read_usage(transaction, query, now))
         if len(rows) < MANY_ROWS:
             return groups_of(query, rows)
-        return await asyncio.to_thread(groups_of, query, rows)  # so that calls need not wait for it
+        return await asyncio.to_thread(groups_of, query, rows)  # keeps the event loop free for calls
 
     async def calls(self, query: CallQuery) -> CallsPage:
         """Lists calls with their attempts."""

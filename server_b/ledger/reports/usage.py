@@ -1,8 +1,7 @@
-"""Usage: calls added up by what a query groups by.
+"""Usage: calls added up by the dimensions of a query.
 
-Whole days of UTC are read from `usage_days`, whose rows are fewest. What days cannot tell is read from `usage_hours`:
-hours, the days of other zones, and the parts of days at the ends of the query's time. What hours cannot tell is read
-from the calls: tags, and parts of hours.
+Whole days of UTC are read from `usage_days`, which has the fewest rows. Hours, the days of other zones, and the partial
+days at both ends of a query are read from `usage_hours`. Tags and partial hours are read from the calls.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from server_b.ledger.transactions import Row, Transaction
 from server_b.ledger.windows import window_at
 
 SKEW_S = 60
-"""How far in the future a call's beginning may be and count as of now: the clocks of servers differ."""
+"""How far ahead of now a call's start still counts as now, in seconds, because the clocks of servers differ."""
 _TIMES = frozenset({Dimension.DAY, Dimension.HOUR})
 _SUMMED = (
     "joined", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens",
@@ -38,13 +37,13 @@ _CALL_COUNTS = [
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A table that tells what calls took."""
+    """A table that usage can be read from."""
 
     table: str
     time: str
-    """Its column of time."""
+    """The column with the time."""
     unit_us: int
-    """What one row is of."""
+    """How much time one row covers."""
     counts: Sequence[str]
     condition: str = "1 = 1"
 
@@ -55,7 +54,7 @@ _DAYS = _Source("usage_days", "day", US_PER_DAY, _SUMS)
 
 
 async def read_usage(transaction: Transaction, query: UsageQuery, now: datetime) -> Sequence[Row]:
-    """Reads rows for `groups_of`, several of which may belong to one group. Raises InvalidRequest."""
+    """Reads rows for `groups_of`. Several rows may belong to one group. Raises InvalidRequest."""
     since, until = _span(query, now)
     reading = _Reading(transaction, query, offsets(query.time_zone, since, until))
     sources = reading.sources
@@ -65,7 +64,7 @@ async def read_usage(transaction: Transaction, query: UsageQuery, now: datetime)
 
 
 def _parts(since: int, until: int, sources: Sequence[_Source]) -> Iterator[tuple[_Source, int, int]]:
-    """Yields which time is read from which table: as much as possible from the first, the rest from those after it."""
+    """Yields which span is read from which table: as much as possible from the first, the rest from the next ones."""
     if since >= until:
         return
     source, *others = sources
@@ -79,23 +78,23 @@ def _parts(since: int, until: int, sources: Sequence[_Source]) -> Iterator[tuple
 
 
 def groups_of(query: UsageQuery, rows: Sequence[Row]) -> Sequence[UsageGroup]:
-    """Puts rows together, in order of their groups; without dimensions, one group."""
+    """Merges rows into groups, in order; without dimensions, into one group."""
     grouping = Grouping(query.by)
     grouping.add(rows)
     return grouping.groups()
 
 
 def _span(query: UsageQuery, now: datetime) -> tuple[int, int]:
-    """Returns the time of a query in microseconds."""
+    """Returns the start and the end of a query, in microseconds."""
     try:
         month = window_at(Period.MONTH, query.time_zone, now)
     except (OSError, ValueError, LookupError) as error:
         violation = Violation("time_zone", "must be an IANA time zone, such as UTC or Europe/Berlin")
         raise InvalidRequest.of(violation) from error
     if (Dimension.TAG in query.by) != bool(query.tag_key):
-        raise InvalidRequest.of(Violation("tag_key", "must be the key that tag groups by, and empty without tag"))
+        raise InvalidRequest.of(Violation("tag_key", "must be a tag's key if by contains tag, and empty otherwise"))
     if len(set(query.by)) < len(query.by):
-        raise InvalidRequest.of(Violation("by", "must name each dimension once at most"))
+        raise InvalidRequest.of(Violation("by", "must name each dimension at most once"))
     latest = to_us(now) + SKEW_S * US_PER_S
     since = month.starts_at if query.since is None else min(max(0, to_us(query.since)), latest)
     until = latest if query.until is None else min(to_us(query.until), latest)
@@ -104,7 +103,7 @@ def _span(query: UsageQuery, now: datetime) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """Reads what one query wants. The rows have the dimensions in the query's order, then the counts."""
+    """Reads the rows of one query: its dimensions in order, then the counts."""
 
     transaction: Transaction
     query: UsageQuery
@@ -112,7 +111,7 @@ class _Reading:
 
     @property
     def sources(self) -> Sequence[_Source]:
-        """The tables that can tell, the one with the fewest rows first; the last one has every time."""
+        """The tables that can answer the query, fewest rows first. The last one covers any span."""
         is_by_time = not _TIMES.isdisjoint(self.query.by)
         if self.query.tag or self.query.tag_key or (is_by_time and not is_whole_hours(self.offsets)):
             return (_CALLS,)
@@ -121,7 +120,7 @@ class _Reading:
         return (_DAYS, _HOURS, _CALLS)
 
     async def rows(self, source: _Source, since: int, until: int) -> list[Row]:
-        """Reads a time from a table."""
+        """Reads a span from a table."""
         params: dict[str, object] = {"since": since, "until": until}
         if source is _CALLS:
             params |= value_params(self.query.tag_key)
@@ -139,7 +138,7 @@ class _Reading:
             conditions.append(HAS_TAG)
             params |= tag_params(self.query.tag)
         columns = [self._column(dimension, source.time) for dimension in self.query.by]
-        # By the column itself where a row is of a day: then the rows come in the order of the key, without sorting.
+        # Where a row covers a day, group by the column itself: rows then come in key order, without sorting.
         is_by_day = source is _DAYS
         groups = ", ".join(
             source.time if is_by_day and dimension is Dimension.DAY else str(number)

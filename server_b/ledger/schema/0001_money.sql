@@ -1,5 +1,5 @@
 -- Times are microseconds since 1970 in UTC; money is nano-USD; NULL is unknown, never 0; flags are 0 or 1.
--- Objects and lists are JSON text. A table that is marked as clustered is one tree, by its key, at SQLite. No text of a prompt or an answer is in any table.
+-- Objects and lists are JSON text. In SQLite a table marked as clustered is one tree, ordered by its key. No table contains the text of a prompt or an answer.
 
 CREATE TABLE ledger (
     key TEXT PRIMARY KEY,           -- schema_version; revision, which grows with every change of policy
@@ -17,7 +17,7 @@ CREATE TABLE servers (
 CREATE TABLE calls (
     id TEXT PRIMARY KEY,            -- a UUIDv7
     request_id TEXT NOT NULL,
-    caller TEXT NOT NULL,           -- in full, as gateway/alice
+    caller TEXT NOT NULL,           -- the full name, such as gateway/alice
     account TEXT NOT NULL,          -- the name after the last slash: whose money it is
     protocol TEXT NOT NULL,
     provider TEXT NOT NULL,

@@ -1,5 +1,5 @@
--- Calls that have ended, by the day of UTC in which they started: a report over months reads few rows.
--- It has every call that usage_hours has, also those of hours that were put together since.
+-- Calls that have ended, by the UTC day in which they started, so that a report over months reads few rows.
+-- It counts every call of usage_hours, including hours that have been merged since.
 CREATE TABLE usage_days (
     day BIGINT NOT NULL,            -- its beginning, in UTC
     account TEXT NOT NULL,

@@ -1,2 +1,2 @@
--- Which token of RELAY_TOKENS a session was signed in with, as a mark that a holder of the token can check.
+-- Marks which token of RELAY_TOKENS a session was signed in with. A holder of the token can check the mark.
 ALTER TABLE tokens ADD COLUMN signed_in_with TEXT NOT NULL DEFAULT '';

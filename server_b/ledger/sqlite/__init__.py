@@ -1,1 +1,1 @@
-"""The ledger in an SQLite file: one machine, one process or several."""
+"""The ledger in an SQLite file, for one or several processes on one machine."""

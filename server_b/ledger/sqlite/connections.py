@@ -1,4 +1,4 @@
-"""Connections to the ledger's file, which nobody but its owner may read."""
+"""Connections to the ledger's file, which only its owner may read."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 OPENING_TIMEOUT_S = 5.0
-"""How long a start waits while another process starts on the same file."""
+"""How long a start waits for another process that starts on the same file, in seconds."""
 
 
 def prepare_file(path: Path) -> None:
-    """Makes the file if it is not there, readable by its owner alone; SQLite gives -wal and -shm the same mode.
+    """Creates the file if it does not exist, readable only by its owner. SQLite gives -wal and -shm the same mode.
 
-    A file that is there is not opened: closing it would take away the locks that SQLite holds on it in this process.
+    Does not open an existing file: closing it would release the locks that SQLite holds on it in this process.
     """
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600))
@@ -29,7 +29,7 @@ def prepare_file(path: Path) -> None:
 
 
 def connect(path: Path, now_us: Callable[[], int], *, is_full_sync: bool = False) -> sqlite3.Connection:
-    """Opens a connection in WAL mode that may be used from any thread, by one at a time; it never waits for locks."""
+    """Opens a connection in WAL mode. Any thread may use it, one at a time. It never waits for locks."""
     connection = sqlite3.connect(
         path, isolation_level=None, timeout=OPENING_TIMEOUT_S, check_same_thread=False, cached_statements=256
     )

@@ -1,4 +1,4 @@
-"""SQL of the ledger as SQLite takes it, and what its errors mean."""
+"""Translates the ledger's SQL for SQLite, and classifies its errors."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _TAG_VALUE = (
     "COALESCE(CASE WHEN :tag_path = '' THEN (SELECT value FROM json_each(tags) WHERE key = :tag_key)"
     " ELSE json_extract(tags, :tag_path) END, '')"
 )
-"""A path of SQLite's cannot have a quote within a name."""
+"""A JSON path of SQLite cannot contain a quote within a name."""
 
 
 @lru_cache(maxsize=1000)
 def translated(sql: str) -> tuple[str, str, tuple[str, ...]]:
-    """Returns a statement for SQLite, a faster one for lists that have one item each, and the names of its lists."""
+    """Returns a statement for SQLite, a faster one for lists of one item each, and the names of its lists."""
     sql = sql.replace("tag_value(tags)", _TAG_VALUE)
     lists = tuple(re.findall(r"\bIN :(\w+)", sql))
     sql = re.sub(r" FOR UPDATE( SKIP LOCKED)?", "", sql).replace("/* clustered */", "WITHOUT ROWID")
@@ -39,17 +39,17 @@ def bound(sql: str, params: Params) -> tuple[str, Params]:
 
 
 def is_busy(error: sqlite3.Error) -> bool:
-    """Whether another connection holds the lock."""
+    """Returns whether another connection holds the lock."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
 def is_of_the_file(error: Exception) -> bool:
-    """Whether the file failed, such as a full disk, and not the statement."""
+    """Returns whether the file failed, such as a full disk, and not the statement."""
     if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError)):
         return False
     return isinstance(error, sqlite3.DatabaseError)
 
 
 def unavailable(error: Exception, location: str) -> LedgerUnavailable:
-    """Returns the error that callers get; the operator is told what failed and where."""
+    """Returns the error for callers. Its `operator_detail` says what failed and where."""
     return LedgerUnavailable(operator_detail=f"{location}: {error}")

@@ -1,8 +1,8 @@
 """A Store in an SQLite file.
 
-The connection that writes is used on the event loop: in a thread each statement would wait for the interpreter's lock
-when the program is busy. No fsync runs there: a thread synchronises the log and puts it into the file (`checkpoints`),
-and with LEDGER_SYNC=full COMMIT, which then waits for the disk, runs in a thread too.
+The write connection is used on the event loop: in a thread, each statement would wait for the interpreter lock when
+the program is busy. No fsync runs on the event loop: a thread syncs and checkpoints the log (`checkpoints`). With
+LEDGER_SYNC=full, COMMIT waits for the disk, and runs in a thread too.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from server_b.ledger.transactions import Transaction, Work
 T = TypeVar("T")
 
 LOCK_PATIENCE_S = 2.0
-"""How long a transaction waits for another process that writes."""
+"""How long a transaction waits for another process that writes, in seconds."""
 LOCK_POLL_S = (0.001, 0.01)
 READERS = 2
 
 
 class SqliteStore:
-    """A ledger's file, open."""
+    """The open file of a ledger."""
 
     def __init__(self, path: Path, *, is_full_sync: bool, now_us: Callable[[], int]) -> None:
-        """Opens the file and brings its schema up to date; blocks. Raises sqlite3.Error, OSError and SchemaTooNew."""
+        """Opens the file and migrates its schema. Blocks. Raises sqlite3.Error, OSError and SchemaTooNew."""
         self._path = path
         self._now_us = now_us
         self._is_full_sync = is_full_sync
@@ -61,10 +61,10 @@ class SqliteStore:
         return str(self._path)
 
     async def write(self, work: Work[T], *, is_long: bool = False, is_durable: bool = True) -> T:  # noqa: ARG002
-        """Runs `work` in a transaction that writes, and commits it."""
+        """Runs `work` in a write transaction, and commits it."""
         async with self._lock:
             if self._checkpoints.is_replaced:
-                self._checkpoints.note_written()  # it looks again, in case the file comes back
+                self._checkpoints.note_written()  # checks again, in case the file comes back
                 raise LedgerUnavailable(operator_detail=f"{self.location} was removed or replaced; restart this server")
             try:
                 await self._begin()
@@ -94,7 +94,7 @@ class SqliteStore:
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read_in_thread, work)
 
     async def aclose(self) -> None:
-        """Closes the connections, after what runs."""
+        """Closes the connections after what runs on them."""
         async with self._lock:
             await asyncio.to_thread(self._readers.shutdown)
             await self._checkpoints.aclose()
@@ -161,7 +161,7 @@ class SqliteStore:
 
 
 async def _to_end(future: asyncio.Future[object]) -> None:
-    """Waits for a future to its end, also when the waiting task is cancelled; then the cancellation goes on."""
+    """Waits until a future is done, even if the task is cancelled meanwhile; then raises the cancellation."""
     try:
         await asyncio.shield(future)
     except asyncio.CancelledError:

@@ -1,4 +1,4 @@
-"""A transaction of SQLite. None of its methods really waits, so a whole transaction is one step of the event loop."""
+"""A transaction of SQLite. Its methods never really wait, so a whole transaction is one step of the event loop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class SqliteTransaction:
     """Statements on one connection."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        """The connection's transactions are begun and ended by its owner."""
+        """The connection's owner begins and ends its transactions."""
         self._connection = connection
 
     async def fetch(self, sql: str, params: Params = _NONE) -> list[Row]:
@@ -38,18 +38,18 @@ class SqliteTransaction:
             self._connection.executemany(translated(sql)[0], rows)
 
     async def lock_policy(self, *, to_change: bool) -> None:
-        """Needs no lock."""
+        """Does nothing: a write transaction excludes all others."""
 
     def _run(self, sql: str, params: Params) -> sqlite3.Cursor:
         return self._connection.execute(*bound(sql, params))
 
 
 def run_to_end(work: Coroutine[Any, Any, T]) -> T:
-    """Runs a coroutine that waits for nothing but such a transaction, without an event loop."""
+    """Runs a coroutine that awaits only such a transaction, without an event loop."""
     try:
         work.send(None)
     except StopIteration as end:
         result: T = end.value
         return result
     work.close()
-    raise RuntimeError("the work waited for something other than its transaction")
+    raise RuntimeError("the work awaited something other than its transaction")

@@ -86,7 +86,7 @@ async def test_all_is_copied_and_goes_on(tmp_path: Path, target: str) -> None:
         assert (budget.spent_nano_usd, budget.reserved_nano_usd) == (sum(range(30)) + 7 + 1000 + 3, 0)
     finally:
         await after.aclose(grace_s=5)
-    with pytest.raises(LedgerError, match="already: name an empty database"):
+    with pytest.raises(LedgerError, match=": name an empty database"):
         await copy_ledger(SOURCE, target, folder=tmp_path)
 
 

@@ -45,10 +45,10 @@ async def test_a_caller_is_kept_whole_and_replaced_whole(ledger: Ledger, clock: 
     assert await ledger.list_callers() == [plain]
 
 
-async def test_parents_make_no_circle(ledger: Ledger) -> None:
+async def test_parents_form_no_cycle(ledger: Ledger) -> None:
     await ledger.put_caller(CallerAccount(name="a", parent="b"), by="root")
     await ledger.put_caller(CallerAccount(name="b", parent="c"), by="root")
-    with pytest.raises(InvalidRequest, match="circle: c > a > b > c"):
+    with pytest.raises(InvalidRequest, match="cycle: c > a > b > c"):
         await ledger.put_caller(CallerAccount(name="c", parent="a"), by="root")
     assert [caller.name for caller in await ledger.list_callers()] == ["a", "b"]
 
@@ -57,7 +57,7 @@ async def test_there_are_four_callers_above_any_at_most(ledger: Ledger) -> None:
     for name, parent in (("a", "b"), ("b", "c"), ("d", "e")):
         await ledger.put_caller(CallerAccount(name=name, parent=parent), by="root")
     await ledger.put_caller(CallerAccount(name="c", parent="d"), by="root")
-    with pytest.raises(InvalidRequest, match="4 callers at most above any: a > b > c > d > e > f"):
+    with pytest.raises(InvalidRequest, match="at most 4 callers above any caller: a > b > c > d > e > f"):
         await ledger.put_caller(CallerAccount(name="e", parent="f"), by="root")
     with pytest.raises(InvalidRequest, match="0 > a > b > c > d > e"):
         await ledger.put_caller(CallerAccount(name="0", parent="a"), by="root")

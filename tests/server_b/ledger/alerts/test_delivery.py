@@ -119,4 +119,4 @@ async def test_the_log_is_told_without_a_receiver(
         await ledger.aclose(grace_s=5)
     said = [record.getMessage() for record in caplog.records if "Budget of caller:alice" in record.getMessage()]
     assert len(said) == 3
-    assert said[2].endswith("100 % or more. It only warns: calls go on.")
+    assert said[2].endswith("100 % or more. This budget only warns: calls continue.")
