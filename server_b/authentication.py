@@ -23,7 +23,7 @@ from llm_relay.tokens import (
     token_digest,
     token_mark,
 )
-from server_b.ledger.base import Books, Policy
+from server_b.ledger.base import Access, Books, Policy
 
 _NO_TOKENS = Tokens({})
 OWN_MARK = "own "
@@ -146,23 +146,17 @@ class Authenticator:
             given = token_mark(token)
         return f"{OWN_MARK}{given}" if self._tokens.has_marked(given) else given
 
-    def keeps_an_admin(self, policy: Policy) -> bool:
-        """Whether somebody may change accounts under a policy: an admin with a token, or, without tokens, anybody here.
+    def keeps_an_admin(self, access: Access) -> bool:
+        """Whether somebody may change accounts: an admin with a token, or, without tokens, anybody on this machine.
 
         Sessions do not count, because they end, nor do tokens of the programs that `relay serve` starts.
         """
-        now = datetime.now(UTC)
-        named = [
-            token.caller for token in policy.tokens.values() if not token.is_session and not token.has_expired(now)
-        ]
-        named += self._tokens.names_by_digest.values()
-        enabled = {name for name in named if not _is_disabled(policy, name)}
-        if any(_admin_name(admin, self._tokens) in enabled for admin in self._admins):
-            return True
-        if any((account := policy.callers.get(name)) is not None and account.is_admin for name in enabled):
+        named = access.token_holders.union(self._tokens.names_by_digest.values())
+        enabled = {name for name in named if name.rpartition("/")[2] not in access.disabled}
+        if any(_admin_name(admin, self._tokens) in enabled for admin in self._admins) or enabled & access.admins:
             return True
         is_open = self._anonymous_allowed and not self._tokens and not enabled
-        return is_open and not _is_disabled(policy, ANONYMOUS)
+        return is_open and ANONYMOUS not in access.disabled
 
     def _behind(self, delegate: str, name: str | None, *, is_own: bool) -> str:
         """Returns whom a delegate calls for."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from llm_relay.messages import Cost
 from llm_relay.messages.accounts import (
@@ -41,6 +41,20 @@ class Policy:
     """By the SHA-256 of the secret. Contains expired tokens, but no revoked ones."""
     prices: tuple[Price, ...] = ()
     """Newest first. They take precedence over PRICES."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What decides whether somebody may change accounts."""
+
+    token_holders: frozenset[str]
+    """Callers with a token of the ledger that is valid now; sessions do not count, because they end."""
+    admins: frozenset[str]
+    disabled: frozenset[str]
+
+
+AccessCheck: TypeAlias = Callable[[Access, Access], None]
+"""Raises where a change may not lead from one access to another. It is asked within the transaction of the change."""
 
 
 class Books(Protocol):
@@ -90,7 +104,9 @@ class Accounts(Protocol):
     `by` is the admin's name. InvalidRequest names the invalid field, or what does not exist.
     """
 
-    async def put_caller(self, caller: CallerAccount, *, by: str) -> CallerAccount:
+    async def put_caller(
+        self, caller: CallerAccount, *, by: str, access_check: AccessCheck | None = None
+    ) -> CallerAccount:
         """Creates or replaces a caller. A caller has at most 4 callers above it, without cycles."""
         ...
 
@@ -98,15 +114,24 @@ class Accounts(Protocol):
         """Lists the callers by name."""
         ...
 
-    async def create_token(self, caller: str, *, label: str, expires_at: datetime | None, by: str) -> NewToken:
-        """Creates a token, and its caller if it does not exist."""
+    async def create_token(
+        self,
+        caller: str,
+        *,
+        label: str,
+        expires_at: datetime | None,
+        by: str,
+        is_admin: bool = False,
+        access_check: AccessCheck | None = None,
+    ) -> NewToken:
+        """Creates a token, and its caller if it does not exist; `is_admin` makes the caller an admin."""
         ...
 
     async def rotate_token(self, token_id: str, *, overlap_s: float, by: str) -> NewToken:
         """Creates another token for the same caller. The old one expires after `overlap_s` seconds."""
         ...
 
-    async def revoke_token(self, token_id: str, *, by: str) -> TokenInfo:
+    async def revoke_token(self, token_id: str, *, by: str, access_check: AccessCheck | None = None) -> TokenInfo:
         """Revokes a token."""
         ...
 

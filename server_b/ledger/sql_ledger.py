@@ -22,7 +22,7 @@ from llm_relay.messages.accounts import (
     UsageGroup,
     UsageQuery,
 )
-from server_b.ledger.base import Accounts, Policy, Reports
+from server_b.ledger.base import AccessCheck, Accounts, Policy, Reports
 from server_b.ledger.books.sql_books import SqlBooks
 from server_b.ledger.entries import CallEnd, NewCall, Reserved
 from server_b.ledger.transactions import Store
@@ -92,9 +92,11 @@ class SqlLedger:
         """Reads the policy again if it has changed."""
         await self._books.refresh()
 
-    async def put_caller(self, caller: CallerAccount, *, by: str) -> CallerAccount:
+    async def put_caller(
+        self, caller: CallerAccount, *, by: str, access_check: AccessCheck | None = None
+    ) -> CallerAccount:
         """Creates or replaces a caller."""
-        made = await self._accounts.put_caller(caller, by=by)
+        made = await self._accounts.put_caller(caller, by=by, access_check=access_check)
         await self._books.refresh()
         return made
 
@@ -102,9 +104,20 @@ class SqlLedger:
         """Lists the callers by name."""
         return await self._accounts.list_callers()
 
-    async def create_token(self, caller: str, *, label: str, expires_at: datetime | None, by: str) -> NewToken:
+    async def create_token(
+        self,
+        caller: str,
+        *,
+        label: str,
+        expires_at: datetime | None,
+        by: str,
+        is_admin: bool = False,
+        access_check: AccessCheck | None = None,
+    ) -> NewToken:
         """Creates a token."""
-        made = await self._accounts.create_token(caller, label=label, expires_at=expires_at, by=by)
+        made = await self._accounts.create_token(
+            caller, label=label, expires_at=expires_at, by=by, is_admin=is_admin, access_check=access_check
+        )
         await self._books.refresh()
         return made
 
@@ -114,9 +127,9 @@ class SqlLedger:
         await self._books.refresh()
         return made
 
-    async def revoke_token(self, token_id: str, *, by: str) -> TokenInfo:
+    async def revoke_token(self, token_id: str, *, by: str, access_check: AccessCheck | None = None) -> TokenInfo:
         """Revokes a token."""
-        revoked = await self._accounts.revoke_token(token_id, by=by)
+        revoked = await self._accounts.revoke_token(token_id, by=by, access_check=access_check)
         await self._books.refresh()
         return revoked
 

@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import hashlib
 import itertools
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from llm_relay.errors import InvalidRequest, Violation
@@ -27,7 +27,7 @@ from llm_relay.messages.accounts import (
     UsageGroup,
     UsageQuery,
 )
-from server_b.ledger.base import Policy
+from server_b.ledger.base import Access, AccessCheck, Policy
 from server_b.ledger.entries import CallEnd, NewCall, Reserved
 
 
@@ -68,14 +68,27 @@ class MemoryLedger:
         for queue in self._followers:
             queue.put_nowait(call)
 
-    async def put_caller(self, caller: CallerAccount, *, by: str) -> CallerAccount:
-        self._change(by, "caller.put", caller.name, callers={**self.policy.callers, caller.name: caller})
+    async def put_caller(
+        self, caller: CallerAccount, *, by: str, access_check: AccessCheck | None = None
+    ) -> CallerAccount:
+        callers = {**self.policy.callers, caller.name: caller}
+        self._check_access(access_check, callers, self.policy.tokens)
+        self._change(by, "caller.put", caller.name, callers=callers)
         return caller
 
     async def list_callers(self) -> Sequence[CallerAccount]:
         return [caller for _, caller in sorted(self.policy.callers.items())]
 
-    async def create_token(self, caller: str, *, label: str, expires_at: datetime | None, by: str) -> NewToken:
+    async def create_token(
+        self,
+        caller: str,
+        *,
+        label: str,
+        expires_at: datetime | None,
+        by: str,
+        is_admin: bool = False,
+        access_check: AccessCheck | None = None,  # noqa: ARG002 - one admin at a time
+    ) -> NewToken:
         number = next(self._numbers)
         secret = f"rly_{number:043}"
         info = TokenInfo(
@@ -83,6 +96,8 @@ class MemoryLedger:
         )
         self.tokens[info.id] = info, hashlib.sha256(secret.encode()).digest()
         callers = {caller: CallerAccount(name=caller), **self.policy.callers}
+        if is_admin:
+            callers[caller] = dataclasses.replace(callers[caller], is_admin=True)
         self._change(by, "token.create", caller, callers=callers)
         return NewToken(info=info, secret=secret)
 
@@ -92,8 +107,10 @@ class MemoryLedger:
         self.tokens[token_id] = dataclasses.replace(info, expires_at=expires_at), digest
         return await self.create_token(info.caller, label=info.label, expires_at=None, by=by)
 
-    async def revoke_token(self, token_id: str, *, by: str) -> TokenInfo:
+    async def revoke_token(self, token_id: str, *, by: str, access_check: AccessCheck | None = None) -> TokenInfo:
         info, digest = self._token(token_id)
+        tokens = {key: token for key, token in self.policy.tokens.items() if token.id != token_id}
+        self._check_access(access_check, self.policy.callers, tokens)
         self.tokens[token_id] = dataclasses.replace(info, revoked_at=datetime.now(UTC)), digest
         self._change(by, "token.revoke", info.caller)
         return self.tokens[token_id][0]
@@ -187,8 +204,28 @@ class MemoryLedger:
             raise InvalidRequest.of(Violation("token_id", "there is no such token"))
         return self.tokens[token_id]
 
+    def _check_access(
+        self,
+        check: AccessCheck | None,
+        callers: Mapping[str, CallerAccount],
+        tokens: Mapping[bytes, TokenInfo],
+    ) -> None:
+        if check is not None:
+            check(_access(self.policy.callers, self.policy.tokens), _access(callers, tokens))
+
     def _change(self, by: str, action: str, subject: str, **changed: object) -> None:
         tokens = {digest: info for info, digest in self.tokens.values() if info.revoked_at is None}
         self.policy = dataclasses.replace(self.policy, tokens=tokens, **changed)  # type: ignore[arg-type]
         at, number = datetime.now(UTC), next(self._numbers)
         self.audit.append(AuditEntry(id=f"a{number}", at=at, by=by, action=action, subject=subject))
+
+
+def _access(callers: Mapping[str, CallerAccount], tokens: Mapping[bytes, TokenInfo]) -> Access:
+    now = datetime.now(UTC)
+    return Access(
+        token_holders=frozenset(
+            token.caller for token in tokens.values() if not token.is_session and not token.has_expired(now)
+        ),
+        admins=frozenset(name for name, caller in callers.items() if caller.is_admin),
+        disabled=frozenset(name for name, caller in callers.items() if caller.is_disabled),
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from llm_relay.errors import PermissionDenied
 from llm_relay.messages.accounts import CallerAccount, TokenInfo
-from server_b.ledger.base import Ledger, Policy
+from server_b.ledger.base import Access, Ledger
 from server_b.pricing.price_desk import PriceDesk
 
 
@@ -24,8 +24,8 @@ class Asker:
     """Whether calls without a token are refused already."""
     ledger: Ledger
     prices: PriceDesk
-    keeps_an_admin: Callable[[Policy], bool]
-    """Tells whether somebody may change accounts under a policy."""
+    keeps_an_admin: Callable[[Access], bool]
+    """Tells whether somebody may change accounts."""
     session_mark: Callable[[str], str]
     """Returns what is kept of the token of RELAY_TOKENS that a session is signed in with."""
     time_zone: str
@@ -49,9 +49,9 @@ class Asker:
                 " run `relay callers put NAME --admin`"
             )
 
-    def check_access_after(self, policy: Policy) -> None:
-        """Raises PermissionDenied where a change to `policy` would leave nobody who may make another."""
-        if self.keeps_an_admin(self.ledger.policy) and not self.keeps_an_admin(policy):
+    def check_access(self, before: Access, after: Access) -> None:
+        """Raises PermissionDenied where a change would leave nobody who may make another."""
+        if self.keeps_an_admin(before) and not self.keeps_an_admin(after):
             raise PermissionDenied(
                 "this would leave no admin who has a valid token, so nobody could change accounts any more. Make"
                 " another admin's token first: `relay tokens create NAME --admin`"

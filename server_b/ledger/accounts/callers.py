@@ -42,6 +42,17 @@ async def ensure_caller(change: Change, name: str) -> None:
         await change.audit("caller.put", name, _shown(CallerAccount(name=name)))
 
 
+async def make_admin(change: Change, name: str) -> None:
+    """Makes an existing caller an admin."""
+    made = await change.transaction.fetch(
+        "UPDATE callers SET is_admin = 1, revision = :revision"  # noqa: S608 - columns
+        f" WHERE name = :name AND is_admin = 0 RETURNING {CALLER_COLUMNS}",
+        {"name": name, "revision": change.revision},
+    )
+    for row in made:
+        await change.audit("caller.put", name, _shown(caller_from_row(row)))
+
+
 async def list_callers(transaction: Transaction) -> Sequence[CallerAccount]:
     """Lists the callers by name."""
     rows = await transaction.fetch(f"SELECT {CALLER_COLUMNS} FROM callers")  # noqa: S608 - columns

@@ -12,6 +12,8 @@ import orjson
 
 from llm_relay.errors import InvalidRequest, Violation
 from llm_relay.messages.accounts import AuditEntry
+from server_b.ledger.accounts.access import read_access
+from server_b.ledger.base import AccessCheck
 from server_b.ledger.times import from_us, to_us
 from server_b.ledger.transactions import Store, Transaction
 
@@ -60,15 +62,27 @@ class Changes:
         self._now = now
         self._thresholds = thresholds
 
-    async def of_policy(self, work: Callable[[Change], Awaitable[T]], *, by: str) -> T:
-        """Changes callers, tokens, budgets or prices, while no call is reserved or settled."""
+    async def of_policy(
+        self, work: Callable[[Change], Awaitable[T]], *, by: str, access_check: AccessCheck | None = None
+    ) -> T:
+        """Changes callers, tokens, budgets or prices, while no call is reserved or settled.
+
+        `access_check` is asked within the transaction, so that of two changes at the same moment, which it would only
+        allow one by one, the second is refused.
+        """
 
         async def change(transaction: Transaction, key: str) -> T:
             await transaction.lock_policy(to_change=True)
             [[revision]] = await transaction.fetch(
                 "UPDATE ledger SET value = value + 1 WHERE key = 'revision' RETURNING value"
             )
-            return await work(self._change(transaction, by, key, revision))
+            made = self._change(transaction, by, key, revision)
+            if access_check is None:
+                return await work(made)
+            before = await read_access(transaction, made.at_us)
+            result = await work(made)
+            access_check(before, await read_access(transaction, made.at_us))
+            return result
 
         return await self._write(change)
 

@@ -30,6 +30,7 @@ from server_b.ledger.accounts.rules import (
     overlap_faults,
     price_faults,
 )
+from server_b.ledger.base import AccessCheck
 from server_b.ledger.transactions import Store
 
 
@@ -53,20 +54,37 @@ class StoredAccounts:
         self._changes = Changes(store, now, thresholds)
         self._default_zone = default_zone
 
-    async def put_caller(self, caller: CallerAccount, *, by: str) -> CallerAccount:
+    async def put_caller(
+        self, caller: CallerAccount, *, by: str, access_check: AccessCheck | None = None
+    ) -> CallerAccount:
         """Creates or replaces a caller."""
         check(caller_faults(caller))
-        return await self._changes.of_policy(lambda change: callers.put_caller(change, caller), by=by)
+        return await self._changes.of_policy(
+            lambda change: callers.put_caller(change, caller), by=by, access_check=access_check
+        )
 
     async def list_callers(self) -> Sequence[CallerAccount]:
         """Lists the callers by name."""
         return await self._store.read(callers.list_callers)
 
-    async def create_token(self, caller: str, *, label: str, expires_at: datetime | None, by: str) -> NewToken:
+    async def create_token(
+        self,
+        caller: str,
+        *,
+        label: str,
+        expires_at: datetime | None,
+        by: str,
+        is_admin: bool = False,
+        access_check: AccessCheck | None = None,
+    ) -> NewToken:
         """Creates a token, and its caller if it does not exist."""
         secret = tokens.new_secret()
         return await self._changes.of_policy(
-            lambda change: tokens.create_token(change, secret, caller, label=label, expires_at=expires_at), by=by
+            lambda change: tokens.create_token(
+                change, secret, caller, label=label, expires_at=expires_at, is_admin=is_admin
+            ),
+            by=by,
+            access_check=access_check,
         )
 
     async def rotate_token(self, token_id: str, *, overlap_s: float, by: str) -> NewToken:
@@ -77,9 +95,11 @@ class StoredAccounts:
             lambda change: tokens.rotate_token(change, secret, token_id, overlap_s=overlap_s), by=by
         )
 
-    async def revoke_token(self, token_id: str, *, by: str) -> TokenInfo:
+    async def revoke_token(self, token_id: str, *, by: str, access_check: AccessCheck | None = None) -> TokenInfo:
         """Revokes a token."""
-        return await self._changes.of_policy(lambda change: tokens.revoke_token(change, token_id), by=by)
+        return await self._changes.of_policy(
+            lambda change: tokens.revoke_token(change, token_id), by=by, access_check=access_check
+        )
 
     async def create_session(self, caller: str, *, parent: TokenInfo | None, signed_in_with: str = "") -> NewToken:
         """Creates a token for a browser's session, which ends with its parent."""

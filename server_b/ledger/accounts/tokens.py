@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from llm_relay.errors import InvalidRequest, Violation
 from llm_relay.messages.accounts import NewToken, TokenInfo
-from server_b.ledger.accounts.callers import ensure_caller
+from server_b.ledger.accounts.callers import ensure_caller, make_admin
 from server_b.ledger.accounts.changes import Change, missing
 from server_b.ledger.accounts.rules import check, token_faults
 from server_b.ledger.accounts.sessions import shorten_sessions
@@ -29,11 +29,13 @@ def new_secret() -> str:
 
 
 async def create_token(
-    change: Change, secret: str, caller: str, *, label: str, expires_at: datetime | None
+    change: Change, secret: str, caller: str, *, label: str, expires_at: datetime | None, is_admin: bool = False
 ) -> NewToken:
-    """Creates a token with this secret, and its caller if it does not exist."""
+    """Creates a token with this secret, and its caller if it does not exist; `is_admin` makes the caller an admin."""
     check(token_faults(caller, label, expires_at, from_us(change.at_us)))
     await ensure_caller(change, caller)
+    if is_admin:
+        await make_admin(change, caller)
     return await _insert(
         change,
         secret,
