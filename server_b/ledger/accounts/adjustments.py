@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 
 import orjson
 
@@ -16,7 +19,7 @@ from server_b.ledger.entries import MOST_NANO_USD
 from server_b.ledger.policies import BUDGET_COLUMNS, budget_from_row
 from server_b.ledger.roll_up import RollUp
 from server_b.ledger.times import US_PER_S, from_us, to_us
-from server_b.ledger.transactions import Transaction
+from server_b.ledger.transactions import Query, Row, Transaction
 from server_b.ledger.windows import window_at
 
 _NEAR_US = 60 * US_PER_S
@@ -32,39 +35,95 @@ _COUNTED = (
 )
 
 
-async def adjust(change: Change, adjustment: Adjustment, *, price_source: str = "") -> CallEntry:
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What is corrected of one call."""
+
+    call: CallEntry
+    """As it is before."""
+    adjustment: Adjustment
+    price_source: str = ""
+    """Replaces the call's, unless it is empty."""
+
+    @property
+    def nano_usd(self) -> int:
+        """What the call costs afterwards."""
+        return (self.call.nano_usd or 0) + self.adjustment.nano_usd
+
+    @property
+    def more(self) -> int:
+        """What its budgets are charged more; it may be negative."""
+        return self.nano_usd - self.call.charged_nano_usd
+
+
+async def adjust(change: Change, adjustment: Adjustment) -> CallEntry:
     """Adds to the cost of a call that has ended, and corrects its windows and the roll-up by the same amount.
 
-    An unknown cost counts as 0, and is known afterwards. A non-empty `price_source` replaces the call's.
+    An unknown cost counts as 0, and is known afterwards.
     """
-    call = await _call(change.transaction, adjustment.call_id)
-    key = adjustment.id or f"adj_{change.key[:16]}"
-    if await change.transaction.fetch("SELECT id FROM adjustments WHERE id = :id", {"id": key}):
-        return call
-    nano_usd = (call.nano_usd or 0) + adjustment.nano_usd
-    _check(call, nano_usd)
-    more = nano_usd - call.charged_nano_usd
-    await _correct_windows(change, call, more)
-    await _correct_usage(change.transaction, call, nano_usd - (call.nano_usd or 0), more)
-    await change.transaction.execute(
-        "UPDATE calls SET nano_usd = :nano_usd, charged_nano_usd = :nano_usd,"
-        " price_source = CASE WHEN :source = '' THEN price_source ELSE :source END WHERE id = :id",
-        {"nano_usd": nano_usd, "source": price_source, "id": call.id},
+    call = (await lock_calls(change.transaction, [adjustment.call_id])).get(adjustment.call_id)
+    if call is None:
+        raise missing("call_id", f"call {adjustment.call_id!r}")
+    await correct(change, [Correction(call, adjustment)])
+    [corrected] = (await lock_calls(change.transaction, [call.id])).values()
+    [shown] = await with_attempts(change.transaction, [corrected])
+    return shown
+
+
+async def lock_calls(transaction: Transaction, ids: Sequence[str]) -> dict[str, CallEntry]:
+    """Returns calls by their ids, without attempts, and locks them in one order until the end of the transaction."""
+    rows = await transaction.fetch(
+        f"SELECT {COLUMNS} FROM calls WHERE id IN :ids ORDER BY id FOR UPDATE",  # noqa: S608 - columns
+        {"ids": list(ids)},
     )
-    await change.transaction.execute(
+    return {call.id: call for call in map(entry, rows)}
+
+
+async def correct(change: Change, corrections: Sequence[Correction]) -> None:
+    """Makes corrections of calls that `lock_calls` has locked, one of each call at most.
+
+    Locks as a batch of calls does: first all calls, then all windows, then the roll-up, each in one order. So neither
+    ever waits for the other while that one waits for it.
+    """
+    keyed = [(one.adjustment.id or f"adj_{change.key[:16]}", one) for one in corrections]
+    made = await change.transaction.fetch(
+        "SELECT id FROM adjustments WHERE id IN :ids", {"ids": [key for key, _ in keyed]}
+    )
+    keyed = [(key, one) for key, one in keyed if (key,) not in made]
+    for _, one in keyed:
+        _check(one.call, one.nano_usd)
+    await _correct_windows(change, [one for _, one in keyed])
+    await _correct_usage(change.transaction, [one for _, one in keyed])
+    await change.transaction.execute_many(
+        "UPDATE calls SET nano_usd = :nano_usd, charged_nano_usd = :charged, price_source = :source WHERE id = :id",
+        [
+            {
+                "nano_usd": one.nano_usd,
+                "charged": one.nano_usd,
+                "source": one.price_source or one.call.price_source,
+                "id": one.call.id,
+            }
+            for _, one in keyed
+        ],
+    )
+    await change.transaction.execute_many(
         "INSERT INTO adjustments (id, call_id, nano_usd, reason, made_by, made_at)"
         " VALUES (:id, :call, :nano_usd, :reason, :by, :at)",
-        {
-            "id": key,
-            "call": call.id,
-            "nano_usd": adjustment.nano_usd,
-            "reason": adjustment.reason,
-            "by": change.by,
-            "at": change.at_us,
-        },
+        [
+            {
+                "id": key,
+                "call": one.call.id,
+                "nano_usd": one.adjustment.nano_usd,
+                "reason": one.adjustment.reason,
+                "by": change.by,
+                "at": change.at_us,
+            }
+            for key, one in keyed
+        ],
     )
-    await change.audit("call.adjust", call.id, {"nano_usd": adjustment.nano_usd, "reason": adjustment.reason})
-    return await _call(change.transaction, call.id)
+    for _, one in keyed:
+        detail = {"nano_usd": one.adjustment.nano_usd, "reason": one.adjustment.reason}
+        await change.audit("call.adjust", one.call.id, detail)
 
 
 def _check(call: CallEntry, nano_usd: int) -> None:
@@ -83,32 +142,32 @@ def _check(call: CallEntry, nano_usd: int) -> None:
         )
 
 
-async def _call(transaction: Transaction, call_id: str) -> CallEntry:
-    rows = await transaction.fetch(f"SELECT {COLUMNS} FROM calls WHERE id = :id FOR UPDATE", {"id": call_id})  # noqa: S608
-    if not rows:
-        raise missing("call_id", f"call {call_id!r}")
-    [call] = await with_attempts(transaction, [entry(rows[0])])
-    return call
+async def _correct_windows(change: Change, corrections: Sequence[Correction]) -> None:
+    """Adds to the windows in which the calls were reserved, and to those that counted them from their rows."""
+    queries: list[Query] = []
+    for one in corrections:
+        queries += [(_RESERVED, {"id": one.call.id}), (_COUNTED, {"id": one.call.id, "at": to_us(one.call.started_at)})]
+    rows = iter(await change.transaction.fetch_each(queries))
+    changes: dict[tuple[str, int], tuple[Budget, int]] = {}
+    for one in corrections:
+        for budget, start in _windows(one.call, next(rows), next(rows)):
+            _, more = changes.get((budget.id, start), (budget, 0))
+            changes[budget.id, start] = (budget, more + one.more)
+    for (budget_id, start), (budget, more) in sorted(changes.items(), key=itemgetter(0)):
+        spent = await change.transaction.fetch(
+            "UPDATE windows SET spent_nano_usd = spent_nano_usd + :more"
+            " WHERE budget_id = :budget AND starts_at = :start RETURNING spent_nano_usd",
+            {"more": more, "budget": budget_id, "start": start},
+        )
+        if spent and more > 0:
+            await notice(change, budget, starts_at=start, spent=spent[0][0])
 
 
-async def _correct_windows(change: Change, call: CallEntry, more: int) -> None:
-    """Adds `more` to each window that counts the call: those that reserved it, and those that counted it from its row.
+def _windows(call: CallEntry, reserved: Sequence[Row], counted: Sequence[Row]) -> Iterable[tuple[Budget, int]]:
+    """Returns the budgets that a call counts in, each with the start of its window.
 
     A budget whose period has changed counted the call from its row too: the window that reserved it is deleted.
     """
-    transaction = change.transaction
-    reserved, counted = await transaction.fetch_each(
-        [
-            (
-                _RESERVED,
-                {"id": call.id},
-            ),
-            (
-                _COUNTED,
-                {"id": call.id, "at": to_us(call.started_at)},
-            ),
-        ]
-    )
     starts: dict[str, tuple[Budget, int]] = {}
     for account, tags, accounts, *row in counted:
         budget = budget_from_row(tuple(row))
@@ -117,14 +176,7 @@ async def _correct_windows(change: Change, call: CallEntry, more: int) -> None:
     for start, *row in reserved:
         budget = budget_from_row(tuple(row))
         starts[budget.id] = (budget, _window_start(budget, start, call.started_at))
-    for _, (budget, start) in sorted(starts.items()):
-        rows = await transaction.fetch(
-            "UPDATE windows SET spent_nano_usd = spent_nano_usd + :more"
-            " WHERE budget_id = :budget AND starts_at = :start RETURNING spent_nano_usd",
-            {"more": more, "budget": budget.id, "start": start},
-        )
-        if rows and more > 0:
-            await notice(change, budget, starts_at=start, spent=rows[0][0])
+    return starts.values()
 
 
 def _window_start(budget: Budget, reserved_start: int, started_at: datetime) -> int:
@@ -137,10 +189,13 @@ def _window_start(budget: Budget, reserved_start: int, started_at: datetime) -> 
     return window_at(budget.period, budget.time_zone, started_at).starts_at
 
 
-async def _correct_usage(transaction: Transaction, call: CallEntry, cost: int, more: int) -> None:
+async def _correct_usage(transaction: Transaction, corrections: Sequence[Correction]) -> None:
     roll_up = RollUp()
-    account = call.caller.rpartition("/")[2]
-    counts = roll_up.of(to_us(call.started_at), account, call.provider, call.model, call.protocol, call.outcome)
-    counts.unknown_cost_calls = -1 if call.nano_usd is None else 0
-    counts.nano_usd, counts.charged_nano_usd = cost, more
+    for one in corrections:
+        call = one.call
+        account = call.caller.rpartition("/")[2]
+        counts = roll_up.of(to_us(call.started_at), account, call.provider, call.model, call.protocol, call.outcome)
+        counts.unknown_cost_calls -= call.nano_usd is None
+        counts.nano_usd += one.nano_usd - (call.nano_usd or 0)
+        counts.charged_nano_usd += one.more
     await roll_up.write(transaction)

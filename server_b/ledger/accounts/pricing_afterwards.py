@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from operator import itemgetter
 
 from llm_relay.messages import Cost
 from llm_relay.messages.accounts import Adjustment, CallEntry, CallQuery, Repricing
-from server_b.ledger.accounts.adjustments import adjust
+from server_b.ledger.accounts.adjustments import Correction, correct, lock_calls
 from server_b.ledger.accounts.changes import Change, Changes
 from server_b.ledger.call_queries import MAX_LIMIT, list_calls, next_query
 from server_b.ledger.entries import MOST_NANO_USD
@@ -42,21 +43,16 @@ def _is_counted(call: CallEntry) -> bool:
     return call.input_tokens is not None and call.output_tokens is not None
 
 
-async def _correct(change: Change, calls: list[tuple[CallEntry, Cost]]) -> list[int]:
+async def _correct(change: Change, found: list[tuple[CallEntry, Cost]]) -> list[int]:
     """Corrects the calls whose cost is still unknown; returns their costs."""
-    rows = await change.transaction.fetch(
-        "SELECT id FROM calls WHERE id IN :ids AND nano_usd IS NULL", {"ids": [call.id for call, _ in calls]}
-    )
-    still = {row[0] for row in rows}
-    costs: list[int] = []
-    for call, made in sorted(calls, key=lambda each: each[0].id):
-        if call.id in still and made.nano_usd is not None:
+    calls = await lock_calls(change.transaction, [call.id for call, _ in found])
+    corrections = []
+    for call_id, made in sorted(((call.id, made) for call, made in found), key=itemgetter(0)):
+        call = calls.get(call_id)
+        if call is not None and call.nano_usd is None and made.nano_usd is not None:
             # Capped, as in settlement: one absurd token count must not stop the pricing of the other calls.
             nano_usd = min(made.nano_usd, MOST_NANO_USD)
-            await adjust(
-                change,
-                Adjustment(id=f"adj_{call.id}", call_id=call.id, nano_usd=nano_usd, reason=REASON),
-                price_source=made.price_source,
-            )
-            costs.append(nano_usd)
-    return costs
+            adjustment = Adjustment(id=f"adj_{call_id}", call_id=call_id, nano_usd=nano_usd, reason=REASON)
+            corrections.append(Correction(call, adjustment, made.price_source))
+    await correct(change, corrections)
+    return [one.nano_usd for one in corrections]
