@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("mode", nargs="?", default="grpc", choices=("grpc", "stdio", "sse", "http", "check"))
     mode = parser.parse_args().mode
     if mode == "check":
-        from server_b.check import check
+        from server_b.check.server_findings import check
 
         sys.exit(run(check()))
     if mode == "stdio":

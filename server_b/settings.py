@@ -12,8 +12,8 @@ from llm_relay.program.setting_groups import ListeningHost, McpServingSettings, 
 from server_b.core.limits import Limits
 from server_b.core.runner.retry import Patience
 from server_b.ledger_settings import LedgerSettings
-from server_b.provider_choice import model_map_from_text, provider_names_from_text
 from server_b.providers.base import Defaults
+from server_b.providers.provider_choice import model_map_from_text, provider_names_from_text
 
 
 class ServerBSettings(LedgerSettings, McpServingSettings, WorkerSettings):

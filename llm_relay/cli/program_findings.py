@@ -18,7 +18,7 @@ from llm_relay.program.setting_groups import DialSettings
 from llm_relay.program.settings import ProgramSettings
 from llm_relay.targets import target_addresses
 
-MODULES = {"server-b": "server_b.check", "gateway": "gateway.check", "mcp": "server_a.check"}
+MODULES = {"server-b": "server_b.check.server_findings", "gateway": "gateway.check", "mcp": "server_a.check"}
 """By the names that the command has for the programs; imported by name, for nothing below them may depend on them.
 
 Each has SETTINGS (its settings class) and `own_findings` (about the settings, but not about the Server B that is

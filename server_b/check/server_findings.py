@@ -17,8 +17,8 @@ from llm_relay.check.report import check as check_settings
 from llm_relay.client.channel import SERVICE
 from llm_relay.tls.pem import read_pem
 from llm_relay.tls.server import ServerCertificates
-from server_b.ledger_findings import ledger_finding
-from server_b.provider_findings import provider_finding
+from server_b.check.ledger_findings import ledger_finding
+from server_b.check.provider_findings import provider_finding
 from server_b.settings import ServerBSettings
 
 HEALTH_TIMEOUT_S = 5.0
