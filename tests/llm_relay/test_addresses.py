@@ -1,4 +1,4 @@
-"""Hosts: which of them are loopback, and why a program cannot listen on one."""
+"""Hosts: which are loopback, and why a program cannot listen on some."""
 
 import errno
 import os
@@ -31,7 +31,7 @@ def test_these_hosts_are_not(host: str) -> None:
         ("fe80::1%lo", "fe80::1%lo"),
     ],
 )
-def test_a_host_to_listen_on_is_taken_without_its_brackets(host: str, taken: str) -> None:
+def test_a_host_to_listen_on_is_accepted_without_its_brackets(host: str, taken: str) -> None:
     assert listening_host(host) == taken
 
 
@@ -48,7 +48,7 @@ def test_a_host_to_listen_on_is_taken_without_its_brackets(host: str, taken: str
         ("two words", "is not a host"),
     ],
 )
-def test_what_is_no_host_is_refused_with_the_fix(host: str, told: str) -> None:
+def test_an_invalid_host_is_refused_with_the_fix(host: str, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         listening_host(host)
 
@@ -60,7 +60,7 @@ def fault(host: str, port: int) -> str:
     return listen_fault(host, port, "GRPC_HOST", "GRPC_PORT", failed.value)
 
 
-def test_a_port_in_use_is_told_apart_from_a_host_that_is_not_here() -> None:
+def test_a_port_in_use_is_distinguished_from_a_host_that_is_not_local() -> None:
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         assert fault("127.0.0.1", port).startswith(
@@ -82,6 +82,6 @@ def test_a_port_in_use_is_told_apart_from_a_host_that_is_not_here() -> None:
         (errno.ENOBUFS, "GRPC_PORT: cannot listen on 127.0.0.1:80 (No buffer space available). Set GRPC_HOST or"),
     ],
 )
-def test_other_reasons_are_told_too(number: int, told: str) -> None:
+def test_other_reasons_are_reported_too(number: int, told: str) -> None:
     error = OSError(number, os.strerror(number))
     assert listen_fault("127.0.0.1", 80, "GRPC_HOST", "GRPC_PORT", error).startswith(told)

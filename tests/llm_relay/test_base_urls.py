@@ -1,4 +1,4 @@
-"""Base URLs: what is wrong with one is told with the fix, and without its credentials."""
+"""Base URLs: a fault is reported with the fix, and without the URL's credentials."""
 
 import pytest
 
@@ -24,7 +24,7 @@ SECRET = "sk-live-0123456789"
         "https://name.services.ai.azure.com/models",
     ],
 )
-def test_these_base_urls_are_taken(url: str) -> None:
+def test_these_base_urls_are_accepted(url: str) -> None:
     assert base_url_fault(url) == ""
 
 
@@ -59,6 +59,6 @@ def test_these_base_urls_are_taken(url: str) -> None:
         ("https://h/v1/chat/completions/", "ends in /chat/completions, which is added to it for each request: set it"),
     ],
 )
-def test_what_is_wrong_with_a_base_url_is_told_with_the_fix(url: str, told: str) -> None:
+def test_a_fault_of_a_base_url_is_reported_with_the_fix(url: str, told: str) -> None:
     assert base_url_fault(url).startswith(told)
     assert SECRET not in base_url_fault(url)

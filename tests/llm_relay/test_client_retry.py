@@ -1,4 +1,4 @@
-"""What a client tells of its timeout and retries: read from text that anybody may have written."""
+"""What a client announces about its timeout and retries, read from untrusted text."""
 
 import pytest
 
@@ -32,7 +32,7 @@ def test_a_digest_in_capitals_is_the_same_one() -> None:
         ("9" * 99, 0),
     ],
 )
-def test_a_bad_retry_count_is_none_at_all(text: str, count: int) -> None:
+def test_a_bad_retry_count_counts_as_no_announcement(text: str, count: int) -> None:
     assert ClientRetry.read(DIGEST, retry_count=text) == ClientRetry(DIGEST, count)
 
 
@@ -62,6 +62,8 @@ def test_what_is_sent_as_metadata_is_read_back(retry: ClientRetry) -> None:
         ("read_timeout_s", (DIGEST, 0, float("nan"))),
     ],
 )
-def test_a_program_that_gives_a_bad_value_is_told_which(field: str, arguments: tuple[object, ...]) -> None:
+def test_a_program_that_gives_a_bad_value_gets_an_error_that_names_it(
+    field: str, arguments: tuple[object, ...]
+) -> None:
     with pytest.raises(ValueError, match=field):
         ClientRetry(*arguments)  # type: ignore[arg-type]

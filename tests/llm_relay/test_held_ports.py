@@ -1,4 +1,4 @@
-"""A supervisor's port: nobody else may have it, workers may share it, and no connection goes to who only holds it."""
+"""A supervisor's port: closed to others, shared by its workers, and no connection reaches the supervisor itself."""
 
 import socket
 from collections.abc import Iterator
@@ -68,16 +68,16 @@ def test_a_held_port_cannot_be_held_again(port: int) -> None:
 
 
 @pytest.mark.parametrize("shared", [False, True], ids=["alone", "shared"])
-def test_a_port_on_which_somebody_listens_cannot_be_held(shared: bool) -> None:
+def test_a_port_with_a_listener_cannot_be_held(shared: bool) -> None:
     with listen(LOOPBACK, 0, shared=shared) as other, pytest.raises(OSError, match="in use"):
         hold_port(LOOPBACK, other.getsockname()[1])
 
 
-def test_a_port_with_connections_that_have_just_closed_can_be_held() -> None:
+def test_a_port_with_recently_closed_connections_can_be_held() -> None:
     with hold_port(LOOPBACK, 0) as held:
         port = held.getsockname()[1]
         with listen(LOOPBACK, port, shared=True) as worker, connect(port) as client:
-            worker.accept()[0].close()  # who closes first keeps the connection in TIME_WAIT
+            worker.accept()[0].close()  # the side that closes first keeps the connection in TIME_WAIT
             assert client.recv(1) == b""
     with hold_port(LOOPBACK, port) as held:
         assert held.getsockname()[1] == port

@@ -1,4 +1,4 @@
-"""gRPC targets: which of them surely stay on this machine, what they name, and what is wrong with them."""
+"""gRPC targets: which of them certainly stay on this machine, what they name, and their faults."""
 
 import pytest
 
@@ -140,5 +140,5 @@ def test_these_targets_can_be_dialled(target: str) -> None:
         ("unix:///", "names no socket: write unix:/path/to/socket"),
     ],
 )
-def test_what_is_wrong_with_a_target_is_told_with_the_fix(target: str, told: str) -> None:
+def test_a_fault_of_a_target_is_reported_with_the_fix(target: str, told: str) -> None:
     assert target_fault(target).startswith(told)

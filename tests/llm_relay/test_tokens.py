@@ -21,7 +21,7 @@ def test_the_scheme_is_read_in_any_case(scheme: str) -> None:
 
 
 def refusal(authorization: str | None) -> str:
-    """Returns the text with which this is refused."""
+    """Returns the text with which these credentials are refused."""
     with pytest.raises(Unauthenticated) as refused:
         TOKENS.caller(authorization)
     return str(refused.value)
@@ -31,7 +31,7 @@ def refusal(authorization: str | None) -> str:
     "authorization",
     ["", "a-1", "Basic a-1", "Bearer", "Bearer ", "Bearer a-", "Bearer a-11", "Bearer A-1", "Bearer alice:a-1"],
 )
-def test_wrong_credentials_look_just_like_missing_ones(authorization: str) -> None:
+def test_wrong_credentials_get_the_same_answer_as_missing_ones(authorization: str) -> None:
     assert refusal(authorization) == refusal(None)
 
 
@@ -40,7 +40,7 @@ def test_credentials_that_no_header_can_carry_are_wrong_ones(authorization: str)
     assert refusal(authorization) == refusal(None)
 
 
-def test_without_tokens_everybody_is_anonymous() -> None:
+def test_without_tokens_every_caller_is_anonymous() -> None:
     nobody = Tokens.parse("")
     assert not nobody
     assert nobody.caller(None) == ANONYMOUS
@@ -52,12 +52,12 @@ def test_a_delegate_speaks_for_others() -> None:
     assert TOKENS.caller("Bearer g-1") == "gateway"
 
 
-def test_nobody_else_speaks_for_others() -> None:
+def test_only_a_delegate_speaks_for_others() -> None:
     assert TOKENS.caller("Bearer a-1", on_behalf_of="bob") == "alice"
 
 
 @pytest.mark.parametrize("name", ["", " ", "a/b", "gateway/alice", "a b", "ä", "a" * 65, "a\n"])
-def test_a_delegate_may_not_make_up_names(name: str) -> None:
+def test_a_delegate_may_not_invent_names(name: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         TOKENS.caller("Bearer g-1", on_behalf_of=name)
     assert [violation.field for violation in refused.value.violations] == ["relay-on-behalf-of"]
@@ -66,23 +66,23 @@ def test_a_delegate_may_not_make_up_names(name: str) -> None:
 @pytest.mark.parametrize(
     "entry", ["sk-live-1", ":sk-live-1", "a/b:sk-live-1", "alice:", "alice: ", "a b:sk-live-1", "alice:sk-live-ä"]
 )
-def test_a_bad_entry_is_refused_by_its_place_without_its_token(entry: str) -> None:
+def test_a_bad_entry_is_refused_by_its_position_without_its_token(entry: str) -> None:
     with pytest.raises(ValueError, match=r"^entry 2 ") as refused:
         Tokens.parse(f"good:token,{entry}")
     assert "sk-live" not in str(refused.value)
 
 
-def test_blanks_and_stray_commas_around_entries_do_not_matter() -> None:
+def test_spaces_and_stray_commas_around_entries_do_not_matter() -> None:
     tokens = Tokens.parse(" , alice : a-1 ,, bob:b-1,")
     assert tokens.caller("Bearer a-1") == "alice"
     assert tokens.caller("Bearer b-1") == "bob"
 
 
-def test_no_token_is_kept_in_the_clear() -> None:
+def test_no_token_is_stored_in_the_clear() -> None:
     assert "a-1" not in repr(TOKENS)
 
 
-def test_nobody_is_named_as_callers_without_a_token_are() -> None:
+def test_no_caller_may_have_the_name_of_callers_without_a_token() -> None:
     with pytest.raises(ValueError, match="entry 2 is named anonymous"):
         Tokens.parse("alice:a-1,anonymous:b-1")
 

@@ -1,4 +1,4 @@
-"""What is read as a trace context, and what is sent on."""
+"""Which headers are read as a trace context, and what is sent on."""
 
 import pytest
 
@@ -24,7 +24,7 @@ BAD = [
 
 
 @pytest.mark.parametrize("traceparent", BAD)
-def test_what_is_no_traceparent_is_no_trace(traceparent: str) -> None:
+def test_an_invalid_traceparent_is_no_trace(traceparent: str) -> None:
     assert TraceContext.read(traceparent, "vendor=1") is None
     assert TraceContext.from_meta({"traceparent": traceparent}) is None
     assert TraceContext.from_metadata((("traceparent", traceparent),)) is None
@@ -52,20 +52,20 @@ def test_every_interface_reads_the_same() -> None:
     assert TraceContext.from_meta({"traceparent": PARENT, "tracestate": "a=1,b=2", "progressToken": 1}) == given
 
 
-def test_two_traceparents_are_none() -> None:
+def test_two_traceparents_are_no_trace() -> None:
     assert TraceContext.from_headers([(b"traceparent", PARENT.encode())] * 2) is None
     assert TraceContext.from_metadata([("traceparent", PARENT)] * 2) is None
 
 
 @pytest.mark.parametrize("value", [1, None, ["00"], {"traceparent": PARENT}])
-def test_values_that_are_no_text_are_no_trace(value: object) -> None:
+def test_values_that_are_not_text_are_no_trace(value: object) -> None:
     assert TraceContext.from_meta({"traceparent": value}) is None
     read = TraceContext.from_meta({"traceparent": PARENT, "tracestate": value})
     assert read is not None
     assert not read.state
 
 
-def test_nothing_is_no_trace() -> None:
+def test_absent_headers_are_no_trace() -> None:
     assert TraceContext.from_meta(None) is None
     assert TraceContext.from_meta({}) is None
     assert TraceContext.from_metadata(None) is None

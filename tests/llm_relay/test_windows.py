@@ -1,4 +1,4 @@
-"""What can be told here of Windows: nothing is imported or used that only POSIX systems have."""
+"""What can be tested of Windows here: nothing is imported or used that only POSIX systems have."""
 
 import pkgutil
 import subprocess

@@ -1,4 +1,4 @@
-"""server.json and the MCP bundle name what exists: the package, its version, its arguments, settings and tools."""
+"""server.json and the MCP bundle name only what exists: the package, its version, its arguments, settings and tools."""
 
 import json
 import os
@@ -26,7 +26,7 @@ SERVER = json.loads((PROJECT / "server.json").read_text("utf-8"))
 SUBSTITUTED = {"target": "127.0.0.1:1", "token": "", "tls": "false"}
 
 
-def test_the_registrys_entry_is_as_the_registry_wants_it() -> None:
+def test_the_registrys_entry_meets_the_registrys_rules() -> None:
     assert re.fullmatch(r"[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+", SERVER["name"])
     assert 1 <= len(SERVER["description"]) <= 100
     assert f"<!-- mcp-name: {SERVER['name']} -->" in (PROJECT / "README.md").read_text("utf-8")
@@ -36,7 +36,7 @@ def test_both_name_this_package_in_this_version() -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
     (package,) = SERVER["packages"]
     assert package["identifier"] == MANIFEST["name"] == project["name"]
-    assert project["name"] in project["scripts"]  # what uvx runs
+    assert project["name"] in project["scripts"]  # the command that uvx runs
     assert {SERVER["version"], package["version"], MANIFEST["version"]} == {VERSION}
 
 

@@ -1,4 +1,4 @@
-"""The wheel: what is in it, and that it serves in an empty folder of a machine that has nothing else."""
+"""The wheel: its contents, and that it serves from an empty folder of a machine without this repository."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Returns the command `relay` of an environment that has the wheel and what it depends on."""
+    """Returns the command `relay` of an environment with only the wheel and its dependencies."""
     folder = tmp_path_factory.mktemp("installed")
     venv.create(folder, with_pip=True)
     run(str(folder / "bin/python"), "-m", "pip", "install", "-q", str(wheel))
@@ -63,7 +63,7 @@ def test_it_has_every_file_of_the_packages_and_every_document(wheel: Path) -> No
     assert names == tracked(*PACKAGES) | {f"llm_relay/files/{name}" for name in tracked(*NAMES)}
 
 
-def test_the_links_between_its_documents_lead_somewhere(wheel: Path, tmp_path: Path) -> None:
+def test_the_links_between_its_documents_resolve(wheel: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path)
     root = tmp_path / "llm_relay" / "files"
@@ -84,7 +84,7 @@ def test_its_page_names_files_instead_of_linking_to_them(wheel: Path) -> None:
     assert {"postgres"} <= set(metadata.get_all("Provides-Extra") or ())
 
 
-def test_what_the_command_shows_is_what_the_wheel_is_told_to_have() -> None:
+def test_the_documents_that_the_command_shows_are_in_the_wheel() -> None:
     pyproject = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
     included = pyproject["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
     assert included == {name: f"llm_relay/files/{name}" for name in NAMES}
@@ -121,7 +121,7 @@ async def test_it_serves_in_an_empty_folder(installed: Path, tmp_path: Path) -> 
     assert (tmp_path / "relay.db").exists()
 
 
-async def test_its_files_can_be_listed_printed_and_copied(installed: Path, tmp_path: Path) -> None:
+async def test_its_documents_can_be_listed_printed_and_copied(installed: Path, tmp_path: Path) -> None:
     listed = (await _output(installed, "files", folder=tmp_path)).split()
     assert set(listed) == tracked(*NAMES)
     proto = await _output(installed, "files", "proto/relay/v1/relay.proto", folder=tmp_path)

@@ -1,4 +1,4 @@
-"""`scripts/bench --quick`: that it measures everything, not how fast anything is."""
+"""`scripts/bench --quick` measures everything; how fast anything is does not matter here."""
 
 import asyncio
 import json
@@ -43,7 +43,7 @@ async def test_every_measure_of_every_target_is_printed_kept_and_drawn(tmp_path:
     for target in TARGETS:
         medians = found["targets"][target.name]["median"]
         assert set(medians) == {measure.name for measure in fields(Measures)}
-        # What is added to the provider's own delay can be less than nothing on a busy machine.
+        # On a busy machine, the time added to the provider's own delay can be negative.
         assert all(value > 0 for name, value in medians.items() if not name.startswith("added")), medians
         assert target.title in text
     assert set(found["tool_calls"]) == {target.name for target in TARGETS if target.floors}
@@ -71,13 +71,13 @@ async def test_a_signal_ends_every_process_that_it_started(tmp_path: Path, numbe
 
 
 def _descendants(parent: int, name: str) -> list[int]:
-    """Returns the children of a process once one of them runs `name`, none before."""
+    """Returns the children of a process once one of them runs `name`, or none before that."""
     children = [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
     lines = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children]
     return children if any(name.encode() in line.split(b"\0") for line in lines) else []
 
 
 def _running(pids: list[int]) -> list[int]:
-    """Returns those of the processes that have not ended."""
+    """Returns the processes that have not ended."""
     stats = {pid: Path(f"/proc/{pid}/stat") for pid in pids}
     return [pid for pid, stat in stats.items() if stat.exists() and ") Z " not in stat.read_text()]

@@ -10,7 +10,7 @@ ARRIVING = b"\x00\x00 " + b" ".join([MARK] * TOKENS) + b" \x01"
 
 
 def arrived(*reads: bytes, is_stream: bool = False) -> Tally:
-    """Returns what is counted of an answer that should have TOKENS tokens."""
+    """Returns the counts for an answer that should have TOKENS tokens."""
     tally, done = Tally(), list[bool]()
     answer = Answer(tally, TOKENS, lambda: done.append(True), is_stream=is_stream)
     for read in reads:
@@ -42,6 +42,6 @@ def test_a_streams_first_token_is_timed_once_without_the_providers_own_delay(cut
     assert added_ns >= 0
 
 
-def test_a_model_name_asks_for_what_it_was_made_from() -> None:
+def test_a_model_name_is_parsed_back_to_its_parameters() -> None:
     asked = Asked(tokens=20, delay_ms=5, interval_ms=10)
     assert Asked.read(b'{"model":"' + asked.model.encode() + b'"}') == asked

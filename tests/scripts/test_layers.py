@@ -25,7 +25,7 @@ FOREIGN = {
     "Server A imports the gateway": ("server_a/tools.py", "import gateway.routes"),
     "errors import messages": ("llm_relay/errors.py", "import llm_relay.messages"),
 }
-"""Imports that no layer allows, by what they would do: the file that is given them, and the line."""
+"""Imports that no layer allows, by what they would break: the file that gets the line, and the line."""
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def lint(tree: Path) -> subprocess.CompletedProcess[str]:
-    """Checks a tree; its lines are as long as they are."""
+    """Runs import-linter on a tree; its output lines are not wrapped."""
     command = [str(Path(sys.executable).parent / "lint-imports"), "--no-logo", "--no-cache"]
     environment = {"PYTHONPATH": str(tree), "PATH": "", "COLUMNS": "1000"}
     return subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, timeout=60, check=False)
@@ -75,7 +75,7 @@ def test_a_file_without_a_layer_breaks_a_contract_in_every_package(tree: Path) -
     assert {name for name in names if name not in linted.stdout} == set()
 
 
-def test_every_package_has_a_contract_that_knows_all_of_its_files() -> None:
+def test_every_package_is_in_an_exhaustive_contract() -> None:
     contracts = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     exhaustive = {name for contract in contracts if contract.get("exhaustive") for name in contract["containers"]}
     packages = {

@@ -1,4 +1,4 @@
-"""`scripts/run`, as a newcomer types it, but for the installation: the environment is there already."""
+"""`scripts/run`, as a newcomer types it, without the installation: the environment exists already."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ async def start(*arguments: str, **settings: str) -> asyncio.subprocess.Process:
 
 
 def ports() -> tuple[dict[str, str], list[str]]:
-    """Returns settings and arguments with ports of their own."""
+    """Returns settings and arguments with unused ports."""
     grpc, http, mcp, sse = (str(port) for port in (free_port() for _ in range(4)))
     return {"GRPC_PORT": grpc, "HTTP_PORT": http, "MCP_PORT_A": mcp}, ["--sse-port", sse]
 

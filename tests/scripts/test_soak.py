@@ -1,4 +1,4 @@
-"""How the soak tells memory that grows from memory that only moves."""
+"""How the soak distinguishes memory that grows from memory that only fluctuates."""
 
 import random
 

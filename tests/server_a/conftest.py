@@ -15,7 +15,7 @@ from tests.support.serving import serving
 
 @dataclass(frozen=True)
 class Behind:
-    """What is behind Server A."""
+    """The programs behind Server A."""
 
     provider: ScriptedProvider
     target: str
@@ -27,7 +27,7 @@ OpenBehind = Callable[..., AbstractAsyncContextManager[Behind]]
 
 @pytest.fixture(scope="module")
 def behind(tmp_path_factory: pytest.TempPathFactory) -> OpenBehind:
-    """Opens a Server B whose provider plays the script that is given (none: says Hello)."""
+    """Opens a Server B whose provider plays the given script; without one it says Hello."""
 
     @contextlib.asynccontextmanager
     async def open_behind(*script: Step, tokens: str = "", delegates: tuple[str, ...] = ()) -> AsyncIterator[Behind]:

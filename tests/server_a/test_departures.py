@@ -1,4 +1,4 @@
-"""A client that gives a call up, in whatever way its transport has, ends the call down to the provider."""
+"""A client that abandons a call, in any way that its transport has, ends the call down to the provider."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ LIMIT_S = 20.0
 
 MOMENTS = [
     pytest.param("send_message", (), id="whole answer"),
-    pytest.param("send_message_stream", (), id="before the first word"),
+    pytest.param("send_message_stream", (), id="before the first token"),
     pytest.param("send_message_stream", (OPENING, Text("Hel")), id="during the stream"),
 ]
 
@@ -56,7 +56,7 @@ class Session:
 
 @contextlib.asynccontextmanager
 async def served(behind: OpenBehind, transport: str, *script: Step) -> AsyncIterator[tuple[Behind, httpx2.AsyncClient]]:
-    """Serves over HTTP in front of a provider that plays the script; yields it, and a client."""
+    """Serves over HTTP in front of a provider that plays the script; yields the server and a client."""
     async with (
         behind(*script) as b,
         running(b.folder, "server_a", transport, SERVER_B_TARGET=b.target, MCP_PORT_A="0") as program,
@@ -75,7 +75,7 @@ async def open_session(http: httpx2.AsyncClient) -> Session:
 
 
 @pytest.mark.parametrize(("tool", "said"), MOMENTS)
-async def test_a_legacy_request_that_is_dropped(behind: OpenBehind, tool: str, said: tuple[Step, ...]) -> None:
+async def test_dropping_a_legacy_request_ends_its_call(behind: OpenBehind, tool: str, said: tuple[Step, ...]) -> None:
     async with served(behind, "http", *said, asyncio.Event()) as (b, http):
         session = await open_session(http)
         async with session.posting(call(1, tool)):
@@ -84,7 +84,7 @@ async def test_a_legacy_request_that_is_dropped(behind: OpenBehind, tool: str, s
         assert (await session.post(request(2, "ping", {}))).status_code == 200
 
 
-async def test_a_legacy_request_for_json_that_is_dropped(behind: OpenBehind) -> None:
+async def test_dropping_a_legacy_request_for_json_ends_its_call(behind: OpenBehind) -> None:
     async with served(behind, "http", OPENING, Text("Hel"), asyncio.Event()) as (b, http):
         session = await open_session(http)
         http.headers["Accept"] = "application/json"
@@ -94,7 +94,7 @@ async def test_a_legacy_request_for_json_that_is_dropped(behind: OpenBehind) -> 
         assert await b.provider.until_ended() is End.ABORTED
 
 
-async def test_a_legacy_request_that_is_cancelled(behind: OpenBehind) -> None:
+async def test_cancelling_a_legacy_request_ends_its_call(behind: OpenBehind) -> None:
     async with served(behind, "http", asyncio.Event()) as (b, http):
         session = await open_session(http)
         async with session.posting(call(1, "send_message")):
@@ -103,7 +103,7 @@ async def test_a_legacy_request_that_is_cancelled(behind: OpenBehind) -> None:
             assert await b.provider.until_ended() is End.ABORTED
 
 
-async def test_a_legacy_session_that_is_deleted(behind: OpenBehind) -> None:
+async def test_deleting_a_legacy_session_ends_its_call(behind: OpenBehind) -> None:
     async with served(behind, "http", asyncio.Event()) as (b, http):
         session = await open_session(http)
         async with session.posting(call(1, "send_message")):
@@ -114,7 +114,7 @@ async def test_a_legacy_session_that_is_deleted(behind: OpenBehind) -> None:
 
 @pytest.mark.parametrize("accept", ["application/json, text/event-stream", "application/json", "text/event-stream"])
 @pytest.mark.parametrize(("tool", "said"), MOMENTS)
-async def test_a_modern_request_whose_stream_is_closed(
+async def test_closing_the_stream_of_a_modern_request_ends_its_call(
     behind: OpenBehind, tool: str, said: tuple[Step, ...], accept: str
 ) -> None:
     async with served(behind, "http", *said, asyncio.Event()) as (b, http):
@@ -128,7 +128,7 @@ async def test_a_modern_request_whose_stream_is_closed(
 
 @pytest.mark.parametrize(("tool", "said"), MOMENTS)
 @pytest.mark.parametrize("era", ["legacy", "modern"])
-async def test_a_request_that_is_dropped_with_another_one_behind_it(
+async def test_dropping_a_request_with_another_one_behind_it_ends_its_call(
     behind: OpenBehind, era: str, tool: str, said: tuple[Step, ...]
 ) -> None:
     async with served(behind, "http", *said, asyncio.Event()) as (b, http):
@@ -181,7 +181,7 @@ async def event_stream(http: httpx2.AsyncClient) -> AsyncIterator[EventStream]:
 
 
 @pytest.mark.parametrize(("tool", "said"), MOMENTS)
-async def test_an_event_stream_that_is_closed(behind: OpenBehind, tool: str, said: tuple[Step, ...]) -> None:
+async def test_closing_an_event_stream_ends_its_call(behind: OpenBehind, tool: str, said: tuple[Step, ...]) -> None:
     async with served(behind, "sse", *said, asyncio.Event()) as (b, http):
         async with event_stream(http) as stream:
             await stream.post(call(1, tool))
@@ -189,7 +189,7 @@ async def test_an_event_stream_that_is_closed(behind: OpenBehind, tool: str, sai
         assert await b.provider.until_ended() is End.ABORTED
 
 
-async def test_a_request_over_an_event_stream_that_is_cancelled(behind: OpenBehind) -> None:
+async def test_cancelling_a_request_over_an_event_stream_ends_its_call(behind: OpenBehind) -> None:
     async with served(behind, "sse", asyncio.Event()) as (b, http), event_stream(http) as stream:
         await stream.post(call(1, "send_message"))
         await b.provider.until_waiting()

@@ -21,7 +21,7 @@ HANG = asyncio.Event
 PROMPT = "a secret prompt"
 
 
-async def test_stdout_bears_the_protocol_alone_and_stderr_the_start(behind: OpenBehind) -> None:
+async def test_stdout_has_only_the_protocol_and_stderr_the_start(behind: OpenBehind) -> None:
     async with behind() as b, stdio_server(b.folder, "server_a", SERVER_B_TARGET=b.target) as server:
         opened = await server.initialize()
         assert opened["result"]["serverInfo"]["name"] == "Server A"
@@ -42,9 +42,7 @@ async def test_a_modern_client_needs_no_handshake(behind: OpenBehind) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("tool", ["send_message", "send_message_stream"])
-async def test_a_signal_ends_it_well_with_a_call_under_way(
-    behind: OpenBehind, number: signal.Signals, tool: str
-) -> None:
+async def test_a_signal_during_a_call_ends_it_well(behind: OpenBehind, number: signal.Signals, tool: str) -> None:
     async with (
         behind(OPENING, Text("Hel"), HANG()) as b,
         stdio_server(b.folder, "server_a", SERVER_B_TARGET=b.target) as server,
@@ -104,7 +102,7 @@ async def test_a_cancelled_call_is_aborted_and_not_answered_and_others_go_on(beh
 
 @pytest.fixture(scope="module")
 async def opened(behind: OpenBehind) -> AsyncIterator[StdioServer]:
-    """A server that several tests talk to; its provider must not be asked anything."""
+    """A server that several tests talk to; its provider must never be called."""
     async with behind() as b, stdio_server(b.folder, "server_a", SERVER_B_TARGET=b.target) as server:
         await server.initialize()
         yield server
@@ -144,7 +142,7 @@ async def test_a_bad_argument_is_named_and_not_repeated(opened: StdioServer, arg
 
 
 @pytest.mark.parametrize("line", ["no JSON", '{"jsonrpc": "2.0"', "[" * 100_000, '{"id": 1}', "[]"])
-async def test_a_line_that_is_no_message_is_answered_and_survived(opened: StdioServer, line: str) -> None:
+async def test_an_invalid_line_is_answered_and_survived(opened: StdioServer, line: str) -> None:
     await opened.write(line)
     assert (await opened.answer(None))["error"]["code"] == -32700
     await opened.send("ping", {}, 1)
@@ -159,7 +157,7 @@ async def test_a_line_that_is_no_message_is_answered_and_survived(opened: StdioS
         ('{"jsonrpc": "2.0", "method": "ping", "method": "ping"}', None, "method"),
     ],
 )
-async def test_a_member_of_a_message_that_is_given_twice_is_refused(
+async def test_a_duplicate_member_of_a_message_is_refused(
     opened: StdioServer, line: str, number: int | None, name: str
 ) -> None:
     await opened.write(line)
@@ -185,7 +183,7 @@ async def test_a_tool_without_arguments_takes_none(opened: StdioServer) -> None:
     assert result["_meta"]["violations"] == [{"field": "provider", "description": "is not a known field"}]
 
 
-async def test_without_server_b_the_tools_say_where_they_looked_and_what_to_start(behind: OpenBehind) -> None:
+async def test_without_server_b_the_tools_name_the_target_and_what_to_start(behind: OpenBehind) -> None:
     async with behind() as b, stdio_server(b.folder, "server_a", SERVER_B_TARGET=NOWHERE) as server:
         await server.initialize()
         for number, tool in enumerate(("send_message", "send_message_stream"), start=1):
@@ -200,7 +198,7 @@ async def test_without_server_b_the_tools_say_where_they_looked_and_what_to_star
             assert result["_meta"].get("requestId") == ("r-1" if number <= 2 else None)
 
 
-async def test_the_health_check_answers_though_server_b_is_away(behind: OpenBehind) -> None:
+async def test_the_health_check_answers_though_server_b_is_unreachable(behind: OpenBehind) -> None:
     async with behind() as b, stdio_server(b.folder, "server_a", SERVER_B_TARGET=NOWHERE) as server:
         await server.initialize()
         await server.call(1, "check_server_b_health", {})
@@ -224,7 +222,7 @@ async def test_progress_comes_before_the_result_and_adds_up_to_its_beginning(beh
         assert (await server.answer(1))["result"]["structuredContent"]["text"] == "Hello"
 
 
-async def test_nothing_is_told_without_a_progress_token(behind: OpenBehind) -> None:
+async def test_without_a_progress_token_there_are_no_notifications(behind: OpenBehind) -> None:
     async with behind() as b, stdio_server(b.folder, "server_a", SERVER_B_TARGET=b.target) as server:
         await server.initialize()
         await server.call(1, "send_message_stream", {"message": "Hi"})

@@ -39,7 +39,7 @@ TOOLS = {
 
 @pytest.fixture(scope="module")
 async def b(behind: OpenBehind) -> AsyncIterator[Behind]:
-    """A Server B, with the environment and the working folder such that the coroutines find it."""
+    """A Server B that the coroutines find by the environment and the working folder."""
     with pytest.MonkeyPatch.context() as patch:
         async with behind() as opened:
             patch.chdir(opened.folder)
@@ -48,12 +48,12 @@ async def b(behind: OpenBehind) -> AsyncIterator[Behind]:
 
 
 async def on_a_new_loop(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Runs a coroutine on an event loop of its own, which reads the settings anew."""
+    """Runs a coroutine on a new event loop, which reads the settings again."""
     return await asyncio.to_thread(asyncio.run, coroutine)
 
 
 async def ask(name: str, arguments: dict[str, Any]) -> CallToolResult:
-    """Calls a tool as an MCP client does, on an event loop that has called none before."""
+    """Calls a tool as an MCP client does, on a new event loop."""
     async with Client(create_server().protocol) as client:
         return await client.call_tool(name, arguments)
 
@@ -84,23 +84,21 @@ async def test_the_lookups_return_documents(b: Behind) -> None:
     assert config == {"provider": "scripted", "defaultModel": "scripted-model", "temperature": 0.7, "maxTokens": 1000}
 
 
-async def test_a_bad_argument_raises_before_anything_is_asked(b: Behind) -> None:
+async def test_a_bad_argument_raises_before_anything_is_sent(b: Behind) -> None:
     before = len(b.provider.tries)
     with pytest.raises(InvalidRequest, match="temperature"):
         await server_a.send_message("Hi", temperature=float("nan"))
     assert len(b.provider.tries) == before
 
 
-async def test_a_stream_that_is_cut_short_raises(
-    b: Behind, behind: OpenBehind, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_stream_that_is_cut_raises(b: Behind, behind: OpenBehind, monkeypatch: pytest.MonkeyPatch) -> None:
     async with behind(*HELLO[:-1]) as cutting:
         monkeypatch.setenv("SERVER_B_TARGET", cutting.target)
         with pytest.raises(ProviderProtocol):
             await on_a_new_loop(server_a.send_message_stream("Hi"))
 
 
-async def test_without_server_b_the_coroutines_raise_and_the_health_check_tells(
+async def test_without_server_b_the_coroutines_raise_and_the_health_check_reports_it(
     b: Behind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SERVER_B_TARGET", NOWHERE)
@@ -142,7 +140,7 @@ async def test_the_list_of_tools_takes_less_than_2450_tokens_of_the_model(client
 
 
 @pytest.mark.parametrize("name", ["send_message", "send_message_stream"])
-async def test_a_model_is_told_what_it_needs_to_know(client: Client, name: str) -> None:
+async def test_the_descriptions_tell_a_model_what_it_needs_to_know(client: Client, name: str) -> None:
     tool = next(tool for tool in (await client.list_tools()).tools if tool.name == name)
     assert tool.description is not None
     assert "remembers nothing between calls: pass earlier turns in history" in tool.description
@@ -154,7 +152,7 @@ async def test_a_model_is_told_what_it_needs_to_know(client: Client, name: str) 
 
 
 @pytest.mark.parametrize("name", sorted(TOOLS))
-async def test_structured_content_is_what_the_output_schema_says(client: Client, name: str) -> None:
+async def test_structured_content_matches_the_output_schema(client: Client, name: str) -> None:
     tools = {tool.name: tool for tool in (await client.list_tools()).tools}
     arguments = {"message": "Hi"} if name.startswith("send_") else {}
     result = await client.call_tool(name, arguments)
@@ -165,7 +163,7 @@ async def test_structured_content_is_what_the_output_schema_says(client: Client,
 
 @pytest.mark.parametrize("reason", [FinishReason.LENGTH, FinishReason.CONTENT_FILTER])
 @pytest.mark.parametrize(("name", "text"), [("send_message", "aiResponse"), ("send_message_stream", "text")])
-async def test_the_text_says_that_an_answer_is_not_whole(
+async def test_the_text_says_that_an_answer_is_incomplete(
     b: Behind, behind: OpenBehind, monkeypatch: pytest.MonkeyPatch, name: str, text: str, reason: FinishReason
 ) -> None:
     async with behind(OPENING, Text("Half an"), Ending(reason, USAGE)) as cutting:
@@ -181,7 +179,7 @@ N8N = {"toolCallId": "call_1", "sessionId": "s", "action": "sendMessage", "chatI
 
 
 @pytest.mark.parametrize("name", sorted(TOOLS))
-async def test_what_clients_add_to_the_arguments_is_left_out_and_logged(
+async def test_arguments_that_clients_add_are_left_out_and_logged(
     client: Client, b: Behind, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     arguments = {"message": "Hi"} if name.startswith("send_") else {}
@@ -193,7 +191,7 @@ async def test_what_clients_add_to_the_arguments_is_left_out_and_logged(
 
 
 @pytest.mark.parametrize("name", sorted(TOOLS))
-async def test_other_arguments_that_are_not_declared_are_refused(client: Client, name: str) -> None:
+async def test_other_undeclared_arguments_are_refused(client: Client, name: str) -> None:
     arguments = {"message": "Hi"} if name.startswith("send_") else {}
     result = await client.call_tool(name, {**arguments, **N8N, "promt": "Hi", "Message": "Hi"})
     assert result.is_error
@@ -202,12 +200,12 @@ async def test_other_arguments_that_are_not_declared_are_refused(client: Client,
 
 
 @pytest.mark.parametrize("name", ["send_message", "send_message_stream"])
-async def test_the_model_reads_the_answer_alone(client: Client, name: str) -> None:
+async def test_the_model_reads_only_the_answer(client: Client, name: str) -> None:
     result = await client.call_tool(name, {"message": "Hi"})
     assert [item.text for item in result.content] == ["Hello"]  # type: ignore[union-attr]
 
 
-async def test_the_streamed_tool_tells_its_finish(client: Client) -> None:
+async def test_the_streamed_tool_returns_its_finish(client: Client) -> None:
     result = await client.call_tool("send_message_stream", {"message": "Hi", "request_id": "r-3"})
     document = result.structured_content
     assert (document["text"], document["requestId"], document["finishReason"]) == ("Hello", "r-3", "stop")
@@ -220,7 +218,7 @@ async def test_null_is_the_same_as_absent(client: Client, b: Behind) -> None:
     assert b.provider.tries[-1].prompt.history == ()
 
 
-async def test_an_error_nobody_foresaw_says_nothing_of_itself(
+async def test_an_unexpected_error_reveals_nothing(
     b: Behind, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("SERVER_B_CLIENT_KEY_FILE", "a-secret-path")
@@ -259,7 +257,7 @@ async def test_the_documented_lines_work_twice_and_leave_nothing_open(b: Behind)
     assert process.returncode == 0
 
 
-async def test_the_package_offers_its_tools_and_nothing_else() -> None:
+async def test_the_package_exports_its_tools_and_nothing_else() -> None:
     assert set(server_a.__all__) == TOOLS
     with pytest.raises(AttributeError, match="no attribute 'send_massage'"):
         _ = server_a.send_massage

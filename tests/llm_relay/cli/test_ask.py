@@ -19,7 +19,7 @@ TOKEN = "sk-canary-16180339"
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-async def test_the_answer_comes_on_stdout_as_it_is_written_and_its_cost_on_stderr(tmp_path: Path) -> None:
+async def test_the_answer_is_streamed_to_stdout_and_its_cost_goes_to_stderr(tmp_path: Path) -> None:
     go_on = asyncio.Event()
     provider = ScriptedProvider((OPENING, Text("Hel"), go_on, Text("lo"), ENDING))
     async with serving(provider) as server, started(tmp_path, "ask", "Hi", SERVER_B_TARGET=server.target) as process:
@@ -31,7 +31,7 @@ async def test_the_answer_comes_on_stdout_as_it_is_written_and_its_cost_on_stder
     assert done.err.startswith("scripted-model: 5 tokens in, 3 out, price unknown, ")
 
 
-async def test_everything_that_can_be_said_reaches_the_provider(tmp_path: Path) -> None:
+async def test_every_option_reaches_the_provider(tmp_path: Path) -> None:
     provider = ScriptedProvider()
     (tmp_path / "cat.png").write_bytes(PNG)
     options = ("--model", "m", "--context", "c", "--temperature", "0", "--max-tokens", "7", "--request-id", "r-1")
@@ -46,7 +46,7 @@ async def test_everything_that_can_be_said_reaches_the_provider(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("arguments", [("-",), ()])
-async def test_the_message_can_come_from_stdin(arguments: tuple[str, ...], tmp_path: Path) -> None:
+async def test_the_message_can_be_read_from_stdin(arguments: tuple[str, ...], tmp_path: Path) -> None:
     provider = ScriptedProvider()
     async with (
         serving(provider) as server,
@@ -57,7 +57,7 @@ async def test_the_message_can_come_from_stdin(arguments: tuple[str, ...], tmp_p
     assert provider.tries[0].prompt.message == "Grüße"
 
 
-async def test_the_whole_answer_can_be_had_as_json(tmp_path: Path) -> None:
+async def test_the_whole_answer_can_be_printed_as_json(tmp_path: Path) -> None:
     async with serving(ScriptedProvider()) as server:
         done = await relay(tmp_path, "ask", "--json", "Hi", SERVER_B_TARGET=server.target)
     assert (done.code, done.err) == (0, "")
@@ -65,7 +65,7 @@ async def test_the_whole_answer_can_be_had_as_json(tmp_path: Path) -> None:
     assert (answer["aiResponse"], answer["usage"]["totalTokens"]) == ("Hello", 8)
 
 
-async def test_a_refusal_ends_with_1_and_its_reason(tmp_path: Path) -> None:
+async def test_a_refusal_exits_with_1_and_its_reason(tmp_path: Path) -> None:
     async with serving(ScriptedProvider((ProviderRateLimited(may_have_worked=False),))) as server:
         settings = {"SERVER_B_TARGET": server.target}
         plain = await relay(tmp_path, "ask", "Hi", **settings)
@@ -82,7 +82,7 @@ async def test_a_refusal_ends_with_1_and_its_reason(tmp_path: Path) -> None:
     [("--temperature", "5", "Hi"), (" ",), ("--image", "none.png", "Hi"), ("--image", "cat.txt", "Hi")],
     ids=" ".join,
 )
-async def test_what_cannot_be_asked_ends_with_2_and_asks_nobody(arguments: tuple[str, ...], tmp_path: Path) -> None:
+async def test_an_invalid_question_exits_with_2_and_sends_nothing(arguments: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "cat.txt").write_bytes(PNG)
     provider = ScriptedProvider()
     async with serving(provider) as server:
@@ -92,14 +92,14 @@ async def test_what_cannot_be_asked_ends_with_2_and_asks_nobody(arguments: tuple
 
 
 @pytest.mark.parametrize("command", [("ask", "Hi"), ("models",)])
-async def test_a_server_b_that_is_away_ends_with_3_and_the_fix(command: tuple[str, ...], tmp_path: Path) -> None:
+async def test_an_unreachable_server_b_exits_with_3_and_the_fix(command: tuple[str, ...], tmp_path: Path) -> None:
     done = await relay(tmp_path, *command, SERVER_B_TARGET="127.0.0.1:1")
     assert (done.code, done.out) == (3, "")
     assert "127.0.0.1:1" in done.err
     assert "`relay server-b`" in done.err
 
 
-async def test_a_token_is_presented_and_never_shown(tmp_path: Path) -> None:
+async def test_a_token_is_sent_and_never_shown(tmp_path: Path) -> None:
     async with serving(ScriptedProvider(), tokens=f"ann:{TOKEN}") as server:
         settings = {"SERVER_B_TARGET": server.target}
         assert (await relay(tmp_path, "ask", "Hi", RELAY_TOKEN=TOKEN, **settings)).out == "Hello\n"
@@ -110,7 +110,7 @@ async def test_a_token_is_presented_and_never_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("as_json", [False, True])
-async def test_ctrl_c_stops_the_provider_softly_and_the_cost_is_told(as_json: bool, tmp_path: Path) -> None:
+async def test_ctrl_c_stops_the_provider_softly_and_the_cost_is_printed(as_json: bool, tmp_path: Path) -> None:
     provider = ScriptedProvider((OPENING, Text("Hel"), asyncio.Event()))
     options = ("--json",) if as_json else ()
     async with (
@@ -128,7 +128,7 @@ async def test_ctrl_c_stops_the_provider_softly_and_the_cost_is_told(as_json: bo
         assert "ended by: cancelled" in done.err
 
 
-async def test_a_reader_who_has_enough_stops_the_provider(tmp_path: Path) -> None:
+async def test_a_reader_that_closes_the_pipe_stops_the_provider(tmp_path: Path) -> None:
     go_on = asyncio.Event()
     provider = ScriptedProvider((OPENING, Text("Hel"), go_on, *[Text("lo " * 1000)] * 1000, asyncio.Event()))
     async with serving(provider) as server, started(tmp_path, "ask", "Hi", SERVER_B_TARGET=server.target) as process:
@@ -143,7 +143,7 @@ async def test_a_reader_who_has_enough_stops_the_provider(tmp_path: Path) -> Non
         await provider.until_ended()
 
 
-async def test_the_models_are_listed_a_line_each_or_as_json(tmp_path: Path) -> None:
+async def test_the_models_are_listed_one_per_line_or_as_json(tmp_path: Path) -> None:
     async with serving() as server:
         lines = await relay(tmp_path, "models", SERVER_B_TARGET=server.target)
         document = await relay(tmp_path, "models", "--json", SERVER_B_TARGET=server.target)
@@ -156,7 +156,7 @@ async def test_the_models_are_listed_a_line_each_or_as_json(tmp_path: Path) -> N
     assert json.loads(document.out)["models"] == ["mock-model"]
 
 
-def test_reasons_have_the_exit_codes_of_the_command() -> None:
+def test_each_reason_has_the_exit_code_of_the_command() -> None:
     from llm_relay.cli.server_b_client import exit_code_of
     from llm_relay.errors import ERRORS_BY_REASON
 

@@ -1,4 +1,4 @@
-"""`relay certificates`: what it makes is what the programs take, and what it prints is what they are set by."""
+"""`relay certificates`: the programs accept the files that it creates and the settings that it prints."""
 
 import subprocess
 from pathlib import Path
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 
 
 def make(folder: Path, *arguments: str) -> dict[str, str]:
-    """Runs it from `folder`; returns the settings that it prints."""
+    """Runs the command in `folder`; returns the settings that it prints."""
     command = [*COMMAND, "certificates", *arguments]
     made = subprocess.run(command, cwd=folder, env=environment({}), capture_output=True, text=True, check=True)
     assert made.stderr == ""
@@ -34,7 +34,7 @@ async def test_the_programs_speak_mutual_tls_with_the_lines_that_it_prints(tmp_p
     assert "b.example.com, 192.0.2.1, until " in "\n".join(lines)
 
 
-def test_run_again_it_issues_anew_for_the_same_authority(tmp_path: Path) -> None:
+def test_a_second_run_issues_new_certificates_from_the_same_authority(tmp_path: Path) -> None:
     settings = make(tmp_path, ".")
     paths = {name: Path(value) for name, value in settings.items() if value != "true"}
     before = {name: path.read_bytes() for name, path in paths.items()}
@@ -43,12 +43,12 @@ def test_run_again_it_issues_anew_for_the_same_authority(tmp_path: Path) -> None
     assert kept == {"TLS_CLIENT_CA_FILE", "SERVER_B_CA_FILE"}
 
 
-def test_keys_are_for_their_owner_alone(tmp_path: Path) -> None:
+def test_only_the_owner_may_read_the_keys(tmp_path: Path) -> None:
     make(tmp_path, "new")
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "new").glob("*.key")} == {0o600}
 
 
-def test_a_folder_that_cannot_be_made_is_said_in_one_line(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     command = [*COMMAND, "certificates", "file/folder"]
     failed = subprocess.run(command, cwd=tmp_path, env=environment({}), capture_output=True, text=True, check=False)
@@ -57,7 +57,7 @@ def test_a_folder_that_cannot_be_made_is_said_in_one_line(tmp_path: Path) -> Non
     assert len(failed.stderr.splitlines()) == 1
 
 
-def test_an_authority_that_is_half_there_is_made_anew(tmp_path: Path) -> None:
+def test_an_incomplete_authority_is_created_again(tmp_path: Path) -> None:
     first = Authority(tmp_path, "ca")
     Path(first.ca_file).unlink()
     Authority(tmp_path, "ca").issue("server")

@@ -1,4 +1,4 @@
-"""`relay check`: all programs, what they have in common once."""
+"""`relay check`: all programs, with what they share reported once."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ async def test_before_the_first_start_everything_is_ok(tmp_path: Path) -> None:
         assert any(line.startswith(f"ok      {setting}") for line in lines)
 
 
-async def test_a_bad_setting_that_several_programs_read_is_told_once(tmp_path: Path) -> None:
+async def test_a_bad_setting_that_several_programs_read_is_reported_once(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("GRPC_PROT=1\nTIMEOUT_SECONDS=soon\n")
     ended = await relay(tmp_path, "check")
     assert ended.code == 1
@@ -36,7 +36,7 @@ async def test_a_bad_setting_that_several_programs_read_is_told_once(tmp_path: P
 
 
 @pytest.mark.parametrize("program", ["gateway", "mcp"])
-async def test_one_program_can_be_named(program: str, tmp_path: Path) -> None:
+async def test_a_single_program_can_be_checked(program: str, tmp_path: Path) -> None:
     async with serving() as server:
         ended = await relay(tmp_path, "check", program, SERVER_B_TARGET=server.target)
     assert ended.code == 0
@@ -44,7 +44,7 @@ async def test_one_program_can_be_named(program: str, tmp_path: Path) -> None:
     assert "AI_PROVIDER" not in ended.out
 
 
-async def test_a_server_b_elsewhere_that_is_away_fails(tmp_path: Path) -> None:
+async def test_an_unreachable_remote_server_b_fails(tmp_path: Path) -> None:
     ended = await relay(tmp_path, "check", GRPC_PORT=str(free_port()), SERVER_B_TARGET="127.0.0.1:1")
     assert ended.code == 1
     assert "FAILED  SERVER_B_TARGET: nothing listens at 127.0.0.1:1: start Server B there with `relay server-b`" in (

@@ -1,4 +1,4 @@
-"""The command `relay`: its help, its version, the .env file that it is given, and what it does not import."""
+"""The command `relay`: its help, its version, its option for an .env file, and what it does not import."""
 
 import re
 import shutil
@@ -41,7 +41,7 @@ def test_the_settings_in_its_help_exist() -> None:
 
 
 @pytest.mark.parametrize("arguments", [(), ("fly",), ("ask", "--max-tokens", "many", "x"), ("server-b", "pigeon")])
-async def test_wrong_arguments_end_with_2(arguments: tuple[str, ...], tmp_path: Path) -> None:
+async def test_wrong_arguments_exit_with_2(arguments: tuple[str, ...], tmp_path: Path) -> None:
     ended = await relay(tmp_path, *arguments)
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.startswith("usage: relay ")
@@ -57,7 +57,7 @@ async def test_a_file_of_settings_can_be_named_before_and_after_the_command(plac
     assert "127.0.0.1:2" in ended.err
 
 
-async def test_a_file_that_is_not_there_is_told_with_its_path(tmp_path: Path) -> None:
+async def test_a_missing_env_file_is_reported_with_its_path(tmp_path: Path) -> None:
     ended = await relay(tmp_path, "models", "--env-file", "none.env")
     assert (ended.code, ended.err) == (2, f"relay: --env-file: there is no file {tmp_path}/none.env\n")
     ended = await relay(tmp_path, "models", RELAY_ENV_FILE="none.env")
@@ -65,7 +65,7 @@ async def test_a_file_that_is_not_there_is_told_with_its_path(tmp_path: Path) ->
     assert ended.err.startswith(f"relay: {tmp_path}/none.env: cannot be read")
 
 
-async def test_bad_settings_are_a_line_each(tmp_path: Path) -> None:
+async def test_each_bad_setting_has_a_line(tmp_path: Path) -> None:
     ended = await relay(tmp_path, "models", SERVER_B_TARGET="tcp://b:1", TIMEOUT_SECONDS="soon")
     assert ended.code == 2
     assert [line.split(": ")[1] for line in ended.err.splitlines()] == ["TIMEOUT_SECONDS", "SERVER_B_TARGET"]

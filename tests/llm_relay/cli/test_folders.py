@@ -1,4 +1,4 @@
-"""What a client starts inside a folder of strangers imports nothing from it and reads none of its settings."""
+"""Programs that a client starts inside an untrusted folder import nothing from it and read none of its settings."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ STOLEN = "SERVER_B_TARGET=127.0.0.1:1\nRELAY_TOKEN=\nGRPC_PORT 5\nTIMEOUT_SECOND
 
 @pytest.fixture
 def hostile(tmp_path: Path) -> Path:
-    """A folder with packages by our names and by those that we import, and a broken .env."""
+    """A folder with packages named like ours and like those that we import, and a broken .env."""
     folder = tmp_path / "open"
     for name in ("llm_relay", "server_a", "server_b", "grpc", "mcp", "pydantic", "encodings"):
         (folder / name).mkdir(parents=True)
@@ -97,7 +97,7 @@ def printed(command: Path, *arguments: str) -> tuple[int, str]:
 
 
 def is_the_command(script: Path) -> bool:
-    """Tells whether a script is the command `relay`, with all that a call of Server B imports."""
+    """Returns whether a script is the command `relay`, with everything that a call of Server B imports."""
     return (printed(script, "--version"), printed(script, "models")) == ((0, f"relay {VERSION}\n"), (3, ""))
 
 
@@ -109,7 +109,7 @@ def test_the_command_of_a_clone_imports_nothing_from_its_own_folder(hostile: Pat
 
 
 def test_an_installed_command_leaves_its_folder_as_soon_as_it_runs(hostile: Path) -> None:
-    for name in ("llm_relay", "encodings"):  # before the command's first line nobody can leave the folder
+    for name in ("llm_relay", "encodings"):  # the folder cannot be left before the command's first line runs
         shutil.rmtree(hostile / name)
     (hostile / "sitecustomize.py").unlink()
     command = hostile / "relay"

@@ -1,4 +1,4 @@
-"""`relay health`: what the health checks of containers run."""
+"""`relay health`, which the health checks of containers run."""
 
 from pathlib import Path
 
@@ -11,13 +11,13 @@ from tests.support.serving import serving
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_server_that_takes_calls_is_serving_and_no_token_is_asked_for(tmp_path: Path) -> None:
+async def test_a_server_that_accepts_calls_is_serving_and_no_token_is_needed(tmp_path: Path) -> None:
     async with serving(tokens="ann:secret") as server:
         ended = await relay(tmp_path, "health", SERVER_B_TARGET=server.target)
     assert (ended.code, ended.out, ended.err) == (0, "serving\n", "")
 
 
-async def test_a_server_that_stops_is_not_serving(tmp_path: Path) -> None:
+async def test_a_stopping_server_is_not_serving(tmp_path: Path) -> None:
     async with serving() as server:
         target = server.target
     ended = await relay(tmp_path, "health", SERVER_B_TARGET=target)
@@ -25,6 +25,6 @@ async def test_a_server_that_stops_is_not_serving(tmp_path: Path) -> None:
     assert ended.err.startswith(f"relay: SERVER_B_UNAVAILABLE: Server B does not take calls at {target}: ")
 
 
-async def test_nobody_there_is_told(tmp_path: Path) -> None:
+async def test_an_unreachable_server_is_reported(tmp_path: Path) -> None:
     ended = await relay(tmp_path, "health", SERVER_B_TARGET=f"127.0.0.1:{free_port()}")
     assert ended.code == 3

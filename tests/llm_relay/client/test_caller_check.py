@@ -1,4 +1,4 @@
-"""Whose a token is, as a program in front of Server B finds out."""
+"""How a program in front of Server B finds out whose a token is."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BOB = Tokens.parse("bob:bob-secret")
 
 
 class CountingLedger(MemoryLedger):
-    """Counts how often somebody looks for a token that it does not know."""
+    """Counts how often a token that it does not know is looked up."""
 
     lookups = 0
 
@@ -35,7 +35,7 @@ async def _token(ledger: MemoryLedger) -> tuple[TokenInfo, str]:
     return made.info, made.secret
 
 
-async def test_tokens_of_relay_tokens_are_checked_here_and_those_of_the_ledger_there() -> None:
+async def test_tokens_of_relay_tokens_are_checked_locally_and_those_of_the_ledger_by_server_b() -> None:
     ledger = MemoryLedger()
     _, secret = await _token(ledger)
     async with serving(ledger=ledger) as server_b, CallerCheck(BOB, Dial(target=server_b.target)) as check:
@@ -46,11 +46,11 @@ async def test_tokens_of_relay_tokens_are_checked_here_and_those_of_the_ledger_t
                 await check.caller(wrong)
 
 
-async def test_what_server_b_has_accepted_is_remembered_and_asked_once_for_all_who_wait() -> None:
+async def test_an_accepted_token_is_remembered_and_concurrent_checks_are_one_request() -> None:
     ledger = CountingLedger()
     _, secret = await _token(ledger)
     known = ledger.policy
-    ledger.policy = Policy(revision=0)  # each question makes it look for the token, and finds it then
+    ledger.policy = Policy(revision=0)  # each check makes the server look up the token, and this time it is there
     ledger.refresh = _finding(ledger, known)  # type: ignore[method-assign]
     async with serving(ledger=ledger) as server_b, CallerCheck(BOB, Dial(target=server_b.target)) as check:
         callers = await asyncio.gather(*(check.caller(f"Bearer {secret}") for _ in range(5)))
@@ -68,7 +68,7 @@ def _finding(ledger: CountingLedger, policy: Policy):  # type: ignore[no-untyped
     return refresh
 
 
-async def test_those_without_a_token_are_let_in_until_server_b_asks_for_one() -> None:
+async def test_callers_without_a_token_are_let_in_until_server_b_requires_one() -> None:
     ledger = MemoryLedger()
     dial_tokens = Tokens.parse("")
     async with serving(ledger=ledger) as server_b:
@@ -82,10 +82,10 @@ async def test_those_without_a_token_are_let_in_until_server_b_asks_for_one() ->
             with pytest.raises(Unauthenticated):
                 await check.caller(None)
         async with CallerCheck(dial_tokens, dial) as check:
-            assert (await check.caller(None)).name == ANONYMOUS  # each call tells then
+            assert (await check.caller(None)).name == ANONYMOUS  # from here on each call reports it
 
 
-async def test_a_server_b_that_is_away_accepts_no_token_of_its_ledger_and_refuses_nobody_else() -> None:
+async def test_an_unreachable_server_b_accepts_no_ledger_token_and_refuses_nobody_else() -> None:
     assert not await needs_token(NOBODY)
     async with CallerCheck(Tokens.parse(""), NOBODY, checks_anonymous=True) as check:
         assert (await check.caller(None)).name == ANONYMOUS

@@ -25,7 +25,7 @@ async def test_loopback_is_dialled_past_a_proxy_of_the_environment(
 
 
 @pytest.mark.parametrize("prefix", ["", "ipv4:", "dns:", "dns:///"])
-async def test_targets_in_grpcs_own_spelling_are_dialled(prefix: str) -> None:
+async def test_targets_in_grpcs_own_syntax_are_dialled(prefix: str) -> None:
     async with serving(ScriptedProvider()) as server, server.client(target=prefix + server.target) as client:
         assert (await client.process(Prompt(message="Hi"))).text == "Hello"
 
@@ -43,7 +43,7 @@ async def test_calls_are_spread_over_several_servers() -> None:
 
 
 @pytest.mark.parametrize("characters", [2, 300_000])
-async def test_a_server_that_stops_loses_no_call_where_another_one_serves(characters: int) -> None:
+async def test_a_stopping_server_loses_no_call_if_another_one_serves(characters: int) -> None:
     first, second = ScriptedProvider(), ScriptedProvider()
     prompt = Prompt(message="x" * characters)
     async with (
@@ -66,7 +66,7 @@ async def test_a_call_that_a_draining_server_refuses_is_sent_to_another_one(char
         serving(second) as other,
         one.client(target=f"ipv4:{one.target},{other.target}") as client,
     ):
-        one.relay.drain()  # it still looks healthy to the channel
+        one.relay.drain()  # the channel still considers it healthy
         for _ in range(10):
             assert (await client.process(Prompt(message="x" * characters))).text == "Hello"
         assert len(second.tries) == 10

@@ -23,12 +23,12 @@ HI = Prompt(message="Hi")
 
 
 async def answer(client: RelayClient, port: int) -> str:
-    """Serves on the running event loop, and asks there."""
+    """Serves and calls on the running event loop."""
     async with serving(ScriptedProvider(), port=port):
         return (await client.process(HI)).text
 
 
-def test_a_client_that_was_made_outside_of_an_event_loop_answers_on_one_after_another() -> None:
+def test_a_client_created_outside_an_event_loop_works_on_several_in_turn() -> None:
     port = free_port()
     client = RelayClient(Dial(target=f"127.0.0.1:{port}"))
     assert [asyncio.run(answer(client, port)) for _ in range(2)] == ["Hello", "Hello"]
@@ -45,7 +45,7 @@ def test_a_client_in_use_on_one_event_loop_refuses_another_and_names_the_fix() -
 
 
 class Files:
-    """An authority, what it has issued for a server, and in a folder of its own what a client has of it."""
+    """An authority, the certificate that it issued for a server, and a folder with the client's files."""
 
     def __init__(self, folder: Path) -> None:
         (folder / "client").mkdir(parents=True)
@@ -57,11 +57,11 @@ class Files:
 
     @property
     def certificates(self) -> ServerCertificates:
-        """The server's; its clients must present one of the authority too."""
+        """The server's certificates; clients must present one of the same authority."""
         return ServerCertificates(self._server.cert_file, self._server.key_file, self._authority.ca_file)
 
     def become(self, other: "Files", *, half: bool = False) -> None:
-        """Renews the client's files with those of another authority; the key last, and by half not at all."""
+        """Replaces the client's files with those of another authority: the key last, or not at all if `half`."""
         for name in ("ca_file", "cert_file") if half else ("ca_file", "cert_file", "key_file"):
             shutil.copy(other.dial[name], self.dial[name])
 
@@ -95,21 +95,21 @@ async def test_a_server_with_a_new_certificate_is_reached_once_the_clients_files
 
 
 @pytest.mark.anyio
-async def test_files_that_are_renewed_by_half_leave_the_old_ones_in_use(old: Files, new: Files) -> None:
+async def test_half_renewed_files_leave_the_old_ones_in_use(old: Files, new: Files) -> None:
     async with serving(certificates=old.certificates) as server, server.client(**old.dial) as client:
         old.become(new, half=True)
         await client.process(HI)
 
 
 @pytest.mark.anyio
-async def test_a_call_that_runs_while_files_are_renewed_ends_well(old: Files, new: Files) -> None:
+async def test_a_running_call_ends_well_while_files_are_renewed(old: Files, new: Files) -> None:
     go_on = asyncio.Event()
     provider = ScriptedProvider((OPENING, go_on, Text("Hello"), ENDING))
     async with serving(provider, certificates=old.certificates) as server, server.client(**old.dial) as client:
         running = asyncio.create_task(client.process(HI))
         await provider.until_waiting()
         old.become(new)
-        with pytest.raises(ServerBUnavailable):  # the server is still the old one
+        with pytest.raises(ServerBUnavailable):  # the server still has the old certificate
             await client.process(HI)
         go_on.set()
         assert (await running).text == "Hello"

@@ -36,7 +36,7 @@ Handler = Callable[[bytes, Any], Awaitable[None]]
 
 @contextlib.asynccontextmanager
 async def answering(handler: Handler) -> AsyncIterator[RelayClient]:
-    """Serves both message methods with a handler that writes what it likes; yields a client."""
+    """Serves both message methods with a handler of raw responses; yields a client."""
     server = grpc.aio.server()
     method: Any = grpc.unary_stream_rpc_method_handler(handler)
     handlers = {"Process": method, "StreamProcess": method}
@@ -56,7 +56,7 @@ async def streamed(client: RelayClient) -> list[Any]:
 
 
 async def failure(client: RelayClient) -> RelayError:
-    """Returns the error with which a whole answer and a stream fail alike."""
+    """Returns the error of a whole answer, after checking that a stream fails with the same."""
     with pytest.raises(RelayError) as whole:
         await client.process(HI)
     with pytest.raises(RelayError) as stream:
@@ -73,7 +73,7 @@ NEWER = b"\x08\x05\xc8\x0c\x01"
 """An event that this version does not know."""
 
 
-async def test_a_request_without_an_id_is_given_one_by_the_client() -> None:
+async def test_the_client_gives_a_request_without_an_id_a_new_one() -> None:
     provider = ScriptedProvider()
     async with serving(provider) as server, server.client() as client:
         answer = await client.process(Prompt(message="Hi"))
@@ -113,7 +113,7 @@ async def test_cancel_ends_a_running_stream_softly() -> None:
 
 
 @pytest.mark.parametrize("leaving", ["break", "raise", "close"])
-async def test_leaving_the_loop_stops_the_provider_though_the_channel_stays(leaving: str) -> None:
+async def test_leaving_the_loop_stops_the_provider_though_the_channel_stays_open(leaving: str) -> None:
     provider = ScriptedProvider([OPENING, Text("Hel"), asyncio.Event()])
     async with serving(provider) as server, server.client() as client:
         with contextlib.suppress(LookupError):
@@ -137,7 +137,7 @@ async def test_cancelling_the_task_stops_the_provider() -> None:
         assert await provider.until_ended() is End.ABORTED
 
 
-async def test_the_clients_own_timeout_bounds_the_provider() -> None:
+async def test_the_clients_own_timeout_limits_the_provider() -> None:
     provider = ScriptedProvider([asyncio.Event()])
     async with serving(provider) as server, server.client(timeout_s=0.2) as client:
         with pytest.raises(DeadlineExceeded):
@@ -164,16 +164,16 @@ async def test_a_message_over_the_servers_limit_is_too_large() -> None:
 
 
 @pytest.mark.parametrize("name", ["a b", "ä", "a\n", "a/b", "x" * 65])
-async def test_a_name_that_no_server_would_take_is_refused_by_the_client(name: str) -> None:
+async def test_a_name_that_every_server_would_refuse_is_refused_by_the_client(name: str) -> None:
     async with serving() as server, server.client() as client:
         with pytest.raises(InvalidRequest, match="relay-on-behalf-of"):
             await client.process(HI, on_behalf_of=name)
 
 
-# Servers that are away, or not ours.
+# Servers that are unreachable, or not ours.
 
 
-async def test_a_server_that_is_away_is_named_with_what_to_start() -> None:
+async def test_an_unreachable_server_is_named_with_what_to_start() -> None:
     async with serving() as server:
         target = server.target
     async with RelayClient(Dial(target=target)) as client:
@@ -257,7 +257,7 @@ async def test_an_answer_that_cannot_be_read_is_an_internal_error() -> None:
                 await call
 
 
-# Sending again.
+# Retries.
 
 
 async def test_a_call_that_was_never_admitted_is_sent_again() -> None:
@@ -288,7 +288,7 @@ async def test_a_call_that_was_admitted_is_never_sent_again() -> None:
     assert len(calls) == 2
 
 
-async def test_a_provider_that_cannot_list_its_models_is_asked_once() -> None:
+async def test_a_provider_that_cannot_list_its_models_is_called_once() -> None:
     provider = NoList()
     async with serving(provider) as server, server.client() as client:
         with pytest.raises(ProviderUnavailable):
@@ -307,7 +307,7 @@ class NoList(ScriptedProvider):
 
 
 @pytest.mark.parametrize("retry", [None, ClientRetry("a" * 64), ClientRetry("a" * 64, 2, 1.5)])
-async def test_what_is_known_of_the_clients_own_retries_goes_with_both_methods(retry: ClientRetry | None) -> None:
+async def test_the_clients_own_retries_are_announced_with_both_methods(retry: ClientRetry | None) -> None:
     seen: list[dict[str, str]] = []
 
     async def note(_: bytes, context: Any) -> None:

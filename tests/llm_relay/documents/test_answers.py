@@ -1,4 +1,4 @@
-"""Answers as JSON: null for what is unknown, and what a failed call used."""
+"""Answers as JSON: null for what is unknown, and the usage of a failed call."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -68,12 +68,12 @@ def test_the_end_of_a_stream_has_the_documented_shape() -> None:
     }
 
 
-def test_what_is_unknown_is_null_not_zero() -> None:
+def test_unknown_values_are_null_not_zero() -> None:
     assert usage_document(finished(Usage(), Cost())) == {**dict.fromkeys(KNOWN_USAGE), "accuracy": "unknown"}
 
 
 @pytest.mark.parametrize("usage", [Usage(input_tokens=1), Usage(output_tokens=1)])
-def test_a_total_of_which_a_part_is_unknown_is_unknown(usage: Usage) -> None:
+def test_a_total_with_an_unknown_part_is_unknown(usage: Usage) -> None:
     assert usage_document(finished(usage, Cost()))["totalTokens"] is None
 
 
@@ -82,7 +82,7 @@ def test_a_known_cost_of_zero_is_zero() -> None:
 
 
 @pytest.mark.parametrize("accuracy", Accuracy)
-def test_the_accuracy_of_the_counts_is_told(accuracy: Accuracy) -> None:
+def test_the_accuracy_of_the_counts_is_included(accuracy: Accuracy) -> None:
     assert usage_document(finished(Usage(accuracy=accuracy), Cost()))["accuracy"] == accuracy.value
 
 
@@ -91,7 +91,7 @@ def test_a_failure_during_a_stream_has_the_documented_shape() -> None:
     assert stream_error_document(error) == {"error": "busy", "reason": "OVERLOADED", "requestId": "id-1"}
 
 
-def test_a_failure_of_a_call_that_had_begun_tells_what_it_used() -> None:
+def test_a_failure_of_a_call_that_had_begun_includes_its_usage() -> None:
     error = ProviderProtocol(request_id="id-1", spent=finished(KNOWN.usage, KNOWN.cost, None))
     assert stream_error_document(error)["usage"] == KNOWN_USAGE
 

@@ -204,11 +204,11 @@ def test_money_is_rounded_down_to_a_nano_dollar(usd: float | str, nano_usd: int)
 @pytest.mark.parametrize(
     "usd", [-1, -0.1, "-2", "", "1,5", "1e3", " 1", "NaN", float("nan"), float("inf"), 1e10, True, [], "1" * 5000, "1."]
 )
-def test_what_is_no_money_is_refused(usd: Any) -> None:
+def test_an_invalid_amount_of_money_is_refused(usd: Any) -> None:
     assert fields_refused(max_cost_usd=usd) == ["max_cost_usd"]
 
 
-def test_the_message_may_be_absent_or_empty_where_parts_say_something() -> None:
+def test_the_message_may_be_absent_or_empty_if_parts_have_content() -> None:
     part = {"text": "Hi"}
     for document in ({"parts": [part]}, {"message": None, "parts": [part]}, {"message": "", "parts": [part]}):
         assert prompt_from_document(document) == Prompt(parts=(TextPart(text="Hi"),))
@@ -318,11 +318,11 @@ def test_the_message_may_be_absent_or_empty_where_parts_say_something() -> None:
         ({"end_user": "u" * 257}, ["end_user"]),
     ],
 )
-def test_what_is_bad_is_refused_by_its_name_in_json(document: dict[str, Any], fields: list[str]) -> None:
+def test_a_bad_value_is_refused_by_its_name_in_json(document: dict[str, Any], fields: list[str]) -> None:
     assert fields_refused(**document) == fields
 
 
-def test_everything_bad_is_named_at_once() -> None:
+def test_every_bad_value_is_named_at_once() -> None:
     fields = fields_refused(
         message="",
         temperature=3,
@@ -346,7 +346,7 @@ def test_everything_bad_is_named_at_once() -> None:
     ]
 
 
-def test_what_is_bad_beside_a_part_of_no_shape_is_named_too() -> None:
+def test_a_bad_value_beside_a_malformed_part_is_named_too() -> None:
     fields = fields_refused(
         message="",
         temperature=3,
@@ -379,7 +379,7 @@ def test_what_is_bad_beside_a_part_of_no_shape_is_named_too() -> None:
     ],
     ids=["parts", "members", "members within", "tools", "turns", "tags", "providers"],
 )
-def test_of_countless_faults_the_first_are_named(document: dict[str, Any]) -> None:
+def test_of_very_many_faults_the_first_are_named(document: dict[str, Any]) -> None:
     assert 1 <= len(fields_refused(**document)) <= MAX_VIOLATIONS
 
 
@@ -404,13 +404,13 @@ def test_a_body_keeps_the_text_of_arguments_to_the_call() -> None:
     assert call.arguments_json == arguments
 
 
-def test_the_arguments_of_a_python_function_are_read_as_a_document_is() -> None:
+def test_the_arguments_of_a_python_function_are_read_like_a_document() -> None:
     prompt = prompt_from_arguments("Hi", parts=({"text": "a"},), service_tier="flex")
     assert prompt == Prompt(message="Hi", parts=(TextPart(text="a"),), options=Options(service_tier="flex"))
 
 
 def document_of(prompt: Prompt) -> dict[str, Any]:
-    """Returns the parts of a prompt as a JSON body has them."""
+    """Returns the parts of a prompt in the form of a JSON body."""
 
     def parts(some: tuple[Part, ...]) -> list[Any]:
         return [part_document(part, RawJson) for part in some]
@@ -430,7 +430,7 @@ def document_of(prompt: Prompt) -> dict[str, Any]:
 @settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 def test_parts_are_the_same_after_json_and_back(prompt: Prompt) -> None:
     calls = [part for turn in prompt.history for part in turn.parts if isinstance(part, ToolCall)]
-    assume(all(call.arguments_json != "null" for call in calls))  # which is the same as none, as everywhere in JSON
+    assume(all(call.arguments_json != "null" for call in calls))  # which is the same as absent, as everywhere in JSON
     again = prompt_from_document(document_of(prompt))
     assert (again.message, again.parts, again.history) == (prompt.message, prompt.parts, prompt.history)
 

@@ -92,7 +92,7 @@ def test_an_event_has_its_name_and_its_data(delta: ContentDelta, name: str, data
     TypeAdapter[Any](DELTA_DOCUMENTS[name]).validate_python(data)
 
 
-def test_arguments_keep_their_text_where_a_serializer_writes_it_as_it_is() -> None:
+def test_arguments_keep_their_text_where_a_serializer_writes_them_unchanged() -> None:
     delta = ToolCallFinished(index=0, call=CALL, arguments_valid=True, sequence=2)
     _, data = delta_document(delta, orjson.Fragment)
     assert f'"arguments":{ARGUMENTS}'.encode() in orjson.dumps(data)
@@ -120,7 +120,7 @@ def test_an_answer_of_text_has_no_parts() -> None:
     assert "parts" not in answer_document(answer())
 
 
-def test_the_service_tier_is_told_where_it_is_known() -> None:
+def test_the_service_tier_is_included_if_known() -> None:
     assert answer_document(answer(service_tier="flex"))["serviceTier"] == "flex"
     assert finish_document("a", "mock", finished("flex"))["serviceTier"] == "flex"
     assert "serviceTier" not in answer_document(answer())

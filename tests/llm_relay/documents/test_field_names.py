@@ -1,4 +1,4 @@
-"""Fields have the names of JSON where JSON was sent, in an error's text too."""
+"""If a request was JSON, fields have their JSON names, in an error's text too."""
 
 import pytest
 
@@ -17,13 +17,13 @@ from llm_relay.mcp.tool_results import error_result
         ("parts[0].image", "parts[0].image"),
     ],
 )
-def test_what_is_unsupported_has_the_name_that_json_has(field: str, name: str) -> None:
+def test_an_unsupported_field_has_its_json_name(field: str, name: str) -> None:
     told = with_fields_of_json(Unsupported.of_field(field, "leave it out"))
     assert (told.message, told.violations) == (f"{name}: leave it out", (Violation(name, "leave it out"),))
     assert isinstance(told, Unsupported)
 
 
-def test_a_field_within_another_one_has_its_name_too() -> None:
+def test_a_nested_field_has_its_json_name_too() -> None:
     fields = ("options.tools", "options.tools[0].input_schema_json")
     error = Unsupported(
         "; ".join(f"{field}: leave it out" for field in fields),
@@ -32,7 +32,7 @@ def test_a_field_within_another_one_has_its_name_too() -> None:
     assert with_fields_of_json(error).message == "tools: leave it out; tools[0].input_schema: leave it out"
 
 
-def test_a_name_that_the_caller_made_up_stays() -> None:
+def test_a_name_that_the_caller_invented_stays() -> None:
     error: RelayError = InvalidRequest.of(Violation("my_json", "is not a known field"))
     assert with_fields_of_json(error) is error
 

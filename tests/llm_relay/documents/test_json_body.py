@@ -37,7 +37,7 @@ def test_good_json_is_read_as_it_is(value: Any) -> None:
     ],
     ids=lambda value: value[:20].decode("latin-1") if isinstance(value, bytes) else value,
 )
-def test_what_cannot_be_read_says_why(body: bytes, text: str) -> None:
+def test_unreadable_json_is_refused_with_the_cause(body: bytes, text: str) -> None:
     with pytest.raises(InvalidRequest, match=rf"^\(body\): {text}"):
         parse_json(body)
 
@@ -45,7 +45,7 @@ def test_what_cannot_be_read_says_why(body: bytes, text: str) -> None:
 @pytest.mark.parametrize(
     "body", [b'{"a": 1, "b": {"c": 1, "c": 2}}', b'{"\\u0061": 1, "a": 2}', b'[{"x": 1}, {"y": 1, "y": 1}]']
 )
-def test_a_name_given_twice_is_refused_at_any_depth(body: bytes) -> None:
+def test_a_duplicate_name_is_refused_at_any_depth(body: bytes) -> None:
     with pytest.raises(InvalidRequest, match="must not be given twice"):
         parse_json(body)
 
@@ -60,7 +60,7 @@ def test_a_name_given_twice_is_refused_at_any_depth(body: bytes) -> None:
     ],
     ids=["members", "numbers", "objects", "behind a text"],
 )
-def test_more_values_than_a_prompt_can_need_are_refused_before_they_are_read(body: str) -> None:
+def test_more_values_than_a_prompt_can_need_are_refused_before_parsing(body: str) -> None:
     with pytest.raises(InvalidRequest, match="has more than 250000 values"):
         parse_json(body.encode())
 

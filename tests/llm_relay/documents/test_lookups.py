@@ -39,18 +39,18 @@ def test_health_names_the_providers_last_failure_only_if_there_is_one() -> None:
 
 
 @pytest.mark.parametrize("state", [State.UNSPECIFIED, State.DEGRADED])
-def test_only_a_healthy_state_is_told_as_healthy(state: State) -> None:
+def test_only_a_healthy_state_is_reported_as_healthy(state: State) -> None:
     assert health_document(status(state=state))["status"] == "degraded"
     assert health_document(status())["status"] == "healthy"
 
 
-def test_a_server_that_is_away_is_unhealthy() -> None:
+def test_an_unreachable_server_is_unhealthy() -> None:
     document = unhealthy_document(ServerBUnavailable("Server B cannot be reached at b:1"))
     assert document["status"] == "unhealthy"
     assert document["error"] == "Server B cannot be reached at b:1"
 
 
-def test_a_note_on_the_models_is_left_out_where_there_is_none() -> None:
+def test_an_absent_note_on_the_models_is_left_out() -> None:
     models = Models(provider="mock", models=("a",), default_model="a")
     assert models_document(models) == {"provider": "mock", "models": ["a"], "default": "a"}
 

@@ -65,7 +65,7 @@ def test_a_missing_message_is_required_and_a_bad_one_is_named(document: object, 
 
 
 @pytest.mark.parametrize("document", [{"prompt": "Hi"}, {"prompt": "Hi", "message": None}, {"messages": []}])
-def test_who_guesses_a_name_is_told_which_are_known_and_which_is_required(document: dict[str, Any]) -> None:
+def test_an_unknown_name_is_refused_with_the_known_and_the_required_names(document: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest) as refused:
         prompt_from_document(document)
     (guessed, *_) = document
@@ -84,7 +84,7 @@ def test_a_name_that_is_close_to_a_known_one_is_corrected(name: str, meant: str)
 
 
 @pytest.mark.parametrize("document", [None, [], "Hi", 5, True])
-def test_what_is_no_object_is_refused(document: object) -> None:
+def test_a_value_that_is_not_an_object_is_refused(document: object) -> None:
     assert fields_refused(document) == ["(body)"]
 
 
@@ -136,17 +136,17 @@ def test_a_value_of_the_wrong_type_or_range_is_named(field: str, value: object) 
         ({"role": "user", "text": 5}, "history[1].text"),
     ],
 )
-def test_a_bad_turn_is_named_with_its_place(turn: object, field: str) -> None:
+def test_a_bad_turn_is_named_with_its_position(turn: object, field: str) -> None:
     assert fields_refused({"message": "Hi", "history": [{"role": "user", "text": "a"}, turn]}) == [field]
 
 
-def test_a_turn_after_one_that_cannot_be_read_keeps_its_place() -> None:
+def test_a_turn_after_an_unreadable_one_keeps_its_position() -> None:
     history = [None, {"role": "user", "text": ""}]
     assert sorted(fields_refused({"message": "Hi", "history": history})) == ["history[0]", "history[1].text"]
 
 
 @pytest.mark.parametrize("bad", [{"history": [{}] * 200_000}, {f"x{place}": 1 for place in range(200_000)}])
-def test_of_countless_faults_the_first_are_named(bad: dict[str, Any]) -> None:
+def test_of_very_many_faults_the_first_are_named(bad: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest) as refused:
         prompt_from_document({"message": "Hi", **bad})
     assert 1 <= len(refused.value.violations) <= MAX_VIOLATIONS
@@ -180,7 +180,7 @@ def test_an_unknown_name_and_bad_values_are_named_at_once() -> None:
 @pytest.mark.parametrize(
     ("given", "expected"), [({}, "r-1"), ({"request_id": ""}, "r-1"), ({"request_id": "r-2"}, "r-2")]
 )
-def test_a_request_id_is_used_where_the_document_has_none(given: dict[str, Any], expected: str) -> None:
+def test_a_request_id_is_used_if_the_document_has_none(given: dict[str, Any], expected: str) -> None:
     assert prompt_from_document({"message": "Hi", **given}, request_id="r-1").request_id == expected
 
 
@@ -207,7 +207,7 @@ def test_every_property_has_a_type_and_a_description(schema: dict[str, Any]) -> 
         assert one["description"]
 
 
-def test_the_schema_of_a_tool_has_only_what_every_model_provider_takes() -> None:
+def test_the_schema_of_a_tool_has_only_what_every_model_provider_accepts() -> None:
     text = str(arguments_schema(PromptDocument, in_full=("history",)))
     assert all(
         isinstance(one["type"], str) for one in properties(arguments_schema(PromptDocument, in_full=("history",)))
@@ -217,6 +217,6 @@ def test_the_schema_of_a_tool_has_only_what_every_model_provider_takes() -> None
     ]
 
 
-def test_the_schema_of_a_body_allows_null_where_it_is_the_same_as_absent() -> None:
+def test_the_schema_of_a_body_allows_null_where_it_means_absent() -> None:
     nullable = {name for name, one in body_schema(PromptDocument)["properties"].items() if "null" in one["type"]}
     assert nullable == set(FIELDS) - {"message"}

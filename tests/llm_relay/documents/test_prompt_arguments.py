@@ -35,7 +35,7 @@ async def echo(prompt: Prompt) -> Prompt:
     return prompt
 
 
-async def test_arguments_are_taken_by_place_and_by_name() -> None:
+async def test_arguments_may_be_positional_or_named() -> None:
     prompt = await echo("Now?", "Be brief.", [{"role": "user", "text": "Then?"}], temperature=0.5)
     assert (prompt.message, prompt.context, prompt.temperature, prompt.model) == ("Now?", "Be brief.", 0.5, None)
     assert [(turn.role, turn.text) for turn in prompt.history] == [(Role.USER, "Then?")]

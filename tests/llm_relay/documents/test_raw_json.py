@@ -1,4 +1,4 @@
-"""Arguments keep their text, wherever they are in a body."""
+"""Arguments keep their exact text, wherever they are in a body."""
 
 import json
 import re
@@ -41,7 +41,7 @@ def test_the_text_of_arguments_is_kept(body: str, value: Any) -> None:
         assert found == value
 
 
-def test_a_member_whose_name_is_escaped_keeps_its_text_too_where_another_does() -> None:
+def test_a_member_whose_name_is_escaped_keeps_its_text_too_if_another_does() -> None:
     found = parse_json(b'[{"\\u0061rguments": 1.0}, {"arguments": 2.0}]')
     assert found == [{"arguments": RawJson("1.0")}, {"arguments": RawJson("2.0")}]
 
@@ -49,12 +49,12 @@ def test_a_member_whose_name_is_escaped_keeps_its_text_too_where_another_does() 
 @pytest.mark.parametrize(
     "body", ['{"arguments": {}', '{"arguments": }', '{"arguments": nope}', '{"arguments": 1}}', '{"arguments" 1}']
 )
-def test_a_body_that_is_malformed_is_refused_with_arguments_too(body: str) -> None:
+def test_a_malformed_body_is_refused_with_arguments_too(body: str) -> None:
     with pytest.raises(InvalidRequest, match="is not valid JSON"):
         parse_json(body.encode())
 
 
-def test_arguments_given_twice_are_refused() -> None:
+def test_duplicate_arguments_are_refused() -> None:
     with pytest.raises(InvalidRequest, match="arguments: must not be given twice"):
         parse_json(b'{"arguments": 1, "arguments": 2}')
 
@@ -76,7 +76,7 @@ def unraw(value: Any) -> Any:
 
 
 @given(_values, st.sampled_from([None, 1, "\t"]))
-def test_what_a_body_means_stays_the_same(value: Any, indent: int | str | None) -> None:
+def test_the_meaning_of_a_body_stays_the_same(value: Any, indent: int | str | None) -> None:
     found = parse_json(json.dumps(value, indent=indent).encode())
     assert unraw(found) == value
     if isinstance(value, dict):
@@ -101,12 +101,12 @@ def test_a_value_is_written_as_text(value: object, text: str) -> None:
 
 
 @pytest.mark.parametrize("value", [object(), {"a": {1, 2}}, b"bytes"])
-def test_what_is_no_json_value_is_refused(value: object) -> None:
+def test_text_that_is_not_json_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match="must be a JSON value"):
         json_text(value)
 
 
-def test_nothing_is_slow_about_a_large_body_with_arguments() -> None:
+def test_a_large_body_with_arguments_is_parsed_quickly() -> None:
     text = "x" * 3_000_000
     found = parse_json(json.dumps({"data": text, "arguments": {"a": text}}).encode())
     assert isinstance(found, dict)

@@ -1,4 +1,4 @@
-"""The schemas of tools: short, and without what some model provider refuses."""
+"""The schemas of tools: short, and without keywords that some model providers refuse."""
 
 from typing import NotRequired
 
@@ -46,7 +46,7 @@ SHORT = {
 }
 
 
-def test_what_is_in_a_property_is_shown_only_where_that_is_asked_for() -> None:
+def test_the_contents_of_a_property_are_shown_only_on_request() -> None:
     assert arguments_schema(Branch)["properties"] == SHORT
     leaf = {"type": "object", "properties": {"colour": {"type": "string"}}, "required": ["colour"]}
     assert arguments_schema(Branch, in_full=("leaves",))["properties"] == {

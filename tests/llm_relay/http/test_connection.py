@@ -1,4 +1,4 @@
-"""One HTTP connection: what it reads, what it sends to old clients, and how it sees a client leave."""
+"""One HTTP connection: what it reads, what it sends to old clients, and how it notices that a client left."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ PATIENCE_S = 10.0
 
 
 class App:
-    """Echoes a body; /hang answers only when `go_on` is set, and sees its client leave."""
+    """Echoes a body. /hang answers only when `go_on` is set, and notices when its client leaves."""
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()
@@ -78,7 +78,7 @@ def request(path: str, body: bytes = b"", *lines: str, method: str = "POST", ver
 
 
 @pytest.mark.parametrize("line", ["X-Seen: a b", "X-Seen:a b", "X-Seen: a b ", "X-Seen: \t a b \t ", "x-seen:a b\t"])
-async def test_blanks_around_a_headers_value_are_no_part_of_it(line: str) -> None:
+async def test_spaces_around_a_headers_value_are_not_part_of_it(line: str) -> None:
     async with connected(App()) as (reader, writer):
         writer.write(request("/", b"", line))
         assert (await reader.readuntil(b"|")).endswith(b"POST  a b|")
@@ -93,7 +93,7 @@ async def test_blanks_around_a_headers_value_are_no_part_of_it(line: str) -> Non
     ],
     ids=["h2c", "websocket", "tls"],
 )
-async def test_the_offer_of_another_protocol_is_declined_and_the_body_read(lines: tuple[str, ...]) -> None:
+async def test_an_offer_of_another_protocol_is_declined_and_the_body_read(lines: tuple[str, ...]) -> None:
     async with connected(App()) as (reader, writer):
         for _ in range(2):
             writer.write(request("/", b"hello", *lines))
@@ -101,7 +101,7 @@ async def test_the_offer_of_another_protocol_is_declined_and_the_body_read(lines
 
 
 @pytest.mark.parametrize("junk", [b"CONNECT a.example:443 HTTP/1.1\r\nHost: a\r\n\r\n", b"\0\1\2\r\n\r\n"])
-async def test_what_is_no_request_is_refused_and_the_connection_closed(junk: bytes) -> None:
+async def test_bytes_that_are_no_request_are_refused_and_the_connection_closed(junk: bytes) -> None:
     async with connected(App()) as (reader, writer):
         writer.write(junk)
         assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
@@ -131,7 +131,7 @@ async def test_an_http_1_1_client_gets_chunks() -> None:
 
 
 TOO_MUCH = 128 * MAX_PIPELINED_BYTES
-"""More than the kernel takes for a server that does not read."""
+"""More than the kernel buffers for a server that does not read."""
 BEHIND = {
     "one": request("/next"),
     "several": request("/next") * 20,
@@ -145,7 +145,7 @@ BEHIND = {
 
 @pytest.mark.parametrize("behind", BEHIND.values(), ids=BEHIND)
 @pytest.mark.parametrize("at_once", [True, False], ids=["in one write", "later"])
-async def test_a_client_that_leaves_is_seen_whatever_it_has_sent_behind_its_request(
+async def test_a_client_that_leaves_is_noticed_whatever_it_sent_after_its_request(
     behind: bytes, *, at_once: bool
 ) -> None:
     app = App()
@@ -163,7 +163,7 @@ async def test_a_client_that_leaves_is_seen_whatever_it_has_sent_behind_its_requ
     assert app.paths == ["/hang"]
 
 
-async def test_requests_behind_another_are_answered_in_their_order() -> None:
+async def test_pipelined_requests_are_answered_in_order() -> None:
     app = App()
     async with connected(app) as (reader, writer):
         writer.write(request("/hang", b"1") + request("/", b"2") + request("/", b"x" * 50_000) + request("/", b"4"))
@@ -174,7 +174,7 @@ async def test_requests_behind_another_are_answered_in_their_order() -> None:
 
 
 @pytest.mark.parametrize("name", ["too much", "no request"])
-async def test_what_cannot_be_kept_or_read_behind_a_request_ends_the_connection_after_the_answer(name: str) -> None:
+async def test_unreadable_or_too_large_pipelined_data_ends_the_connection_after_the_answer(name: str) -> None:
     app = App()
     async with connected(app) as (reader, writer):
         writer.write(request("/hang", b"1"))

@@ -1,4 +1,4 @@
-"""The HTTP server of the gateway and of MCP's doors: certificates that change on disk, and clients that dawdle."""
+"""The HTTP server of the gateway and of MCP: certificates that change on disk, and slow clients."""
 
 import asyncio
 import ssl
@@ -22,7 +22,10 @@ DOORS = pytest.mark.parametrize(
 
 
 async def is_trusted(port: int, authority: Authority, name: str = "localhost") -> bool:
-    """Tells whether a client that trusts the authority shakes hands; over an address it does not say whom it wants."""
+    """Returns whether a TLS handshake succeeds for a client that trusts the authority.
+
+    If `name` is an address, it sends no server name.
+    """
     context = ssl.create_default_context(cafile=authority.ca_file)
     try:
         async with asyncio.timeout(LIMIT_S):
@@ -68,7 +71,7 @@ def half_a_certificate(_: Authority, pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("spoil", [only_a_new_key, no_certificate, half_a_certificate])
-async def test_a_half_renewed_pair_leaves_the_old_one_in_use_until_it_is_whole(
+async def test_a_half_renewed_pair_leaves_the_old_one_in_use_until_it_is_complete(
     spoil: Callable[[Authority, Pair], None], tmp_path: Path
 ) -> None:
     (tmp_path / "renewed").mkdir()
@@ -83,7 +86,7 @@ async def test_a_half_renewed_pair_leaves_the_old_one_in_use_until_it_is_whole(
         assert await is_trusted(port, renewed)
 
 
-def test_files_that_are_no_pair_are_named(tmp_path: Path) -> None:
+def test_mismatched_files_are_named(tmp_path: Path) -> None:
     authority = Authority(tmp_path, "ca")
     one, two = authority.issue("one"), authority.issue("two")
     with pytest.raises(ValueError, match="HTTP_TLS_CERT_FILE and HTTP_TLS_KEY_FILE"):
@@ -93,7 +96,7 @@ def test_files_that_are_no_pair_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-async def test_mcps_doors_close_connections_on_which_no_request_comes(tmp_path: Path) -> None:
+async def test_mcps_doors_close_connections_without_a_request(tmp_path: Path) -> None:
     async with (
         running(tmp_path, "server_a", "http", MCP_PORT_A="0") as over_http,
         running(tmp_path, "server_b", "sse", MCP_PORT_B="0") as over_sse,
@@ -102,7 +105,7 @@ async def test_mcps_doors_close_connections_on_which_no_request_comes(tmp_path: 
 
 
 async def until_closed(door: Program) -> None:
-    """Sends a little of a request, and waits until the door closes the connection, without a word."""
+    """Sends the beginning of a request, and waits until the door closes the connection without an answer."""
     reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
     try:
         writer.write(b"GET /mcp HT")

@@ -1,4 +1,4 @@
-"""What is cancelled, and what is not."""
+"""Cancelling all scopes at once."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from llm_relay.mcp.cancel_scopes import CancelScopes
 pytestmark = pytest.mark.anyio
 
 
-async def test_all_scopes_are_left_at_once_and_later_ones_too() -> None:
+async def test_all_scopes_are_cancelled_at_once_and_later_ones_too() -> None:
     scopes = CancelScopes()
     left: list[int] = []
 

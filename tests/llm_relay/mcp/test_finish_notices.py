@@ -1,4 +1,4 @@
-"""What a model is told of an answer that is not whole."""
+"""What a model reads about an incomplete answer."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from llm_relay.messages import FinishReason
 
 @pytest.mark.parametrize("reason", NOTICES)
 @pytest.mark.parametrize("text", ["Half an", ""])
-def test_an_answer_that_is_not_whole_ends_with_a_notice(text: str, reason: FinishReason) -> None:
+def test_an_incomplete_answer_ends_with_a_notice(text: str, reason: FinishReason) -> None:
     shown = with_finish_notice(text, reason)
     assert shown.startswith(text)
     assert shown.endswith(f"(finish reason: {reason.value}).]")
@@ -16,5 +16,5 @@ def test_an_answer_that_is_not_whole_ends_with_a_notice(text: str, reason: Finis
 
 
 @pytest.mark.parametrize("reason", [FinishReason.STOP, FinishReason.OTHER, None])
-def test_another_answer_is_its_text(reason: FinishReason | None) -> None:
+def test_a_complete_answer_is_its_text(reason: FinishReason | None) -> None:
     assert with_finish_notice("Hello", reason) == "Hello"

@@ -1,4 +1,4 @@
-"""What is read as a message, and what its sender is told otherwise."""
+"""Which bytes are read as a message, and the error for others."""
 
 import json
 
@@ -30,7 +30,7 @@ def test_a_message_is_read(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "no JSON", "[]", "{}", "[" * 100_000, '{"id": 1}', f"[{PING}]", f"{PING}{PING}"])
-def test_what_is_no_message_is_a_parse_error(text: str) -> None:
+def test_other_bytes_are_a_parse_error(text: str) -> None:
     assert (error_of(text).error.code, error_of(text).id) == (-32700, None)
 
 
@@ -48,11 +48,11 @@ def test_bytes_that_are_not_utf8_are_a_parse_error() -> None:
         ('{"a": {"b": 1}, "c": {"b": 1}}', ()),
     ],
 )
-def test_members_that_are_repeated_in_arguments_are_left_to_the_tool(arguments: str, names: tuple[str, ...]) -> None:
+def test_duplicate_members_in_arguments_are_left_to_the_tool(arguments: str, names: tuple[str, ...]) -> None:
     assert read_message(call(arguments).encode()).repeated_arguments == names
 
 
-def test_no_more_names_are_told_than_an_error_has_room_for() -> None:
+def test_no_more_names_are_listed_than_an_error_has_room_for() -> None:
     members = ", ".join(f'"{number:03}{"x" * 50}": 0' for number in range(100))
     names = read_message(call(f"{{{members}, {members}}}").encode()).repeated_arguments
     assert len(names) == MAX_VIOLATIONS
@@ -67,7 +67,7 @@ def test_no_more_names_are_told_than_an_error_has_room_for() -> None:
         (call('{"a": 1, "a": 1}, "arguments": {}'), "arguments"),
     ],
 )
-def test_members_that_are_repeated_elsewhere_are_an_error_of_the_message(text: str, name: str) -> None:
+def test_duplicate_members_elsewhere_are_an_error_of_the_message(text: str, name: str) -> None:
     answer = error_of(text)
     assert (answer.error.code, answer.id) == (-32600, 1)
     assert name in answer.error.message
@@ -82,7 +82,7 @@ LETTERS = '{\n "id": 9007199254740993, "n":12345678901234567890123,\t"f": 1.10, 
 
 
 @pytest.mark.parametrize("place", ["history", "parts"])
-def test_values_that_keep_their_text_are_kept_to_the_letter(place: str) -> None:
+def test_raw_values_keep_their_exact_text(place: str) -> None:
     part = f'{{"tool_call": {{"id": "c1", "name": "f", "arguments": {LETTERS}}}}}'
     arguments = f'{{"message": "Hi", "{place}": [{part}], "structured": {LETTERS}, "temperature": 1.0}}'
     raw = read_message(call(arguments).encode()).raw_arguments
@@ -95,10 +95,10 @@ def test_values_that_keep_their_text_are_kept_to_the_letter(place: str) -> None:
 @pytest.mark.parametrize(
     "text", [PING, call("{}"), call('{"message": "Hi"}'), call('{"message": "the \\"arguments\\""}')]
 )
-def test_a_message_without_such_values_is_not_read_twice(text: str) -> None:
+def test_a_message_without_raw_values_is_not_parsed_twice(text: str) -> None:
     assert read_message(text.encode()).raw_arguments is None
 
 
-def test_arguments_elsewhere_are_not_those_of_the_tool() -> None:
+def test_arguments_elsewhere_are_not_the_tools_arguments() -> None:
     text = call('{"message": "Hi"}').replace('"params": {', '"params": {"_meta": {"arguments": {"x": 1}}, ')
     assert read_message(text.encode()).raw_arguments == {"message": "Hi"}

@@ -1,4 +1,4 @@
-"""Arguments of tool calls over MCP: to the letter on their way in, and with every digit on their way out."""
+"""Arguments of tool calls over MCP: exact text on the way in, every digit on the way out."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.support.serving import serving
 
 pytestmark = pytest.mark.anyio
 
-# What a line of stdio can hold: JSON-RPC over it has no newlines.
+# What a line of stdio can contain: JSON-RPC over stdio has no newlines.
 LETTERS = '{ "z": 9007199254740993, "n":12345678901234567890123,\t"f": 1.10, "e": 1E2, "s":"\\u00e9/" , "a": 0.1000 }'
 EXACT = '{"z":9007199254740993,"n":12345678901234567890123,"f":1.5,"a":[1,{"b":null}]}'
 INEXACT = '{"f":0.12345678901234567890123}'
@@ -30,7 +30,7 @@ def script(arguments: str) -> tuple[Any, ...]:
 
 
 def written() -> str:
-    """Writes a call that gives a tool call back, its arguments letter by letter."""
+    """Writes a call that gives a tool call back, with the exact text of its arguments."""
     turn = {"role": "assistant", "parts": [{"tool_call": {"id": "c1", "name": "f", "arguments": MARK}}]}
     result = {"tool_result": {"tool_call_id": "c1", "structured": MARK}}
     return json.dumps(call(history=[turn], parts=[result], message="")).replace(f'"{MARK}"', LETTERS)
@@ -49,7 +49,7 @@ def called(answer: dict[str, Any]) -> dict[str, Any]:
     return dict(part["tool_call"])
 
 
-async def test_over_stdio(tmp_path: Path) -> None:
+async def test_arguments_keep_their_text_over_stdio(tmp_path: Path) -> None:
     provider = ScriptedProvider(script(EXACT), script(INEXACT))
     async with (
         serving(provider) as server_b,
@@ -65,7 +65,7 @@ async def test_over_stdio(tmp_path: Path) -> None:
         assert (second["arguments_text"], "arguments" in second) == (INEXACT, False)
 
 
-async def test_over_http(tmp_path: Path) -> None:
+async def test_arguments_keep_their_text_over_http(tmp_path: Path) -> None:
     provider = ScriptedProvider(script(EXACT))
     async with (
         serving(provider) as server_b,

@@ -1,4 +1,4 @@
-"""Requests that are too large are told from their two ends."""
+"""Requests that are too large are identified from their two ends."""
 
 import json
 
@@ -20,7 +20,7 @@ def found(*names: str, **changed: object) -> Oversized:
 @pytest.mark.parametrize(
     "order",
     [
-        ("jsonrpc", "id", "method", "params"),  # Python's SDK
+        ("jsonrpc", "id", "method", "params"),  # Python's SDK, then TypeScript's
         ("method", "params", "jsonrpc", "id"),  # TypeScript's
         ("method", "params", "id", "jsonrpc"),
         ("id", "method", "jsonrpc", "params"),
@@ -37,7 +37,7 @@ def test_ids_are_text_or_numbers(given: object) -> None:
 
 
 @pytest.mark.parametrize("given", [None, True, 1.5, ["a"], {"id": 3}])
-def test_what_is_no_id_is_none(given: object) -> None:
+def test_other_values_are_no_ids(given: object) -> None:
     assert found("id", "method", "params", id=given).id is None
 
 
@@ -47,5 +47,5 @@ def test_ids_within_the_arguments_are_no_ids() -> None:
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b'{"id"', b'{"id":', b'{"id": 7', b"[1]", b"\xff\xfe", b'{"id" 7}'])
-def test_what_ends_too_early_has_no_id(text: bytes) -> None:
+def test_a_request_that_ends_too_early_has_no_id(text: bytes) -> None:
     assert oversized(text).id is None

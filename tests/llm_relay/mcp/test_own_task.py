@@ -1,4 +1,4 @@
-"""What a cancelled call takes with it: nothing."""
+"""A cancelled call does not cancel its neighbours."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def call_of_grpc(cleaned: asyncio.Event) -> None:
-    """Waits for ever; when cancelled it cleans up, and raises a CancelledError of its own, as grpc.aio does."""
+    """Waits forever. When cancelled it cleans up, then raises a CancelledError of its own, as grpc.aio does."""
     inner = asyncio.create_task(asyncio.Event().wait())
     try:
         await asyncio.shield(inner)

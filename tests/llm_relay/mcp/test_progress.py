@@ -1,4 +1,4 @@
-"""When a client is told, and what."""
+"""When progress notifications are sent, and with what text."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ CLOCK_GRAIN_S = 0.01
 
 @dataclass
 class Client:
-    """Keeps what it is told."""
+    """Records its notifications."""
 
     told: list[tuple[float, str | None]] = field(default_factory=list)
     at: list[float] = field(default_factory=list)
@@ -34,7 +34,7 @@ class Client:
                 await self.heard.wait()
 
 
-async def test_the_first_text_is_told_at_once_and_the_rest_as_it_gathers() -> None:
+async def test_the_first_text_is_sent_at_once_and_the_rest_in_batches() -> None:
     client = Client()
     progress = Progress(client.hear)
     async with progress.reporting():
@@ -47,7 +47,7 @@ async def test_the_first_text_is_told_at_once_and_the_rest_as_it_gathers() -> No
     assert client.at[1] - client.at[0] >= INTERVAL_S - CLOCK_GRAIN_S
 
 
-async def test_what_is_untold_at_the_end_is_left_to_the_result() -> None:
+async def test_unsent_text_at_the_end_is_left_to_the_result() -> None:
     client = Client()
     progress = Progress(client.hear)
     async with progress.reporting():
@@ -66,7 +66,7 @@ async def test_the_result_keeps_its_distance_from_the_last_notification() -> Non
     assert asyncio.get_running_loop().time() - client.at[0] >= SETTLE_S - CLOCK_GRAIN_S
 
 
-async def test_silence_is_broken_by_signs_of_life_without_text() -> None:
+async def test_silence_is_broken_by_notifications_without_text() -> None:
     client = Client()
     progress = Progress(client.hear, heartbeat_s=0.01)
     async with progress.reporting():
@@ -79,14 +79,14 @@ async def test_silence_is_broken_by_signs_of_life_without_text() -> None:
     assert [number for number, _ in client.told] == list(range(1, len(told) + 1))
 
 
-async def test_nothing_is_told_to_who_did_not_ask() -> None:
+async def test_a_client_that_did_not_ask_gets_no_notifications() -> None:
     progress = Progress(None, heartbeat_s=0)
     async with progress.reporting():
         progress.add("Hi")
     assert not progress._unsent
 
 
-async def test_a_failed_call_ends_the_telling() -> None:
+async def test_a_failed_call_ends_the_notifications() -> None:
     client = Client()
     progress = Progress(client.hear, heartbeat_s=0)
     tasks = asyncio.all_tasks()
@@ -101,7 +101,7 @@ async def test_a_failed_call_ends_the_telling() -> None:
     assert asyncio.all_tasks() == tasks
 
 
-async def test_a_client_that_takes_nothing_makes_the_call_wait() -> None:
+async def test_a_client_that_reads_nothing_makes_the_call_wait() -> None:
     asked, taking = asyncio.Event(), asyncio.Event()
 
     async def hear(progress: float, total: float | None, message: str | None) -> None:
@@ -120,7 +120,7 @@ async def test_a_client_that_takes_nothing_makes_the_call_wait() -> None:
         await waiting
 
 
-async def test_a_client_that_is_gone_makes_no_call_wait() -> None:
+async def test_a_client_that_left_makes_no_call_wait() -> None:
     async def hear(progress: float, total: float | None, message: str | None) -> None:
         raise ConnectionError
 

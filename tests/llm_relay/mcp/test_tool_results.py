@@ -21,7 +21,7 @@ def test_there_is_advice_for_every_error() -> None:
 
 
 @pytest.mark.parametrize("error_type", ERRORS_BY_REASON.values(), ids=ERRORS_BY_REASON)
-def test_an_error_says_its_reason_what_happened_what_to_do_and_of_which_call(error_type: type[RelayError]) -> None:
+def test_an_error_has_its_reason_its_text_its_advice_and_its_request_id(error_type: type[RelayError]) -> None:
     result = error_result(error_type(request_id="r-1"))
     assert result.is_error
     assert result.structured_content is None
@@ -32,7 +32,7 @@ def test_an_error_says_its_reason_what_happened_what_to_do_and_of_which_call(err
     assert (result.meta["reason"], result.meta["requestId"]) == (error_type.reason, "r-1")
 
 
-def test_a_budget_without_room_tells_its_numbers() -> None:
+def test_a_budget_without_room_shows_its_amounts() -> None:
     result = error_result(errors.BudgetExceeded(scope="call", limit_nano_usd=5))
     assert result.meta == {
         "reason": "BUDGET_EXCEEDED",
@@ -46,7 +46,7 @@ def test_a_budget_without_room_tells_its_numbers() -> None:
     }
 
 
-def test_the_time_to_wait_is_said_in_whole_seconds_and_given_exactly() -> None:
+def test_the_time_to_wait_is_in_whole_seconds_in_the_text_and_exact_in_the_document() -> None:
     result = error_result(errors.ProviderRateLimited(retry_after_s=1.25))
     assert "Call again after 2 s." in text_of(result)
     assert result.meta == {"reason": "PROVIDER_RATE_LIMITED", "retryAfter": 1.25}
@@ -62,7 +62,7 @@ def test_each_bad_field_is_named() -> None:
     ]
 
 
-def test_what_a_failed_call_has_spent_is_told() -> None:
+def test_the_usage_of_a_failed_call_is_included() -> None:
     spent = Finished(
         finish_reason=None,
         model="m",

@@ -1,4 +1,4 @@
-"""What options may be."""
+"""Which options are valid."""
 
 import json
 from typing import Any
@@ -65,12 +65,12 @@ def refused(**given: Any) -> list[str]:
         Options(max_cost_nano_usd=2**63 - 1),
     ],
 )
-def test_good_options_are_taken(options: Options) -> None:
+def test_good_options_are_accepted(options: Options) -> None:
     assert Prompt(message="Hi", options=options).options == options
 
 
 @pytest.mark.parametrize("name", ["", " ", "a b", "a.b", "a/b", "ä", "f" * 65, "f\n", None, 7])
-def test_a_tool_is_named_by_1_to_64_plain_characters(name: Any) -> None:
+def test_a_tool_name_has_1_to_64_plain_characters(name: Any) -> None:
     assert refused(tools=(TOOL, tool(name=name))) == ["tools[1].name"]
 
 
@@ -106,7 +106,7 @@ def test_a_schema_is_a_json_object_within_its_limits(schema: Any) -> None:
 
 
 @pytest.mark.parametrize("schema", ["{}", nested(MAX_JSON_DEPTH), '{"maximum": 123456789012345678901234567890}'])
-def test_a_schema_within_its_limits_is_taken(schema: str) -> None:
+def test_a_schema_within_its_limits_is_accepted(schema: str) -> None:
     options = Options(tools=(tool(input_schema_json=schema),))
     assert Prompt(message="Hi", options=options).options is options
 
@@ -122,11 +122,11 @@ def test_a_schema_within_its_limits_is_taken(schema: str) -> None:
         ((TOOL,), ToolChoice(mode=ToolChoiceMode.NONE, name="look_up"), "tool_choice"),
     ],
 )
-def test_a_tool_choice_is_one_that_can_be_met(tools: tuple[Tool, ...], choice: ToolChoice, field: str) -> None:
+def test_a_tool_choice_must_be_possible(tools: tuple[Tool, ...], choice: ToolChoice, field: str) -> None:
     assert refused(tools=tools, tool_choice=choice) == [field]
 
 
-def test_tools_have_their_limit() -> None:
+def test_the_number_of_tools_is_limited() -> None:
     tools = tuple(tool(name=f"f{n}") for n in range(MAX_TOOLS))
     assert Prompt(message="Hi", options=Options(tools=tools)).options.tools == tools
     assert refused(tools=(*tools, TOOL)) == ["tools"]
@@ -197,7 +197,7 @@ WRITTEN = ("temperature", "top_p", "stop", "seed", "parallel_tool_calls", "reaso
 
 @pytest.mark.parametrize("provider", ["bedrock", "mock", "openai"])
 @pytest.mark.parametrize("member", [*ASKED, *SPENT, *ANSWERED, *CALLED, *WRITTEN])
-def test_provider_options_may_not_change_what_is_asked_or_spent(member: str, provider: str) -> None:
+def test_provider_options_may_not_change_the_question_or_the_cost(member: str, provider: str) -> None:
     members = json.dumps({"logit_bias": {}, member: None})
     assert refused(provider_options={provider: members}) == [f"provider_options.{provider}.{member}"]
 

@@ -1,4 +1,4 @@
-"""What parts may be, and in which turns they may stand."""
+"""Which parts are valid, and in which turns."""
 
 from typing import Any
 
@@ -57,7 +57,7 @@ def called_with(call: ToolCall) -> tuple[Turn, ...]:
         CachePoint(ttl_s=0.5),
     ],
 )
-def test_good_parts_of_the_user_are_taken(part: Part) -> None:
+def test_good_parts_of_the_user_are_accepted(part: Part) -> None:
     assert Prompt(message="Hi", parts=(part,)).parts == (part,)
 
 
@@ -72,7 +72,7 @@ def test_good_parts_of_the_user_are_taken(part: Part) -> None:
         Refusal(text="No."),
     ],
 )
-def test_good_parts_of_the_model_are_taken(part: Part) -> None:
+def test_good_parts_of_the_model_are_accepted(part: Part) -> None:
     turn = Turn(role=Role.ASSISTANT, parts=(part,))
     assert Prompt(message="Hi", history=(turn,)).history == (turn,)
 
@@ -113,7 +113,7 @@ def test_good_parts_of_the_model_are_taken(part: Part) -> None:
         (Refusal(text="No."), "refusal"),
     ],
 )
-def test_a_bad_part_of_the_user_is_refused_with_its_place(part: Part, field: str) -> None:
+def test_a_bad_part_of_the_user_is_refused_with_its_position(part: Part, field: str) -> None:
     assert fields_refused(parts=(TextPart(text="Hi"), part)) == [f"parts[1].{field}"]
 
 
@@ -145,7 +145,7 @@ def test_a_bad_part_of_the_user_is_refused_with_its_place(part: Part, field: str
         7,
     ],
 )
-def test_only_https_urls_without_credentials_are_taken(url: Any) -> None:
+def test_only_https_urls_without_credentials_are_accepted(url: Any) -> None:
     assert fields_refused(parts=(Image(url=url), Document(url=url))) == ["parts[0].image.url", "parts[1].document.url"]
 
 
@@ -163,7 +163,7 @@ def test_only_https_urls_without_credentials_are_taken(url: Any) -> None:
         (RESULT, "tool_result"),
     ],
 )
-def test_a_bad_part_of_the_model_is_refused_with_its_place(part: Part, field: str) -> None:
+def test_a_bad_part_of_the_model_is_refused_with_its_position(part: Part, field: str) -> None:
     turn = Turn(role=Role.ASSISTANT, parts=(part,))
     assert f"history[0].parts[0].{field}" in fields_refused(history=(turn,))
 
@@ -187,13 +187,13 @@ def test_a_system_turn_has_no_calls_results_reasoning_or_refusals(part: Part) ->
         (ToolCall(id="c1", name="f", signature="s"), "signature"),  # type: ignore[arg-type]
     ],
 )
-def test_a_bad_tool_call_is_refused_with_its_place(call: ToolCall, field: str) -> None:
+def test_a_bad_tool_call_is_refused_with_its_position(call: ToolCall, field: str) -> None:
     parts = (ToolResult(tool_call_id=call.id),)
     assert f"history[0].parts[0].tool_call.{field}" in fields_refused(history=called_with(call), parts=parts)
 
 
 @pytest.mark.parametrize("arguments", ['{"n": 9007199254740993,  "a":1}', "not json", "[1]", '{"a":', "NaN"])
-def test_arguments_travel_as_the_model_wrote_them(arguments: str) -> None:
+def test_arguments_keep_the_text_that_the_model_wrote(arguments: str) -> None:
     call = ToolCall(id="c1", name="f", arguments_json=arguments)
     prompt = Prompt(history=called_with(call), parts=(RESULT,))
     assert prompt.history[0].parts == (call,)
@@ -222,7 +222,7 @@ def test_empty_arguments_are_an_empty_object() -> None:
         ("[" * 100_000, False),
     ],
 )
-def test_arguments_are_valid_where_they_are_json(arguments: str, *, valid: bool) -> None:
+def test_arguments_are_valid_if_they_are_json(arguments: str, *, valid: bool) -> None:
     assert ToolCall(id="c1", name="f", arguments_json=arguments).arguments_valid is valid
 
 
@@ -236,7 +236,7 @@ def test_arguments_are_valid_where_they_are_json(arguments: str, *, valid: bool)
         ToolResult(tool_call_id="c1", structured_json="null"),
     ],
 )
-def test_good_tool_results_are_taken(result: ToolResult) -> None:
+def test_good_tool_results_are_accepted(result: ToolResult) -> None:
     assert Prompt(history=called_with(CALL), parts=(result,)).parts == (result,)
 
 
@@ -255,18 +255,18 @@ def test_good_tool_results_are_taken(result: ToolResult) -> None:
         ({"content": (image(media_type="png"),)}, "content[0].image.media_type"),
     ],
 )
-def test_a_bad_tool_result_is_refused_with_its_place(given: Any, field: str) -> None:
+def test_a_bad_tool_result_is_refused_with_its_position(given: Any, field: str) -> None:
     result = ToolResult(**{"tool_call_id": "c1"} | given)
     assert fields_refused(history=called_with(CALL), parts=(result,)) == [f"parts[0].tool_result.{field}"]
 
 
 @pytest.mark.parametrize("part", [None, "Hi", 7])
-def test_a_part_of_no_kind_is_refused_with_its_place(part: Any) -> None:
+def test_a_part_of_no_kind_is_refused_with_its_position(part: Any) -> None:
     turn = Turn(role=Role.USER, parts=(TextPart(text="Hi"), part))
     assert fields_refused(history=(turn,), parts=(part,)) == ["history[0].parts[1]", "parts[0]"]
 
 
-def test_parts_have_their_limit_in_all() -> None:
+def test_the_number_of_parts_is_limited() -> None:
     texts = (TextPart(text="Hi"),) * (MAX_PARTS // 2)
     turn = Turn(role=Role.USER, parts=texts)
     assert Prompt(message="Hi", history=(turn,), parts=texts).parts == texts

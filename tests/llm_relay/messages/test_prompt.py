@@ -12,13 +12,13 @@ PNG = Image(media_type="image/png", data=b"png")
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t ", "\u2003", None, 7, b"Hi", ["Hi"], f"{SECRET}\0", f"{SECRET}\ud800"])
-def test_a_message_that_is_blank_not_text_or_cannot_travel_is_refused(text: object) -> None:
+def test_a_message_that_is_blank_not_text_or_not_encodable_is_refused(text: object) -> None:
     assert fields_refused(message=text) == ["message"]
 
 
 @pytest.mark.parametrize("text", [7, f"{SECRET}\0", f"{SECRET}\udfff", ("Hi",)])
 @pytest.mark.parametrize("field", ["context", "model"])
-def test_a_context_or_model_that_cannot_travel_is_refused(field: str, text: object) -> None:
+def test_a_context_or_model_that_is_not_encodable_is_refused(field: str, text: object) -> None:
     assert fields_refused(**{field: text}) == [field]
 
 
@@ -27,7 +27,7 @@ def test_a_blank_context_or_model_is_the_same_as_none(blank: str | None) -> None
     assert Prompt(message="Hi", context=blank, model=blank).message == "Hi"
 
 
-def test_a_model_name_longer_than_any_is_refused_since_errors_repeat_it() -> None:
+def test_an_overlong_model_name_is_refused_because_errors_repeat_it() -> None:
     assert Prompt(message="Hi", model="m" * 512).model == "m" * 512
     assert fields_refused(model="m" * 513) == ["model"]
 
@@ -41,7 +41,7 @@ def test_a_temperature_that_is_no_number_from_0_to_2_is_refused(temperature: obj
 
 
 @pytest.mark.parametrize("temperature", [None, 0, 0.0, -0.0, 1, 0.7, 2, 2.0])
-def test_a_temperature_from_0_to_2_or_none_is_taken(temperature: float | None) -> None:
+def test_a_temperature_from_0_to_2_or_none_is_accepted(temperature: float | None) -> None:
     assert Prompt(message="Hi", temperature=temperature).temperature == temperature
 
 
@@ -51,7 +51,7 @@ def test_a_max_tokens_that_is_no_whole_number_from_1_is_refused(max_tokens: obje
 
 
 @pytest.mark.parametrize("max_tokens", [None, 1, 1000, 2**31 - 1])
-def test_a_max_tokens_from_1_or_none_is_taken(max_tokens: int | None) -> None:
+def test_a_max_tokens_from_1_or_none_is_accepted(max_tokens: int | None) -> None:
     assert Prompt(message="Hi", max_tokens=max_tokens).max_tokens == max_tokens
 
 
@@ -63,18 +63,18 @@ def test_a_request_id_of_other_characters_or_lengths_is_refused(request_id: obje
 
 
 @pytest.mark.parametrize("request_id", ["", "a", "A-Z_a.z:09", "a" * 128])
-def test_a_request_id_of_the_contract_or_none_is_taken(request_id: str) -> None:
+def test_a_request_id_of_the_contract_or_none_is_accepted(request_id: str) -> None:
     assert Prompt(message="Hi", request_id=request_id).request_id == request_id
 
 
 @pytest.mark.parametrize("role", ["user", None, "system", 1, "ROLE_USER"])
-def test_a_turn_whose_role_is_not_a_role_is_refused_with_its_place(role: Any) -> None:
+def test_a_turn_with_an_unknown_role_is_refused_with_its_position(role: Any) -> None:
     good = Turn(role=Role.USER, text="Hi")
     assert fields_refused(history=(good, Turn(role=role, text="Hi"))) == ["history[1].role"]
 
 
 @pytest.mark.parametrize("text", ["", "  ", None, f"{SECRET}\0", f"{SECRET}\ud800"])
-def test_a_turn_whose_text_cannot_travel_is_refused_with_its_place(text: Any) -> None:
+def test_a_turn_whose_text_is_not_encodable_is_refused_with_its_position(text: Any) -> None:
     good = Turn(role=Role.ASSISTANT, text="Hi")
     assert fields_refused(history=(good, good, Turn(role=Role.USER, text=text))) == ["history[2].text"]
 
@@ -103,30 +103,30 @@ def test_no_more_violations_are_named_than_a_status_can_carry() -> None:
     assert len(refused.value.violations) == MAX_VIOLATIONS
 
 
-def test_a_history_has_its_limit() -> None:
+def test_the_length_of_a_history_is_limited() -> None:
     turn = Turn(role=Role.USER, text="Hi")
     assert len(Prompt(message="Hi", history=(turn,) * MAX_TURNS).history) == MAX_TURNS
     with pytest.raises(InvalidRequest, match=r"^history: must have 10000 turns at most$"):
         Prompt(message="Hi", history=(turn,) * (MAX_TURNS + 1))
 
 
-def test_text_of_every_script_is_taken() -> None:
+def test_text_of_every_script_is_accepted() -> None:
     text = "Grüße, 世界 👋🏽 \u202e\r\n\t\x01"
     assert Prompt(message=text, context=text, history=(Turn(role=Role.USER, text=text),)).message == text
 
 
 @pytest.mark.parametrize("part", [TextPart(text="Hi"), PNG])
-def test_the_message_may_be_empty_where_a_part_says_something(part: TextPart | Image) -> None:
+def test_the_message_may_be_empty_if_a_part_has_content(part: TextPart | Image) -> None:
     assert Prompt(parts=(part,)).message == ""
 
 
 @pytest.mark.parametrize("message", [" ", "\n"])
-def test_a_message_of_blanks_is_refused_beside_parts_too(message: str) -> None:
+def test_a_blank_message_is_refused_beside_parts_too(message: str) -> None:
     assert fields_refused(message=message, parts=(PNG,)) == ["message"]
 
 
 @pytest.mark.parametrize("parts", [(), (CachePoint(),), (CachePoint(), CachePoint())])
-def test_a_prompt_that_says_nothing_is_refused(parts: tuple[CachePoint, ...]) -> None:
+def test_an_empty_prompt_is_refused(parts: tuple[CachePoint, ...]) -> None:
     assert fields_refused(message="", parts=parts) == ["message"]
 
 

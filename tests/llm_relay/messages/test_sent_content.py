@@ -1,4 +1,4 @@
-"""What reaches a provider tells prompts apart, and nothing else does."""
+"""Prompts are distinguished by exactly what reaches a provider."""
 
 import dataclasses
 import hashlib
@@ -37,11 +37,11 @@ TAGGED = Options(tags={"team": "a"}, max_cost_nano_usd=5, end_user="u")
         (Prompt(message="Hi", options=TAGGED), Prompt(message="Hi", options=Options(end_user="u"))),
     ],
 )
-def test_what_no_provider_hears_of_makes_no_difference(one: Prompt, other: Prompt) -> None:
+def test_fields_that_no_provider_gets_make_no_difference(one: Prompt, other: Prompt) -> None:
     assert digest(one) == digest(other)
 
 
-def test_prompts_that_ask_something_else_differ() -> None:
+def test_prompts_with_different_content_differ() -> None:
     asked = [
         Prompt(message="Hi"),
         Prompt(message="Hi", context="Hi"),

@@ -1,4 +1,4 @@
-"""A prompt knows how much memory it takes."""
+"""A prompt knows how much memory it uses."""
 
 import tracemalloc
 
@@ -27,12 +27,12 @@ def test_everything_in_a_prompt_counts(prompt: Prompt) -> None:
     assert MEGABYTE < prompt.size_bytes < MEGABYTE + 4096
 
 
-def test_wide_characters_count_as_what_they_take() -> None:
+def test_wide_characters_count_with_the_memory_they_use() -> None:
     assert Prompt(message="👋" * MEGABYTE).size_bytes > 4 * MEGABYTE
 
 
 @pytest.mark.parametrize("part", [None, TextPart(text="Hi")])
-def test_many_small_turns_count_as_what_they_take(part: Part | None) -> None:
+def test_many_small_turns_count_with_the_memory_they_use(part: Part | None) -> None:
     parts = (part,) if part else ()
     tracemalloc.start()
     texts = [f"turn {n}" for n in range(5000)]

@@ -1,4 +1,4 @@
-"""Each call is answered exactly once, in the user turn that follows it."""
+"""Each tool call is answered exactly once, in the user turn that follows it."""
 
 import pytest
 
@@ -34,7 +34,7 @@ TEXT = Turn(role=Role.USER, text="Hi")
         ((assistant("a"),), (TextPart(text="Here:"), *results("a"))),
     ],
 )
-def test_calls_that_are_answered_once_are_taken(history: tuple[Turn, ...], parts: tuple[Part, ...]) -> None:
+def test_calls_that_are_answered_once_are_accepted(history: tuple[Turn, ...], parts: tuple[Part, ...]) -> None:
     assert Prompt(message="Go on", history=history, parts=parts).parts == parts
 
 

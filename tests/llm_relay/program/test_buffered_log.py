@@ -1,4 +1,4 @@
-"""Lines that gather: what is written when."""
+"""When buffered log lines are written."""
 
 import logging
 from typing import Any
@@ -27,12 +27,12 @@ def log(caplog: pytest.LogCaptureFixture) -> BufferedLog:
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[tuple[str, Any]]:
-    """Returns what was written so far: the level and the facts of each record."""
+    """Returns the level and the facts of each record that was written so far."""
     return [(record.levelname, record.facts) for record in caplog.records if record.msg == "ended"]  # type: ignore[attr-defined]
 
 
 async def pass_gathering() -> None:
-    """Lets the time pass for which lines gather."""
+    """Lets the time pass after which buffered lines are written."""
     held_loop().advance(2 * GATHER_S)
     await a_few_turns()
 
@@ -41,7 +41,7 @@ def note(log: BufferedLog, number: int, level: int = logging.INFO) -> None:
     log.note(level, lambda: {"number": number})
 
 
-async def test_lines_that_gather_come_by_themselves_and_together(
+async def test_buffered_lines_are_written_on_their_own_and_together(
     log: BufferedLog, caplog: pytest.LogCaptureFixture
 ) -> None:
     for rounds in (1, 2):
@@ -61,7 +61,7 @@ async def test_many_lines_are_written_in_pieces(log: BufferedLog, caplog: pytest
     assert [len(facts) for _, facts in told(caplog)] == [LINES_A_WRITE, LINES_A_WRITE, 1]
 
 
-async def test_a_failure_is_told_at_once_and_after_what_was_before_it(
+async def test_a_failure_is_written_at_once_and_after_the_lines_before_it(
     log: BufferedLog, caplog: pytest.LogCaptureFixture
 ) -> None:
     note(log, 1)
@@ -72,13 +72,13 @@ async def test_a_failure_is_told_at_once_and_after_what_was_before_it(
     assert len(told(caplog)) == 2
 
 
-async def test_what_has_gathered_can_be_had_at_once(log: BufferedLog, caplog: pytest.LogCaptureFixture) -> None:
+async def test_buffered_lines_can_be_flushed(log: BufferedLog, caplog: pytest.LogCaptureFixture) -> None:
     note(log, 1)
     log.flush()
     log.flush()
     assert told(caplog) == [("INFO", [{"number": 1}])]
 
 
-async def test_nothing_is_made_of_a_line_that_no_one_wants(log: BufferedLog) -> None:
-    log.note(logging.DEBUG, lambda: pytest.fail("it was made"))
+async def test_a_line_below_the_level_is_not_formatted(log: BufferedLog) -> None:
+    log.note(logging.DEBUG, lambda: pytest.fail("the line was formatted"))
     log.flush()

@@ -1,4 +1,4 @@
-"""The .env file: which one is in force, and what of it can be read."""
+"""The .env file: which one is used, and which of its lines can be read."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ from llm_relay.program.env_file import EnvFileError, env_file_path, leave_out_wo
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Works in an empty folder, with a project that is elsewhere and has no .env."""
+    """Works in an empty folder; the project's folder is elsewhere and has no .env."""
     monkeypatch.setenv("RELAY_ENV_FILE", "")  # so that what a test sets is undone
     monkeypatch.setattr(env_file, "PROJECT_FOLDER", tmp_path / "project")
     (tmp_path / "project").mkdir()
@@ -26,7 +26,7 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
-def test_the_working_folders_file_comes_before_the_projects(folder: Path) -> None:
+def test_the_working_folders_file_takes_precedence_over_the_projects(folder: Path) -> None:
     assert env_file_path() is None
     beside = written(folder / "project", "A=1")
     assert env_file_path() == beside
@@ -34,7 +34,7 @@ def test_the_working_folders_file_comes_before_the_projects(folder: Path) -> Non
     assert env_file_path() == own
 
 
-def test_a_file_that_is_named_comes_before_both(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_named_file_takes_precedence_over_both(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written(folder / "open", "LOG_FORMAT=json")
     (folder / "other.env").write_text("LOG_FORMAT=text")
     monkeypatch.setenv("RELAY_ENV_FILE", "../other.env")
@@ -44,7 +44,7 @@ def test_a_file_that_is_named_comes_before_both(folder: Path, monkeypatch: pytes
     assert value_of("LOG_FORMAT") == ""
 
 
-def test_a_named_file_that_is_not_there_is_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_named_file_that_does_not_exist_is_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RELAY_ENV_FILE", str(folder / "none.env"))
     with pytest.raises(EnvFileError, match=r"none\.env: cannot be read \(No such file or directory\)"):
         read_env_file()
@@ -56,21 +56,21 @@ def test_the_working_folder_can_be_left_out(folder: Path) -> None:
     assert env_file_path() is None
 
 
-def test_the_projects_file_is_then_still_read(folder: Path) -> None:
+def test_the_projects_file_is_still_read_without_the_working_folder(folder: Path) -> None:
     written(folder / "open", "A=2")
     beside = written(folder / "project", "A=1")
     leave_out_working_folder()
     assert env_file_path() == beside
 
 
-def test_and_so_is_one_that_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_named_file_is_still_read_without_the_working_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     named = written(folder, "A=3")
     monkeypatch.setenv("RELAY_ENV_FILE", str(named))
     leave_out_working_folder()
     assert env_file_path() == named
 
 
-def test_names_are_read_in_any_case_and_blank_values_are_none(folder: Path) -> None:
+def test_names_are_read_in_any_case_and_blank_values_are_absent(folder: Path) -> None:
     written(folder / "open", "\ufeffgrpc_port=1 # why\r\nexport AI_PROVIDER='mock'\r\nOPENAI_API_KEY=\r\n")
     file = read_env_file()
     assert file.values == {"GRPC_PORT": "1", "AI_PROVIDER": "mock"}
@@ -81,7 +81,7 @@ def test_names_are_read_in_any_case_and_blank_values_are_none(folder: Path) -> N
 @pytest.mark.parametrize(
     "line", ["GRPC_PORT 50999", "GRPC_PORT: 50999", "just words", "GRPC_PORT", "OPENAI_API_KEY='sk-1", "=1"]
 )
-def test_a_line_that_is_not_a_setting_is_known_by_its_number_and_nothing_is_written(
+def test_an_invalid_line_is_reported_by_its_number_without_its_text(
     line: str, folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     written(folder / "open", f"# settings\n\n{line}\n\nLOG_FORMAT=json\n")

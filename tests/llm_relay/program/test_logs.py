@@ -1,4 +1,4 @@
-"""Log lines on stderr, readable or JSON, one line a record."""
+"""Log lines on stderr, readable or JSON, one line per record."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ logger = logging.getLogger("relay.test")
 
 @pytest.fixture(autouse=True)
 def logging_as_before() -> Iterator[None]:
-    """Puts the root logger back as it was."""
+    """Restores the root logger."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -21,7 +21,7 @@ def logging_as_before() -> Iterator[None]:
 
 
 def written(capsys: pytest.CaptureFixture[str], log_format: str, **facts: object) -> str:
-    """Returns what a record with these facts becomes."""
+    """Returns the log line of a record with these facts."""
     configure_logging(log_format)
     logger.info("call of %s", "alice", extra={"facts": facts})
     streams = capsys.readouterr()
@@ -35,7 +35,7 @@ def test_text_lines_end_with_the_facts(capsys: pytest.CaptureFixture[str]) -> No
 
 
 @pytest.mark.parametrize("text", ["a\nb", "a\r\nb", "\x1b[2J", "\u2028", "a\tb"])
-def test_a_fact_cannot_begin_a_line_of_its_own(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_fact_cannot_begin_a_new_line(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     line = written(capsys, "text", model=text)
     assert len(line.splitlines()) == 1
     assert line.isascii()
@@ -68,7 +68,7 @@ def test_a_record_of_several_has_a_line_for_each(log_format: str, capsys: pytest
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])
-def test_an_exception_is_told_by_its_class_and_place_and_not_by_its_text(
+def test_an_exception_is_logged_with_its_class_and_place_but_not_its_text(
     log_format: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     configure_logging(log_format)
@@ -83,7 +83,7 @@ def test_an_exception_is_told_by_its_class_and_place_and_not_by_its_text(
 
 
 @pytest.mark.parametrize("name", ["botocore.endpoint", "mcp.server", "httpx2"])
-def test_what_libraries_tell_of_each_call_is_not_written_whatever_their_levels(
+def test_lines_of_libraries_about_each_call_are_not_written_whatever_their_levels(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     configure_logging()
@@ -98,7 +98,7 @@ def test_what_libraries_tell_of_each_call_is_not_written_whatever_their_levels(
     assert [line.partition(name)[2] for line in capsys.readouterr().err.splitlines()] == [" a warning"]
 
 
-def test_grpc_tells_nothing_of_a_caller_who_left_while_it_was_answered(capsys: pytest.CaptureFixture[str]) -> None:
+def test_grpc_logs_nothing_about_a_caller_who_left_during_its_answer(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging()
     grpc_logger = logging.getLogger("grpc._cython.cygrpc")
     grpc_logger.error("ExecuteBatchError raised in core by servicer method [/relay.v1.AccountService/GetUsage]")

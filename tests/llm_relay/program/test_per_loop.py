@@ -9,7 +9,7 @@ from llm_relay.program.per_loop import PerLoop
 
 
 class Opened:
-    """Counts what was opened, and notes on which loop it was closed."""
+    """Counts what was opened, and records on which loop it was closed."""
 
     def __init__(self) -> None:
         self.loops: list[asyncio.AbstractEventLoop] = []
@@ -42,7 +42,7 @@ def test_callers_on_one_loop_share_it() -> None:
     assert len(opened.closed) == 1
 
 
-def test_a_failed_opening_is_tried_again() -> None:
+def test_a_failed_opening_is_retried() -> None:
     faults = [ValueError("bad setting")]
 
     async def open_at_the_second_time() -> AsyncGenerator[str, None]:

@@ -1,4 +1,4 @@
-"""Settings come from the environment and .env; a bad one stops the start by its name, without its value."""
+"""Settings are read from the environment and .env. A bad one stops the start by its name, without its value."""
 
 import socket
 from pathlib import Path
@@ -15,7 +15,7 @@ SECRET = "sk-live-0123456789"
 
 
 class GatewayLike(DialSettings, TokenSettings):
-    """Listens and dials."""
+    """Settings of a program that listens and dials."""
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +39,7 @@ def refusal(settings_type: type[ProgramSettings], monkeypatch: pytest.MonkeyPatc
     return str(refused.value).splitlines()
 
 
-def test_several_workers_need_a_system_that_lets_them_share_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_workers_need_a_system_on_which_they_can_share_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(socket, "SO_REUSEPORT")
     assert ServerBSettings.read().workers == 1
     (line,) = refusal(ServerBSettings, monkeypatch, WORKERS="2")
@@ -107,7 +107,7 @@ def test_a_bad_value_is_one_line_that_begins_with_the_variable(
     assert line.startswith(f"{name}: ")
 
 
-def test_several_providers_are_named_with_commas_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_providers_are_separated_by_commas_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AI_PROVIDER", " openai , mock,bedrock")
     settings = ServerBSettings.read()
     assert settings.ai_provider == "openai,mock,bedrock"
@@ -123,7 +123,7 @@ def test_models_are_mapped_by_provider_and_name(monkeypatch: pytest.MonkeyPatch)
     }
 
 
-def test_every_bad_value_has_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_bad_value_has_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = refusal(ServerBSettings, monkeypatch, GRPC_PORT="x", LOG_FORMAT="x", RELAY_TOKENS=f"a:b,{SECRET}")
     assert {line.partition(":")[0] for line in lines} == {"GRPC_PORT", "LOG_FORMAT", "RELAY_TOKENS"}
 
@@ -146,7 +146,7 @@ def test_half_of_a_pair_is_named_with_its_other_half(
 
 
 @pytest.mark.parametrize("target", ["http://b:50051", "https://b:50051", "grpc://b:50051", "HTTP://b:50051"])
-def test_a_url_as_target_is_refused_with_the_mend(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_url_as_target_is_refused_with_the_fix(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (line,) = refusal(GatewayLike, monkeypatch, SERVER_B_TARGET=target)
     assert line.startswith("SERVER_B_TARGET: ")
     assert "host:port" in line
@@ -166,7 +166,7 @@ def test_a_token_is_not_sent_in_plaintext_beyond_loopback(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("allowing", ["SERVER_B_TLS", "RELAY_INSECURE"])
-def test_it_is_with_tls_or_where_that_is_allowed(allowing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_is_sent_with_tls_or_if_plaintext_is_allowed(allowing: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"RELAY_TOKEN": SECRET, "SERVER_B_TARGET": "b:1", allowing: "true"}.items():
         monkeypatch.setenv(name, value)
     assert GatewayLike.read().dial.token == SECRET
@@ -192,7 +192,7 @@ def test_the_env_file_of_the_working_folder_is_read(folder: Path) -> None:
     assert (settings.grpc_port, settings.ai_provider) == (50999, "mock")
 
 
-def test_the_environment_goes_before_the_env_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_takes_precedence_over_the_env_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / ".env").write_text("GRPC_PORT=50999\nRETRY_ATTEMPTS=5\n")
     monkeypatch.setenv("GRPC_PORT", "50998")
     settings = ServerBSettings.read()
@@ -205,7 +205,7 @@ def test_a_bad_value_in_the_env_file_is_named_too(folder: Path, monkeypatch: pyt
     assert line.startswith("RELAY_TOKENS: ")
 
 
-def test_an_env_file_that_is_no_utf8_stops_the_start_by_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_env_file_that_is_not_utf_8_stops_the_start_by_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / ".env").write_bytes(b"OPENAI_API_KEY=\xff\xfe\n")
     (line,) = refusal(ServerBSettings, monkeypatch)
     assert ".env" in line
@@ -229,7 +229,7 @@ def test_secrets_do_not_show_when_settings_are_printed(given: dict[str, str], mo
         assert SECRET not in str(settings.model_dump())
 
 
-def test_delegates_are_named_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_delegates_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RELAY_TOKENS", "gateway:g")
     monkeypatch.setenv("RELAY_DELEGATES", " other , gateway ")
     assert ServerBSettings.read().tokens.caller("Bearer g", "alice") == "gateway/alice"

@@ -1,4 +1,4 @@
-"""Programs start without the standard streams that whoever started them has closed."""
+"""Programs start although their parent has closed some of their standard streams."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ PING = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "ping"})
 
 
 def run(folder: Path, closed: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Runs `python -m …` with a ping at its input, and the streams closed that the shell's words close."""
+    """Runs `python -m …` with a ping as its input and with the streams closed that the shell redirections close."""
     return subprocess.run(
         ["sh", "-c", f'exec "$0" -m "$@" {closed}', sys.executable, *arguments],
         cwd=folder,

@@ -1,4 +1,4 @@
-"""Traces that are off cost no import; OpenTelemetry's own variables reach every process."""
+"""Disabled traces cost no import; OpenTelemetry's own variables reach every process."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ print(sorted(name for name in sys.modules if name.startswith(("opentelemetry.sdk
 """
 
 
-def test_traces_that_are_off_import_nothing_of_their_exporter() -> None:
+def test_disabled_traces_import_nothing_of_their_exporter() -> None:
     done = subprocess.run(
         [sys.executable, "-c", OFF], cwd=PROJECT, env=environment({}), capture_output=True, text=True, check=True
     )

@@ -1,4 +1,4 @@
-"""Names that are no settings: the misspelt ones are told, those of other programs are not."""
+"""Names that are no settings: misspelt ones are reported, those of other programs are not."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ PATH = Path("/srv/.env")
 
 
 def told(name: str) -> list[str]:
-    """Returns what is said of a name in a .env file."""
+    """Returns the report about a name in a .env file."""
     return list(unknown_names(EnvFile(path=PATH, lines={name: 3}), {}))
 
 
@@ -41,11 +41,11 @@ def test_the_known_names_are_those_of_all_programs() -> None:
         ("WORKER", "WORKERS"),
     ],
 )
-def test_a_misspelt_name_is_told_with_its_line_and_the_name_that_is_meant(name: str, meant: str) -> None:
+def test_a_misspelt_name_is_reported_with_its_line_and_the_intended_name(name: str, meant: str) -> None:
     assert told(name) == [f"/srv/.env, line 3: {name} is not a setting; did you mean {meant}?"]
 
 
-def test_what_is_surely_meant_for_the_relay_is_told_even_if_it_is_like_no_setting() -> None:
+def test_a_name_with_the_relays_prefix_is_reported_even_if_it_resembles_no_setting() -> None:
     assert told("RELAY_COLOUR_SCHEME") == ["/srv/.env, line 3: RELAY_COLOUR_SCHEME is not a setting"]
 
 
@@ -53,11 +53,11 @@ def test_what_is_surely_meant_for_the_relay_is_told_even_if_it_is_like_no_settin
     "name",
     ["POSTGRES_PASSWORD", "DEBUG", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL_BEDROCK", "HTTP_PROXY", "RELAY_ENV_FILE"],
 )
-def test_names_of_other_programs_are_not(name: str) -> None:
+def test_names_of_other_programs_are_not_reported(name: str) -> None:
     assert told(name) == []
 
 
-def test_the_environment_is_looked_through_too_and_what_others_set_there_is_not_told() -> None:
+def test_misspelt_names_in_the_environment_are_reported_and_foreign_ones_are_not() -> None:
     environment = {
         "GRPC_PROT": "1",
         "RELAY_TOKNES": "a:b",

@@ -29,7 +29,7 @@ def pair(authority: Authority) -> Pair:
 
 
 async def is_answered(client: RelayClient) -> bool:
-    """Tells whether a call of this client, which it closes, gets through."""
+    """Returns whether a call of this client succeeds; closes the client."""
     async with client:
         try:
             await client.process(HI)
@@ -43,7 +43,7 @@ async def test_a_client_that_trusts_the_authority_is_served(authority: Authority
         assert await is_answered(server.client(tls=True, ca_file=authority.ca_file))
 
 
-async def test_a_client_that_does_not_trust_it_or_speaks_plaintext_is_not(pair: Pair, tmp_path: Path) -> None:
+async def test_a_client_that_does_not_trust_it_or_speaks_plaintext_is_not_served(pair: Pair, tmp_path: Path) -> None:
     other = Authority(tmp_path, "other")
     async with serving(certificates=ServerCertificates(pair.cert_file, pair.key_file)) as server:
         assert not await is_answered(server.client(tls=True, ca_file=other.ca_file))
@@ -65,7 +65,7 @@ async def test_mutual_tls_serves_only_clients_with_a_certificate_of_the_authorit
         assert not await is_answered(client(cert_file=foreign.cert_file, key_file=foreign.key_file))
 
 
-async def test_servers_behind_a_list_of_addresses_are_served_where_their_certificates_are_for_the_first(
+async def test_servers_of_an_address_list_are_served_if_their_certificates_name_the_first_address(
     authority: Authority, pair: Pair
 ) -> None:
     certificates = ServerCertificates(pair.cert_file, pair.key_file)
@@ -106,7 +106,7 @@ async def test_a_half_renewed_pair_leaves_the_old_one_in_use(
         assert await is_answered(server.client(tls=True, ca_file=authority.ca_file))
 
 
-def test_files_that_are_no_pair_stop_the_start_by_name(authority: Authority, pair: Pair, tmp_path: Path) -> None:
+def test_mismatched_files_stop_the_start_by_name(authority: Authority, pair: Pair, tmp_path: Path) -> None:
     other = authority.issue("other")
     garbled = tmp_path / "garbled.pem"
     garbled.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
@@ -133,7 +133,7 @@ def test_files_that_cannot_be_read_stop_the_start_by_name(pair: Pair, tmp_path: 
             ServerCertificates(pair.cert_file, pair.key_file, str(wrong))
 
 
-async def test_a_dialling_end_names_its_bad_files_too(authority: Authority, pair: Pair) -> None:
+async def test_a_client_names_its_bad_files_too(authority: Authority, pair: Pair) -> None:
     async with serving() as server:
         with pytest.raises(ValueError, match=r"^SERVER_B_CA_FILE"):
             server.client(tls=True, ca_file=pair.key_file)

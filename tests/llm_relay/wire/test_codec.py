@@ -47,7 +47,7 @@ def finished(
 
 
 def across(sent: Finished) -> Finished:
-    """Sends it over the wire."""
+    """Serializes a message and parses it again."""
     return codec.finished_from_wire(pb.Finished.FromString(codec.finished_to_wire(sent).SerializeToString()))
 
 
@@ -81,14 +81,14 @@ def test_an_absent_temperature_is_not_zero() -> None:
 
 
 @pytest.mark.parametrize("role", [0, 4, 99])
-def test_a_role_that_is_unspecified_or_unknown_is_refused_with_its_place(role: int) -> None:
+def test_a_role_that_is_unspecified_or_unknown_is_refused_with_its_position(role: int) -> None:
     request = pb.ProcessRequest(message="Hi", history=[pb.Turn(role=role, text="a")])  # type: ignore[arg-type]
     with pytest.raises(InvalidRequest) as refused:
         codec.prompt_from_wire(request)
     assert [violation.field for violation in refused.value.violations] == ["history[0].role"]
 
 
-def test_the_error_of_a_bad_request_bears_its_request_id() -> None:
+def test_the_error_of_a_bad_request_has_its_request_id() -> None:
     with pytest.raises(InvalidRequest) as refused:
         codec.prompt_from_wire(pb.ProcessRequest(message="", request_id="id-1"))
     assert refused.value.request_id == "id-1"
@@ -147,17 +147,17 @@ def test_bytes_that_are_no_message_are_an_invalid_request(data: bytes) -> None:
         ),
     ],
 )
-def test_a_count_that_is_unknown_is_not_zero(usage: Usage) -> None:
+def test_an_unknown_count_is_not_zero(usage: Usage) -> None:
     assert across(finished(usage)).usage == usage
 
 
 @pytest.mark.parametrize("reason", [None, *FinishReason])
-def test_every_finish_reason_travels(reason: FinishReason | None) -> None:
+def test_every_finish_reason_survives(reason: FinishReason | None) -> None:
     assert across(finished(reason=reason)).finish_reason is reason
 
 
 @pytest.mark.parametrize("accuracy", list(Accuracy))
-def test_every_accuracy_travels(accuracy: Accuracy) -> None:
+def test_every_accuracy_survives(accuracy: Accuracy) -> None:
     assert across(finished(Usage(accuracy=accuracy))).usage.accuracy is accuracy
 
 
@@ -189,7 +189,7 @@ def test_money_is_rounded_half_to_even_to_nano_dollars(usd: str, nano_usd: int) 
     assert received == Cost(usd=Decimal(nano_usd) / 10**9, price_source="list")
 
 
-def test_a_cost_that_is_not_known_is_absent_and_one_of_zero_is_not() -> None:
+def test_an_unknown_cost_is_absent_and_a_cost_of_zero_is_not() -> None:
     assert not codec.finished_to_wire(finished(cost=Cost())).cost.HasField("nano_usd")
     assert codec.finished_to_wire(finished(cost=Cost(usd=Decimal(0)))).cost.HasField("nano_usd")
     assert across(finished(cost=Cost())).cost.usd is None
@@ -203,7 +203,7 @@ def test_times_keep_their_microseconds_and_durations_their_nanoseconds() -> None
 
 
 @pytest.mark.parametrize(("seconds", "nanos"), [(2**62, 0), (-(2**62), 0), (0, -5_000), (0, 2_000_000_000)])
-def test_a_time_that_no_calendar_knows_does_not_fail_the_answer(seconds: int, nanos: int) -> None:
+def test_a_time_outside_the_calendar_does_not_fail_the_answer(seconds: int, nanos: int) -> None:
     response = pb.ProcessResponse(text="Hi")
     response.completed_at.seconds, response.completed_at.nanos = seconds, nanos
     assert codec.answer_from_wire(response).text == "Hi"
@@ -217,7 +217,7 @@ def test_a_time_that_no_calendar_knows_does_not_fail_the_answer(seconds: int, na
         finished(Usage(input_tokens=1, output_tokens=2, accuracy=Accuracy.EXACT), Cost(usd=Decimal(1))),
     ],
 )
-def test_every_event_travels_with_its_sequence(event: Event) -> None:
+def test_every_event_survives_with_its_sequence(event: Event) -> None:
     assert codec.event_from_wire(codec.event_to_wire(event)) == event
 
 
@@ -227,7 +227,7 @@ def test_an_event_of_a_newer_peer_is_none() -> None:
     assert codec.event_from_wire(response) is None
 
 
-def test_a_whole_answer_travels() -> None:
+def test_a_whole_answer_survives() -> None:
     answer = Answer(request_id="id-1", text="Hi 👋", provider="mock", finished=finished())
     assert codec.answer_from_wire(codec.answer_to_wire(answer)) == answer
 
@@ -249,13 +249,13 @@ DETAILED = Model(
 
 
 @pytest.mark.parametrize(("note", "details"), [("", ()), ("a note", (MODEL, DETAILED))])
-def test_the_models_travel_with_what_is_known_of_them(note: str, details: tuple[Model, ...]) -> None:
+def test_the_models_survive_with_all_their_facts(note: str, details: tuple[Model, ...]) -> None:
     models = Models(provider="mock", models=("a", "b"), default_model="a", note=note, details=details)
     assert introspection.models_from_wire(introspection.models_to_wire(models)) == models
 
 
 @pytest.mark.parametrize("state", list(State))
-def test_the_status_travels(state: State) -> None:
+def test_the_status_survives(state: State) -> None:
     status = Status(
         server="Server B",
         version="0.1.0",

@@ -1,4 +1,4 @@
-"""Content keeps every byte across the wire, and a request with content that is not known is refused."""
+"""Content keeps every byte across the wire, and a request with unknown content is refused."""
 
 from collections.abc import Callable
 
@@ -33,7 +33,7 @@ thorough = settings(deadline=None, max_examples=100, suppress_health_check=[Heal
 
 @given(prompts())
 @thorough
-def test_a_prompt_travels_whole_in_both_requests(prompt: Prompt) -> None:
+def test_a_prompt_survives_whole_in_both_requests(prompt: Prompt) -> None:
     whole = codec.prompt_to_wire(prompt, pb.ProcessRequest).SerializeToString()
     assert codec.prompt_from_wire(codec.parse(pb.ProcessRequest, whole)) == prompt
     streamed = codec.prompt_to_wire(prompt, pb.StreamProcessRequest).SerializeToString()
@@ -42,21 +42,21 @@ def test_a_prompt_travels_whole_in_both_requests(prompt: Prompt) -> None:
 
 @given(events)
 @thorough
-def test_an_event_travels_whole(event: Event) -> None:
+def test_an_event_survives_whole(event: Event) -> None:
     sent = codec.event_to_wire(event).SerializeToString()
     assert codec.event_from_wire(codec.parse(pb.StreamProcessResponse, sent)) == event
 
 
 @given(finishes, output_parts)
 @thorough
-def test_an_answer_travels_whole(finished: Finished, parts: tuple[Part, ...]) -> None:
+def test_an_answer_survives_whole(finished: Finished, parts: tuple[Part, ...]) -> None:
     answer = Answer(request_id="a", text="Hi", provider="mock", finished=finished, parts=parts)
     received = codec.answer_from_wire(pb.ProcessResponse.FromString(codec.answer_to_wire(answer).SerializeToString()))
     assert (received.text, received.parts) == (answer.text, answer.parts)
     assert codec.finished_to_wire(received.finished) == codec.finished_to_wire(finished)
 
 
-def test_a_prompt_of_text_alone_costs_no_more_bytes_than_before() -> None:
+def test_a_prompt_of_text_alone_has_no_more_bytes_than_before() -> None:
     request = codec.prompt_to_wire(Prompt(message="Hi", temperature=1), pb.ProcessRequest)
     assert request.SerializeToString() == b"\x0a\x02Hi" + b"\x29\x00\x00\x00\x00\x00\x00\xf0\x3f"
 
@@ -71,7 +71,7 @@ UNSET, UNKNOWN = pb.Part(), pb.Part.FromString(A_PART_OF_ANOTHER_KIND)
 
 
 @pytest.mark.parametrize("part", [UNSET, UNKNOWN], ids=["unset", "unknown"])
-def test_a_part_of_no_known_kind_is_refused_with_its_place(part: pb.Part) -> None:
+def test_a_part_of_an_unknown_kind_is_refused_with_its_position(part: pb.Part) -> None:
     turn = pb.Turn(role=pb.ROLE_USER, parts=[pb.Part(text="Hi"), part])
     assert fields_refused(pb.ProcessRequest(message="Hi", history=[turn], parts=[part])) == [
         "history[0].parts[1]",
@@ -84,7 +84,7 @@ def test_a_part_of_no_known_kind_is_refused_with_its_place(part: pb.Part) -> Non
     [UNSET, UNKNOWN, pb.Part(tool_result=pb.ToolResult(tool_call_id="c1"))],
     ids=["unset", "unknown", "tool_result"],
 )
-def test_a_part_that_no_result_may_have_is_refused_with_its_place(part: pb.Part) -> None:
+def test_a_part_that_no_result_may_have_is_refused_with_its_position(part: pb.Part) -> None:
     call = pb.Turn(role=pb.ROLE_ASSISTANT, parts=[pb.Part(tool_call=pb.ToolCall(id="c1", name="f"))])
     result = pb.Part(tool_result=pb.ToolResult(tool_call_id="c1", content=[part]))
     assert fields_refused(pb.ProcessRequest(history=[call], parts=[result])) == ["parts[0].tool_result.content[0]"]
@@ -130,7 +130,7 @@ def _negative_ttl(request: pb.ProcessRequest) -> None:
         (_negative_ttl, "parts[0].cache_point.ttl"),
     ],
 )
-def test_what_is_not_known_or_not_whole_is_refused_by_name(
+def test_unknown_or_incomplete_content_is_refused_by_name(
     change: Callable[[pb.ProcessRequest], None], field: str
 ) -> None:
     request = pb.ProcessRequest(message="Hi")
@@ -138,7 +138,7 @@ def test_what_is_not_known_or_not_whole_is_refused_by_name(
     assert fields_refused(request) == [field]
 
 
-def test_options_that_say_nothing_ask_nothing() -> None:
+def test_empty_options_are_the_same_as_none() -> None:
     request = pb.ProcessRequest(message="Hi")
     request.options.tool_choice.mode = pb.ToolChoice.MODE_UNSPECIFIED
     request.options.response_format.kind = pb.ResponseFormat.KIND_UNSPECIFIED

@@ -1,4 +1,4 @@
-"""Errors keep their reason and their details across the wire; what others say is not believed."""
+"""Errors keep their reason and their details across the wire; the text of foreign statuses is not trusted."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -51,7 +51,7 @@ SPENT = Finished(
 
 
 def received(sent: RelayError) -> RelayError:
-    """Returns what a client makes of what a server makes of this error."""
+    """Returns the error that a client gets when a server sends this one."""
     status = status_from_error(sent)
     return error_from_status(
         CODES[type(sent)], status.message, status_pb2.Status.FromString(status.SerializeToString())
@@ -100,14 +100,14 @@ def test_a_cause_reaches_the_other_side() -> None:
     assert (type(told), told.cause) == (errors.ProviderRejected, "context_length_exceeded")
 
 
-def test_a_ledger_that_is_away_is_worth_another_try_in_a_second() -> None:
+def test_an_unreachable_ledger_asks_to_retry_in_a_second() -> None:
     status = status_from_error(errors.LedgerUnavailable())
     assert error_details_pb2.RetryInfo.FromString(status.details[1].value).retry_delay.seconds == 1
     assert [error for error in ERRORS_BY_REASON.values() if error.default_retry_after_s] == [errors.LedgerUnavailable]
 
 
 @pytest.mark.parametrize("resets_at", [datetime(2026, 12, 1, tzinfo=timezone(timedelta(hours=1))), None])
-def test_a_budget_without_room_tells_its_numbers(resets_at: datetime | None) -> None:
+def test_a_budget_without_room_shows_its_amounts(resets_at: datetime | None) -> None:
     sent = errors.BudgetExceeded(
         scope="tag:team=a", limit_nano_usd=2**62, spent_nano_usd=4_980_000_000, reserved_nano_usd=7, resets_at=resets_at
     )
@@ -131,7 +131,7 @@ def test_a_budget_without_room_tells_its_numbers(resets_at: datetime | None) -> 
 
 
 @pytest.mark.parametrize("number", ["", "many", "1.5"])
-def test_a_budget_of_a_strange_peer_is_told_without_what_cannot_be_read(number: str) -> None:
+def test_the_unreadable_facts_of_a_foreign_peers_budget_are_left_out(number: str) -> None:
     info = error_details_pb2.ErrorInfo(domain="relay.v1", reason="BUDGET_EXCEEDED")
     info.metadata.update({"scope": "caller:a", "limit_nano_usd": number, "spent_nano_usd": "5", "resets_at": "soon"})
     status = status_pb2.Status(message="text")
@@ -143,7 +143,7 @@ def test_a_budget_of_a_strange_peer_is_told_without_what_cannot_be_read(number: 
 
 @every_error
 @pytest.mark.parametrize("worked", [True, False])
-def test_every_error_tells_whether_a_provider_may_have_worked(error_type: type[RelayError], worked: bool) -> None:
+def test_every_error_says_whether_a_provider_may_have_worked(error_type: type[RelayError], worked: bool) -> None:
     status = status_from_error(error_type(may_have_worked=worked))
     info = error_details_pb2.ErrorInfo.FromString(status.details[0].value)
     assert info.metadata["may_have_worked"] == ("true" if worked else "false")
@@ -159,13 +159,13 @@ def test_every_error_tells_whether_a_provider_may_have_worked(error_type: type[R
         ("", True),
     ],
 )
-def test_a_call_that_found_no_connection_asked_no_provider(text: str, worked: bool) -> None:
+def test_a_call_without_a_connection_reached_no_provider(text: str, worked: bool) -> None:
     error = error_from_status(grpc.StatusCode.UNAVAILABLE, text, None)
     assert (error.reason, error.may_have_worked) == ("SERVER_B_UNAVAILABLE", worked)
 
 
 @every_error
-def test_what_is_for_the_operator_alone_is_never_sent(error_type: type[RelayError]) -> None:
+def test_facts_for_the_operator_alone_are_never_sent(error_type: type[RelayError]) -> None:
     status = status_from_error(error_type(operator_detail="connection refused by 10.0.0.1:443"))
     assert b"10.0.0.1" not in status.SerializeToString()
 

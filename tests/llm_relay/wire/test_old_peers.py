@@ -1,4 +1,4 @@
-"""Programs that were built before content talk to this version as they did, and it to them."""
+"""Programs that were built before content was added still work with this version, and it with them."""
 
 from typing import Any
 
@@ -33,14 +33,14 @@ FIRST_FIELDS = {
     "StreamProcessResponse": 4,
     "ListModelsResponse": 4,
 }
-"""The last field's number in the first version of each message that has grown; others are as they were or new."""
+"""The last field's number in the first version of each message that has grown; other messages are unchanged or new."""
 FIRST_ROLES = 2
 FIRST_FINISH_REASONS = 5
 
 
 @pytest.fixture(scope="module")
 def old() -> dict[str, Any]:
-    """Returns the message classes of the first version, made of today's contract without what was added."""
+    """Returns the message classes of the first version, built from today's contract without later fields."""
     contract = descriptor_pb2.FileDescriptorProto()
     pb.DESCRIPTOR.CopyToProto(contract)
     del contract.service[:]
@@ -89,7 +89,7 @@ def test_an_old_clients_request_is_read_as_before(old: dict[str, Any], name: str
     assert codec.prompt_from_wire(codec.parse(getattr(pb, name), request.SerializeToString())) == PROMPT
 
 
-def test_a_new_clients_request_of_text_has_an_old_ones_bytes(old: dict[str, Any]) -> None:
+def test_a_new_clients_request_of_text_has_the_same_bytes_as_an_old_ones(old: dict[str, Any]) -> None:
     sent = codec.prompt_to_wire(PROMPT, pb.ProcessRequest).SerializeToString(deterministic=True)
     assert old["ProcessRequest"].FromString(sent).SerializeToString(deterministic=True) == sent
 

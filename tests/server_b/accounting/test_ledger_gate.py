@@ -1,4 +1,4 @@
-"""What passes the gate is written before the provider is asked and settled after, and limits refuse it before."""
+"""The ledger records a call before the provider is called, and settles it afterwards; limits refuse it before."""
 
 import asyncio
 import contextlib
@@ -44,7 +44,7 @@ BOUND = (2 + 16) * 1_000 + 1_000 * 10_000
 
 
 class Named(ScriptedProvider):
-    """A scripted provider with a name of its own."""
+    """A scripted provider with its own name."""
 
     def __init__(self, name: str, *scripts: Sequence[Step]) -> None:
         super().__init__(*scripts)
@@ -64,7 +64,7 @@ def limited(nano_usd: int, **more: Any) -> Prompt:
     return Prompt(message="Hi", options=Options(max_cost_nano_usd=nano_usd, **more))
 
 
-async def test_a_call_is_written_with_its_bound_and_settled_with_what_it_took() -> None:
+async def test_a_call_is_recorded_with_its_bound_and_settled_with_its_usage() -> None:
     books = MemoryBooks(CallerAccount(name="alice", tags={"team": "a", "kind": "of-admin"}))
     relay = relay_with(books, ScriptedProvider())
     prompt = Prompt(message="Hi", request_id="id-1", options=Options(tags={"kind": "own", "job": "x"}))
@@ -96,7 +96,7 @@ def test_ids_are_uuids_of_version_7_in_the_order_of_time() -> None:
     ("script", "cost", "worked"),
     [([ProviderAuth()], 0, False), ([OPENING, Text("Hel"), ProviderProtocol()], "some", True)],
 )
-async def test_a_call_that_fails_is_settled_by_what_it_can_have_cost(
+async def test_a_failed_call_is_settled_with_what_it_can_have_cost(
     script: list[Step], cost: int | str, worked: bool
 ) -> None:
     books = MemoryBooks()
@@ -107,7 +107,7 @@ async def test_a_call_that_fails_is_settled_by_what_it_can_have_cost(
     assert (end.nano_usd or 0) > 0 if cost == "some" else end.nano_usd == cost
 
 
-async def test_requests_that_are_given_another_ones_answer_make_no_row() -> None:
+async def test_requests_that_get_another_requests_answer_make_no_row() -> None:
     books = MemoryBooks()
     relay = relay_with(books, ScriptedProvider())
     await whole(relay)
@@ -120,7 +120,7 @@ async def test_requests_that_are_given_another_ones_answer_make_no_row() -> None
 # Limits.
 
 
-async def test_fifty_callers_at_once_cannot_pass_a_budget() -> None:
+async def test_fifty_concurrent_callers_cannot_exceed_a_budget() -> None:
     books = MemoryBooks(limit_nano_usd=10 * BOUND)
     relay = relay_with(books, provider := ScriptedProvider([OPENING, going := asyncio.Event(), *HELLO[1:]]))
     asking = [asyncio.create_task(relay.process(Prompt(message="Hi"), caller=f"c{number}")) for number in range(50)]
@@ -133,7 +133,7 @@ async def test_fifty_callers_at_once_cannot_pass_a_budget() -> None:
     assert "this call can cost up to $0.010018" in str(refused[0])
 
 
-async def test_a_limit_of_the_call_itself_is_held_against_the_bound() -> None:
+async def test_a_limit_of_the_call_itself_is_compared_with_the_bound() -> None:
     books = MemoryBooks()
     relay = relay_with(books, provider := ScriptedProvider())
     await relay.process(limited(BOUND), caller="alice")
@@ -157,7 +157,7 @@ async def test_a_limited_call_to_a_model_without_a_price_is_refused_with_the_fix
     await relay.process(Prompt(message="Hi"), caller="alice")
 
 
-async def test_without_a_ledger_a_limit_of_the_call_itself_counts_all_the_same() -> None:
+async def test_without_a_ledger_a_limit_of_the_call_itself_applies_too() -> None:
     provider = ScriptedProvider()
     lists = prices("scripted")
     relay = create_relay(provider, prices=lists, gate=GateWithoutLedger(provider, lists))
@@ -175,7 +175,7 @@ async def test_a_budget_without_a_price_is_refused_with_the_fix() -> None:
 
 
 @pytest.mark.parametrize("limit", ["budget", "max_cost", "models", "none"])
-async def test_options_that_can_change_the_cost_or_the_model_are_refused_where_it_is_limited(limit: str) -> None:
+async def test_options_that_can_change_the_cost_or_the_model_are_refused_under_a_limit(limit: str) -> None:
     patterns = ("scripted/scripted-*",) if limit == "models" else ("scripted/*",)
     account = CallerAccount(name="alice", models=patterns)
     books = MemoryBooks(account, limit_nano_usd=10**12 if limit == "budget" else None)
@@ -192,7 +192,7 @@ async def test_options_that_can_change_the_cost_or_the_model_are_refused_where_i
     assert (provider.tries, books.open, books.spent) == ([], {}, 0)
 
 
-async def test_a_chain_under_a_budget_asks_only_providers_with_a_price_and_reserves_the_dearest() -> None:
+async def test_a_chain_under_a_budget_uses_only_providers_with_a_price_and_reserves_for_the_dearest() -> None:
     books = MemoryBooks(limit_nano_usd=10**12)
     dear, free = Named("dear", [away()]), Named("free")
     relay = relay_with(books, Fallback([Named("unpriced"), dear, free], {}), text="dear/*=2/20,free/*=0/0")
@@ -203,7 +203,7 @@ async def test_a_chain_under_a_budget_asks_only_providers_with_a_price_and_reser
     assert (end.nano_usd, end.provider) == (0, "free")
 
 
-async def test_rates_are_refused_as_the_books_say() -> None:
+async def test_a_rate_limit_of_the_books_refuses_before_the_provider_is_called() -> None:
     books = MemoryBooks()
     books.failure = RateLimited(retry_after_s=3)
     with pytest.raises(RateLimited) as refused:
@@ -211,7 +211,7 @@ async def test_rates_are_refused_as_the_books_say() -> None:
     assert (refused.value.retry_after_s, refused.value.spent, provider.tries) == (3, None, [])
 
 
-async def test_a_ledger_that_is_away_asks_no_provider_and_the_next_call_passes_when_it_is_back() -> None:
+async def test_an_unreachable_ledger_calls_no_provider_and_the_next_call_passes_when_it_is_back() -> None:
     books = MemoryBooks()
     relay = relay_with(books, provider := ScriptedProvider())
     books.failure = LedgerUnavailable()
@@ -252,7 +252,7 @@ async def test_a_caller_may_use_the_models_that_its_patterns_match(
     assert (provider.tries, books.open, books.settled, refused.value.spent) == ([], {}, {}, None)
 
 
-async def test_a_chain_passes_over_providers_whose_model_the_caller_may_not_use() -> None:
+async def test_a_chain_skips_providers_whose_model_the_caller_may_not_use() -> None:
     books = MemoryBooks(CallerAccount(name="alice", models=("first/*", "third/*")))
     second = Named("second")
     relay = relay_with(books, Fallback([Named("first", [away()]), second, Named("third")], {}))
@@ -274,7 +274,7 @@ async def test_an_alias_of_a_model_map_is_allowed_by_either_name() -> None:
 
 @pytest.mark.parametrize("ending", ["leaves", "cancels", "runs out of time"])
 @pytest.mark.parametrize("refused", [False, True])
-async def test_who_ends_a_call_while_it_is_reserved_leaves_nothing_reserved(ending: str, refused: bool) -> None:
+async def test_a_call_that_ends_while_it_is_reserved_leaves_nothing_reserved(ending: str, refused: bool) -> None:
     books = MemoryBooks(limit_nano_usd=0 if refused else 10**12)
     books.may_reserve.clear()
     relay = relay_with(books, provider := ScriptedProvider())

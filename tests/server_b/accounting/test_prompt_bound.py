@@ -1,4 +1,4 @@
-"""No tokenizer that falls back to bytes makes more of a prompt than its bound, and no settled call costs more."""
+"""No tokenizer that falls back to bytes gives a prompt more tokens than its bound, and no settled call costs more."""
 
 import base64
 import struct
@@ -47,14 +47,14 @@ LISTS = {
     "set": SetPrices("openai", UnknownPrices(), prices_from_text("openai/set=3/15/0.3/3.75"), lambda: ()),
 }
 LONG = 300_000
-"""More input than any step in a price."""
+"""More input tokens than any step in a price."""
 
 
 def png(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", width, height)
 
 
-def test_a_plain_prompt_is_a_token_for_each_byte_and_16_for_each_turn() -> None:
+def test_a_plain_prompt_has_a_token_for_each_byte_and_16_for_each_turn() -> None:
     prompt = Prompt(message="Grüße", context="Be brief", history=(Turn(role=Role.USER, text="世"),))
     assert prompt_bound(prompt, "openai", "gpt-4o") == (7 + 16) + (8 + 16) + (3 + 16)
 
@@ -76,7 +76,7 @@ PARTS: list[Part] = [
 
 
 @pytest.mark.parametrize("part", PARTS, ids=["text", "reasoning", "redacted", "tool_call", "cache_point"])
-def test_every_part_counts_as_many_bytes_as_travel(part: Part) -> None:
+def test_every_part_counts_with_the_bytes_that_are_sent(part: Part) -> None:
     plain = Prompt(message="Hi")
     with_part = Prompt(message="Hi")
     object.__setattr__(with_part, "history", (Turn(role=Role.ASSISTANT, parts=(part,)),))
@@ -90,7 +90,7 @@ def test_every_part_counts_as_many_bytes_as_travel(part: Part) -> None:
     assert prompt_bound(with_part, "openai", "m") >= prompt_tokens(with_part, "openai")
 
 
-def test_a_result_counts_with_all_that_is_in_it() -> None:
+def test_a_result_counts_with_all_its_content() -> None:
     result = ToolResult(tool_call_id="c", content=(TextPart(text="x" * 100),), structured_json='{"a":1}')
     call = Turn(role=Role.ASSISTANT, parts=(ToolCall(id="c", name="time"),))
     prompt = Prompt(history=(call,), parts=(result,))
@@ -109,7 +109,7 @@ def test_an_image_is_never_estimated_over_its_bound(
     assert image_tokens(image, provider) <= image_bound(image, provider, model) <= largest
 
 
-def test_an_image_whose_size_cannot_be_read_is_the_vendors_largest() -> None:
+def test_an_image_of_unreadable_size_counts_as_the_vendors_largest() -> None:
     unreadable = Image(media_type="image/png", data=b"no picture")
     assert image_bound(unreadable, "bedrock", "anthropic.claude-sonnet-4-5") == CLAUDE_MOST_TOKENS
     assert image_bound(unreadable, "openai", "gpt-4o-mini") == 2833 + 8 * 5667
@@ -151,7 +151,7 @@ def prompts(draw: st.DrawFn) -> Prompt:
 
 @settings(max_examples=150, deadline=None)
 @given(prompt=prompts(), most=st.integers(1, 100_000), model=st.sampled_from(sorted(LISTS)), data=st.data())
-def test_no_usage_that_a_byte_level_tokenizer_can_give_costs_more_than_the_bound(
+def test_no_usage_that_a_byte_level_tokenizer_can_report_costs_more_than_the_bound(
     prompt: Prompt, most: int, model: str, data: st.DataObject
 ) -> None:
     asked = AskedModel(provider="openai", model=model, most_output_tokens=most)
@@ -172,7 +172,7 @@ def test_no_usage_that_a_byte_level_tokenizer_can_give_costs_more_than_the_bound
 
 
 def _most_tokens(prompt: Prompt) -> int:
-    """A tokenizer's count where each byte is a token, with the turns' frames and the images by OpenAI's rule."""
+    """Counts tokens as a tokenizer does whose tokens are bytes, with the turns' frames, and images by OpenAI's rule."""
     texts = [prompt.message, prompt.context or "", *(turn.text for turn in prompt.history)]
     texts += [part.text for part in prompt.parts if isinstance(part, TextPart)]
     texts += [text for tool in prompt.options.tools for text in (tool.name, tool.description, tool.input_schema_json)]
@@ -182,7 +182,7 @@ def _most_tokens(prompt: Prompt) -> int:
 
 @given(prompt=prompts())
 @settings(max_examples=50, deadline=None)
-def test_what_we_would_estimate_is_never_over_the_bound(prompt: Prompt) -> None:
+def test_our_estimate_is_never_over_the_bound(prompt: Prompt) -> None:
     assert prompt_tokens(prompt, "openai") <= prompt_bound(prompt, "openai", "gpt-4o")
 
 

@@ -1,4 +1,4 @@
-"""Whatever the order of joins, cancels, departures and failures: one end a call, and nothing left running."""
+"""In any order of joins, cancels, departures and failures, each call ends once and nothing is left running."""
 
 import asyncio
 import random
@@ -22,7 +22,7 @@ IDS = ("id-1", "id-2", "id-3", "")
 
 
 class Pause(asyncio.Event):
-    """Is over after some turns of the event loop."""
+    """A pause that lasts some turns of the event loop."""
 
     def __init__(self, turns: int) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class Pause(asyncio.Event):
 
 
 def script(chance: random.Random) -> list[Step]:
-    """Makes up how one try goes."""
+    """Generates the course of one attempt."""
     error: Step = chance.choice([ProviderProtocol(), away(retry_after_s=0), ValueError("odd")])
     pieces: list[Step] = [OPENING, *(Text(f"{number} ") for number in range(chance.randrange(5))), ENDING]
     if chance.random() < 0.3:
@@ -62,7 +62,7 @@ async def follow(relay: Relay, prompt: Prompt, timeout_s: float) -> None:
 
 
 async def visit(relay: Relay, seed: int) -> None:
-    """Is a caller who asks, cancels or leaves, as chance will have it."""
+    """A caller who calls, cancels or leaves at random."""
     chance = random.Random(seed)
     prompt = Prompt(message="Hi", request_id=chance.choice(IDS))
     await Pause(chance.randrange(30)).wait()

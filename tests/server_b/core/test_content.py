@@ -1,4 +1,4 @@
-"""Prompts with more than text: what a provider does not take is refused before it is asked; the rest is carried."""
+"""Prompts with more than text: unsupported content is refused before the provider is called; the rest is passed on."""
 
 import pytest
 
@@ -38,7 +38,7 @@ CALLING: tuple[Step, ...] = (
 CALL = ToolCall(id="c1", name="weather", arguments_json='{"in": "Oslo"}')
 
 
-async def test_what_a_provider_does_not_take_is_refused_and_it_is_not_asked() -> None:
+async def test_unsupported_content_is_refused_without_calling_the_provider() -> None:
     provider = ScriptedProvider(HELLO)
     provider.unsupported = Unsupported("parts: not supported by scripted")
     relay = create_relay(provider)
@@ -49,7 +49,7 @@ async def test_what_a_provider_does_not_take_is_refused_and_it_is_not_asked() ->
     assert provider.tries == []
 
 
-async def test_a_chain_asks_the_provider_that_takes_it() -> None:
+async def test_a_chain_uses_the_provider_that_supports_it() -> None:
     one, other = Named("one", HELLO), Named("other", HELLO)
     one.unsupported = Unsupported("parts: not supported by one")
     answer = await whole(create_relay(Fallback([one, other], {})), Prompt(message="Hi"))
@@ -78,7 +78,7 @@ async def test_a_stream_has_typed_deltas_and_a_repeat_the_same() -> None:
     assert again[-4:] == deltas[-4:]
 
 
-async def test_a_cut_during_arguments_is_an_error() -> None:
+async def test_a_stream_cut_during_arguments_is_an_error() -> None:
     provider = ScriptedProvider((OPENING, CallStarted(0, "c1", "weather"), CallArguments(0, '{"in"')))
     with pytest.raises(ProviderProtocol):
         await whole(create_relay(provider), Prompt(message="Hi"))

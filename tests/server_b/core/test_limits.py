@@ -1,4 +1,4 @@
-"""So many calls at once, and none once the server stops."""
+"""A limit on concurrent calls, and no new calls once the server stops."""
 
 import asyncio
 from contextlib import aclosing
@@ -23,7 +23,7 @@ from tests.support.serving import create_relay
 pytestmark = pytest.mark.anyio
 
 
-async def test_more_calls_than_the_limit_are_overloaded_with_a_time_to_retry() -> None:
+async def test_calls_over_the_limit_are_overloaded_with_a_time_to_retry() -> None:
     gate = asyncio.Event()
     relay = create_relay(provider := ScriptedProvider([gate, *HELLO]), limits=Limits(concurrent_calls=2))
     running = [asyncio.create_task(whole(relay, Prompt(message="Hi"))) for _ in range(2)]
@@ -39,7 +39,7 @@ async def test_more_calls_than_the_limit_are_overloaded_with_a_time_to_retry() -
 
 
 @pytest.mark.parametrize("held", ["prompts", "answers"])
-async def test_memory_is_finite_so_calls_that_hold_too_much_text_are_overloaded_until_they_end(held: str) -> None:
+async def test_calls_that_hold_too_much_text_are_overloaded_until_others_end(held: str) -> None:
     large = "x" * 10_000
     script: list[Step] = [asyncio.Event()] if held == "prompts" else [OPENING, Text(large), asyncio.Event()]
     provider = ScriptedProvider(script, script, HELLO)
@@ -47,7 +47,7 @@ async def test_memory_is_finite_so_calls_that_hold_too_much_text_are_overloaded_
     message = large if held == "prompts" else "Hi"
     running = [asyncio.create_task(streamed(relay, Prompt(message=message))) for _ in range(2)]
     await provider.until_waiting(2)
-    async with asyncio.timeout(PATIENCE_S):  # an answer is counted a moment after it has come
+    async with asyncio.timeout(PATIENCE_S):  # an answer is counted a moment after it arrived
         while not await is_overloaded(relay):
             pass
     for task in running:
@@ -57,7 +57,7 @@ async def test_memory_is_finite_so_calls_that_hold_too_much_text_are_overloaded_
 
 
 async def is_overloaded(relay: Relay) -> bool:
-    """Asks for an answer; tells whether that was refused because there was no room."""
+    """Makes a call; returns whether it was refused as overloaded."""
     try:
         await whole(relay, Prompt(message="Hi"))
     except Overloaded:
@@ -107,7 +107,7 @@ async def test_draining_refuses_new_calls_and_lets_running_ones_end() -> None:
     assert await idle
 
 
-async def test_calls_left_after_the_grace_are_told_that_the_server_stops() -> None:
+async def test_calls_left_after_the_grace_end_with_an_error_that_the_server_stops() -> None:
     relay = create_relay(provider := ScriptedProvider([OPENING, Text("Hi"), asyncio.Event()]))
     running = asyncio.create_task(streamed(relay))
     await provider.until_waiting()

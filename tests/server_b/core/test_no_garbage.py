@@ -1,4 +1,4 @@
-"""A call that has ended is freed at once: what waits for the garbage collector makes everybody wait."""
+"""A call that has ended is freed at once, because garbage collection would block every other call."""
 
 import asyncio
 import contextlib
@@ -26,7 +26,7 @@ def in_memory() -> int:
 
 @pytest.fixture
 def calls() -> Iterator[Callable[[], int]]:
-    """Counts the calls in memory that were made since the garbage collector is off."""
+    """Counts the calls in memory that were created since the garbage collector was turned off."""
     gc.collect()
     gc.disable()
     before = in_memory()
@@ -47,7 +47,7 @@ async def test_a_call_is_freed_when_it_has_ended(calls: Callable[[], int], scrip
     assert calls() == 0
 
 
-async def test_a_call_that_others_joined_and_that_was_repeated_is_freed(calls: Callable[[], int]) -> None:
+async def test_a_call_that_was_joined_and_repeated_is_freed(calls: Callable[[], int]) -> None:
     gate = asyncio.Event()
     relay = create_relay(provider := ScriptedProvider([gate, *HELLO]))
     asking = [asyncio.create_task(whole(relay)) for _ in range(3)]
@@ -73,7 +73,7 @@ async def test_a_caller_who_leaves_leaves_nothing(calls: Callable[[], int]) -> N
     assert calls() == 0
 
 
-async def test_a_kept_answer_is_nothing_that_the_garbage_collector_looks_into() -> None:
+async def test_the_garbage_collector_does_not_scan_a_kept_answer() -> None:
     atoms = packed((FINISHED,))
     assert unpacked(atoms) == (FINISHED,)
     gc.collect()

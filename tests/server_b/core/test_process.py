@@ -29,7 +29,7 @@ LIMIT_S = 30
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder whose empty .env keeps any other from being read."""
+    """A folder whose empty .env prevents any other from being read."""
     (tmp_path / ".env").touch()
     return tmp_path
 
@@ -54,7 +54,7 @@ async def test_a_signal_lets_the_running_stream_end_and_exits_with_0(number: sig
     assert "Traceback" not in "".join(program.lines)
 
 
-async def test_a_stream_left_after_the_grace_is_told_so_and_the_exit_is_0(folder: Path) -> None:
+async def test_a_stream_left_after_the_grace_ends_with_an_error_and_the_exit_is_0(folder: Path) -> None:
     settings = {"GRPC_PORT": "0", "MOCK_FAULTS": "true", "DRAIN_SECONDS": "0.05"}
     async with running(folder, "server_b", **settings) as program, client_of(program) as client:
         stream = client.stream_process(HANG)
@@ -99,7 +99,7 @@ async def test_a_call_is_one_json_line_however_soon_the_stop_comes(folder: Path)
     assert SECRET not in "".join(program.lines)
 
 
-async def test_a_taken_port_is_one_line_that_names_the_setting(folder: Path) -> None:
+async def test_a_taken_port_is_reported_in_one_line_that_names_the_setting(folder: Path) -> None:
     async with running(folder, "server_b", GRPC_PORT="0") as first:
         code, lines = await asyncio.to_thread(ended, folder, GRPC_PORT=str(first.port))
     assert code == 1
@@ -132,7 +132,7 @@ def ended(folder: Path, **settings: str) -> tuple[int, list[str]]:
     ],
     ids=["bad values", "exposed", "no certificate", "no key"],
 )
-def test_bad_settings_stop_the_start_with_a_line_each_and_code_2(
+def test_bad_settings_stop_the_start_with_a_line_each_and_exit_code_2(
     settings: dict[str, str], begins: list[str], folder: Path
 ) -> None:
     code, lines = ended(folder, **settings)

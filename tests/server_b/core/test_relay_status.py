@@ -1,4 +1,4 @@
-"""The status tells how the provider's last call went."""
+"""The status shows how the provider's last call went."""
 
 import asyncio
 from typing import Any
@@ -45,14 +45,14 @@ async def test_a_provider_that_hangs_until_the_deadline_is_degraded(way: Any) ->
     assert relay.status().provider_state is State.HEALTHY
 
 
-async def test_a_deadline_during_the_answer_is_no_fault_of_the_provider() -> None:
+async def test_a_deadline_during_the_answer_is_not_the_providers_fault() -> None:
     relay = create_relay(ScriptedProvider([OPENING, Text("Hel"), asyncio.Event()]), limits=Limits(timeout_s=0.05))
     with pytest.raises(DeadlineExceeded):
         await streamed(relay)
     assert relay.status().state is State.HEALTHY
 
 
-async def test_a_caller_leaving_is_no_fault_of_the_provider() -> None:
+async def test_a_caller_who_leaves_is_not_the_providers_fault() -> None:
     relay = create_relay(provider := ScriptedProvider([asyncio.Event()]))
     asking = asyncio.create_task(whole(relay))
     await provider.until_waiting()

@@ -1,4 +1,4 @@
-"""Timeouts and repeats of a client, told to Server B as metadata over a real channel."""
+"""Timeouts and repeats of a client, announced to Server B as metadata over a real channel."""
 
 import asyncio
 import contextlib
@@ -44,7 +44,7 @@ async def serving_held(provider: ScriptedProvider) -> AsyncIterator[tuple[Servin
 
 
 def told(count: int, **other: str) -> Metadata:
-    """Makes what a client tells; `other` values are in place of good ones."""
+    """Makes a client's metadata; `other` values replace the good ones."""
     values = {"body_digest": DIGEST, "retry_count": str(count), "read_timeout": str(TIMEOUT_S)} | other
     return tuple((f"relay-{name.replace('_', '-')}", value) for name, value in values.items())
 
@@ -55,9 +55,7 @@ async def until_read_by(relay: Relay, readers: int) -> None:
 
 
 @both_methods
-async def test_a_repeat_joins_the_call_that_timed_out_and_is_told_its_id(
-    method: str, request_type: type[Message]
-) -> None:
+async def test_a_repeat_joins_the_call_that_timed_out_and_gets_its_id(method: str, request_type: type[Message]) -> None:
     gate = asyncio.Event()
     provider = ScriptedProvider([gate, OPENING, Text("late"), ENDING], HELLO)
     async with serving_held(provider) as (server, loop), wire(server.target) as client:
@@ -85,7 +83,7 @@ async def test_a_repeat_joins_the_call_that_timed_out_and_is_told_its_id(
     ],
     ids=str,
 )
-async def test_a_call_whose_metadata_is_bad_is_answered_and_stops_when_it_is_left(bad: dict[str, str]) -> None:
+async def test_a_call_with_bad_metadata_is_answered_and_stops_when_its_client_leaves(bad: dict[str, str]) -> None:
     provider = ScriptedProvider([OPENING, asyncio.Event()])
     async with serving_held(provider) as (server, loop), wire(server.target) as client:
         call = client.stream(pb.StreamProcessRequest(message="Hi"), told(0, **bad))
@@ -97,7 +95,7 @@ async def test_a_call_whose_metadata_is_bad_is_answered_and_stops_when_it_is_lef
 
 
 @pytest.mark.parametrize("count", ["0", "1001", "-1", "once"])
-async def test_a_request_without_a_good_retry_count_is_no_repeat(count: str) -> None:
+async def test_a_request_without_a_valid_retry_count_is_no_repeat(count: str) -> None:
     provider = ScriptedProvider([asyncio.Event()], HELLO)
     async with serving_held(provider) as (server, loop), wire(server.target) as client:
         first = client.stream(pb.StreamProcessRequest(message="Hi"), told(0))
@@ -117,7 +115,7 @@ async def ask(client: RelayClient, delivery: Delivery, count: int) -> str:
 
 
 @pytest.mark.parametrize("delivery", Delivery)
-async def test_a_client_with_retries_before_a_slow_provider_pays_once(delivery: Delivery) -> None:
+async def test_a_client_with_retries_and_a_slow_provider_pays_once(delivery: Delivery) -> None:
     gate = asyncio.Event()
     provider = ScriptedProvider([gate, OPENING, Text("late"), ENDING], HELLO)
     async with serving_held(provider) as (server, loop), server.client() as client:

@@ -63,7 +63,7 @@ async def streamed(client: RelayClient, prompt: Prompt) -> list[Event]:
 
 async def _gather(client: RelayClient, prompt: Prompt, seen: list[Event]) -> None:
     async for event in client.stream_process(prompt):
-        seen.append(event)  # noqa: PERF401 - what came before an error counts
+        seen.append(event)  # noqa: PERF401 - what arrived before an error counts
 
 
 def calls(answer: Answer) -> list[ToolCall]:
@@ -88,7 +88,7 @@ async def test_a_tool_loop_of_two_rounds_ends_with_the_result_in_the_answer(clie
     assert second.parts == ()
 
 
-async def test_parallel_calls_have_ids_and_blocks_of_their_own(client: RelayClient) -> None:
+async def test_parallel_calls_have_separate_ids_and_blocks(client: RelayClient) -> None:
     prompt = asking("The weather and the local time, please", tools=(WEATHER, TIME))
     whole = calls(await client.process(prompt))
     assert [call.name for call in whole] == ["get_weather", "get_local_time"]
@@ -145,7 +145,7 @@ async def test_json_by_a_schema_is_answered_whole_and_streamed(client: RelayClie
     jsonschema.validate(json.loads("".join(event.text for event in events if isinstance(event, Delta))), CITY)
 
 
-async def test_an_image_is_carried_byte_for_byte(client: RelayClient) -> None:
+async def test_an_image_is_passed_on_byte_for_byte(client: RelayClient) -> None:
     image = Image(media_type="image/png", data=bytes(range(256)) * 100)
     assert "image/png, 25600 bytes" in (await client.process(asking("Look", image))).text
 

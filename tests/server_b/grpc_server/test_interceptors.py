@@ -1,4 +1,4 @@
-"""Every method needs a token where tokens are set, health checks excepted."""
+"""If tokens are set, every method except health checks needs one."""
 
 from typing import Any
 
@@ -31,14 +31,14 @@ WRONG: list[Metadata] = [
 
 
 async def unauthenticated(call: Any) -> str:
-    """Asserts that the call is refused because it has no token, and returns the text."""
+    """Asserts that the call is refused because it has no token; returns the text."""
     code, text, info, _ = await refusal(call)
     assert (code, info.reason, info.domain) == (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED", "relay.v1")
     return text
 
 
 @pytest.mark.parametrize("method", METHODS)
-async def test_every_method_refuses_wrong_and_missing_tokens_alike(method: str) -> None:
+async def test_every_method_refuses_wrong_and_missing_tokens_with_the_same_answer(method: str) -> None:
     provider = ScriptedProvider()
     async with serving(provider, tokens=TOKENS) as server, wire(server.target) as client:
         texts = {await unauthenticated(client.begin(method, METHODS[method](), metadata)) for metadata in WRONG}
@@ -55,7 +55,7 @@ async def test_a_refusal_is_a_line_in_the_log(caplog: pytest.LogCaptureFixture) 
     assert "a-1" not in caplog.text
 
 
-async def test_a_method_that_does_not_exist_is_refused_to_strangers_first() -> None:
+async def test_an_unknown_method_is_unauthenticated_without_a_token() -> None:
     async with serving(tokens=TOKENS) as server, wire(server.target) as client:
         await unauthenticated(client.whole("NoSuchMethod", b""))
         code, *_ = await refusal(client.whole("NoSuchMethod", b"", (("authorization", "Bearer a-1"),)))
@@ -63,13 +63,13 @@ async def test_a_method_that_does_not_exist_is_refused_to_strangers_first() -> N
 
 
 def _reflection(client: Wire, service: str) -> Any:
-    """Begins a reflection that sends nothing yet."""
+    """Begins a reflection call that sends nothing yet."""
     begin: Any = client.channel.stream_stream(f"/{service}/ServerReflectionInfo")
     return begin(timeout=10)
 
 
 @pytest.mark.parametrize("service", REFLECTIONS)
-async def test_reflection_is_refused_before_it_has_asked_anything(service: str) -> None:
+async def test_reflection_is_refused_before_its_first_request(service: str) -> None:
     async with serving(tokens=TOKENS) as server, wire(server.target) as client:
         await unauthenticated(_reflection(client, service))
 
@@ -96,7 +96,7 @@ async def test_health_is_open() -> None:
         assert response.status == (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
 
 
-async def test_a_delegates_callers_have_calls_of_their_own() -> None:
+async def test_a_delegates_callers_have_separate_calls() -> None:
     provider = ScriptedProvider()
     async with (
         serving(provider, tokens=TOKENS, delegates=("gateway",)) as server,
@@ -109,7 +109,7 @@ async def test_a_delegates_callers_have_calls_of_their_own() -> None:
         assert len(provider.tries) == 3
 
 
-async def test_who_is_no_delegate_stays_himself() -> None:
+async def test_a_caller_who_is_no_delegate_keeps_its_own_name() -> None:
     provider = ScriptedProvider()
     async with serving(provider, tokens=TOKENS) as server, server.client(token="a-1") as client:
         await client.process(HI, on_behalf_of="bob")
@@ -117,14 +117,14 @@ async def test_who_is_no_delegate_stays_himself() -> None:
     assert len(provider.tries) == 1
 
 
-async def test_a_delegate_cannot_make_up_names() -> None:
+async def test_a_delegate_cannot_invent_names() -> None:
     metadata = (("authorization", "Bearer g-1"), ("relay-on-behalf-of", "gateway/alice"))
     async with serving(tokens=TOKENS, delegates=("gateway",)) as server, wire(server.target) as client:
         code, _, info, _ = await refusal(client.whole("GetStatus", b"", metadata))
         assert (code, info.reason) == (grpc.StatusCode.INVALID_ARGUMENT, InvalidRequest.reason)
 
 
-async def test_another_callers_call_is_not_found_to_cancel() -> None:
+async def test_cancel_does_not_find_another_callers_call() -> None:
     async with serving(tokens=TOKENS + ",bob:b-1") as server, wire(server.target) as client:
         hang = pb.StreamProcessRequest(message="Hi", model="mock-model?fault=hang_during", request_id="id-1")
         call = client.stream(hang, (("authorization", "Bearer a-1"),))

@@ -1,4 +1,4 @@
-"""What stands around the calls: health, reflection, ports, and a stop that loses no call."""
+"""What surrounds the calls: health, reflection, ports, and a stop that loses no call."""
 
 import asyncio
 from typing import Any
@@ -57,13 +57,13 @@ async def test_watchers_see_not_serving_before_the_port_closes(service: str) -> 
         await draining
 
 
-async def test_a_watcher_who_reads_nothing_cannot_hold_up_the_stop() -> None:
+async def test_a_watcher_who_reads_nothing_does_not_delay_the_stop() -> None:
     async with serving() as server, watch_health_and_read_nothing(server.port), asyncio.timeout(PATIENCE_S):
         await server.server.drain(0.1, notice_s=0)
 
 
 def _described(target: str) -> tuple[set[str], set[str]]:
-    """Asks a server for its services, and for the methods of ours, as grpcurl does."""
+    """Asks a server for its services and for the methods of ours, as grpcurl does."""
     with grpc.insecure_channel(target) as channel:
         database = ProtoReflectionDescriptorDatabase(channel)
         pool = DescriptorPool(database)
@@ -143,7 +143,7 @@ async def test_a_running_stream_ends_well_while_new_calls_are_refused() -> None:
         await asyncio.wait([draining])
 
 
-async def test_a_stream_left_after_the_grace_is_told_so_with_what_was_spent() -> None:
+async def test_a_stream_left_after_the_grace_ends_with_an_error_and_its_usage() -> None:
     provider = ScriptedProvider([OPENING, Text("Hel"), asyncio.Event()])
     async with serving(provider) as server, server.client() as client:
         stream = client.stream_process(HI)
@@ -159,7 +159,7 @@ async def test_a_stream_left_after_the_grace_is_told_so_with_what_was_spent() ->
             await client.process(HI)
 
 
-async def test_impatience_ends_the_drain_at_once() -> None:
+async def test_cancelling_the_drain_ends_running_calls_at_once() -> None:
     provider = ScriptedProvider([asyncio.Event()])
     async with serving(provider) as server, server.client() as client:
         asking = asyncio.create_task(client.process(HI))

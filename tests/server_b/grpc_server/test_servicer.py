@@ -1,4 +1,4 @@
-"""The gRPC face, asked over a real channel by a client that shares none of our code but the messages."""
+"""The gRPC servicer, called over a real channel by a client that shares only the messages with our code."""
 
 import asyncio
 import logging
@@ -56,13 +56,13 @@ async def test_a_stream_is_started_deltas_and_one_finished_then_ok() -> None:
 
 @both_methods
 @pytest.mark.parametrize("request_id", ["id-1", ""])
-async def test_initial_metadata_with_the_request_id_comes_before_the_provider_answers(
+async def test_initial_metadata_with_the_request_id_is_sent_before_the_provider_answers(
     method: str, request_type: type[Message], request_id: str
 ) -> None:
     gate = asyncio.Event()
     provider = ScriptedProvider([gate, *HELLO])
     async with serving(provider) as server, wire(server.target) as client:
-        # As a stream even if it is none: grpc.aio shows a whole answer's metadata only once that has come.
+        # Called as a stream even if it is not one: grpc.aio shows a whole answer's metadata only with the answer.
         call = client.stream(request_type(message="Hi", request_id=request_id), method=method)
         metadata = dict(await call.initial_metadata())
         assert metadata["relay-request-id"] == request_id or not request_id
@@ -125,7 +125,7 @@ async def test_more_bad_turns_than_a_status_can_carry_are_still_an_invalid_reque
 
 
 @both_methods
-async def test_an_oversize_request_is_refused_and_the_server_lives(method: str, request_type: type[Message]) -> None:
+async def test_an_oversize_request_is_refused_and_the_server_survives(method: str, request_type: type[Message]) -> None:
     request = request_type(message="x" * 10_000)
     async with serving(ScriptedProvider(), max_message_bytes=5_000) as server, wire(server.target) as client:
         code, text, _, _ = await refusal(client.begin(method, request))
@@ -156,13 +156,13 @@ async def test_cancel_needs_a_request_id(request_id: str) -> None:
     assert (code, info.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST")
 
 
-async def test_cancel_of_what_does_not_run_finds_nothing() -> None:
+async def test_cancel_of_an_unknown_call_finds_nothing() -> None:
     async with serving() as server, wire(server.target) as client:
         data = await client.whole("Cancel", pb.CancelRequest(request_id="id-1"))
     assert not pb.CancelResponse.FromString(data).found
 
 
-async def test_a_provider_that_fails_is_asked_for_its_models_once_whatever_channels_retry() -> None:
+async def test_a_failing_provider_is_asked_for_its_models_once_though_channels_retry() -> None:
     provider = Listing(ProviderUnavailable())
     async with serving(provider) as server, server.client() as client:
         with pytest.raises(ProviderUnavailable):
@@ -178,7 +178,7 @@ async def test_every_error_says_whether_the_provider_may_have_worked(ending: Ste
     assert failed.value.may_have_worked is not isinstance(ending, ProviderRateLimited)
 
 
-async def test_the_models_and_the_status_are_told() -> None:
+async def test_the_models_and_the_status_are_returned() -> None:
     async with serving() as server, wire(server.target) as client:
         await client.whole("Process", HI)
         models = pb.ListModelsResponse.FromString(await client.whole("ListModels", b""))
@@ -192,7 +192,7 @@ async def test_the_models_and_the_status_are_told() -> None:
 
 
 @both_methods
-async def test_the_providers_retry_time_and_what_was_spent_reach_the_caller(
+async def test_the_providers_retry_time_and_the_usage_reach_the_caller(
     method: str, request_type: type[Message]
 ) -> None:
     provider = ScriptedProvider([ProviderRateLimited(retry_after_s=99.5)])
@@ -211,7 +211,7 @@ async def test_the_providers_retry_time_and_what_was_spent_reach_the_caller(
 
 
 @both_methods
-async def test_the_deadline_is_told_with_what_was_spent_before_the_callers_own_clock_ends(
+async def test_the_deadline_is_reported_with_the_usage_before_the_callers_own_clock_ends(
     method: str, request_type: type[Message]
 ) -> None:
     provider = ScriptedProvider([OPENING, Text("Hello"), asyncio.Event()])
@@ -256,7 +256,7 @@ async def test_a_client_whose_connection_is_lost_aborts_the_provider(method: str
         assert call.cancelled()
 
 
-async def test_a_caller_who_takes_no_data_is_dropped_after_the_stall_time(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_caller_who_reads_nothing_is_dropped_after_the_stall_time(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     provider = ScriptedProvider([OPENING, *[Text("x" * 50_000)] * 100, ENDING])
     async with serving(provider, stall_s=0.2) as server, wire(server.target, http2__bdp_probe=0) as client:
@@ -270,7 +270,7 @@ async def test_a_caller_who_takes_no_data_is_dropped_after_the_stall_time(caplog
 
 @both_methods
 @pytest.mark.parametrize("during_the_stream", [True, False])
-async def test_the_text_of_an_unforeseen_error_reaches_neither_caller_nor_log(
+async def test_the_text_of_an_unexpected_error_reaches_neither_caller_nor_log(
     method: str, request_type: type[Message], during_the_stream: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -285,7 +285,7 @@ async def test_the_text_of_an_unforeseen_error_reaches_neither_caller_nor_log(
     assert SECRET not in caplog.text
 
 
-async def test_an_unforeseen_error_outside_a_call_says_no_more(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_unexpected_error_outside_a_call_says_no_more(caplog: pytest.LogCaptureFixture) -> None:
     class Broken(ScriptedProvider):
         async def list_models(self) -> Any:
             raise ValueError(SECRET)
@@ -298,7 +298,7 @@ async def test_an_unforeseen_error_outside_a_call_says_no_more(caplog: pytest.Lo
     assert "ValueError" in caplog.text
 
 
-async def test_overload_is_told_with_a_time_to_retry() -> None:
+async def test_overload_is_reported_with_a_time_to_retry() -> None:
     gate = asyncio.Event()
     provider = ScriptedProvider([gate, *HELLO])
     async with serving(provider, limits=Limits(concurrent_calls=1)) as server, wire(server.target) as client:
@@ -312,7 +312,7 @@ async def test_overload_is_told_with_a_time_to_retry() -> None:
 
 
 @both_methods
-async def test_initial_metadata_tells_which_options_have_no_effect(method: str, request_type: type[Message]) -> None:
+async def test_initial_metadata_lists_the_options_without_effect(method: str, request_type: type[Message]) -> None:
     provider = ScriptedProvider()
     provider.ignored = ("options.thinking", "options.provider_options.x.a b")
     request = request_type(message="Hi", options=pb.Options(thinking=pb.Thinking(effort="low")))
@@ -328,7 +328,7 @@ async def test_initial_metadata_tells_which_options_have_no_effect(method: str, 
 
 
 @both_methods
-async def test_a_required_option_that_has_no_effect_refuses_the_call(method: str, request_type: type[Message]) -> None:
+async def test_a_required_option_without_effect_refuses_the_call(method: str, request_type: type[Message]) -> None:
     provider = ScriptedProvider()
     provider.ignored = ("options.thinking",)
     request = request_type(message="Hi", options=pb.Options(thinking=pb.Thinking(effort="low")))

@@ -1,4 +1,4 @@
-"""One line a call: who, what, how it ended, how long it took, what it cost."""
+"""One line per call: who, what, how it ended, how long it took, what it cost."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def logged(caplog: pytest.LogCaptureFixture, provider: ScriptedProvider) -> tuple[str, dict[str, Any]]:
-    """Asks once and returns what was logged of it: the level and the facts."""
+    """Makes one call; returns the level and the facts of its log line."""
     caplog.set_level(logging.INFO, logger="relay.calls")
     relay = create_relay(provider, prices={"scripted": FlatPrices("0.0000012")})
     try:
@@ -32,7 +32,7 @@ async def logged(caplog: pytest.LogCaptureFixture, provider: ScriptedProvider) -
     return caplog.records[-1].levelname, facts
 
 
-async def test_a_call_that_went_well_is_an_info_line_with_all_of_it(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_successful_call_is_an_info_line_with_all_its_facts(caplog: pytest.LogCaptureFixture) -> None:
     level, facts = await logged(caplog, ScriptedProvider(HELLO))
     assert level == "INFO"
     times = {name: facts.pop(name) for name in ("queue_s", "first_token_s", "total_s")}
@@ -54,7 +54,7 @@ async def test_a_call_that_went_well_is_an_info_line_with_all_of_it(caplog: pyte
     json.dumps(facts)
 
 
-async def test_joins_and_replays_have_a_line_of_their_own(caplog: pytest.LogCaptureFixture) -> None:
+async def test_joins_and_replays_have_their_own_line(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="relay.calls")
     gate = asyncio.Event()
     relay = create_relay(provider := ScriptedProvider([gate, *HELLO]))
@@ -70,7 +70,7 @@ async def test_joins_and_replays_have_a_line_of_their_own(caplog: pytest.LogCapt
     assert len(provider.tries) == 1
 
 
-async def test_no_field_is_longer_than_its_bound(caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_field_is_longer_than_its_limit(caplog: pytest.LogCaptureFixture) -> None:
     megabyte = "m" * 2**20
     script: list[Step] = [Opening(megabyte), Text("Hi"), Ending(FinishReason.STOP, USAGE, service_tier=megabyte)]
     _, facts = await logged(caplog, ScriptedProvider(script))
@@ -78,7 +78,7 @@ async def test_no_field_is_longer_than_its_bound(caplog: pytest.LogCaptureFixtur
     assert len(json.dumps(facts)) < 2_000
 
 
-async def test_the_operator_is_told_the_cause_and_the_caller_is_not(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_operator_sees_the_cause_and_the_caller_does_not(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="relay.calls")
     cause = "no connection to 10.0.0.1:443: connection refused"
     error = ProviderUnavailable(may_have_worked=False, repeat_helps=False, operator_detail=cause)
@@ -89,13 +89,13 @@ async def test_the_operator_is_told_the_cause_and_the_caller_is_not(caplog: pyte
     assert facts["cause"] == cause
 
 
-async def test_what_was_tried_before_the_last_attempt_is_told(caplog: pytest.LogCaptureFixture) -> None:
+async def test_attempts_before_the_last_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     provider = ScriptedProvider([ProviderRateLimited(retry_after_s=0)], HELLO)
     _, facts = await logged(caplog, provider)
     assert (facts["attempts"], facts["tried"]) == (2, "scripted:PROVIDER_RATE_LIMITED")
 
 
-async def test_a_call_that_failed_is_a_warning_with_its_reason(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_failed_call_is_a_warning_with_its_reason(caplog: pytest.LogCaptureFixture) -> None:
     level, facts = await logged(caplog, ScriptedProvider([ProviderAuth()]))
     assert level == "WARNING"
     assert (facts["outcome"], facts["first_token_s"]) == ("PROVIDER_AUTH", None)

@@ -73,11 +73,11 @@ async def test_errors_are_red(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "columns"), [("alice", 5), ("日本語", 6), ("é", 1), ("e\u0301", 1), ("Ł", 1), ("🙂", 2)]
 )
-def test_a_text_is_as_wide_as_a_terminal_shows_it(text: str, columns: int) -> None:
+def test_a_texts_width_is_that_on_a_terminal(text: str, columns: int) -> None:
     assert width(text) == columns
 
 
-async def test_numbers_stand_below_one_another_beside_wide_letters(tmp_path: Path) -> None:
+async def test_numbers_are_aligned_beside_wide_letters(tmp_path: Path) -> None:
     ledger = MemoryLedger(dataclasses.replace(CALL, model="日本語"), CALL)
     async with serving(ledger=ledger) as server:
         out = (await relay(tmp_path, "calls", SERVER_B_TARGET=server.target)).out

@@ -1,4 +1,4 @@
-"""Tokens that `relay serve` makes for its own programs."""
+"""Tokens that `relay serve` creates for its own programs."""
 
 import pytest
 from pydantic import SecretStr
@@ -12,7 +12,7 @@ from server_b.settings import ServerBSettings
 
 
 def made(tokens: str, patch: pytest.MonkeyPatch) -> tuple[ProgramTokens, Authenticator]:
-    """Returns the tokens that are made beside these, and the Server B that accepts them."""
+    """Returns the tokens that are created in addition to these, and the Server B that accepts them."""
     given = {"relay_tokens": SecretStr(tokens)}
     own = ProgramTokens.create(TokenSettings(**given))  # type: ignore[arg-type]
     patch.setenv(OWN_TOKENS_VARIABLE, own.accepted[OWN_TOKENS_VARIABLE])
@@ -20,18 +20,18 @@ def made(tokens: str, patch: pytest.MonkeyPatch) -> tuple[ProgramTokens, Authent
 
 
 def caller(authenticator: Authenticator, token: str, on_behalf_of: str | None = None) -> str:
-    """Returns whom a token belongs to."""
+    """Returns the caller that a token belongs to."""
     authorization = f"Bearer {token}" if token else None
     return authenticator.caller(Credentials(authorization=authorization, on_behalf_of=on_behalf_of))
 
 
-def test_without_tokens_everybody_stays_anonymous_through_all_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_tokens_callers_stay_anonymous_through_all_programs(monkeypatch: pytest.MonkeyPatch) -> None:
     own, server_b = made("", monkeypatch)
     assert caller(server_b, "") == caller(server_b, own.gateway, "anonymous") == "anonymous"
     assert not server_b.has_tokens
 
 
-def test_the_own_programs_may_speak_for_their_callers_and_others_keep_their_tokens(
+def test_its_own_programs_may_speak_for_their_callers_and_others_keep_their_tokens(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     own, server_b = made("ann:a-1", monkeypatch)

@@ -1,4 +1,4 @@
-"""`relay serve`: Server B, the gateway and Server A as one."""
+"""`relay serve`: Server B, the gateway and Server A as one command."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ CALLERS = r"relay\.calls call .*?caller=(\S+)"
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
-async def test_all_three_serve_without_a_setting_and_a_signal_ends_them_with_0(tmp_path: Path) -> None:
+async def test_all_three_serve_without_settings_and_a_signal_ends_them_with_0(tmp_path: Path) -> None:
     async with served(tmp_path) as it:
         async with it.client() as client:
             assert "over gRPC" in (await client.process(Prompt(message="over gRPC"))).text
@@ -34,7 +34,7 @@ async def test_all_three_serve_without_a_setting_and_a_signal_ends_them_with_0(t
     assert "Traceback" not in "".join(it.program.lines)
 
 
-async def test_with_tokens_its_own_programs_have_theirs_and_callers_stay_who_they_are(tmp_path: Path) -> None:
+async def test_with_tokens_its_own_programs_have_theirs_and_callers_keep_their_names(tmp_path: Path) -> None:
     async with served(tmp_path, RELAY_TOKENS="ann:anns-secret") as it:
         assert "over HTTP" in await it.over_http("anns-secret")
         assert "over MCP" in await it.over_mcp("anns-secret")
@@ -48,7 +48,7 @@ async def test_with_tokens_its_own_programs_have_theirs_and_callers_stay_who_the
 
 @LINUX
 @pytest.mark.parametrize(("module", "subject"), [("server_b", "Server B"), ("gateway", "The gateway")])
-async def test_a_program_that_dies_is_started_again_where_it_was(module: str, subject: str, tmp_path: Path) -> None:
+async def test_a_program_that_dies_is_restarted_at_the_same_address(module: str, subject: str, tmp_path: Path) -> None:
     async with served(tmp_path) as it:
         starts = len(await it.program.told(r"(Starting )"))
         os.kill(it.pid_of(module), signal.SIGKILL)
@@ -59,7 +59,7 @@ async def test_a_program_that_dies_is_started_again_where_it_was(module: str, su
 
 
 @LINUX
-async def test_what_only_server_b_needs_only_server_b_is_given(tmp_path: Path) -> None:
+async def test_only_server_b_gets_the_variables_that_only_it_needs(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("AWS_ACCESS_KEY_ID=canary\nAWS_SECRET_ACCESS_KEY=canary\n")
     secrets = {"OPENAI_API_KEY": "canary", "LEDGER": f"sqlite:///{tmp_path}/canary.db"}
     async with served(tmp_path, **secrets) as it:
@@ -97,7 +97,7 @@ async def test_a_second_signal_ends_running_calls(tmp_path: Path) -> None:
             assert '"reason":"DRAINING"' in "".join([line async for line in lines])
 
 
-async def test_a_taken_port_ends_all_of_them_and_is_told_with_its_setting(tmp_path: Path) -> None:
+async def test_a_taken_port_ends_all_programs_and_is_reported_with_its_setting(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         ended = await relay(tmp_path, "serve", **{**FREE_PORTS, "HTTP_PORT": port})
@@ -105,7 +105,7 @@ async def test_a_taken_port_ends_all_of_them_and_is_told_with_its_setting(tmp_pa
     assert f"HTTP_PORT: cannot listen on 127.0.0.1:{port}: the port is in use." in ended.err
 
 
-async def test_what_is_wrong_with_the_settings_of_any_program_is_told_once(tmp_path: Path) -> None:
+async def test_a_bad_setting_of_any_program_is_reported_once(tmp_path: Path) -> None:
     settings = {"TIMEOUT_SECONDS": "soon", "GRPC_PORT": "many", "HTTP_HOST": "http://x", "MCP_TRANSPORT": "pigeon"}
     ended = await relay(tmp_path, "serve", **settings)
     assert ended.code == 2
@@ -113,7 +113,7 @@ async def test_what_is_wrong_with_the_settings_of_any_program_is_told_once(tmp_p
     assert sorted(names) == ["GRPC_PORT", "HTTP_HOST", "MCP_TRANSPORT", "TIMEOUT_SECONDS"]
 
 
-async def test_a_server_b_over_tls_needs_its_own_programs_to_know_it(tmp_path: Path) -> None:
+async def test_a_server_b_over_tls_requires_tls_settings_for_its_own_programs(tmp_path: Path) -> None:
     pair = Authority(tmp_path, "ca").issue("server")
     ended = await relay(tmp_path, "serve", TLS_CERT_FILE=pair.cert_file, TLS_KEY_FILE=pair.key_file)
     assert ended.code == 2

@@ -1,4 +1,4 @@
-"""Cells of CSV that no spreadsheet takes for a formula, and groups of usage by their names."""
+"""CSV cells that no spreadsheet takes for a formula, and groups of usage by their names."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def test_a_cell_that_begins_a_formula_gets_a_quote(text: str) -> None:
     assert cells == [f"'{text}", "a=b"]
 
 
-def test_other_cells_stay_what_they_are() -> None:
+def test_other_cells_are_unchanged() -> None:
     line = csv_line([None, -5, True, 0.25, {"a": "ü"}, 'say "hi", please', ["x"]])
     assert line.endswith("\r\n")
     (cells,) = csv.reader(io.StringIO(line, newline=""))
     assert cells == ["", "-5", "true", "0.25", '{"a": "ü"}', 'say "hi", please', '["x"]']
 
 
-def test_groups_are_read_in_their_order_and_once() -> None:
+def test_groups_are_read_in_order_and_without_duplicates() -> None:
     by, tag_key = dimensions_from_text("day, tag:team:x,door,day")
     assert by == (Dimension.DAY, Dimension.TAG, Dimension.PROTOCOL)
     assert tag_key == "team:x"
@@ -32,6 +32,6 @@ def test_groups_are_read_in_their_order_and_once() -> None:
 
 
 @pytest.mark.parametrize("text", ["tag", "tag:", "moon", "tag:a,tag:b", "Day"])
-def test_what_is_no_group_is_refused(text: str) -> None:
+def test_an_unknown_group_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"cannot group by|more than one tag"):
         dimensions_from_text(text)

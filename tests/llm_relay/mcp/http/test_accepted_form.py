@@ -29,7 +29,7 @@ JSON = "application/json"
 EVENTS = "text/event-stream"
 
 ACCEPTED = [
-    # what is accepted, with sessions, without
+    # the Accept header, the form with sessions, the form without
     (EVENTS, EVENTS, EVENTS),
     (JSON, JSON, JSON),
     (BOTH_FORMS, EVENTS, JSON),
@@ -61,7 +61,7 @@ async def post(
 
 
 @pytest.mark.parametrize(("accept", "form"), [(accept, form) for accept, form, _ in ACCEPTED])
-async def test_with_a_session(server_a: Program, accept: str | None, form: str) -> None:
+async def test_the_form_with_a_session(server_a: Program, accept: str | None, form: str) -> None:
     async with client(server_a) as http:
         opened = await post(http, INITIALIZE, accept)
         assert opened.headers["content-type"].startswith(form)
@@ -77,7 +77,7 @@ async def test_with_a_session(server_a: Program, accept: str | None, form: str) 
 
 
 @pytest.mark.parametrize(("accept", "form"), [(accept, form) for accept, _, form in ACCEPTED])
-async def test_without_sessions(server_a: Program, accept: str | None, form: str) -> None:
+async def test_the_form_without_sessions(server_a: Program, accept: str | None, form: str) -> None:
     async with client(server_a, **MODERN) as http:
         answer = await post(http, modern_call(message="Hi"), accept)
     assert answer.headers["content-type"].startswith(form)
@@ -86,7 +86,7 @@ async def test_without_sessions(server_a: Program, accept: str | None, form: str
 
 @pytest.mark.parametrize("accept", ["text/html", "application/xml", "application/json;q=0, text/event-stream;q=0"])
 @pytest.mark.parametrize(("message", "headers"), [(INITIALIZE, ACCEPT), (modern_call(message="Hi"), MODERN)])
-async def test_what_accepts_neither_form_is_refused(
+async def test_an_accept_header_of_neither_form_is_refused(
     server_a: Program, message: dict[str, Any], headers: dict[str, str], accept: str
 ) -> None:
     async with client(server_a, **headers) as http:
@@ -109,12 +109,12 @@ async def test_progress_is_left_out_of_a_json_answer(server_a: Program) -> None:
 @pytest.mark.parametrize("accept", [JSON, EVENTS, BOTH_FORMS])
 async def test_a_refusal_is_json_with_its_status(server_a: Program, accept: str) -> None:
     async with client(server_a) as http:
-        assert (await post(http, PING, accept)).status_code == 400  # neither a session nor its opening
+        assert (await post(http, PING, accept)).status_code == 400  # neither a session nor the request that opens one
         unknown = await post(http, PING, accept, **{SESSION_ID: "unknown"})
         assert (unknown.status_code, json.loads(unknown.text)["error"]["message"]) == (404, "Session not found")
 
 
-async def test_an_event_of_a_json_answer_is_whole(server_a: Program) -> None:
+async def test_an_event_of_a_json_answer_is_complete(server_a: Program) -> None:
     async with client(server_a, **MODERN) as http:
         answer = await post(http, modern_call(message="Hi"), EVENTS)
     lines = answer.text.splitlines()

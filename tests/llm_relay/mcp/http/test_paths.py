@@ -1,4 +1,4 @@
-"""A path with a slash at its end is the same path, and nothing is redirected."""
+"""A path with a trailing slash is the same path, and nothing is redirected."""
 
 import ssl
 from pathlib import Path
@@ -16,7 +16,7 @@ NOWHERE = "127.0.0.1:1"
 
 
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/"])
-async def test_streamable_http(server_a: Program, path: str) -> None:
+async def test_a_trailing_slash_over_streamable_http(server_a: Program, path: str) -> None:
     async with client(server_a) as http:
         assert (await http.post(path, json=INITIALIZE)).status_code == 200
         assert (await http.put(path, json=INITIALIZE)).status_code == 405
@@ -30,7 +30,7 @@ async def test_another_path_is_not_found_and_the_right_one_named(server_a: Progr
     assert "/mcp" in refusal.text
 
 
-async def test_behind_tls(tmp_path: Path) -> None:
+async def test_a_trailing_slash_behind_tls(tmp_path: Path) -> None:
     authority = Authority(tmp_path, "ca")
     pair = authority.issue("relay")
     tls = {"HTTP_TLS_CERT_FILE": pair.cert_file, "HTTP_TLS_KEY_FILE": pair.key_file}
@@ -44,7 +44,7 @@ async def test_behind_tls(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["/sse", "/sse/"])
 @pytest.mark.parametrize("slash", ["", "/"])
-async def test_sse(tmp_path: Path, path: str, slash: str) -> None:
+async def test_a_trailing_slash_over_sse(tmp_path: Path, path: str, slash: str) -> None:
     async with (
         running(tmp_path, "server_a", "sse", MCP_PORT_A="0", SERVER_B_TARGET=NOWHERE) as program,
         client(program) as http,

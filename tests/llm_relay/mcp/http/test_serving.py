@@ -1,4 +1,4 @@
-"""MCP over HTTP, by the example of Server A: who is accepted, how it stops, what stops its start."""
+"""MCP over HTTP, with Server A as the example: who is accepted, how it stops, what stops its start."""
 
 import asyncio
 import json
@@ -126,7 +126,7 @@ async def test_a_session_belongs_to_the_caller_who_opened_it(guarded_server: Pro
     assert statuses == [200, 200, 404]
 
 
-async def test_callers_are_told_apart_down_to_server_b(guarded_server: Program) -> None:
+async def test_callers_are_kept_apart_down_to_server_b(guarded_server: Program) -> None:
     async with client(guarded_server) as http:
 
         async def ask(token: str, message: str) -> dict[str, Any]:
@@ -141,7 +141,7 @@ async def test_callers_are_told_apart_down_to_server_b(guarded_server: Program) 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("transport", ["http", "sse"])
-async def test_a_signal_ends_it_well_with_a_call_and_a_stream_under_way(
+async def test_a_signal_ends_it_well_during_a_call_and_a_stream(
     tmp_path: Path, transport: str, number: signal.Signals
 ) -> None:
     provider = ScriptedProvider([asyncio.Event()])
@@ -164,7 +164,7 @@ async def test_a_signal_ends_it_well_with_a_call_and_a_stream_under_way(
 
 
 async def _under_way(http: httpx2.AsyncClient) -> asyncio.Task[str]:
-    """Opens a session and its stream, calls a tool; returns the task of what is answered to the call."""
+    """Opens a session and its stream, and calls a tool; returns the task of the call's answer."""
     await open_session(http)
     await http.send(http.build_request("GET", "/mcp"), stream=True)
 
@@ -192,7 +192,7 @@ async def _under_way_over_sse(http: httpx2.AsyncClient) -> asyncio.Task[str]:
 
 
 async def _refusal(folder: Path, **settings: str) -> tuple[int, list[str]]:
-    """Starts Server A over HTTP, which must not go well; returns the exit code and what it wrote."""
+    """Starts Server A over HTTP, which must fail; returns the exit code and what it wrote."""
     settings = {"MCP_PORT_A": "0", **settings}
     async with stdio_server(folder, "server_a", "http", stdout=asyncio.subprocess.PIPE, **settings) as server:
         async with asyncio.timeout(20):

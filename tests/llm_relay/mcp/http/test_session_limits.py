@@ -90,7 +90,7 @@ class HeldOpen:
 
 
 @pytest.mark.parametrize("limited", [LimitSessions, LimitConnections])
-async def test_where_all_are_in_use_another_is_refused(limited: type[LimitSessions | LimitConnections]) -> None:
+async def test_another_session_is_refused_if_all_are_in_use(limited: type[LimitSessions | LimitConnections]) -> None:
     held = HeldOpen()
     app = limited(held, limit=1)
 

@@ -1,4 +1,4 @@
-"""What is wrong with a body is found before the SDK sees it, and is no reason for a traceback."""
+"""Faults of a body are found before the SDK reads it, and cause no traceback."""
 
 import asyncio
 import json
@@ -23,11 +23,11 @@ HEAD = "POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\
 
 
 async def unreachable(_: Scope, __: Receive, ___: Send) -> None:
-    raise AssertionError("the body is not whole")
+    raise AssertionError("an incomplete body was passed on")
 
 
 @pytest.mark.parametrize("body", [b"", b"{"])
-async def test_a_body_that_does_not_come_is_given_up(body: bytes) -> None:
+async def test_a_body_that_does_not_arrive_is_given_up(body: bytes) -> None:
     app = BodyInTime(ReadWholeBody(unreachable, 1000), timeout_s=0.05)
     server = create_server(app, certificates=None, grace_s=1, lifespan="off")
     listener = listen("127.0.0.1", 0)
@@ -52,13 +52,13 @@ async def test_leaving_during_the_upload_logs_nothing(server_a: Program, version
     writer.close()
     await writer.wait_closed()
     async with client(server_a) as http:
-        for _ in range(3):  # the program has by then seen that the other connection has ended
+        for _ in range(3):  # by then the program has noticed the end of the other connection
             await http.post("/mcp", json=INITIALIZE)
     assert server_a.lines[before:] == []
 
 
 @pytest.mark.parametrize("body", ["", "no JSON", "[]", '{"jsonrpc": "2.0", "id": 1}'])
-async def test_what_is_no_message_is_refused_over_sse_without_a_line_in_the_log(tmp_path: Path, body: str) -> None:
+async def test_an_invalid_message_over_sse_is_refused_and_not_logged(tmp_path: Path, body: str) -> None:
     async with (
         running(tmp_path, "server_a", "sse", MCP_PORT_A="0", SERVER_B_TARGET=NOWHERE) as program,
         client(program) as http,
@@ -71,16 +71,14 @@ async def test_what_is_no_message_is_refused_over_sse_without_a_line_in_the_log(
 
 
 def with_repeated(message: dict[str, Any], name: str) -> str:
-    """Writes the message as JSON in which a member has another value first."""
+    """Writes the message as JSON with one member twice: first as null, then with its value."""
     member = f"{json.dumps(name)}: "
     return json.dumps(message).replace(member, f"{member}null, {member}", 1)
 
 
 @pytest.mark.parametrize("name", ["message", "temperature"])
 @pytest.mark.parametrize("headers", [ACCEPT, MODERN], ids=["legacy", "modern"])
-async def test_an_argument_that_is_given_twice_is_refused_by_name(
-    server_a: Program, headers: dict[str, str], name: str
-) -> None:
+async def test_a_duplicate_argument_is_refused_by_name(server_a: Program, headers: dict[str, str], name: str) -> None:
     message = modern_call(message="a secret prompt", temperature=1)
     async with client(server_a, **headers) as http:
         if headers is ACCEPT:
@@ -94,7 +92,7 @@ async def test_an_argument_that_is_given_twice_is_refused_by_name(
 
 
 @pytest.mark.parametrize("name", ["id", "method", "arguments", "params"])
-async def test_a_member_of_the_envelope_that_is_given_twice_is_refused_by_name(server_a: Program, name: str) -> None:
+async def test_a_duplicate_member_of_the_envelope_is_refused_by_name(server_a: Program, name: str) -> None:
     async with client(server_a, **MODERN) as http:
         refusal = await http.post("/mcp", content=with_repeated(modern_call(message="Hi"), name))
     assert refusal.status_code == 400
@@ -110,7 +108,7 @@ async def test_a_byte_order_mark_is_skipped(server_a: Program) -> None:
     assert message_in(opened)["id"] == 0
 
 
-async def test_a_body_with_too_many_values_is_refused_before_it_is_read(server_a: Program) -> None:
+async def test_a_body_with_too_many_values_is_refused_before_parsing(server_a: Program) -> None:
     arguments = {f"k{number}": 0 for number in range(MAX_VALUES // 2 + 1)}
     async with client(server_a, **MODERN) as http:
         refusal = await http.post("/mcp", json=modern_call(**arguments))
@@ -118,7 +116,7 @@ async def test_a_body_with_too_many_values_is_refused_before_it_is_read(server_a
     assert refusal.json()["error"]["message"] == f"Invalid Request: more than {MAX_VALUES} values"
 
 
-async def test_a_long_text_has_one_value(server_a: Program) -> None:
+async def test_a_long_text_counts_as_one_value(server_a: Program) -> None:
     async with client(server_a, **MODERN) as http:
         answer = await http.post("/mcp", json=modern_call(message=",:" * MAX_VALUES))
     assert not message_in(answer)["result"]["isError"]

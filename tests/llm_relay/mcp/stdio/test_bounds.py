@@ -26,7 +26,7 @@ LARGE_CALLS = 2 * max_request_bytes(MAX_MESSAGE_BYTES) // LARGE_CHARS + 1
     ("calls", "chars"),
     [pytest.param(MAX_UNANSWERED, 1, id="by number"), pytest.param(LARGE_CALLS, LARGE_CHARS, id="by size")],
 )
-async def test_a_request_that_is_one_too_many_waits_for_an_answer(tmp_path: Path, calls: int, chars: int) -> None:
+async def test_a_request_over_the_limit_waits_for_an_answer(tmp_path: Path, calls: int, chars: int) -> None:
     release = asyncio.Event()
     provider = ScriptedProvider([OPENING, release, ENDING])
     limit = str(MAX_MESSAGE_BYTES)
@@ -82,7 +82,7 @@ LONG = b"y" * READ_BYTES * 3
         (LONG * 3 + b"\n" + LONG * 3 + b"\nb\n", [None, None, b"b"]),
     ],
 )
-async def test_lines_are_told_apart_whatever_their_length(data: bytes, expected: list[bytes | None]) -> None:
+async def test_lines_of_any_length_are_separated(data: bytes, expected: list[bytes | None]) -> None:
     reading, writing = os.pipe()
 
     def write() -> None:
@@ -96,7 +96,7 @@ async def test_lines_are_told_apart_whatever_their_length(data: bytes, expected:
     assert [None if isinstance(line, LineTooLong) else line for line in lines] == expected
 
 
-async def test_of_a_line_that_is_too_long_its_two_ends_are_kept() -> None:
+async def test_of_a_line_that_is_too_long_both_ends_are_kept() -> None:
     reading, writing = os.pipe()
     with os.fdopen(writing, "wb") as pipe:
         pipe.write(b"start" + b"x" * 50_000 + b"end\n")
@@ -108,12 +108,12 @@ async def test_of_a_line_that_is_too_long_its_two_ends_are_kept() -> None:
 
 
 def fill(pipe: int) -> None:
-    """Writes lines until the pipe takes no more."""
+    """Writes lines until the pipe is full."""
     while True:
         os.write(pipe, b"more\n")
 
 
-async def test_nothing_is_read_ahead_of_a_line_that_nobody_takes() -> None:
+async def test_nothing_is_read_ahead_of_a_line_that_is_not_consumed() -> None:
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     lines = LineReader(reading, 1000).lines()

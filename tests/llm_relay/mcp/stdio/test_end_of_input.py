@@ -1,4 +1,4 @@
-"""Once standard input has ended, what was read is answered, and then nothing more is written."""
+"""Once standard input has ended, the requests that were read are answered, and then nothing more is written."""
 
 import asyncio
 import os
@@ -39,7 +39,7 @@ MODERN = lines(
         pytest.param("\n \n", set(), id="blank lines"),
     ],
 )
-async def test_what_was_piped_in_is_answered(tmp_path: Path, data: str, numbers: set[int]) -> None:
+async def test_piped_requests_are_answered(tmp_path: Path, data: str, numbers: set[int]) -> None:
     async with serving(ScriptedProvider()) as server_b:
         messages, log, code = await piped(tmp_path, data, SERVER_B_TARGET=server_b.target)
     assert {message["id"] for message in messages} == numbers
@@ -51,7 +51,7 @@ async def test_what_was_piped_in_is_answered(tmp_path: Path, data: str, numbers:
     assert (code, "Traceback" in log) == (0, False)
 
 
-async def test_many_calls_are_answered_one_and_all(tmp_path: Path) -> None:
+async def test_every_one_of_many_calls_is_answered(tmp_path: Path) -> None:
     calls = [request(number, "tools/call", SAY_HI) for number in range(1, 101)]
     async with serving(ScriptedProvider()) as server_b:
         messages, _, _ = await piped(tmp_path, lines(INITIALIZE, *calls), SERVER_B_TARGET=server_b.target)
@@ -65,7 +65,7 @@ async def close_stdin(server: StdioServer) -> None:
 
 
 @pytest.mark.parametrize("signalled", [False, True])
-async def test_a_call_that_does_not_end_is_aborted_in_silence(tmp_path: Path, signalled: bool) -> None:
+async def test_a_call_that_does_not_end_is_aborted_without_an_answer(tmp_path: Path, signalled: bool) -> None:
     provider = ScriptedProvider([OPENING, Text("Hel"), asyncio.Event()])
     async with (
         serving(provider) as server_b,
@@ -82,7 +82,7 @@ async def test_a_call_that_does_not_end_is_aborted_in_silence(tmp_path: Path, si
         assert server.messages[before:] == []
 
 
-async def test_only_the_answer_is_written_then(tmp_path: Path) -> None:
+async def test_after_the_end_of_input_only_the_answer_is_written(tmp_path: Path) -> None:
     release = asyncio.Event()
     provider = ScriptedProvider([OPENING, Text("Hel"), release, Text("lo"), ENDING])
     async with (
@@ -100,7 +100,7 @@ async def test_only_the_answer_is_written_then(tmp_path: Path) -> None:
         assert [message.get("id") for message in server.messages[before:]] == [1]
 
 
-async def test_whether_anybody_reads_is_seen() -> None:
+async def test_a_closed_output_is_noticed() -> None:
     reading, writing = os.pipe()
     writer = BackgroundWriter(writing)
     assert writer.has_reader()
@@ -109,6 +109,6 @@ async def test_whether_anybody_reads_is_seen() -> None:
     os.close(writing)
 
 
-async def test_a_file_counts_as_read(tmp_path: Path) -> None:
+async def test_a_file_counts_as_an_open_output(tmp_path: Path) -> None:
     with (tmp_path / "out").open("wb") as file:
         assert BackgroundWriter(file.fileno()).has_reader()

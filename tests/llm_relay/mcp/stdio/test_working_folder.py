@@ -1,4 +1,4 @@
-"""A server over stdio is started by a client, inside whatever folder that has open: nothing is taken from there."""
+"""A server over stdio is started in whatever folder its client has open, and uses nothing from that folder."""
 
 import json
 import subprocess
@@ -45,7 +45,7 @@ def test_its_packages_are_not_imported(tmp_path: Path, name: str) -> None:
     assert answer(tmp_path, "-P", "-m", name, "stdio") == {}
 
 
-def test_a_file_that_is_named_is_read(tmp_path: Path) -> None:
+def test_a_named_env_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "named").write_bytes(BAD_SETTINGS)
     with pytest.raises(AssertionError, match="SERVER_B_TARGET"):
         answer(tmp_path, "-m", "server_a", "stdio", RELAY_ENV_FILE="named")

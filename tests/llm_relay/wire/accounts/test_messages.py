@@ -1,4 +1,4 @@
-"""The vocabulary of money survives the wire, whole and empty; what a request lacks is named."""
+"""Account messages survive the wire, with all fields and with none; a missing required field is named."""
 
 from __future__ import annotations
 
@@ -153,10 +153,10 @@ def test_every_field_survives(shape: Shape[Any, Any], data: Any) -> None:
     parsed = type(message := shape.to_wire(data)).FromString(message.SerializeToString())
     assert shape.from_wire(parsed, strict=True) == data
     defaults = {field.name for field in dataclasses.fields(data) if getattr(data, field.name) == field.default}
-    assert defaults <= {"limit", "caller", "tag"}  # else the test above would not see a field that is lost
+    assert defaults <= {"limit", "caller", "tag"}  # otherwise the test above would not notice a lost field
 
 
-def test_what_is_not_known_stays_absent() -> None:
+def test_unknown_values_stay_absent() -> None:
     call = CallEntry(id="c", request_id="", caller="a", state=CallState.OPEN, started_at=AT)
     assert messages.CALL_ENTRY.from_wire(messages.CALL_ENTRY.to_wire(call)) == call
     assert messages.USAGE_QUERY.from_wire(pb.GetUsageRequest(time_zone="UTC"), strict=True) == UsageQuery()
@@ -177,7 +177,7 @@ def test_every_enum_value_has_its_member(members: type[enum.Enum], wire: Any) ->
     assert len(wire.keys()) == len(members) + 1
 
 
-def test_a_request_without_what_it_needs_names_it() -> None:
+def test_a_request_without_a_required_field_names_it() -> None:
     with pytest.raises(InvalidRequest, match="period: is required"):
         messages.BUDGET.from_wire(pb.Budget(caller="a"), strict=True)
     with pytest.raises(InvalidRequest, match="state: has a value"):

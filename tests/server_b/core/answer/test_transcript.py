@@ -1,4 +1,4 @@
-"""The deltas of an answer: whoever reads from wherever gets all the text, and few objects are kept."""
+"""The deltas of an answer: every reader gets all the text from any position, and few objects are kept."""
 
 import random
 import sys
@@ -35,7 +35,7 @@ def filled(count: int) -> Transcript:
     return transcript
 
 
-def test_what_comes_after_a_number_is_one_delta_under_the_last() -> None:
+def test_text_after_a_number_is_one_delta_under_the_last_number() -> None:
     transcript = filled(4)
     assert transcript.after(1) == [Delta(text="0 1 2 3 ", sequence=5)]
     assert transcript.after(4) == [Delta(text="3 ", sequence=5)]
@@ -50,7 +50,7 @@ def test_a_delta_of_several_has_the_number_of_the_last() -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_readers_at_any_pace_get_all_of_it_also_when_old_deltas_are_joined(seed: int) -> None:
+def test_readers_at_any_pace_get_all_of_it_even_if_old_deltas_are_joined(seed: int) -> None:
     chance = random.Random(seed)
     transcript, places, texts = Transcript(), [1, 1], ["", ""]
     for number in range(3 * JOIN_AT):
@@ -68,7 +68,7 @@ def test_readers_at_any_pace_get_all_of_it_also_when_old_deltas_are_joined(seed:
     assert texts[0] == texts[1] == transcript.text
 
 
-def test_joining_gives_memory_back_and_the_count_of_bytes_knows() -> None:
+def test_joining_frees_memory_and_the_byte_count_shows_it() -> None:
     transcript = filled(JOIN_AT)
     before = transcript.bytes
     transcript.join_until(transcript.sequence)
@@ -77,7 +77,7 @@ def test_joining_gives_memory_back_and_the_count_of_bytes_knows() -> None:
     assert transcript.bytes == Transcript(transcript.deltas).bytes
 
 
-def test_wide_text_weighs_what_it_takes() -> None:
+def test_wide_text_counts_with_the_memory_it_uses() -> None:
     narrow, wide = Transcript(), Transcript()
     narrow.add("a" * 10_000)
     wide.add("世" * 10_000)

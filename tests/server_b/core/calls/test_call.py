@@ -1,4 +1,4 @@
-"""A call and its readers: what gathers is sent together, and no more gathers than a reader may leave unread."""
+"""A call and its readers: text that gathers is sent together, and no more gathers than a reader may leave unread."""
 
 import asyncio
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 PIECE = "x" * (READ_AHEAD_BYTES // 4)
 
 
-async def test_what_gathers_while_a_reader_is_slow_is_one_delta_with_the_last_number() -> None:
+async def test_text_that_gathers_for_a_slow_reader_is_one_delta_with_the_last_number() -> None:
     gate = asyncio.Event()
     provider = ScriptedProvider([OPENING, Text("a"), Text("b", 2), Text("c"), gate, ENDING])
     events = stream(create_relay(provider))
@@ -31,7 +31,7 @@ async def test_what_gathers_while_a_reader_is_slow_is_one_delta_with_the_last_nu
     assert [event.sequence async for event in events] == [6]
 
 
-async def test_what_came_before_a_failure_is_still_read() -> None:
+async def test_text_before_a_failure_is_still_read() -> None:
     provider = ScriptedProvider([OPENING, Text("a"), Text("b"), ProviderProtocol()])
     events = stream(create_relay(provider))
     await anext(events)
@@ -42,7 +42,7 @@ async def test_what_came_before_a_failure_is_still_read() -> None:
         await anext(events)
 
 
-async def test_the_provider_waits_for_a_reader_who_takes_nothing() -> None:
+async def test_the_provider_waits_for_a_reader_who_reads_nothing() -> None:
     provider = ScriptedProvider([OPENING, *[Text(PIECE)] * 20, ENDING])
     events = stream(create_relay(provider))
     await anext(events)
@@ -52,7 +52,7 @@ async def test_the_provider_waits_for_a_reader_who_takes_nothing() -> None:
     assert len(text([event async for event in events])) == 20 * len(PIECE)
 
 
-async def test_a_reader_who_takes_nothing_holds_few_tokens_back() -> None:
+async def test_a_reader_who_reads_nothing_holds_few_tokens_back() -> None:
     provider = ScriptedProvider([OPENING, *[Text("token ")] * 5_000, ENDING])
     events = stream(create_relay(provider))
     await anext(events)
@@ -62,7 +62,7 @@ async def test_a_reader_who_takes_nothing_holds_few_tokens_back() -> None:
     assert len(text([event async for event in events])) == 5_000 * len("token ")
 
 
-async def test_tokens_that_come_together_are_counted_one_by_one() -> None:
+async def test_tokens_that_arrive_together_are_counted_one_by_one() -> None:
     together = 50
     provider = ScriptedProvider([OPENING, *[Text("a" * together, together)] * 100, ENDING])
     events = stream(create_relay(provider))
@@ -87,7 +87,7 @@ async def test_a_whole_answer_is_never_too_long_to_gather() -> None:
     assert len((await create_relay(provider).process(HI, caller="alice")).text) == 20 * len(PIECE)
 
 
-async def test_a_slow_reader_is_not_taken_for_a_silent_provider() -> None:
+async def test_a_slow_reader_is_not_mistaken_for_a_silent_provider() -> None:
     provider = ScriptedProvider([OPENING, *[Text(PIECE)] * 20, ENDING])
     relay = create_relay(provider, limits=Limits(patience=Patience(token_gap_s=0.02)))
     events = stream(relay)
@@ -98,7 +98,7 @@ async def test_a_slow_reader_is_not_taken_for_a_silent_provider() -> None:
     assert len(text([event async for event in events])) == 20 * len(PIECE)
 
 
-async def test_an_answer_without_end_is_not_gathered_without_end() -> None:
+async def test_an_endless_answer_does_not_gather_without_limit() -> None:
     pieces = [Text("x" * (MAX_ANSWER_BYTES // 4))] * 5
     events = stream(create_relay(ScriptedProvider([OPENING, *pieces, ENDING])))
     with pytest.raises(ProviderProtocol, match="longer than 16 MiB"):
@@ -107,7 +107,7 @@ async def test_an_answer_without_end_is_not_gathered_without_end() -> None:
 
 
 @pytest.mark.parametrize("delivery", list(Delivery))
-async def test_a_call_that_is_stopped_before_it_began_fails_without_asking(delivery: Delivery) -> None:
+async def test_a_call_that_is_stopped_before_it_began_fails_without_reaching_the_provider(delivery: Delivery) -> None:
     relay = create_relay(provider := ScriptedProvider())
     async with relay.admit(HI, caller="alice", delivery=delivery) as reader:
         relay.drain()
@@ -140,7 +140,7 @@ async def test_each_reader_has_its_own_deadline(first: str) -> None:
     assert len(provider.tries) == 1
 
 
-async def test_a_reader_with_a_later_deadline_makes_the_call_last() -> None:
+async def test_a_reader_with_a_later_deadline_extends_the_call() -> None:
     slow = asyncio.Event()
     relay = create_relay(provider := ScriptedProvider([slow, *HELLO]))
     hurried = asyncio.create_task(relay.process(HI, caller="alice", timeout_s=0.05))

@@ -1,4 +1,4 @@
-"""A caller who leaves, at whatever moment, takes the provider call along."""
+"""A caller who leaves, at any moment, ends the provider call."""
 
 import asyncio
 import logging
@@ -43,7 +43,7 @@ async def test_a_caller_who_leaves_a_whole_answer_aborts_the_provider() -> None:
     assert await provider.until_ended() is End.ABORTED
 
 
-async def test_a_caller_who_leaves_between_admission_and_asking_leaves_nothing() -> None:
+async def test_a_caller_who_leaves_between_admission_and_the_provider_call_leaves_nothing() -> None:
     provider = ScriptedProvider()
     relay = create_relay(provider)
     async with relay.admit(HI, caller="alice", delivery=Delivery.WHOLE):
@@ -53,7 +53,7 @@ async def test_a_caller_who_leaves_between_admission_and_asking_leaves_nothing()
     assert provider.tries == []
 
 
-async def test_the_caller_who_left_is_told_nothing_and_what_was_spent_is_logged(
+async def test_the_caller_who_left_gets_nothing_and_the_usage_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -68,19 +68,19 @@ async def test_the_caller_who_left_is_told_nothing_and_what_was_spent_is_logged(
     assert facts["accuracy"] == "estimated"
 
 
-async def test_who_asks_again_after_leaving_is_answered_anew() -> None:
+async def test_a_call_after_leaving_runs_again() -> None:
     provider = ScriptedProvider([OPENING, Text("Hel"), asyncio.Event()], HELLO)
     relay = create_relay(provider)
     async with aclosing(stream(relay)) as events:
         assert isinstance(await anext(events), Started)
-    # The first call is being aborted still.
+    # The first call is still being aborted.
     assert text(await streamed(relay)) == "Hello"
     assert [one.end for one in provider.tries] == [End.ABORTED, End.WHOLE]
     assert await relay.wait_idle(PATIENCE_S)
 
 
 class SlowToClose(ScriptedProvider):
-    """Hangs, and takes its time to close the connection."""
+    """Hangs, and is slow to close the connection."""
 
     def __init__(self) -> None:
         super().__init__([asyncio.Event()])
@@ -97,7 +97,7 @@ class SlowToClose(ScriptedProvider):
                 self.has_closed = True
 
 
-async def test_leaving_a_call_that_is_being_aborted_does_not_cut_its_closing_short() -> None:
+async def test_leaving_a_call_that_is_being_aborted_does_not_interrupt_its_closing() -> None:
     provider = SlowToClose()
     relay = create_relay(provider)
     reading = asyncio.create_task(streamed(relay))

@@ -1,4 +1,4 @@
-"""Cancel ends a call well, with what came and what it cost, at whatever moment."""
+"""Cancel ends a call well, at any moment, with the text so far and its cost."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ from tests.support.serving import create_relay
 pytestmark = pytest.mark.anyio
 
 
-async def test_cancel_during_a_stream_ends_it_well_with_what_came() -> None:
+async def test_cancel_during_a_stream_ends_it_well_with_the_text_so_far() -> None:
     provider = ScriptedProvider([OPENING, Text("Hel"), asyncio.Event()])
     relay = create_relay(provider)
     events = []
@@ -58,7 +58,7 @@ async def test_cancel_of_a_whole_answer_ends_it_well() -> None:
 
 
 @pytest.mark.parametrize("delivery", list(Delivery))
-async def test_cancel_between_admission_and_asking_spares_the_provider(delivery: Delivery) -> None:
+async def test_cancel_between_admission_and_the_provider_call_spares_the_provider(delivery: Delivery) -> None:
     provider = ScriptedProvider()
     relay = create_relay(provider)
     async with relay.admit(HI, caller="alice", delivery=delivery) as reader:
@@ -72,7 +72,7 @@ async def test_cancel_between_admission_and_asking_spares_the_provider(delivery:
     assert provider.tries == []
 
 
-async def test_cancel_between_two_tries_ends_the_call() -> None:
+async def test_cancel_between_two_attempts_ends_the_call() -> None:
     provider = ScriptedProvider([away(retry_after_s=30)], HELLO)
     relay = create_relay(provider)
     asking = asyncio.create_task(whole(relay))

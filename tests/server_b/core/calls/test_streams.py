@@ -43,7 +43,7 @@ async def test_the_events_name_the_request_the_provider_and_its_model() -> None:
     assert last(events).model == MODEL
 
 
-async def test_a_request_without_an_id_is_given_one_of_its_own() -> None:
+async def test_a_request_without_an_id_gets_a_new_one() -> None:
     relay = create_relay(ScriptedProvider())
     first, second = await whole(relay, Prompt(message="Hi")), await whole(relay, Prompt(message="Hi"))
     assert first.request_id != second.request_id

@@ -1,4 +1,4 @@
-"""A time limit that is moved about: it passes once its last time has come, and not before."""
+"""A time limit that is moved: it passes at the last time that was set, and not before."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
-    """Runs on both event loops: their timers differ in how finely they count."""
+    """Runs on both event loops, because their timers have different resolutions."""
     return "asyncio", {"use_uvloop": request.param}
 
 
@@ -41,7 +41,7 @@ class Watched:
 
 
 async def a_later_limit() -> None:
-    """Waits until a limit has passed that was set now, for later than those of the tests."""
+    """Waits until a limit passes that is set now for later than those of the tests."""
     later = Watched()
     later.move(0.03)
     await later.passed_after()
@@ -66,7 +66,7 @@ async def test_it_passes_once_and_can_be_set_again() -> None:
 
 
 @pytest.mark.parametrize("how", ["stopped", "for ever"])
-async def test_a_limit_that_was_taken_away_does_not_pass(how: str) -> None:
+async def test_a_removed_limit_does_not_pass(how: str) -> None:
     watched = Watched()
     watched.move(0.01)
     if how == "stopped":

@@ -1,4 +1,4 @@
-"""A call and its attempts in a trace: which spans they are, where this process records spans and where it does not."""
+"""A call and its attempts in a trace: the spans, with and without a recorder in this process."""
 
 import time
 
@@ -16,7 +16,7 @@ TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
 
 def call_under(trace: TraceContext | None) -> Call:
-    """Makes a call whose provider was asked twice in one attempt, and then once more."""
+    """Makes a call whose provider was called twice in one attempt, and then once more."""
     set_current_trace(trace)
     call = Call(Key("ann", "r-1", Delivery.WHOLE), Prompt(message="Hi"), "openai")
     call.begin_attempt(1, "openai", "gpt-4o")
@@ -26,7 +26,7 @@ def call_under(trace: TraceContext | None) -> Call:
     return call
 
 
-async def test_every_attempt_is_a_span_of_its_own_below_the_calls() -> None:
+async def test_every_attempt_is_a_separate_span_below_the_calls() -> None:
     call = call_under(TraceContext(TRACE, SPAN, began_ns=time.time_ns()))
     assert call.trace is not None
     spans = [attempt.trace for attempt in call.attempts if attempt.trace is not None]
@@ -37,13 +37,13 @@ async def test_every_attempt_is_a_span_of_its_own_below_the_calls() -> None:
     assert current_trace() == spans[-1]
 
 
-async def test_where_no_spans_are_recorded_all_belong_to_the_callers() -> None:
+async def test_without_recorded_spans_every_attempt_belongs_to_the_callers_span() -> None:
     given = TraceContext(TRACE, SPAN)
     call = call_under(given)
     assert {call.trace, *(attempt.trace for attempt in call.attempts)} == {given}
 
 
-async def test_without_a_trace_there_is_none() -> None:
+async def test_without_a_trace_there_is_no_span() -> None:
     call = call_under(None)
     assert call.trace_id == ""
     assert [attempt.trace for attempt in call.attempts] == [None] * 3

@@ -1,4 +1,4 @@
-"""The list of models is asked for once, within a time limit, and remembered for a moment."""
+"""The list of models is requested once, within a time limit, and cached briefly."""
 
 import asyncio
 
@@ -15,20 +15,20 @@ from tests.support.relayed import a_few_turns
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_list_is_given_again_without_asking() -> None:
+async def test_a_fresh_list_is_returned_without_a_request() -> None:
     models = ModelList(provider := Listing(None))
     assert await models.get() == await models.get()
     assert provider.asked == 1
 
 
-async def test_a_list_that_is_no_longer_fresh_is_asked_for() -> None:
+async def test_a_stale_list_is_requested_again() -> None:
     models = ModelList(provider := Listing(None), fresh_s=0)
     await models.get()
     await models.get()
     assert provider.asked == 2
 
 
-async def test_all_who_ask_at_once_wait_for_one_list() -> None:
+async def test_concurrent_requests_share_one_list() -> None:
     gate = asyncio.Event()
     models = ModelList(provider := Listing(gate))
     asking = [asyncio.create_task(models.get()) for _ in range(5)]
@@ -38,7 +38,7 @@ async def test_all_who_ask_at_once_wait_for_one_list() -> None:
     assert provider.asked == 1
 
 
-async def test_a_failure_is_told_and_not_remembered() -> None:
+async def test_a_failure_is_reported_and_not_cached() -> None:
     models = ModelList(provider := Listing(ProviderAuth(), None))
     with pytest.raises(ProviderAuth):
         await models.get()
@@ -54,7 +54,7 @@ async def test_a_silent_provider_is_unavailable_after_the_time_limit() -> None:
     assert (provider.asked, provider.left) == (1, 1)
 
 
-async def test_the_provider_is_left_when_the_last_who_waits_leaves() -> None:
+async def test_the_providers_request_is_cancelled_when_the_last_waiter_leaves() -> None:
     models = ModelList(provider := Listing(asyncio.Event(), None))
     first, second = (asyncio.create_task(models.get()) for _ in range(2))
     await a_few_turns()

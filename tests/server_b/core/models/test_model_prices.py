@@ -1,4 +1,4 @@
-"""What price lists know of listed models is told with them: rates and context windows, unset where unknown."""
+"""Listed models have what price lists know of them: rates and context windows, unset if unknown."""
 
 import pytest
 
@@ -33,28 +33,28 @@ async def test_the_vendors_models_have_rates_and_a_context_window() -> None:
     )
 
 
-async def test_what_the_provider_knows_is_kept() -> None:
+async def test_facts_from_the_provider_are_kept() -> None:
     details = (known_of("gpt-4o", {}, is_vendor=True),)
     (known,) = (await with_prices(models("openai", "gpt-4o", details=details), price_lists(OPENAI))).details
     assert (known.tools, known.images, known.json_schema, known.reasoning) == (True, True, True, False)
     assert known.output_nano_usd_per_million_tokens == 10 * USD
 
 
-async def test_a_short_name_has_the_price_of_what_it_stands_for() -> None:
+async def test_a_short_name_has_the_price_of_the_model_it_stands_for() -> None:
     name, others = "sonnet-v2", ("anthropic.claude-3-5-sonnet-20241022-v2:0",)
     listed = models("bedrock", name, priced_as={name: others})
     (known,) = (await with_prices(listed, price_lists(BEDROCK))).details
     assert (known.id, known.input_nano_usd_per_million_tokens) == (name, 3 * USD)
 
 
-async def test_what_is_free_is_free_and_what_is_unknown_is_unset() -> None:
+async def test_a_free_model_costs_zero_and_an_unknown_price_is_unset() -> None:
     prices = {"mock": FreePrices(), **price_lists({"openai": "http://127.0.0.1:1/v1"})}
     (free,) = (await with_prices(models("mock", "mock-model"), prices)).details
     assert free.input_nano_usd_per_million_tokens == 0
     assert (await with_prices(models("openai", "gpt-4o"), prices)).details == ()
 
 
-async def test_a_chain_tells_of_the_models_of_each_provider() -> None:
+async def test_a_chain_lists_the_models_of_each_provider() -> None:
     free, priced = (known_of("gpt-4o", {}, is_vendor=True), Model(id="mock-model", provider="mock", tools=True))
     listed = models("openai,mock", "gpt-4o", "mock-model", details=(free, priced))
     details = (await with_prices(listed, {"mock": FreePrices(), **price_lists(OPENAI)})).details
@@ -64,7 +64,7 @@ async def test_a_chain_tells_of_the_models_of_each_provider() -> None:
     ]
 
 
-async def test_a_server_says_what_its_models_can_in_its_list() -> None:
+async def test_a_servers_list_says_what_its_models_support() -> None:
     openrouter = {
         "context_length": 8192,
         "architecture": {"input_modalities": ["text", "image"]},
@@ -94,6 +94,6 @@ async def test_a_server_says_what_its_models_can_in_its_list() -> None:
         ("text-embedding-3-small", (None, None, None, None)),
     ],
 )
-async def test_the_vendors_models_are_known_by_their_names(name: str, can: tuple[bool | None, ...]) -> None:
+async def test_the_vendors_models_are_recognised_by_name(name: str, can: tuple[bool | None, ...]) -> None:
     known = known_of(name, {}, is_vendor=True)
     assert (known.tools, known.images, known.json_schema, known.reasoning) == can

@@ -1,4 +1,4 @@
-"""The calls that run, and the answers that are kept: for a time, and within a bound of memory."""
+"""Running calls, and answers that are kept for a time and within a memory limit."""
 
 import asyncio
 import dataclasses
@@ -48,7 +48,7 @@ def ended(calls: CallRegistry, name: str, *, answer: str = "", prompt: Prompt = 
 
 
 def kept(calls: CallRegistry, call: Call) -> str | None:
-    """Returns the text that is kept of a call, if it is."""
+    """Returns the kept text of a call, or None."""
     found = calls.find(call.key, call.prompt)
     return None if found is None else found.transcript.text
 
@@ -63,7 +63,7 @@ async def test_an_answer_is_kept_for_its_time_and_no_longer() -> None:
     assert kept(calls, call) is None
 
 
-async def test_kept_answers_are_forgotten_in_time_without_another_call() -> None:
+async def test_kept_answers_expire_without_another_call() -> None:
     calls = CallRegistry(0.01, asyncio.get_running_loop().time)
     for name in "abc":
         ended(calls, name, answer="Hello")
@@ -74,7 +74,7 @@ async def test_kept_answers_are_forgotten_in_time_without_another_call() -> None
     assert calls.kept.bytes == 0
 
 
-async def test_a_call_that_did_not_end_well_is_not_kept() -> None:
+async def test_a_call_that_failed_is_not_kept() -> None:
     calls = CallRegistry(KEEP_S, Clock())
     assert kept(calls, ended(calls, "a", keep=False)) is None
     assert len(calls) == 0
@@ -97,7 +97,7 @@ async def test_the_oldest_answers_go_first_when_there_are_too_many() -> None:
     assert [answers.find(call.key) is not None for call in calls] == [False, True, True, True]
 
 
-async def test_an_answer_over_the_bound_is_not_kept_and_room_is_left_for_others() -> None:
+async def test_an_answer_over_the_limit_is_not_kept_and_leaves_room_for_others() -> None:
     answers = KeptAnswers(KEEP_S, Clock(), max_bytes=28_000)
     big, small = finished_call("a", "x" * 28_000), finished_call("b", "Hello")
     for call in (big, small):
@@ -106,14 +106,14 @@ async def test_an_answer_over_the_bound_is_not_kept_and_room_is_left_for_others(
     assert answers.find(small.key) is not None
 
 
-async def test_of_a_prompt_nothing_but_its_fingerprint_is_kept() -> None:
+async def test_only_the_fingerprint_of_a_prompt_is_kept() -> None:
     calls = CallRegistry(KEEP_S, Clock())
     history = tuple(Turn(role=Role.USER, text=f"turn {number}") for number in range(10_000))
     ended(calls, "a", prompt=Prompt(message="Hi", history=history))
     assert calls.kept.bytes < 4_000
 
 
-async def test_kept_answers_weigh_what_is_counted() -> None:
+async def test_kept_answers_use_as_much_memory_as_is_counted() -> None:
     relay = create_relay(ScriptedProvider([OPENING, *[Text("token ")] * 500, ENDING]))
     tracemalloc.start()
     try:
@@ -142,7 +142,7 @@ async def test_a_stopped_call_is_not_joined_and_its_end_leaves_its_successor_alo
     assert len(calls) == 1
 
 
-async def test_it_is_told_of_each_answer_that_goes_for_its_age_or_for_room() -> None:
+async def test_each_answer_that_is_dropped_for_age_or_room_is_reported() -> None:
     gone: list[Key] = []
     clock = Clock()
     answers = KeptAnswers(KEEP_S, clock, max_bytes=28_000, forgotten=gone.append)

@@ -1,4 +1,4 @@
-"""A fingerprint is equal for prompts that ask the same, and for no others."""
+"""Fingerprints are equal for prompts with the same content, and only for those."""
 
 import itertools
 
@@ -44,5 +44,5 @@ def test_two_different_prompts_have_different_fingerprints(one: Prompt, other: P
         ),
     ],
 )
-def test_what_no_provider_is_told_makes_no_difference(one: Prompt, other: Prompt) -> None:
+def test_fields_that_no_provider_gets_make_no_difference(one: Prompt, other: Prompt) -> None:
     assert fingerprint(one) == fingerprint(other)

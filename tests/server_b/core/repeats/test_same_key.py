@@ -40,7 +40,7 @@ async def test_a_second_request_with_the_same_key_joins_from_the_beginning() -> 
     assert len(provider.tries) == 1
 
 
-async def test_a_joined_call_goes_on_while_one_reader_is_left() -> None:
+async def test_a_joined_call_continues_while_one_reader_is_left() -> None:
     gate = asyncio.Event()
     provider = ScriptedProvider([OPENING, Text("Hel"), gate, Text("lo"), ENDING])
     relay = create_relay(provider)
@@ -75,7 +75,7 @@ async def test_a_joined_call_that_fails_fails_for_everybody() -> None:
             await reader
 
 
-async def test_a_kept_answer_is_given_again_without_asking_the_provider() -> None:
+async def test_a_kept_answer_is_given_again_without_calling_the_provider() -> None:
     provider = ScriptedProvider()
     relay = create_relay(provider)
     first, again = await whole(relay), await whole(relay)
@@ -103,7 +103,7 @@ async def test_a_kept_stream_is_given_again_from_its_start() -> None:
     ],
 )
 @pytest.mark.parametrize("still_runs", [True, False])
-async def test_another_request_under_the_same_key_is_refused(other: Prompt, still_runs: bool) -> None:
+async def test_a_different_request_under_the_same_key_is_refused(other: Prompt, still_runs: bool) -> None:
     gate = asyncio.Event()
     relay = create_relay(provider := ScriptedProvider([OPENING, gate, ENDING]))
     first = asyncio.create_task(whole(relay))
@@ -127,7 +127,7 @@ async def test_callers_and_methods_do_not_share_a_key() -> None:
     assert len(provider.tries) == 3
 
 
-async def test_a_failed_call_runs_anew() -> None:
+async def test_a_failed_call_runs_again() -> None:
     relay = create_relay(provider := ScriptedProvider([ProviderRejected()], HELLO))
     with pytest.raises(ProviderRejected):
         await whole(relay)
@@ -135,7 +135,7 @@ async def test_a_failed_call_runs_anew() -> None:
     assert len(provider.tries) == 2
 
 
-async def test_nothing_is_kept_where_the_keeping_time_is_zero() -> None:
+async def test_nothing_is_kept_if_the_keeping_time_is_zero() -> None:
     relay = create_relay(provider := ScriptedProvider(), limits=Limits(answer_keep_s=0))
     await whole(relay)
     await whole(relay)

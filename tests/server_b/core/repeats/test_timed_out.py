@@ -1,4 +1,4 @@
-"""A client that gives up waiting and sends the same request again pays for one call; one who just leaves stops it."""
+"""A client that times out and repeats its request pays for one call; a client that just leaves stops the call."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -52,7 +52,7 @@ class Asking:
     timeout_s: float | None = TIMEOUT_S
 
     def of(self, relay: Relay) -> asyncio.Task[list[Event]]:
-        """Begins to read the answer; of a whole answer its end."""
+        """Starts reading: all events of a stream, or only the end of a whole answer."""
         return asyncio.create_task(self._read(relay))
 
     async def _read(self, relay: Relay) -> list[Event]:
@@ -80,7 +80,7 @@ async def leave(reading: asyncio.Task[list[Event]]) -> None:
 
 
 async def left(relay: Relay, provider: ScriptedProvider, loop: HeldLoop, asking: Asking = FIRST) -> None:
-    """Has a request made that the provider does not answer in time, and left at its timeout."""
+    """Makes a request that the provider does not answer in time, and leaves it at its timeout."""
     reading = asking.of(relay)
     await provider.until_waiting(len(provider.tries) + 1)
     loop.advance(TIMEOUT_S)
@@ -88,15 +88,13 @@ async def left(relay: Relay, provider: ScriptedProvider, loop: HeldLoop, asking:
 
 
 def hanging(*steps: Step) -> tuple[ScriptedProvider, asyncio.Event]:
-    """Makes a provider that waits for an event, then gives an answer; a second try is answered with Hello."""
+    """Makes a provider that waits for an event before its answer; a second attempt is answered with Hello."""
     gate = asyncio.Event()
     return ScriptedProvider([*steps, gate, Text("late"), ENDING], HELLO), gate
 
 
 @both_deliveries
-async def test_a_client_that_times_out_twice_before_a_slow_provider_pays_once(
-    loop: HeldLoop, delivery: Delivery
-) -> None:
+async def test_a_client_that_times_out_twice_with_a_slow_provider_pays_once(loop: HeldLoop, delivery: Delivery) -> None:
     gate = asyncio.Event()
     provider, observed = ScriptedProvider([gate, OPENING, Text("late"), ENDING]), Observed()
     relay = create_relay(provider, observers=[observed])
@@ -121,7 +119,7 @@ async def test_a_client_that_times_out_twice_before_a_slow_provider_pays_once(
 @pytest.mark.parametrize(
     ("silence_s", "runs_on"), [(0.0, False), (1.125, False), (1.25, True), (1.5, True), (2.75, True), (2.875, False)]
 )
-async def test_a_call_runs_on_only_if_its_client_leaves_at_its_timeout(
+async def test_a_call_continues_only_if_its_client_leaves_at_its_timeout(
     loop: HeldLoop, delivery: Delivery, silence_s: float, runs_on: bool
 ) -> None:
     provider, _ = hanging()
@@ -178,7 +176,9 @@ async def test_a_call_that_nobody_joins_is_stopped_when_its_grace_is_over(loop: 
 
 
 @pytest.mark.parametrize("answer_keep_s", [0.0, 300.0])
-async def test_an_answer_that_came_in_the_meantime_is_given_to_one_repeat(loop: HeldLoop, answer_keep_s: float) -> None:
+async def test_an_answer_that_arrived_in_the_meantime_is_given_to_one_repeat(
+    loop: HeldLoop, answer_keep_s: float
+) -> None:
     provider, gate = hanging(OPENING)
     relay = create_relay(provider, limits=Limits(answer_keep_s=answer_keep_s), observers=[observed := Observed()])
     await left(relay, provider, loop)
@@ -205,7 +205,7 @@ async def test_an_answer_waits_no_longer_than_the_grace(loop: HeldLoop) -> None:
     assert text(await REPEAT.of(relay)) == "Hello"
 
 
-async def test_a_call_that_failed_in_the_meantime_is_asked_anew(loop: HeldLoop) -> None:
+async def test_a_call_that_failed_in_the_meantime_runs_again(loop: HeldLoop) -> None:
     gate = asyncio.Event()
     provider = ScriptedProvider([gate, ProviderProtocol()], HELLO)
     relay = create_relay(provider)
@@ -216,7 +216,7 @@ async def test_a_call_that_failed_in_the_meantime_is_asked_anew(loop: HeldLoop) 
     assert text(await REPEAT.of(relay)) == "Hello"
 
 
-async def test_of_several_left_calls_each_repeat_takes_the_oldest(loop: HeldLoop) -> None:
+async def test_of_several_left_calls_each_repeat_joins_the_oldest(loop: HeldLoop) -> None:
     gate = asyncio.Event()
     scripts: list[list[Step]] = [[OPENING, gate, Text(answer), ENDING] for answer in ("one", "two")]
     provider = ScriptedProvider(*scripts, HELLO)
@@ -239,7 +239,7 @@ async def test_of_several_left_calls_each_repeat_takes_the_oldest(loop: HeldLoop
         replace(REPEAT, message="Ho"),
     ],
 )
-async def test_a_request_that_is_no_repeat_is_a_call_of_its_own(loop: HeldLoop, other: Asking) -> None:
+async def test_a_request_that_is_no_repeat_is_a_separate_call(loop: HeldLoop, other: Asking) -> None:
     provider, _ = hanging()
     relay = create_relay(provider)
     await left(relay, provider, loop)
@@ -292,7 +292,7 @@ async def test_a_left_call_that_is_cancelled_is_not_joined(loop: HeldLoop) -> No
 
 
 @pytest.mark.parametrize("how", ["cancelled", "late", "no timeout told", "no grace"])
-async def test_a_call_that_ends_otherwise_does_not_run_on(loop: HeldLoop, how: str) -> None:
+async def test_a_call_that_ends_in_another_way_does_not_continue(loop: HeldLoop, how: str) -> None:
     provider, _ = hanging()
     relay = create_relay(provider, limits=Limits(retry_grace_s=0 if how == "no grace" else GRACE_S))
     asking = replace(FIRST, deadline_s=TIMEOUT_S if how == "late" else None)
@@ -307,7 +307,7 @@ async def test_a_call_that_ends_otherwise_does_not_run_on(loop: HeldLoop, how: s
 
 
 @pytest.mark.parametrize("end", ["drain", "aclose"])
-async def test_a_server_that_stops_does_not_wait_for_clients_to_come_back(loop: HeldLoop, end: str) -> None:
+async def test_a_stopping_server_does_not_wait_for_clients_to_come_back(loop: HeldLoop, end: str) -> None:
     provider = ScriptedProvider([asyncio.Event()])
     relay = create_relay(provider, observers=[observed := Observed()])
     reading = Asking(request_id="id-0").of(relay)

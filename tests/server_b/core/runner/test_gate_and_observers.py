@@ -1,4 +1,4 @@
-"""A gate is passed before and after the provider is asked; observers hear of the end and cannot fail a call."""
+"""A call passes the gate before and after the provider call; observers see the end and cannot fail a call."""
 
 import asyncio
 import contextlib
@@ -35,7 +35,7 @@ SECRET = "sk-live-0123456789"
 
 
 class Ledger:
-    """A gate that writes down what passes, and refuses or fails where it is told to."""
+    """A gate that records what passes, and refuses or fails on request."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Ledger:
 
 
 @whole_and_streamed
-async def test_the_end_is_told_after_it_was_settled(way: Any) -> None:
+async def test_observers_see_the_end_after_it_was_settled(way: Any) -> None:
     ledger = Ledger(may_settle=asyncio.Event())
     relay = create_relay(provider := ScriptedProvider(), gate=ledger)
     asking = asyncio.create_task(way(relay))
@@ -94,7 +94,7 @@ async def test_the_end_is_told_after_it_was_settled(way: Any) -> None:
 
 
 @whole_and_streamed
-async def test_a_call_that_the_gate_refuses_asks_no_provider(way: Any) -> None:
+async def test_a_call_that_the_gate_refuses_reaches_no_provider(way: Any) -> None:
     ledger = Ledger(refusal=Overloaded("the budget is spent"))
     relay = create_relay(provider := ScriptedProvider(), gate=ledger)
     with pytest.raises(Overloaded, match="budget") as failed:
@@ -134,7 +134,7 @@ async def test_a_caller_who_leaves_is_settled_too() -> None:
 
 
 @pytest.mark.parametrize("ending", ["leaves", "cancels", "runs out of time", "shutdown"])
-async def test_who_ends_a_call_while_the_gate_reserves_asks_no_provider_and_releases(ending: str) -> None:
+async def test_a_call_that_ends_while_the_gate_reserves_reaches_no_provider_and_releases(ending: str) -> None:
     ledger = Ledger()
     ledger.may_reserve.clear()
     relay = create_relay(provider := ScriptedProvider(), gate=ledger)
@@ -158,7 +158,7 @@ async def test_who_ends_a_call_while_the_gate_reserves_asks_no_provider_and_rele
     assert record.finished.cost.usd == 0
 
 
-async def test_a_request_that_is_given_the_answer_of_another_is_noted_at_its_entry() -> None:
+async def test_a_request_that_gets_the_answer_of_another_is_noted_at_its_entry() -> None:
     ledger = Ledger()
     relay = create_relay(provider := ScriptedProvider([OPENING, waiting := asyncio.Event(), *HELLO[1:]]), gate=ledger)
     first = asyncio.create_task(whole(relay))
@@ -171,7 +171,7 @@ async def test_a_request_that_is_given_the_answer_of_another_is_noted_at_its_ent
     assert ledger.events == ["reserve id-1", "settle id-1", "joined entry-1", "joined entry-1"]
 
 
-async def test_a_relay_whose_gate_is_shut_is_degraded() -> None:
+async def test_a_relay_whose_gate_is_closed_is_degraded() -> None:
     ledger = Ledger()
     relay = create_relay(ScriptedProvider(), gate=ledger)
     assert relay.status().state is State.HEALTHY
@@ -179,27 +179,27 @@ async def test_a_relay_whose_gate_is_shut_is_degraded() -> None:
     assert relay.status().state is State.DEGRADED
 
 
-async def test_a_chain_asks_only_the_providers_that_the_gate_allows() -> None:
+async def test_a_chain_uses_only_the_providers_that_the_gate_allows() -> None:
     first, second = Named("first"), Named("second")
     ledger = Ledger()
     ledger.allowed = frozenset({"second"})
     relay = create_relay(Fallback([first, second], {}), gate=ledger)
     answer = await relay.process(Prompt(message="Hi", model="of-the-first"), caller="alice")
     assert (answer.provider, first.tries) == ("second", [])
-    assert second.tries[0].prompt.model is None, "the model's name is the first provider's still"
+    assert second.tries[0].prompt.model is None, "the model's name is still the first provider's"
     ledger.allowed = None
     assert (await relay.process(Prompt(message="Hi"), caller="alice")).provider == "first"
 
 
 class Named(ScriptedProvider):
-    """A scripted provider with a name of its own."""
+    """A scripted provider with its own name."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
         self.name = name
 
 
-async def test_a_settlement_that_fails_does_not_keep_the_caller_waiting(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_failed_settlement_does_not_delay_the_caller(caplog: pytest.LogCaptureFixture) -> None:
     relay = create_relay(ScriptedProvider(), gate=Ledger(failure=OSError(SECRET)))
     assert (await whole(relay)).text == "Hello"
     assert "OSError" in caplog.text
@@ -224,7 +224,7 @@ async def test_a_record_has_every_attempt_and_its_times() -> None:
 
 
 @pytest.mark.parametrize("ends_well", [True, False])
-async def test_a_request_that_its_provider_sent_again_by_itself_is_an_attempt_of_its_own(ends_well: bool) -> None:
+async def test_a_request_that_its_provider_retried_by_itself_is_a_separate_attempt(ends_well: bool) -> None:
     observed = Observed()
     refused, lost = ProviderRejected("no temperature"), ProviderUnavailable("a closed connection")
     failure = ProviderAuth()
@@ -243,7 +243,7 @@ async def test_a_request_that_its_provider_sent_again_by_itself_is_an_attempt_of
 
 
 class Failing(Observed):
-    """Fails at everything."""
+    """An observer that fails at everything."""
 
     def call_ended(self, record: CallRecord) -> None:
         super().call_ended(record)
@@ -257,7 +257,7 @@ class Failing(Observed):
         raise RuntimeError(SECRET)
 
 
-async def test_an_observer_that_fails_neither_fails_a_call_nor_keeps_others_from_hearing(
+async def test_a_failing_observer_neither_fails_a_call_nor_stops_other_observers(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -273,7 +273,7 @@ async def test_an_observer_that_fails_neither_fails_a_call_nor_keeps_others_from
 # The end of the relay.
 
 
-async def test_closing_the_relay_settles_what_still_runs() -> None:
+async def test_closing_the_relay_settles_running_calls() -> None:
     observed = Observed()
     relay = create_relay(provider := ScriptedProvider([OPENING, Text("Hel"), asyncio.Event()]), observers=[observed])
     asking = asyncio.create_task(streamed(relay))
@@ -309,7 +309,7 @@ def test_a_call_whose_event_loop_ends_is_settled() -> None:
 
 
 class Cancelled(ScriptedProvider):
-    """Tells, when it is cancelled, that it had sent the request before."""
+    """When cancelled, reports that it had sent the request once before."""
 
     async def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:
         try:
@@ -320,7 +320,7 @@ class Cancelled(ScriptedProvider):
             raise
 
 
-async def test_a_request_that_was_sent_again_is_an_attempt_also_where_the_caller_leaves() -> None:
+async def test_a_retried_request_is_an_attempt_even_if_the_caller_leaves() -> None:
     observed = Observed()
     relay = create_relay(provider := Cancelled([asyncio.Event()]), observers=[observed])
     asking = asyncio.create_task(whole(relay))

@@ -1,4 +1,4 @@
-"""The provider is asked within the deadline, with patience for silence, and again where that can help."""
+"""The provider is called within the deadline, silence has a limit, and transient errors are retried."""
 
 import asyncio
 from collections.abc import Callable
@@ -31,7 +31,7 @@ LONG_S = 3600.0
 
 @pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
-    """Runs on both event loops: their clocks and timers differ in how finely they count."""
+    """Runs on both event loops, because their clocks and timers have different resolutions."""
     return "asyncio", {"use_uvloop": request.param}
 
 
@@ -47,7 +47,7 @@ async def streamed(relay: Relay, timeout_s: float = LONG_S) -> list[Event]:
 
 
 async def asked(relay: Relay, *, whole: bool, timeout_s: float = LONG_S) -> str:
-    """Returns the text of an answer, however it was asked for."""
+    """Returns the text of an answer, whole or streamed."""
     if whole:
         return (await relay.process(HI, caller="alice", timeout_s=timeout_s)).text
     events = await streamed(relay, timeout_s)
@@ -59,7 +59,7 @@ whole_and_streamed = pytest.mark.parametrize("whole", [True, False], ids=["whole
 
 @whole_and_streamed
 @pytest.mark.parametrize("error", [ProviderRateLimited, away])
-async def test_an_error_that_may_pass_is_retried(error: Callable[..., RelayError], whole: bool) -> None:
+async def test_a_transient_error_is_retried(error: Callable[..., RelayError], whole: bool) -> None:
     provider = ScriptedProvider([error(retry_after_s=0)], [error(retry_after_s=0)], HELLO)
     assert await asked(patient(provider), whole=whole) == "Hello"
     assert [one.end for one in provider.tries] == [End.FAILED, End.FAILED, End.WHOLE]
@@ -78,7 +78,7 @@ async def test_an_error_that_may_pass_is_retried(error: Callable[..., RelayError
     ],
     ids=["lost", "maybe", "sign of life, unavailable", "sign of life, limited", "begun", "text"],
 )
-async def test_what_a_provider_may_have_worked_on_is_not_sent_again(script: list[Step], whole: bool) -> None:
+async def test_a_request_that_may_have_worked_is_not_sent_again(script: list[Step], whole: bool) -> None:
     provider = ScriptedProvider(script, HELLO)
     with pytest.raises(RelayError) as failed:
         await asked(patient(provider), whole=whole)
@@ -108,7 +108,7 @@ async def test_availability_can_be_preferred_to_money(script: list[Step], again:
     assert len(provider.tries) == 1 + again
 
 
-async def test_an_error_that_would_come_again_is_not_retried() -> None:
+async def test_an_error_that_a_retry_cannot_fix_is_not_retried() -> None:
     untrusted = ProviderUnavailable(may_have_worked=False, repeat_helps=False, retry_after_s=0)
     provider = ScriptedProvider([untrusted], HELLO)
     with pytest.raises(ProviderUnavailable):
@@ -116,7 +116,7 @@ async def test_an_error_that_would_come_again_is_not_retried() -> None:
     assert len(provider.tries) == 1
 
 
-async def test_the_error_that_is_told_knows_of_earlier_attempts_that_may_be_billed() -> None:
+async def test_the_final_error_knows_of_earlier_attempts_that_may_be_billed() -> None:
     provider = ScriptedProvider([ProviderUnavailable(retry_after_s=0)], [ProviderAuth()])
     relay = create_relay(provider, limits=Limits(patience=Patience(retry_maybe_worked=True)))
     with pytest.raises(ProviderAuth) as failed:
@@ -124,7 +124,7 @@ async def test_the_error_that_is_told_knows_of_earlier_attempts_that_may_be_bill
     assert failed.value.may_have_worked
 
 
-async def test_there_is_a_pause_even_where_a_provider_says_that_none_is_needed() -> None:
+async def test_there_is_a_pause_even_if_a_provider_says_that_none_is_needed() -> None:
     provider = ScriptedProvider([ProviderRateLimited(retry_after_s=0)], HELLO)
     tries_meanwhile: list[int] = []
     asyncio.get_running_loop().call_later(MIN_PAUSE_S / 2, lambda: tries_meanwhile.append(len(provider.tries)))
@@ -133,7 +133,7 @@ async def test_there_is_a_pause_even_where_a_provider_says_that_none_is_needed()
 
 
 @whole_and_streamed
-async def test_it_is_retried_after_a_pause_where_the_provider_names_none(whole: bool) -> None:
+async def test_a_retry_waits_even_if_the_provider_names_no_time(whole: bool) -> None:
     provider = ScriptedProvider([away()], HELLO)
     assert await asked(patient(provider), whole=whole) == "Hello"
     assert len(provider.tries) == 2
@@ -141,7 +141,7 @@ async def test_it_is_retried_after_a_pause_where_the_provider_names_none(whole: 
 
 @whole_and_streamed
 @pytest.mark.parametrize("attempts", [1, 2, 3])
-async def test_tries_end_with_the_last_error_when_they_are_used_up(attempts: int, whole: bool) -> None:
+async def test_attempts_end_with_the_last_error_when_they_are_used_up(attempts: int, whole: bool) -> None:
     provider = ScriptedProvider([ProviderRateLimited("slow down", retry_after_s=0)])
     with pytest.raises(ProviderRateLimited, match="slow down") as failed:
         await asked(patient(provider, attempts=attempts), whole=whole)
@@ -151,7 +151,7 @@ async def test_tries_end_with_the_last_error_when_they_are_used_up(attempts: int
 
 @whole_and_streamed
 @pytest.mark.parametrize("error", [ProviderAuth, ProviderRejected, ProviderProtocol, UnknownModel])
-async def test_an_error_that_stays_is_not_retried(error: type[RelayError], whole: bool) -> None:
+async def test_a_permanent_error_is_not_retried(error: type[RelayError], whole: bool) -> None:
     provider = ScriptedProvider([error()])
     with pytest.raises(error):
         await asked(patient(provider), whole=whole)
@@ -165,7 +165,7 @@ async def test_nothing_is_retried_once_the_stream_has_started() -> None:
     assert len(provider.tries) == 1
 
 
-async def test_the_start_is_told_once_after_retries() -> None:
+async def test_the_start_is_sent_once_after_retries() -> None:
     provider = ScriptedProvider([away(retry_after_s=0)], HELLO)
     events = await streamed(patient(provider))
     assert [type(event).__name__ for event in events] == ["Started", "Delta", "Finished"]
@@ -180,14 +180,14 @@ async def test_the_providers_retry_time_is_waited_for() -> None:
     assert len(provider.tries) == 2
 
 
-async def test_a_pause_before_the_next_try_is_no_silence() -> None:
+async def test_a_pause_before_the_next_attempt_is_not_silence() -> None:
     provider = ScriptedProvider([ProviderRateLimited(retry_after_s=0.1)], HELLO)
     assert await asked(patient(provider, first_token_s=0.05), whole=False) == "Hello"
 
 
 @whole_and_streamed
 @pytest.mark.parametrize("retry_after_s", [60.0, float("inf"), float("nan")])
-async def test_a_retry_time_past_the_deadline_is_told_at_once(retry_after_s: float, whole: bool) -> None:
+async def test_a_retry_time_past_the_deadline_is_reported_at_once(retry_after_s: float, whole: bool) -> None:
     provider = ScriptedProvider([ProviderRateLimited(retry_after_s=retry_after_s)])
     with pytest.raises(ProviderRateLimited) as failed:
         await asked(patient(provider), whole=whole, timeout_s=30)
@@ -216,7 +216,7 @@ async def test_a_deadline_is_never_mistaken_for_silence() -> None:
     assert set(reasons) == {"DEADLINE_EXCEEDED"}
 
 
-async def test_the_deadline_holds_during_the_pause_between_tries() -> None:
+async def test_the_deadline_applies_during_the_pause_between_attempts() -> None:
     provider = ScriptedProvider([away(retry_after_s=0)], [asyncio.Event()])
     with pytest.raises(DeadlineExceeded):
         await streamed(patient(provider), timeout_s=0.2)
@@ -224,7 +224,7 @@ async def test_the_deadline_holds_during_the_pause_between_tries() -> None:
 
 
 @whole_and_streamed
-async def test_an_answer_that_is_silent_at_first_for_too_long_is_given_up(whole: bool) -> None:
+async def test_an_answer_that_is_silent_too_long_at_first_is_given_up(whole: bool) -> None:
     provider = ScriptedProvider([asyncio.Event()])
     with pytest.raises(ProviderUnavailable, match="silent"):
         await asked(patient(provider, first_token_s=0.02), whole=whole)
@@ -232,7 +232,7 @@ async def test_an_answer_that_is_silent_at_first_for_too_long_is_given_up(whole:
 
 
 @whole_and_streamed
-async def test_an_answer_that_falls_silent_later_is_given_up_with_what_was_spent(whole: bool) -> None:
+async def test_an_answer_that_becomes_silent_later_is_given_up_with_its_usage(whole: bool) -> None:
     provider = ScriptedProvider([OPENING, Text("Hello"), asyncio.Event()])
     with pytest.raises(ProviderUnavailable, match="silent") as failed:
         await asked(patient(provider, token_gap_s=0.02), whole=whole)
@@ -241,14 +241,14 @@ async def test_an_answer_that_falls_silent_later_is_given_up_with_what_was_spent
     assert failed.value.spent.usage.accuracy is Accuracy.ESTIMATED
 
 
-async def test_a_provider_that_works_without_a_word_is_not_silent() -> None:
+async def test_a_provider_that_sends_signs_of_life_is_not_silent() -> None:
     thinking = asyncio.Event()
     provider = ScriptedProvider([Working(), thinking, *HELLO])
     asyncio.get_running_loop().call_later(0.1, thinking.set)
     assert await asked(patient(provider, first_token_s=0.02), whole=False) == "Hello"
 
 
-async def test_the_first_word_may_take_longer_than_the_others() -> None:
+async def test_the_first_token_may_take_longer_than_the_others() -> None:
     slow = asyncio.Event()
     provider = ScriptedProvider([slow, OPENING, Text("Hi"), ENDING])
     asyncio.get_running_loop().call_later(0.05, slow.set)
@@ -290,13 +290,13 @@ async def test_an_answer_without_text_is_an_answer() -> None:
 
 
 @whole_and_streamed
-async def test_a_time_out_of_the_providers_own_is_not_taken_for_the_deadline(whole: bool) -> None:
+async def test_the_providers_own_timeout_is_not_mistaken_for_the_deadline(whole: bool) -> None:
     with pytest.raises(RelayError) as failed:
         await asked(patient(ScriptedProvider([TimeoutError("socket")])), whole=whole)
     assert failed.value.reason == "INTERNAL"
 
 
-async def test_a_sign_of_life_holds_off_the_patience_and_is_told_to_nobody() -> None:
+async def test_a_sign_of_life_resets_the_silence_limit_and_reaches_no_caller() -> None:
     gates = [asyncio.Event() for _ in range(4)]
     for place, gate in enumerate(gates, start=1):
         asyncio.get_running_loop().call_later(0.03 * place, gate.set)

@@ -1,4 +1,4 @@
-"""What a call has used, where the provider did not say."""
+"""The usage of a call for which the provider reported none."""
 
 import contextlib
 from collections.abc import Sequence
@@ -23,11 +23,11 @@ pytestmark = pytest.mark.anyio
 HI = Prompt(message="Hi")
 NO_COUNT = Ending(FinishReason.STOP, None)
 LAVISH = Limits(patience=Patience(attempts=3, retry_maybe_worked=True))
-"""Asks again although both may be billed."""
+"""Retries although both attempts may be billed."""
 
 
 async def usage(*scripts: Sequence[Step], prompt: Prompt = HI, limits: Limits = LAVISH) -> Usage:
-    """Returns the usage of a call, also of one that fails."""
+    """Returns the usage of a call, even of a failed one."""
     observed = Observed()
     relay = create_relay(ScriptedProvider(*scripts), limits=limits, observers=[observed])
     with contextlib.suppress(RelayError):
@@ -43,29 +43,29 @@ async def test_input_is_estimated_from_every_text_of_the_prompt() -> None:
 
 
 @pytest.mark.parametrize("pieces", [[Text("Hello, world!")], [Text(letter) for letter in "Hello, world!"]])
-async def test_output_is_estimated_from_the_text_however_it_was_sent(pieces: list[Step]) -> None:
+async def test_output_is_estimated_from_the_text_whole_or_streamed(pieces: list[Step]) -> None:
     found = await usage([OPENING, *pieces, NO_COUNT])
     assert (found.output_tokens, found.accuracy) == (estimated_tokens("Hello, world!"), Accuracy.ESTIMATED)
 
 
-async def test_a_whole_answer_without_count_is_estimated_too() -> None:
+async def test_a_whole_answer_without_usage_is_estimated_too() -> None:
     relay = create_relay(ScriptedProvider([OPENING, Text("Hello, world!"), NO_COUNT]))
     answer = await relay.process(HI, caller="alice")
     assert answer.finished.usage.output_tokens == estimated_tokens("Hello, world!")
 
 
-async def test_reasoning_that_the_provider_shows_counts() -> None:
+async def test_visible_reasoning_counts() -> None:
     thought = "The user says hello, so I should say hello too."
     found = await usage([Working(thought), OPENING, Text("Hello"), NO_COUNT])
     assert found.reasoning_tokens == estimated_tokens(thought)
     assert found.output_tokens == estimated_tokens(thought) + estimated_tokens("Hello")
 
 
-async def test_without_count_and_text_nothing_is_known() -> None:
+async def test_without_usage_and_text_nothing_is_known() -> None:
     assert await usage([OPENING, NO_COUNT]) == Usage(accuracy=Accuracy.UNKNOWN)
 
 
-async def test_zeros_beside_a_text_are_the_count_of_a_server_that_does_not_count() -> None:
+async def test_zeros_beside_a_text_are_from_a_server_that_does_not_count() -> None:
     zeros = Ending(FinishReason.STOP, Usage(input_tokens=0, output_tokens=0, accuracy=Accuracy.EXACT))
     assert (await usage([OPENING, Text("Hello"), zeros])).accuracy is Accuracy.ESTIMATED
     assert await usage([OPENING, zeros]) == NOTHING_USED
@@ -106,7 +106,7 @@ async def test_a_count_is_exact_only_if_no_earlier_attempt_may_be_billed_too(
         ([[ProviderProtocol()]], Usage(accuracy=Accuracy.UNKNOWN)),
     ],
 )
-async def test_a_failed_call_has_used_nothing_only_if_every_attempt_was_refused(
+async def test_a_failed_call_has_no_usage_only_if_every_attempt_was_refused(
     attempts: list[list[Step]], expected: Usage
 ) -> None:
     assert await usage(*attempts) == expected

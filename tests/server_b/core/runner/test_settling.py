@@ -1,4 +1,4 @@
-"""Each call is settled once, at every end; what nobody foresaw stays inside."""
+"""Each call is settled once, at every end; the text of unexpected errors stays inside."""
 
 import asyncio
 import logging
@@ -31,7 +31,7 @@ async def test_the_providers_count_is_exact() -> None:
     assert (await whole(create_relay(ScriptedProvider()))).finished.usage == USAGE
 
 
-async def test_an_error_before_anything_was_spent_says_so_exactly() -> None:
+async def test_an_error_before_any_usage_says_so_exactly() -> None:
     for error in (ProviderAuth(), ProviderRejected(), UnknownModel(), ProviderRateLimited(retry_after_s=600)):
         with pytest.raises(RelayError) as failed:
             await whole(create_relay(ScriptedProvider([error])))
@@ -39,7 +39,7 @@ async def test_an_error_before_anything_was_spent_says_so_exactly() -> None:
         assert failed.value.spent.usage == Usage(input_tokens=0, output_tokens=0, accuracy=Accuracy.EXACT)
 
 
-async def test_an_error_of_which_nothing_is_known_is_unknown() -> None:
+async def test_an_error_without_known_usage_is_unknown() -> None:
     with pytest.raises(ProviderProtocol) as failed:
         await whole(create_relay(ScriptedProvider([ProviderProtocol()])))
     assert failed.value.spent is not None
@@ -69,7 +69,7 @@ async def test_each_call_is_settled_and_logged_once(caplog: pytest.LogCaptureFix
     assert relay.status().calls_processed == 3
 
 
-async def test_a_price_list_that_fails_does_not_keep_the_caller_waiting(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_failing_price_list_does_not_delay_the_caller(caplog: pytest.LogCaptureFixture) -> None:
     relay = create_relay(ScriptedProvider(), prices={"scripted": FlatPrices(error=ArithmeticError(SECRET))})
     assert (await whole(relay)).finished.cost == Cost()
     assert await relay.wait_idle(PATIENCE_S)
@@ -86,7 +86,7 @@ async def test_the_price_is_that_of_the_model_and_the_tier_that_answered() -> No
     assert answer.finished.cost == Cost(usd=Decimal("0.5"), price_source="list")
 
 
-async def test_a_model_that_has_no_price_by_its_own_name_is_priced_by_its_other_names() -> None:
+async def test_a_model_without_a_price_of_its_own_is_priced_by_its_other_names() -> None:
     prices = FlatPrices(models={"other", "last"})
     script: list[Step] = [Opening(MODEL, priced_as=("unknown", "other", "last")), Text("Hi"), ENDING]
     answer = await whole(create_relay(ScriptedProvider(script), prices={"scripted": prices}))
@@ -96,7 +96,7 @@ async def test_a_model_that_has_no_price_by_its_own_name_is_priced_by_its_other_
 
 
 @pytest.mark.parametrize("during_the_stream", [True, False])
-async def test_the_text_of_an_unforeseen_error_reaches_neither_caller_nor_log(
+async def test_the_text_of_an_unexpected_error_reaches_neither_caller_nor_log(
     during_the_stream: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)

@@ -1,4 +1,4 @@
-"""What a prompt is estimated to take, by the rules that the vendors publish."""
+"""Estimates of a prompt's tokens, by the rules that the vendors publish."""
 
 import struct
 import zlib
@@ -50,7 +50,7 @@ def test_the_size_of_an_image_is_read_from_its_header(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"text", png(0, 5), webp(b"VP8X", b"")])
-def test_a_file_that_tells_no_size_has_none(data: bytes) -> None:
+def test_a_file_without_a_size_has_none(data: bytes) -> None:
     assert image_size(data) is None
 
 
@@ -66,7 +66,7 @@ def test_a_file_that_tells_no_size_has_none(data: bytes) -> None:
         (b"?", "", "openai", 765),
     ],
 )
-def test_an_image_takes_what_the_vendors_rules_say(data: bytes, detail: str, provider: str, tokens: int) -> None:
+def test_an_image_has_the_tokens_of_the_vendors_rules(data: bytes, detail: str, provider: str, tokens: int) -> None:
     assert image_tokens(Image(media_type="image/png", data=data, detail=detail), provider) == tokens
 
 

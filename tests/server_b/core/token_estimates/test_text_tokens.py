@@ -1,4 +1,4 @@
-"""About how many tokens a text is, beside what the tokenizer of OpenAI's models says."""
+"""Estimates of a text's tokens, compared with the tokenizer of OpenAI's models."""
 
 import pytest
 
@@ -7,11 +7,11 @@ from tests.support.true_counts import TRUE_COUNTS
 
 
 @pytest.mark.parametrize(("tokens", "text"), [row[1:] for row in TRUE_COUNTS], ids=[row[0] for row in TRUE_COUNTS])
-def test_an_estimate_is_within_three_quarters_and_one_and_a_half_of_the_truth(tokens: int, text: str) -> None:
+def test_an_estimate_is_between_three_quarters_and_one_and_a_half_of_the_truth(tokens: int, text: str) -> None:
     assert 0.75 <= estimated_tokens(text) / tokens <= 1.5
 
 
-def test_an_empty_text_is_no_token_and_any_other_one_at_least() -> None:
+def test_an_empty_text_has_no_token_and_any_other_at_least_one() -> None:
     assert estimated_tokens("") == 0
     assert estimated_tokens(" ") == 1
 
@@ -20,12 +20,12 @@ def test_an_empty_text_is_no_token_and_any_other_one_at_least() -> None:
 @pytest.mark.parametrize(
     ("unit", "each"), [row[2:0:-1] for row in TRUE_COUNTS if row[0] in ("english", "json", "chinese")]
 )
-def test_a_long_text_is_judged_by_samples_of_it(unit: str, each: int, tokens: int) -> None:
+def test_a_long_text_is_estimated_from_samples(unit: str, each: int, tokens: int) -> None:
     text = unit * (tokens // each)
     assert len(text) > SAMPLE_CHARS
     assert 0.75 <= estimated_tokens(text) / tokens <= 1.5
 
 
-def test_a_long_text_whose_kinds_differ_is_sampled_all_over() -> None:
+def test_a_long_mixed_text_is_sampled_all_over() -> None:
     text = "word " * 20_000 + "\u4e16" * 100_000
     assert 0.75 <= estimated_tokens(text) / (20_000 + 100_000 / 1.4) <= 1.5

@@ -1,4 +1,4 @@
-"""AccountService over a real channel: what it tells whom, what it changes, and what it refuses."""
+"""AccountService over a real channel: what it shows to whom, what it changes, and what it refuses."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def entry(number: int, caller: str, **fields: object) -> CallEntry:
 
 @pytest.fixture
 def ledger() -> MemoryLedger:
-    """A ledger with calls of alice, over two ways, and of bob."""
+    """A ledger with calls of alice, over two interfaces, and of bob."""
     return MemoryLedger(
         entry(1, "alice", nano_usd=5),
         entry(2, "gateway/alice", nano_usd=7),
@@ -85,7 +85,7 @@ async def alice(served: Serving) -> AsyncIterator[AccountClient]:
         yield client
 
 
-async def test_everybody_is_told_who_they_are(root: AccountClient, alice: AccountClient) -> None:
+async def test_every_caller_can_ask_who_it_is(root: AccountClient, alice: AccountClient) -> None:
     await root.put_caller(CallerAccount(name="alice", rates=RateLimits(calls_per_minute=60)))
     await root.put_budget(Budget(caller="alice", period=Period.DAY, time_zone="", limit_nano_usd=10))
     identity = await alice.who_am_i()
@@ -96,7 +96,7 @@ async def test_everybody_is_told_who_they_are(root: AccountClient, alice: Accoun
     assert (await root.who_am_i()).is_admin
 
 
-async def test_a_programs_caller_is_told_of_itself(served: Serving) -> None:
+async def test_the_caller_behind_a_program_is_shown_as_itself(served: Serving) -> None:
     async with served.accounts("gw-secret") as gateway:
         identity = await gateway.who_am_i(on_behalf_of="alice")
         assert (identity.name, identity.account.name) == ("gw/alice", "alice")
@@ -106,7 +106,7 @@ async def test_a_programs_caller_is_told_of_itself(served: Serving) -> None:
         assert refused.value.is_of_caller
 
 
-async def test_callers_see_their_own_calls_alone(
+async def test_callers_see_only_their_own_calls(
     root: AccountClient, alice: AccountClient, ledger: MemoryLedger
 ) -> None:
     assert [call.id for call in (await root.calls()).calls] == ["c3", "c2", "c1"]
@@ -129,14 +129,14 @@ async def test_calls_come_in_pages(root: AccountClient) -> None:
         await root.calls(CallQuery(limit=1001))
 
 
-async def test_usage_has_the_groups_that_were_asked_for(root: AccountClient, ledger: MemoryLedger) -> None:
+async def test_usage_has_the_requested_groups(root: AccountClient, ledger: MemoryLedger) -> None:
     (group,) = await root.usage(UsageQuery(by=(Dimension.CALLER, Dimension.DAY), caller="alice", time_zone=""))
     assert (dict(group.group), group.calls, group.nano_usd) == ({"caller": "alice", "day": "alice"}, 1, 5)
     assert ledger.usage_queries[-1].time_zone == "UTC"
 
 
 @pytest.mark.parametrize("change", range(11))
-async def test_others_than_admins_change_nothing(alice: AccountClient, ledger: MemoryLedger, change: int) -> None:
+async def test_only_admins_may_change_anything(alice: AccountClient, ledger: MemoryLedger, change: int) -> None:
     budget = Budget(caller="alice", period=Period.DAY, limit_nano_usd=10)
     changes: list[Callable[[], Awaitable[object]]] = [
         lambda: alice.put_caller(CallerAccount(name="alice", is_admin=True)),
@@ -156,12 +156,12 @@ async def test_others_than_admins_change_nothing(alice: AccountClient, ledger: M
     assert ledger.audit == []
 
 
-async def test_others_than_admins_do_not_see_who_changed_what(alice: AccountClient) -> None:
+async def test_only_admins_see_who_changed_what(alice: AccountClient) -> None:
     with pytest.raises(PermissionDenied):
         await alice.audit()
 
 
-async def test_a_delegates_caller_is_no_admin(served: Serving, root: AccountClient) -> None:
+async def test_the_caller_behind_a_delegate_is_no_admin(served: Serving, root: AccountClient) -> None:
     await root.put_caller(CallerAccount(name="alice", is_admin=True))
     async with served.accounts("gw-secret") as gateway:
         assert not (await gateway.who_am_i(on_behalf_of="alice")).is_admin
@@ -210,7 +210,7 @@ async def test_the_first_token_is_an_admins() -> None:
             assert not (await client.who_am_i()).is_admin
 
 
-async def test_no_change_leaves_nobody_who_may_make_another() -> None:
+async def test_no_change_may_remove_the_last_admin() -> None:
     async with serving(ledger=MemoryLedger()) as server, server.accounts() as anonymous:
         with pytest.raises(PermissionDenied, match="no admin who has a valid token"):
             await anonymous.put_caller(CallerAccount(name="anonymous", is_disabled=True))
@@ -239,14 +239,14 @@ async def test_the_last_token_may_be_revoked_where_none_is_needed() -> None:
         assert (await anonymous.who_am_i()).is_admin
 
 
-async def test_an_admin_of_the_settings_stays_when_the_others_go(root: AccountClient) -> None:
+async def test_an_admin_of_the_settings_stays_when_the_others_are_removed(root: AccountClient) -> None:
     made = await root.create_token("carol", is_admin=True)
     await root.revoke_token(made.info.id)
     with pytest.raises(PermissionDenied, match="no admin who has a valid token"):
         await root.put_caller(CallerAccount(name="root", is_disabled=True))
 
 
-async def test_budgets_keep_what_a_change_leaves_out(root: AccountClient, alice: AccountClient) -> None:
+async def test_a_change_of_a_budget_keeps_absent_fields(root: AccountClient, alice: AccountClient) -> None:
     oslo = Budget(caller="alice", period=Period.MONTH, time_zone="Europe/Oslo", limit_nano_usd=10)
     made = await root.put_budget(oslo)
     until = datetime.now(UTC) + timedelta(days=1)
@@ -268,7 +268,7 @@ async def test_budgets_keep_what_a_change_leaves_out(root: AccountClient, alice:
     assert await alice.budgets() == []
 
 
-async def test_prices_are_set_tried_and_used_afterwards(root: AccountClient, alice: AccountClient) -> None:
+async def test_prices_are_set_tried_and_then_used(root: AccountClient, alice: AccountClient) -> None:
     price = await root.put_price(Price(pattern="mock/*", input=1, output=2, cache_read=0))
     assert await alice.prices() == [price]
     (found,) = await alice.test_price("mock/anything")
@@ -278,7 +278,7 @@ async def test_prices_are_set_tried_and_used_afterwards(root: AccountClient, ali
     await root.delete_price(price.id)
     assert await root.prices() == []
     repricing = await root.price_unknown_calls()
-    assert (repricing.priced, repricing.unknown) == (0, 1)  # nobody knows its tokens
+    assert (repricing.priced, repricing.unknown) == (0, 1)  # nobody has its tokens
     call = await root.adjust(Adjustment(call_id="c1", nano_usd=-2, reason="the provider's credit"))
     assert call.nano_usd == 3
 
@@ -311,7 +311,7 @@ async def test_watching_shows_calls_as_they_begin_and_end(
     assert (totals.failed, totals.unknown_cost_calls, totals.nano_usd, totals.output_tokens) == (1, 1, 9, 3)
 
 
-async def test_callers_watch_themselves_alone(alice: AccountClient, ledger: MemoryLedger) -> None:
+async def test_callers_may_watch_only_themselves(alice: AccountClient, ledger: MemoryLedger) -> None:
     async with asyncio.timeout(PATIENCE_S), contextlib.aclosing(alice.watch()) as activity:
         await anext(activity)
         await ledger.followed.wait()
@@ -324,7 +324,7 @@ async def test_callers_watch_themselves_alone(alice: AccountClient, ledger: Memo
         await anext(alice.watch("bob"))
 
 
-async def test_who_is_disabled_watches_no_longer(root: AccountClient, alice: AccountClient) -> None:
+async def test_a_disabled_caller_stops_watching(root: AccountClient, alice: AccountClient) -> None:
     async with asyncio.timeout(PATIENCE_S), contextlib.aclosing(alice.watch()) as activity:
         await anext(activity)
         await root.put_caller(CallerAccount(name="alice", is_disabled=True))
@@ -332,7 +332,7 @@ async def test_who_is_disabled_watches_no_longer(root: AccountClient, alice: Acc
             await anext(activity)
 
 
-async def test_who_is_no_admin_any_more_watches_others_no_longer(root: AccountClient, served: Serving) -> None:
+async def test_a_former_admin_stops_watching_others(root: AccountClient, served: Serving) -> None:
     made = await root.create_token("carol", is_admin=True)
     async with (
         served.accounts(made.secret) as carol,
@@ -345,7 +345,7 @@ async def test_who_is_no_admin_any_more_watches_others_no_longer(root: AccountCl
             await anext(activity)
 
 
-async def test_only_so_many_may_watch_at_once(alice: AccountClient) -> None:
+async def test_the_number_of_watchers_is_limited(alice: AccountClient) -> None:
     async with contextlib.AsyncExitStack() as watching, asyncio.timeout(PATIENCE_S):
         for _ in range(MOST_WATCHERS):
             await anext(await watching.enter_async_context(contextlib.aclosing(alice.watch())))
@@ -364,14 +364,14 @@ async def test_watching_ends_when_the_server_stops(served: Serving, root: Accoun
         await stopping
 
 
-async def test_without_a_ledger_all_of_it_is_unsupported() -> None:
+async def test_without_a_ledger_every_method_is_unsupported() -> None:
     async with serving() as server, server.accounts() as client:
         for call in (client.who_am_i(), client.usage(), client.create_token("a"), anext(client.watch())):
             with pytest.raises(Unsupported, match="LEDGER=off"):
                 await call
 
 
-async def test_a_wrong_token_is_refused_whatever_is_asked(served: Serving) -> None:
+async def test_a_wrong_token_is_refused_by_every_method(served: Serving) -> None:
     async with served.accounts("rly_wrong") as client:
         with pytest.raises(RelayError, match="RELAY_TOKEN"):
             await client.usage()
@@ -382,7 +382,7 @@ async def _first(activity: AsyncIterator[Activity], count: int) -> AsyncIterator
         yield await anext(activity)
 
 
-async def test_a_session_is_its_caller_until_it_ends_and_never_more(served: Serving) -> None:
+async def test_a_session_acts_as_its_caller_until_it_ends_and_never_as_more(served: Serving) -> None:
     async with served.accounts("gw-secret") as gateway:
         session = await gateway.create_session(on_behalf_of="root")
         assert session.info.caller == "gw/root"
@@ -393,7 +393,7 @@ async def test_a_session_is_its_caller_until_it_ends_and_never_more(served: Serv
             await gateway.who_am_i(token=session.secret)
 
 
-async def test_a_session_knows_the_token_of_the_settings_that_it_was_signed_in_with(
+async def test_a_session_knows_the_settings_token_that_it_was_signed_in_with(
     served: Serving, ledger: MemoryLedger
 ) -> None:
     async with served.accounts("alice-secret") as alice:
@@ -438,7 +438,7 @@ async def test_a_session_of_a_disabled_caller_is_refused(served: Serving, root: 
             await gateway.who_am_i(token=session.secret)
 
 
-async def test_a_session_lends_no_rights_of_the_program_that_asks_for_it(ledger: MemoryLedger) -> None:
+async def test_a_session_does_not_get_the_rights_of_the_program_that_requests_it(ledger: MemoryLedger) -> None:
     await ledger.put_caller(CallerAccount(name="gw", is_admin=True), by="root")
     async with serving(ledger=ledger, tokens=TOKENS) as server, server.accounts("gw-secret") as gateway:
         with pytest.raises(PermissionDenied, match="RELAY_DELEGATES"):
@@ -447,7 +447,7 @@ async def test_a_session_lends_no_rights_of_the_program_that_asks_for_it(ledger:
         assert (await gateway.who_am_i(token=session.secret)).is_admin
 
 
-async def test_nobody_without_a_token_gets_a_session(ledger: MemoryLedger) -> None:
+async def test_no_session_is_created_without_a_token(ledger: MemoryLedger) -> None:
     async with serving(ledger=ledger) as server, server.accounts() as client:
         with pytest.raises(InvalidRequest, match="has no tokens"):
             await client.create_session()

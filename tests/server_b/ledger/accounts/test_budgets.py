@@ -1,4 +1,4 @@
-"""Budgets that admins make and change: what counts in their windows."""
+"""Budgets that admins create and change: which calls count in their windows."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -35,9 +35,7 @@ async def test_a_new_budget_counts_what_was_charged_in_its_window_before(ledger:
 
 
 @pytest.mark.parametrize("zone", ["Asia/Kathmandu", "Asia/Kolkata", "America/St_Johns", "Europe/Berlin"])
-async def test_a_day_that_does_not_begin_with_an_hour_is_counted_exactly(
-    ledger: Ledger, clock: Clock, zone: str
-) -> None:
+async def test_a_day_that_begins_within_an_hour_is_counted_exactly(ledger: Ledger, clock: Clock, zone: str) -> None:
     budget = replace(ALICE, period=Period.DAY, time_zone=zone)
     starts_at = (await ledger.put_budget(budget, by="root")).starts_at
     await ledger.delete_budget((await only(ledger)).id, by="root")
@@ -48,7 +46,7 @@ async def test_a_day_that_does_not_begin_with_an_hour_is_counted_exactly(
     assert (await ledger.put_budget(budget, by="root")).spent_nano_usd == 320
 
 
-async def test_a_teams_new_budget_counts_the_callers_below_it(ledger: Ledger, clock: Clock) -> None:
+async def test_a_teams_new_budget_counts_its_members(ledger: Ledger, clock: Clock) -> None:
     await ledger.put_caller(CallerAccount(name="alice", parent="team"), by="root")
     await ledger.put_caller(CallerAccount(name="team", parent="firm"), by="root")
     await spend(ledger, clock.now, 20)
@@ -89,7 +87,7 @@ async def test_open_calls_join_a_new_budget_and_are_settled_in_it(ledger: Ledger
     assert (now.spent_nano_usd, now.reserved_nano_usd) == (600, 0)
 
 
-async def test_another_amount_keeps_the_window_and_another_period_counts_its_own(ledger: Ledger, clock: Clock) -> None:
+async def test_another_amount_keeps_the_window_and_another_period_starts_its_own(ledger: Ledger, clock: Clock) -> None:
     await spend(ledger, clock.now - timedelta(days=3), 20)
     made = await ledger.put_budget(ALICE, by="root")
     call = new_call(clock.now, bound=500)
@@ -121,7 +119,7 @@ async def test_a_budget_keeps_its_zone_and_a_new_one_has_the_ledgers(ledger: Led
     assert (kept.id, again.time_zone) == (made.id, "Asia/Tokyo")
 
 
-async def test_a_budget_cannot_change_whose_it_is_or_become_another(ledger: Ledger) -> None:
+async def test_a_budget_cannot_change_its_owner_or_become_another(ledger: Ledger) -> None:
     made = await ledger.put_budget(ALICE, by="root")
     with pytest.raises(InvalidRequest, match="must stay caller:alice"):
         await ledger.put_budget(replace(made, caller="bob"), by="root")
@@ -134,7 +132,7 @@ async def test_a_budget_cannot_change_whose_it_is_or_become_another(ledger: Ledg
         await ledger.delete_budget("x", by="root")
 
 
-async def test_a_budget_that_ended_refuses_nothing_and_another_counts_anew(ledger: Ledger, clock: Clock) -> None:
+async def test_a_deleted_budget_refuses_nothing_and_a_new_one_counts_again(ledger: Ledger, clock: Clock) -> None:
     made = await ledger.put_budget(replace(ALICE, limit_nano_usd=0), by="root")
     with pytest.raises(BudgetExceeded):
         await spend(ledger, clock.now, 1)
@@ -166,7 +164,7 @@ async def test_a_correction_changes_the_windows_in_which_the_call_counts(ledger:
     assert (await only(ledger)).spent_nano_usd == 930
 
 
-async def test_a_correction_leaves_the_window_of_now_when_the_call_was_in_another(ledger: Ledger, clock: Clock) -> None:
+async def test_a_correction_of_an_earlier_windows_call_leaves_the_current_window(ledger: Ledger, clock: Clock) -> None:
     await ledger.put_budget(replace(ALICE, period=Period.DAY), by="root")
     call = await spend(ledger, clock.now, 500)
     clock.now += timedelta(days=1)

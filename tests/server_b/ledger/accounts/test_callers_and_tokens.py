@@ -34,7 +34,7 @@ def known(ledger: Ledger, token: NewToken) -> bool:
     return hashlib.sha256(token.secret.encode()).digest() in ledger.policy.tokens
 
 
-async def test_a_caller_is_kept_whole_and_replaced_whole(ledger: Ledger, clock: Clock) -> None:
+async def test_a_caller_is_stored_whole_and_replaced_whole(ledger: Ledger, clock: Clock) -> None:
     made = await ledger.put_caller(WHOLE, by="root")
     assert made == replace(WHOLE, created_at=clock.now)
     assert await ledger.list_callers() == [made]
@@ -53,7 +53,7 @@ async def test_parents_form_no_cycle(ledger: Ledger) -> None:
     assert [caller.name for caller in await ledger.list_callers()] == ["a", "b"]
 
 
-async def test_there_are_four_callers_above_any_at_most(ledger: Ledger) -> None:
+async def test_a_caller_has_at_most_four_ancestors(ledger: Ledger) -> None:
     for name, parent in (("a", "b"), ("b", "c"), ("d", "e")):
         await ledger.put_caller(CallerAccount(name=name, parent=parent), by="root")
     await ledger.put_caller(CallerAccount(name="c", parent="d"), by="root")
@@ -63,7 +63,7 @@ async def test_there_are_four_callers_above_any_at_most(ledger: Ledger) -> None:
         await ledger.put_caller(CallerAccount(name="0", parent="a"), by="root")
 
 
-async def test_a_token_is_random_and_only_its_digest_is_kept(ledger: Ledger, clock: Clock, tmp_path: Path) -> None:
+async def test_a_token_is_random_and_only_its_digest_is_stored(ledger: Ledger, clock: Clock, tmp_path: Path) -> None:
     made = await ledger.create_token("alice", label="laptop", expires_at=None, by="root")
     assert made.secret.startswith("rly_")
     assert len(made.secret) == 47
@@ -75,7 +75,7 @@ async def test_a_token_is_random_and_only_its_digest_is_kept(ledger: Ledger, clo
     assert not any(made.secret.encode() in content for content in contents(tmp_path))
 
 
-async def test_a_revoked_token_is_known_no_longer(ledger: Ledger, clock: Clock) -> None:
+async def test_a_revoked_token_is_no_longer_known(ledger: Ledger, clock: Clock) -> None:
     made = await ledger.create_token("alice", label="", expires_at=None, by="root")
     revoked = await ledger.revoke_token(made.info.id, by="root")
     assert revoked.revoked_at == clock.now
@@ -102,14 +102,14 @@ async def test_a_rotated_token_stays_valid_for_the_overlap(ledger: Ledger, clock
         await ledger.rotate_token(old.info.id, overlap_s=0, by="root")
 
 
-async def test_an_overlap_never_makes_a_token_live_longer(ledger: Ledger, clock: Clock) -> None:
+async def test_an_overlap_never_extends_a_tokens_life(ledger: Ledger, clock: Clock) -> None:
     ends_at = clock.now + timedelta(minutes=1)
     old = await ledger.create_token("alice", label="", expires_at=ends_at, by="root")
     await ledger.rotate_token(old.info.id, overlap_s=86_400, by="root")
     assert {token.id: token.expires_at for token in await ledger.list_tokens()}[old.info.id] == ends_at
 
 
-async def test_changes_are_known_to_another_server_when_it_looks(
+async def test_another_server_sees_changes_when_it_looks(
     ledger: Ledger, clock: Clock, ledger_url: str, tmp_path: Path
 ) -> None:
     other = await open_ledger(ledger_url, folder=tmp_path, now=clock)
@@ -148,7 +148,7 @@ async def test_every_change_is_in_the_audit_log(ledger: Ledger, clock: Clock) ->
         await ledger.list_audit(limit=0)
 
 
-async def test_a_change_that_is_refused_changes_nothing(ledger: Ledger, clock: Clock) -> None:
+async def test_a_refused_change_changes_nothing(ledger: Ledger, clock: Clock) -> None:
     before = ledger.policy.revision
     with pytest.raises(InvalidRequest, match="expires_at"):
         await ledger.create_token("alice", label="", expires_at=clock.now, by="root")

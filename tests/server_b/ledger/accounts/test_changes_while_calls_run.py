@@ -71,7 +71,7 @@ async def work(ledger: Ledger, chance: random.Random, begun: asyncio.Event, half
 
 
 async def administer(ledger: Ledger, chance: random.Random, begun: asyncio.Event, half_done: asyncio.Event) -> None:
-    """Makes the last of its changes while calls run that go on afterwards: nothing is counted anew at the end."""
+    """Makes changes while calls run. Calls continue after the last change, so that no recount hides a wrong sum."""
     await begun.wait()
     total = Budget(caller="alice", period=Period.TOTAL, limit_nano_usd=ENOUGH, time_zone="UTC")
     await ledger.put_budget(replace(total, caller="team"), by="root")
@@ -90,7 +90,7 @@ async def administer(ledger: Ledger, chance: random.Random, begun: asyncio.Event
 
 
 async def settle_old(ledger: Ledger, calls: list[NewCall], chance: random.Random) -> None:
-    """Settles calls that began long before, one after another while others run."""
+    """Settles calls that began long ago, one after another while others run."""
     for call in calls:
         await asyncio.sleep(chance.random() / 50)
         await ledger.settle(end_of(call, chance.choice([None, chance.randrange(3000)])))
@@ -134,7 +134,7 @@ async def test_every_sum_stays_exact(servers: list[Ledger], seed: int) -> None:
     assert sum(group.unknown_cost_calls for group in usage) == sum(call.nano_usd is None for call in calls)
 
 
-async def test_a_lower_limit_holds_at_once_for_every_server(servers: list[Ledger]) -> None:
+async def test_a_lower_limit_applies_at_once_to_every_server(servers: list[Ledger]) -> None:
     here, there = servers
     budget = Budget(caller="alice", period=Period.DAY, limit_nano_usd=10_000, time_zone="UTC")
     await here.put_budget(budget, by="root")
