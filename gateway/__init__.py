@@ -1,4 +1,4 @@
-"""The gateway: HTTP in front, Server B over gRPC behind. `uvicorn gateway:app` or `python -m gateway` serves it."""
+"""The gateway: an HTTP server that calls Server B over gRPC. Run `uvicorn gateway:app` or `python -m gateway`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> FastAPI:
-    """Makes `app` at its first use: the settings are read then, so that importing a sibling module needs none."""
+    """Creates `app` on first use. The settings are read only then, so that importing another module needs none."""
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     made = globals()["app"] = _create_app_of_environment()
@@ -26,7 +26,7 @@ def _create_app_of_environment() -> FastAPI:
     from llm_relay.program.startup import log_warnings, read_or_exit
 
     settings = read_or_exit(GatewaySettings, PROGRAM)
-    # A server that runs the app may have set up logging already; its setup stays.
+    # The HTTP server that runs the app may have set up logging already. Keep its setup.
     if not logging.getLogger().handlers:
         configure_logging(settings.log_format)
     log_warnings(settings)

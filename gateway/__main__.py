@@ -1,4 +1,4 @@
-"""python -m gateway [check]: settings to application, serve, drain; or tells what is wrong with the settings."""
+"""python -m gateway [check]: serves HTTP until it is stopped, then drains; or checks the settings."""
 
 from __future__ import annotations
 
@@ -32,9 +32,12 @@ logger = logging.getLogger("gateway")
 
 def main() -> None:
     """Runs the gateway until it is told to stop."""
-    parser = argparse.ArgumentParser(prog=f"python -m {PROGRAM}", description="HTTP in front of Server B")
+    parser = argparse.ArgumentParser(prog=f"python -m {PROGRAM}", description="Serve HTTP in front of Server B.")
     parser.add_argument(
-        "check", nargs="?", choices=("check",), help="check the settings, print what is right and wrong, and exit"
+        "check",
+        nargs="?",
+        choices=("check",),
+        help="check the settings, print what is right and what is wrong, and exit",
     )
     if parser.parse_args().check:
         from gateway.check import check
@@ -70,7 +73,7 @@ async def serve(settings: GatewaySettings, supervised: Supervised | None = None)
     """Serves HTTP until SIGINT or SIGTERM, then drains; a second signal ends the drain. Returns the exit code."""
     host, tls = settings.http_host, settings.serves_tls
     shared_port = supervised.shared_port if supervised else 0
-    # Tokens of Server B's ledger are as good; it is asked only where that matters.
+    # Tokens in Server B's ledger count too. Server B is asked for them only where it matters.
     has_tokens = bool(settings.tokens) or (not is_loopback_host(host) and await needs_token(settings.dial))
     check_exposure(host, "HTTP_HOST", tokens=has_tokens, tls=tls, insecure=settings.relay_insecure)
     signals = await stopping_signals()

@@ -1,4 +1,4 @@
-"""The routes of money: what calls have cost, the calls themselves, and what the caller may still spend."""
+"""The accounting routes: what calls cost, the calls themselves, and what the caller may still spend."""
 
 from __future__ import annotations
 
@@ -42,41 +42,45 @@ _GROUP = f"(?:{'|'.join(one.value for one in Dimension if one is not Dimension.T
 
 
 class _Filters(BaseModel):
-    """What both lists are limited by; a parameter that is not known is refused, because it would be ignored."""
+    """The filters of both lists. An unknown parameter is refused, because ignoring it would change the result."""
 
     model_config = ConfigDict(extra="forbid")
 
-    caller: str = Field("", description="Only calls of this caller. Callers who are not admins see only their own")
-    model: str = Field("", description="Only of this model")
-    provider: str = Field("", description="Only of this provider")
-    protocol: Literal["", "grpc", "http", "openai", "mcp"] = Field("", description="Only over this protocol")
-    tag: str = Field("", description="Only with this tag, as key=value")
-    since: datetime | None = Field(None, description="Only calls that began then or later, as RFC 3339 or a date")
-    until: datetime | None = Field(None, description="Only calls that began before")
-    format: Literal["", "json", "csv"] = Field("", description="json or csv; by default what Accept asks for")
+    caller: str = Field(
+        "", description="Only calls of this caller. Without admin rights a caller sees only its own calls"
+    )
+    model: str = Field("", description="Only calls of this model")
+    provider: str = Field("", description="Only calls of this provider")
+    protocol: Literal["", "grpc", "http", "openai", "mcp"] = Field("", description="Only calls over this protocol")
+    tag: str = Field("", description="Only calls with this tag, as key=value")
+    since: datetime | None = Field(
+        None, description="Only calls that began at this time or later, as RFC 3339 or a date"
+    )
+    until: datetime | None = Field(None, description="Only calls that began before this time, as RFC 3339 or a date")
+    format: Literal["", "json", "csv"] = Field("", description="json or csv; if empty, the Accept header decides")
 
 
 class UsageParameters(_Filters):
-    """Which calls are added up, and in which groups."""
+    """Which calls to add up, and how to group them."""
 
     by: str = Field(
         "",
-        description="Groups, comma-separated: caller, model, provider, protocol, outcome, day, hour, tag:KEY",
+        description="What to group by, comma-separated: caller, model, provider, protocol, outcome, day, hour, tag:KEY",
         json_schema_extra={"pattern": f"^(?:{_GROUP}(?:,{_GROUP})*(?:,tag:[A-Za-z0-9_.-]{{1,64}})?)?$"},
     )
     time_zone: str = Field("UTC", description="IANA time zone of days, hours, and times without an offset")
 
 
 class CallsParameters(_Filters):
-    """Which calls are listed."""
+    """Which calls to list."""
 
-    limit: int = Field(50, ge=1, le=1000, description="How many at most, 1 to 1000")
-    page_token: str = Field("", description="`next_page_token` of the page before")
-    id: str = Field("", description="Only the call with this id of the ledger")
-    request_id: str = Field("", description="Only with this request_id")
-    state: Literal["", "open", "settled", "lost", "refused"] = Field("", description="Only in this state")
-    outcome: str = Field("", description="Only with this finish reason or error")
-    unknown: bool = Field(False, description="true: only those that ended and whose cost is not known")
+    limit: int = Field(50, ge=1, le=1000, description="The most calls to return, 1 to 1000")
+    page_token: str = Field("", description="The `next_page_token` of the previous page")
+    id: str = Field("", description="Only the call with this ledger id")
+    request_id: str = Field("", description="Only calls with this request_id")
+    state: Literal["", "open", "settled", "lost", "refused"] = Field("", description="Only calls in this state")
+    outcome: str = Field("", description="Only calls that ended with this finish reason or error")
+    unknown: bool = Field(False, description="true: only calls that have ended and whose cost is unknown")
 
 
 @router.get(
@@ -87,7 +91,7 @@ class CallsParameters(_Filters):
     openapi_extra=requests.LOOKUP,
 )
 async def usage(request: Request, parameters: Annotated[UsageParameters, Query()]) -> Response:
-    """Adds calls up, by default those of this month in one group. Callers see their own, admins see all."""
+    """Adds up calls, by default those of this month in one group. Callers see their own calls, admins see all."""
     query = _usage_query(parameters)
     async with lookup(request):
         groups = await backend_of(request).accounts.usage(query, **caller_of(request).arguments)
@@ -100,13 +104,13 @@ async def usage(request: Request, parameters: Annotated[UsageParameters, Query()
 
 @router.get(
     "/usage/me",
-    summary="Tell who the caller is, and what is left of its budgets",
+    summary="Show the caller, and what is left of its budgets",
     response_model=IdentityDocument,
     responses=json_responses(examples.IDENTITY, *OF_A_LEDGER),
     openapi_extra=requests.LOOKUP,
 )
 async def usage_me(request: Request) -> Response:
-    """Tells the caller's name, its limits, and its budgets with what was spent of them."""
+    """Returns the caller's name, its limits, and its budgets with what was spent of them."""
     async with lookup(request):
         identity = await backend_of(request).accounts.who_am_i(**caller_of(request).arguments)
     return json_response(identity_document(identity))
@@ -120,7 +124,7 @@ async def usage_me(request: Request) -> Response:
     openapi_extra=requests.LOOKUP,
 )
 async def calls(request: Request, parameters: Annotated[CallsParameters, Query()]) -> Response:
-    """Lists calls, newest first. Callers see their own, admins see all. As CSV the next page is in a header."""
+    """Lists calls, newest first. Callers see their own calls, admins see all. With CSV the next page is in a header."""
     async with lookup(request):
         page = await backend_of(request).accounts.calls(_call_query(parameters), **caller_of(request).arguments)
     rows = [call_document(call) for call in page.calls]

@@ -1,4 +1,4 @@
-"""The application: what stands around a request, in order, and the client of Server B that lives as long as it."""
+"""The application: its middleware in order, its routes, and the client of Server B that it opens and closes."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ _EXPOSED_HEADERS = (
     "x-relay-origin",
     *(f"x-ratelimit-{what}-{of}" for what in ("limit", "remaining", "reset") for of in ("requests", "tokens")),
 )
-"""Of the answers, what a web page may read."""
+"""The response headers that a web page of another origin may read."""
 
 
 def create_app(
     settings: GatewaySettings, *, pings: Pings | None = None, body_timeout_s: float = BODY_TIMEOUT_S
 ) -> FastAPI:
-    """Makes the application. It dials Server B when an HTTP server starts it."""
+    """Creates the application. It dials Server B when an HTTP server starts it."""
     log = create_access_log()
     callers = CallerCheck(settings.tokens, settings.dial)
 
@@ -97,7 +97,7 @@ def create_app(
 
     app = FastAPI(
         title="Relay gateway",
-        summary="Language-model calls over HTTP; Server B answers them.",
+        summary="Language-model calls over HTTP. Server B answers them.",
         version=VERSION,
         openapi_tags=[*TAGS, TAG_DESCRIPTION],
         docs_url=None,
@@ -118,7 +118,7 @@ def create_app(
 
 def _routes() -> list[BaseRoute]:
     routes = [*router.routes, *account_router.routes, *openai_router.routes, *docs_router.routes]
-    routes.sort(key=_is_lookup)  # they are tried one after the other, and calls are the most frequent
+    routes.sort(key=_is_lookup)  # routes are tried in order, and calls are the most frequent
     pages = [*ui_pages.router.routes, *ui_sign_in.router.routes, *ui_api.router.routes]
     return [*routes, *head_routes(routes), *pages]
 
@@ -128,7 +128,7 @@ def _is_lookup(route: BaseRoute) -> bool:
 
 
 def _middleware(settings: GatewaySettings, log: BufferedLog, callers: CallerCheck) -> list[Middleware]:
-    """Lists what stands around a request, outermost first. None of it hides that a client goes away."""
+    """Lists the middleware, outermost first. All of it passes on that a client has left."""
     return [
         *_metrics(),
         Middleware(Traces),
@@ -163,7 +163,7 @@ def _cors(origins: tuple[str, ...]) -> list[Middleware]:
             CORSMiddleware,
             allow_origins=origins,
             allow_methods=("GET", "POST"),
-            allow_headers=("*",),  # OpenAI's SDK sends a dozen of its own; which origins may call is what is checked
+            allow_headers=("*",),  # OpenAI's SDK sends a dozen headers of its own; the check is on the origin
             expose_headers=_EXPOSED_HEADERS,
         )
     ]

@@ -1,4 +1,4 @@
-"""`python -m gateway check`: whether the gateway's settings are right and Server B answers, line by line."""
+"""`python -m gateway check`: checks the gateway's settings, and that Server B replies, line by line."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ SETTINGS = GatewaySettings
 
 
 async def check() -> int:
-    """Writes what is right and what is not to stdout; returns the exit code."""
+    """Prints what is right and what is wrong; returns the exit code."""
     return await check_settings(SETTINGS, findings)
 
 
 async def findings(settings: GatewaySettings) -> AsyncIterator[Finding]:
-    """Tells what is right, and what is not, with the settings and with the Server B that they name."""
+    """Yields what is right and wrong with the settings, and with the Server B that they name."""
     async for finding in own_findings(settings):
         yield finding
     async for finding in server_b_findings(settings.dial):
@@ -28,7 +28,7 @@ async def findings(settings: GatewaySettings) -> AsyncIterator[Finding]:
 
 
 async def own_findings(settings: GatewaySettings) -> AsyncIterator[Finding]:
-    """Tells what is right, and what is not, with the settings alone."""
+    """Yields what is right and wrong with the settings alone."""
     yield exposure_finding(settings.http_host, "HTTP_HOST", settings, tls=settings.serves_tls)
     for finding in http_tls_findings(settings):
         yield finding

@@ -1,4 +1,4 @@
-"""How long a request may take: its X-Request-Timeout header, and the block that ends with it."""
+"""How long a request may take: reads X-Request-Timeout, and ends a block at the deadline."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _SECONDS = re.compile(r"[0-9]{1,20}(\.[0-9]{0,20})?|\.[0-9]{1,20}")
 
 
 def deadline_of(request: Request, default_s: float) -> float:
-    """Returns when the request must be answered, in the event loop's time.
+    """Returns the deadline of a request, in the event loop's time.
 
-    X-Request-Timeout gives the seconds, 0.001 to 86400; `default_s` where it is absent. Raises InvalidRequest.
+    X-Request-Timeout gives the seconds, 0.001 to 86400. Without it, `default_s` holds. Raises InvalidRequest.
     """
     text, seconds = header(request.scope, b"x-request-timeout"), default_s
     if text is not None:
@@ -33,7 +33,7 @@ def deadline_of(request: Request, default_s: float) -> float:
 
 
 class end_at:  # noqa: N801 - read as a phrase: async with end_at(deadline)
-    """Cancels the block at the deadline, and raises DeadlineExceeded then."""
+    """Cancels the block at the deadline, and then raises DeadlineExceeded."""
 
     __slots__ = ("_timeout",)
 

@@ -1,4 +1,4 @@
-"""What the routes are given, as FastAPI dependencies: the client of Server B, and the call that a request makes."""
+"""FastAPI dependencies of the routes: the client of Server B, and the call that a request makes."""
 
 from __future__ import annotations
 
@@ -27,45 +27,45 @@ from llm_relay.tokens import Caller, Callers
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
-    """Server B, and how long and how large requests for it may be. In the application's state as `backend`."""
+    """Server B's clients, and the limits of requests. Stored in the application's state as `backend`."""
 
     client: RelayClient
     accounts: AccountClient
     dial: Dial
-    """How the two reach it."""
+    """How both clients connect to it."""
     callers: Callers
     timeout_s: float
-    """A request's deadline where it names none, in seconds."""
+    """The deadline of a request that sets none, in seconds."""
     limits: BodyLimits
     hides_target: bool
-    """Whether /health, which needs no token, keeps to itself where Server B is: so it does where tokens are set."""
+    """Whether /health, which needs no token, leaves out Server B's address. True if tokens are set."""
     pings: Pings
     timeouts: LearnedTimeouts = field(default_factory=LearnedTimeouts)
-    """Of clients that do not announce theirs."""
+    """Timeouts of clients that do not announce theirs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A call of Server B, not begun."""
+    """A call to Server B that has not begun."""
 
     client: RelayClient
     prompt: Prompt
     timeout_s: float
-    """What is left of the time that the client gave."""
+    """The time left until the client's deadline, in seconds."""
     caller: Caller
     client_retry: ClientRetry | None = None
-    """What an SDK says of repeating this request by itself."""
+    """What the client's SDK announces about its timeouts and retries."""
     required: Sequence[str] = ()
-    """The options that must have their effect."""
+    """The options that a provider must not ignore."""
     protocol: str = ""
-    """The interface that the request came by, where it is not the client's own."""
+    """The protocol to record for the call; empty: the client's own."""
 
     async def process(self, on_admitted: OnAdmitted | None = None) -> Answer:
-        """Returns the whole answer; raises RelayError. `on_admitted` is told what Server B says first."""
+        """Returns the whole answer. Raises RelayError. `on_admitted` is called with Server B's initial metadata."""
         return await self.client.process(self.prompt, on_admitted=on_admitted, **self._arguments)
 
     def stream_process(self, on_admitted: OnAdmitted | None = None) -> AsyncGenerator[Event, None]:
-        """Yields the answer as it is written; raises RelayError. `on_admitted` is called before the first event."""
+        """Yields the answer as it is generated. Raises RelayError. `on_admitted` is called before the first event."""
         return self.client.stream_process(self.prompt, on_admitted=on_admitted, **self._arguments)
 
     @property
@@ -80,12 +80,12 @@ class Call:
 
 
 def backend_of(request: Request) -> Backend:
-    """Returns what the application's lifespan has opened."""
+    """Returns the backend that the application's lifespan opened."""
     return cast("Backend", request.state.backend)
 
 
 def caller_of(request: Request) -> Caller:
-    """Returns who calls."""
+    """Returns the request's caller."""
     return cast("Caller", request.state.caller)
 
 
@@ -102,7 +102,7 @@ async def read_call(request: Request) -> Call:
 
 @contextlib.asynccontextmanager
 async def lookup(request: Request) -> AsyncIterator[RelayClient]:
-    """Yields the client for a call that asks no model. The block ends at the deadline, or when the client leaves."""
+    """Yields the client for a call to no model. The block ends at the deadline, or when the client leaves."""
     backend = backend_of(request)
     async with while_client_stays(request.receive), end_at(deadline_of(request, backend.timeout_s)):
         yield backend.client

@@ -1,4 +1,4 @@
-"""Notices that the client has gone: HTTP frameworks do not end a request's work when nobody waits for its answer."""
+"""Detects that the client has left: HTTP frameworks do not stop a request that no client waits for."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from starlette.types import Receive
 
 
 class ClientGone(Exception):
-    """The client closed its connection before it had its whole answer."""
+    """The client closed its connection before the end of the answer."""
 
 
 class while_client_stays:  # noqa: N801 - read as a phrase: async with while_client_stays(receive)
-    """Cancels the block when the client closes its connection, and raises ClientGone then.
+    """Cancels the block when the client closes its connection, and then raises ClientGone.
 
-    The request's body must have been read: what is left of it is thrown away.
+    Read the request's body first: the rest of it is discarded.
     """
 
     __slots__ = ("_receive", "_timeout", "_watcher")
@@ -23,7 +23,7 @@ class while_client_stays:  # noqa: N801 - read as a phrase: async with while_cli
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._timeout = asyncio.timeout(None)
-        """Expires when the client has gone, whenever that is."""
+        """Expires when the client has left."""
 
     async def __aenter__(self) -> None:
         await self._timeout.__aenter__()

@@ -1,4 +1,4 @@
-"""How an error is written: as a problem document, or in the shape that clients of another interface expect."""
+"""Error responses: a problem document, or the shape that clients of another interface expect."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _WRITER = "error_writer"
 
 
 class ErrorWriter(Protocol):
-    """Writes the answer that tells of an error."""
+    """Creates the response of an error."""
 
     def __call__(self, error: RelayError, request_id: str, *, status: int | None = None) -> Response:
-        """`status` None: the one of the error's class."""
+        """Without `status`, the status of the error's class is used."""
         ...
 
 
 def use_writer(scope: Scope, writer: ErrorWriter) -> None:
-    """Has the errors of a request told in another shape."""
+    """Sets the shape of a request's errors."""
     scope["state"][_WRITER] = writer
 
 
 def error_response(scope: Scope, error: RelayError, *, status: int | None = None) -> Response:
-    """Returns the answer that tells of an error."""
+    """Returns the response of an error."""
     writer: ErrorWriter = scope["state"].get(_WRITER, problem_response)
     return writer(error, scope["state"]["request_id"], status=status)

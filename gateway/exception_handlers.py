@@ -31,9 +31,9 @@ _HTTP_ERRORS: dict[int, RelayError] = {
 
 
 async def http_problem(request: Request, error: HTTPException) -> Response:
-    """Answers what FastAPI's router or request parsing refuses by an HTTP status of its own."""
-    told = _HTTP_ERRORS.get(error.status_code, InvalidRequest())
-    response = error_response(request.scope, told, status=error.status_code)
+    """Handles what FastAPI's router or request parsing refuses with an HTTP status of its own."""
+    known = _HTTP_ERRORS.get(error.status_code, InvalidRequest())
+    response = error_response(request.scope, known, status=error.status_code)
     response.headers.update(error.headers or {})
     if "GET" in response.headers.get("Allow", ""):
         response.headers["Allow"] += ", HEAD"
@@ -41,13 +41,13 @@ async def http_problem(request: Request, error: HTTPException) -> Response:
 
 
 async def validation_problem(request: Request, error: RequestValidationError) -> Response:
-    """Answers a path parameter or header with a bad value."""
+    """Handles an invalid path parameter or header."""
     violations = (Violation(str(detail["loc"][-1]), str(detail["msg"])) for detail in error.errors())
     return error_response(request.scope, InvalidRequest.of(*violations))
 
 
 async def refused_token_problem(request: Request, error: Unauthenticated) -> Response:
-    """Answers where Server B refuses the caller, or the gateway's own token: a caller can do nothing about that."""
+    """Handles a token that Server B refuses: the caller's, or the gateway's own, which the caller cannot fix."""
     if error.is_of_caller:
         return error_response(request.scope, error)
     return error_response(request.scope, refused_token(error), status=502)

@@ -1,4 +1,4 @@
-"""HEAD for every GET route: monitors ask for the head alone."""
+"""HEAD for every GET route, because monitors send HEAD."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute
 
 
 def head_routes(routes: Iterable[BaseRoute]) -> list[APIRoute]:
-    """Returns a route that answers HEAD as GET for each that has GET alone. The HTTP server leaves the body out."""
+    """Returns a HEAD route for each route that only has GET. The HTTP server leaves out the body."""
     return [
         APIRoute(route.path, route.endpoint, methods=["HEAD"], include_in_schema=False)
         for route in routes

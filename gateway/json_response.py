@@ -11,5 +11,5 @@ from gateway.problems import NO_STORE
 
 
 def json_response(document: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Makes the response of a document, which FastAPI would validate once more and serialize slower."""
+    """Returns a response with a document. FastAPI would validate it again and serialize it more slowly."""
     return Response(orjson.dumps(document), status, {"Cache-Control": NO_STORE, **(headers or {})}, "application/json")

@@ -1,7 +1,7 @@
-"""When an SDK that does not announce its timeout gives up: told by the repeat of a request that was left before.
+"""Learns the timeout of an SDK that does not announce it, from the retry of an abandoned request.
 
-Node's `openai` announces the timeout of a single request, but not the one of the client. It repeats what it has timed
-out by itself, so the repeat tells that the request before was left by a timeout, and after how long.
+Node's `openai` announces the timeout of a single request, but not the client's default. It retries a request that it
+timed out. So the retry shows that the first request was abandoned by a timeout, and after how long.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from llm_relay.client_retry import ClientRetry
 
 MOST_KEPT = 1000
 KEPT_S = 60.0
-"""SDKs wait for eight seconds at most before they repeat a request."""
+"""How long an abandoned request is remembered, in seconds. SDKs wait at most eight seconds before a retry."""
 
 
 class LearnedTimeouts:
-    """Remembers the requests that were left lately. For one event loop."""
+    """Remembers recently abandoned requests. For one event loop."""
 
     def __init__(self) -> None:
         self._left: dict[tuple[str, str], tuple[float, float]] = {}
-        """By caller and body: when, in the event loop's time, and after how many seconds. Oldest first."""
+        """By caller and body: when it was abandoned, in the loop's time, and after how many seconds. Oldest first."""
 
     def note(self, caller: str, retry: ClientRetry, *, waited_s: float) -> None:
-        """Remembers that a client has left, `waited_s` after it asked; nothing where it has announced its timeout.
+        """Remembers that a client left after `waited_s` seconds. Does nothing if the client announced its timeout.
 
-        A repeat keeps what was learned, so that the repeat after it, a timeout later, has that too.
+        A retry that times out too keeps what was learned, for the next retry.
         """
         key = (caller, retry.body_digest)
         learned = self._left.pop(key, None)
@@ -37,7 +37,7 @@ class LearnedTimeouts:
             del self._left[next(iter(self._left))]
 
     def known(self, caller: str, retry: ClientRetry | None) -> ClientRetry | None:
-        """Returns it with the timeout of the request that it repeats, where it has none of its own."""
+        """Returns `retry` with the timeout of the request that it repeats, if it announces none of its own."""
         if retry is None or retry.read_timeout_s is not None or not retry.retry_count:
             return retry
         left_at, waited_s = self._left.get((caller, retry.body_digest), (-KEPT_S, 0.0))

@@ -1,4 +1,4 @@
-"""Models as OpenAI lists them."""
+"""Lists of models in OpenAI's shape."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from llm_relay.messages import Models
 
 
 class ModelListDocument(ModelsDocument):
-    """The models that can be asked for, as the relay and as OpenAI list them."""
+    """The available models, in the relay's shape and in OpenAI's."""
 
     object: str
     data: list[dict[str, Any]]
 
 
 CREATED = 0
-"""When a model was made is not known."""
+"""The relay does not know when a model was created."""
 
 
 def model_documents(models: Models) -> list[dict[str, Any]]:
-    """Returns every model that can be asked for, the default one too."""
+    """Returns every available model, including the default."""
     names = dict.fromkeys((*models.models, models.default_model))
     return [model_document(name, models.provider) for name in names if name]
 

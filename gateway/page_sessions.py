@@ -1,4 +1,4 @@
-"""The session of a browser: a cookie that counts under /ui alone, and the header that changes need beside it."""
+"""Browser sessions: a cookie that counts only under /ui, and the header that changes need beside it."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _FORWARDED = b"x-forwarded-"
 
 
 def is_page(path: str) -> bool:
-    """Tells whether a path is of the pages and their files, which are the same for everybody."""
+    """Returns whether a path belongs to the pages and their files, which are the same for everyone."""
     return (path == UI or path.startswith(f"{UI}/")) and not path.startswith(API_PREFIX)
 
 
 def is_api(path: str) -> bool:
-    """Tells whether a path is one from which the pages get what they show."""
+    """Returns whether a path belongs to the API of the pages."""
     return path.startswith(API_PREFIX)
 
 
 def session_secret(scope: Scope) -> str:
-    """Returns the secret of the browser's session; empty: it has none."""
+    """Returns the secret of the browser's session, or an empty string without a session."""
     cookie = SimpleCookie()
     try:
         cookie.load(header(scope, b"cookie") or "")
@@ -45,12 +45,12 @@ def session_secret(scope: Scope) -> str:
 
 
 def csrf_token(secret: str) -> str:
-    """Returns what the pages send beside the cookie of a session, to show that they are ours."""
+    """Returns the token that the pages send beside the session's cookie, to prove that they are ours."""
     return hashlib.sha256(f"csrf {secret}".encode()).hexdigest()
 
 
 def check_csrf(scope: Scope, secret: str) -> None:
-    """Raises PermissionDenied for a change that no page of ours has asked for."""
+    """Raises PermissionDenied for a change that does not come from one of our pages."""
     if scope["method"] in _READING_METHODS:
         return
     if not hmac.compare_digest(header(scope, CSRF_HEADER) or "", csrf_token(secret)):
@@ -58,7 +58,7 @@ def check_csrf(scope: Scope, secret: str) -> None:
 
 
 def is_local_anonymous(scope: Scope, caller: Caller) -> bool:
-    """Tells whether somebody without a token calls from this machine, and not through a proxy on it."""
+    """Returns whether the caller has no token and is on this machine, but not behind a proxy on it."""
     client = scope.get("client")
     if caller.token or caller.name != ANONYMOUS or client is None:
         return False

@@ -1,4 +1,4 @@
-"""Errors to HTTP: one status for each class, told as application/problem+json (RFC 9457)."""
+"""Errors as HTTP responses: one status per class, as application/problem+json (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import orjson
 from pydantic import Field
 from starlette.responses import Response
 
-# pydantic needs this one to read a TypedDict before Python 3.12.
+# Before Python 3.12 pydantic needs this TypedDict.
 from typing_extensions import TypedDict
 
 from llm_relay import errors
@@ -20,9 +20,9 @@ from llm_relay.errors import RelayError
 
 PROBLEM_JSON = "application/problem+json"
 CLIENT_CLOSED_REQUEST = 499
-"""nginx's own, for the log: no client is left to read it."""
+"""nginx's status for a client that has left. It appears only in the log."""
 NO_STORE = "no-store, no-transform"
-"""Cache-Control of every answer: a proxy that compresses would hold back events until it has enough of them."""
+"""Cache-Control of every response. A proxy that compresses would hold back events until it has enough of them."""
 
 HTTP_STATUSES: dict[type[RelayError], int] = {
     errors.InvalidRequest: 422,
@@ -72,7 +72,7 @@ class ProblemDocument(TypedDict):
 
 
 def problem_document(error: RelayError, request_id: str, *, status: int | None = None) -> ProblemDocument:
-    """Returns the body; `status` None: the one of the error's class. `retryAfter` is in whole seconds, rounded up."""
+    """Returns the body. Without `status`, the error's class decides. `retryAfter` is in whole seconds, rounded up."""
     status = status or HTTP_STATUSES[type(error)]
     error = with_fields_of_json(error)
     document: ProblemDocument = {
@@ -95,7 +95,7 @@ def problem_document(error: RelayError, request_id: str, *, status: int | None =
 
 
 def problem_response(error: RelayError, request_id: str, *, status: int | None = None) -> Response:
-    """Returns the answer that tells of the error, with the headers that belong to its status."""
+    """Returns the response of an error, with the headers of its status."""
     document = problem_document(error, request_id, status=status)
     headers = {"Cache-Control": NO_STORE}
     if "retryAfter" in document:

@@ -16,16 +16,16 @@ IDEMPOTENCY_HEADER = "Idempotency-Key"
 
 
 def begin(scope: Scope, given: str | None) -> None:
-    """Gives a request its id for logs: `given`, from its header, if that is a valid id, or else a new one."""
+    """Sets a request's id for logs: `given`, from its header, if it is a valid id, else a new one."""
     is_own = given is not None and request_id_fault(given) is None
     scope["state"]["request_id"] = given if is_own else str(uuid.uuid4())
     scope["state"]["is_own_request_id"] = is_own
 
 
 def call_id(request: Request) -> str:
-    """Returns the id for the request's call: its Idempotency-Key, or else one that nobody has used.
+    """Returns the id for the request's call: its Idempotency-Key, or a new one.
 
-    The key may stand in quotation marks, as the IETF's draft has it. Raises InvalidRequest for a bad one.
+    The key may be in quotation marks, as in the IETF's draft. Raises InvalidRequest for an invalid key.
     """
     key = header(request.scope, b"idempotency-key") or ""
     if len(key) > 1 and key[0] == key[-1] == '"':
@@ -36,7 +36,7 @@ def call_id(request: Request) -> str:
 
 
 def use_call_id(request: Request, call_id: str) -> None:
-    """Makes the call's id known to answers and logs; it is also the X-Request-Id of a client that sent none."""
+    """Sets the call's id for responses and logs. It is also the X-Request-Id if the client sent none."""
     request.state.call_id = call_id
     if not request.state.is_own_request_id:
         request.state.request_id = call_id

@@ -1,4 +1,4 @@
-"""A request's body as JSON or as a prompt, strictly, and within limits of size and time."""
+"""Reads a request's body as JSON or as a prompt, strictly, within limits of size and time."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ from llm_relay.http.slow_bodies import BODY_TIMEOUT_S
 from llm_relay.messages import Prompt
 
 PARSED_AT_ONCE_BYTES = 64 * 1024
-"""Larger bodies are parsed in a thread, so that other requests need not wait."""
+"""Larger bodies are parsed in a thread, so that other requests do not wait."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyLimits:
-    """How large a body may be, and how long it may take."""
+    """How large a body may be, and how long it may take to arrive."""
 
     max_bytes: int
     timeout_s: float = BODY_TIMEOUT_S
 
 
 async def read_prompt(request: Request, call_id: str, *, deadline: float, limits: BodyLimits) -> Prompt:
-    """Reads the body as a prompt; `call_id` is its request_id where the body names none.
+    """Reads the body as a prompt. `call_id` is its request_id if the body has none.
 
-    Raises InvalidRequest naming each bad field, and what read_body raises.
+    Raises InvalidRequest that names each invalid field, and what read_body raises.
     """
     body = await read_body(request, deadline=deadline, limits=limits)
     return await parsed(body, lambda: prompt_from_document(parse_json(body), request_id=call_id))
 
 
 async def parsed(body: bytearray, parse: Callable[[], T]) -> T:
-    """Returns what `parse` makes of the body, without holding up other requests."""
+    """Returns the result of `parse`, without delaying other requests."""
     return parse() if len(body) <= PARSED_AT_ONCE_BYTES else await asyncio.to_thread(parse)
 
 
 async def read_body(request: Request, *, deadline: float, limits: BodyLimits) -> bytearray:
     """Reads the whole body. `deadline` is in the event loop's time.
 
-    Raises TooLarge as soon as that is certain, DeadlineExceeded, ClientGone, or HTTPException(408) if the body takes
+    Raises TooLarge as soon as it is certain, DeadlineExceeded, ClientGone, or HTTPException(408) if the body takes
     longer than the limits allow.
     """
     max_bytes = limits.max_bytes
@@ -80,4 +80,4 @@ async def _gathered(receive: Receive, max_bytes: int) -> bytearray:
 
 
 def _too_large(max_bytes: int) -> TooLarge:
-    return TooLarge(f"the body is larger than {max_bytes} bytes, which is what MAX_MESSAGE_BYTES allows")
+    return TooLarge(f"the body is larger than {max_bytes} bytes, the limit that follows from MAX_MESSAGE_BYTES")

@@ -1,4 +1,4 @@
-"""The routes: each reads the request, asks Server B, and writes the answer down."""
+"""The routes. Each one parses the request, calls Server B, and returns the response."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ router = APIRouter(generate_unique_id_function=lambda route: route.name)
 @router.post(
     "/process",
     tags=[CALLS],
-    summary="Answer a prompt whole",
+    summary="Answer a prompt",
     response_model=AnswerDocument,
     responses=json_responses(examples.ANSWER, *OF_A_CALL),
     openapi_extra=requests.PROMPT,
@@ -70,14 +70,14 @@ async def process(request: Request, call: PromptCall) -> Response:
     openapi_extra=requests.PROMPT,
 )
 async def stream(request: Request, call: PromptCall) -> Response:
-    """Sends the answer as it is written.
+    """Sends the answer as it is generated.
 
-    `data:` with a DeltaDocument for each piece of text, `id:` its sequence number. What is not text has an `event:`:
-    `reasoning`, `refusal`, `tool_call_started`, `tool_call_delta` and `tool_call_finished`, with the documents of these
-    names. Then one `event: finish` with a FinishDocument, then `data: [DONE]`.
+    Each piece of text is a `data:` with a DeltaDocument; its `id:` is the sequence number. Other content has an
+    `event:` line: `reasoning`, `refusal`, `tool_call_started`, `tool_call_delta` or `tool_call_finished`, with the
+    document of that name. At the end come one `event: finish` with a FinishDocument, and `data: [DONE]`.
 
-    A failure before the answer has begun is an HTTP status. A later one is `data:` with a StreamErrorDocument, and no
-    `[DONE]`. `: ping` fills a silence of 15 seconds, of 10 before the first piece.
+    A failure before the answer begins is an HTTP status. A later one is a `data:` with a StreamErrorDocument, without
+    `[DONE]`. A `: ping` comment is sent after 15 seconds of silence, or 10 seconds before the first piece.
     """
     lines = RelayLines(call.prompt.request_id)
     return EventStream(call.stream_process(), lines, backend_of(request).pings)
@@ -94,7 +94,7 @@ async def stream(request: Request, call: PromptCall) -> Response:
 async def cancel(
     request: Request, request_id: Annotated[str, Path(json_schema_extra={"pattern": f"^{REQUEST_ID_PATTERN}$"})]
 ) -> Response:
-    """Ends a call of the same caller with what it has: finish reason `cancelled`, the text so far, and its cost."""
+    """Stops a call of the same caller. The call ends with reason `cancelled`, the text so far, and its cost."""
     async with lookup(request) as client:
         found = await client.cancel(request_id, **caller_of(request).arguments)
     return json_response({"found": found})
@@ -103,39 +103,39 @@ async def cancel(
 @router.get(
     "/health",
     tags=[SERVER],
-    summary="Tell the state of Server B and its provider",
+    summary="Show the state of Server B and its provider",
     response_model=HealthDocument,
     responses=health_responses(),
     openapi_extra=requests.OPEN,
 )
 async def health(request: Request) -> Response:
-    """Asks Server B for its state. Needs no token."""
+    """Returns the state of Server B. Needs no token."""
     backend = backend_of(request)
     try:
         async with lookup(request) as client:
             status = await client.get_status(on_behalf_of="" if backend.dial.token else ANONYMOUS)
-    except InvalidRequest:  # of this very request: it says nothing about Server B
+    except InvalidRequest:  # this request is invalid, which says nothing about Server B
         raise
     except Unauthenticated as error:
         if error.is_of_caller:
             return await _health_alone(backend)
         return json_response(unhealthy_document(refused_token(error)), status=503)
     except RelayError as error:
-        told = type(error)() if backend.hides_target else error
-        return json_response(unhealthy_document(told), status=503)
+        shown = type(error)() if backend.hides_target else error
+        return json_response(unhealthy_document(shown), status=503)
     return json_response(health_document(status))
 
 
 @router.get(
     "/models",
     tags=[SERVER],
-    summary="List the models that can be asked for",
+    summary="List the available models",
     response_model=ModelListDocument,
     responses=json_responses(examples.MODELS, *OF_SERVER_B, *OF_A_PROVIDER),
     openapi_extra=requests.LOOKUP,
 )
 async def models(request: Request) -> Response:
-    """Asks the provider for its models."""
+    """Returns the provider's models."""
     async with lookup(request) as client:
         listed = await client.list_models(**caller_of(request).arguments)
     return json_response({**models_document(listed), "object": "list", "data": model_documents(listed)})
@@ -150,14 +150,14 @@ async def models(request: Request) -> Response:
     openapi_extra=requests.LOOKUP,
 )
 async def config(request: Request) -> Response:
-    """Returns the provider, model, temperature and most tokens in force."""
+    """Returns the provider and the default model, temperature and output limit."""
     async with lookup(request) as client:
         status = await client.get_status(**caller_of(request).arguments)
     return json_response(config_document(status))
 
 
 async def _health_alone(backend: Backend) -> Response:
-    """Answers where Server B tells its state to those with a token only, and this gateway has none of its own."""
+    """Responds by a health check alone: Server B shows its state only with a token, and the gateway has none."""
     try:
         await check_health(backend.dial, timeout_s=HEALTH_TIMEOUT_S)
     except RelayError as error:

@@ -18,7 +18,7 @@ logger = logging.getLogger("gateway")
 
 
 def create_server(app: Any, settings: GatewaySettings) -> HttpServer:
-    """Makes the HTTP server of the gateway's application."""
+    """Creates the HTTP server of the gateway's application."""
     return serving.create_server(
         app, certificates=settings.http_certificates, grace_s=math.ceil(settings.drain_seconds), lifespan="on"
     )
@@ -27,9 +27,9 @@ def create_server(app: Any, settings: GatewaySettings) -> HttpServer:
 async def serve_until_signal(
     server: HttpServer, listener: socket.socket, signals: asyncio.Queue[Signals], stop: Callable[[], None]
 ) -> None:
-    """Serves until a signal comes, then gives running calls DRAIN_SECONDS to end; a second signal ends them at once.
+    """Serves until a signal, then gives running calls DRAIN_SECONDS to end. A second signal ends them at once.
 
-    `stop` ends what would not end by itself.
+    `stop` is called to end streams that never end by themselves.
     """
     stopping = asyncio.create_task(_stop_on_signals(server, signals, stop))
     try:

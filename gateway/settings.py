@@ -1,4 +1,4 @@
-"""The gateway's settings: the only reader of the environment in this program."""
+"""The gateway's settings. Only this file reads the environment in this program."""
 
 from __future__ import annotations
 
@@ -62,10 +62,10 @@ class GatewaySettings(
 
     @property
     def http_certificates(self) -> HttpCertificates | None:
-        """What `python -m gateway` speaks HTTPS with, as it lies on disk now."""
+        """The certificates of `python -m gateway` for HTTPS, as they are on disk now."""
         return http_certificates(self.http_tls_cert_file, self.http_tls_key_file)
 
     @property
     def serves_tls(self) -> bool:
-        """Whether `python -m gateway` speaks HTTPS."""
+        """Whether `python -m gateway` serves HTTPS."""
         return bool(self.http_tls_cert_file)

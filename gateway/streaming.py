@@ -1,4 +1,4 @@
-"""Server-sent events, each written as it comes (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
+"""Server-sent events, written one by one (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from llm_relay.messages import Delta, Event, Finished, Started
 EVENT_STREAM = "text/event-stream"
 PING = b": ping\n\n"
 HOLD_S = 0.02
-"""How long the start of a stream waits for the first of its answer, to go out with it."""
+"""How long the start of a stream waits for the first event, to be sent with it, in seconds."""
 
-# nginx and its like gather an answer before they pass it on, unless told otherwise.
+# nginx and similar proxies buffer a response unless this header turns it off.
 _HEADERS = {"Cache-Control": NO_STORE, "X-Accel-Buffering": "no"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pings:
-    """How long a stream may be silent before a comment is sent, so that no proxy takes the connection for dead."""
+    """How long a stream may be silent before a comment is sent, so that no proxy considers the connection dead."""
 
     first_s: float = 10.0
-    """Before the first event, in seconds. The comment begins the answer: from then on a failure is an event."""
+    """Before the first event, in seconds. The comment begins the response: a later failure is an event."""
     next_s: float = 15.0
 
 
 class EventLines(Protocol):
-    """How one interface writes the events of a call as lines of server-sent events."""
+    """Writes the events of a call as server-sent events, in the shape of one interface."""
 
     def event(self, event: Event) -> bytes:
         """Returns the lines of one event; nothing where the event has none."""
@@ -77,21 +77,21 @@ class RelayLines:
 
 
 def _data(text: bytes) -> bytes:
-    """Returns a field's value; a tool call's arguments are as the model wrote them, and may have several lines."""
+    """Returns a field's value. A tool call's arguments are as the model wrote them, and may have several lines."""
     return b"\ndata: ".join(text.splitlines())
 
 
 class EventStream(Response):
     """Sends the events of one call. The call ends when the client leaves.
 
-    The answer begins with the first line or ping. A failure before that is raised, and can have an HTTP status of its
-    own; one after it is the stream's last line.
+    The response begins with the first line or ping. An earlier failure is raised, and can have its own HTTP status. A
+    later one is the stream's last line.
     """
 
     media_type = EVENT_STREAM
 
     def __init__(self, events: AsyncGenerator[Event, None], lines: EventLines, pings: Pings) -> None:
-        """`events` as RelayClient.stream_process gives them, not begun."""
+        """`events` are those of RelayClient.stream_process, not yet started."""
         self.status_code = 200
         self.background = None
         self.init_headers(_HEADERS)
@@ -110,7 +110,7 @@ class EventStream(Response):
             if not body.begun:
                 raise
             await body.end(self._lines.failure(error))
-        except asyncio.CancelledError:  # by the HTTP server, which has waited long enough for running calls
+        except asyncio.CancelledError:  # the HTTP server's drain time is over
             if body.begun:
                 await body.end(self._lines.failure(Draining()))
             raise
@@ -119,7 +119,7 @@ class EventStream(Response):
             pinging.cancel()
 
     async def _send(self, events: AsyncGenerator[Event, None], body: _Body) -> bytes:
-        """Writes the events and returns what ends the stream."""
+        """Writes the events and returns the lines that end the stream."""
         lines_of, end = self._lines.event, b""
         async for event in events:
             lines = lines_of(event)
@@ -133,7 +133,7 @@ class EventStream(Response):
 
 
 class _Body:
-    """The body of an answer, begun by its first line."""
+    """The body of a response. Its first line begins the response."""
 
     def __init__(self, send: Send, head: Mapping[str, object]) -> None:
         self._send = send
@@ -145,9 +145,9 @@ class _Body:
         self.begun = False
 
     def hold(self, lines: bytes) -> None:
-        """Writes the lines with the next ones, which mostly follow at once: one write less until the first token.
+        """Holds the lines back for the next ones, which mostly follow at once: this saves a write.
 
-        They go out by themselves if nothing follows, because a client's timeout counts from the last byte.
+        If nothing follows they are sent alone, because a client's timeout counts from the last byte.
         """
         if lines:
             self._held = lines
@@ -158,7 +158,7 @@ class _Body:
             self._releasing = asyncio.create_task(self._write_held())
 
     async def _write_held(self) -> None:
-        if self._held:  # unless something has followed since
+        if self._held:  # else they were sent with later lines
             await self.write(b"")
 
     def _with_held(self, lines: bytes) -> bytes:
@@ -169,7 +169,7 @@ class _Body:
         return lines
 
     def close(self) -> None:
-        """Forgets what has not been written."""
+        """Drops what has not been written."""
         self._with_held(b"")
 
     async def write(self, lines: bytes) -> None:
@@ -187,7 +187,7 @@ class _Body:
         await self._send({"type": "http.response.body", "body": lines})
 
     async def ping(self, pings: Pings) -> None:
-        """Writes a comment after each silence, until the body has ended."""
+        """Writes a comment after each silence, until the body ends."""
         while not self._has_ended:
             limit_s = pings.next_s if self.begun else pings.first_s
             silent_s = self._now() - self._last_at

@@ -1,4 +1,4 @@
-"""X-Relay-Tags: tags of a call, for clients that cannot change what their library sends as a body."""
+"""X-Relay-Tags: tags of a call, for clients that cannot change the body that their library sends."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _NAME = TAGS_HEADER.lower().encode()
 
 
 def with_header_tags(prompt: Prompt, scope: Scope) -> Prompt:
-    """Returns the prompt with the tags of the header too; a tag that the body has stays as it is there.
+    """Returns the prompt with the header's tags added. Tags in the body take precedence.
 
-    Raises InvalidRequest where the header is not `key=value, key=value`, or a tag may not be.
+    Raises InvalidRequest if the header is not `key=value, key=value`, or a tag is invalid.
     """
     text = header(scope, _NAME)
     if text is None:
@@ -26,7 +26,7 @@ def with_header_tags(prompt: Prompt, scope: Scope) -> Prompt:
     for pair in filter(None, (one.strip() for one in text.split(","))):
         key, equals, value = pair.partition("=")
         if not key.strip() or not equals:
-            raise InvalidRequest.of(Violation(TAGS_HEADER, "must be key=value, several separated by commas"))
+            raise InvalidRequest.of(Violation(TAGS_HEADER, "must be key=value pairs separated by commas"))
         tags[key.strip()] = value.strip()
     options = dataclasses.replace(prompt.options, tags={**tags, **prompt.options.tags})
     return dataclasses.replace(prompt, options=options)

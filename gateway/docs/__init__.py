@@ -1,1 +1,1 @@
-"""/docs: Swagger UI from files of our own, so that it works without the internet and where tokens are set."""
+"""/docs: Swagger UI from local files, so that it works without the internet and when tokens are set."""

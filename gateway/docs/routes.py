@@ -1,4 +1,4 @@
-"""The routes of /docs. None needs a token, because a browser sends none when it opens a page."""
+"""The routes of /docs. They need no token, because a browser sends none when it opens a page."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def start() -> Response:
 
 @router.get("/docs/openapi.json")
 async def document(request: Request) -> Response:
-    """Returns what /openapi.json does, without a token: it tells of this version, and nothing of this installation."""
+    """Returns /openapi.json without a token: it describes this version, and nothing about this installation."""
     app: FastAPI = request.app
     return Response(orjson.dumps(app.openapi()), headers=_HEADERS, media_type="application/json")
 

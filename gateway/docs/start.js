@@ -1,4 +1,4 @@
-// In a file of its own, because the page's Content-Security-Policy allows no script within it.
+// A separate file, because the page's Content-Security-Policy forbids inline scripts.
 SwaggerUIBundle({
   url: "docs/openapi.json",
   dom_id: "#swagger-ui",
@@ -6,5 +6,5 @@ SwaggerUIBundle({
   displayRequestDuration: true,
   persistAuthorization: true,
   tryItOutEnabled: true,
-  validatorUrl: null, // else it asks a server on the internet about every document
+  validatorUrl: null, // otherwise Swagger UI sends every document to a validator on the internet
 });

@@ -1,1 +1,1 @@
-"""What stands around every request, as plain ASGI middleware. `gateway.application` lists it in order."""
+"""The ASGI middleware around every request. `gateway.application` lists it in order."""

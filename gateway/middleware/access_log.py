@@ -1,4 +1,4 @@
-"""A line in the log for each request, and its X-Request-Id on the answer."""
+"""The access log: a line for each request, and the X-Request-Id header of its response."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _HEADER = REQUEST_ID_HEADER.lower().encode()
 
 
 class AccessLog:
-    """Logs each request when it has ended, and gives it an id."""
+    """Gives each request an id, and logs the request when it has ended."""
 
     def __init__(self, app: ASGIApp, *, log: BufferedLog) -> None:
         self._app = app
@@ -42,14 +42,14 @@ class AccessLog:
 
 
 def create_access_log() -> BufferedLog:
-    """Makes the log that a line of each request goes to."""
+    """Creates the access log."""
     return BufferedLog(logging.getLogger("gateway.requests"), "request")
 
 
 def _level(scope: Scope, status: int) -> int:
     if status >= 500:
         return logging.WARNING
-    # Monitors ask for the health again and again.
+    # Monitors poll the health.
     return logging.DEBUG if _path(scope) == "/health" else logging.INFO
 
 
@@ -69,6 +69,6 @@ def _facts(scope: Scope, status: int, total_s: float, trace_id: str) -> dict[str
 
 
 def _path(scope: Scope) -> str:
-    """Returns the path as its route writes it, without the ids in it, or what was asked for where there is no route."""
+    """Returns the route's path, which contains no ids, or the requested path if no route matches."""
     path: str = getattr(scope.get("route"), "path", None) or scope["path"]
     return path if len(path) <= LONGEST_PATH else f"{path[:LONGEST_PATH]}…"

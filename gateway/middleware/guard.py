@@ -1,4 +1,4 @@
-"""ASGI middleware that decides who may call, before a request's body is read."""
+"""ASGI middleware that authenticates the caller before the request's body is read."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from llm_relay.errors import PermissionDenied
 from llm_relay.tokens import ANONYMOUS, LEDGER_PREFIX, Caller, Callers, ledger_token
 
 OPEN_PATHS = frozenset({"/health", "/docs"})
-"""Need no token: monitors have none, and a browser sends none when it opens a page."""
+"""Paths without a token: monitors have none, and a browser sends none when it opens a page."""
 OPEN_PREFIX = "/docs/"
 _ANYBODY = Caller(ANONYMOUS)
 _READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Guard:
-    """Refuses requests beyond loopback without tokens or TLS, from web pages of other origins, and without a token.
+    """Refuses requests without a token, from web pages of other origins, and beyond loopback without tokens and TLS.
 
-    Sets the caller in the request's state, as `caller`.
+    Stores the caller in the request's state, as `caller`.
     """
 
     def __init__(
         self, app: ASGIApp, *, callers: Callers, has_tokens: bool, insecure: bool, origins: Collection[str]
     ) -> None:
-        """`has_tokens`: whether RELAY_TOKENS is set; `insecure` as RELAY_INSECURE, `origins` as CORS_ORIGINS."""
+        """`has_tokens`: whether RELAY_TOKENS is set. `insecure` is RELAY_INSECURE, `origins` is CORS_ORIGINS."""
         self._app = app
         self._callers = callers
         self._has_tokens = has_tokens
@@ -45,22 +45,21 @@ class Guard:
         await self._app(scope, receive, send)
 
     def _check_exposure(self, scope: Scope) -> None:
-        # Server B refuses a token of its ledger that is not valid.
-        # The page itself says nothing to anybody, and signing in is done with a token.
+        # Server B checks a token of its ledger. The pages show nothing until their user has signed in with a token.
         is_open = is_page(_path(scope)) or _path(scope) == SIGN_IN_PATH
         has_token = self._has_tokens or bool(ledger_token(_authorization(scope))) or is_open
         is_safe = has_token and scope["scheme"] == "https"
         if is_safe or self._insecure or not _is_beyond_loopback(scope.get("server")):
             return
         raise PermissionDenied(
-            "this gateway is reached beyond loopback, which needs a token (RELAY_TOKENS, or one of the ledger) and"
+            "this request came in beyond loopback, which needs a token (RELAY_TOKENS, or one of the ledger) and"
             " TLS (HTTP_TLS_CERT_FILE, HTTP_TLS_KEY_FILE), or RELAY_INSECURE=true on a trusted network"
         )
 
     def _check_origin(self, scope: Scope) -> None:
-        """Keeps web pages from spending money: any page can post to the machine that shows it.
+        """Stops web pages from spending money: any page can post to the machine that shows it.
 
-        The gateway's own page has its Host as its origin. HostCheck has accepted that name.
+        The gateway's own page has the request's Host as its origin. HostCheck has accepted that name.
         """
         origin = header(scope, b"origin")
         if origin is None or origin.partition("://")[2] == header(scope, b"host"):
@@ -69,7 +68,7 @@ class Guard:
             raise PermissionDenied("only the gateway's own page may call /ui/api; CORS_ORIGINS is for the other routes")
         if scope["method"] not in _READING_METHODS and not self._origins & {origin, "*"}:
             raise PermissionDenied(
-                "web pages of this origin may not call the gateway; CORS_ORIGINS names those that may"
+                "web pages of this origin may not call the gateway; CORS_ORIGINS lists the origins that may"
             )
 
     async def _caller(self, scope: Scope) -> Caller:
@@ -88,7 +87,7 @@ def _path(scope: Scope) -> str:
 
 
 def _authorization(scope: Scope) -> str | None:
-    """Returns the caller's credentials: the cookie of a session counts for the page alone, and there nothing else."""
+    """Returns the caller's credentials. Under /ui/api only the session cookie counts, and it counts nowhere else."""
     if not is_api(_path(scope)):
         return header(scope, b"authorization")
     secret = session_secret(scope)
@@ -97,11 +96,11 @@ def _authorization(scope: Scope) -> str | None:
 
 @functools.lru_cache
 def _is_beyond_loopback(server: tuple[str, int | None] | None) -> bool:
-    """Tells it from the address that the connection came in on, as the HTTP server gives it."""
+    """Decides by the local address of the connection, as the HTTP server reports it."""
     if server is None:
         return True
     host, port = server
-    # No port: a Unix socket. A name: an application that is called in its own process, by a test for example.
+    # No port: a Unix socket. A name: an in-process call, such as from a test.
     return port is not None and _is_ip_address(host) and not is_loopback_host(host)
 
 

@@ -1,4 +1,4 @@
-"""Which Host headers are accepted: a web page can give its own name any address, this machine's too (DNS rebinding)."""
+"""Checks the Host header: a web page can point its own name at any address, even this machine's (DNS rebinding)."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from llm_relay.addresses import is_loopback_host
 from llm_relay.errors import InvalidRequest, PermissionDenied, RelayError, Violation
 
 Server = tuple[str, int | None] | None
-"""The address that a request came in on, as the HTTP server gives it; no port: a Unix socket."""
+"""The local address of a request's connection, as the HTTP server reports it; no port: a Unix socket."""
 
 _NOT_ALLOWED = PermissionDenied(
-    "this Host header is not accepted; HTTP_ALLOWED_HOSTS names those that are, besides loopback's names and the"
+    "this Host header is not accepted; HTTP_ALLOWED_HOSTS lists those that are, besides loopback names and the"
     " gateway's own address"
 )
 _NO_SINGLE_HOST = InvalidRequest.of(Violation("Host", "must be sent exactly once"))
 
 
 class HostCheck:
-    """Refuses requests for a host that is neither loopback's, nor the gateway's own address, nor listed."""
+    """Refuses a request whose host is not a loopback name, not the gateway's own address, and not listed."""
 
     def __init__(self, app: ASGIApp, *, allowed: Iterable[str]) -> None:
-        """`allowed` are `host`, on any port, or `host:port`; `*` allows all."""
+        """`allowed` contains `host` for any port, or `host:port`; `*` allows all."""
         self._app = app
         self._allowed = frozenset(host.lower() for host in allowed)
 

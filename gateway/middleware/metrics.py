@@ -1,4 +1,4 @@
-"""Metrics of HTTP requests, by route and status. Only where somebody publishes metrics."""
+"""Metrics of HTTP requests, by route and status. Used only if metrics are published."""
 
 from __future__ import annotations
 

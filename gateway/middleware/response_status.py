@@ -1,4 +1,4 @@
-"""Sees the status of a response on its way to the client."""
+"""Notes the status of a response on its way to the client."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from gateway.problems import CLIENT_CLOSED_REQUEST
 
 
 class SeenStatus:
-    """A `send` that notes the status. Until a response begins, the status is that of a client who has gone."""
+    """A `send` that notes the status. Until the response begins, the status is 499: the client has left."""
 
     __slots__ = ("_added", "_send", "status")
 
     def __init__(self, send: Send, added: Callable[[], tuple[bytes, bytes]] | None = None) -> None:
-        """`added` is called when the response begins, and returns one more header for it."""
+        """`added` is called when the response begins, and returns one header to add."""
         self._send = send
         self._added = added
         self.status = CLIENT_CLOSED_REQUEST

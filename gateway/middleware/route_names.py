@@ -1,5 +1,5 @@
-"""What a request is called in metrics and traces: paths and methods can be anything, so that few of them are names."""
+"""Names of requests in metrics and traces. They are few, although clients can send any path and method."""
 
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
 NO_ROUTE = "none"
-"""The route of a request that has none."""
+"""The name for a request that matches no route."""

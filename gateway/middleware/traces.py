@@ -1,4 +1,4 @@
-"""The trace that a request belongs to, and its span. What Server B is asked for it belongs to the same trace."""
+"""The trace of a request, and its span. The calls to Server B for the request belong to the same trace."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from llm_relay.trace_context import TraceContext, set_current_trace
 
 
 class Traces:
-    """Reads traceparent and tracestate of each request; where traces are on, makes a span of it."""
+    """Reads traceparent and tracestate of each request. If tracing is on, creates a span."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -22,7 +22,7 @@ class Traces:
             await self._app(scope, receive, send)
             return
         parent = TraceContext.from_headers(scope["headers"])
-        # Monitors ask for the health again and again.
+        # Monitors poll the health.
         if span_export() is None or scope["path"] == "/health":
             set_current_trace(parent)
             await self._app(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Where errors end: each becomes a problem for the caller, and an unexpected one a line in the log as well."""
+"""The outermost error handler: each error becomes a problem response, and an unexpected one is logged too."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ logger = logging.getLogger("gateway")
 
 
 class ErrorMiddleware:
-    """Answers with a problem where the application raises.
+    """Responds with a problem if the application raises.
 
-    An answer that has begun can only be cut short. Its client can tell: the HTTP server closes the connection.
+    A response that has begun can only be cut short. The HTTP server then closes the connection, which the client sees.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -40,7 +40,7 @@ class ErrorMiddleware:
             await error_response(scope, error)(scope, receive, send)
 
     async def _failure(self, scope: Scope, receive: Receive, send: Send) -> RelayError | None:
-        """Runs the application and returns the failure that the caller is to be told, or None."""
+        """Runs the application and returns the failure to report to the caller, or None."""
         try:
             await self._app(scope, receive, send)
         except RelayError as error:
@@ -48,9 +48,9 @@ class ErrorMiddleware:
         except ClientGone:
             return None
         except asyncio.CancelledError:
-            # The HTTP server is stopping and drops running calls. It no longer needs this task: nothing is swallowed.
+            # The stopping HTTP server drops running calls and does not wait for this task: no cancellation is lost.
             return Draining()
-        except Exception as error:  # noqa: BLE001 - the outermost layer: no unexpected error may reach the caller
+        except Exception as error:  # noqa: BLE001 - outermost layer: no unexpected error may reach the caller
             return _unexpected(error, scope["state"]["request_id"])
         return None
 

@@ -1,15 +1,15 @@
-"""The shapes of the answers, for the OpenAPI document."""
+"""The shapes of the responses, for the OpenAPI document."""
 
 from __future__ import annotations
 
 from typing import Any, Literal, NotRequired
 
-# pydantic needs this one to read a TypedDict before Python 3.12.
+# Before Python 3.12 pydantic needs this TypedDict.
 from typing_extensions import TypedDict
 
 
 class OpenAIError(TypedDict):
-    """What went wrong; `code` is the relay's reason where OpenAI has no code."""
+    """What went wrong. `code` is the relay's reason if OpenAI has no code for it."""
 
     message: str
     type: str
@@ -18,13 +18,13 @@ class OpenAIError(TypedDict):
 
 
 class OpenAIErrorDocument(TypedDict):
-    """An error, as OpenAI's clients read it."""
+    """An error in OpenAI's shape."""
 
     error: OpenAIError
 
 
 class RelayMembers(TypedDict):
-    """What the relay knows and OpenAI's shape has no place for."""
+    """What the relay knows and OpenAI's shape has no member for."""
 
     request_id: str
     provider: str
@@ -33,7 +33,7 @@ class RelayMembers(TypedDict):
 
 
 class ChatUsage(TypedDict):
-    """Tokens; `cost` in USD, absent where no price is known."""
+    """Tokens. `cost` is in USD, and absent if no price is known."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -57,7 +57,7 @@ class ChatMessage(TypedDict):
 
 
 class ChatChoice(TypedDict):
-    """The one choice."""
+    """The only choice."""
 
     index: int
     message: ChatMessage
@@ -79,7 +79,7 @@ class ChatCompletion(TypedDict):
 
 
 class ResponseDocument(TypedDict):
-    """A whole response, as OpenAI's specification has it, with `relay` beside its members."""
+    """A whole response in the shape of OpenAI's specification, with `relay` added."""
 
     id: str
     object: Literal["response"]
@@ -101,7 +101,7 @@ class ModelDocument(TypedDict):
 
 
 class OpenAIModelList(TypedDict):
-    """The models that can be asked for."""
+    """The available models."""
 
     object: Literal["list"]
     data: list[ModelDocument]

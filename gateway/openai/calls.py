@@ -1,4 +1,4 @@
-"""A request to OpenAI's interface, read as a call of Server B."""
+"""Parses a request to OpenAI's interface into a call to Server B."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from gateway.openai.bodies.chat import ChatBody
 from gateway.openai.bodies.responses import ResponsesBody
 from gateway.openai.chat.prompt import chat_prompt
 from gateway.openai.errors import BadParam
-from gateway.openai.params import TranslatedBody, bad_member, told_ignored
+from gateway.openai.params import TranslatedBody, bad_member, ignored_header
 from gateway.openai.rate_headers import rate_headers, rates_of
 from gateway.openai.refusals import refuse_unsupported
 from gateway.openai.responses.prompt import refuse_stateful, responses_prompt
@@ -45,41 +45,41 @@ B = TypeVar("B", bound=Shape)
 
 
 class OpenAICall(NamedTuple, Generic[B]):
-    """A call, not begun, and what its answer needs to know of the request."""
+    """A call that has not begun, and what its response needs from the request."""
 
     call: Call
     body: B
     created: float
-    """The call's start in Unix seconds."""
+    """When the call began, in Unix seconds."""
     ignored: tuple[str, ...]
-    """The names of what has no effect at any provider."""
+    """The members that have no effect with any provider."""
     terms: Terms
     rates: dict[str, str]
-    """Headers that tell what is left of the caller's rates, once Server B has said so; on a refusal too."""
+    """The x-ratelimit headers, filled when Server B sends what is left of the caller's rates; on a refusal too."""
     timeouts: LearnedTimeouts
 
     async def process(self) -> tuple[Answer, dict[str, str]]:
-        """Returns the whole answer and the headers of its response; raises RelayError."""
+        """Returns the whole answer and the headers of its response. Raises RelayError."""
         ignored: list[str] = []
 
-        def tell(admitted: Admitted) -> None:
+        def on_admitted(admitted: Admitted) -> None:
             self.rates.update(rate_headers(admitted.rates))
             ignored.extend(admitted.ignored)
 
-        answer = await self.call.process(tell if self._is_told else None)
+        answer = await self.call.process(on_admitted if self._needs_admitted else None)
         return answer, self._headers(ignored)
 
     def stream(self, lines: EventLines, pings: Pings) -> EventStream:
         """Returns the response that streams the answer."""
 
-        def tell(admitted: Admitted) -> None:
+        def on_admitted(admitted: Admitted) -> None:
             self.rates.update(rate_headers(admitted.rates))
             stream.headers.update(self._headers(admitted.ignored))
 
-        events = self.call.stream_process(tell if self._is_told else None)
+        events = self.call.stream_process(on_admitted if self._needs_admitted else None)
         retry = self.call.client_retry
         if retry is not None and retry.read_timeout_s is not None:
-            # A ping begins the answer, and an SDK does not repeat a request whose answer has begun.
+            # A ping begins the response, and an SDK does not retry a request whose response has begun.
             pings = replace(pings, first_s=max(pings.first_s, pings.next_s))
         stream = _Stream(events, lines, pings, self.noting_when_left)
         stream.headers.update(self._headers())
@@ -87,7 +87,7 @@ class OpenAICall(NamedTuple, Generic[B]):
 
     @contextlib.contextmanager
     def noting_when_left(self) -> Iterator[None]:
-        """Remembers when the client leaves during the block, in case it repeats its request."""
+        """Notes when the client leaves during the block, in case it retries the request."""
         try:
             yield
         except ClientGone:
@@ -97,19 +97,19 @@ class OpenAICall(NamedTuple, Generic[B]):
             raise
 
     @property
-    def _is_told(self) -> bool:
-        """Whether Server B may say something of the call that its headers tell."""
+    def _needs_admitted(self) -> bool:
+        """Whether Server B's initial metadata may contain something for the response's headers."""
         return self.call.prompt.options is not NO_OPTIONS or self.call.caller.name != ANONYMOUS
 
     def _headers(self, ignored: Iterable[str] = ()) -> dict[str, str]:
-        """Makes the headers of an answer; `ignored` are the prompt's fields that this provider ignores."""
+        """Returns the headers of a response. `ignored` are the prompt's fields that this provider ignores."""
         names = (*self.ignored, *map(self.terms.param, ignored))
-        told = told_ignored(names) if names else ""
-        return {_ORIGIN: "provider", **({_IGNORED: told} if told else {})}
+        value = ignored_header(names) if names else ""
+        return {_ORIGIN: "provider", **({_IGNORED: value} if value else {})}
 
 
 class _Stream(EventStream):
-    """A stream that tells when its client leaves."""
+    """A stream that notes when its client leaves."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What a request says, in the prompt's terms: system text, earlier turns, and what the user says now."""
+"""The conversation of a request in the prompt's terms: system text, earlier turns, and what the user says now."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Said(NamedTuple):
     """One message or item of a request."""
 
     place: str
-    """Where it is, as OpenAI's clients know it: `messages[2]`, `input[2]`."""
+    """Its place in the request, such as `messages[2]` or `input[2]`."""
     role: Role
     parts: Sequence[Part]
 
@@ -28,18 +28,18 @@ class Conversation:
     message: str = ""
     parts: tuple[Part, ...] = ()
     places: list[str] = field(default_factory=list)
-    """Where each turn of the history begins in the request."""
+    """The place in the request where each turn of the history begins."""
     now_place: str = ""
-    """Where what is said now begins."""
+    """The place where the current message begins."""
 
 
 def conversation(said: Iterable[Said], whole_place: str) -> Conversation:
-    """Reads what was said. Raises BadParam, on `whole_place`, unless a user or a tool spoke last."""
+    """Builds the conversation. Raises BadParam for `whole_place` unless the last message is from a user or a tool."""
     turns = _joined(said)
     found = Conversation()
     if len(turns) > 1 and turns[0].role is Role.SYSTEM:
         found.context = "".join(part.text for part in turns.pop(0).parts if isinstance(part, TextPart))
-    if turns and turns[-1].role is Role.SYSTEM:  # a reminder at the end, or instructions alone: they are what is said
+    if turns and turns[-1].role is Role.SYSTEM:  # a reminder at the end, or instructions only: sent as the message
         turns[-1] = turns[-1]._replace(role=Role.USER)
     if not turns or turns[-1].role is not Role.USER:
         raise BadParam(whole_place, f"{whole_place}: the last message must be from the user or from a tool")
@@ -53,7 +53,7 @@ def conversation(said: Iterable[Said], whole_place: str) -> Conversation:
 
 
 def _joined(said: Iterable[Said]) -> list[Said]:
-    """Joins what is one turn: all that the model said in a row; tool results and what the user says then."""
+    """Joins the messages of one turn: consecutive ones of the model; tool results and what the user says after them."""
     turns: list[Said] = []
     for one in map(_without_blanks, said):
         if not one.parts and one.role is not Role.USER:  # it says nothing
@@ -67,20 +67,20 @@ def _joined(said: Iterable[Said]) -> list[Said]:
 
 
 def _without_blanks(said: Said) -> Said:
-    """Leaves out text of blanks alone, which clients write in place of nothing.
+    """Removes parts of blanks only, which some clients send in place of nothing.
 
-    Blanks behind other text may separate it from what follows, and stay with it. The model gets its own words back.
+    Blanks after other text may separate it from what follows, so they are added to that text.
     """
     if not any(map(_is_blank, said.parts)):
         return said
-    told: list[Part] = []
+    kept: list[Part] = []
     for part in said.parts:
         if not _is_blank(part):
-            told.append(part)
-        elif told and isinstance(last := told[-1], TextPart) and isinstance(part, TextPart):
-            told[-1] = TextPart(text=last.text + part.text)
-    stays = not told if said.role is Role.USER else bool(told)  # a user who says nothing is refused later
-    return said if stays else said._replace(parts=told)
+            kept.append(part)
+        elif kept and isinstance(last := kept[-1], TextPart) and isinstance(part, TextPart):
+            kept[-1] = TextPart(text=last.text + part.text)
+    stays = not kept if said.role is Role.USER else bool(kept)  # an empty user message is refused later
+    return said if stays else said._replace(parts=kept)
 
 
 def _is_blank(part: Part) -> bool:
@@ -92,7 +92,7 @@ def _has_results(said: Said) -> bool:
 
 
 def _turn(said: Said) -> Turn:
-    """Makes a turn; one of plain text has no parts."""
+    """Returns a turn. A turn of plain text has no parts."""
     parts = tuple(part for part in said.parts if not (isinstance(part, TextPart) and not part.text))
     match parts:
         case ():

@@ -1,4 +1,4 @@
-"""Bytes within a JSON document: `data:` URLs (RFC 2397) and base64."""
+"""Decodes bytes within a JSON document: `data:` URLs (RFC 2397) and base64."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from llm_relay.messages import Image
 
 
 def bytes_of_data_url(url: str, place: str) -> tuple[str, bytes]:
-    """Returns the media type and the bytes of a base64 `data:` URL; raises BadParam naming `place`."""
+    """Returns the media type and the bytes of a base64 `data:` URL. Raises BadParam that names `place`."""
     head, comma, text = url.removeprefix("data:").partition(",")
     media_type, _, encoding = head.partition(";")
     if not url.startswith("data:") or not comma or not media_type or "base64" not in encoding.split(";"):
@@ -22,7 +22,7 @@ def bytes_of_data_url(url: str, place: str) -> tuple[str, bytes]:
 
 
 def image_of_url(url: str, detail: str, place: str) -> Image:
-    """Makes an image of a URL: its bytes where it is a `data:` URL, else a reference for the provider to fetch."""
+    """Returns the image of a URL: the bytes of a `data:` URL, or else a reference that the provider fetches."""
     if url.startswith("data:"):
         media_type, data = bytes_of_data_url(url, place)
         return Image(media_type=media_type, data=data, detail=detail)
@@ -30,8 +30,8 @@ def image_of_url(url: str, detail: str, place: str) -> Image:
 
 
 def given_bytes(text: str | None, place: str) -> bytes:
-    """Decodes base64 that an earlier answer carried; raises BadParam naming `place`."""
+    """Decodes base64 from an earlier answer. Raises BadParam that names `place`."""
     try:
         return base64.b64decode(text or "", validate=True)
     except (binascii.Error, ValueError) as error:
-        raise BadParam(place, f"{place}: must be base64, as the answer had it") from error
+        raise BadParam(place, f"{place}: must be the unchanged base64 of the answer") from error

@@ -1,4 +1,4 @@
-"""OpenAI's interface in the OpenAPI document: bodies, answers and errors."""
+"""OpenAI's interface in the OpenAPI document: bodies, responses and errors."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from gateway.streaming import EVENT_STREAM
 TAG = "OpenAI"
 TAG_DESCRIPTION = {
     "name": TAG,
-    "description": "OpenAI's own interface: point any client at `/v1`, with the relay's token as its key.",
+    "description": "OpenAI's interface. Point any client at `/v1`, with a token of the relay as its API key.",
 }
 _STATUSES = {
-    400: "The request is not valid, or asks for what is not supported; `param` names the member",
-    401: "No or wrong token",
+    400: "The request is invalid, or asks for something that is not supported. `param` names the member",
+    401: "The token is missing or wrong",
     402: "No price is known for the model, and a budget or `max_cost_usd` applies",
     403: "The caller may not do this",
-    404: "No such model",
+    404: "The model does not exist",
     408: "The body did not arrive in time",
     413: "The request is too large",
-    429: "A limit of the provider, or a rate or budget of the caller",
+    429: "A rate limit of the provider, or a rate limit or budget of the caller",
     500: "An error of the relay",
-    502: "The provider's answer cannot be used, or the provider refuses the relay",
-    503: "The provider or the relay cannot answer now; `retry-after` says when to try again",
+    502: "The provider's answer is malformed, or the provider refuses the relay's key",
+    503: "The provider or the relay cannot answer now. `retry-after` says when to retry",
     504: "The deadline has passed",
 }
 
@@ -44,16 +44,16 @@ def _responses() -> dict[int | str, dict[str, Any]]:
 
 
 RESPONSES = _responses()
-"""The answers of every route; the good one's shape is the route's response_model."""
+"""The responses of every route. The shape of the successful one is the route's response_model."""
 STREAMED_RESPONSES = {
     **RESPONSES,
     200: {**RESPONSES[200], "content": {EVENT_STREAM: {"schema": {"type": "string"}}}},
 }
-"""The answers of a route that streams where `stream` asks for it."""
+"""The responses of a route that streams if `stream` asks for it."""
 
 
 def described_body(body: type[Any]) -> dict[str, Any]:
-    """Returns what FastAPI cannot see of a route that reads its body itself."""
+    """Returns the OpenAPI members of a route that parses its body itself."""
     content = {"application/json": {"schema": reference(body)}}
     return {**PROMPT, "requestBody": {"required": True, "content": content}}
 

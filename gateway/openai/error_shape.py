@@ -1,4 +1,4 @@
-"""ASGI middleware: the errors of OpenAI's paths have OpenAI's shape, whoever raises them, and rates in headers."""
+"""ASGI middleware: gives all errors of OpenAI's paths OpenAI's shape, and adds the rate headers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gateway.openai.rate_headers import with_rates
 
 
 class OpenAIErrorShape:
-    """Chooses the shape of a request's errors, before anything can refuse it."""
+    """Sets the shape of a request's errors before any other middleware can refuse the request."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

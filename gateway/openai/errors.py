@@ -16,7 +16,7 @@ from llm_relay.errors import InvalidRequest, RateLimited, RelayError
 
 
 class BadParam(InvalidRequest):
-    """A member of the request is bad; `param` names it as OpenAI's clients know it."""
+    """A member of the request is invalid. `param` is its name in OpenAI's interface."""
 
     def __init__(self, param: str, message: str) -> None:
         super().__init__(message)
@@ -73,11 +73,11 @@ _RETRIED = frozenset((429, 503))
 
 
 def error_body(error: RelayError, param: str | None = None) -> dict[str, Any]:
-    """Returns the body of an error, as OpenAI's clients read it."""
-    told = _told(error)
+    """Returns the body of an error in OpenAI's shape."""
+    shape = _shape_of(error)
     param = error.param if isinstance(error, BadParam) else param
-    code = error.cause or told.code or error.reason
-    return {"error": {"message": error.message, "type": told.type, "param": param or None, "code": code}}
+    code = error.cause or shape.code or error.reason
+    return {"error": {"message": error.message, "type": shape.type, "param": param or None, "code": code}}
 
 
 def openai_error_response(
@@ -87,20 +87,23 @@ def openai_error_response(
     status: int | None = None,
     param: str | None = None,
 ) -> Response:
-    """Makes the response of a failure that comes before any of the answer; `status` None: the one of the reason."""
+    """Returns the response of a failure before the answer begins. Without `status`, the error's reason decides."""
     return Response(
-        orjson.dumps(error_body(error, param)), status or _told(error).status, error_headers(error), "application/json"
+        orjson.dumps(error_body(error, param)),
+        status or _shape_of(error).status,
+        error_headers(error),
+        "application/json",
     )
 
 
 def error_headers(error: RelayError) -> dict[str, str]:
-    """Returns the headers that tell a client whose failure it is, and whether and when to try again."""
+    """Returns the headers that say who failed, and whether and when to retry."""
     headers = {
         "x-should-retry": "true" if _should_retry(error) else "false",
         "x-relay-origin": "provider" if error.reason in _FROM_PROVIDER else "relay",
         "Cache-Control": NO_STORE,
     }
-    if _told(error).status == UNAUTHORIZED:
+    if _shape_of(error).status == UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     if error.retry_after_s is not None:
         headers["retry-after"] = str(math.ceil(error.retry_after_s))
@@ -111,9 +114,9 @@ def error_headers(error: RelayError) -> dict[str, str]:
 
 
 def _should_retry(error: RelayError) -> bool:
-    told = _told(error)
-    return told.status in _RETRIED and told.code != "insufficient_quota" and not error.may_have_worked
+    shape = _shape_of(error)
+    return shape.status in _RETRIED and shape.code != "insufficient_quota" and not error.may_have_worked
 
 
-def _told(error: RelayError) -> StatusTypeCode:
+def _shape_of(error: RelayError) -> StatusTypeCode:
     return _BY_REASON.get(error.reason, _BY_REASON["INTERNAL"])

@@ -1,4 +1,4 @@
-"""JSON within a request, written as the text that a prompt carries."""
+"""Writes JSON values of a request as text for the prompt."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from gateway.openai.errors import BadParam
 
 
 def json_text(value: Any, param: str) -> str:
-    """Returns compact JSON text, whole numbers of any size included. Raises BadParam for NaN and the infinities."""
+    """Returns compact JSON text. Integers may have any size. Raises BadParam for NaN and infinity."""
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except ValueError as error:
-        raise BadParam(param, f"{param}: must not contain NaN or an infinity") from error
+        raise BadParam(param, f"{param}: must not contain NaN or infinity") from error

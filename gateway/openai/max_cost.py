@@ -9,11 +9,11 @@ from llm_relay.amounts import NANO_USD_PER_USD
 
 _MOST_CHARS = 40
 _MOST_DIGITS = 12
-"""Before the point: a billion dollars is more than any call costs, and a large exponent takes long to write out."""
+"""Digits before the point. No call costs a billion dollars, and a large exponent is slow to expand."""
 
 
 def nano_usd(usd: float | str) -> int:
-    """Returns `max_cost_usd` in nano-dollars, rounded down; raises BadParam."""
+    """Returns `max_cost_usd` in nano-dollars, rounded down. Raises BadParam."""
     text = str(usd)
     try:
         amount = Decimal(text) if text.isascii() and len(text) <= _MOST_CHARS and not isinstance(usd, bool) else None

@@ -1,4 +1,4 @@
-"""A response's tools as functions: one in a namespace is asked for by one name that has both, and told back by two."""
+"""Functions in namespaces: the provider gets one joined name, and the client gets both names back."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import NamedTuple
 from gateway.openai.bodies.responses import NamespaceTool, ResponsesBody, ResponsesTool, ResponsesToolChoice
 
 _LONGEST = 64
-"""The longest name of a tool that every provider takes."""
+"""The longest tool name that every provider accepts."""
 _DIGEST_DIGITS = 8
 
 
 class PlacedTool(NamedTuple):
-    """A function, where the request has it."""
+    """A function and its place in the request."""
 
     place: str
     namespace: str
-    """"" for one in none."""
+    """Empty without a namespace."""
     description: str | None
-    """What its namespace is for, then what it does."""
+    """The description of its namespace, then its own."""
     tool: ResponsesTool
 
     @property
@@ -42,7 +42,7 @@ def placed_tools(body: ResponsesBody) -> Iterator[PlacedTool]:
 
 
 def joined_name(namespace: str | None, name: str) -> str:
-    """Returns the one name of a function and its namespace. It is always the same, in earlier turns too."""
+    """Returns the joined name of a function and its namespace. It is always the same, in earlier turns too."""
     if not namespace:
         return name
     joined = f"{namespace}{name}" if namespace.endswith("__") else f"{namespace}__{name}"
@@ -53,7 +53,7 @@ def joined_name(namespace: str | None, name: str) -> str:
 
 
 def chosen_name(body: ResponsesBody, choice: ResponsesToolChoice) -> str:
-    """Returns the one name of the function that must be called; the choice need not tell its namespace."""
+    """Returns the joined name of the function that must be called. The choice may leave out the namespace."""
     if choice.namespace:
         return joined_name(choice.namespace, choice.name)
     named = [one.name for one in placed_tools(body) if one.tool.name == choice.name]
@@ -61,13 +61,13 @@ def chosen_name(body: ResponsesBody, choice: ResponsesToolChoice) -> str:
 
 
 class CalledNames:
-    """What the client calls the functions that the model calls."""
+    """The client's names of the functions that the model calls."""
 
     def __init__(self, body: ResponsesBody) -> None:
-        """`body` is the request that lists them."""
+        """`body` is the request that lists the functions."""
         self._known = {one.name: (one.namespace, one.tool.name) for one in placed_tools(body) if one.namespace}
 
     def members(self, name: str) -> dict[str, str]:
-        """Returns the members `name` and, where it is in one, `namespace` of a call."""
+        """Returns the members `name` and, if there is one, `namespace` of a call."""
         namespace, inner = self._known.get(name, ("", name))
         return {"namespace": namespace, "name": inner} if namespace else {"name": name}

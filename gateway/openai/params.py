@@ -1,4 +1,4 @@
-"""The names of what is bad or ignored in a request, as OpenAI's clients know them."""
+"""Names the invalid or ignored members of a request in OpenAI's terms."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from llm_relay.messages import Prompt
 
 
 class TranslatedBody(NamedTuple):
-    """A body as a prompt, and what is known of its fields."""
+    """A body as a prompt, and the facts about its members."""
 
     prompt: Prompt
     ignored: tuple[str, ...]
-    """The names of what has no effect at any provider."""
+    """The members that have no effect with any provider."""
     terms: Terms
     required: tuple[str, ...] = ()
-    """The prompt's options that must have their effect."""
+    """The prompt's options that a provider must not ignore."""
 
 
 _MOST_TOLD = 20
@@ -34,11 +34,11 @@ _TAGS = frozenset(
         *("message", "function_call", "function_call_output", "reasoning"),
     )
 )
-"""Kinds of an element, which pydantic writes behind its index."""
+"""Kinds of an element, which pydantic writes after its index."""
 
 
 def place_of(steps: Iterable[str | int]) -> str:
-    """Writes pydantic's place of an error as OpenAI does, `messages[0].content`, without the kinds it tried."""
+    """Returns pydantic's place of an error in OpenAI's form, `messages[0].content`, without the kinds it tried."""
     place, was_index = "", False
     for step in steps:
         if isinstance(step, int):
@@ -50,12 +50,12 @@ def place_of(steps: Iterable[str | int]) -> str:
 
 
 def bad_member(error: ValidationError) -> BadParam:
-    """Returns the error of what the shapes do not allow: the place that is deepest within the request is named."""
+    """Returns the error for an invalid body. It names the deepest place within the request."""
     faults: dict[str, list[str]] = {}
     for detail in error.errors(include_url=False, include_input=False):
         place, fault = _fault(detail)
         faults.setdefault(place, []).append(fault)
-    # Of the forms that a value may have, each tells why it is not that; the one that fits best gets farthest.
+    # Each form that a value may have reports why it does not fit. The best match fails at the deepest place.
     param = max(faults, key=lambda place: place.count(".") + place.count("["))
     others = sum(not param.startswith(place) for place in faults)
     text = f"{param}: {', or '.join(dict.fromkeys(faults[param]))}"
@@ -70,14 +70,14 @@ _WORDS = {
     " after validation": "",
 }
 _NO_OBJECT = ("model_type", "model_attributes_type", "dict_type")
-"""Of these, pydantic's text names classes."""
+"""Error types whose text in pydantic names classes."""
 _NO_KIND = ("union_tag_invalid", "union_tag_not_found")
 
 
 def _fault(detail: ErrorDetails) -> tuple[str, str]:
-    """Returns where a fault is, and what it is, without the value."""
+    """Returns the place and the text of a fault, without the value."""
     place, fault = place_of(detail["loc"]), detail["msg"]
-    if detail["type"] in _NO_KIND:  # pydantic's text has the value
+    if detail["type"] in _NO_KIND:  # pydantic's text contains the value
         context = detail["ctx"]
         name = "role" if context["discriminator"] == "'role'" else "type"
         expected = context.get("expected_tags")
@@ -89,7 +89,7 @@ def _fault(detail: ErrorDetails) -> tuple[str, str]:
     return place, fault
 
 
-def told_ignored(names: Iterable[str]) -> str:
-    """Returns the value of `x-relay-ignored`: 20 names at most, those that a header cannot carry as `?`."""
+def ignored_header(names: Iterable[str]) -> str:
+    """Returns the value of `x-relay-ignored`: at most 20 names, with `?` for names that a header cannot contain."""
     shown = (name if re.fullmatch(r"[A-Za-z0-9_.\-]{1,64}", name) else "?" for name in names)
     return ",".join([*dict.fromkeys(shown)][:_MOST_TOLD])

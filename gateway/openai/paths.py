@@ -1,4 +1,4 @@
-"""Which paths are OpenAI's interface: their errors have OpenAI's shape."""
+"""The paths of OpenAI's interface. Their errors have OpenAI's shape."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ _BARE_MODELS = "/models/"
 
 
 def is_openai_path(path: str) -> bool:
-    """Tells whether a request to this path comes from a client of OpenAI's interface."""
+    """Returns whether a path belongs to OpenAI's interface."""
     return path == PREFIX or path.startswith((f"{PREFIX}/", _BARE_MODELS)) or path in _BARE

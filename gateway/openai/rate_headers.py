@@ -1,4 +1,4 @@
-"""x-ratelimit-*: what is left of the caller's rates, in the headers that OpenAI's clients know."""
+"""The x-ratelimit-* headers of OpenAI's interface: what is left of the caller's rates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _NAMES = {"calls": "requests", "tokens": "tokens"}
 
 
 def rate_headers(left: RatesLeft) -> dict[str, str]:
-    """Returns the headers; none where there are no rates."""
+    """Returns the headers; none if the caller has no rates."""
     headers: dict[str, str] = {}
     for kind, name in _NAMES.items():
         rate: RateLeft | None = getattr(left, kind)
@@ -23,18 +23,18 @@ def rate_headers(left: RatesLeft) -> dict[str, str]:
 
 
 def rates_of(scope: Scope) -> dict[str, str]:
-    """Returns the headers of a request's response, to be filled as soon as they are known."""
+    """Returns the rate headers of a request's response. They are filled later, when the rates are known."""
     headers: dict[str, str] = scope["state"].setdefault(_STATE, {})
     return headers
 
 
 def with_rates(scope: Scope, send: Send) -> Send:
-    """Returns a `send` that adds the headers to the response, whatever it is."""
+    """Returns a `send` that adds the rate headers to any response."""
 
     async def send_with_rates(message: Message) -> None:
         rates = scope["state"].get(_STATE) if message["type"] == "http.response.start" else None
         if rates:
-            there = {name for name, _ in message["headers"]}  # of an error that says it itself
+            there = {name for name, _ in message["headers"]}  # an error may have set them itself
             headers = [(name.encode(), value.encode()) for name, value in rates.items()]
             message = {
                 **message,

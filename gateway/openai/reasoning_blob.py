@@ -1,4 +1,4 @@
-"""A block's signature or redacted reasoning as `encrypted_content`: text that a client gives back unchanged."""
+"""Stores a block's signature or redacted reasoning in `encrypted_content`, which a client sends back unchanged."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _REDACTED = b"redacted"
 
 
 def encrypted_content(block: Reasoning, provider: str) -> str | None:
-    """Returns the text; None where the block has neither."""
+    """Returns the text, or None if the block has neither."""
     kind, data = (_REDACTED, block.redacted) if block.redacted else (_SIGNATURE, block.signature)
     if not data:
         return None
@@ -20,7 +20,7 @@ def encrypted_content(block: Reasoning, provider: str) -> str | None:
 
 
 def reasoning_of(text: str, identifier: str, encrypted: str | None, place: str) -> Reasoning:
-    """Makes the block that the text stands for; raises BadParam naming `place`."""
+    """Returns the block of the text. Raises BadParam that names `place`."""
     provider, _, rest = given_bytes(encrypted, place).partition(b":")
     kind, _, data = rest.partition(b":")
     return Reasoning(

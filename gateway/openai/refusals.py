@@ -1,4 +1,4 @@
-"""What a request may not ask: ignoring it would change what comes back."""
+"""Members that are refused, because ignoring them would change the answer."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ def _is_set(value: Any) -> bool:
 
 
 _REFUSED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "n": (lambda value: value not in (None, 1), "must be 1: the relay asks for one answer"),
+    "n": (lambda value: value not in (None, 1), "must be 1: the relay returns one answer"),
     "logprobs": (_is_set, "is not supported: providers' log probabilities are not passed on"),
     "top_logprobs": (_is_set, "is not supported: providers' log probabilities are not passed on"),
-    "audio": (_is_set, "is not supported: the relay carries no audio"),
+    "audio": (_is_set, "is not supported: the relay does not support audio"),
     "modalities": (lambda value: value not in (None, [], ["text"]), 'must be ["text"]'),
     "web_search_options": (lambda value: value is not None, "is not supported"),
     "functions": (_is_set, "is not supported: use tools"),
     "function_call": (_is_set, "is not supported: use tool_choice"),
 }
-"""By member: whether a value is refused, and why."""
+"""For each member: whether its value is refused, and why."""
 
 
 def refuse_unsupported(body: Mapping[str, Any]) -> None:
@@ -34,7 +34,7 @@ def refuse_unsupported(body: Mapping[str, Any]) -> None:
 
 
 def refuse_other_tools(body: Mapping[str, Any], *, namespaces: bool = False) -> None:
-    """Raises BadParam for a tool that is no function, and a choice of one; `namespaces` of functions may be allowed."""
+    """Raises BadParam for a tool or a choice that is not a function. `namespaces`: groups of functions are allowed."""
     _refuse_others_of(body.get("tools"), "tools", namespaces=namespaces)
     choice = body.get("tool_choice")
     if isinstance(choice, Mapping) and choice.get("type") != "function":
@@ -51,9 +51,9 @@ def _refuse_others_of(tools: Any, place: str, *, namespaces: bool) -> None:
 
 
 def objects(value: Any) -> list[Mapping[str, Any]]:
-    """Returns the objects in a list; nothing for what is no list."""
+    """Returns the objects in a list, or nothing if the value is not a list."""
     return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
 
 
 ACCEPTED_AND_REFUSED = frozenset(_REFUSED)
-"""Members that are checked here and, where they pass, have no effect to tell of."""
+"""Members that are checked here. Those that pass need not be reported as ignored."""

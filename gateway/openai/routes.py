@@ -1,4 +1,4 @@
-"""The routes of OpenAI's interface, each with and without the prefix /v1."""
+"""The routes of OpenAI's interface, with and without the prefix /v1."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ router = APIRouter(tags=[TAG])
 async def chat_completions(
     request: Request, asked: Annotated[OpenAICall[ChatBody], Depends(read_chat_call)]
 ) -> Response:
-    """Answers as OpenAI's chat completions do, whole or streamed. A client that leaves stops the call."""
+    """Returns a chat completion, whole or streamed. If the client leaves, the call is stopped."""
     body = asked.body
     if body.stream:
         include_usage = bool(body.stream_options and body.stream_options.include_usage)
@@ -60,7 +60,7 @@ async def chat_completions(
 async def responses(
     request: Request, asked: Annotated[OpenAICall[ResponsesBody], Depends(read_responses_call)]
 ) -> Response:
-    """Answers as OpenAI's responses do, whole or streamed. Nothing is stored."""
+    """Returns a response, whole or streamed. Nothing is stored."""
     if asked.body.stream:
         lines = ResponseLines(asked.body, asked.call.prompt.request_id, asked.created)
         return asked.stream(lines, backend_of(request).pings)
@@ -72,14 +72,14 @@ async def responses(
 
 @router.get(
     "/v1/models",
-    summary="List the models for OpenAI's clients",
+    summary="List the models in OpenAI's shape",
     name="openai_models",
     response_model=OpenAIModelList,
     responses=RESPONSES,
     openapi_extra=LOOKUP,
 )
 async def openai_models(request: Request) -> Response:
-    """Lists the models that can be asked for."""
+    """Lists the available models."""
     async with lookup(request) as client:
         listed = await client.list_models(**caller_of(request).arguments)
     return json_response({"object": "list", "data": model_documents(listed)})
@@ -89,14 +89,14 @@ async def openai_models(request: Request) -> Response:
     "/v1/models/{model:path}",
     summary="Retrieve a model",
     response_model=ModelDocument,
-    responses={**RESPONSES, 422: RESPONSES[400]},  # else FastAPI describes an error of its own
+    responses={**RESPONSES, 422: RESPONSES[400]},  # otherwise FastAPI describes its own error
     openapi_extra=LOOKUP,
 )
 @router.get("/models/{model:path}", include_in_schema=False)
 async def model(request: Request, model: Annotated[str, Path(description="May contain / and :")]) -> Response:
-    """Tells whether a model can be asked for."""
+    """Returns a model if it is available."""
     async with lookup(request) as client:
         listed = await client.list_models(**caller_of(request).arguments)
     if model not in (*listed.models, listed.default_model):
-        raise UnknownModel(f"The model '{model[:100]}' does not exist. GET /v1/models lists those that do")
+        raise UnknownModel(f"The model '{model[:100]}' does not exist. GET /v1/models lists the available models")
     return json_response(model_document(model, listed.provider))

@@ -1,4 +1,4 @@
-"""Reads the headers in which OpenAI's SDKs announce timeouts and retries, so that a repeat is not paid twice."""
+"""Reads the headers in which OpenAI's SDKs announce timeouts and retries, so that a retry is not paid twice."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from llm_relay.client_retry import ClientRetry
 
 _RETRY_COUNT = b"x-stainless-retry-count"
 _READ_TIMEOUT = b"x-stainless-read-timeout"
-"""Of Python's SDK: seconds without a byte."""
+"""Sent by the Python SDK: seconds without a byte."""
 _HEAD_TIMEOUT = b"x-stainless-timeout"
-"""Of Node's SDK: whole seconds until the head of the answer."""
+"""Sent by the Node SDK: whole seconds until the response's headers."""
 
 
 def client_retry(scope: Scope, body: bytes | bytearray) -> ClientRetry | None:
-    """Returns it with the digest of the raw body; None for a client that says nothing of the kind."""
+    """Returns what the client announces, with the digest of the raw body, or None if it announces nothing."""
     count = header(scope, _RETRY_COUNT)
     timeout = header(scope, _READ_TIMEOUT) or header(scope, _HEAD_TIMEOUT)
     if count is None and timeout is None:

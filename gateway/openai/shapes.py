@@ -1,4 +1,4 @@
-"""What the bodies of OpenAI's requests share: unknown members are kept, so that the caller can be told of them."""
+"""The base of OpenAI's request bodies. Unknown members are kept, so that they can be reported to the caller."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Shape(BaseModel):
-    """An object of a request. It keeps the members that it does not know in `model_extra`."""
+    """An object of a request. `model_extra` contains its unknown members."""
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True, protected_namespaces=())
 
 
 def unknown_names(shape: Shape, prefix: str = "") -> Iterator[str]:
-    """Yields the dotted names of all members that the shapes do not know, without the indices of lists."""
+    """Yields the dotted names of all unknown members, without list indices."""
     if shape.model_extra:
         for name, value in shape.model_extra.items():
-            if value is not None and value != []:  # SDKs write members that say nothing
+            if value is not None and value != []:  # SDKs send empty members
                 yield f"{prefix}{name}"
     for name in _names_of_objects(type(shape)):
         if (value := getattr(shape, name)) is not None:
@@ -28,7 +28,7 @@ def unknown_names(shape: Shape, prefix: str = "") -> Iterator[str]:
 
 @functools.cache
 def _names_of_objects(kind: type[Shape]) -> tuple[str, ...]:
-    """Returns the members that may have objects with members of their own."""
+    """Returns the members whose values may be objects with their own shape."""
     fields = kind.model_fields.items()
     return tuple(name for name, field in fields if _has_shape(field.annotation))
 

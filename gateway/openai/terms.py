@@ -1,4 +1,4 @@
-"""How a request of OpenAI's clients names the fields of its prompt: errors and headers use its words, not ours."""
+"""Names the fields of a prompt in OpenAI's terms, for errors and headers."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _NAMES = {
     "options.tool_choice.mode": "tool_choice",
     "options.tool_choice.parallel": "parallel_tool_calls",
 }
-"""The prompt's fields that both interfaces know by another name."""
+"""The prompt's fields that have another name in both interfaces."""
 
 
 _RESULT_ID = ".tool_result.tool_call_id"
 _UNANSWERED = ("a tool_result in the next user turn", "a result for each of its tool calls, directly after it")
-"""The prompt's words for what a call lacks, and those for clients that know no parts and turns."""
+"""The prompt's text for an unanswered call, and the text for clients that know no parts and turns."""
 
 
 class Terms:
@@ -34,10 +34,10 @@ class Terms:
     def __init__(
         self, said: Conversation, names: Callable[[], Mapping[str, str]], *, tools: Sequence[str], result_id: str
     ) -> None:
-        """`names` returns the interface's own; only a request that fails, or is ignored in part, needs them.
+        """`names` returns the interface's names of fields. Only failures and ignored members need them.
 
-        `tools` are where it has a member of each of its functions, `{}` for the member; `result_id` is where a result
-        names its call.
+        `tools` are the places of each function's members in the request, with `{}` for the member. `result_id` is the
+        member in which a result names its call.
         """
         self._said = said
         self._names = names
@@ -45,7 +45,7 @@ class Terms:
         self._result_id = result_id
 
     def param(self, field: str) -> str:
-        """Returns the request's name of a field of its prompt."""
+        """Returns the request's name for a field of the prompt."""
         for known, name in {**_NAMES, **self._names()}.items():
             if field == known or field.startswith(f"{known}."):
                 return name
@@ -59,7 +59,7 @@ class Terms:
         return field
 
     def _place(self, field: str) -> str | None:
-        """Returns the message or item of a field of the conversation; None for another field."""
+        """Returns the message or item of a conversation field, or None for any other field."""
         if turn := re.match(r"history\[(\d+)\]", field):
             return self._said.places[int(turn[1])]
         if not field.startswith(("message", "parts")):
@@ -68,23 +68,23 @@ class Terms:
         return f"{place}.content" if place.endswith("]") and not field.endswith(_RESULT_ID) else place
 
     def bad_param(self, error: InvalidRequest) -> BadParam:
-        """Returns the error of a prompt as one of the request."""
+        """Returns the error of a prompt in the request's terms."""
         if isinstance(error, BadParam):
             return error
         return BadParam(self.param(error.violations[0].field), self._text(error.violations))
 
     def error_response(self, error: RelayError, request_id: str, *, status: int | None = None) -> Response:
-        """Makes the response of a failure; an ErrorWriter."""
+        """Returns the response of a failure in the request's terms. This is an ErrorWriter."""
         if not error.violations or isinstance(error, BadParam):
             return openai_error_response(error, request_id, status=status)
-        told = copy.copy(error)
-        told.args = (self._text(error.violations),)
-        return openai_error_response(told, request_id, status=status, param=self.param(error.violations[0].field))
+        renamed = copy.copy(error)
+        renamed.args = (self._text(error.violations),)
+        return openai_error_response(renamed, request_id, status=status, param=self.param(error.violations[0].field))
 
     def _text(self, violations: Iterable[Violation]) -> str:
         text = "; ".join(f"{self.param(one.field)}: {self._description(one)}" for one in violations)
         return text.replace(*_UNANSWERED)
 
     def _description(self, violation: Violation) -> str:
-        """Returns it with the request's own name for a tool that it mentions."""
+        """Returns the violation's text with the request's name for a tool that it mentions."""
         return re.sub(r"tools\[\d+\](?= too)", lambda found: self.param(f"{found[0]}.name"), violation.description)

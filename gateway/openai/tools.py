@@ -1,4 +1,4 @@
-"""A request's functions as tools, the same for both of OpenAI's interfaces."""
+"""Translates a request's functions into tools, for both of OpenAI's interfaces."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from llm_relay.messages import Tool, ToolChoice, ToolChoiceMode
 
 
 def tool_of(function: Function | ResponsesTool) -> Tool:
-    """Makes the tool of a function. Raises BadParam for a schema that JSON cannot have."""
+    """Returns the tool of a function. Raises BadParam for a schema that is not valid JSON."""
     schema = function.parameters if function.parameters is not None else {"type": "object", "properties": {}}
     return Tool(
         name=function.name,
@@ -20,7 +20,7 @@ def tool_of(function: Function | ResponsesTool) -> Tool:
 
 
 def tool_choice_of(mode: str | None, name: str | None, *, parallel: bool | None) -> ToolChoice | None:
-    """Makes the choice of a mode, or of the function with that name; None where nothing is chosen."""
+    """Returns the choice of a mode, or of the function with that name, or None if neither is set."""
     if name is not None:
         return ToolChoice(name=name, parallel=parallel)
     if mode is None and parallel is None:

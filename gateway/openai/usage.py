@@ -8,12 +8,12 @@ from llm_relay.messages import Cost, Finished, Usage
 
 
 def chat_usage(usage: Usage, cost: Cost) -> dict[str, Any] | None:
-    """Returns a chat completion's `usage`; None where the count is not known."""
+    """Returns a chat completion's `usage`, or None if the count is unknown."""
     return _usage(usage, cost, ("prompt_tokens", "completion_tokens"))
 
 
 def response_usage(usage: Usage, cost: Cost) -> dict[str, Any] | None:
-    """Returns a response's `usage`; None where the count is not known."""
+    """Returns a response's `usage`, or None if the count is unknown."""
     return _usage(usage, cost, ("input_tokens", "output_tokens"))
 
 
@@ -22,7 +22,7 @@ def _usage(usage: Usage, cost: Cost, names: tuple[str, str]) -> dict[str, Any] |
         return None
     input_name, output_name = names
     cached = {"cached_tokens": usage.cache_read_tokens or 0, "cache_write_tokens": usage.cache_write_tokens or 0}
-    told: dict[str, Any] = {
+    document: dict[str, Any] = {
         input_name: usage.input_tokens,
         output_name: usage.output_tokens,
         "total_tokens": usage.input_tokens + usage.output_tokens,
@@ -31,12 +31,12 @@ def _usage(usage: Usage, cost: Cost, names: tuple[str, str]) -> dict[str, Any] |
         "accuracy": usage.accuracy.value,
     }
     if cost.usd is not None:
-        told["cost"] = float(cost.usd)
-    return told
+        document["cost"] = float(cost.usd)
+    return document
 
 
 def relay_document(request_id: str, provider: str, finished: Finished) -> dict[str, Any]:
-    """Returns the member `relay`: what the relay knows and OpenAI's shape has no place for."""
+    """Returns the member `relay`: what the relay knows and OpenAI's shape has no member for."""
     reason = finished.finish_reason
     return {
         "request_id": request_id,

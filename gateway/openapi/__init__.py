@@ -1,1 +1,1 @@
-"""What /openapi.json and /docs say of the routes. Nothing here runs when a request is served."""
+"""What /openapi.json and /docs say about the routes. Nothing here runs when a request is served."""

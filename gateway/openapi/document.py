@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's own, with the shapes and the security scheme that our own reading needs."""
+"""The OpenAPI document: FastAPI's, plus the shapes and the security scheme of the requests that we parse ourselves."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from gateway.openapi.schemas import other_schemas
 
 CALLS, SERVER, ACCOUNTS = "Calls", "Server", "Accounts"
 TAGS = [
-    {"name": CALLS, "description": "Ask a model, whole or streamed, and stop a call that runs."},
-    {"name": ACCOUNTS, "description": "What calls have cost, and what is left of budgets. Needs Server B's ledger."},
+    {"name": CALLS, "description": "Ask a model, whole or streamed, and stop a running call."},
+    {"name": ACCOUNTS, "description": "What calls cost, and what is left of budgets. Needs Server B's ledger."},
     {"name": SERVER, "description": "The models, configuration and health of Server B."},
 ]
 
 
 def describing(app: FastAPI, schemas: Callable[[], Mapping[str, Any]]) -> Callable[[], dict[str, Any]]:
-    """Returns what is to be the application's `openapi`, as FastAPI's guide has it under "Extending OpenAPI".
+    """Returns the function to use as the application's `openapi` (FastAPI's guide, "Extending OpenAPI").
 
     `schemas` returns the shapes of other interfaces, by name.
     """

@@ -1,4 +1,4 @@
-"""Examples of requests and answers; the tests check them against the schemas and send the requests."""
+"""Examples of requests and responses. The tests check them against the schemas, and send the requests."""
 
 from __future__ import annotations
 

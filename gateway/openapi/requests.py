@@ -1,4 +1,4 @@
-"""What the routes take besides the parameters that FastAPI sees: headers, the token, and bodies that we read."""
+"""What the routes take besides the parameters that FastAPI sees: headers, the token, and bodies that we parse."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ SECURITY_SCHEMES = {
     BEARER: {
         "type": "http",
         "scheme": "bearer",
-        "description": "A token of RELAY_TOKENS or of Server B's ledger; required if there is one",
+        "description": "A token of RELAY_TOKENS or of Server B's ledger. Required if any token exists",
     },
 }
 _HEADERS: list[dict[str, Any]] = [
     {
         "name": TIMEOUT_HEADER,
         "in": "header",
-        "description": "Deadline in seconds. Absent: TIMEOUT_SECONDS.",
+        "description": "The deadline in seconds. Default: TIMEOUT_SECONDS.",
         "schema": {"type": "number", "minimum": MIN_TIMEOUT_S, "maximum": MAX_TIMEOUT_S},
     },
     {
         "name": REQUEST_ID_HEADER,
         "in": "header",
-        "description": "The request's id in logs. The answer has it too.",
+        "description": "The request's id in logs. The response has it too.",
         "schema": {"type": "string"},
     },
 ]
 _IDEMPOTENCY: dict[str, Any] = {
     "name": IDEMPOTENCY_HEADER,
     "in": "header",
-    "description": "Idempotency key, where the body has no request_id. A request that is repeated"
-    " with it is answered and paid for once.",
+    "description": "The idempotency key, if the body has no request_id. A request that is repeated with it"
+    " is answered and paid for once.",
     "schema": {"type": "string", "pattern": f'^(?:{REQUEST_ID_PATTERN}|"{REQUEST_ID_PATTERN}"|"")?$'},
 }
 _TAG = "[A-Za-z0-9_.-]{1,64}=[A-Za-z0-9_. -]{0,256}"
-"""A tag as the document shows it; its value may have other characters too."""
+"""A tag in the document's notation. A value may have other characters too."""
 _TAGS: dict[str, Any] = {
     "name": TAGS_HEADER,
     "in": "header",
-    "description": "Tags for the ledger, as key=value, several separated by commas. Those of the body win.",
+    "description": "Tags for the ledger, as key=value, separated by commas. Tags in the body take precedence.",
     "schema": {"type": "string", "pattern": f"^(?:{_TAG}(?:, ?{_TAG}){{0,15}})?$"},
 }
 

@@ -1,4 +1,4 @@
-"""The answers of the routes: the good one, and one for each status that an error has."""
+"""The responses of the routes: the successful one, and one for each status of an error."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ OF_A_CALL: ErrorTypes = (
 
 ID_HEADER = {
     REQUEST_ID_HEADER: {
-        "description": "The request's id in logs: the client's own, or one that the gateway made",
+        "description": "The request's id in logs: the client's own, or one that the gateway created",
         "schema": {"type": "string", "pattern": f"^{REQUEST_ID_PATTERN}$"},
     }
 }
 _RETRY_HEADER = {
-    "Retry-After": {"description": "Seconds until it is worth trying again, if known", "schema": {"type": "integer"}}
+    "Retry-After": {"description": "Seconds until a retry makes sense, if known", "schema": {"type": "integer"}}
 }
 _CHALLENGE_HEADER = {
     "WWW-Authenticate": {"description": "How to authenticate", "schema": {"type": "string", "const": "Bearer"}}
@@ -57,31 +57,31 @@ _SLOW_BODY = "`DEADLINE_EXCEEDED`: the body did not arrive within 15 seconds"
 
 
 def json_responses(example: dict[str, Any], *error_types: type[RelayError]) -> Responses:
-    """Describes a JSON answer, whose shape is the route's response_model, and the errors instead of it."""
+    """Describes a JSON response, whose shape is the route's response_model, and the errors."""
     content = {"application/json": {"example": example}}
     return {200: _success(content), **_problems((*OF_ANY_REQUEST, *OF_A_TOKEN, *error_types))}
 
 
 def rows_responses(example: dict[str, Any], *error_types: type[RelayError]) -> Responses:
-    """Describes a JSON answer that there is as CSV too, and the errors instead of it."""
+    """Describes a JSON response that is available as CSV too, and the errors."""
     responses = json_responses(example, *error_types)
     responses[200]["content"]["text/csv"] = {"schema": {"type": "string"}}
     return responses
 
 
 def event_responses(*error_types: type[RelayError]) -> Responses:
-    """Describes a stream of events, and the errors instead of it."""
+    """Describes a stream of events, and the errors."""
     content = {EVENT_STREAM: {"schema": {"type": "string"}, "example": examples.EVENTS}}
     return {200: _success(content), **_problems((*OF_ANY_REQUEST, *OF_A_TOKEN, *error_types))}
 
 
 def health_responses() -> Responses:
-    """Describes the answers of /health, which needs no token, and whose 503 is an answer too."""
+    """Describes the responses of /health. It needs no token, and its 503 has the same shape as its 200."""
     content = {"application/json": {"example": examples.HEALTHY}}
     away = {"application/json": {"schema": reference(HealthDocument), "example": examples.UNHEALTHY}}
     return {
         200: _success(content),
-        503: {"description": "Server B does not answer", "headers": ID_HEADER, "content": away},
+        503: {"description": "Server B does not reply", "headers": ID_HEADER, "content": away},
         **_problems(OF_ANY_REQUEST),
     }
 
@@ -91,7 +91,7 @@ def _success(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _problems(error_types: ErrorTypes) -> Responses:
-    """Describes the errors, those of one status together."""
+    """Describes the errors, grouped by status."""
     lines: dict[int, list[str]] = {}
     for error_type in error_types:
         line = f"`{error_type.reason}`: {error_type.default_message}"

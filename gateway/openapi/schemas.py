@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
-# pydantic needs this one to read a TypedDict before Python 3.12.
+# Before Python 3.12 pydantic needs this TypedDict.
 from typing_extensions import TypedDict
 
 from gateway.problems import ProblemDocument
@@ -24,7 +24,7 @@ REFERENCE = "#/components/schemas/{model}"
 
 
 class FoundDocument(TypedDict):
-    """Whether a call of this caller with that id was running."""
+    """Whether this caller had a running call with that id."""
 
     found: bool
 
@@ -35,7 +35,7 @@ class DeltaDocument(TypedDict):
     content: str
 
 
-# FastAPI adds the shapes of response models by itself. These stand in events, problems and bodies that it does not see.
+# FastAPI adds the shapes of response models itself. These are in events, problems and bodies that it does not see.
 _OTHERS: tuple[type[Any], ...] = (
     DeltaDocument,
     *DELTA_DOCUMENTS.values(),
@@ -52,7 +52,7 @@ def reference(document: type[Any]) -> dict[str, str]:
 
 
 def other_schemas() -> dict[str, Any]:
-    """Returns the shapes that FastAPI does not find by itself, and those within them."""
+    """Returns the shapes that FastAPI does not find itself, and the shapes within them."""
     shapes: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = [
         (shape.__name__, "serialization", TypeAdapter(shape)) for shape in _OTHERS
     ]

@@ -22,7 +22,7 @@ PING_S = 15.0
 
 
 class ActivityStream(Response):
-    """Sends activity until the browser leaves or the gateway stops. A browser connects again when it ends."""
+    """Sends activity until the browser leaves or the gateway stops. The browser then reconnects."""
 
     media_type = EVENT_STREAM
 
@@ -35,7 +35,7 @@ class ActivityStream(Response):
 
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
         async with while_client_stays(receive), contextlib.aclosing(self._activity) as activity:
-            first = await anext(activity)  # what is refused here still has a status of its own
+            first = await anext(activity)  # a refusal here still gets its own HTTP status
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             await _send(send, _event(first))
             pinging = asyncio.create_task(_ping(send))

@@ -1,4 +1,4 @@
-"""Where the pages get what they show, and change what admins set: the routes under /ui/api."""
+"""The routes under /ui/api: the data of the pages, and the changes of admins."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from llm_relay.errors import Unsupported
 
 router = APIRouter(prefix="/ui/api", include_in_schema=False, route_class=BoundedRoute)
 
-# What the gateway's own routes answer, for the caller of the session.
+# The same responses as the gateway's own routes, for the caller of the session.
 router.get("/usage")(account_routes.usage)
 router.get("/calls")(account_routes.calls)
 router.get("/models")(routes.models)
@@ -40,7 +40,7 @@ router.post("/stream")(routes.stream)
 
 @contextlib.asynccontextmanager
 async def _accounts(request: Request) -> AsyncIterator[AccountClient]:
-    """Yields the client of AccountService, as the caller. The block ends when the browser leaves."""
+    """Yields an AccountService client that acts for the caller. The block ends when the browser leaves."""
     caller = caller_of(request)
     is_local = is_local_anonymous(request.scope, caller)
     async with lookup(request):
@@ -49,7 +49,7 @@ async def _accounts(request: Request) -> AsyncIterator[AccountClient]:
 
 @router.get("/me")
 async def me(request: Request) -> Response:
-    """Tells who the caller is, and what its page needs."""
+    """Returns the caller, and what its page needs."""
     secret = session_secret(request.scope)
     page = {"version": VERSION, "csrf": csrf_token(secret), "has_session": bool(secret)}
     try:

@@ -1,4 +1,4 @@
-"""What the pages send: changes of callers, tokens, budgets and prices. Unknown members are refused."""
+"""The bodies that the pages send: changes of callers, tokens, budgets and prices. Unknown members are refused."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def _nano(usd: Decimal) -> Decimal:
 
 
 def nano_usd(usd: Decimal) -> int:
-    """Returns an amount of a body in nano-USD."""
+    """Returns an amount in nano-USD."""
     return int(usd * NANO_USD_PER_USD)
 
 
 Usd = Annotated[
-    Decimal, Field(ge=0, le=10**9, allow_inf_nan=False, description="In USD, as 12.50"), AfterValidator(_nano)
+    Decimal, Field(ge=0, le=10**9, allow_inf_nan=False, description="In USD, such as 12.50"), AfterValidator(_nano)
 ]
 Limit = Annotated[int | None, Field(ge=0, description="null: no limit")]
 
@@ -52,7 +52,7 @@ class CallerBody(_Body):
     tags: dict[str, str] = Field(default_factory=dict)
 
     def caller(self, name: str) -> CallerAccount:
-        """Makes the caller with this name."""
+        """Returns the caller with this name."""
         rates = RateLimits(
             calls_per_minute=self.calls_per_minute,
             tokens_per_minute=self.tokens_per_minute,
@@ -70,7 +70,7 @@ class CallerBody(_Body):
 
 
 class TokenBody(_Body):
-    """A token to make."""
+    """A token to create."""
 
     caller: str
     label: str = ""
@@ -79,13 +79,13 @@ class TokenBody(_Body):
 
 
 class RotateBody(_Body):
-    """How long a token that is replaced stays valid."""
+    """How long the replaced token stays valid."""
 
     overlap_s: float | None = Field(None, ge=0)
 
 
 class BudgetBody(_Body):
-    """A budget; without an id a new one, or the one with the same scope and period."""
+    """A budget. Without an id it is a new one, or the one with the same scope and period."""
 
     id: str = ""
     caller: str = ""
@@ -96,7 +96,7 @@ class BudgetBody(_Body):
     is_warning_only: bool = False
 
     def budget(self) -> Budget:
-        """Makes the budget."""
+        """Returns the budget."""
         return Budget(
             id=self.id,
             caller=self.caller,
@@ -109,7 +109,7 @@ class BudgetBody(_Body):
 
 
 class RaiseBody(_Body):
-    """What is added to a budget until its window ends."""
+    """The amount to add to a budget until its window ends."""
 
     amount_usd: Usd
 
@@ -124,7 +124,7 @@ class PriceBody(_Body):
     cache_write_usd: Usd | None = None
 
     def price(self) -> Price:
-        """Makes the price."""
+        """Returns the price."""
         rates = (self.input_usd, self.output_usd, self.cache_read_usd, self.cache_write_usd)
         given, output, read, write = (None if usd is None else nano_usd(usd) for usd in rates)
         return Price(pattern=self.pattern, input=given or 0, output=output or 0, cache_read=read, cache_write=write)

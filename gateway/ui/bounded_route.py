@@ -1,4 +1,4 @@
-"""Routes of the page whose bodies are read within limits before FastAPI parses them: strangers may send one too."""
+"""Routes of the pages whose bodies are limited before FastAPI parses them, because anyone can send one."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from gateway.dependencies import backend_of
 from gateway.request_parsing import BodyLimits, read_body
 
 MOST_BYTES = 64 * 1024
-"""Of a body. The largest that the pages send is a caller with its models and tags."""
+"""The largest body. The pages send no larger one than a caller with its models and tags."""
 
 
 class BoundedRoute(APIRoute):
-    """Refuses a body that is too large as TOO_LARGE, and one that comes too slowly."""
+    """Refuses a body that is too large (TOO_LARGE) or arrives too slowly."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Returns what answers a request."""
+        """Returns the handler of a request."""
         handle = super().get_route_handler()
-        if self.body_field is None:  # the route reads the body itself, or has none
+        if self.body_field is None:  # the route has no body, or reads it itself
             return handle
 
         async def bounded(request: Request) -> Response:

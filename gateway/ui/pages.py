@@ -28,7 +28,7 @@ class Assets(StaticFiles):
         super().__init__(directory=_ASSETS)
 
     def file_response(self, *args: object, **kwargs: object) -> Response:
-        """Returns a file, or that it has not changed."""
+        """Returns a file, or 304 if it has not changed."""
         response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]  # as it was called
         response.headers.update(_HEADERS)
         return response
@@ -36,7 +36,7 @@ class Assets(StaticFiles):
 
 @router.get("/ui")
 async def without_slash() -> Response:
-    """Leads to the first page, whose files are named from there."""
+    """Redirects to the first page, whose links are relative to it."""
     return RedirectResponse("ui/", headers=_HEADERS)
 
 

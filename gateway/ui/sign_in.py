@@ -1,4 +1,4 @@
-"""Signing in and out: a token is traded for a session, whose secret is in a cookie that scripts cannot read."""
+"""Signing in and out: a token is exchanged for a session, whose secret is in a cookie that scripts cannot read."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ router = APIRouter(include_in_schema=False, route_class=BoundedRoute)
 
 @router.post("/ui/api/session")
 async def sign_in(request: Request, body: SignIn) -> Response:
-    """Makes a session for the owner of a token; raises Unauthenticated for any other token."""
+    """Creates a session for the owner of a token. Raises Unauthenticated for an unknown token."""
     backend = backend_of(request)
     caller = await backend.callers.caller(f"Bearer {body.token}")
-    if not caller.token and not backend.hides_target:  # RELAY_TOKENS is not set here: any other token is anybody's
+    if not caller.token and not backend.hides_target:  # without RELAY_TOKENS, any other token proves nothing
         raise Unauthenticated(is_of_caller=True)
     async with lookup(request):
         mark = "" if caller.token else token_mark(body.token)

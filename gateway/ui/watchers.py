@@ -1,4 +1,4 @@
-"""The streams of activity that run: they never end by themselves, so they are ended when the gateway stops."""
+"""The running activity streams. They never end by themselves, so the gateway ends them when it stops."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 
 class Watchers:
-    """Knows the streams that run."""
+    """Keeps track of the running streams."""
 
     def __init__(self) -> None:
         self._timeouts: set[asyncio.Timeout] = set()
@@ -16,7 +16,7 @@ class Watchers:
 
     @contextlib.asynccontextmanager
     async def until_stopped(self) -> AsyncIterator[None]:
-        """Runs the block until it ends or the gateway stops, which is no error."""
+        """Runs the block until it ends or the gateway stops. The stop is not an error."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(0 if self._stopped else None) as timeout:
                 self._timeouts.add(timeout)
@@ -26,7 +26,7 @@ class Watchers:
                     self._timeouts.discard(timeout)
 
     def stop(self) -> None:
-        """Ends the streams, and each that begins from now on."""
+        """Ends all streams, including new ones."""
         self._stopped = True
         for timeout in self._timeouts:
             timeout.reschedule(asyncio.get_running_loop().time())

@@ -52,7 +52,7 @@ class AudioContent(Shape):
 
 
 class RefusalContent(Shape):
-    """The words of a refusal."""
+    """The text of a refusal."""
 
     type: Literal["refusal"]
     refusal: str
@@ -78,7 +78,7 @@ class UserMessage(Shape):
 
 
 class FunctionCall(Shape):
-    """Which function is called, and with what."""
+    """The called function and its arguments."""
 
     name: str
     arguments: str = Field(description="JSON text, as the model wrote it")
@@ -93,7 +93,7 @@ class MessageToolCall(Shape):
 
 
 class ReasoningDetail(Shape):
-    """A block of the model's reasoning, given back as it came."""
+    """A block of the model's reasoning, returned unchanged."""
 
     type: str
     text: str | None = None
@@ -114,7 +114,7 @@ class AssistantMessage(Shape):
     reasoning_content: str | None = None
     reasoning_details: list[ReasoningDetail] | None = None
     function_call: Any = Field(None, description="Refused: use tool_calls")
-    audio: Any = Field(None, description="Refused: the relay carries no audio")
+    audio: Any = Field(None, description="Refused: the relay does not support audio")
 
 
 class ToolMessage(Shape):
@@ -148,7 +148,7 @@ class ChatTool(Shape):
 
 
 class NamedFunction(Shape):
-    """A function by its name."""
+    """The name of a function."""
 
     name: str
 
@@ -170,7 +170,7 @@ class JsonSchema(Shape):
 
 
 class ChatResponseFormat(Shape):
-    """The form of the answer's text."""
+    """The format of the answer's text."""
 
     type: Literal["text", "json_object", "json_schema"]
     json_schema: JsonSchema | None = None
@@ -183,7 +183,7 @@ class StreamOptions(Shape):
 
 
 class ChatBody(Shape):
-    """A request for a chat completion, in OpenAI's own shape."""
+    """A request for a chat completion, in OpenAI's shape."""
 
     model: str = Field(description="The model, as /v1/models lists it", examples=["mock-model"])
     messages: list[Message] = Field(
@@ -192,7 +192,7 @@ class ChatBody(Shape):
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     max_completion_tokens: int | None = None
-    max_tokens: int | None = Field(None, description="Used where max_completion_tokens is absent")
+    max_tokens: int | None = Field(None, description="Used if max_completion_tokens is absent")
     temperature: float | None = None
     top_p: float | None = None
     stop: str | list[str] | None = None
@@ -207,7 +207,7 @@ class ChatBody(Shape):
     service_tier: str | None = None
     metadata: dict[str, str] | None = Field(None, description="Tags of the call, for its cost records")
     safety_identifier: str | None = None
-    user: str | None = Field(None, description="Used where safety_identifier is absent")
+    user: str | None = Field(None, description="Used if safety_identifier is absent")
     max_cost_usd: float | str | None = Field(None, description="The most that the call may cost, in USD")
     logit_bias: dict[str, Any] | None = None
     verbosity: str | None = None

@@ -36,7 +36,7 @@ class InputFile(Shape):
 
 
 class InputRefusal(Shape):
-    """The words of a refusal."""
+    """The text of a refusal."""
 
     type: Literal["refusal"]
     refusal: str
@@ -87,7 +87,7 @@ class ReasoningText(Shape):
 
 
 class ReasoningItem(Shape):
-    """The model's reasoning, given back as it came."""
+    """The model's reasoning, returned unchanged."""
 
     type: Literal["reasoning"]
     id: str | None = None
@@ -122,7 +122,7 @@ class ResponsesTool(Shape):
 
 
 class NamespaceTool(Shape):
-    """Functions that belong together."""
+    """A group of functions."""
 
     type: Literal["namespace"]
     name: str = Field(min_length=1)
@@ -131,7 +131,7 @@ class NamespaceTool(Shape):
 
 
 def _tool_kind(tool: Any) -> str:
-    """Returns a tag that places of errors leave out, as "function" would not: it is a member elsewhere."""
+    """Returns pydantic's tag for a tool. It is not "function", a member's name, so that errors can leave it out."""
     kind = tool.get("type") if isinstance(tool, dict) else getattr(tool, "type", None)
     return "Namespace" if kind == "namespace" else "Function"
 
@@ -150,7 +150,7 @@ class ResponsesToolChoice(Shape):
 
 
 class TextFormat(Shape):
-    """The form of the answer's text."""
+    """The format of the answer's text."""
 
     type: Literal["text", "json_object", "json_schema"]
     name: str | None = None
@@ -174,7 +174,7 @@ class ReasoningOptions(Shape):
 
 
 class ResponsesBody(Shape):
-    """A request for a response, in OpenAI's own shape. Nothing is stored: each request carries the conversation."""
+    """A request for a response, in OpenAI's shape. Nothing is stored: each request contains the conversation."""
 
     model: str = Field(description="The model, as /v1/models lists it", examples=["mock-model"])
     input: str | list[Item] = Field(description="What the user says, or the conversation so far", examples=["Hello"])
@@ -193,7 +193,7 @@ class ResponsesBody(Shape):
     service_tier: str | None = None
     metadata: dict[str, str] | None = Field(None, description="Tags of the call, for its cost records")
     safety_identifier: str | None = None
-    user: str | None = Field(None, description="Used where safety_identifier is absent")
+    user: str | None = Field(None, description="Used if safety_identifier is absent")
     max_cost_usd: float | str | None = Field(None, description="The most that the call may cost, in USD")
     prompt_cache_key: str | None = None
     prompt_cache_retention: str | None = None

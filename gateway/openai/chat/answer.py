@@ -20,11 +20,11 @@ FINISH_REASONS: Mapping[FinishReason, str] = {
     FinishReason.CANCELLED: "length",
     FinishReason.MALFORMED_OUTPUT: "length",
 }
-"""OpenAI's word for each reason. What is not whole is never "stop"."""
+"""OpenAI's finish reason for each of ours. An incomplete answer is never "stop"."""
 
 
 def completion_document(answer: Answer, created: int) -> dict[str, Any]:
-    """Returns the chat completion; `created` is the call's start in Unix seconds."""
+    """Returns the chat completion. `created` is when the call began, in Unix seconds."""
     finished = answer.finished
     document: dict[str, Any] = {
         "id": f"chatcmpl-{answer.request_id}",
@@ -36,7 +36,7 @@ def completion_document(answer: Answer, created: int) -> dict[str, Any]:
                 "index": 0,
                 "message": _message(answer),
                 "logprobs": None,
-                "finish_reason": finish_word(finished.finish_reason),
+                "finish_reason": openai_finish_reason(finished.finish_reason),
             }
         ],
         "relay": relay_document(answer.request_id, answer.provider, finished),
@@ -48,8 +48,8 @@ def completion_document(answer: Answer, created: int) -> dict[str, Any]:
     return document
 
 
-def finish_word(reason: FinishReason | None) -> str:
-    """Returns OpenAI's word for a finish reason."""
+def openai_finish_reason(reason: FinishReason | None) -> str:
+    """Returns OpenAI's name of a finish reason."""
     return "stop" if reason is None else FINISH_REASONS[reason]
 
 
@@ -80,7 +80,7 @@ def _tool_call(call: ToolCall) -> dict[str, Any]:
 
 
 def reasoning_detail(part: Reasoning, index: int, provider: str) -> dict[str, Any]:
-    """Returns a block of reasoning as clients give it back; `format` is the provider that wrote it."""
+    """Returns a block of reasoning in the form that clients send back. `format` is the provider that wrote it."""
     detail: dict[str, Any] = {"type": "reasoning.encrypted" if part.redacted else "reasoning.text", "index": index}
     if part.redacted:
         detail["data"] = base64.b64encode(part.redacted).decode()

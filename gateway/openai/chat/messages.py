@@ -1,4 +1,4 @@
-"""The messages of a chat completion, read in the prompt's terms."""
+"""Translates the messages of a chat completion into the prompt's terms."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from llm_relay.messages import Document, Image, Part, Reasoning, Refusal, Role, 
 
 _REFUSED = {
     "function_call": "is not supported: use tool_calls",
-    "audio": "is not supported: the relay carries no audio",
+    "audio": "is not supported: the relay does not support audio",
 }
-"""Members of an earlier answer that would be missed if they were ignored."""
+"""Members of an earlier answer that must not be ignored, because the model would miss them."""
 
 
 def said_in(messages: Sequence[Message]) -> Iterator[Said]:
-    """Yields what each message says. Raises BadParam, naming the place of what cannot be read."""
+    """Yields what each message says. Raises BadParam that names the place of an invalid member."""
     for index, message in enumerate(messages):
         place = f"messages[{index}]"
         match message:

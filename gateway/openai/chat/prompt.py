@@ -1,4 +1,4 @@
-"""A chat completion's body, read as a Prompt, and what of it has no effect."""
+"""Translates the body of a chat completion into a Prompt, and finds the members without effect."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from llm_relay.messages import (
 )
 
 _FOR_OPENAI = ("verbosity", "prompt_cache_key", "prompt_cache_retention", "logit_bias")
-"""Members that not every provider takes."""
+"""Members that only OpenAI's own endpoint supports."""
 _REQUIRED = ("options.provider_options.openai.logit_bias",)
-"""Of them, what would change the answer if it were ignored."""
+"""Those of them that must not be ignored, because the answer would change."""
 
 
 def chat_prompt(body: ChatBody, request_id: str) -> TranslatedBody:
-    """Makes the prompt of a body. Raises BadParam, naming the member, where it is not valid."""
+    """Returns the prompt of a body. Raises BadParam that names an invalid member."""
     said = conversation(said_in(body.messages), "messages")
     places = [f"tools[{index}].function.{{}}" for index in range(len(body.tools or ()))]
     terms = Terms(said, functools.partial(_names, body), tools=places, result_id="tool_call_id")
@@ -57,7 +57,7 @@ def chat_prompt(body: ChatBody, request_id: str) -> TranslatedBody:
 
 
 def _ignored(body: ChatBody) -> Iterator[str]:
-    """Yields what has no effect at any provider."""
+    """Yields the members that have no effect with any provider."""
     yield from (name for name in unknown_names(body) if name not in ACCEPTED_AND_REFUSED)
     if body.max_tokens is not None and body.max_completion_tokens not in (None, body.max_tokens):
         yield "max_tokens"
@@ -76,7 +76,7 @@ _NAMES = {
     "options.response_format.schema_json": "response_format.json_schema.schema",
     "options.tool_choice.name": "tool_choice.function.name",
 }
-"""The prompt's fields that a chat completion knows by names of its own."""
+"""The prompt's fields that have other names in a chat completion."""
 
 
 def _names(body: ChatBody) -> dict[str, str]:
@@ -94,7 +94,7 @@ _OPTIONS = frozenset(
         *("metadata", "max_cost_usd", "safety_identifier", "user", *_FOR_OPENAI),
     )
 )
-"""The members that options are read from. Most requests have none of them."""
+"""The members that become options. Most requests have none of them."""
 
 
 def _options(body: ChatBody) -> Options:
@@ -112,7 +112,7 @@ def _options(body: ChatBody) -> Options:
         max_cost_nano_usd=None if body.max_cost_usd is None else nano_usd(body.max_cost_usd),
         end_user=body.safety_identifier or body.user or "",
     )
-    return NO_OPTIONS if options == NO_OPTIONS else options  # this very object is what plain prompts are known by
+    return NO_OPTIONS if options == NO_OPTIONS else options  # plain prompts are recognized by this object
 
 
 def _tool_choice(body: ChatBody) -> ToolChoice | None:

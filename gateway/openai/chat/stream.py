@@ -1,4 +1,4 @@
-"""A streamed answer as chat completion chunks, each a line of server-sent events, ready to send."""
+"""Writes a streamed answer as chat completion chunks, each a server-sent event ready to send."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from gateway.openai.chat.answer import finish_word, reasoning_detail
+from gateway.openai.chat.answer import openai_finish_reason, reasoning_detail
 from gateway.openai.errors import error_body
 from gateway.openai.usage import chat_usage, relay_document
 from llm_relay.errors import RelayError
@@ -30,7 +30,7 @@ class ChatLines:
     """Turns the events of one call into chunks. Feed it every event in order."""
 
     def __init__(self, request_id: str, created: int, *, include_usage: bool) -> None:
-        """`created` is the call's start in Unix seconds; `include_usage` adds a last chunk with the usage."""
+        """`created` is when the call began, in Unix seconds. `include_usage` adds a last chunk with the usage."""
         self._request_id = request_id
         self._created = created
         self._include_usage = include_usage
@@ -38,12 +38,12 @@ class ChatLines:
         self._head = b""
         self._tail = b""
         self._calls: dict[int, int] = {}
-        """By block, the number of a tool call among the calls."""
+        """The number of each tool call among the calls, by the index of its block."""
 
     def event(self, event: Event) -> bytes:
-        """Returns the lines of an event; b"" where it has none."""
+        """Returns the lines of an event, or b"" if it has none."""
         match event:
-            case Delta():  # the most frequent: written without building the chunk
+            case Delta():  # the most frequent event: no chunk object is built
                 return b'%b"content":%b%b' % (self._head, orjson.dumps(event.text), self._tail)
             case Started():
                 return self._start(event)
@@ -64,7 +64,7 @@ class ChatLines:
                 return self._finish(event)
 
     def failure(self, error: RelayError) -> bytes:
-        """Returns the lines of a failure during the stream: an error, and no end mark."""
+        """Returns the lines of a failure during the stream: an error, without [DONE]."""
         return b"data: %b\n\n" % orjson.dumps(error_body(error))
 
     def _start(self, event: Started) -> bytes:
@@ -97,7 +97,7 @@ class ChatLines:
         opened = b""
         if not self._head:
             opened = self._start(Started(request_id=self._request_id, model=event.model, provider=self._provider))
-        choice = {"index": 0, "delta": {}, "logprobs": None, "finish_reason": finish_word(event.finish_reason)}
+        choice = {"index": 0, "delta": {}, "logprobs": None, "finish_reason": openai_finish_reason(event.finish_reason)}
         last: dict[str, Any] = {**self._base, "choices": [choice]}
         if self._include_usage:
             last["usage"] = None
@@ -107,6 +107,6 @@ class ChatLines:
         lines = opened + b"data: %b\n\n" % orjson.dumps(last)
         usage = chat_usage(event.usage, event.cost)
         if self._include_usage:
-            told = {**self._base, "choices": [], "usage": usage, "relay": last["relay"]}
-            lines += b"data: %b\n\n" % orjson.dumps(told)
+            chunk = {**self._base, "choices": [], "usage": usage, "relay": last["relay"]}
+            lines += b"data: %b\n\n" % orjson.dumps(chunk)
         return lines + DONE

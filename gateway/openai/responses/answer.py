@@ -1,4 +1,4 @@
-"""A whole answer as a response, and the pieces that streamed ones share."""
+"""Writes a whole answer as a response, and the pieces that streamed responses share."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _INCOMPLETE = {
     FinishReason.CANCELLED: "max_output_tokens",
     FinishReason.CONTENT_FILTER: "content_filter",
 }
-"""Why an answer is not whole, in OpenAI's two words."""
+"""OpenAI's reasons for an incomplete answer."""
 
 
 def response_frame(body: ResponsesBody, request_id: str, model: str, created: float) -> dict[str, Any]:
-    """Returns a response that is in progress; `created` is the call's start in Unix seconds.
+    """Returns a response that is in progress. `created` is when the call began, in Unix seconds.
 
-    Every member is there, because strict clients want each of them, with OpenAI's default where the request has none.
+    It has every member, because strict clients require them. Members that the request leaves out have OpenAI's default.
     """
     return {
         "id": f"resp_{request_id}",
@@ -110,14 +110,14 @@ def response_document(answer: Answer, body: ResponsesBody, created: float) -> di
 
 
 def item_status(finished: Finished) -> str:
-    """Returns the status of the items of an answer that ended so."""
+    """Returns the status of the items of an answer that ended this way."""
     return "incomplete" if finished.finish_reason in _INCOMPLETE else "completed"
 
 
 def ended(
     frame: dict[str, Any], output: list[dict[str, Any]], finished: Finished, request_id: str, provider: str
 ) -> dict[str, Any]:
-    """Returns the response with its end: status, output, usage and what the relay adds."""
+    """Returns the finished response: with status, output, usage and what the relay adds."""
     reason = finished.finish_reason
     why = _INCOMPLETE.get(reason) if reason else None
     document = {
@@ -151,7 +151,7 @@ def output_items(
                 yield call_item(identifier, part, status, names)
             case Reasoning():
                 yield reasoning_item(identifier, part, part.provider or provider)
-            case _:  # no answer has another part
+            case _:  # answers have no other parts
                 continue
 
 
@@ -162,22 +162,22 @@ def item_id(part: Part, request_id: str, index: int) -> str:
 
 
 def message_item(identifier: str, status: str, content: list[dict[str, Any]]) -> dict[str, Any]:
-    """Returns an item that says something."""
+    """Returns a message item."""
     return {"id": identifier, "type": "message", "status": status, "role": "assistant", "content": content}
 
 
 def text_part(text: str) -> dict[str, Any]:
-    """Returns text within a message."""
+    """Returns a text part of a message."""
     return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
 
 
 def refusal_part(text: str) -> dict[str, Any]:
-    """Returns a refusal within a message."""
+    """Returns a refusal part of a message."""
     return {"type": "refusal", "refusal": text}
 
 
 def call_item(identifier: str, call: ToolCall, status: str, names: CalledNames) -> dict[str, Any]:
-    """Returns an item that calls a function."""
+    """Returns a function call item."""
     return {
         "id": identifier,
         "type": "function_call",
@@ -189,7 +189,7 @@ def call_item(identifier: str, call: ToolCall, status: str, names: CalledNames) 
 
 
 def reasoning_item(identifier: str, block: Reasoning, provider: str) -> dict[str, Any]:
-    """Returns an item of reasoning; `encrypted_content` is for the provider that wrote it."""
+    """Returns a reasoning item. `encrypted_content` is for the provider that wrote it."""
     item: dict[str, Any] = {
         "id": block.id or identifier,
         "type": "reasoning",

@@ -1,4 +1,4 @@
-"""The output items of a streamed response, each with the events that open, fill and close it."""
+"""The output items of a streamed response, with the events that open, fill and close each item."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ EventBody = dict[str, Any]
 
 
 class Block(ABC):
-    """An output item that is being written."""
+    """An output item that is being streamed."""
 
     ends_with_next: ClassVar[bool] = True
-    """Whether it has ended when another one begins; calls may be interleaved."""
+    """Whether the block ends when another one begins. Calls may be interleaved."""
     delta_head: bytes = b""
-    """What stands before the sequence number of a delta, for text."""
+    """For text: the bytes of a delta up to its sequence number."""
 
     def __init__(self, identifier: str) -> None:
         self.identifier = identifier
@@ -30,16 +30,16 @@ class Block(ABC):
         self.output_index = 0
 
     def place(self, output_index: int) -> None:
-        """Tells the block where it is in the output."""
+        """Sets the block's index in the output."""
         self.output_index = output_index
 
     def add(self, text: str) -> None:
-        """Keeps a piece of its text."""
+        """Adds a piece of text."""
         self._pieces.append(text)
 
     @property
     def is_empty(self) -> bool:
-        """Whether no text has come yet."""
+        """Whether no text has arrived yet."""
         return not self._pieces
 
     @property
@@ -50,29 +50,29 @@ class Block(ABC):
     @property
     @abstractmethod
     def item(self) -> EventBody:
-        """The output item as it is now."""
+        """The output item in its current state."""
 
     @abstractmethod
     def delta(self, text: str) -> EventBody:
-        """Returns the event of a piece."""
+        """Returns the event for a piece of text."""
 
     @abstractmethod
     def _done(self) -> Iterator[EventBody]:
-        """Yields the events that end its content."""
+        """Yields the events that end the content."""
 
     def before_first(self) -> Iterator[EventBody]:
-        """Yields the events that go before the first piece."""
+        """Yields the events to send before the first piece."""
         yield from ()
 
     def opening(self) -> Iterator[EventBody]:
-        """Yields the events that open it."""
+        """Yields the events that open the item."""
         yield {"type": "response.output_item.added", "output_index": self.output_index, "item": self._empty_item()}
 
     def _empty_item(self) -> EventBody:
         return self.item
 
     def closing(self, status: str) -> Iterator[EventBody]:
-        """Yields the events that close it, with the status it ended with."""
+        """Yields the events that close the item, with its final status."""
         self._status = status
         yield from self._done()
         yield {"type": "response.output_item.done", "output_index": self.output_index, "item": self.item}
@@ -110,7 +110,7 @@ class TextBlock(Block):
 
 
 class RefusalBlock(Block):
-    """A message that refuses."""
+    """A refusal message."""
 
     @property
     def item(self) -> EventBody:
@@ -132,7 +132,7 @@ class RefusalBlock(Block):
 
 
 class CallBlock(Block):
-    """A call of a function."""
+    """A function call."""
 
     ends_with_next = False
 
@@ -165,7 +165,7 @@ class ReasoningBlock(Block):
         self._redacted = b""
 
     def sign(self, signature: bytes, redacted: bytes) -> None:
-        """Keeps what only the provider can read."""
+        """Stores what only the provider can read."""
         self._signature += signature
         self._redacted += redacted
 

@@ -1,4 +1,4 @@
-"""The input items of a response, read in the prompt's terms."""
+"""Translates the input items of a response into the prompt's terms."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ROLES = {"user": Role.USER, "assistant": Role.ASSISTANT, "system": Role.SYSTEM,
 
 
 def said_in(instructions: str | None, items: str | Sequence[Item]) -> Iterator[Said]:
-    """Yields the instructions and what each item says. Raises BadParam, naming the place of what cannot be read."""
+    """Yields the instructions and what each item says. Raises BadParam that names the place of an invalid member."""
     if instructions:
         yield Said("instructions", Role.SYSTEM, [TextPart(text=instructions)])
     if isinstance(items, str):

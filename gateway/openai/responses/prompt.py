@@ -1,4 +1,4 @@
-"""A response's body, read as a Prompt, and what of it has no effect."""
+"""Translates the body of a response request into a Prompt, and finds the members without effect."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from llm_relay.messages import (
 )
 
 _ENCRYPTED_REASONING = "reasoning.encrypted_content"
-"""The one thing to include: it always is, because nothing is stored."""
+"""The only supported value of `include`. It is always included, because nothing is stored."""
 _STATEFUL = {
     "previous_response_id": "is not supported: nothing is stored, so send the conversation in input",
     "conversation": "is not supported: nothing is stored, so send the conversation in input",
@@ -49,22 +49,24 @@ _NAMES = {
     "options.response_format.schema_json": "text.format.schema",
     "options.tool_choice.name": "tool_choice.name",
 }
-"""The prompt's fields that a response knows by names of its own."""
+"""The prompt's fields that have other names in a response request."""
 
 
 _OWN_WAY = {"background": False, "truncation": "disabled", "top_logprobs": 0}
-"""Values of members that the relay does not read, which ask for what it does anyway."""
+"""Values that ask for what the relay does anyway, so that they are not reported as ignored."""
 
 
 def refuse_stateful(body: Mapping[str, Any]) -> None:
-    """Raises BadParam where a request needs stored state, or a tool that the relay does not have."""
+    """Raises BadParam if a request needs stored state, or a tool that the relay does not have."""
     for name, why in _STATEFUL.items():
         if body.get(name) is not None:
             raise BadParam(name, f"{name}: {why}")
     if body.get("top_logprobs"):
         raise BadParam("top_logprobs", "top_logprobs: is not supported: log probabilities are not passed on")
     if "message.output_text.logprobs" in (body.get("include") or ()):
-        raise BadParam("include", "include: message.output_text.logprobs is not supported: they are not passed on")
+        raise BadParam(
+            "include", "include: message.output_text.logprobs is not supported: log probabilities are not passed on"
+        )
     if body.get("background"):
         raise BadParam("background", "background: is not supported: a call ends when its client leaves")
     for index, item in enumerate(objects(body.get("input"))):
@@ -74,7 +76,7 @@ def refuse_stateful(body: Mapping[str, Any]) -> None:
 
 
 def responses_prompt(body: ResponsesBody, request_id: str) -> TranslatedBody:
-    """Makes the prompt of a body. Raises BadParam, naming the member, where it is not valid."""
+    """Returns the prompt of a body. Raises BadParam that names an invalid member."""
     said = conversation(said_in(body.instructions, body.input), "input")
     places = [f"{one.place}.{{}}" for one in placed_tools(body)]
     terms = Terms(said, functools.partial(_names, body), tools=places, result_id="call_id")
@@ -96,7 +98,7 @@ def responses_prompt(body: ResponsesBody, request_id: str) -> TranslatedBody:
 
 
 def _ignored(body: ResponsesBody) -> Iterator[str]:
-    """Yields what has no effect at any provider."""
+    """Yields the members that have no effect with any provider."""
     if body.store:
         yield "store"
     yield from (name for name in unknown_names(body) if not _says_nothing(body, name))
@@ -124,7 +126,7 @@ _OPTIONS = frozenset(
         *("metadata", "max_cost_usd", "safety_identifier", "user", "prompt_cache_key", "prompt_cache_retention"),
     )
 )
-"""The members that options are read from. Most requests have none of them."""
+"""The members that become options. Most requests have none of them."""
 
 
 def _options(body: ResponsesBody) -> Options:
@@ -143,7 +145,7 @@ def _options(body: ResponsesBody) -> Options:
         max_cost_nano_usd=None if body.max_cost_usd is None else nano_usd(body.max_cost_usd),
         end_user=body.safety_identifier or body.user or "",
     )
-    return NO_OPTIONS if options == NO_OPTIONS else options  # this very object is what plain prompts are known by
+    return NO_OPTIONS if options == NO_OPTIONS else options  # plain prompts are recognized by this object
 
 
 def _tool(placed: PlacedTool) -> Tool:
@@ -176,5 +178,5 @@ def _provider_options(body: ResponsesBody) -> dict[str, str]:
         "prompt_cache_key": body.prompt_cache_key,
         "prompt_cache_retention": body.prompt_cache_retention,
     }
-    told = {name: value for name, value in members.items() if value is not None}
-    return {"openai": json_text(told, "text.verbosity")} if told else {}
+    options = {name: value for name, value in members.items() if value is not None}
+    return {"openai": json_text(options, "text.verbosity")} if options else {}

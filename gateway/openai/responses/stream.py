@@ -1,4 +1,4 @@
-"""A streamed answer as the events of a response, each ready to send."""
+"""Writes a streamed answer as the events of a response, each ready to send."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from llm_relay.messages import (
 )
 
 _FAILURE_CODES = {"rate_limit_exceeded": "rate_limit_exceeded", "invalid_value": "invalid_prompt"}
-"""OpenAI's codes of failed responses; every other failure is a server_error, with our reason beside it."""
+"""OpenAI's codes of failed responses. Every other failure is a server_error, with our reason beside it."""
 
 
 class ResponseLines:
     """Turns the events of one call into a response's events. Feed it every event in order."""
 
     def __init__(self, body: ResponsesBody, request_id: str, created: float) -> None:
-        """`created` is the call's start in Unix seconds."""
+        """`created` is when the call began, in Unix seconds."""
         self._body = body
         self._request_id = request_id
         self._created = created
@@ -41,11 +41,11 @@ class ResponseLines:
         self._names = CalledNames(body)
         self._number = 0
         self._open: dict[int, Block] = {}
-        """By the answer's own index, the blocks that have not ended."""
+        """The blocks that have not ended, by their index in the answer."""
         self._output: list[Block] = []
 
     def event(self, event: Event) -> bytes:
-        """Returns the events that an event of the relay becomes."""
+        """Returns the response events for an event of the relay."""
         match event:
             case Delta():
                 return self._text(event)
@@ -66,8 +66,8 @@ class ResponseLines:
 
     def failure(self, error: RelayError) -> bytes:
         """Returns the events of a failure during the stream."""
-        told = error_body(error)["error"]
-        failure = {"code": _FAILURE_CODES.get(told["code"], "server_error"), "message": told["message"]}
+        body = error_body(error)["error"]
+        failure = {"code": _FAILURE_CODES.get(body["code"], "server_error"), "message": body["message"]}
         relay = {"request_id": self._request_id, "provider": self._provider, "reason": error.reason}
         opened = b"" if self._number else self._opened()
         response = {**self._frame, "status": "failed", "error": failure, "output": self._items(), "relay": relay}
@@ -113,12 +113,12 @@ class ResponseLines:
         return opened + (self._more(event.index, event.text) if event.text else b"")
 
     def _reasoning_id(self, event: ReasoningDelta) -> str:
-        """Returns the provider's id once: a block that goes on after another one began is an item of its own."""
+        """Returns the provider's id only once: a block that continues after another one began is a new item."""
         is_new = event.id and all(block.identifier != event.id for block in self._output)
         return event.id if is_new else self._identifier("rs")
 
     def _begin(self, index: int, block: Block) -> bytes:
-        """Opens a block; what the model said before it in text or reasoning has ended."""
+        """Opens a block, and ends the text or reasoning before it."""
         closed = b"".join(self._end(one, "completed") for one, other in [*self._open.items()] if other.ends_with_next)
         block.place(len(self._output))
         self._output.append(block)

@@ -1,7 +1,7 @@
 // Budgets as bars: spent, reserved, left, and when the next window begins.
 import { clock, dollars, el } from "./common.js";
 
-/** Builds the bar of a budget; `actions` are put beside it. */
+/** Builds the bar of a budget, with `actions` beside it. */
 export function budgetBar(budget, actions = []) {
   const limit = budget.limit_nano_usd + (budget.raised_by_nano_usd ?? 0);
   const share = (amount) => Math.max(0, Math.min(100, limit ? (100 * amount) / limit : 100));
@@ -15,7 +15,7 @@ export function budgetBar(budget, actions = []) {
   }
   return el("div", { className: "budget" },
     el("div", { className: "row" },
-      el("span", {}, el("b", {}, name), ` each ${budget.period}`.replace("each total", "in all"), budget.is_warning_only ? " (warns only)" : ""),
+      el("span", {}, el("b", {}, name), ` each ${budget.period}`.replace("each total", "in total"), budget.is_warning_only ? " (warns only)" : ""),
       el("span", {}, `${dollars(budget.spent_nano_usd)} of ${dollars(limit)}`, ...actions)),
     track,
     el("div", { className: "row soft" },

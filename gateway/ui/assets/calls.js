@@ -3,7 +3,7 @@ import { clock, count, dollars, failed, seconds, table } from "./common.js";
 
 const TITLES = ["Started", "Caller", "Model", "Protocol", "Outcome", "#Tokens in", "#Tokens out", "#First token", "#Time", "#Cost"];
 
-/** Builds the table of calls, newest first. A call whose cost is not known has a colour of its own. */
+/** Builds the table of calls, newest first. A call whose cost is unknown is highlighted. */
 export function callsTable(calls) {
   return table(TITLES, calls.map((call) => {
     const outcome = call.state === "open" ? "running" : call.state === "settled" ? call.outcome : `${call.state} ${call.outcome}`;

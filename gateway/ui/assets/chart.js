@@ -34,12 +34,12 @@ function show(times, names, own, stacked) {
   plot = null;
   chart.replaceChildren();
   if (!times.length) {
-    chart.append(el("p", { className: "soft" }, "No calls in this time."));
+    chart.append(el("p", { className: "soft" }, "No calls in this period."));
     return;
   }
   const axis = { stroke: style.getPropertyValue("--soft").trim(), grid: { stroke: style.getPropertyValue("--line").trim(), width: 1 } };
   const bars = uPlot.paths.bars({ size: [0.7, 60] });
-  // The tallest stack is drawn first, and the lower ones over it.
+  // The tallest stack is drawn first, and the lower ones on top of it.
   const order = names.map((_, index) => index).reverse();
   plot = new uPlot({
     width: chart.clientWidth, height: 240, legend: { show: false }, cursor: { y: false },

@@ -1,21 +1,21 @@
-// What every page needs: asking the gateway, writing text into the page, and showing amounts.
+// Shared by all pages: requests to the gateway, page elements, and formatting of amounts.
 
 let csrf = "";
 let started = () => {};
 const isStarted = new Promise((resolve) => { started = resolve; });
 const FIRST = ["me", "session"];
 
-/** Asks /ui/api; returns the JSON. A caller who is not signed in is led to the page for that. */
+/** Sends a request to /ui/api and returns the JSON. A caller who is not signed in goes to the sign-in page. */
 export async function api(method, path, body) {
   const response = await send(method, path, body);
   const document = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Error(document.detail ?? `the gateway answered ${response.status}`);
+  if (!response.ok) throw new Error(document.detail ?? `the gateway returned HTTP status ${response.status}`);
   return document;
 }
 
-/** Sends a request to /ui/api; returns the response, whatever its status is. */
+/** Sends a request to /ui/api and returns the response, whatever its status. */
 export async function send(method, path, body, signal) {
-  if (!FIRST.includes(path)) await isStarted; // until then the header that changes need is not known
+  if (!FIRST.includes(path)) await isStarted; // before that, the value of the CSRF header is not known
   const headers = { "x-relay-csrf": csrf };
   if (body !== undefined) headers["content-type"] = "application/json";
   const response = await fetch(`api/${path}`, {
@@ -23,12 +23,12 @@ export async function send(method, path, body, signal) {
   });
   if (response.status === 401 && path !== "session") {
     location.href = `sign-in?next=${encodeURIComponent(location.pathname.split("/").pop() || "./")}`;
-    await new Promise(() => {}); // the page is left
+    await new Promise(() => {}); // the browser leaves the page
   }
   return response;
 }
 
-/** Builds an element. Children are elements or text; text is never read as HTML. */
+/** Builds an element. Children are elements or text. Text is never parsed as HTML. */
 export function el(name, properties = {}, ...children) {
   const element = document.createElement(name);
   for (const [key, value] of Object.entries(properties)) {
@@ -42,7 +42,7 @@ export function el(name, properties = {}, ...children) {
 
 export const byId = (id) => document.getElementById(id);
 
-/** Shows an amount of nano-USD; null is unknown, and small amounts keep their first digits. */
+/** Formats an amount of nano-USD. null is unknown. Small amounts keep their first digits. */
 export function dollars(nano) {
   if (nano === null || nano === undefined) return "unknown";
   const usd = Number(nano) / 1e9;
@@ -54,17 +54,17 @@ export function dollars(nano) {
 export const count = (number) => (number === null || number === undefined ? "–" : Number(number).toLocaleString("en"));
 export const seconds = (number) => (number === null || number === undefined ? "–" : `${Number(number).toFixed(2)} s`);
 export const clock = (time) => (time ? new Date(time).toLocaleString() : "–");
-/** Tells whether a call failed: reasons of errors are in capitals. */
+/** Returns whether a call failed: the reasons of errors are in capitals. */
 export const failed = (call) => ["lost", "refused"].includes(call.state) || /^[A-Z_]+$/.test(call.outcome);
 
-/** Shows what went wrong, or nothing. */
-export function tell(id, text) {
+/** Shows a text, or hides its element if the text is empty. */
+export function showText(id, text) {
   const place = byId(id);
   place.textContent = text;
   place.hidden = !text;
 }
 
-/** Asks who is calling, and fills in the head of the page. */
+/** Fetches the caller, and fills in the top of the page. */
 export async function start() {
   const me = await api("GET", "me");
   csrf = me.csrf;
@@ -82,7 +82,7 @@ export async function start() {
   return me;
 }
 
-/** Makes a table from titles and rows of cells; a cell is text, an element, or [text, class]. */
+/** Builds a table from titles and rows of cells. A cell is text, an element, or [text, class]. */
 export function table(titles, rows) {
   const heads = titles.map((title) => el("th", { scope: "col", className: title.startsWith("#") ? "number" : "" }, title.replace("#", "")));
   return el("table", {}, el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...rows.map((row) => rowOf(titles, row))));
@@ -95,7 +95,7 @@ function rowOf(titles, cells) {
   }));
 }
 
-/** Submits a form without leaving the page, and shows what went wrong beside it. */
+/** Submits a form without leaving the page, and shows a failure beside it. */
 export function onSubmit(form, work) {
   const fault = form.querySelector("[role=alert]");
   form.addEventListener("submit", async (event) => {

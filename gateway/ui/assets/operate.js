@@ -1,5 +1,5 @@
-// What admins set: callers, tokens, budgets and prices. Everybody sees their own.
-import { api, byId, clock, count, dollars, el, failed, onSubmit, start, table, tell } from "./common.js";
+// What admins set: callers, tokens, budgets and prices. Other callers see their own.
+import { api, byId, clock, count, dollars, el, failed, onSubmit, start, table, showText } from "./common.js";
 import { budgetBar } from "./budgets.js";
 
 let me = {};
@@ -9,9 +9,9 @@ const button = (text, work) => el("button", {
   onclick: async () => {
     try {
       await work();
-      tell("fault", "");
+      showText("fault", "");
     } catch (error) {
-      tell("fault", error.message);
+      showText("fault", error.message);
     }
   },
 }, text);
@@ -23,7 +23,7 @@ async function showHealth() {
   const state = health.ai?.status ?? health.status;
   byId("health").replaceChildren(el("p", {},
     el("b", {}, health.provider ?? "Server B"), " ",
-    el("span", { className: state === "healthy" ? "good" : state === "unspecified" ? "soft" : "bad" }, state === "unspecified" ? "not asked yet" : state),
+    el("span", { className: state === "healthy" ? "good" : state === "unspecified" ? "soft" : "bad" }, state === "unspecified" ? "not called yet" : state),
     health.ai?.error || health.error ? ` – ${health.ai?.error || health.error}` : ""));
 }
 
@@ -31,7 +31,7 @@ async function showFailures() {
   const { calls } = await api("GET", "calls?limit=200");
   const rows = calls.filter((call) => failed(call) && call.outcome !== "CANCELLED").slice(0, 10).map((call) => [
     clock(call.started_at), call.caller, `${call.provider}/${call.model}`, [call.outcome, "bad"],
-    [call.attempts.map((attempt) => `${attempt.provider}: ${attempt.outcome || "answered"}`).join(", "), "wrap"],
+    [call.attempts.map((attempt) => `${attempt.provider}: ${attempt.outcome || "succeeded"}`).join(", "), "wrap"],
   ]);
   byId("failures").replaceChildren(rows.length ? table(["Started", "Caller", "Model", "Reason", "Attempts"], rows) : el("p", { className: "soft" }, "No failures in the last 200 calls."));
 }
@@ -72,10 +72,10 @@ async function showTokens() {
         button("Revoke", async () => { await api("DELETE", `tokens/${token.id}`); await showTokens(); })))),
     ];
   });
-  byId("tokens").replaceChildren(table(["Caller", "Label", "Made", "Expires", "State", "Id", "Actions"], rows));
+  byId("tokens").replaceChildren(table(["Caller", "Label", "Created", "Expires", "State", "Id", "Actions"], rows));
 }
 
-/** Shows a new token. Nothing is asked meanwhile: after the first token the page has to sign in, and would be left. */
+/** Shows a new token. Sends no request until it is closed: after the first token, a request leads to the sign-in page. */
 function showSecret(secret) {
   byId("secret").textContent = secret;
   byId("secret-dialog").showModal();
@@ -95,12 +95,12 @@ async function showPrices() {
     price.pattern, perMillion(price.input), perMillion(price.output), perMillion(price.cache_read), perMillion(price.cache_write),
     el("span", {}, ...forAdmins(button("Delete", async () => { await api("DELETE", `prices/${price.id}`); await showPrices(); }))),
   ]);
-  byId("prices").replaceChildren(rows.length ? table(["Provider/model", "#Input", "#Output", "#Cache read", "#Cache write", "Actions"], rows) : el("p", { className: "soft" }, "None set here."));
+  byId("prices").replaceChildren(rows.length ? table(["Provider/model", "#Input", "#Output", "#Cache read", "#Cache write", "Actions"], rows) : el("p", { className: "soft" }, "No prices are set here."));
 }
 
 async function showAudit() {
   const { entries } = await api("GET", "audit");
-  byId("audit").replaceChildren(table(["When", "Who", "What", "Of", "Now"], entries.slice(0, 30).map((entry) => [
+  byId("audit").replaceChildren(table(["Time", "Admin", "Change", "Subject", "Details"], entries.slice(0, 30).map((entry) => [
     clock(entry.at), entry.by, entry.action, entry.subject,
     [typeof entry.detail === "string" ? entry.detail : JSON.stringify(entry.detail), "wrap"],
   ])));
@@ -156,13 +156,13 @@ byId("secret-copy").addEventListener("click", () => navigator.clipboard.writeTex
 byId("secret-close").addEventListener("click", () => byId("secret-dialog").close());
 byId("secret-dialog").addEventListener("close", () => {
   byId("secret").textContent = "";
-  changed(showTokens, showCallers).catch((error) => tell("fault", error.message));
+  changed(showTokens, showCallers).catch((error) => showText("fault", error.message));
 });
 
 me = await start();
-byId("note").textContent = me.is_admin ? "" : me.has_ledger ? "You see what is yours. Admins see and change everything." : "This server keeps no ledger (LEDGER=off).";
+byId("note").textContent = me.is_admin ? "" : me.has_ledger ? "You see your own accounts. Admins see and change all of them." : "This server has no ledger (LEDGER=off).";
 for (const element of document.querySelectorAll("[data-admin]")) element.hidden = !me.is_admin;
 const shows = [showHealth, ...(me.has_ledger ? [showFailures, ...SHOWS, ...(me.is_admin ? [showAudit] : [])] : [])];
 for (const done of await Promise.allSettled(shows.map((show) => show()))) {
-  if (done.status === "rejected") tell("fault", done.reason.message);
+  if (done.status === "rejected") showText("fault", done.reason.message);
 }

@@ -1,5 +1,5 @@
-// The first page: what is spent, what runs now, who spends it. Live from the ledger's own rows.
-import { api, byId, count, dollars, el, failed, start, tell } from "./common.js";
+// The overview: what is spent, by whom, and what runs now, live from the ledger.
+import { api, byId, count, dollars, el, failed, start, showText } from "./common.js";
 import { budgetBar } from "./budgets.js";
 import { callsTable } from "./calls.js";
 import { drawCost } from "./chart.js";
@@ -9,7 +9,7 @@ const WINDOW_S = 60;
 const HOURS = { day: 24, week: 168, days30: 720 };
 let me = {};
 let calls = new Map();
-let told = new Map(); // calls that began or ended since the list was last asked for: newer than the list
+let newer = new Map(); // calls that began or ended since the list was last requested
 let recent = [];
 let refreshing = null;
 
@@ -45,7 +45,7 @@ async function showMoney() {
   showSpent(month.usage[0], budgets.budgets);
   byId("budgets").replaceChildren(...(budgets.budgets.length
     ? budgets.budgets.map((budget) => budgetBar(budget))
-    : [el("p", { className: "soft" }, "No budgets. Make one on the page Operate, or with relay budgets put.")]));
+    : [el("p", { className: "soft" }, "No budgets. Create one on the page Operate, or with relay budgets put.")]));
 }
 
 function showSpent(month, budgets) {
@@ -56,7 +56,7 @@ function showSpent(month, budgets) {
   next.setUTCMonth(next.getUTCMonth() + 1);
   const part = (Date.now() - begun) / (next.getTime() - begun);
   const forecast = `about ${dollars(Math.round(month.nano_usd / part))} at the end of the month at this pace`;
-  const known = unknown ? `; ${count(unknown)} calls of unknown cost are not in it` : "";
+  const known = unknown ? `; ${count(unknown)} calls of unknown cost are not included` : "";
   const own = budgets.filter((budget) => budget.period === "month" && budget.caller);
   const budget = me.is_admin ? null : own.find((one) => one.caller === me.name.split("/").pop());
   const limit = budget ? budget.limit_nano_usd : own.reduce((sum, one) => sum + one.limit_nano_usd, 0);
@@ -69,7 +69,7 @@ function showSpent(month, budgets) {
 
 async function showCalls() {
   const given = filters();
-  const meanwhile = (told = new Map());
+  const meanwhile = (newer = new Map());
   byId("csv").href = `api/calls?${new URLSearchParams([...given, ["limit", "1000"], ["format", "csv"]])}`;
   const page = await api("GET", `calls?${new URLSearchParams([...given, ["limit", SHOWN_CALLS]])}`);
   calls = new Map([...page.calls.reverse().map((call) => [call.id, call]), ...meanwhile]);
@@ -97,11 +97,11 @@ function follow() {
   const live = byId("live");
   let joined = false;
   source.onopen = () => { live.textContent = "live"; live.className = "good"; joined = false; };
-  source.onerror = () => { live.textContent = "connecting again"; live.className = "warn"; };
+  source.onerror = () => { live.textContent = "reconnecting"; live.className = "warn"; };
   source.onmessage = (event) => {
     const { call, running } = JSON.parse(event.data);
     byId("running").textContent = count(running);
-    if (!joined) { // what began or ended before it was followed is in the list
+    if (!joined) { // the list has the calls that began or ended before this stream
       joined = true;
       refresh(showCalls);
     }
@@ -109,7 +109,7 @@ function follow() {
     if (call.state !== "open") recent.push({ at: Date.now(), tokens: (call.input_tokens ?? 0) + (call.output_tokens ?? 0), failed: failed(call) });
     if (matches(call)) {
       calls.set(call.id, call);
-      told.set(call.id, call);
+      newer.set(call.id, call);
       drawCalls();
     }
     if (call.state !== "open") refreshing ??= setTimeout(() => { refreshing = null; refresh(showMoney); }, 1000);
@@ -125,9 +125,9 @@ function showRates() {
 async function refresh(...shows) {
   try {
     await Promise.all(shows.map((show) => show()));
-    tell("fault", "");
+    showText("fault", "");
   } catch (error) {
-    tell("fault", error.message);
+    showText("fault", error.message);
   }
 }
 

@@ -1,5 +1,5 @@
-// A prompt, written by hand: watch the answer come, stop it, and see what it cost.
-import { api, byId, count, dollars, send, start, tell } from "./common.js";
+// The playground: send a prompt, watch the answer arrive, stop it, and see its cost.
+import { api, byId, count, dollars, send, start, showText } from "./common.js";
 import { snippet } from "./snippets.js";
 import { eventsOf } from "./sse.js";
 
@@ -19,7 +19,7 @@ function parsed(name, what) {
   }
 }
 
-/** Returns the request; members that are not filled in are left out. */
+/** Returns the request, without the members that are not filled in. */
 function body() {
   const fields = form.elements;
   const given = { message: fields.message.value };
@@ -104,9 +104,9 @@ async function ask() {
   }
 }
 
-/** Shows what a call that was stopped has cost, which the ledger knows a moment later. */
-async function tellStopped(began) {
-  byId("cost").textContent = "Stopped. Asking what it cost …";
+/** Shows the cost of a stopped call. The ledger knows it a moment later. */
+async function showStopped(began) {
+  byId("cost").textContent = "Stopped. Looking up the cost …";
   if (!me.has_ledger) {
     byId("cost").textContent = "Stopped.";
     return;
@@ -129,7 +129,7 @@ form.addEventListener("submit", async (event) => {
   try {
     await ask();
   } catch (error) {
-    if (error.name === "AbortError") await tellStopped(began).catch((fault_) => tell("cost", fault_.message));
+    if (error.name === "AbortError") await showStopped(began).catch((fault_) => showText("cost", fault_.message));
     else fault.textContent = error.message;
   }
 });

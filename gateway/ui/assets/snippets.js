@@ -1,4 +1,4 @@
-// The request of the playground, as a program would send it.
+// The playground's request as code.
 
 const quote = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 

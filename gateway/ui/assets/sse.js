@@ -1,4 +1,4 @@
-// Reads server-sent events from a response that is still coming.
+// Reads server-sent events from a response while it arrives.
 
 /** Yields {event, data} for each event of a response's body. */
 export async function* eventsOf(response) {

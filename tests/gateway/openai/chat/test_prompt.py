@@ -8,7 +8,7 @@ import pytest
 from gateway.openai.bodies.chat import ChatBody
 from gateway.openai.chat.prompt import chat_prompt
 from gateway.openai.errors import BadParam
-from gateway.openai.params import TranslatedBody, told_ignored
+from gateway.openai.params import TranslatedBody, ignored_header
 from gateway.openai.refusals import refuse_unsupported
 from llm_relay.messages import (
     NO_OPTIONS,
@@ -171,7 +171,7 @@ def test_unknown_members_are_ignored_and_named() -> None:
 
 def test_the_names_of_ignored_members_fit_a_header() -> None:
     names = ("a", "ö", "b\r\nx: y", *(f"n{number}" for number in range(30)))
-    told = told_ignored(names)
+    told = ignored_header(names)
     assert told.startswith("a,?,n0,")
     assert len(told.split(",")) == 20
 
