@@ -1,4 +1,4 @@
-"""Who is calling, by every kind of token, and who of them is an admin."""
+"""Who is calling, by every kind of token, and which callers are admins."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ def bearer(token: str, on_behalf_of: str | None = None) -> Credentials:
 
 
 async def created(ledger: MemoryLedger, caller: str, *, expires_at: datetime | None = None) -> str:
-    """Makes a token in the ledger and returns its secret."""
+    """Creates a token in the ledger and returns its secret."""
     return (await ledger.create_token(caller, label="", expires_at=expires_at, by="root")).secret
 
 
 def is_refused(authenticator: Authenticator, credentials: Credentials) -> bool:
-    """Whether a call is refused."""
+    """Returns whether a call is refused."""
     with pytest.raises(Unauthenticated):
         authenticator.caller(credentials)
     return True
 
 
-async def test_without_any_token_everybody_is_anonymous_until_the_ledger_has_one() -> None:
+async def test_without_any_token_every_caller_is_anonymous_until_the_ledger_has_one() -> None:
     ledger = MemoryLedger()
     authenticator = Authenticator(own_tokens=OWN, books=ledger)
     assert authenticator.caller(bearer("")) == "anonymous"
@@ -50,7 +50,7 @@ async def test_without_any_token_everybody_is_anonymous_until_the_ledger_has_one
     assert authenticator.caller(bearer("own-secret", "alice")) == "gateway/alice"
 
 
-async def test_revoked_and_expired_tokens_are_refused_and_no_longer_keep_others_out() -> None:
+async def test_revoked_and_expired_tokens_are_refused_and_no_longer_require_tokens_of_others() -> None:
     ledger = MemoryLedger()
     authenticator = Authenticator(books=ledger)
     revoked = await created(ledger, "alice")
@@ -73,11 +73,11 @@ async def test_a_disabled_caller_is_refused_with_every_token_that_it_has() -> No
     for token in ("gw-secret", "own-secret"):
         with pytest.raises(Unauthenticated) as refused:
             authenticator.caller(bearer(token, "bob"))
-        assert refused.value.is_of_caller  # the gateway's token is good: its own caller is refused
+        assert refused.value.is_of_caller  # the gateway's token is valid: its own caller is refused
     assert authenticator.caller(bearer("edge-secret")) == "edge"
 
 
-async def test_a_token_of_a_disabled_caller_keeps_nobody_out() -> None:
+async def test_a_token_of_a_disabled_caller_does_not_require_tokens_of_others() -> None:
     ledger = MemoryLedger()
     authenticator = Authenticator(books=ledger)
     await created(ledger, "bob")
@@ -85,7 +85,7 @@ async def test_a_token_of_a_disabled_caller_keeps_nobody_out() -> None:
     assert authenticator.caller(bearer("")) == "anonymous"
 
 
-async def test_a_name_of_the_ledger_lends_no_right_of_a_program_with_the_same_name() -> None:
+async def test_a_caller_of_the_ledger_gets_no_right_of_a_program_with_the_same_name() -> None:
     ledger = MemoryLedger()
     authenticator = Authenticator(own_tokens=OWN, books=ledger)
     secret = await created(ledger, "gateway")
@@ -96,7 +96,7 @@ async def test_a_name_of_the_ledger_lends_no_right_of_a_program_with_the_same_na
     ("delegate", "expected"),
     [("gw-secret", "gw"), ("edge-secret", "edge")],
 )
-async def test_callers_without_tokens_call_as_the_program_whose_operator_asks_for_none(
+async def test_callers_without_tokens_count_as_the_program_if_its_operator_requires_none(
     delegate: str, expected: str
 ) -> None:
     ledger = MemoryLedger()
@@ -104,18 +104,18 @@ async def test_callers_without_tokens_call_as_the_program_whose_operator_asks_fo
     assert authenticator.caller(bearer(delegate, "anonymous")) == expected
 
 
-async def test_delegates_name_callers_that_can_be_names() -> None:
+async def test_delegates_may_name_only_valid_caller_names() -> None:
     with pytest.raises(InvalidRequest):
         Authenticator(own_tokens=OWN).caller(bearer("own-secret", "a/b"))
 
 
-async def test_where_a_token_is_needed_in_any_case_nobody_is_anonymous() -> None:
+async def test_where_a_token_is_always_required_no_caller_is_anonymous() -> None:
     authenticator = Authenticator(anonymous_allowed=False, own_tokens=OWN)
     assert is_refused(authenticator, bearer(""))
     assert is_refused(authenticator, bearer("own-secret", "anonymous"))
 
 
-async def test_an_unknown_token_of_the_ledger_is_looked_for_once_more() -> None:
+async def test_an_unknown_token_of_the_ledger_is_looked_up_once_more() -> None:
     class Late(MemoryLedger):
         async def refresh(self) -> None:
             await created(self, "alice")
@@ -135,13 +135,13 @@ async def test_without_a_ledger_its_tokens_are_refused() -> None:
     [
         ("bob-secret", None, True),  # RELAY_ADMINS
         ("edge-secret", None, False),
-        ("gw-secret", "bob", False),  # delegates lend no rights
+        ("gw-secret", "bob", False),  # delegates pass on no rights; RELAY_ADMINS has gw/root
         ("gw-secret", "root", True),  # RELAY_ADMINS has gw/root
         ("gw-secret", "carol", False),
         ("own-secret", None, False),
     ],
 )
-async def test_admins_are_named_in_full_or_made(token: str, on_behalf_of: str | None, is_admin: bool) -> None:
+async def test_admins_are_named_in_full_or_created(token: str, on_behalf_of: str | None, is_admin: bool) -> None:
     ledger = MemoryLedger()
     await ledger.put_caller(CallerAccount(name="carol", is_admin=True), by="root")
     await ledger.put_caller(CallerAccount(name="gateway", is_admin=True), by="root")
@@ -158,7 +158,7 @@ async def test_callers_made_admins_are_admins_with_tokens_of_the_ledger() -> Non
     assert authenticator.is_admin(authenticator.caller(credentials), credentials)
 
 
-async def test_anonymous_is_an_admin_on_this_machine_alone() -> None:
+async def test_anonymous_is_an_admin_only_on_this_machine() -> None:
     authenticator = Authenticator(books=MemoryLedger())
     assert authenticator.is_admin("anonymous", Credentials(is_local=True))
     assert not authenticator.is_admin("anonymous", Credentials(is_local=False))

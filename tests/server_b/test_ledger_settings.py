@@ -24,7 +24,7 @@ NEED_A_LEDGER = {
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Works in a folder of its own, with an environment without any of the settings."""
+    """Works in a separate folder, with an environment without any of the settings."""
     for name in ServerBSettings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("RELAY_ENV_FILE", os.devnull)
@@ -62,7 +62,7 @@ def test_a_relative_file_is_in_the_folder_of_the_env_file(
     (elsewhere / "relay.env").write_text(f"GRPC_PORT=1\n{ledger}")
     settings = read(monkeypatch, RELAY_ENV_FILE=str(elsewhere / "relay.env"))
     assert settings.ledger_place == str(elsewhere / ("money/relay.db" if ledger else "relay.db"))
-    # Workers and the programs of `relay serve` read no file any more.
+    # Workers and the programs of `relay serve` no longer read the file.
     monkeypatch.setenv("LEDGER", settings.environment_in_force()["LEDGER"])
     monkeypatch.setenv("RELAY_ENV_FILE", os.devnull)
     assert ServerBSettings.read().ledger_place == settings.ledger_place
@@ -77,7 +77,7 @@ def test_a_relative_file_is_in_the_folder_of_the_env_file(
         ("off", "off"),
     ],
 )
-def test_a_place_is_told_without_its_password(ledger: str, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_location_is_shown_without_its_password(ledger: str, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = read(monkeypatch, LEDGER=ledger)
     assert settings.ledger_place == place
     assert settings.ledger_url == ledger
@@ -88,18 +88,18 @@ def test_a_place_is_told_without_its_password(ledger: str, place: str, monkeypat
 @pytest.mark.parametrize(
     "ledger", ["relay.db", "sqlite:///", "sqlite://relay.db", "mysql://a/b", "OFF", "postgresql://"]
 )
-def test_another_ledger_is_refused_with_the_fix(ledger: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_ledger_is_refused_with_the_fix(ledger: str, monkeypatch: pytest.MonkeyPatch) -> None:
     line = refusal(monkeypatch, LEDGER=ledger)
     assert line.startswith("LEDGER: must be sqlite:///FILE")
 
 
 @pytest.mark.parametrize("name", NEED_A_LEDGER)
-def test_what_needs_a_ledger_is_refused_without_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_setting_that_needs_a_ledger_is_refused_without_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     line = refusal(monkeypatch, LEDGER="off", **{name: NEED_A_LEDGER[name]})
     assert line.startswith(f"LEDGER: off, and {name} needs a ledger")
 
 
-def test_prices_count_without_a_ledger_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prices_apply_without_a_ledger_too(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read(monkeypatch, LEDGER="off", PRICES="openai/*=1/2").set_prices
 
 
@@ -133,14 +133,14 @@ def test_a_webhook_needs_a_secret_and_a_secret_a_webhook(monkeypatch: pytest.Mon
     assert [line for line in ServerBSettings.read().warnings() if line.startswith("ALERT_WEBHOOK_SECRET: is not used")]
 
 
-def test_lists_are_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lists_are_read_completely(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = read(monkeypatch, RELAY_ADMINS=" alice , bob", ALERT_THRESHOLDS=" 80,50 ,80", PRICES="*/*=1/2")
     assert settings.admins == {"alice", "bob"}
     assert settings.thresholds == (50, 80)
     assert settings.set_prices[0].input == 10**9
 
 
-def test_a_program_over_stdio_keeps_its_ledger_in_the_users_folder_for_state(
+def test_a_program_over_stdio_has_its_ledger_in_the_users_state_folder(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))

@@ -1,4 +1,4 @@
-"""Server B's own tools, as coroutines and over MCP, on the Relay without a hop."""
+"""Server B's own tools, as coroutines and over MCP, on the Relay without a network hop."""
 
 import asyncio
 import os
@@ -30,7 +30,7 @@ CALL_LINE = " relay.calls call "
 
 @pytest.fixture(autouse=True)
 def mock(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """An environment and a working folder in which the coroutines ask the mock."""
+    """An environment and a working folder in which the coroutines use the mock."""
     monkeypatch.chdir(tmp_path)
     for name, value in {"AI_PROVIDER": "mock", **MOCK}.items():
         monkeypatch.setenv(name, value)
@@ -56,7 +56,7 @@ async def test_the_lookups_return_documents() -> None:
     assert health["messagesProcessed"] == before["messagesProcessed"] + 1
 
 
-async def test_failures_raise() -> None:
+async def test_failures_raise_their_errors() -> None:
     with pytest.raises(InvalidRequest, match="message"):
         await server_b.process_message(" ")
     with pytest.raises(ProviderProtocol):
@@ -85,7 +85,7 @@ def test_a_new_event_loop_each_time_works_and_leaves_nothing_open(tmp_path: Path
     assert ended.stderr == ""
 
 
-def test_the_package_offers_its_tools_and_nothing_else() -> None:
+def test_the_package_exports_its_tools_and_nothing_else() -> None:
     assert set(server_b.__all__) == TOOLS
     with pytest.raises(AttributeError, match="no attribute 'process_massage'"):
         _ = server_b.process_massage
@@ -116,7 +116,7 @@ async def test_a_tool_error_has_its_reason_and_its_request_id(client: Client) ->
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, None])
-async def test_over_stdio_a_signal_and_the_end_of_input_end_it_with_a_call_under_way(
+async def test_over_stdio_a_signal_and_the_end_of_input_end_it_during_a_call(
     tmp_path: Path, number: signal.Signals | None
 ) -> None:
     async with stdio_server(tmp_path, "server_b", "stdio", **MOCK, stdout=asyncio.subprocess.PIPE) as server:

@@ -1,4 +1,4 @@
-"""python -m tests.standins: the OpenAI stand-in in a process of its own, until its standard input is closed."""
+"""python -m tests.standins: runs the OpenAI stand-in as a process until its standard input is closed."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""A script's events turned into the bytes of one HTTP answer, faults in its content included."""
+"""Turns a script's events into the bytes of one HTTP answer, with the faults in its content."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ STRIKES = (FaultKind.CUT, FaultKind.RESET, FaultKind.HANG_DURING)
 
 
 class Event(NamedTuple):
-    """One event of a stream: its JSON document, how many words it carries, and its name where it has one."""
+    """One event of a stream: its JSON document, the number of words in it, and its name if it has one."""
 
     document: object
     words: int = 0
@@ -21,37 +21,37 @@ class Event(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """Bytes that are written together, and how many words they carry."""
+    """Bytes that are written together, and the number of words in them."""
 
     data: bytes
     words: int = 0
 
 
 Encode = Callable[[Event, FaultKind | None], bytes]
-"""An event on the wire; with a fault of MALFORMED it is spoiled."""
+"""An event as sent; the fault MALFORMED spoils it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One HTTP answer: its head, and the pieces of its body up to where the script's fault strikes."""
+    """One HTTP answer: its head, and the pieces of its body up to the script's fault."""
 
     script: Script
     pieces: tuple[Piece, ...]
     length: int | None
-    """The Content-Length, in bytes; None: transfer in chunks."""
+    """The Content-Length, in bytes; None for a chunked body."""
     content_type: str = "application/json"
     status: int = 200
     headers: Mapping[str, str]
 
 
 def to_json(document: object, *, malformed: bool = False) -> bytes:
-    """Write a document as compact UTF-8, a surrogate such as U+DCFF as the bare byte 0xFF; malformed: not closed."""
+    """Writes a document as compact UTF-8, a surrogate such as U+DCFF as the bare byte 0xFF; malformed: not closed."""
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     return text.encode("utf-8", "surrogateescape")[: -1 if malformed else None]
 
 
 def whole(script: Script, document: object, *, words: int = 0, status: int = 200, headers: Mapping[str, str]) -> Answer:
-    """Answer with one JSON document that carries so many words, in two halves: a fault can strike between them."""
+    """Answers with one JSON document of so many words, in two halves, so that a fault can strike between them."""
     body = to_json(document, malformed=script.fails(*MALFORMED))
     half = len(body) // 2
     pieces = (Piece(body[:half]), Piece(body[half:], words))
@@ -68,7 +68,7 @@ def streamed(
     content_type: str,
     headers: Mapping[str, str],
 ) -> Answer:
-    """Answer with a stream of events, with `error` in it where the script asks for ERROR_EVENT."""
+    """Answers with a stream of events, with `error` in it if the script asks for ERROR_EVENT."""
     at = _place(events, script.after)
     pieces = [Piece(encode(event, None), event.words) for event in events]
     if script.fails(*STRIKES):
@@ -81,7 +81,7 @@ def streamed(
 
 
 def _place(events: Sequence[Event], after: int) -> int:
-    """The index of the event that follows `after` words, never the opening one; the end when none follows."""
+    """Returns the index of the event after `after` words: never the opening event, and the end if none follows."""
     sent = [0, *accumulate(event.words for event in events)]
     first = 0 if events[0].words else 1
     return next((index for index in range(first, len(events)) if sent[index] >= after), len(events))

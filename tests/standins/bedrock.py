@@ -41,7 +41,7 @@ STATUS = {
     "MissingAuthenticationTokenException": 403,
     "UnknownOperationException": 404,
 }
-"""The service's exceptions and their statuses; the first of several is what a bare status stands for."""
+"""The service's exceptions and their statuses; for a bare status, the first one with it is used."""
 
 REFUSED_MODELS = {
     "no-such-model": ("ValidationException", "The provided model identifier is invalid."),
@@ -57,25 +57,25 @@ WHOLE_ONLY_MODELS = {
         "User: x is not authorized to perform: bedrock:InvokeModelWithResponseStream on resource: y",
     ),
 }
-"""Models whose answers can be asked for whole only, and how a stream of theirs is refused."""
+"""Models that give only whole answers, and how a stream request for them is refused."""
 PROFILES = {
     "us.anthropic.claude-3-haiku-20240307-v1:0": "anthropic.claude-3-haiku-20240307-v1:0",
     "eu.amazon.nova-lite-v1:0": "amazon.nova-lite-v1:0",
     "ab12cd34ef56": "anthropic.claude-3-haiku-20240307-v1:0",
 }
-"""The models of the inference profiles; the last is one that an account made."""
+"""The models of the inference profiles; the last profile belongs to an account."""
 
 
 class BedrockStandIn(StandIn):
-    """Refuses some credentials and models as Bedrock does; all else is answered by the script."""
+    """Refuses some credentials and models as Bedrock does; the script answers everything else."""
 
     streams = True
-    """Whether a stream is answered with one, and not with a whole answer as some gateways do."""
+    """Whether a stream request gets a stream, or a whole answer as some gateways send."""
     profiles = Script()
-    """The pace and the fault of inference profiles."""
+    """The pace and the fault of requests for inference profiles."""
 
     def answer(self, received: Received) -> Answer:
-        """Check the credentials, then answer by method and path."""
+        """Checks the credentials, then answers by method and path."""
         refused = _wrong_credentials(received.headers)
         if refused is not None:
             return refused
@@ -121,7 +121,7 @@ def _wrong_credentials(headers: Mapping[str, str]) -> Answer | None:
 
 
 def _error(name: str, message: str, *, script: Script | None = None) -> Answer:
-    """One of the service's exceptions; a scripted fault adds its own status and headers."""
+    """Answers with one of the service's exceptions; a scripted fault adds its own status and headers."""
     fault = script.fault if script else None
     status = (fault.status if fault else None) or STATUS.get(name, 400)
     headers = {**HEADERS, "x-amzn-ErrorType": name, **(fault.headers if fault else {})}
@@ -151,7 +151,7 @@ def _streamed(script: Script) -> Answer:
 
 
 def _events(script: Script) -> Iterator[Event]:
-    """The start, the words, the block's stop; then the message's stop and the metadata, if it ends at all."""
+    """Yields the start, the words, the block's stop; then the message's stop and the metadata, if the stream ends."""
     if script.opening:
         yield Event({"role": "assistant", "p": "abcd"}, name="messageStart")
     before = (*script.blocks, *reasoning_blocks(script))
@@ -173,7 +173,7 @@ def _events(script: Script) -> Iterator[Event]:
 
 
 def _exception(fault: Fault | None) -> Event:
-    """The exception that ends a stream; a model's own error tells what the model said."""
+    """Returns the exception that ends a stream; a model's own error includes the model's message."""
     name = (fault and fault.code) or "modelStreamErrorException"
     message = (fault and fault.message) or "The model could not go on."
     original = {"originalStatusCode": 500, "originalMessage": message} if name == "modelStreamErrorException" else {}

@@ -9,7 +9,7 @@ from tests.standins.script import Call, Script
 
 DELTA_CHARS = 7
 SIGNATURE = "EqQBCgIYAhIk+/=="
-"""Of scripted reasoning."""
+"""The signature of scripted reasoning."""
 Block = Mapping[str, Any]
 
 
@@ -39,7 +39,7 @@ def call_events(index: int, call: Call) -> Iterator[Event]:
 
 
 def block_events(index: int, block: Mapping[str, Any]) -> Iterator[Event]:
-    """Yields a block's start where it has one, its deltas, and its stop."""
+    """Yields a block's start if it has one, its deltas, and its stop."""
     if call := block.get("toolUse"):
         start = {"toolUseId": call["toolUseId"], "name": call["name"]}
         yield Event({"contentBlockIndex": index, "start": {"toolUse": start}, "p": "ab"}, name="contentBlockStart")

@@ -1,4 +1,4 @@
-"""One request and its answer: what was asked, how the answer is played, and how it ended."""
+"""One request and its answer: what was requested, how the answer is played, and how it ended."""
 
 import asyncio
 import re
@@ -17,48 +17,48 @@ class Outcome(StrEnum):
     RUNNING = "running"
     """Not ended yet, or ended by the stand-in's own stop."""
     DONE = "done"
-    """The answer was written to its end, an error or a malformed one too."""
+    """The answer was written to its end, even if it was an error or malformed."""
     DISCONNECTED = "disconnected"
     """The client closed its connection before that."""
     FAULT = "fault"
-    """The stand-in broke it off: CUT_BEFORE, CUT, CUT_AFTER_END or RESET."""
+    """The stand-in cut it: CUT_BEFORE, CUT, CUT_AFTER_END or RESET."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Received:
-    """One request, and what became of it."""
+    """One request, and its outcome."""
 
     method: str
     path: str
-    """As on the wire, with its escapes and its query."""
+    """As sent, with its escapes and its query."""
     headers: dict[str, str]
-    """Names in lower case."""
+    """Header names are in lower case."""
     body: Any
-    """Parsed from JSON; None when empty."""
+    """Parsed from JSON; None if empty."""
     data: bytes = b""
-    """The body as it came."""
+    """The body as received."""
     words_sent: int = 0
     """Words written to the socket so far."""
     spoke: asyncio.Event = field(default_factory=asyncio.Event)
     """Set with the first word."""
     outcome: Outcome = Outcome.RUNNING
     closed: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when the exchange has ended in whatever way; `outcome` says how."""
+    """Set when the exchange has ended in any way; `outcome` says how."""
 
     def end(self, outcome: Outcome) -> None:
-        """Note the end of the exchange."""
+        """Records the end of the exchange."""
         self.outcome = outcome
         self.closed.set()
 
     async def ended(self, within_s: float = 30.0) -> Outcome:
-        """Wait for the end and say how it was; raise TimeoutError after `within_s` seconds."""
+        """Waits for the end and returns the outcome; raises TimeoutError after `within_s` seconds."""
         async with asyncio.timeout(within_s):
             await self.closed.wait()
         return self.outcome
 
 
 async def play(connection: Connection, answer: Answer, received: Received) -> None:
-    """Write the answer at its script's pace, with its fault, and note its end before the client can see it."""
+    """Writes the answer at its script's pace, with its fault, and records its end before the client can see it."""
     script = answer.script
     if script.fails(FaultKind.CUT_BEFORE):
         received.end(Outcome.FAULT)
@@ -95,7 +95,7 @@ async def _write(connection: Connection, answer: Answer, received: Received) -> 
 
 
 def _parts(script: Script, data: bytes) -> list[bytes]:
-    """What is written at once; SPLIT_UTF8 splits before each byte that could continue a character."""
+    """Returns what is written at once; SPLIT_UTF8 splits before each byte that continues a character."""
     return re.split(rb"(?=[\x80-\xbf])", data) if script.fails(FaultKind.SPLIT_UTF8) else [data]
 
 
@@ -112,5 +112,5 @@ def _finish(connection: Connection, answer: Answer, received: Received) -> None:
 
 
 async def _silence() -> None:
-    """Never return: only the client's leaving, or the stand-in's stop, ends it."""
+    """Never returns: only the client's leaving, or the stand-in's stop, ends it."""
     await asyncio.Event().wait()

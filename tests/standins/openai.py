@@ -20,7 +20,7 @@ from tests.standins.server import StandIn
 MODELS = ("gpt-4o", "gpt-4o-mini", "o3-mini")
 REDIRECT_MODEL = "redirect"
 REDIRECTED_PATH = "/v1/redirected/chat/completions"
-"""Where requests for that model are sent by 307; answered there like any other."""
+"""The path to which requests for that model are redirected with 307; it answers like any other."""
 
 CREATED_S = 1_760_000_000
 HEADERS = {"x-request-id": "req_standin"}
@@ -28,20 +28,20 @@ DONE = Event("[DONE]")
 
 
 class OpenAIStandIn(StandIn):
-    """Refuses what OpenAI refuses (see `openai_errors`); all else is answered by the script."""
+    """Refuses what OpenAI refuses (see `openai_errors`); the script answers everything else."""
 
     def __init__(self, script: Script | None = None, *, output: Sequence[Mapping[str, Any]] = ()) -> None:
-        """`output` are the items of its responses; none: what the script says."""
+        """`output` are the items of its responses; without it, those of the script."""
         super().__init__(script)
         self.output = output
 
     @property
     def base_url(self) -> str:
-        """What OPENAI_BASE_URL would be."""
+        """The value for OPENAI_BASE_URL."""
         return f"{self.url}/v1"
 
     def answer(self, received: Received) -> Answer:
-        """Check the key, then answer by method and path."""
+        """Checks the key, then answers by method and path."""
         refused = wrong_key(received.headers.get("authorization", ""))
         if refused is not None:
             return _refused(*refused)
@@ -113,7 +113,7 @@ def _message(script: Script) -> dict[str, object]:
     message: dict[str, object] = {"role": "assistant", "content": content, "annotations": []}
     message["refusal"] = script.refusal or None
     if script.reasoning:
-        message["reasoning_content"] = script.reasoning  # as compatible servers show it
+        message["reasoning_content"] = script.reasoning  # as compatible servers send it
     calls = [_call(call.id, call.name, call.arguments) for call in script.calls]
     return {**message, "tool_calls": calls} if calls else message
 
@@ -129,7 +129,7 @@ def _streamed(script: Script, events: tuple[Event, ...]) -> Answer:
 
 
 def _events(script: Script, model: str, *, include_usage: bool) -> Iterator[Event]:
-    """The role, the words, the finish_reason, the usage, [DONE]; of the last three what the script's fault leaves."""
+    """Yields role, words, finish_reason, usage and [DONE]; the script's fault may leave out some of the last three."""
     heading = _heading("chat.completion.chunk", script.model or model)
     nothing_yet = {"usage": None} if include_usage else {}
 
@@ -151,7 +151,7 @@ def _events(script: Script, model: str, *, include_usage: bool) -> Iterator[Even
 
 
 def _deltas(script: Script) -> Iterator[tuple[dict[str, object], int]]:
-    """What is said, each delta with how many words it carries."""
+    """Yields the deltas, each with the number of words in it."""
     for text in script.shown_reasoning:
         yield {"reasoning_content": text}, 0
     for word in script.spoken:

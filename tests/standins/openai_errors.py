@@ -1,4 +1,4 @@
-"""What OpenAI answers to requests that it refuses, and its usual errors."""
+"""OpenAI's answers to requests that it refuses, and its usual errors."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,10 +9,10 @@ WRONG_KEY = "sk-wrong"
 UNKNOWN_MODEL = "no-such-model"
 SHORT_CONTEXT_MODEL = "short-context"
 O_SERIES = "o"
-"""Models whose name begins so want max_completion_tokens, and no temperature."""
+"""Models with this prefix want max_completion_tokens, and no temperature."""
 
 RESPONSES_ALONE = "codex"
-"""Models whose name begins so answer in the Responses API only."""
+"""Models with this prefix answer only in the Responses API."""
 
 Refusal = tuple[int, dict[str, object]]
 """The HTTP status and the body's document."""
@@ -27,7 +27,7 @@ USUAL: Mapping[int, tuple[str, str | None, str]] = {
     500: ("server_error", None, "The server had an error while processing your request. Sorry about that!"),
     503: ("server_error", None, "That model is currently overloaded with other requests."),
 }
-"""The type, the code and the message that go with a status; with any other status those of 500."""
+"""The type, the code and the message for a status; any other status has those of 500."""
 QUOTA = "insufficient_quota"
 """The code of a 429 that no waiting fixes; its type is the same word."""
 
@@ -40,7 +40,7 @@ def error_document(
 
 
 def usual_error(fault: Fault) -> Refusal:
-    """The error that a fault asks for, completed by what is usual for its status."""
+    """Returns the error that a fault asks for, completed with the usual values of its status."""
     status = fault.status or (429 if fault.code == QUOTA else 500)
     kind, code, message = USUAL.get(status, USUAL[500])
     if fault.code == QUOTA:
@@ -49,7 +49,7 @@ def usual_error(fault: Fault) -> Refusal:
 
 
 def wrong_key(authorization: str) -> Refusal | None:
-    """Refuse a missing key and WRONG_KEY; the message shows the key whole, to see that nobody passes it on."""
+    """Refuses a missing key and WRONG_KEY; the message contains the whole key, to test that it is never passed on."""
     key = authorization.removeprefix("Bearer ")
     if not key:
         return 401, error_document("You didn't provide an API key.")
@@ -59,7 +59,7 @@ def wrong_key(authorization: str) -> Refusal | None:
 
 
 def refusal(body: Mapping[str, Any]) -> Refusal | None:
-    """Refuse of a chat completion what `model_refusal` does, models that have none, and options that a model lacks."""
+    """Refuses chat completions that `model_refusal` refuses, models without chat, and options that a model lacks."""
     model: str = body["model"]
     if model.startswith(RESPONSES_ALONE):
         message = "This model is only supported in v1/responses and not in v1/chat/completions."
@@ -70,7 +70,7 @@ def refusal(body: Mapping[str, Any]) -> Refusal | None:
 
 
 def model_refusal(body: Mapping[str, Any]) -> Refusal | None:
-    """Refuse an unknown model, and a prompt too long for its model."""
+    """Refuses an unknown model, and a prompt too long for its model."""
     model: str = body["model"]
     if model == UNKNOWN_MODEL:
         message = f"The model `{model}` does not exist or you do not have access to it."

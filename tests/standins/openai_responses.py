@@ -20,7 +20,7 @@ KNOWN_MEMBERS = frozenset(
 
 
 def response_refusal(body: Mapping[str, Any]) -> Refusal | None:
-    """Refuses unknown members, and what only models that reason take, or do not take."""
+    """Refuses unknown members, and options that only reasoning models accept or do not accept."""
     for name in body:
         if name not in KNOWN_MEMBERS:
             message = f"Unknown parameter: '{name}'."
@@ -60,7 +60,7 @@ def call_item(name: str, arguments: str, call_id: str = "call_1") -> Item:
 
 
 def scripted_items(script: Script) -> tuple[Item, ...]:
-    """Makes the items of what a script says."""
+    """Makes the items of a script."""
     items = [reasoning_item(script.reasoning)] if script.reasoning else []
     if script.spoken or not (script.refusal or script.calls):
         items.append(message_item(*script.spoken))
@@ -70,7 +70,7 @@ def scripted_items(script: Script) -> tuple[Item, ...]:
 
 
 def response_document(script: Script, model: str, output: Sequence[Item], status: str = "") -> dict[str, Any]:
-    """Makes a whole response; an empty status is the one at its end."""
+    """Makes a whole response; without a status it has the final one."""
     reason = script.finish
     status = status or ("incomplete" if reason else "completed")
     ended = status in ("completed", "incomplete")
@@ -96,7 +96,7 @@ def response_document(script: Script, model: str, output: Sequence[Item], status
 
 
 def response_events(script: Script, model: str, output: Sequence[Item]) -> Iterator[Event]:
-    """Yields the events of a streamed response; without the last one where the script says NO_END."""
+    """Yields the events of a streamed response, without the last one if the script says NO_END."""
     numbers = count()
 
     def event(kind: str, words: int = 0, **fields: object) -> Event:
@@ -116,7 +116,7 @@ def response_events(script: Script, model: str, output: Sequence[Item]) -> Itera
 
 
 def error_event(error: Mapping[str, Any]) -> Event:
-    """Makes the event of a failure from the document of an error."""
+    """Makes the event of a failure from an error document."""
     members = error["error"]
     fields = {"code": members["code"] or members["type"], "message": members["message"], "param": members["param"]}
     return Event({"type": "error", **fields, "sequence_number": 9}, 0, "error")

@@ -1,4 +1,4 @@
-"""What a stand-in is told to say, and how it is told to fail."""
+"""What a stand-in sends, and how it fails."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,10 @@ from typing import Any
 
 
 class FaultKind(StrEnum):
-    """How an answer goes wrong. "During" is after `Fault.after` words, in a whole answer after half of its body."""
+    """How an answer goes wrong.
+
+    "During" means after `Fault.after` words, or after half of the body of a whole answer.
+    """
 
     STATUS = "status"
     """An HTTP error answer, with the fault's status, headers, code and message."""
@@ -22,23 +25,23 @@ class FaultKind(StrEnum):
     HANG_HEADERS = "hang_headers"
     """The answer's headers are sent, then nothing."""
     HANG_DURING = "hang_during"
-    """Silence during the answer."""
+    """Nothing more is sent during the answer."""
     MALFORMED = "malformed"
     """Bad JSON in one event or in the body; in Bedrock's stream a message whose CRC is wrong. The rest follows."""
     MALFORMED_FRAME = "malformed_frame"
-    """In Bedrock's stream a message whose prelude CRC is wrong; elsewhere as MALFORMED."""
+    """In Bedrock's stream a message whose prelude CRC is wrong; elsewhere like MALFORMED."""
     MALFORMED_JSON = "malformed_json"
-    """In Bedrock's stream bad JSON in a sound message; elsewhere as MALFORMED."""
+    """In Bedrock's stream bad JSON in a sound message; elsewhere like MALFORMED."""
     ERROR_EVENT = "error_event"
-    """The provider's own error, then a clean end; in a whole answer OpenAI's under status 200, Bedrock's as STATUS."""
+    """The provider's own error, then a clean end. Whole answers: OpenAI's under status 200, Bedrock's like STATUS."""
     NO_END = "no_end"
     """A clean end of the HTTP body without the provider's own end mark."""
     DONE_WITHOUT_FINISH = "done_without_finish"
-    """OpenAI's [DONE] without a finish_reason; at Bedrock as NO_END."""
+    """OpenAI's [DONE] without a finish_reason; at Bedrock like NO_END."""
     FINISH_WITHOUT_DONE = "finish_without_done"
     """OpenAI's finish_reason without [DONE], as some compatible servers end; at Bedrock no fault. Valid."""
     HANG_AFTER_END = "hang_after_end"
-    """In Bedrock's stream silence after messageStop, without usage; elsewhere as HANG_DURING after all words."""
+    """In Bedrock's stream nothing after messageStop, so no usage; elsewhere like HANG_DURING after all words."""
     CUT_AFTER_END = "cut_after_end"
     """In Bedrock's stream the connection is closed after messageStop, without usage; elsewhere no fault."""
     SPLIT_UTF8 = "split_utf8"
@@ -49,20 +52,20 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Fault:
-    """One way to fail. Each object is counted for itself, on each stand-in."""
+    """One way to fail. Each object is counted separately, on each stand-in."""
 
     kind: FaultKind
     after: int = 0
-    """Words sent before it strikes, 0 to all of them; the stream's opening event is always sent.
+    """Words sent before the fault, 0 to all of them; the stream's opening event is always sent.
 
     A fragment of a call's arguments counts as a word.
     """
     times: int | None = None
     """How many requests fail before answers are normal; None: every one."""
     status: int | None = None
-    """STATUS: 400 to 599; None: what belongs to `code`, else 500."""
+    """STATUS: 400 to 599; None: the one that belongs to `code`, or 500."""
     headers: Mapping[str, str] = field(default_factory=dict)
-    """STATUS: more headers, as on the wire: `{"retry-after": "2"}`, `{"retry-after-ms": "1500"}` or an HTTP date."""
+    """STATUS: additional headers, as sent: `{"retry-after": "2"}`, `{"retry-after-ms": "1500"}` or an HTTP date."""
     code: str | None = None
     """STATUS and ERROR_EVENT: OpenAI's error code, Bedrock's exception name; None: the usual one."""
     message: str | None = None
@@ -71,7 +74,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens, counted as the provider in question counts them: None is left out of the answer."""
+    """Tokens, counted as the provider counts them; None is left out of the answer."""
 
     input_tokens: int = 11
     """OpenAI's prompt_tokens include cached ones, Bedrock's inputTokens do not."""
@@ -102,21 +105,21 @@ class Script:
     """One answer: its text, its pace and its fault."""
 
     words: tuple[str, ...] = ("Hello", ", ", "wörld", "!")
-    """The text deltas; a whole answer is all of them joined."""
+    """The text deltas; a whole answer contains all of them joined."""
     reasoning: str = ""
-    """Shown before the text, in two deltas."""
+    """Sent before the text, in two deltas."""
     refusal: str = ""
-    """OpenAI only: after the text, in two deltas."""
+    """OpenAI only: sent after the text, in two deltas."""
     calls: tuple[Call, ...] = ()
-    """After the text."""
+    """Sent after the text."""
     blocks: tuple[Mapping[str, Any], ...] = ()
-    """Bedrock only: content blocks before the text, as a whole answer of Converse has them."""
+    """Bedrock only: content blocks before the text, as in a whole answer of Converse."""
     model: str | None = None
-    """The model that the answer names; None: the one asked for."""
+    """The model that the answer names; None: the requested one."""
     finish: str | None = None
     """In the provider's own vocabulary; None: its ordinary end ("stop", "end_turn")."""
     usage: Usage | None = Usage()
-    """None: the provider reports none."""
+    """None: the provider reports no usage."""
     first_delay_s: float = 0.0
     """Seconds before the answer's headers."""
     gap_s: float = 0.0
@@ -124,11 +127,11 @@ class Script:
     per_write: int = 1
     """Events in one write, 1 or more; opening and ending events count too."""
     opening: bool = True
-    """Bedrock only: whether a stream begins with messageStart, also where it fails at once."""
+    """Bedrock only: whether a stream begins with messageStart, even if it fails at once."""
     fault: Fault | None = None
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a fault that could never be seen."""
+        """Raises ValueError for a fault that could never be seen."""
         if self.fault is None:
             return
         deltas = len(self.words) + sum(len(call.fragments) for call in self.calls)
@@ -161,7 +164,7 @@ class Script:
 
     @property
     def after(self) -> int:
-        """How many words come before the fault; 0 without one."""
+        """How many words are sent before the fault; 0 without one."""
         return self.fault.after if self.fault else 0
 
     def fails(self, *kinds: FaultKind) -> bool:
@@ -170,6 +173,6 @@ class Script:
 
 
 def halves(text: str) -> list[str]:
-    """Splits a text into two, or fewer, that are not empty."""
+    """Splits a text into two non-empty halves, or fewer."""
     middle = len(text) // 2
     return [half for half in (text[:middle], text[middle:]) if half]

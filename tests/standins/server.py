@@ -1,4 +1,4 @@
-"""The part that every stand-in shares: the listening socket, the connections, and the record of requests."""
+"""What all stand-ins share: the listening socket, the connections, and the record of requests."""
 
 import asyncio
 import contextlib
@@ -16,10 +16,10 @@ from tests.standins.script import Fault, Script
 
 
 class StandIn(ABC):
-    """A provider on a port of its own, from `async with` to its end; there it raises whatever went wrong inside it."""
+    """A provider on its own port for the length of `async with`; at the end it raises its own internal errors."""
 
     def __init__(self, script: Script | None = None) -> None:
-        """Answer by `script`, by default an ordinary one."""
+        """Answers by `script`, by default an ordinary one."""
         self.script = script or Script()
         """What is said by default; may be set at any time, for the requests to come."""
         self.scripts: dict[str, Script] = {}
@@ -37,33 +37,33 @@ class StandIn(ABC):
 
     @abstractmethod
     def answer(self, received: Received) -> Answer:
-        """Say what is answered to this request."""
+        """Returns the answer to this request."""
 
     @property
     def open_connections(self) -> int:
-        """How many clients' connections are open now, idle ones too."""
+        """How many clients' connections are open now, including idle ones."""
         return len(self._connections)
 
     async def next_request(self, within_s: float = 30.0) -> Received:
-        """Wait for the oldest request not yet taken; raise TimeoutError after `within_s` seconds."""
+        """Waits for the oldest request not yet taken; raises TimeoutError after `within_s` seconds."""
         async with asyncio.timeout(within_s):
             return await self._arrivals.get()
 
     async def all_closed(self, within_s: float = 30.0) -> None:
-        """Wait until no connection is open; raise TimeoutError after `within_s` seconds."""
+        """Waits until no connection is open; raises TimeoutError after `within_s` seconds."""
         async with asyncio.timeout(within_s):
             while self._connections:
                 await asyncio.wait(self._connections)
 
     async def __aenter__(self) -> Self:
-        """Listen on a free port of the loopback interface."""
+        """Listens on a free port of the loopback interface."""
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         host, port = self._server.sockets[0].getsockname()
         self.url = f"http://{host}:{port}"
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        """Close everything; raise ExceptionGroup when the stand-in itself failed."""
+        """Closes everything; raises ExceptionGroup if the stand-in itself failed."""
         self._server.close()
         for task in self._connections:
             task.cancel()
@@ -74,7 +74,7 @@ class StandIn(ABC):
 
     @contextlib.asynccontextmanager
     async def away(self) -> AsyncIterator[None]:
-        """Refuse connections, and close those that are open, while the block runs."""
+        """Refuses connections, and closes those that are open, while the block runs."""
         host, port = self._server.sockets[0].getsockname()
         self._server.close()
         for task in self._connections:
@@ -85,7 +85,7 @@ class StandIn(ABC):
             self._server = await asyncio.start_server(self._accept, host, port)
 
     def next_script(self, model: str | None = None) -> Script:
-        """Take the script for the next answer by this model, or the next list, without a fault that had its `times`."""
+        """Returns the script of this model's next answer (or list), without a fault that has struck its `times`."""
         script = self.listing if model is None else self.scripts.get(model, self.script)
         fault = script.fault
         if fault is None:

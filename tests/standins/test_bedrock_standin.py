@@ -1,4 +1,4 @@
-"""Bedrock's stand-in speaks to boto3, and boto3 sees each fault, or is shown not to."""
+"""boto3 accepts Bedrock's stand-in, and sees each fault, or is shown not to."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -29,7 +29,7 @@ Event = dict[str, Any]
 
 
 class Caller:
-    """boto3, whose blocking calls run in threads; every one is bounded by its read timeout."""
+    """boto3, whose blocking calls run in threads; its read timeout limits every call."""
 
     def __init__(self, session: boto3.session.Session, url: str) -> None:
         self.session = session
@@ -50,7 +50,7 @@ class Caller:
         return (await asyncio.to_thread(call, modelId=model, messages=[hi()]))["stream"]
 
     async def streamed(self, model: str = MODELS[0], **options: Any) -> tuple[list[Event], Exception | None]:
-        """The events, and the error that ended them."""
+        """Returns the events, and the error that ended them."""
         return await asyncio.to_thread(drained, await self.stream(model, **options))
 
 
@@ -61,7 +61,7 @@ def hi() -> dict[str, Any]:
 def drained(stream: Any) -> tuple[list[Event], Exception | None]:
     events: list[Event] = []
     try:
-        events.extend(stream)  # keeps what came before an error
+        events.extend(stream)  # keeps the events before an error
     except (aws.ClientError, ChecksumMismatch, ProtocolError, ReadTimeoutError, UnicodeDecodeError) as error:
         return events, error
     finally:
@@ -82,7 +82,7 @@ async def standin() -> AsyncIterator[BedrockStandIn]:
 
 @pytest.fixture(scope="module")
 def session() -> boto3.session.Session:
-    """One for all: it keeps the service's description, which is slow to read."""
+    """One session for all tests, because it caches the service's description, which is slow to read."""
     return boto3.session.Session(region_name="us-east-1")
 
 
@@ -114,7 +114,7 @@ def test_a_spoiled_checksum_is_noticed(at: int) -> None:
         next(buffer)
 
 
-async def test_a_whole_answer(standin: BedrockStandIn, caller: Caller) -> None:
+async def test_a_whole_answer_has_its_text_end_and_usage(standin: BedrockStandIn, caller: Caller) -> None:
     standin.script = Script(finish="max_tokens", usage=USAGE)
     answer = await caller.whole()
 
@@ -143,7 +143,7 @@ async def test_a_stream_is_start_words_stops_metadata(standin: BedrockStandIn, c
     assert events[-1]["metadata"] == {"usage": USAGE_ON_THE_WIRE, "metrics": {"latencyMs": 1}}
 
 
-async def test_usage_that_the_provider_does_not_report_is_absent(standin: BedrockStandIn, caller: Caller) -> None:
+async def test_unreported_usage_is_absent(standin: BedrockStandIn, caller: Caller) -> None:
     standin.script = Script(usage=None)
     events, _ = await caller.streamed()
 
@@ -151,7 +151,7 @@ async def test_usage_that_the_provider_does_not_report_is_absent(standin: Bedroc
     assert "usage" not in await caller.whole()
 
 
-async def test_a_model_may_have_a_script_of_its_own(standin: BedrockStandIn, caller: Caller) -> None:
+async def test_a_model_may_have_its_own_script(standin: BedrockStandIn, caller: Caller) -> None:
     standin.scripts["amazon.nova-lite-v1:0"] = Script(words=("Other",))
 
     assert text_of((await caller.streamed("amazon.nova-lite-v1:0"))[0]) == "Other"
@@ -200,7 +200,7 @@ async def test_wrong_credentials_are_refused(caller: Caller, keys: dict[str, str
         ("short-context", "ValidationException"),
     ],
 )
-async def test_what_can_never_succeed_is_refused(caller: Caller, model: str, name: str) -> None:
+async def test_a_request_that_can_never_succeed_is_refused(caller: Caller, model: str, name: str) -> None:
     with pytest.raises(aws.ClientError, match=name):
         await caller.whole(model)
 
@@ -253,7 +253,7 @@ async def test_a_broken_whole_answer_is_an_error(
 
 
 @pytest.mark.parametrize("kind", [FaultKind.CUT, FaultKind.MALFORMED])
-async def test_botocore_takes_a_broken_body_for_an_empty_answer(
+async def test_botocore_mistakes_a_broken_body_for_an_empty_answer(
     standin: BedrockStandIn, caller: Caller, kind: FaultKind
 ) -> None:
     standin.script = Script(fault=Fault(kind=kind))
@@ -261,7 +261,7 @@ async def test_botocore_takes_a_broken_body_for_an_empty_answer(
     assert (await caller.whole()).keys() == {"ResponseMetadata"}
 
 
-async def test_botocore_takes_bad_json_in_a_sound_message_for_an_empty_event(
+async def test_botocore_mistakes_bad_json_in_a_sound_message_for_an_empty_event(
     standin: BedrockStandIn, caller: Caller
 ) -> None:
     standin.script = Script(fault=Fault(kind=FaultKind.MALFORMED_JSON, after=2))
@@ -270,7 +270,9 @@ async def test_botocore_takes_bad_json_in_a_sound_message_for_an_empty_event(
     assert (text_of(events), error) == ("Hello, !", None)
 
 
-async def test_botocore_takes_a_stream_without_its_end_for_a_full_one(standin: BedrockStandIn, caller: Caller) -> None:
+async def test_botocore_mistakes_a_stream_without_its_end_for_a_complete_one(
+    standin: BedrockStandIn, caller: Caller
+) -> None:
     standin.script = Script(fault=Fault(kind=FaultKind.NO_END))
     events, error = await caller.streamed()
 
@@ -286,7 +288,7 @@ async def test_a_split_character_arrives_whole(standin: BedrockStandIn, caller: 
     assert (text_of(events), error) == (TEXT, None)
 
 
-async def test_a_stream_closed_during_closes_its_connection(standin: BedrockStandIn, caller: Caller) -> None:
+async def test_a_stream_closed_early_closes_its_connection(standin: BedrockStandIn, caller: Caller) -> None:
     standin.script = Script(fault=Fault(kind=FaultKind.HANG_DURING, after=1))
     stream = await caller.stream()
     iterator = iter(stream)

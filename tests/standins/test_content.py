@@ -60,7 +60,7 @@ async def test_openais_sdk_reads_calls_whole(openai: OpenAIStandIn, client: Asyn
     assert [(call.id, call.function.name, call.function.arguments) for call in calls] == CALLED
 
 
-async def test_openais_streaming_helper_gathers_calls(openai: OpenAIStandIn, client: AsyncOpenAI) -> None:
+async def test_openais_streaming_helper_joins_calls(openai: OpenAIStandIn, client: AsyncOpenAI) -> None:
     openai.script = Script(words=("Let me see.",), calls=(ONE,))
     async with client.chat.completions.stream(
         model="gpt-4o", messages=[{"role": "user", "content": "Hi"}], tools=[TOOL]
@@ -75,7 +75,7 @@ async def test_openais_streaming_helper_gathers_calls(openai: OpenAIStandIn, cli
     assert (call.id, call.function.parsed_arguments) == (ONE.id, json.loads(ONE.arguments))
 
 
-async def test_openais_streaming_helper_gathers_a_refusal(openai: OpenAIStandIn, client: AsyncOpenAI) -> None:
+async def test_openais_streaming_helper_joins_a_refusal(openai: OpenAIStandIn, client: AsyncOpenAI) -> None:
     openai.script = REFUSING
     async with client.chat.completions.stream(model="gpt-4o", messages=[{"role": "user", "content": "Hi"}]) as stream:
         kinds = [event.type async for event in stream]
@@ -85,7 +85,7 @@ async def test_openais_streaming_helper_gathers_a_refusal(openai: OpenAIStandIn,
     assert not answer.choices[0].message.content
 
 
-async def test_openais_responses_helper_gathers_calls(openai: OpenAIStandIn, client: AsyncOpenAI) -> None:
+async def test_openais_responses_helper_joins_calls(openai: OpenAIStandIn, client: AsyncOpenAI) -> None:
     openai.script = CALLING
     async with client.responses.stream(model="gpt-5", input="Hi") as stream:
         kinds = [event.type async for event in stream]
@@ -96,7 +96,7 @@ async def test_openais_responses_helper_gathers_calls(openai: OpenAIStandIn, cli
     assert [(call.call_id, call.name, call.arguments) for call in calls] == CALLED
 
 
-async def test_openais_responses_helper_gathers_a_refusal(openai: OpenAIStandIn, client: AsyncOpenAI) -> None:
+async def test_openais_responses_helper_joins_a_refusal(openai: OpenAIStandIn, client: AsyncOpenAI) -> None:
     openai.script = REFUSING
     async with client.responses.stream(model="gpt-4o", input="Hi") as stream:
         kinds = [event.type async for event in stream]

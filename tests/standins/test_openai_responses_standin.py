@@ -1,4 +1,4 @@
-"""The stand-in's Responses API speaks to OpenAI's SDK."""
+"""OpenAI's SDK accepts the stand-in's Responses API."""
 
 from collections.abc import AsyncIterator
 
@@ -31,7 +31,7 @@ async def client(standin: OpenAIStandIn) -> AsyncIterator[AsyncOpenAI]:
         yield client
 
 
-async def test_the_sdk_gathers_a_streamed_response(standin: OpenAIStandIn, client: AsyncOpenAI) -> None:
+async def test_the_sdk_joins_a_streamed_response(standin: OpenAIStandIn, client: AsyncOpenAI) -> None:
     standin.output = OUTPUT
     standin.script = Script(usage=Usage(cache_read_tokens=5, reasoning_tokens=2))
     async with client.responses.stream(model="gpt-5", input="Hi") as stream:
@@ -65,7 +65,7 @@ async def test_the_sdk_sees_a_failure_during_the_stream(standin: OpenAIStandIn, 
     assert "server had an error" in event.message
 
 
-async def test_a_model_may_answer_there_alone(client: AsyncOpenAI) -> None:
+async def test_a_model_may_answer_only_there(client: AsyncOpenAI) -> None:
     with pytest.raises(openai.NotFoundError, match="only supported in v1/responses"):
         await client.chat.completions.create(model="codex-1", messages=[{"role": "user", "content": "Hi"}])
     assert (await client.responses.create(model="codex-1", input="Hi")).output_text == "Hello, wörld!"

@@ -1,4 +1,4 @@
-"""OpenAI's stand-in speaks to OpenAI's SDK, and the SDK sees each fault."""
+"""OpenAI's SDK accepts OpenAI's stand-in, and sees each fault."""
 
 import asyncio
 import json
@@ -53,7 +53,7 @@ def text_of(events: list[ChatCompletionChunk]) -> str:
     return "".join(event.choices[0].delta.content or "" for event in events if event.choices)
 
 
-async def test_a_whole_answer(standin: OpenAIStandIn, client: AsyncOpenAI) -> None:
+async def test_a_whole_answer_has_its_text_end_and_usage(standin: OpenAIStandIn, client: AsyncOpenAI) -> None:
     standin.script = Script(model="gpt-4o-2024-08-06", finish="length", usage=USAGE)
     answer = await whole(client)
 
@@ -86,21 +86,21 @@ async def test_a_stream_is_role_words_finish_usage(standin: OpenAIStandIn, clien
     assert {event.model for event in (opening, *words, finish, usage)} == {"gpt-4o"}
 
 
-async def test_usage_that_the_provider_does_not_report_is_absent(standin: OpenAIStandIn, client: AsyncOpenAI) -> None:
+async def test_unreported_usage_is_absent(standin: OpenAIStandIn, client: AsyncOpenAI) -> None:
     standin.script = Script(usage=None)
 
     assert (await whole(client)).usage is None
     assert [event.usage for event in await streamed(client)] == [None] * 6
 
 
-async def test_a_model_may_have_a_script_of_its_own(standin: OpenAIStandIn, client: AsyncOpenAI) -> None:
+async def test_a_model_may_have_its_own_script(standin: OpenAIStandIn, client: AsyncOpenAI) -> None:
     standin.scripts["gpt-4o-mini"] = Script(words=("Other",))
 
     assert text_of(await streamed(client, "gpt-4o-mini")) == "Other"
     assert text_of(await streamed(client)) == TEXT
 
 
-async def test_models_are_listed_by_a_script_of_their_own(standin: OpenAIStandIn, client: AsyncOpenAI) -> None:
+async def test_models_are_listed_by_their_own_script(standin: OpenAIStandIn, client: AsyncOpenAI) -> None:
     standin.script = Script(fault=Fault(kind=FaultKind.CUT_BEFORE))
     assert [model.id async for model in client.models.list()] == list(MODELS)
 
@@ -119,7 +119,7 @@ async def test_models_are_listed_by_a_script_of_their_own(standin: OpenAIStandIn
     ],
     ids=str,
 )
-async def test_what_can_never_succeed_is_refused(
+async def test_a_request_that_can_never_succeed_is_refused(
     client: AsyncOpenAI, options: dict[str, object], status: int, code: str, param: str | None
 ) -> None:
     with pytest.raises(openai.APIStatusError) as refusal:
@@ -150,7 +150,7 @@ async def test_a_redirect_leads_to_another_path(standin: OpenAIStandIn, client: 
 
 
 @pytest.mark.parametrize("headers", [{"retry-after": "2"}, {"retry-after-ms": "1500"}], ids=str)
-async def test_a_rate_limit_says_when_to_come_again(
+async def test_a_rate_limit_says_when_to_retry(
     standin: OpenAIStandIn, client: AsyncOpenAI, headers: dict[str, str]
 ) -> None:
     standin.script = Script(fault=Fault(kind=FaultKind.STATUS, status=429, headers=headers, times=1))
@@ -163,7 +163,7 @@ async def test_a_rate_limit_says_when_to_come_again(
     assert text_of(await streamed(client)) == TEXT
 
 
-async def test_an_empty_account_is_told_from_a_rate_limit(standin: OpenAIStandIn, client: AsyncOpenAI) -> None:
+async def test_an_empty_account_differs_from_a_rate_limit(standin: OpenAIStandIn, client: AsyncOpenAI) -> None:
     standin.script = Script(fault=Fault(kind=FaultKind.STATUS, code="insufficient_quota"))
     with pytest.raises(openai.RateLimitError) as limit:
         await whole(client)
@@ -214,7 +214,7 @@ async def test_an_error_object_under_status_200_has_no_choices(standin: OpenAISt
         (FaultKind.SPLIT_UTF8, "stop"),
     ],
 )
-async def test_what_the_sdk_takes_for_a_full_answer(
+async def test_which_endings_the_sdk_considers_complete(
     standin: OpenAIStandIn, client: AsyncOpenAI, kind: FaultKind, finish: str | None
 ) -> None:
     standin.script = Script(fault=Fault(kind=kind))
@@ -240,7 +240,7 @@ async def test_a_dropped_call_closes_its_connection(
     await standin.all_closed()
 
 
-async def test_a_stream_closed_during_closes_its_connection(standin: OpenAIStandIn, client: AsyncOpenAI) -> None:
+async def test_a_stream_closed_early_closes_its_connection(standin: OpenAIStandIn, client: AsyncOpenAI) -> None:
     standin.script = Script(fault=Fault(kind=FaultKind.HANG_DURING, after=1))
     stream = await client.chat.completions.create(model="gpt-4o", messages=[HI], stream=True)
     async for event in stream:

@@ -1,4 +1,4 @@
-"""What holds for every stand-in, seen through a bare socket."""
+"""What is true of every stand-in, seen through a bare socket."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ REQUESTS = {
 
 @dataclass(frozen=True, slots=True)
 class BareClient:
-    """Asks for streams, reads bytes, and leaves when it likes."""
+    """Requests streams, reads bytes, and leaves at any time."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
@@ -29,7 +29,7 @@ class BareClient:
     authorization: str
 
     def ask(self, body: bytes | None = None) -> None:
-        """Write one request."""
+        """Writes one request."""
         body = body or json.dumps({"model": "gpt-4o", "stream": True}).encode()
         lines = (
             f"POST {self.path} HTTP/1.1\r\nauthorization: {self.authorization}\r\ncontent-length: {len(body)}\r\n\r\n"
@@ -37,13 +37,13 @@ class BareClient:
         self.writer.write(lines.encode() + body)
 
     async def status(self) -> int:
-        """Read the answer's head."""
+        """Reads the answer's head."""
         async with asyncio.timeout(5):
             head = await self.reader.readuntil(HEAD_END)
         return int(head.split(b" ")[1])
 
     async def chunks(self) -> list[bytes]:
-        """Read the body, in the chunks in which it came."""
+        """Reads the body, in the chunks in which it arrived."""
         chunks = []
         async with asyncio.timeout(5):
             while size := int(await self.reader.readline(), 16):
@@ -52,7 +52,7 @@ class BareClient:
         return chunks
 
     async def rest(self) -> bytes:
-        """Read until the connection is closed."""
+        """Reads until the connection is closed."""
         async with asyncio.timeout(5):
             return await self.reader.read()
 
@@ -111,7 +111,7 @@ async def test_one_connection_carries_several_requests(standin: StandIn) -> None
     assert [received.words_sent for received in standin.requests] == [4] * 3
 
 
-async def test_a_fault_strikes_so_many_times_and_then_no_more(standin: StandIn) -> None:
+async def test_a_fault_strikes_its_number_of_times_and_then_no_more(standin: StandIn) -> None:
     standin.script = Script(fault=Fault(kind=FaultKind.STATUS, status=503, times=2))
     statuses = []
     for _ in range(3):
@@ -155,7 +155,7 @@ async def test_a_multibyte_character_is_split_between_two_writes(standin: StandI
 
 
 @pytest.mark.parametrize("per_write", [1, 3, 100])
-async def test_events_are_written_so_many_in_one_go(standin: StandIn, per_write: int) -> None:
+async def test_events_are_written_in_groups(standin: StandIn, per_write: int) -> None:
     async with client_of(standin) as client:
         client.ask()
         assert await client.status() == 200
@@ -180,7 +180,7 @@ async def test_its_end_closes_every_connection() -> None:
         assert standin.open_connections == 0
 
 
-async def test_what_went_wrong_inside_it_is_raised_at_its_end() -> None:
+async def test_an_internal_error_is_raised_at_its_end() -> None:
     async def ask_for_nonsense() -> None:
         async with OpenAIStandIn() as standin, client_of(standin) as client:
             client.ask(b"no JSON")

@@ -1,4 +1,4 @@
-"""A Bedrock provider that asks a stand-in, and what the tests of it share."""
+"""A Bedrock provider that calls a stand-in, and what its tests share."""
 
 import asyncio
 import contextlib
@@ -31,18 +31,18 @@ def bedrock(url: str, **given: str) -> BedrockProvider:
 
 
 async def pieces_of(provider: BedrockProvider, prompt: Prompt = PROMPT) -> list[Piece]:
-    """Streams an answer to its end."""
+    """Reads a stream to its end."""
     async with asyncio.timeout(TIME_LIMIT_S), contextlib.aclosing(provider.stream(prompt)) as stream:
         return [piece async for piece in stream]
 
 
 async def broken_off(provider: BedrockProvider, prompt: Prompt = PROMPT) -> tuple[list[Piece], RelayError]:
-    """Streams an answer that fails; returns what came before the error, and the error."""
+    """Reads a stream that fails; returns the pieces before the error, and the error."""
     pieces: list[Piece] = []
     try:
         async with asyncio.timeout(TIME_LIMIT_S):
             async for piece in provider.stream(prompt):
-                pieces.append(piece)  # noqa: PERF401 - what came before the error counts
+                pieces.append(piece)  # noqa: PERF401 - pieces before the error count
     except RelayError as error:
         return pieces, error
     raise AssertionError("the stream did not fail")

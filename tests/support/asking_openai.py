@@ -1,4 +1,4 @@
-"""Asking an OpenAI provider that calls a stand-in."""
+"""Calling an OpenAI provider that calls a stand-in."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ KEY = "sk-canary314159"
 SAID = "canary271828"
 PROMPT = Prompt(message=f"say {SAID}")
 COUNTED = Usage(input_tokens=11, output_tokens=4, accuracy=Accuracy.EXACT)
-"""What the stand-in counts by default."""
+"""The stand-in's default usage."""
 
 
 def ended(reason: FinishReason = FinishReason.STOP, usage: Usage | None = COUNTED) -> Ending:
@@ -44,13 +44,13 @@ async def serving(
 
 
 async def said(provider: OpenAIProvider, prompt: Prompt = PROMPT) -> list[Piece]:
-    """Streams to the end."""
+    """Reads a stream to its end."""
     async with contextlib.aclosing(provider.stream(prompt)) as pieces:
         return [piece async for piece in pieces]
 
 
 async def said_before_failing(provider: OpenAIProvider) -> tuple[str, RelayError]:
-    """Streams until it fails; returns the text before that, and the error."""
+    """Reads a stream until it fails; returns the text before that, and the error."""
     text = ""
     try:
         async for piece in provider.stream(PROMPT):
@@ -62,7 +62,7 @@ async def said_before_failing(provider: OpenAIProvider) -> tuple[str, RelayError
 
 
 async def failure(provider: OpenAIProvider, prompt: Prompt = PROMPT) -> RelayError:
-    """Asks for a whole answer; returns the error."""
+    """Requests a whole answer; returns the error."""
     with pytest.raises(RelayError) as raised:
         await whole_answer(provider, prompt)
     return raised.value

@@ -1,4 +1,4 @@
-"""Books in memory, with one budget for everybody: what a gate writes can be looked at, delayed and made to fail."""
+"""Books in memory, with one budget for all callers, that a test can inspect, delay and make fail."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from server_b.ledger.entries import CallEnd, NewCall, Reserved
 
 
 class MemoryBooks:
-    """Keeps calls in dictionaries."""
+    """Stores calls in dictionaries."""
 
     def __init__(self, *callers: CallerAccount, limit_nano_usd: int | None = None) -> None:
-        """`limit_nano_usd` is of the one budget, that of all calls; None: there is none."""
+        """`limit_nano_usd` is the limit of the one budget for all calls; None: no budget."""
         self.policy = Policy(revision=1, callers={caller.name: caller for caller in callers})
         self.is_writable = True
         self._limit = limit_nano_usd
@@ -31,7 +31,7 @@ class MemoryBooks:
 
     @property
     def reserved(self) -> int:
-        """What is set aside by the calls that run."""
+        """The sum that running calls have reserved."""
         return sum(call.bound_nano_usd or 0 for call in self.open.values())
 
     async def reserve(self, call: NewCall) -> Reserved:

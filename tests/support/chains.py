@@ -1,4 +1,4 @@
-"""Providers with names of their own, and a fallback made of them."""
+"""Named providers, and a fallback made of them."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ ONCE = Limits(patience=Patience(attempts=1))
 
 
 class Named(ScriptedProvider):
-    """A scripted provider with a name and a default model of its own."""
+    """A scripted provider with its own name and default model."""
 
     def __init__(self, name: str, *scripts: Sequence[Step]) -> None:
         super().__init__(*scripts)
@@ -24,22 +24,22 @@ class Named(ScriptedProvider):
 
     @property
     def asked(self) -> list[str | None]:
-        """The models that it was asked for."""
+        """The models that it was called for."""
         return [one.prompt.model for one in self.tries]
 
 
 class Unlisted(Named):
-    """One whose models cannot be listed."""
+    """A provider whose models cannot be listed."""
 
     async def list_models(self) -> Models:
         raise ProviderUnavailable
 
 
 def chain(*providers: Named, **models: str) -> Fallback:
-    """Makes a fallback of these; `models` maps what the second answers for, by the model asked."""
+    """Makes a fallback of these; `models` maps the requested model to the second provider's."""
     return Fallback(providers, {(providers[-1].name, asked): model for asked, model in models.items()})
 
 
 def once(*providers: Named, **models: str) -> Relay:
-    """Makes a relay that tries a chain of these one time."""
+    """Makes a relay that tries a chain of these once."""
     return create_relay(chain(*providers, **models), limits=ONCE)

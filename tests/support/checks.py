@@ -11,7 +11,7 @@ LIMIT_S = 30.0
 
 
 async def check(folder: Path, program: str, settings: Mapping[str, str]) -> tuple[int, list[str]]:
-    """Runs the check from `folder`; returns its exit code and its lines."""
+    """Runs the check in `folder`; returns its exit code and its lines."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", program, "check"),
@@ -28,5 +28,5 @@ async def check(folder: Path, program: str, settings: Mapping[str, str]) -> tupl
 
 
 def failed(lines: list[str]) -> list[str]:
-    """Returns what is not right."""
+    """Returns the lines that are not ok."""
     return [line.removeprefix("FAILED").strip() for line in lines if line.startswith("FAILED")]

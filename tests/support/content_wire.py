@@ -1,4 +1,4 @@
-"""A prompt as HTTP and MCP have it, as the message that gRPC has: an independent reading of the contract's names."""
+"""Converts a prompt from HTTP's and MCP's form to gRPC's message: an independent reading of the contract's names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _AS_TEXT = {"arguments": "arguments_json", "structured": "structured_json", "inp
 
 
 def process_request(document: Mapping[str, Any]) -> pb.ProcessRequest:
-    """Makes the message; raises ParseError for what a message cannot hold."""
+    """Makes the message; raises ParseError for what a message cannot express."""
     return ParseDict(wire_document(document), pb.ProcessRequest())
 
 
@@ -36,7 +36,7 @@ def wire_document(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def wire_field(field: str) -> str:
-    """Returns the name of a field in gRPC's errors from the one in those of HTTP."""
+    """Returns the name that gRPC's errors use for a field that HTTP's errors call `field`."""
     field = re.sub(r"\b(arguments|structured|input_schema)$", r"\1_json", field)
     field = field.replace("response_format.schema", "response_format.schema_json")
     return f"options.{field}" if re.match("|".join((*OPTIONS, *OPTIONS_TOO)), field) else field

@@ -1,4 +1,4 @@
-"""AWS's own model of Converse, from the installed botocore: what a request to it must be."""
+"""Validates Converse requests against AWS's own service model, from the installed botocore."""
 
 import base64
 import json
@@ -14,7 +14,7 @@ _OPERATION = botocore.session.get_session().get_service_model("bedrock-runtime")
 
 
 def assert_valid(body: dict[str, Any]) -> None:
-    """Raises AssertionError unless AWS takes this body, and boto3 would send the same one."""
+    """Raises AssertionError unless AWS accepts this body, and boto3 would send the same one."""
     given = {"modelId": "m", **body}
     report = ParamValidator().validate(given, _OPERATION.input_shape)
     assert not report.has_errors(), report.generate_report()
@@ -24,7 +24,7 @@ def assert_valid(body: dict[str, Any]) -> None:
 
 
 def _assert_words(value: Any, shape: Shape, place: str) -> None:
-    """Checks what the validator does not: words of closed lists, patterns, and unions of one member."""
+    """Checks what the validator does not: enum values, patterns, and unions of one member."""
     if shape.type_name == "structure" and not getattr(shape, "is_document_type", False):
         assert not getattr(shape, "is_tagged_union", False) or len(value) == 1, place
         for name, member in value.items():
@@ -44,7 +44,7 @@ def _assert_words(value: Any, shape: Shape, place: str) -> None:
 
 
 def _with_bytes(value: Any) -> Any:
-    """Decodes what is base64 in a body: boto3 wants bytes, and encodes them itself."""
+    """Decodes the base64 in a body: boto3 wants bytes, and encodes them itself."""
     if isinstance(value, list):
         return [_with_bytes(one) for one in value]
     if not isinstance(value, dict):

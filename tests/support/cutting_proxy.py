@@ -1,4 +1,4 @@
-"""A TCP proxy that cuts its connections when a client has sent some bytes."""
+"""A TCP proxy that cuts its connections when a client has sent certain bytes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 
 class CuttingProxy:
-    """Passes everything on, until it is told to cut."""
+    """Passes everything on, until it is set to cut."""
 
     def __init__(self, port: int) -> None:
         """`port` is the server's, on loopback."""
@@ -37,7 +37,7 @@ class CuttingProxy:
                     self.cuts += 1
                     if not self.passes_them_on:
                         break
-                    writer.close()  # nobody hears what the server says now
+                    writer.close()  # no client gets the server's reply now
                     heard.clear()
                 up_writer.write(data)
                 await up_writer.drain()
@@ -67,7 +67,7 @@ async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hear
 
 @contextlib.asynccontextmanager
 async def cutting_proxy(port: int) -> AsyncIterator[CuttingProxy]:
-    """Runs a proxy before a port of loopback."""
+    """Runs a proxy in front of a port of loopback."""
     proxy = CuttingProxy(port)
     connections: set[asyncio.Task[None]] = set()
 

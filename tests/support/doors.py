@@ -1,4 +1,4 @@
-"""Every door of the relay behind one face, so that one behaviour can be asked of all of them."""
+"""Every interface ("door") of the relay behind one protocol, so that one test can run against all of them."""
 
 import asyncio
 import contextlib
@@ -27,20 +27,20 @@ LIMIT_S = 60.0
 
 
 class Door(Protocol):
-    """A way in. Both calls raise Refusal; cancelling their task is the caller going away."""
+    """One interface. Both calls raise Refusal; cancelling their task is the caller leaving."""
 
     async def whole(self, **fields: Any) -> Document:
         """Returns the answer document."""
         ...
 
     async def stream(self, on_text: OnText, **fields: Any) -> Document:
-        """Tells of each text as it comes, then returns the finish document, with the `parts` of what is not text."""
+        """Passes on each text as it arrives, then returns the finish document, with the `parts` that are not text."""
         ...
 
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where the programs listen."""
+    """The addresses of the programs."""
 
     server_b: str
     gateway: str
@@ -48,7 +48,7 @@ class Addresses:
     mcp_sse: str
     folder: Path
     settings: Mapping[str, str] = field(default_factory=dict)
-    """Of a Server A that a client starts."""
+    """The working folder of a Server A that a client starts."""
 
 
 class GrpcDoor:
@@ -128,12 +128,12 @@ class HttpDoor:
                     case "tool_call_finished":
                         parts.append({"tool_call": document["call"]})
                     case _:
-                        pass  # a call that begins, its deltas, reasoning
+                        pass  # events of a tool call that begins, its deltas, and reasoning
         raise AssertionError("the stream just ended")
 
 
 async def _events(response: httpx2.Response) -> AsyncIterator[tuple[str, str]]:
-    """Yields the name and the data of each event, as they come."""
+    """Yields the name and the data of each event, as they arrive."""
     kind, data = "", list[str]()
     async for line in response.aiter_lines():
         name, _, value = line.partition(": ")
@@ -184,7 +184,7 @@ class McpDoor:
 
         finish = await self._call("send_message_stream", on_progress, fields)
         text, seen = finish.pop("text"), "".join(told)
-        assert text.startswith(seen), "progress told something else than the answer"
+        assert text.startswith(seen), "the progress notifications differ from the answer"
         on_text(text.removeprefix(seen))
         return finish
 
@@ -205,7 +205,7 @@ class McpDoor:
 
 @contextlib.asynccontextmanager
 async def open_door(name: str, at: Addresses, *, timeout_s: float = LIMIT_S) -> AsyncIterator[Door]:
-    """Opens the door of that name, one of DOORS; over gRPC and HTTP it is the caller who sets the deadline."""
+    """Opens the door of that name, one of DOORS. Over gRPC and HTTP the caller sets the deadline."""
     async with contextlib.AsyncExitStack() as stack:
         match name.split("-"):
             case ["grpc"]:
@@ -250,18 +250,18 @@ DOORS = ("grpc", "http", "mcp-stdio-legacy", "mcp-sse-legacy", "mcp-http-legacy"
 
 
 OPENAI_DOORS = ("v1-chat", "v1-responses")
-"""They take a message and a model alone."""
+"""Doors that take only a message and a model."""
 
 
 async def texts(door: Door, **fields: Any) -> tuple[list[str], Document]:
-    """Streams to the end; returns the texts and the finish document."""
+    """Reads a stream to its end; returns the texts and the finish document."""
     seen: list[str] = []
     finish = await door.stream(seen.append, **fields)
     return seen, finish
 
 
 async def until_first_text(door: Door, **fields: Any) -> asyncio.Task[Document]:
-    """Starts a stream and returns its task once the first text has come."""
+    """Starts a stream; returns its task once the first text has arrived."""
     came = asyncio.Event()
     task = asyncio.create_task(door.stream(lambda _: came.set(), **fields))
     async with asyncio.timeout(LIMIT_S):

@@ -1,4 +1,4 @@
-"""A provider that speaks OpenAI's protocol and never ends: it writes for as long as it is read."""
+"""A provider that speaks OpenAI's protocol and writes for as long as it is read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _EVENT = b'data: {%b,"choices":[{"index":0,"delta":{"role":"assistant","content"
 
 
 class EndlessProvider:
-    """Answers every request with a stream of words without an end, and knows how many it is writing."""
+    """Answers every request with an endless stream of tokens, and counts how many streams it is writing."""
 
     def __init__(self, word_chars: int, pause_s: float) -> None:
         self.url = ""
@@ -28,7 +28,7 @@ class EndlessProvider:
         self._changed = asyncio.Event()
 
     async def until(self, holds: Callable[[EndlessProvider], bool], within_s: float) -> None:
-        """Waits until `holds` does; raises TimeoutError after `within_s` seconds."""
+        """Waits until `holds` is true; raises TimeoutError after `within_s` seconds."""
         async with asyncio.timeout(within_s):
             while not holds(self):
                 await self._changed.wait()
@@ -66,9 +66,9 @@ class EndlessProvider:
 async def endless_provider(
     *, word_chars: int = 4096, pause_s: float = 0, send_buffer_bytes: int = 0
 ) -> AsyncIterator[EndlessProvider]:
-    """Serves on a free port of loopback until the block ends; `url` is what OPENAI_BASE_URL is to be.
+    """Serves on a free port of loopback until the block ends; `url` is the value for OPENAI_BASE_URL.
 
-    `send_buffer_bytes` bounds what the kernel keeps of what is written; 0: its own default.
+    `send_buffer_bytes` limits what the kernel buffers of the written data; 0: its own default.
     """
     provider = EndlessProvider(word_chars, pause_s)
     serving: set[asyncio.Task[None]] = set()

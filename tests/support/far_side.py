@@ -1,4 +1,4 @@
-"""A provider, a Server B that faults befall, and every door in front of it, each with its calls under way."""
+"""A provider, a Server B to inject faults into, and every door in front of it, each with running calls."""
 
 import asyncio
 import contextlib
@@ -21,11 +21,11 @@ from tests.support.refusal import Refusal
 from tests.support.serving import late_events
 
 HANGS, HANGS_DURING = "hangs", "hangs-during"
-"""Models: one that says nothing, one that says two words and no more."""
+"""Models: one that sends nothing, one that sends two tokens and then nothing."""
 NOTICED_S = 5.0
-"""The promise: a side that is gone is noticed within so many seconds. Measured by scripts/faults alone."""
+"""How soon a vanished side must be noticed. Only scripts/faults measures it."""
 LIMIT_S = 60.0
-"""How long a test waits for that: a busy machine is no fault."""
+"""How long a test waits for that, so that it passes on a busy machine."""
 
 
 def create_provider() -> OpenAIStandIn:
@@ -37,14 +37,14 @@ def create_provider() -> OpenAIStandIn:
 
 
 def server_b(folder: Path, provider: OpenAIStandIn, port: int, **settings: str) -> AbstractAsyncContextManager[Program]:
-    """Runs a Server B that asks `provider`, on this port (0: any)."""
+    """Runs a Server B that calls `provider`, on this port (0: any)."""
     asks = {"AI_PROVIDER": "openai", "OPENAI_API_KEY": "sk-none", "OPENAI_BASE_URL": f"{provider.url}/v1"}
     return running(folder, "server_b", GRPC_PORT=str(port), RETRY_ATTEMPTS="1", **{**asks, **settings})
 
 
 @dataclass(frozen=True)
 class NearSide:
-    """The doors, each with the program behind it, all before the same target."""
+    """The doors, each with the program behind it, all in front of the same target."""
 
     doors: dict[str, Door]
     programs: tuple[Program, ...]
@@ -54,7 +54,7 @@ class NearSide:
 async def open_near_side(
     folder: Path, target: str, names: tuple[str, ...] = (*DOORS, *OPENAI_DOORS)
 ) -> AsyncIterator[NearSide]:
-    """Starts the gateway and Server A before `target`, and opens the doors of these names."""
+    """Starts the gateway and Server A in front of `target`, and opens the doors of these names."""
     async with contextlib.AsyncExitStack() as stack:
         dial = {"SERVER_B_TARGET": target}
         gateway, mcp_http, mcp_sse = [
@@ -77,13 +77,13 @@ class UnderWay:
 
     door: str
     moment: str
-    """When it strikes, for the table."""
+    """When the fault strikes, for the table."""
     task: asyncio.Task[object]
     message: str = ""
-    """What was asked: unlike any other call's."""
+    """The call's message, which no other call has."""
 
     async def end(self, fault: str, struck_at: float, saw: Saw) -> str:
-        """Waits for the call's end after a fault at `struck_at`, notes it, and returns its reason."""
+        """Waits for the call's end after a fault at `struck_at`, records it, and returns its reason."""
         with pytest.raises(Refusal) as refusal:
             async with asyncio.timeout(LIMIT_S):
                 await self.task
@@ -95,9 +95,9 @@ class UnderWay:
 
 @contextlib.asynccontextmanager
 async def calling_everywhere(near: NearSide, provider: OpenAIStandIn) -> AsyncIterator[dict[str, UnderWay]]:
-    """Calls through every door: whole, streamed but silent, and a stream that stops; none ends before the block.
+    """Calls through every door: whole, streamed but silent, and a stream that stops.
 
-    Yields them by their messages once the provider hangs in all of them.
+    Yields the calls by their messages once the provider hangs in all of them. None ends before the block.
     """
     calls = {call.message: call for name, door in near.doors.items() for call in _calls(name, door)}
     try:
@@ -127,13 +127,13 @@ async def _until_asked(provider: OpenAIStandIn, messages: set[str]) -> None:
 
 
 def message_of(request: Received) -> str:
-    """Returns what the provider was asked."""
+    """Returns the message of a provider's request."""
     message: str = request.body["messages"][-1]["content"]
     return message
 
 
 async def until_answered(near: NearSide) -> None:
-    """Waits until every door answers again, each by itself."""
+    """Waits until every door answers again, each separately."""
 
     async def answered(door: Door) -> None:
         while True:

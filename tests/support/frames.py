@@ -1,4 +1,4 @@
-"""HTTP/2 by hand, for a client that no gRPC library would be."""
+"""HTTP/2 by hand, for a client that no gRPC library can play."""
 
 import asyncio
 import contextlib
@@ -48,7 +48,7 @@ def _watch() -> bytes:
 
 @contextlib.asynccontextmanager
 async def watch_health_and_read_nothing(port: int) -> AsyncIterator[None]:
-    """Watches the server's health with no window for its messages, but answers its pings."""
+    """Watches the server's health with a zero window for its messages, but answers its pings."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(_watch())
     watched = asyncio.Event()

@@ -1,4 +1,4 @@
-"""A real gateway in the test's own process, on any free port of loopback, and two ways to speak to it."""
+"""A real gateway in the test's own process, on any free port of loopback, and two ways to call it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NOBODY = "127.0.0.1:1"
 
 
 def gateway_settings(**given: Any) -> GatewaySettings:
-    """Makes settings of these values alone, whatever .env there is."""
+    """Makes settings of only these values, whatever .env there is."""
     return GatewaySettings(_env_file=None, **given)  # type: ignore[call-arg]
 
 
@@ -63,7 +63,7 @@ async def gateway(
 
 @contextlib.asynccontextmanager
 async def application_at(url: str, target: str = NOBODY, **settings: object) -> AsyncIterator[httpx2.AsyncClient]:
-    """Yields a client of an application that some other server has put where `url` says."""
+    """Yields a client of an application that another server serves at `url`."""
     app = create_app(gateway_settings(server_b_target=target, **settings))
     async with (
         app.router.lifespan_context(app),
@@ -74,11 +74,11 @@ async def application_at(url: str, target: str = NOBODY, **settings: object) -> 
 
 @dataclass(slots=True)
 class Reply:
-    """An HTTP answer as it came over the socket."""
+    """An HTTP answer as received over the socket."""
 
     status: int
     headers: dict[str, str]
-    """Names in lower case."""
+    """Header names are in lower case."""
     body: bytes = b""
 
     @property
@@ -100,7 +100,7 @@ class Socket:
         await self.writer.drain()
 
     async def until(self, text: bytes) -> bytes:
-        """Reads until `text` has come; returns everything up to it."""
+        """Reads until `text` has arrived; returns everything up to it."""
         async with asyncio.timeout(PATIENCE_S):
             return await self.reader.readuntil(text)
 
@@ -118,7 +118,7 @@ class Socket:
         return reply
 
     async def closed(self) -> bytes:
-        """Waits until the gateway closes the connection; returns what came before."""
+        """Waits until the gateway closes the connection; returns the bytes before that."""
         async with asyncio.timeout(PATIENCE_S):
             return await self.reader.read()
 

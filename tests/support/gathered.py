@@ -1,4 +1,4 @@
-"""A provider's answer, gathered from its stream."""
+"""A provider's answer, joined from its stream."""
 
 import contextlib
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from server_b.providers.base import Ending, Opening, Provider, Text
 
 @dataclass(slots=True)
 class Gathered:
-    """What a provider answered; without an end its stream was cut."""
+    """A provider's answer; without an end its stream was cut."""
 
     text: str = ""
     model: str = ""
@@ -19,7 +19,7 @@ class Gathered:
 
 
 async def whole_answer(provider: Provider, prompt: Prompt) -> Gathered:
-    """Asks for a whole answer and gathers it; raises what the provider raises."""
+    """Requests a whole answer and joins it; raises what the provider raises."""
     gathered = Gathered()
     async with contextlib.aclosing(provider.stream(prompt, whole=True)) as pieces:
         async for piece in pieces:

@@ -1,4 +1,4 @@
-"""HTTP clients that ask for a stream and read nothing of it."""
+"""HTTP clients that request a stream and read nothing of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from tests.support.mcp_stdio import MODERN_META
 
 Reader = Callable[[int], Awaitable[asyncio.StreamWriter]]
-"""Asks for a stream at a port, reads nothing from then on, and returns its connection."""
+"""Requests a stream at a port, reads nothing from then on, and returns its connection."""
 
 _ACCEPT = ("Content-Type: application/json", "Accept: application/json, text/event-stream")
 _CLIENT = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "0"}}
@@ -47,7 +47,7 @@ async def _ask_and_stop(port: int, request: bytes) -> asyncio.StreamWriter:
 
 
 async def at_mcp_sse(port: int) -> asyncio.StreamWriter:
-    """A client of MCP over HTTP+SSE, who stops once the session is open."""
+    """A client of MCP over HTTP+SSE that stops reading once the session is open."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET /sse HTTP/1.1\r\nHost: localhost\r\n\r\n")
     await reader.readuntil(b"data: ")
@@ -75,9 +75,9 @@ def _stop_reading(writer: asyncio.StreamWriter) -> None:
 
 @contextlib.asynccontextmanager
 async def readers(ask: Reader, port: int, count: int) -> AsyncIterator[None]:
-    """Holds that many open until the block ends."""
+    """Opens that many clients until the block ends."""
     async with contextlib.AsyncExitStack() as stack:
         for _ in range(count):
             writer = await ask(port)
-            stack.callback(lambda held: held.transport.abort(), writer)  # a writer that nobody holds is closed
+            stack.callback(lambda held: held.transport.abort(), writer)  # a writer without a reference is closed
         yield

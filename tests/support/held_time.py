@@ -1,4 +1,4 @@
-"""An event loop whose time a test can hold and advance."""
+"""An event loop whose time a test can stop and advance."""
 
 import asyncio
 import contextlib
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 
 class HeldLoop(asyncio.SelectorEventLoop):
-    """Runs by the clock until its time is held; then time passes by `advance` alone."""
+    """Runs by the clock until its time is held; then time passes only by `advance`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -17,7 +17,7 @@ class HeldLoop(asyncio.SelectorEventLoop):
         return super().time() + self._ahead_s if self._held_at is None else self._held_at
 
     def advance(self, seconds: float) -> None:
-        """Lets so much held time pass; timers that are due ring in the loop's next turn."""
+        """Advances held time by so much; due timers fire in the loop's next turn."""
         assert self._held_at is not None, "hold the time first"
         self._held_at += seconds
 

@@ -1,4 +1,4 @@
-"""A provider that is asked for its models."""
+"""A provider that plays a script of model lists."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from tests.support.scripted import ScriptedProvider
 
 
 class Listing(ScriptedProvider):
-    """Plays one step for each time that it is asked for its models: nothing, an error, or an event to wait for."""
+    """Plays one step for each request for its models: nothing, an error, or an event to wait for."""
 
     def __init__(self, *steps: Exception | asyncio.Event | None, name: str = "scripted") -> None:
         super().__init__()

@@ -15,7 +15,7 @@ _TEXT_LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ([A-Z]+ [a-z0-9
 
 
 def logged_facts(caplog: pytest.LogCaptureFixture, logger: str) -> list[dict[str, Any]]:
-    """Returns the facts of each line that the logger of this name has written; a record may be of several."""
+    """Returns the facts of each line that the logger of this name has written; a record may have several lines."""
     facts: list[dict[str, Any]] = []
     for record in caplog.records:
         if record.name == logger:
@@ -25,7 +25,7 @@ def logged_facts(caplog: pytest.LogCaptureFixture, logger: str) -> list[dict[str
 
 
 def without_time(line: str) -> str:
-    """Returns a line of a program's log in text without its time: level, logger, message."""
+    """Returns a text line of a program's log without its time: level, logger, message."""
     found = _TEXT_LINE.fullmatch(line)
     assert found, line
     return found[1]

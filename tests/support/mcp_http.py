@@ -1,4 +1,4 @@
-"""MCP over HTTP, spoken request by request, without an SDK in between."""
+"""MCP over HTTP, request by request, without an SDK."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ PING = request(1, "ping")
 
 
 def call(tool: str = "send_message", **arguments: Any) -> dict[str, Any]:
-    """Makes a tool call of the revisions with sessions."""
+    """Makes a tool call for the revisions with sessions."""
     return request(1, "tools/call", {"name": tool, "arguments": arguments})
 
 
 def modern_call(**arguments: Any) -> dict[str, Any]:
-    """Makes a tool call of the revision without sessions, to be sent with MODERN."""
+    """Makes a tool call for the revision without sessions, to be sent with the headers MODERN."""
     return request(1, "tools/call", {"name": "send_message", "arguments": arguments, "_meta": MODERN_META})
 
 
@@ -54,7 +54,7 @@ async def open_session(http: httpx2.AsyncClient) -> str:
 
 
 def message_in(response: httpx2.Response) -> dict[str, Any]:
-    """Returns the JSON-RPC answer in a response, whatever its form."""
+    """Returns the JSON-RPC answer in a response of either form."""
     if not response.headers["content-type"].startswith("text/event-stream"):
         return dict(response.json())
     events = [json.loads(line.removeprefix("data:")) for line in response.text.splitlines() if line[:5] == "data:"]

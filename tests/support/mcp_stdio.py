@@ -1,4 +1,4 @@
-"""An MCP server at the other end of a pipe, spoken to line by line, without an SDK between."""
+"""An MCP server at the other end of a pipe, line by line, without an SDK."""
 
 import asyncio
 import contextlib
@@ -27,13 +27,13 @@ class StdioServer:
 
     process: asyncio.subprocess.Process
     messages: list[dict[str, Any]] = field(default_factory=list)
-    """From its stdout, each parsed: a line that is no JSON fails the test."""
+    """The messages on its stdout; a line that is no JSON fails the test."""
     log: list[str] = field(default_factory=list)
     _unasked: list[dict[str, Any]] = field(default_factory=list)
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def write(self, line: str) -> None:
-        """Sends a line as it is."""
+        """Sends a line unchanged."""
         assert self.process.stdin is not None
         self.process.stdin.write(line.encode() + b"\n")
         await self.process.stdin.drain()
@@ -58,7 +58,7 @@ class StdioServer:
         return answer
 
     async def answer(self, number: int | str | None) -> dict[str, Any]:
-        """Waits for the answer with that number; several may be waited for at once."""
+        """Waits for the answer with that number; may be called for several numbers at once."""
         while True:
             async with self._reading:
                 for message in self._unasked:
@@ -69,7 +69,7 @@ class StdioServer:
                     raise AssertionError(f"no answer {number}; stderr:\n{''.join(self.log)}")
 
     async def read(self) -> dict[str, Any] | None:
-        """Reads one message; None at the end."""
+        """Reads one message; returns None at the end."""
         assert self.process.stdout is not None
         async with asyncio.timeout(LIMIT_S):
             line = await self.process.stdout.readline()
@@ -102,9 +102,9 @@ class StdioServer:
 async def stdio_server(
     folder: Path, name: str, *arguments: str, stdout: int = asyncio.subprocess.PIPE, **settings: str
 ) -> AsyncIterator[StdioServer]:
-    """Runs `python -m name arguments` from `folder` with pipes for its standard streams; kills it at the end.
+    """Runs `python -m name arguments` in `folder` with pipes for its standard streams; kills it at the end.
 
-    `stdout` may be another descriptor, that nobody reads.
+    `stdout` may be another file descriptor, which is not read.
     """
     async with _running(folder, ("-m", name, *arguments), stdout, settings) as server:
         yield server
@@ -112,7 +112,7 @@ async def stdio_server(
 
 @contextlib.asynccontextmanager
 async def safe_stdio_server(folder: Path, name: str, *arguments: str, **settings: str) -> AsyncIterator[StdioServer]:
-    """The same by `python -P -m`, which imports nothing from `folder`."""
+    """Like `stdio_server`, with `python -P -m`, which imports nothing from `folder`."""
     async with _running(folder, ("-P", "-m", name, *arguments), asyncio.subprocess.PIPE, settings) as server:
         yield server
 
@@ -165,5 +165,5 @@ async def piped(folder: Path, data: str, **settings: str) -> tuple[list[dict[str
 
 
 def lines(*messages: dict[str, Any]) -> str:
-    """Writes messages as a client does: one a line."""
+    """Writes messages as a client does, one per line."""
     return "".join(f"{json.dumps(message)}\n" for message in messages)

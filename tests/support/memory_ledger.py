@@ -1,4 +1,4 @@
-"""A ledger in memory, for tests of what stands on one: it keeps what it is told, and checks next to nothing."""
+"""A ledger in memory, for tests of its users: it stores what it gets, and checks almost nothing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from server_b.ledger.entries import CallEnd, NewCall, Reserved
 
 
 class MemoryLedger:
-    """Keeps everything in lists."""
+    """Stores everything in lists."""
 
     location = "memory"
     is_writable = True
@@ -50,20 +50,20 @@ class MemoryLedger:
         self.followed = asyncio.Event()
 
     async def refresh(self) -> None:
-        """Has nothing to read."""
+        """Does nothing: there is nothing to read."""
 
     async def reserve(self, call: NewCall) -> Reserved:  # noqa: ARG002 - any call
-        """Refuses nothing."""
+        """Accepts every call."""
         return Reserved(is_under_budget=False)
 
     async def settle(self, end: CallEnd) -> None:
-        """Keeps nothing."""
+        """Stores nothing."""
 
     def note_joined(self, call_id: str) -> None:
         """Counts nothing."""
 
     def note(self, call: CallEntry) -> None:
-        """Tells those who follow of a call."""
+        """Passes a call on to its followers."""
         self.entries = [*(one for one in self.entries if one.id != call.id), call]
         for queue in self._followers:
             queue.put_nowait(call)
@@ -197,7 +197,7 @@ class MemoryLedger:
             self._followers.remove(queue)
 
     async def aclose(self, *, grace_s: float) -> None:
-        """Has nothing to close."""
+        """Does nothing: there is nothing to close."""
 
     def _token(self, token_id: str) -> tuple[TokenInfo, bytes]:
         if token_id not in self.tokens:

@@ -1,4 +1,4 @@
-"""Calls for ledgers, and what is in their tables."""
+"""Calls for ledgers, and the contents of their tables."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class Clock:
     """A clock that stands still until it is moved."""
 
     def __init__(self, time: datetime = NOON) -> None:
-        """Begins at a time."""
+        """Starts at this time."""
         self.time = time
 
     def __call__(self) -> datetime:
-        """Tells the time."""
+        """Returns the time."""
         return self.time
 
     def move(self, **by: float) -> None:
-        """Moves it by a timedelta's arguments."""
+        """Advances it by a timedelta's arguments."""
         self.time += timedelta(**by)
 
 
@@ -54,7 +54,7 @@ def new_call(**changes: Any) -> NewCall:
 
 
 def call_end(call: NewCall, **changes: Any) -> CallEnd:
-    """Returns the end of a call that answered, for 300 nano-dollars."""
+    """Returns the end of a call that succeeded, for 300 nano-dollars."""
     end = CallEnd(
         id=call.id,
         outcome="STOP",
@@ -101,13 +101,13 @@ async def put(store: Store, table: str, **values: Any) -> None:
 
 
 async def put_budget(store: Store, limit: int, *, caller: str = "alice", id_: str = "budget", **values: Any) -> None:
-    """Makes a budget, by default of alice's days in UTC."""
+    """Creates a budget, by default of alice's days in UTC."""
     row: dict[str, Any] = {"period": Period.DAY.value, "time_zone": "UTC"} | values
     await put(store, "budgets", id=id_, caller=caller, limit_nano_usd=limit, **row)
 
 
 async def put_caller(store: Store, name: str = "alice", **values: Any) -> None:
-    """Makes a caller."""
+    """Creates a caller."""
     if "tags" in values:
         values["tags"] = json.dumps(values["tags"])
     await put(store, "callers", name=name, **values)
@@ -116,7 +116,7 @@ async def put_caller(store: Store, name: str = "alice", **values: Any) -> None:
 async def select(
     store: Store, columns: str, table: str, where: str = "1 = 1", *, group_by: str = ""
 ) -> list[tuple[Any, ...]]:
-    """Returns columns of a table's rows, in their order."""
+    """Returns columns of a table's rows, in order."""
     groups = f" GROUP BY {group_by}" if group_by else ""
 
     async def work(transaction: Transaction) -> list[tuple[Any, ...]]:
@@ -136,7 +136,7 @@ async def wait_for_rows(
 
 @contextlib.asynccontextmanager
 async def until_writable() -> AsyncIterator[None]:
-    """Waits at the end of the block until the ledger says that it can be written again, for a minute at most."""
+    """Waits at the end of the block until the ledger can be written again, for a minute at most."""
     with awaiting_line("server_b.ledger.books.writer", "the ledger can be written again") as written:
         yield
         async with asyncio.timeout(60):

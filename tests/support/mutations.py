@@ -1,4 +1,4 @@
-"""Damage to a stream, byte by byte, and a reader that says which damage can be seen."""
+"""Damages a stream byte by byte, and reads it plainly to see which damage can be detected."""
 
 from __future__ import annotations
 
@@ -82,9 +82,9 @@ class Damaged(Exception):
 
 
 def readable_text(stream: bytes) -> str | None:
-    """Reads a stream as plainly as can be; returns its text, or None where its damage can be seen.
+    """Reads a stream as plainly as possible; returns its text, or None if its damage can be detected.
 
-    Damage cannot be seen where what is left is a stream of chunks that end as they should.
+    Damage cannot be detected if the rest is a stream of chunks that end as they should.
     """
     text, is_ended = "", False
     try:
@@ -100,7 +100,7 @@ def readable_text(stream: bytes) -> str | None:
 
 
 def _readable(text: str) -> str:
-    """Joins the halves of surrogate pairs; one that is alone can be shown by nobody."""
+    """Joins the halves of surrogate pairs; a lone half cannot be displayed."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
@@ -123,7 +123,7 @@ def _is_object(value: bytes) -> bool:
 
 
 def _documents(data: bytes) -> Iterator[Any]:
-    """Reads the JSON documents of an event, which are several where the blank line between two events is lost."""
+    """Reads the JSON documents of an event; there are several if the blank line between two events is lost."""
     rest = data.decode().strip()
     while rest:
         document, end = json.JSONDecoder().raw_decode(rest)

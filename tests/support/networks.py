@@ -1,4 +1,4 @@
-"""A network of its own, whose cable can be pulled: packets vanish, and neither side is told."""
+"""A separate network whose cable can be pulled: packets vanish, and neither side gets an error."""
 
 import contextlib
 import ctypes
@@ -10,7 +10,7 @@ from pathlib import Path
 
 NAMESPACES = Path("/run/netns")
 FAR_HOST = "198.18.78.2"
-"""The far host's address: 198.18 is kept for benchmarks (RFC 2544), so that hardly a machine has it."""
+"""The far host's address: 198.18 is reserved for benchmarks (RFC 2544), so hardly any machine uses it."""
 
 _NAME = f"relay{os.getpid()}"
 _PLAN = """
@@ -34,7 +34,7 @@ ip route add 198.18.78.0/24 via 198.18.77.2 dev {name}a
 
 
 def missing() -> str:
-    """Returns what this machine lacks for networks of its own making; nothing if it can make them."""
+    """Returns what this machine lacks for creating networks, or nothing if it can create them."""
     if shutil.which("ip") is None:
         return "network namespaces need the command ip (Debian's iproute2)"
     probe = f"{_NAME}-probe"
@@ -48,7 +48,7 @@ def missing() -> str:
 
 @contextlib.contextmanager
 def open_network() -> Iterator["Network"]:
-    """Makes the network, and removes it at the end. Raises CalledProcessError."""
+    """Creates the network, and removes it at the end. Raises CalledProcessError."""
     try:
         for line in _PLAN.strip().splitlines():
             _run(line.format(name=_NAME))
@@ -78,7 +78,7 @@ class Network:
             yield
 
     def _forward(self, *, on: bool) -> None:
-        # A router that does not forward drops what it gets, and tells nobody.
+        # A router that does not forward drops its packets without an error.
         with _inside(f"{_NAME}-r"):
             Path("/proc/sys/net/ipv4/ip_forward").write_text("1" if on else "0")
 
@@ -94,7 +94,7 @@ def _inside(namespace: str) -> Iterator[None]:
 
 
 def _enter(namespace: int) -> None:
-    # os.setns came with Python 3.12. It moves this thread only, and what the thread opens and starts from now on.
+    # os.setns was added in Python 3.12. It moves only this thread, and what the thread opens and starts from now on.
     if ctypes.CDLL(None, use_errno=True).setns(namespace, 0) != 0:
         raise OSError(ctypes.get_errno(), "setns")
 

@@ -1,4 +1,4 @@
-"""What tests have noted in their properties, for the summary; it may come from other processes."""
+"""Properties that tests recorded, for the summary; they may come from other processes."""
 
 from collections.abc import Iterator
 from typing import Any

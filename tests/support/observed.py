@@ -1,10 +1,10 @@
-"""An observer that keeps what it is told."""
+"""An observer that records its calls."""
 
 from server_b.core.calls.record import CallRecord, RefusedRecord, SharedRecord
 
 
 class Observed:
-    """Every call that has ended, every request that was given another one's answer, and every refusal."""
+    """Records every call that has ended, every request that got another one's answer, and every refusal."""
 
     def __init__(self) -> None:
         self.calls: list[CallRecord] = []

@@ -1,4 +1,4 @@
-"""OpenAI's two interfaces of the gateway, asked as their clients ask, behind the face of every other door."""
+"""OpenAI's two interfaces of the gateway, called as their clients do, as doors like the others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _REASONS = {
     "rate_limit_exceeded": "PROVIDER_RATE_LIMITED",
     "context_length_exceeded": "PROVIDER_REJECTED",
 }
-"""By OpenAI's code; every other code is a reason."""
+"""The reason for OpenAI's code; every other code is itself a reason."""
 
 
 class ChatDoor:
@@ -91,7 +91,7 @@ def _input(*, message: str, model: str = "any") -> Document:
 
 
 async def _events(response: httpx2.Response) -> AsyncIterator[str]:
-    """Yields the data of each event; raises Refusal for an answer that is none."""
+    """Yields the data of each event; raises Refusal for an answer that is an error."""
     if response.status_code != 200:
         await response.aread()
         _document(response)

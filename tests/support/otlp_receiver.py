@@ -1,4 +1,4 @@
-"""A real OTLP receiver over gRPC, as OpenTelemetry's collector is one: it keeps the spans that programs send."""
+"""A real OTLP receiver over gRPC, like OpenTelemetry's collector: it stores the spans that programs send."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ReceivedSpan:
     span_id: str
     parent_id: str
     kind: int
-    """As SpanKind of the protocol: 1 internal, 2 server, 3 client."""
+    """A SpanKind of the protocol: 1 internal, 2 server, 3 client."""
     is_error: bool
     began_ns: int
     ended_ns: int
@@ -36,13 +36,13 @@ class ReceivedSpan:
 
 @dataclass
 class OtlpReceiver(trace_service_pb2_grpc.TraceServiceServicer):
-    """What was received so far."""
+    """The requests received so far."""
 
     endpoint: str = ""
-    """What OTEL_EXPORTER_OTLP_ENDPOINT is to be."""
+    """The value for OTEL_EXPORTER_OTLP_ENDPOINT."""
     spans: list[ReceivedSpan] = field(default_factory=list)
     raw: bytes = b""
-    """Every request as it came, one after the other."""
+    """Every request as received, in order."""
     headers: list[dict[str, str]] = field(default_factory=list)
     _more: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -56,7 +56,7 @@ class OtlpReceiver(trace_service_pb2_grpc.TraceServiceServicer):
         return pb.ExportTraceServiceResponse()
 
     async def until(self, is_enough: Callable[[list[ReceivedSpan]], bool]) -> list[ReceivedSpan]:
-        """Waits until the spans are enough; returns all of them."""
+        """Waits until the spans suffice; returns all of them."""
         try:
             async with asyncio.timeout(LIMIT_S):
                 while not is_enough(self.spans):

@@ -1,4 +1,4 @@
-"""A client of the gateway that sends a second request behind its first, and waits for the first answer alone."""
+"""A client of the gateway that sends a second request behind its first, and waits only for the first answer."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class PipeliningDoor:
 
 
 async def _head(reader: asyncio.StreamReader) -> tuple[int, int]:
-    """Reads the head of an answer; returns the status and the length, 0 where there is none."""
+    """Reads the head of an answer; returns the status and the length, 0 if it has none."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
     return int(head.split(" ", 2)[1]), int(head.partition("content-length: ")[2].partition("\r\n")[0] or 0)
 

@@ -1,4 +1,4 @@
-"""Ports of loopback for programs that are told where to listen, and for places where nobody listens."""
+"""Ports of loopback for programs that need to know their port in advance, and for addresses without a listener."""
 
 import asyncio
 import contextlib
@@ -10,11 +10,11 @@ _PROCESSES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 _PROCESS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 _OWN = range(20_000 + _PROCESS % _PROCESSES, 30_000, _PROCESSES)
 _PORTS = iter(random.SystemRandom().sample(_OWN, len(_OWN)))
-"""Of this process of the tests alone, and below the ports that systems hand out for port 0 and for connections."""
+"""Ports for this test process alone, below those that systems hand out for port 0 and for connections."""
 
 
 def free_port() -> int:
-    """Returns a port that nobody listens on; never the same twice."""
+    """Returns a port without a listener; never the same twice."""
     for port in _PORTS:
         try:
             socket.create_server(("127.0.0.1", port)).close()
@@ -25,7 +25,7 @@ def free_port() -> int:
 
 
 async def until_listening(port: int, process: asyncio.subprocess.Process, *, within_s: float = 60.0) -> None:
-    """Waits until a program listens that has no way to say so; `running` of `programs.py` waits for those that have.
+    """Waits until a program listens that has no way to say so; for others there is `running` of `programs.py`.
 
     Raises RuntimeError if the program ends, TimeoutError after `within_s` seconds.
     """
@@ -35,5 +35,5 @@ async def until_listening(port: int, process: asyncio.subprocess.Process, *, wit
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
                 writer.close()
                 return
-            await asyncio.sleep(0.02)  # the kernel tells nobody either
+            await asyncio.sleep(0.02)  # the kernel sends no event either
     raise RuntimeError(f"the program ended with {process.returncode}")

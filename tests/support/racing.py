@@ -1,4 +1,4 @@
-"""A process that makes calls on one budget as fast as it can, and says what came of them.
+"""A process that makes calls on one budget as fast as it can, and prints their outcomes.
 
 python -m tests.support.racing URL CALLS AT_ONCE
 """
@@ -20,7 +20,7 @@ BOUND, COST = 1_000, 400
 
 
 async def race(url: str, calls: int, at_once: int) -> Counter[str]:
-    """Makes `calls` calls; a third of them cost nothing in the end, some are never told to have ended."""
+    """Makes `calls` calls: a third of them cost nothing in the end, some are never reported to have ended."""
     outcomes: Counter[str] = Counter()
     left = iter(range(calls))
     ledger = await open_ledger(url, folder=Path())

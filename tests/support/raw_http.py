@@ -1,4 +1,4 @@
-"""Servers that write what they are told, byte by byte, and a proxy before them."""
+"""Servers that write given bytes, and a proxy in front of them."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from server_b.providers.http.response import Response
 END = b"\r\n\r\n"
 LINGER_NOT = struct.pack("ii", 1, 0)
 UNHURRIED = Limits(idle_s=600, redial_within_s=600)
-"""For a machine that is busy: what happens at once may be seen late there."""
+"""For a busy machine, where immediate events may be seen late."""
 
 
 class Listener(ABC):
-    """Listens on a free port of the loopback interface, and leaves nothing behind."""
+    """Listens on a free port of the loopback interface; closes everything at its end."""
 
     def __init__(self) -> None:
         self.port = 0
@@ -40,7 +40,7 @@ class Listener(ABC):
         """Serves one connection until its end; returns early to close it."""
 
     async def idle(self) -> None:
-        """Waits until every connection is closed, and its client had the time to see that."""
+        """Waits until every connection is closed and its client has had time to see that."""
         await asyncio.gather(*self._serving)
         for _ in range(3):  # turns of the event loop
             await asyncio.sleep(0)
@@ -62,7 +62,7 @@ class Listener(ABC):
 
     @contextlib.asynccontextmanager
     async def listening(self, tls: ssl.SSLContext | None = None, *, send_buffer_bytes: int = 0) -> AsyncIterator[URL]:
-        """Yields its address; `send_buffer_bytes` bounds what the kernel keeps of what is written, 0: its default."""
+        """Yields its address; `send_buffer_bytes` limits the kernel's buffer of written data, 0: its default."""
         listening = socket.create_server(("127.0.0.1", 0))
         if send_buffer_bytes:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer_bytes)
@@ -79,7 +79,7 @@ class Listener(ABC):
 
 
 class RawServer(Listener):
-    """Answers each request by the next of `answers`, and ends the connection after one that ends with CUT or RESET."""
+    """Answers each request with the next of `answers`; closes the connection after one that ends with CUT or RESET."""
 
     CUT = b"<cut>"
     RESET = b"<reset>"
@@ -98,12 +98,12 @@ class RawServer(Listener):
             self._waiting.pop().write(answer)
 
     async def until_requests(self, count: int) -> None:
-        """Waits until so many requests have come."""
+        """Waits until so many requests have arrived."""
         async with self._asked:
             await self._asked.wait_for(lambda: len(self.requests) >= count)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serves one connection; without an answer left it reads on and says nothing."""
+        """Serves one connection; without an answer left it reads on and sends nothing."""
         while True:
             head = await reader.readuntil(self.until)
             length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or b"0")
@@ -117,7 +117,7 @@ class RawServer(Listener):
             writer.write(answer.removesuffix(self.CUT).removesuffix(self.RESET))
             await writer.drain()
             if answer.endswith(self.RESET):
-                await asyncio.sleep(0.01)  # what was written goes first: a reset overtakes what is on its way
+                await asyncio.sleep(0.01)  # the written data is sent first: a reset overtakes data on its way
                 writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
                 writer.transport.abort()
             if answer.endswith((self.CUT, self.RESET)):
@@ -125,7 +125,7 @@ class RawServer(Listener):
 
 
 class ConnectProxy(Listener):
-    """Takes CONNECT, and passes bytes on to one server, whatever name it is asked for."""
+    """Accepts CONNECT, and passes bytes on to one server, whatever name is requested."""
 
     def __init__(self, port: int, *, consent: bytes = b"HTTP/1.1 200 Connection established\r\n\r\n") -> None:
         super().__init__()
@@ -133,7 +133,7 @@ class ConnectProxy(Listener):
         self._consent = consent
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Says what it was told to, and passes on from there."""
+        """Sends the given reply, and passes bytes on from there."""
         self.requests.append(await reader.readuntil(END))
         writer.write(self._consent)
         there, back = await asyncio.open_connection("127.0.0.1", self._port)
@@ -158,13 +158,13 @@ async def asking(url: URL, limits: Limits = UNHURRIED) -> AsyncIterator[HttpClie
 
 
 async def body_of(response: Response) -> bytes:
-    """Reads a response to its end, and leaves it."""
+    """Reads a response to its end and closes it."""
     with contextlib.closing(response):
         return await response.read(2**30)
 
 
 def tls_for(authority: Authority, host: str) -> ssl.SSLContext:
-    """Makes the TLS of a server whose certificate is for `host`."""
+    """Makes the TLS context of a server whose certificate is for `host`."""
     pair = authority.issue(host, hosts=[host])
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(pair.cert_file, pair.key_file)

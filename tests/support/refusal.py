@@ -1,4 +1,4 @@
-"""What every door gives: documents, texts as they come, and refusals."""
+"""What every door returns: documents, texts as they arrive, and refusals."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ OnText = Callable[[str], None]
 
 
 class Refusal(Exception):
-    """What a door said instead of an answer."""
+    """The error that a door returned instead of an answer."""
 
     def __init__(self, reason: str, text: str, request_id: str, retry_after_s: float | None = None) -> None:
         super().__init__(f"{reason}: {text}")

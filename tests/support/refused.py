@@ -1,4 +1,4 @@
-"""What a Prompt is refused for."""
+"""The fields that a Prompt is refused for."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from llm_relay.errors import InvalidRequest
 from llm_relay.messages import Prompt
 
 SECRET = "sk-live-0123456789"
-"""Put into bad values: no error may repeat it."""
+"""Part of bad values: no error may repeat it."""
 
 
 def fields_refused(**given: Any) -> list[str]:

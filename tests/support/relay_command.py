@@ -53,6 +53,6 @@ async def ended(process: asyncio.subprocess.Process, stdin: bytes = b"") -> Ende
 
 
 async def relay(folder: Path, *arguments: str, **settings: str) -> Ended:
-    """Runs `relay` to its end, with nothing on its stdin."""
+    """Runs `relay` to its end, with an empty stdin."""
     async with started(folder, *arguments, **settings) as process:
         return await ended(process)

@@ -1,4 +1,4 @@
-"""`relay serve`, as its users run it: Server B, the gateway and Server A as one."""
+"""`relay serve`, as its users run it: Server B, the gateway and Server A as one command."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SERVES = re.compile(r"The relay serves: gRPC on (\S+), HTTP on (\S+), MCP on (\S
 
 @dataclass
 class Served:
-    """A relay that serves."""
+    """A running `relay serve`."""
 
     program: Program
     target: str
@@ -41,14 +41,14 @@ class Served:
         return AccountClient(Dial(target=self.target, token=token), timeout_s=LIMIT_S)
 
     async def over_http(self, token: str = "") -> str:
-        """Asks the gateway; returns the answer's text."""
+        """Calls the gateway; returns the answer's text."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         async with httpx2.AsyncClient(trust_env=False, headers=headers, timeout=LIMIT_S) as http:
             answer = await http.post(f"{self.http_url}/process", json={"message": "over HTTP"})
         return str(answer.json().get("aiResponse", answer.text))
 
     async def over_mcp(self, token: str = "") -> str:
-        """Asks Server A; returns the answer's text."""
+        """Calls Server A; returns the answer's text."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         async with (
             httpx2.AsyncClient(trust_env=False, headers=headers, timeout=LIMIT_S) as http,
@@ -65,7 +65,7 @@ class Served:
         return next(child for child, command in commands.items() if module in command)
 
     def environment_of(self, module: str) -> str:
-        """Returns what one of its programs was given, each NAME=value with a zero byte behind it."""
+        """Returns the environment of one of its programs: each NAME=value is followed by a zero byte."""
         return Path(f"/proc/{self.pid_of(module)}/environ").read_text()
 
 

@@ -1,4 +1,4 @@
-"""Asking a Relay, with no wire between."""
+"""Calling a Relay directly, without a wire in between."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -43,6 +43,6 @@ def text(events: list[Event]) -> str:
 
 
 async def a_few_turns() -> None:
-    """Lets every task that can go on do so."""
+    """Lets every task that can continue do so."""
     for _ in range(20):
         await asyncio.sleep(0)

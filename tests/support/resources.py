@@ -1,4 +1,4 @@
-"""What a running program takes, as Linux counts it."""
+"""The resources of a running program, as Linux counts them."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 def memory_kib(pid: int) -> int:
-    """Returns how much memory a process holds, in KiB."""
+    """Returns how much memory a process uses, in KiB."""
     return _status(pid, "VmRSS:")
 
 
@@ -29,7 +29,7 @@ def cpu_s(pid: int) -> float:
 
 
 def connections_to(port: int) -> int:
-    """Returns how many TCP connections of this machine lead to that port of loopback and are open."""
+    """Returns how many open TCP connections of this machine lead to that port of loopback."""
     lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
     far_ends = (line.split()[2:4] for line in lines)
     return sum(int(address.partition(":")[2], 16) == port and state == ESTABLISHED for address, state in far_ends)

@@ -1,4 +1,4 @@
-"""A provider that follows a script, and tells what was done to it."""
+"""A provider that follows a script, and records how it was called."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from server_b.providers.base import AskedModel, Ending, Opening, Piece, Text
 from server_b.providers.costly_options import costly_options
 
 Step: TypeAlias = Piece | Exception | asyncio.Event
-"""A piece is given, an error is raised, an event is waited for (one that is never set: a hang)."""
+"""A piece is sent, an error is raised, an event is waited for (an event that is never set is a hang)."""
 
 MODEL = "scripted-model"
 MOST_OUTPUT_TOKENS = 1000
@@ -28,7 +28,7 @@ PATIENCE_S = 60.0
 
 
 def away(*, retry_after_s: float | None = None) -> ProviderUnavailable:
-    """Makes the error of a provider that cannot have worked on the request, so that it may be asked again."""
+    """Makes the error of a provider that cannot have worked on the request, so that it may be called again."""
     return ProviderUnavailable(retry_after_s=retry_after_s, may_have_worked=False)
 
 
@@ -45,20 +45,20 @@ class End(enum.Enum):
 
 @dataclass(slots=True)
 class Try:
-    """One time that the provider was asked."""
+    """One call of the provider."""
 
     prompt: Prompt
     whole: bool = False
-    """Whether the caller reads the answer at its end."""
+    """Whether the caller reads the answer only at its end."""
     given: int = 0
     """Pieces that the caller has taken."""
     waiting: bool = False
-    """Whether it stands at an event of the script."""
+    """Whether it is waiting for an event of the script."""
     end: End = End.RUNNING
 
 
 class ScriptedProvider:
-    """Plays one script a try, the last one again and again; HELLO if there is none."""
+    """Plays one script per try and repeats the last one; without scripts, HELLO."""
 
     name = "scripted"
     default_model = MODEL
@@ -77,17 +77,17 @@ class ScriptedProvider:
 
     @property
     def running(self) -> int:
-        """How many tries are under way."""
+        """How many tries are running."""
         return sum(one.end is End.RUNNING for one in self.tries)
 
     async def until(self, holds: Callable[[ScriptedProvider], bool]) -> None:
-        """Waits until `holds` does; raises TimeoutError after PATIENCE_S."""
+        """Waits until `holds` is true; raises TimeoutError after PATIENCE_S."""
         async with asyncio.timeout(PATIENCE_S):
             while not holds(self):
                 await self._changed.wait()
 
     async def until_waiting(self, tries: int = 1) -> None:
-        """Waits until that many tries have begun and the last of them stands at an event of its script."""
+        """Waits until that many tries have begun and the last of them is waiting for an event of its script."""
         await self.until(lambda self: len(self.tries) >= tries and self.tries[tries - 1].waiting)
 
     async def until_ended(self, tries: int = 1) -> End:
@@ -95,11 +95,11 @@ class ScriptedProvider:
         await self.until(lambda self: len(self.tries) >= tries and self.tries[tries - 1].end is not End.RUNNING)
         return self.tries[tries - 1].end
 
-    def refuse_unsupported(self, prompt: Prompt) -> None:  # noqa: ARG002 - as the protocol has it
+    def refuse_unsupported(self, prompt: Prompt) -> None:  # noqa: ARG002 - the protocol's signature
         if self.unsupported is not None:
             raise self.unsupported
 
-    def ignored_options(self, prompt: Prompt) -> tuple[str, ...]:  # noqa: ARG002 - as the protocol has it
+    def ignored_options(self, prompt: Prompt) -> tuple[str, ...]:  # noqa: ARG002 - the protocol's signature
         return self.ignored
 
     async def asked_models(self, prompt: Prompt) -> tuple[AskedModel, ...]:

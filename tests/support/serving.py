@@ -36,7 +36,7 @@ LATE_EVENTS_S = 0.02
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
-    """A server that serves."""
+    """A running server."""
 
     server: Server
     relay: Relay
@@ -45,7 +45,7 @@ class Serving:
 
     @property
     def target(self) -> str:
-        """What a client dials."""
+        """The target for clients."""
         return f"127.0.0.1:{self.port}"
 
     def accounts(self, token: str = "") -> AccountClient:
@@ -73,10 +73,11 @@ async def serving(
     version: str = VERSION,
     port: int = 0,
 ) -> AsyncIterator[Serving]:
-    """Serves `provider` (None: a mock without delays that knows faults) until the block ends; then aborts what runs.
+    """Serves `provider` until the block ends, then aborts running calls.
 
-    `tokens` as in RELAY_TOKENS, `delegates` as in RELAY_DELEGATES, `admins` as in RELAY_ADMINS; `own_tokens` are those
-    of the programs that `relay serve` starts. `ledger` None: there is none. `port` 0: any free one.
+    `provider` None: a mock without delays that knows faults. `tokens`, `delegates` and `admins` have the forms of
+    RELAY_TOKENS, RELAY_DELEGATES and RELAY_ADMINS. `own_tokens` are those of the programs that `relay serve` starts.
+    `ledger` None: there is none. `port` 0: any free one.
     """
     provider = provider or MockProvider(delay_s=0, word_delay_s=0, faults_allowed=True)
     relay = create_relay(provider, limits=limits, version=version)
@@ -101,7 +102,7 @@ async def serving(
 
 
 async def late_events() -> None:
-    """Takes what gRPC still brings to this loop: what comes after a loop's end fails the test that runs then."""
+    """Lets gRPC deliver its late events to this loop: events after a loop's end fail the test that runs then."""
     await asyncio.sleep(LATE_EVENTS_S)
 
 
@@ -114,7 +115,7 @@ def create_relay(
     observers: Sequence[Observer] = (),
     version: str = VERSION,
 ) -> Relay:
-    """Makes a Relay as Server B does, for tests that need no wire; without `prices` only the mock's are known."""
+    """Makes a Relay as Server B does, for tests without a wire; without `prices` only the mock's are known."""
     return Relay(
         provider,
         prices={"mock": FreePrices()} if prices is None else prices,

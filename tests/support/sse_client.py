@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 
 def events_of(stream: str) -> Iterator[tuple[str, str]]:
-    """Yields the name and the data of each event; one without a name has an empty one."""
+    """Yields the name and the data of each event; an event without a name has an empty one."""
     for block in stream.split("\n\n"):
         fields = [line.partition(": ")[::2] for line in block.split("\n")]
         if data := [value for name, value in fields if name == "data"]:

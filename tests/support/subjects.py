@@ -1,4 +1,4 @@
-"""Every provider behind one face, each with its stand-in, so that one behaviour can be asked of all of them."""
+"""Every provider behind one interface, each with its stand-in, so that one test can run against all of them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Subject:
     standin: StandIn | None
 
     def prompt(self, fault: str = "", **script: Any) -> Prompt:
-        """Makes a prompt that will be answered with this fault, by the mock's names of them."""
+        """Makes a prompt that is answered with this fault; faults have the mock's names."""
         if self.standin is None:
             return Prompt(message=f"say {SECRET}", model=f"mock-model?fault={fault}&after=2" if fault else None)
         kind = KINDS[fault](type(self.standin)) if fault else None
@@ -87,7 +87,7 @@ async def open_subject(name: str, default_model: str = "") -> AsyncIterator[Subj
 
 
 async def _find_refusals(subject: Subject, standin: StandIn) -> None:
-    """Lets the provider find out what the model refuses, so that each further prompt is one request."""
+    """Lets the provider find out what the model refuses, so that each later prompt is one request."""
     await pieces_of(subject, subject.prompt())
     for _ in [*standin.requests]:
         await standin.next_request()
@@ -119,6 +119,6 @@ def _bedrock(url: str, model: str) -> Provider:
 
 
 async def pieces_of(subject: Subject, prompt: Prompt) -> list[Piece]:
-    """Streams to the end."""
+    """Reads a stream to its end."""
     async with contextlib.aclosing(subject.provider.stream(prompt)) as pieces:
         return [piece async for piece in pieces]

@@ -1,4 +1,4 @@
-"""Which damage the plain reader sees."""
+"""Which damage the plain reader detects."""
 
 import pytest
 
@@ -27,11 +27,11 @@ UNSEEN = {
 
 
 @pytest.mark.parametrize("name", SEEN)
-def test_damage_that_can_be_seen(name: str) -> None:
+def test_detectable_damage_is_detected(name: str) -> None:
     assert readable_text(SEEN[name]) is None
 
 
 @pytest.mark.parametrize("name", UNSEEN)
-def test_damage_that_cannot_be_seen(name: str) -> None:
+def test_undetectable_damage_is_not_detected(name: str) -> None:
     stream, said = UNSEEN[name]
     assert readable_text(stream) == said

@@ -259,4 +259,4 @@ TRUE_COUNTS = [
     ("upper", 19, "ERROR: CONNECTION REFUSED BY REMOTE HOST. PLEASE CHECK THE NETWORK SETTINGS AND TRY AGAIN."),
     ("one", 1, "Hi"),
 ]
-"""A text's kind, its tokens by o200k_base, and the text. Counted once; the tests need no tokenizer."""
+"""A text's kind, its number of tokens by o200k_base, and the text. Counted once, so that tests need no tokenizer."""

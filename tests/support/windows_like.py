@@ -1,7 +1,7 @@
-"""Runs a module as its users would on a system that lacks what Windows lacks: `windows_like.py MODULE ARGUMENT…`.
+"""Runs a module on a system without what Windows lacks: `windows_like.py MODULE ARGUMENT…`.
 
-Modules that exist on POSIX alone cannot be imported, and attributes that exist there alone are gone, as far as the
-standard library of this system can do without them.
+Modules that exist only on POSIX cannot be imported, and attributes that exist only there are gone, as far as this
+system's standard library works without them.
 """
 
 import importlib
@@ -32,7 +32,7 @@ THIRD_PARTY = (
         "asyncio.unix_events",
     ),
 )
-"""Imported first: how other packages find out what a system has is not what is tested."""
+"""Imported first: how other packages detect a system's features is not tested here."""
 
 
 class _NotThere(importlib.abc.MetaPathFinder):
@@ -42,7 +42,7 @@ class _NotThere(importlib.abc.MetaPathFinder):
 
 
 def take_away() -> None:
-    """Takes from this process what Windows lacks."""
+    """Removes from this process what Windows lacks."""
     for name in THIRD_PARTY:
         importlib.import_module(name)
     for name in NOT_THERE:

@@ -1,4 +1,4 @@
-"""Calls to a served Server B without RelayClient, as a stranger's client makes them."""
+"""Calls to a running Server B without RelayClient, as a third-party client makes them."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ METHODS: dict[str, type[Message]] = {
 
 
 class Wire:
-    """One plaintext channel, raw bytes on it."""
+    """One plaintext channel with raw bytes."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self.channel = channel
@@ -56,7 +56,7 @@ def _bytes(request: Message | bytes) -> bytes:
 
 @contextlib.asynccontextmanager
 async def wire(target: str, **options: str | int) -> AsyncIterator[Wire]:
-    """Opens a channel; `options` are gRPC's, with _ for dots and without the first word."""
+    """Opens a channel; `options` are gRPC's, with _ for dots and without the "grpc." prefix."""
     named = [(f"grpc.{name.replace('__', '.')}", value) for name, value in options.items()]
     async with grpc.aio.insecure_channel(target, options=named) as channel:
         yield Wire(channel)

@@ -1,4 +1,4 @@
-"""What `check` says of the ledger, without changing it."""
+"""What `check` reports about the ledger, without changing it."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def _digests(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
 
 
-async def test_a_ledger_that_is_not_there_yet_is_not_made(tmp_path: Path) -> None:
+async def test_a_missing_ledger_is_not_created(tmp_path: Path) -> None:
     code, (line,) = await _lines(tmp_path, "sqlite:///relay.db")
     assert (code, line) == (0, f"ok      LEDGER: {tmp_path}/relay.db can be written; the first start makes the ledger")
     assert _digests(tmp_path) == {}
 
 
-async def test_a_ledger_in_use_and_one_at_rest_are_not_changed(tmp_path: Path) -> None:
+async def test_ledgers_in_use_and_at_rest_are_not_changed(tmp_path: Path) -> None:
     async with running(tmp_path, "server_b", GRPC_PORT="0", LEDGER="sqlite:///relay.db") as program:
         assert await _lines(tmp_path, "sqlite:///relay.db") == (0, [f"ok      LEDGER: {tmp_path}/relay.db can be used"])
         await program.stop()
@@ -63,7 +63,7 @@ async def test_a_file_that_cannot_be_a_ledger_fails_with_the_fix(tmp_path: Path)
 
 
 @pytest.mark.parametrize("version", ["older", "newer"])
-async def test_a_schema_of_another_version_is_told_and_stays(tmp_path: Path, version: str) -> None:
+async def test_a_schema_of_another_version_is_reported_and_unchanged(tmp_path: Path, version: str) -> None:
     with closing(sqlite3.connect(tmp_path / "relay.db")) as database:
         database.execute("CREATE TABLE ledger (key TEXT PRIMARY KEY, value INTEGER)")
         database.execute(f"INSERT INTO ledger VALUES ('schema_version', {1 if version == 'older' else 99})")
@@ -82,7 +82,7 @@ async def test_a_file_with_another_programs_table_named_ledger_fails_with_the_fi
     assert (code, line.endswith("belongs to another program: name another file or database")) == (1, True)
 
 
-async def test_a_postgresql_ledger_is_looked_at_and_not_made(tmp_path: Path, postgres: PostgresServer) -> None:
+async def test_a_postgresql_ledger_is_inspected_and_not_created(tmp_path: Path, postgres: PostgresServer) -> None:
     url = postgres.create_database("looked_at")
     code, (line,) = await _lines(tmp_path, url)
     assert (code, "the first start makes the ledger" in line) == (0, True)
@@ -95,7 +95,7 @@ async def test_a_postgresql_ledger_is_looked_at_and_not_made(tmp_path: Path, pos
     assert (code, line.startswith("FAILED  LEDGER: cannot use the database")) == (1, True)
 
 
-async def test_no_ledger_is_said(tmp_path: Path) -> None:
+async def test_a_relay_without_a_ledger_is_reported(tmp_path: Path) -> None:
     code, (line,) = await _lines(tmp_path, "off")
     assert (code, line.startswith("ok      LEDGER: off")) == (0, True)
 

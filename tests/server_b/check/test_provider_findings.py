@@ -1,4 +1,4 @@
-"""What a check finds about a provider: why it cannot be reached, wrong base URLs and unknown models, with the fix."""
+"""What a check reports about a provider: why it is unreachable, wrong base URLs and unknown models, with the fix."""
 
 import asyncio
 import socket
@@ -24,7 +24,7 @@ KEY = "sk-canary-11235813"
 
 
 async def found(base_url: str, **settings: Any) -> Finding:
-    """Returns what is found about an OpenAI-compatible server."""
+    """Returns the findings about an OpenAI-compatible server."""
     given = {"openai_api_key": KEY, "openai_base_url": base_url, "openai_default_model": "gpt-4o", **settings}
     finding = await provider_finding("openai", ServerBSettings(**given))
     assert KEY not in finding.text
@@ -32,7 +32,7 @@ async def found(base_url: str, **settings: Any) -> Finding:
 
 
 class Compatible(OpenAIStandIn):
-    """Says what is wrong with an empty request; may have no list of models, or a page in its place."""
+    """Refuses an empty request as invalid; may have no list of models, or a page in its place."""
 
     list_status: int | None = None
     page: str = ""
@@ -47,7 +47,7 @@ class Compatible(OpenAIStandIn):
         return super().answer(received)
 
 
-async def test_a_server_that_lists_the_default_model_is_asked_once_and_ok() -> None:
+async def test_a_server_that_lists_the_default_model_is_called_once_and_ok() -> None:
     async with Compatible() as server:
         finding = await found(server.base_url)
         assert [request.method for request in server.requests] == ["GET"]
@@ -55,7 +55,7 @@ async def test_a_server_that_lists_the_default_model_is_asked_once_and_ok() -> N
 
 
 @pytest.mark.parametrize(("list_status", "page"), [(None, ""), (404, ""), (405, ""), (None, "<html></html>")])
-async def test_a_base_url_without_its_version_is_told_with_the_one_that_works(
+async def test_a_base_url_without_its_version_is_reported_with_the_one_that_works(
     list_status: int | None, page: str
 ) -> None:
     async with Compatible() as server:
@@ -67,7 +67,7 @@ async def test_a_base_url_without_its_version_is_told_with_the_one_that_works(
 
 
 @pytest.mark.parametrize("list_status", [404, 405, 501])
-async def test_a_server_that_lists_no_models_is_ok_where_it_has_chat_completions(list_status: int) -> None:
+async def test_a_server_that_lists_no_models_is_ok_if_it_has_chat_completions(list_status: int) -> None:
     async with Compatible() as server:
         server.list_status = list_status
         finding = await found(server.base_url)
@@ -75,7 +75,7 @@ async def test_a_server_that_lists_no_models_is_ok_where_it_has_chat_completions
     assert finding.text.endswith("default model gpt-4o (this server does not list its models)")
 
 
-async def test_a_server_of_another_kind_is_told() -> None:
+async def test_a_server_of_another_kind_is_reported() -> None:
     async with Compatible() as server:
         finding = await found(f"{server.url}/v2")
         assert finding.text.startswith(f"OPENAI_BASE_URL: {server.url}/v2/chat/completions does not exist: is it a ser")
@@ -84,7 +84,7 @@ async def test_a_server_of_another_kind_is_told() -> None:
     assert not finding.ok
 
 
-async def test_a_default_model_that_the_server_does_not_list_is_told_with_those_that_are_like_it() -> None:
+async def test_a_default_model_that_the_server_does_not_list_is_reported_with_similar_ones() -> None:
     async with Compatible() as server:
         finding = await found(server.base_url, openai_default_model="gpt-4o-minni")
     assert not finding.ok
@@ -93,7 +93,7 @@ async def test_a_default_model_that_the_server_does_not_list_is_told_with_those_
     )
 
 
-async def test_a_server_that_is_not_there_is_told() -> None:
+async def test_an_unreachable_server_is_reported() -> None:
     port = free_port()
     finding = await found(f"http://127.0.0.1:{port}/v1")
     assert not finding.ok
@@ -103,19 +103,19 @@ async def test_a_server_that_is_not_there_is_told() -> None:
     )
 
 
-async def test_a_name_without_an_address_is_told() -> None:
+async def test_a_name_without_an_address_is_reported() -> None:
     finding = await found("http://nowhere.invalid/v1")
     assert "no address is known for nowhere.invalid:80: " in finding.text
 
 
 async def answer_in_plaintext(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answers the first bytes of whatever comes as HTTP servers do."""
+    """Answers the first bytes of any connection as plain HTTP servers do."""
     await reader.read(1)
     writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
     writer.close()
 
 
-async def test_a_wrong_scheme_is_told() -> None:
+async def test_a_wrong_scheme_is_reported() -> None:
     async with await asyncio.start_server(answer_in_plaintext, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         finding = await found(f"https://127.0.0.1:{port}/v1")
@@ -123,7 +123,7 @@ async def test_a_wrong_scheme_is_told() -> None:
     assert "is its scheme http?" in finding.text
 
 
-async def test_a_certificate_that_is_not_trusted_is_told(tmp_path: Path) -> None:
+async def test_an_untrusted_certificate_is_reported(tmp_path: Path) -> None:
     pair = Authority(tmp_path, "ca").issue("server")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pair.cert_file, pair.key_file)
@@ -133,7 +133,7 @@ async def test_a_certificate_that_is_not_trusted_is_told(tmp_path: Path) -> None
     assert f"the TLS certificate of 127.0.0.1:{port} is not trusted: " in finding.text
 
 
-async def test_a_server_that_keeps_silent_is_told_in_time() -> None:
+async def test_a_silent_server_is_reported_in_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         finding = await found(f"http://127.0.0.1:{mute.getsockname()[1]}/v1")
     assert not finding.ok

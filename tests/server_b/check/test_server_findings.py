@@ -1,4 +1,4 @@
-"""`python -m server_b check`: what an operator is told, and the exit code."""
+"""`python -m server_b check`: what an operator reads, and the exit code."""
 
 import socket
 from datetime import timedelta
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 KEY = "sk-canary-27182818"
 
 
-async def test_where_all_is_right_every_line_is_ok_and_the_exit_code_0(tmp_path: Path) -> None:
+async def test_with_everything_right_every_line_is_ok_and_the_exit_code_0(tmp_path: Path) -> None:
     authority = Authority(tmp_path, "ca")
     pair = authority.issue("server", hosts=["b.example.com"])
     settings = {
@@ -50,7 +50,7 @@ async def test_a_port_that_a_healthy_server_b_has_is_ok(tmp_path: Path, tls: str
     assert f"ok      GRPC_PORT: a healthy Server B uses 127.0.0.1:{program.port}" in lines
 
 
-async def test_a_port_that_another_program_has_is_said(tmp_path: Path) -> None:
+async def test_a_port_of_another_program_is_reported(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         code, lines = await check(tmp_path, "server_b", {"GRPC_PORT": str(other.getsockname()[1])})
     assert code == 1
@@ -58,7 +58,7 @@ async def test_a_port_that_another_program_has_is_said(tmp_path: Path) -> None:
     assert "is in use, and no healthy Server B answers there" in line
 
 
-async def test_an_expired_certificate_and_an_exposed_host_are_said(tmp_path: Path) -> None:
+async def test_an_expired_certificate_and_an_exposed_host_are_reported(tmp_path: Path) -> None:
     pair = Authority(tmp_path, "ca").issue("server", life=timedelta(minutes=-1))
     settings = {"GRPC_HOST": "0.0.0.0", "TLS_CERT_FILE": pair.cert_file, "TLS_KEY_FILE": pair.key_file}
     code, lines = await check(tmp_path, "server_b", settings)
@@ -68,7 +68,7 @@ async def test_an_expired_certificate_and_an_exposed_host_are_said(tmp_path: Pat
     assert expired.startswith(f"TLS_CERT_FILE: {pair.cert_file} has expired on ")
 
 
-async def test_files_that_are_no_pair_are_said(tmp_path: Path) -> None:
+async def test_mismatched_files_are_reported(tmp_path: Path) -> None:
     authority = Authority(tmp_path, "ca")
     cert_file, key_file = authority.issue("one").cert_file, authority.issue("two").key_file
     code, lines = await check(
@@ -80,7 +80,7 @@ async def test_files_that_are_no_pair_are_said(tmp_path: Path) -> None:
     assert line == f"TLS_CERT_FILE and TLS_KEY_FILE: {files} are not a certificate and its own key"
 
 
-async def test_a_relative_path_is_told_with_its_folder(tmp_path: Path) -> None:
+async def test_a_relative_path_is_reported_with_its_folder(tmp_path: Path) -> None:
     code, lines = await check(tmp_path, "server_b", {"TLS_CERT_FILE": "server.pem", "TLS_KEY_FILE": "server.key"})
     assert code == 1
     (line,) = failed(lines)
@@ -89,7 +89,7 @@ async def test_a_relative_path_is_told_with_its_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("key", "told"), [(KEY, ""), (WRONG_KEY, "AI_PROVIDER: openai refuses the key")])
-async def test_openai_is_asked_whether_it_takes_the_key(tmp_path: Path, key: str, told: str) -> None:
+async def test_openai_is_asked_whether_it_accepts_the_key(tmp_path: Path, key: str, told: str) -> None:
     async with OpenAIStandIn() as openai:
         settings = {"AI_PROVIDER": "openai", "OPENAI_API_KEY": key, "OPENAI_BASE_URL": openai.base_url}
         code, lines = await check(tmp_path, "server_b", {"GRPC_PORT": "0", **settings})
@@ -99,7 +99,7 @@ async def test_openai_is_asked_whether_it_takes_the_key(tmp_path: Path, key: str
 
 
 @pytest.mark.parametrize(("key_id", "told"), [("AKIDEXAMPLE", ""), (WRONG_KEY_ID, "(PROVIDER_AUTH)")])
-async def test_bedrock_is_asked_whether_it_takes_the_credentials(tmp_path: Path, key_id: str, told: str) -> None:
+async def test_bedrock_is_asked_whether_it_accepts_the_credentials(tmp_path: Path, key_id: str, told: str) -> None:
     async with BedrockStandIn() as bedrock:
         settings = {
             "AI_PROVIDER": "bedrock",
@@ -113,7 +113,7 @@ async def test_bedrock_is_asked_whether_it_takes_the_credentials(tmp_path: Path,
     assert KEY not in "\n".join(lines)
 
 
-async def test_each_of_several_providers_is_a_line(tmp_path: Path) -> None:
+async def test_each_of_several_providers_has_a_line(tmp_path: Path) -> None:
     code, lines = await check(tmp_path, "server_b", {"GRPC_PORT": "0", "AI_PROVIDER": "openai,mock"})
     assert code == 1
     (line,) = failed(lines)
@@ -130,7 +130,9 @@ async def test_each_of_several_providers_is_a_line(tmp_path: Path) -> None:
     ],
     ids=["no key", "nobody there", "no such provider"],
 )
-async def test_a_provider_that_cannot_be_asked_is_said(tmp_path: Path, settings: dict[str, str], told: str) -> None:
+async def test_a_provider_that_cannot_be_called_is_reported(
+    tmp_path: Path, settings: dict[str, str], told: str
+) -> None:
     code, lines = await check(tmp_path, "server_b", {"GRPC_PORT": "0", **settings})
     assert code == 1
     assert failed(lines)[0].startswith(told)

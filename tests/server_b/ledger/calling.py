@@ -10,7 +10,7 @@ from server_b.ledger.entries import CallEnd, NewCall
 
 
 class Clock:
-    """A clock that stands until it is set."""
+    """A clock that stands still until it is set."""
 
     def __init__(self, now: datetime) -> None:
         self.now = now

@@ -21,7 +21,7 @@ _NUMBERS = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    """A PostgreSQL server, kept as it is."""
+    """A PostgreSQL server with its default settings."""
     running = postgres_server()
     try:
         server = running.__enter__()
@@ -50,13 +50,13 @@ async def store(ledger_url: str, tmp_path: Path) -> AsyncIterator[Store]:
 
 @pytest.fixture
 def clock() -> Clock:
-    """The clock of the fixture `ledger`; it stands until it is set."""
+    """The clock of the fixture `ledger`; it stands still until it is set."""
     return Clock(datetime(2026, 11, 26, 12, 30, tzinfo=UTC))
 
 
 @pytest.fixture
 async def ledger(ledger_url: str, tmp_path: Path, clock: Clock) -> AsyncIterator[Ledger]:
-    """A ledger whose clock stands."""
+    """A ledger whose clock stands still."""
     opened = await open_ledger(ledger_url, folder=tmp_path, now=clock, time_zone="Europe/Berlin")
     yield opened
     await opened.aclose(grace_s=5)

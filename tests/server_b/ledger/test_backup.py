@@ -14,7 +14,7 @@ from tests.server_b.ledger.calling import new_call, spend
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_backup_is_the_ledger_of_one_moment(tmp_path: Path) -> None:
+async def test_a_backup_is_the_ledger_at_one_moment(tmp_path: Path) -> None:
     url, target = "sqlite:///relay.db", tmp_path / "backup" / "relay.db"
     target.parent.mkdir()
     ledger = await open_ledger(url, folder=tmp_path)
@@ -45,7 +45,7 @@ async def test_a_backup_is_the_ledger_of_one_moment(tmp_path: Path) -> None:
         ("postgresql://relay@db/relay", "new", "pg_dump"),
     ],
 )
-async def test_what_cannot_be_saved_is_named(tmp_path: Path, url: str, target: str, said: str) -> None:
+async def test_an_impossible_backup_fails_with_the_cause(tmp_path: Path, url: str, target: str, said: str) -> None:
     (tmp_path / "text").write_text("no database " * 100)
     ledger = await open_ledger("sqlite:///relay.db", folder=tmp_path)
     await ledger.aclose(grace_s=5)

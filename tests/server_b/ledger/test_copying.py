@@ -1,4 +1,4 @@
-"""A ledger moves from SQLite to PostgreSQL whole."""
+"""A ledger moves from SQLite to PostgreSQL without loss."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -60,7 +60,7 @@ async def said(ledger: Ledger) -> list[object]:
     ]
 
 
-async def test_all_is_copied_and_goes_on(tmp_path: Path, target: str) -> None:
+async def test_everything_is_copied_and_the_copy_works(tmp_path: Path, target: str) -> None:
     before = await open_ledger(SOURCE, folder=tmp_path)
     await fill(before)
     there = await said(before)
@@ -100,7 +100,7 @@ async def test_a_ledger_in_use_is_not_copied(tmp_path: Path, target: str) -> Non
         await ledger.aclose(grace_s=5)
 
 
-async def test_an_interrupted_copy_goes_on(tmp_path: Path, target: str) -> None:
+async def test_an_interrupted_copy_continues(tmp_path: Path, target: str) -> None:
     ledger = await open_ledger(SOURCE, folder=tmp_path)
     await fill(ledger)
     await ledger.aclose(grace_s=5)

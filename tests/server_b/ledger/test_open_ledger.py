@@ -1,4 +1,4 @@
-"""What LEDGER names is opened, or the start stops with what is wrong and how to fix it."""
+"""The ledger that LEDGER names is opened, or the start stops with the fault and its fix."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.postgres import PostgresServer
 pytestmark = pytest.mark.anyio
 
 
-async def test_relative_path_is_in_the_folder_and_an_absolute_one_is_not(tmp_path: Path) -> None:
+async def test_a_relative_path_is_in_the_folder_and_an_absolute_one_is_not(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     for url, path in (
         ("sqlite:///relay.db", tmp_path / "relay.db"),
@@ -36,28 +36,28 @@ async def test_relative_path_is_in_the_folder_and_an_absolute_one_is_not(tmp_pat
 @pytest.mark.parametrize(
     "url", ["", "relay.db", "sqlite://", "sqlite:///", "sqlite://relay.db", "mysql://x/y", "sqlite:///:memory:", "on"]
 )
-async def test_url_of_nothing_that_is_known(tmp_path: Path, url: str) -> None:
+async def test_a_url_of_an_unknown_form_stops_the_start(tmp_path: Path, url: str) -> None:
     with pytest.raises(LedgerError, match=r"^LEDGER: must be sqlite:///"):
         await open_store(url, folder=tmp_path)
 
 
-async def test_folder_that_is_not_there(tmp_path: Path) -> None:
+async def test_a_missing_folder_stops_the_start(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match=rf"^LEDGER: cannot open {tmp_path}/no/relay\.db for writing: No such file"):
         await open_store("sqlite:///no/relay.db", folder=tmp_path)
 
 
-async def test_path_of_a_folder(tmp_path: Path) -> None:
+async def test_a_folder_as_the_file_stops_the_start(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match=rf"^LEDGER: cannot open {tmp_path} for writing: Is a directory"):
         await open_store(f"sqlite:///{tmp_path}", folder=tmp_path)
 
 
-async def test_file_that_is_no_database(tmp_path: Path) -> None:
+async def test_a_file_that_is_no_database_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "relay.db").write_text("x" * 5000, "utf-8")
     with pytest.raises(LedgerError, match=rf"^LEDGER: cannot use {tmp_path}/relay\.db: file is not a database"):
         await open_store("sqlite:///relay.db", folder=tmp_path)
 
 
-async def test_file_of_another_program_is_left_as_it_is(tmp_path: Path) -> None:
+async def test_a_file_of_another_program_is_left_unchanged(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "relay.db") as connection:
         connection.execute("CREATE TABLE calls (number TEXT)")
     connection.close()
@@ -68,7 +68,7 @@ async def test_file_of_another_program_is_left_as_it_is(tmp_path: Path) -> None:
     connection.close()
 
 
-async def test_newer_schema_stops_the_start(ledger_url: str, tmp_path: Path) -> None:
+async def test_a_newer_schema_stops_the_start(ledger_url: str, tmp_path: Path) -> None:
     store = await open_store(ledger_url, folder=tmp_path)
     await store.write(
         lambda transaction: transaction.execute("UPDATE ledger SET value = 999 WHERE key = 'schema_version'")
@@ -79,7 +79,7 @@ async def test_newer_schema_stops_the_start(ledger_url: str, tmp_path: Path) -> 
 
 
 async def take_back_to_version_3(store: Store) -> None:
-    """Makes a ledger as it was before there were days of usage, and without what later versions have made."""
+    """Turns a ledger back to version 3: without usage by the day, and without what later versions added."""
     for sql in (
         "DROP TABLE usage_days",
         "ALTER TABLE tokens DROP COLUMN signed_in_with",
@@ -88,7 +88,7 @@ async def take_back_to_version_3(store: Store) -> None:
         await store.write(lambda transaction, sql=sql: transaction.execute(sql))  # type: ignore[misc]
 
 
-async def test_a_ledger_of_before_there_were_days_of_usage_gets_them(ledger_url: str, tmp_path: Path) -> None:
+async def test_an_old_ledger_without_usage_by_the_day_gets_it(ledger_url: str, tmp_path: Path) -> None:
     began = datetime(2026, 6, 10, 23, 30, tzinfo=UTC)
     ledger = await open_ledger(ledger_url, folder=tmp_path, now=Clock(began + timedelta(days=1)))
     for hours in (0, 0, 1, 2):
@@ -105,7 +105,7 @@ async def test_a_ledger_of_before_there_were_days_of_usage_gets_them(ledger_url:
     await store.aclose()
 
 
-async def test_opening_again_keeps_what_is_there(store: Store, ledger_url: str, tmp_path: Path) -> None:
+async def test_opening_again_keeps_the_contents(store: Store, ledger_url: str, tmp_path: Path) -> None:
     await store.write(lambda transaction: transaction.execute("UPDATE ledger SET value = 7 WHERE key = 'revision'"))
     again = await open_store(ledger_url, folder=tmp_path)
     assert await select(again, "value", "ledger", "key = 'revision'") == [(7,)]
@@ -114,7 +114,7 @@ async def test_opening_again_keeps_what_is_there(store: Store, ledger_url: str, 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("is_old", [False, True])
-async def test_servers_that_start_at_once_on_a_new_ledger_or_on_an_old_one(
+async def test_servers_that_start_at_once_on_a_new_or_old_ledger_all_open_it(
     ledger_url: str, tmp_path: Path, is_old: bool
 ) -> None:
     if is_old:
@@ -154,7 +154,7 @@ async def test_servers_that_start_at_once_on_a_new_ledger_or_on_an_old_one(
         ("guarded:wrong-secret", "postgres", "password authentication failed"),
     ],
 )
-async def test_database_that_refuses_stops_the_start(
+async def test_a_database_that_refuses_the_connection_stops_the_start(
     postgres: PostgresServer, tmp_path: Path, user: str, database: str, complaint: str
 ) -> None:
     url = f"postgresql://{user}@127.0.0.1:{postgres.port}/{database}"
@@ -169,12 +169,12 @@ async def test_database_that_refuses_stops_the_start(
 
 
 @pytest.mark.parametrize("url", ["postgresql://host:port/x", "postgresql://h/x?nonsense=1"])
-async def test_url_that_postgresql_does_not_take(tmp_path: Path, url: str) -> None:
+async def test_a_url_that_postgresql_does_not_accept_stops_the_start(tmp_path: Path, url: str) -> None:
     with pytest.raises(LedgerError, match=r"^LEDGER: not the URL of a PostgreSQL database: \w+"):
         await open_store(url, folder=tmp_path)
 
 
-async def test_location_has_no_password(tmp_path: Path, postgres: PostgresServer) -> None:
+async def test_the_location_shows_no_password(tmp_path: Path, postgres: PostgresServer) -> None:
     url = postgres.create_database("location")
     ledger = await open_ledger(url.replace("relay@", "relay:hunter2@"), folder=tmp_path)
     assert ledger.location == url

@@ -1,4 +1,4 @@
-"""No statement that calls run, or that is repeated by the clock, reads a table whole: each finds its rows by a key."""
+"""No statement that runs with calls or on a timer scans a whole table: each finds its rows by a key."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from server_b.ledger.sqlite.dialect import translated
 
 MODULES = (charges, leases, policies, rate_limits, reserving, roll_up, settling)
 CALLS = {"calls", "c"}
-"""The table, and its name in joins: it is searched by id, or by the index of open calls, which stays small."""
+"""The table and its name in joins. It is searched by id, or by the index of open calls, which stays small."""
 TABLES = {
     "alerts",
     "budgets",
@@ -31,11 +31,11 @@ TABLES = {
     "windows",
 }
 SMALL = {"servers", "ledger"}
-"""Tables that have a row for each server, or a few."""
+"""Tables with a row for each server, or a few rows."""
 
 
 def statements(module: ModuleType) -> Iterator[tuple[str, str]]:
-    """Returns the constants of a module that are whole statements."""
+    """Returns the constants of a module that are complete statements."""
     for name, value in vars(module).items():
         if isinstance(value, str) and re.match(r"(SELECT|INSERT INTO|UPDATE|DELETE FROM) ", value):
             yield f"{module.__name__.rpartition('.')[2]}.{name}", value
@@ -68,5 +68,5 @@ async def test_rows_are_found_by_a_key(connection: sqlite3.Connection, name: str
                 assert match[2] not in CALLS or match[3] in {"calls_open", "sqlite_autoindex_calls_1"}, steps
 
 
-def test_all_statements_are_looked_at() -> None:
+def test_all_statements_are_checked() -> None:
     assert len(STATEMENTS) > 20

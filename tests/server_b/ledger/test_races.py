@@ -1,4 +1,4 @@
-"""Many processes on one budget: the limit is never passed, and every call is counted once."""
+"""Many processes on one budget: the limit is never exceeded, and every call is counted once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LIMIT = 40 * BOUND
 
 
 async def race(url: str, processes: int) -> Counter[str]:
-    """Runs processes on a ledger at once; returns what came of all their calls."""
+    """Runs several processes on a ledger at once; returns the outcomes of all their calls."""
     started = [
         await asyncio.create_subprocess_exec(
             sys.executable,
@@ -45,7 +45,7 @@ async def race(url: str, processes: int) -> Counter[str]:
 
 
 async def most_taken(store: Store, stop: asyncio.Event) -> int:
-    """Watches the budget's window, and returns the most that was spent and reserved at any time."""
+    """Watches the budget's window; returns the largest sum that was spent and reserved at any time."""
     most = 0
     while not stop.is_set():
         for (taken,) in await select(store, "spent_nano_usd + reserved_nano_usd", "windows"):
@@ -55,7 +55,7 @@ async def most_taken(store: Store, stop: asyncio.Event) -> int:
 
 
 async def check(store: Store, url: str, processes: int) -> None:
-    """Races, and compares the budget, the rows and the roll-up with what the processes saw."""
+    """Runs a race, and compares the budget, the rows and the roll-up with what the processes saw."""
     await put_budget(store, LIMIT, period=Period.TOTAL.value)
     stop = asyncio.Event()
     watching = asyncio.ensure_future(most_taken(store, stop))
@@ -71,21 +71,21 @@ async def check(store: Store, url: str, processes: int) -> None:
         store, "state, COUNT(*), SUM(charged_nano_usd)", "calls", "state <> 'refused'", group_by="state"
     )
     rows = outcomes["paid"] + outcomes["released"]
-    unavailable = counted[0][1] - rows  # those that were written and then refused, because nobody heard of it
+    unavailable = counted[0][1] - rows  # calls that were written and then refused, because their client got no reply
     assert counted == [("settled", rows + unavailable, spent)]
     assert unavailable <= outcomes["LEDGER_UNAVAILABLE"]
     for table in ("usage_hours", "usage_days"):
         assert await select(store, "SUM(nano_usd), SUM(charged_nano_usd)", table) == [(spent, spent)]
 
 
-async def test_four_processes_on_one_file(tmp_path: Path) -> None:
+async def test_four_processes_on_one_file_never_exceed_the_limit(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'relay.db'}"
     store = await open_store(url, folder=tmp_path)
     await check(store, url, 4)
     await store.aclose()
 
 
-async def test_three_servers_on_postgresql(postgres: PostgresServer, tmp_path: Path) -> None:
+async def test_three_servers_on_postgresql_never_exceed_the_limit(postgres: PostgresServer, tmp_path: Path) -> None:
     url = postgres.create_database("races")
     store = await open_store(url, folder=tmp_path)
     await check(store, url, 3)

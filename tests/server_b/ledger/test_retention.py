@@ -1,4 +1,4 @@
-"""Old rows go; usage and budgets stay."""
+"""Old rows are deleted; usage and budgets stay."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ async def counts(store: Store) -> dict[str, Any]:
     return await store.read(read)
 
 
-async def test_old_calls_go_with_all_that_belongs_to_them(ledger: Ledger, store: Store, clock: Clock) -> None:
+async def test_old_calls_are_deleted_with_all_that_belongs_to_them(ledger: Ledger, store: Store, clock: Clock) -> None:
     await ledger.put_budget(Budget(caller="alice", period=Period.TOTAL, limit_nano_usd=10**9), by="root")
     now = clock.now
     for number in range(120):
@@ -41,7 +41,7 @@ async def test_old_calls_go_with_all_that_belongs_to_them(ledger: Ledger, store:
     assert (budget.spent_nano_usd, budget.reserved_nano_usd) == (121, 1000)
 
 
-async def test_usage_stays_by_the_day(ledger: Ledger, store: Store, clock: Clock) -> None:
+async def test_old_usage_is_kept_by_the_day(ledger: Ledger, store: Store, clock: Clock) -> None:
     for hour in range(72):
         await spend(ledger, datetime(2026, 6, 10, hour % 24, tzinfo=UTC) + timedelta(days=hour // 24), 1)
     query = UsageQuery(since=datetime(2026, 6, 1, tzinfo=UTC), by=(Dimension.DAY, Dimension.CALLER))
@@ -55,7 +55,7 @@ async def test_usage_stays_by_the_day(ledger: Ledger, store: Store, clock: Clock
     assert [group.group["hour"] for group in hours] == [f"2026-06-{day}T12:00" for day in (10, 11, 12)]
 
 
-async def test_usage_of_late_stays_by_the_hour(ledger: Ledger, store: Store, clock: Clock) -> None:
+async def test_recent_usage_is_kept_by_the_hour(ledger: Ledger, store: Store, clock: Clock) -> None:
     at = datetime(2026, 11, 1, 3, tzinfo=UTC)
     await spend(ledger, at, 1)
     await remove_old(store, clock.now, keep_days=1, pause_s=0)

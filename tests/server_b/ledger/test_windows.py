@@ -21,10 +21,10 @@ DAY, WEEK, MONTH, TOTAL = Period.DAY, Period.WEEK, Period.MONTH, Period.TOTAL
         (DAY, "UTC", "2026-11-26T00:00", "2026-11-26T00:00", "2026-11-27T00:00"),
         (DAY, "Asia/Tokyo", "2026-11-26T15:00", "2026-11-26T15:00", "2026-11-27T15:00"),
         (DAY, "America/New_York", "2026-11-26T04:59", "2026-11-25T05:00", "2026-11-26T05:00"),
-        # The day on which the clock goes forward has 23 hours, the one on which it goes back 25.
+        # The day on which the clock goes forward has 23 hours, and the day on which it goes back 25.
         (DAY, "Europe/Berlin", "2026-03-29T12:00", "2026-03-28T23:00", "2026-03-29T22:00"),
         (DAY, "Europe/Berlin", "2026-10-25T12:00", "2026-10-24T22:00", "2026-10-25T23:00"),
-        # Midnight is skipped in Cairo on the last Friday of April, and comes twice in Havana in November.
+        # Midnight is skipped in Cairo on the last Friday of April, and occurs twice in Havana in November.
         (DAY, "Africa/Cairo", "2026-04-24T12:00", "2026-04-23T22:00", "2026-04-24T21:00"),
         (DAY, "America/Havana", "2026-11-01T12:00", "2026-11-01T04:00", "2026-11-02T05:00"),
         (WEEK, "UTC", "2026-11-26T12:00", "2026-11-23T00:00", "2026-11-30T00:00"),
@@ -41,7 +41,9 @@ DAY, WEEK, MONTH, TOTAL = Period.DAY, Period.WEEK, Period.MONTH, Period.TOTAL
         (TOTAL, "Europe/Berlin", "2026-03-31T21:59", "1970-01-01T00:00", None),
     ],
 )
-def test_window(period: Period, zone: str, now: str, starts_at: str, ends_at: str | None) -> None:
+def test_a_window_has_the_calendars_bounds(
+    period: Period, zone: str, now: str, starts_at: str, ends_at: str | None
+) -> None:
     moment = datetime.fromisoformat(now).replace(tzinfo=UTC)
     window = window_at(period, zone, moment)
     assert from_us(window.starts_at).strftime("%Y-%m-%dT%H:%M") == starts_at
@@ -62,6 +64,6 @@ def test_windows_follow_each_other_without_a_gap(period: Period, zone: str) -> N
         window = following
 
 
-def test_unknown_zone() -> None:
+def test_an_unknown_zone_is_refused() -> None:
     with pytest.raises(ZoneInfoNotFoundError):
         window_at(DAY, "Mars/Olympus", datetime(2026, 1, 1, tzinfo=UTC))

@@ -28,7 +28,7 @@ Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
 async def scrape(program: Program) -> Samples:
-    """Reads all samples by name and labels, buckets and the program's label left out."""
+    """Reads all samples by name and labels, without buckets and the program's label."""
     (url,) = await program.told(METRICS)
     async with httpx2.AsyncClient(trust_env=False, timeout=LIMIT_S) as http:
         text = (await http.get(url)).text
@@ -41,7 +41,7 @@ async def scrape(program: Program) -> Samples:
 
 
 async def until_counted(program: Program, name: str, value: float, **values: str) -> None:
-    """Reads again and again: a gauge follows within a second, and tells nobody."""
+    """Polls the metrics: a gauge is updated within a second, and sends no event."""
     async with asyncio.timeout(LIMIT_S):
         while True:
             if (await scrape(program)).get((name, labels(**values))) == value:
@@ -89,7 +89,7 @@ async def test_failures_retries_joins_and_refusals_are_counted_by_reason(tmp_pat
             seen = await scrape(program)
     assert seen["relay_refused_calls_total", labels(protocol="grpc", reason="UNAUTHENTICATED")] == 1
     failed = "PROVIDER_RATE_LIMITED"
-    # What was only asked for gets no label: anybody can ask for anything.
+    # A model that was only requested gets no label, because callers can request any name.
     who = {"caller": "ann", "provider": "mock", "model": "other"}
     assert seen["relay_calls_total", labels(**who, protocol="grpc", reason=failed)] == 1
     assert seen["relay_retries_total", labels(provider="mock")] == 1
@@ -97,7 +97,7 @@ async def test_failures_retries_joins_and_refusals_are_counted_by_reason(tmp_pat
     assert seen["relay_joined_calls_total", labels(caller="ann", protocol="grpc", reason="replayed")] == 1
 
 
-async def test_the_calls_that_run_are_told_and_a_call_that_is_left_is_counted(tmp_path: Path) -> None:
+async def test_running_calls_are_shown_and_an_abandoned_call_is_counted(tmp_path: Path) -> None:
     async with metered(tmp_path, MOCK_WORD_DELAY_SECONDS="60") as (program, client):
         events = client.stream_process(Prompt(message="Hello"))
         await anext(events)
@@ -107,16 +107,16 @@ async def test_the_calls_that_run_are_told_and_a_call_that_is_left_is_counted(tm
         await until_counted(program, "relay_calls_running", 0)
 
 
-async def test_what_is_left_of_a_budget_and_how_far_the_ledger_is_behind_are_told(tmp_path: Path) -> None:
+async def test_remaining_budgets_and_the_ledgers_backlog_are_shown(tmp_path: Path) -> None:
     async with metered(tmp_path) as (program, _), AccountClient(Dial(target=program.address)) as accounts:
         await accounts.put_budget(Budget(caller="ann", period=Period.DAY, limit_nano_usd=2 * 10**9))
         await until_counted(program, "relay_budget_left_usd", 2, budget="caller:ann", period="day")
         await until_counted(program, "relay_ledger_lag_seconds", 0)
 
 
-async def test_workers_are_added_up_and_one_that_dies_takes_no_count_with_it(tmp_path: Path) -> None:
+async def test_workers_are_summed_and_a_dead_worker_takes_no_count_with_it(tmp_path: Path) -> None:
     async with metered(tmp_path, WORKERS="2") as (program, _):
-        for _ in range(6):  # each over a connection of its own, which one of the workers takes
+        for _ in range(6):  # each over its own connection, which one of the workers accepts
             async with RelayClient(Dial(target=program.address), timeout_s=LIMIT_S) as client:
                 await client.process(Prompt(message="Hello"))
         seen = await scrape(program)
@@ -125,7 +125,7 @@ async def test_workers_are_added_up_and_one_that_dies_takes_no_count_with_it(tmp
     assert seen["relay_calls_running", ()] == 0
 
 
-async def test_a_port_that_is_taken_is_an_error_in_the_log_and_the_program_serves(tmp_path: Path) -> None:
+async def test_a_taken_port_is_an_error_in_the_log_and_the_program_serves(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         async with running(tmp_path, "server_b", GRPC_PORT="0", METRICS_PORT=port, **QUICK) as program:
@@ -146,6 +146,6 @@ async def test_without_a_port_nothing_is_counted_or_imported(tmp_path: Path) -> 
 
 
 def memory_maps(program: Program) -> str:
-    """Lists the files that a program holds in its memory, where the system tells."""
+    """Lists the files that a program has mapped into its memory, if the system shows them."""
     maps = Path(f"/proc/{program.process.pid}/maps")
     return maps.read_text() if maps.exists() else ""

@@ -1,4 +1,4 @@
-"""Which endpoint has which prices: a vendor's own, and no other that looks like it."""
+"""Which endpoint has which prices: a vendor's own endpoint has its prices, and no look-alike does."""
 
 import sys
 from decimal import Decimal
@@ -17,7 +17,7 @@ def usd(endpoint: str, model: str, provider: str = "openai") -> Decimal | None:
     return price_lists({provider: endpoint})[provider].cost(model, USAGE).usd
 
 
-def test_the_mock_costs_a_known_nothing() -> None:
+def test_the_mock_costs_a_known_zero() -> None:
     mock = price_lists({"mock": ""})["mock"]
     assert mock.cost("mock-model", Usage()) == Cost(usd=Decimal(0), price_source="mock")
     assert mock.bound("mock-model", input_tokens=1, output_tokens=1) == 0
@@ -81,7 +81,7 @@ def test_bedrock_has_aws_prices_at_aws_only(endpoint: str, known: bool) -> None:
     assert (usd(endpoint, HAIKU, "bedrock") is not None) is known
 
 
-def test_a_server_of_ones_own_needs_no_price_list_to_be_loaded() -> None:
+def test_a_self_hosted_server_loads_no_price_list() -> None:
     sys.modules.pop("genai_prices.data", None)
     usd("http://127.0.0.1:8080/v1", "gpt-4o")
     assert "genai_prices.data" not in sys.modules

@@ -1,4 +1,4 @@
-"""What a call costs by a vendor's list, to the nano-dollar, or nothing said."""
+"""The cost of a call by a vendor's list, exact to the nano-dollar or unknown."""
 
 import itertools
 import warnings
@@ -107,11 +107,11 @@ def test_bedrock_is_priced_by_region_and_by_the_reach_of_the_id(region: str, mod
 
 
 COUNTS = (0, 1, 999, 128_000, 128_001, 200_000, 200_001, 272_001, 3 * MILLION)
-"""Tokens, on both sides of the lengths from which an input costs more."""
+"""Token counts on both sides of the lengths from which an input costs more."""
 
 
 @pytest.mark.parametrize("name", ["openai", "aws", "deepseek", "google", "mistral", "groq", "perplexity", "x-ai"])
-def test_remembered_rates_cost_what_genai_prices_says(name: str) -> None:
+def test_remembered_rates_give_the_cost_of_genai_prices(name: str) -> None:
     vendor = next(one for one in vendors if one.id == name)
     ours, compared = ListedPrices([vendor]), 0
     for model, inputs in itertools.product(vendor.models, COUNTS):
@@ -151,7 +151,7 @@ def test_the_bound_takes_the_dearest_rate_that_can_apply() -> None:
 
 
 @pytest.mark.parametrize("tier", ["", "flex", "priority"])
-def test_the_bound_of_a_tier_is_that_of_the_dearer_one_of_it_and_the_standard(tier: str) -> None:
+def test_the_bound_of_a_tier_is_the_dearer_of_the_tier_and_the_standard_rate(tier: str) -> None:
     bound = prices().bound("gpt-5", input_tokens=MILLION, output_tokens=MILLION, tier=tier)
     costs = [prices().cost("gpt-5", USAGE, one).usd for one in ("", tier)]
     assert bound == max(cost for cost in costs if cost is not None)

@@ -1,4 +1,4 @@
-"""What models cost now, for people, and for calls that were not priced when they ended."""
+"""Current prices of models, for people and for calls without a cost."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PRICE = Price(pattern="openai/my-*", input=2_500_000_000, output=10_000_000_000,
 
 
 def desk() -> PriceDesk:
-    """Makes a desk of two providers; the first has a price for some models."""
+    """Makes a price desk for two providers; the first has a price for some models."""
     openai = SetPrices("openai", UnknownPrices(), [PRICE], lambda: ())
     prices: dict[str, PriceList] = {"openai": openai, "mock": FreePrices()}
     return PriceDesk(prices, {("openai", "small"): "my-small"})
@@ -27,7 +27,7 @@ def call(**fields: int | str | None) -> CallEntry:
     return CallEntry(id="c", request_id="r", caller="a", state=CallState.SETTLED, started_at=at, **known)  # type: ignore[arg-type]
 
 
-def test_a_model_is_priced_at_each_provider_as_it_would_be_asked_there() -> None:
+def test_a_model_is_priced_at_each_provider_under_its_name_there() -> None:
     openai, mock = desk().find("small")
     assert (openai.provider, openai.model, openai.source) == ("openai", "my-small", "PRICES openai/my-*")
     assert openai.price is not None
@@ -37,13 +37,13 @@ def test_a_model_is_priced_at_each_provider_as_it_would_be_asked_there() -> None
     assert (mock.model, mock.price.input, mock.source) == ("small", 0, "mock")
 
 
-def test_a_provider_can_be_named_and_a_price_be_unknown() -> None:
+def test_a_provider_can_be_named_and_a_price_may_be_unknown() -> None:
     (found,) = desk().find("openai/other")
     assert (found.model, found.price, found.source) == ("other", None, "")
     assert [one.model for one in desk().find("meta/llama")] == ["meta/llama", "meta/llama"]
 
 
-def test_calls_are_priced_by_their_tokens_where_those_are_known() -> None:
+def test_calls_are_priced_by_their_tokens_if_those_are_known() -> None:
     assert desk().cost(call()).usd == Decimal("0.0026")
     assert desk().cost(call(cache_read_tokens=1000)).usd == Decimal("0.00135")
     for unknown in (call(output_tokens=None), call(model="other"), call(provider="bedrock")):

@@ -1,4 +1,4 @@
-"""Prices that the operator sets: in PRICES, and in the ledger with the time that they hold."""
+"""Prices that the operator sets: in PRICES, and in the ledger with a period of validity."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -53,7 +53,7 @@ def test_the_first_pattern_that_matches_is_the_price(text: str, model: str, expe
 @pytest.mark.parametrize(
     ("rates", "expected"), [("10/100", 110 - 0), ("10/100/1", 110 - 4.5), ("10/100/1/20", 110 - 4.5 + 2.0)]
 )
-def test_cached_tokens_have_rates_of_their_own_or_that_of_the_input(rates: str, expected: float) -> None:
+def test_cached_tokens_have_their_own_rates_or_that_of_the_input(rates: str, expected: float) -> None:
     usage = Usage(
         input_tokens=MILLION, output_tokens=MILLION, cache_read_tokens=MILLION // 2, cache_write_tokens=MILLION // 5
     )
@@ -77,12 +77,12 @@ def test_cached_tokens_have_rates_of_their_own_or_that_of_the_input(rates: str, 
         "openai/m=",
     ],
 )
-def test_a_price_that_is_none_is_refused_with_the_fix(text: str) -> None:
+def test_an_invalid_price_is_refused_with_the_fix(text: str) -> None:
     with pytest.raises(ValueError, match=r"such as openai/my-\*=2.50/10.00|a rate must be"):
         prices_from_text(text)
 
 
-def test_the_ledgers_price_wins_over_the_setting_and_both_over_a_list() -> None:
+def test_the_ledgers_price_takes_precedence_over_the_setting_and_both_over_a_list() -> None:
     ledgers = Price(pattern="openai/gpt-4o", input=10**9, output=10**9)
     prices = SetPrices("openai", FlatPrices("99"), prices_from_text("openai/gpt-*=5/5"), lambda: (ledgers,))
     assert prices.cost("gpt-4o", USAGE) == Cost(usd=Decimal(2), price_source="ledger openai/gpt-4o")
@@ -96,12 +96,14 @@ def test_the_ledgers_price_wins_over_the_setting_and_both_over_a_list() -> None:
     ("valid_from", "valid_until", "holds"),
     [(None, None, True), (NOW - DAY, None, True), (NOW + DAY, None, False), (None, NOW - DAY, False)],
 )
-def test_a_price_holds_within_its_dates(valid_from: datetime | None, valid_until: datetime | None, holds: bool) -> None:
+def test_a_price_applies_within_its_dates(
+    valid_from: datetime | None, valid_until: datetime | None, holds: bool
+) -> None:
     dated = Price(pattern="openai/*", input=10**9, output=10**9, valid_from=valid_from, valid_until=valid_until)
     assert set_prices("openai/*=5/5", dated).cost("m", USAGE).usd == (2 if holds else 10)
 
 
-def test_a_change_of_the_ledgers_prices_holds_at_once() -> None:
+def test_a_change_of_the_ledgers_prices_applies_at_once() -> None:
     in_ledger: list[tuple[Price, ...]] = [()]
     prices = SetPrices("openai", UnknownPrices(), (), lambda: in_ledger[0])
     assert prices.cost("m", USAGE) == Cost()

@@ -1,4 +1,4 @@
-"""Each provider says which model a prompt may be sent to, and the most that it may write."""
+"""Each provider says which models a prompt may be sent to, and their maximum output."""
 
 import pytest
 
@@ -48,14 +48,14 @@ async def only(provider: Provider, prompt: Prompt) -> AskedModel:
 @pytest.mark.parametrize(
     ("model", "max_tokens", "most"), [("gpt-4o", None, 1000), ("gpt-4o", 7, 7), ("o3", None, 1000), ("o3", 9, 9)]
 )
-async def test_openai_writes_as_much_as_the_request_limits(
+async def test_openai_writes_at_most_the_requests_limit(
     api: Api, model: str, max_tokens: int | None, most: int
 ) -> None:
     asked = await only(openai(api), Prompt(message="Hi", model=model, max_tokens=max_tokens))
     assert (asked.provider, asked.model, asked.most_output_tokens) == ("openai", model, most)
 
 
-async def test_a_server_that_takes_no_limit_may_write_as_much_as_any_model() -> None:
+async def test_a_server_that_accepts_no_limit_may_write_as_much_as_any_model() -> None:
     provider = openai()
     provider._refusals.remember("local", frozenset({"max_tokens", "max_completion_tokens"}))
     asked = await only(provider, Prompt(message="Hi", model="local"))
@@ -72,21 +72,21 @@ async def test_a_server_that_takes_no_limit_may_write_as_much_as_any_model() -> 
         (Thinking(max_tokens=2000), 5000, 5000),
     ],
 )
-async def test_bedrock_leaves_room_for_what_the_model_thinks(
+async def test_bedrock_leaves_room_for_the_models_thinking(
     thinking: Thinking | None, max_tokens: int | None, most: int
 ) -> None:
     prompt = Prompt(message="Hi", max_tokens=max_tokens, options=Options(thinking=thinking))
     assert (await only(bedrock(), prompt)).most_output_tokens == most
 
 
-async def test_bedrocks_short_names_are_asked_and_priced_by_their_ids() -> None:
+async def test_bedrocks_short_names_are_sent_and_priced_by_their_ids() -> None:
     asked = await only(bedrock(), Prompt(message="Hi", model="sonnet-v2"))
     assert asked.model != "sonnet-v2"
     assert "claude-3-5-sonnet-20241022-v2" in asked.model
 
 
 @pytest.mark.parametrize("message", ["Hi", "count to 100", "What is my name?", "a " * 5000])
-async def test_the_mock_writes_no_more_words_than_it_says(message: str) -> None:
+async def test_the_mock_writes_no_more_than_its_announced_maximum(message: str) -> None:
     mock = MockProvider(delay_s=0, word_delay_s=0)
     prompt = Prompt(message=message)
     asked = await only(mock, prompt)
@@ -109,7 +109,7 @@ async def test_options_that_may_change_the_cost_are_named(name: str, options: st
     assert (await only(openai(), prompt)).costly_options == costly
 
 
-async def test_a_chain_tells_the_model_of_each_of_its_providers() -> None:
+async def test_a_chain_names_the_model_of_each_of_its_providers() -> None:
     chain = Fallback([openai(), ScriptedProvider()], {("scripted", "gpt-5"): "mapped"})
     try:
         asked = await chain.asked_models(Prompt(message="Hi", model="gpt-5"))

@@ -1,4 +1,4 @@
-"""Each feature with each provider: taken, or refused before anything is sent, by the name of field and provider."""
+"""Each feature with each provider: supported, or refused before anything is sent, naming field and provider."""
 
 from collections.abc import AsyncIterator, Callable
 
@@ -71,7 +71,7 @@ def asking(model: str | None = None, **options: object) -> Prompt:
 
 
 REFUSED: dict[str, tuple[Prompt, str, tuple[str, ...]]] = {
-    # Where a feature is not named here for a provider, the provider takes it.
+    # A provider that is not named here supports the feature.
     "seed": (sampling(seed=1), "options.sampling.seed", ("responses", "vendor's responses", "bedrock")),
     "stop": (sampling(stop=("x",)), "options.sampling.stop", ("responses", "vendor's responses")),
     "a penalty": (
@@ -213,7 +213,9 @@ async def providers() -> AsyncIterator[dict[str, Provider]]:
 
 @pytest.mark.parametrize("name", PROVIDERS)
 @pytest.mark.parametrize("feature", REFUSED)
-async def test_a_feature_is_taken_or_refused_by_name(providers: dict[str, Provider], feature: str, name: str) -> None:
+async def test_a_feature_is_supported_or_refused_by_name(
+    providers: dict[str, Provider], feature: str, name: str
+) -> None:
     prompt, field, refusing = REFUSED[feature]
     if name in refusing:
         assert_refused(providers[name], prompt, field)
@@ -230,12 +232,12 @@ def assert_refused(provider: Provider, prompt: Prompt, field: str) -> None:
 
 
 @pytest.mark.parametrize("case", OF_MODELS)
-async def test_what_a_model_is_known_not_to_take_is_refused(providers: dict[str, Provider], case: str) -> None:
+async def test_a_feature_that_a_model_is_known_to_lack_is_refused(providers: dict[str, Provider], case: str) -> None:
     name, prompt, field = OF_MODELS[case]
     assert_refused(providers[name], prompt, field)
 
 
 @pytest.mark.parametrize("case", TAKEN_BY_MODELS)
-async def test_what_a_model_may_take_is_not_refused(providers: dict[str, Provider], case: str) -> None:
+async def test_a_feature_that_a_model_may_support_is_not_refused(providers: dict[str, Provider], case: str) -> None:
     name, prompt = TAKEN_BY_MODELS[case]
     providers[name].refuse_unsupported(prompt)

@@ -1,4 +1,4 @@
-"""What every provider must do with more than text: tools, images, schemas, reasoning, refusals."""
+"""Required behaviour of every provider with more than text: tools, images, schemas, reasoning, refusals."""
 
 import asyncio
 import base64
@@ -60,7 +60,7 @@ async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
 
 
 def asking(subject: Subject, script: Script, message: str = "Hi", *parts: Part, **fields: Any) -> Prompt:
-    """Makes a prompt that the stand-in answers by this script; the mock goes by its own rules."""
+    """Makes a prompt that the stand-in answers by this script; the mock follows its own rules."""
     if subject.standin is not None:
         subject.standin.script = script
     options = {name: fields.pop(name) for name in [*fields] if name in Options.__slots__}
@@ -69,7 +69,7 @@ def asking(subject: Subject, script: Script, message: str = "Hi", *parts: Part, 
 
 @dataclass
 class Said:
-    """What a provider said, its calls put together."""
+    """A provider's answer, with its calls joined."""
 
     text: str
     calls: list[tuple[str, str, str]]
@@ -79,11 +79,11 @@ class Said:
     refusal: str
     finish_reason: FinishReason
     blocks: list[int]
-    """The places of all blocks, as they began."""
+    """The indexes of all blocks, in the order in which they began."""
 
 
 def said(pieces: list[Piece]) -> Said:
-    """Puts an answer together; raises AssertionError if its pieces are not in the order that the contract gives."""
+    """Joins the pieces of an answer; raises AssertionError if they are not in the contract's order."""
     opening, *content, ending = [piece for piece in pieces if not isinstance(piece, Working)]
     assert isinstance(opening, Opening)
     assert isinstance(ending, Ending)
@@ -119,7 +119,7 @@ def said(pieces: list[Piece]) -> Said:
 
 
 async def asked(subject: Subject, prompt: Prompt) -> Any:
-    """Returns the body with which the stand-in is asked; the mock is asked with none."""
+    """Returns the body that the stand-in received; None for the mock."""
     await pieces_of(subject, prompt)
     return subject.standin.requests[-1].body if subject.standin is not None else None
 
@@ -144,7 +144,7 @@ async def test_two_tools_are_called_at_once(subject: Subject) -> None:
     assert answer.blocks == [0, 1]
 
 
-async def test_the_tools_are_sent_as_they_are(subject: Subject) -> None:
+async def test_the_tools_are_sent_unchanged(subject: Subject) -> None:
     body = await asked(subject, asking(subject, Script(), tools=(WEATHER, TIME)))
     match subject.name:
         case "openai-chat":
@@ -181,7 +181,7 @@ CHOICES: dict[str, tuple[ToolChoice, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("choice", CHOICES)
-async def test_a_choice_of_tools_is_obeyed(subject: Subject, choice: str) -> None:
+async def test_a_tool_choice_is_obeyed(subject: Subject, choice: str) -> None:
     wanted, sent = CHOICES[choice]
     prompt = asking(subject, Script(), "The weather?", tools=(WEATHER, TIME), tool_choice=wanted)
     if subject.standin is None:
@@ -230,7 +230,7 @@ async def test_an_image_arrives_byte_for_byte(subject: Subject) -> None:
             assert "image/png, 256 bytes" in said(await pieces_of(subject, prompt)).text
 
 
-async def test_json_by_a_schema_is_asked_for(subject: Subject) -> None:
+async def test_json_by_a_schema_is_requested(subject: Subject) -> None:
     wanted = ResponseFormat(kind=ResponseKind.JSON_SCHEMA, name="city", schema_json=json.dumps(SCHEMA), strict=True)
     answered = json.dumps({"city": "Oslo", "id": 1})
     prompt = asking(subject, Script(words=(answered,)), response_format=wanted)
@@ -256,7 +256,7 @@ async def test_reasoning_comes_first_and_goes_back_where_it_can(name: str) -> No
         answer = said(await pieces_of(subject, asking(subject, script, thinking=Thinking(effort="low"))))
         assert answer.reasoning
         assert (answer.blocks, answer.finish_reason) == ([0, 1], FinishReason.STOP)
-        if name in ("openai-chat", "mock"):  # which sign nothing that would have to go back, or read nothing of it
+        if name in ("openai-chat", "mock"):  # these sign nothing that would have to go back, or do not read it
             return
         assert answer.signature
         is_encrypted = name == "openai-responses"
@@ -274,10 +274,10 @@ async def test_reasoning_comes_first_and_goes_back_where_it_can(name: str) -> No
         assert answer.signature.decode() not in json.dumps(await asked(subject, prompt))
 
 
-async def test_a_refusal_is_told_as_one(subject: Subject) -> None:
+async def test_a_refusal_is_reported_as_one(subject: Subject) -> None:
     if subject.standin is None:
         return  # the mock refuses nothing
-    # Bedrock has no words of a refusal, only its end.
+    # Bedrock sends no text of a refusal, only its stop reason.
     said_so = {"words": ("No.",), "finish": "refusal"} if subject.name == "bedrock" else {"words": (), "refusal": "No."}
     answer = said(await pieces_of(subject, asking(subject, Script(**said_so))))  # type: ignore[arg-type]
     assert answer.finish_reason is FinishReason.REFUSAL
@@ -303,10 +303,10 @@ async def test_a_cut_during_arguments_never_ends_the_call(subject: Subject, kind
     pieces: list[Piece] = []
     with contextlib.suppress(ProviderProtocol):
         async for piece in subject.provider.stream(prompt):
-            pieces.append(piece)  # noqa: PERF401 - what came before the error counts
+            pieces.append(piece)  # noqa: PERF401 - pieces before the error count
     assert any(isinstance(piece, CallStarted) for piece in pieces)
     assert not any(isinstance(piece, Ending) for piece in pieces)
-    if kind is not FaultKind.NO_END:  # all of the call has come by then
+    if kind is not FaultKind.NO_END:  # all of the call has arrived by then
         assert not any(isinstance(piece, CallFinished) for piece in pieces)
 
 
@@ -324,7 +324,7 @@ async def test_leaving_during_arguments_closes_the_connection(subject: Subject) 
         assert await subject.standin.requests[-1].ended() is Outcome.DISCONNECTED
 
 
-async def test_what_is_not_supported_names_field_and_provider_and_nothing_is_sent(subject: Subject) -> None:
+async def test_an_unsupported_field_is_named_with_its_provider_and_nothing_is_sent(subject: Subject) -> None:
     if subject.standin is None:
         return
     faults = {

@@ -1,4 +1,4 @@
-"""What every provider must do, asked of all of them over real sockets, against stand-ins that the real SDKs know."""
+"""Required behaviour of every provider, over real sockets, against stand-ins that the official SDKs accept."""
 
 import asyncio
 import contextlib
@@ -52,15 +52,15 @@ async def test_a_stream_is_one_opening_then_texts_then_one_ending(subject: Subje
     assert ending.usage.accuracy is Accuracy.EXACT
 
 
-async def test_a_stream_says_what_a_whole_answer_says(subject: Subject) -> None:
+async def test_a_stream_gives_the_same_as_a_whole_answer(subject: Subject) -> None:
     whole = (await whole_answer(subject.provider, subject.prompt())).text
     texts = [piece.text for piece in await pieces_of(subject, subject.prompt()) if isinstance(piece, Text)]
-    if subject.standin is not None:  # the mock has its own words for each
+    if subject.standin is not None:  # the mock has different texts for the two
         assert "".join(texts) == whole
 
 
 @pytest.mark.parametrize("fault", ERRORS)
-async def test_a_refusal_has_its_class_and_says_nothing_of_prompt_or_key(subject: Subject, fault: str) -> None:
+async def test_a_refusal_has_its_class_and_reveals_nothing_of_prompt_or_key(subject: Subject, fault: str) -> None:
     with pytest.raises(ERRORS[fault]) as whole:
         await whole_answer(subject.provider, subject.prompt(fault))
     with pytest.raises(ERRORS[fault]) as streamed:
@@ -69,19 +69,19 @@ async def test_a_refusal_has_its_class_and_says_nothing_of_prompt_or_key(subject
 
 
 @pytest.mark.parametrize("fault", ["cut", "malformed", "no_end"])
-async def test_a_stream_cut_short_never_has_an_ending(subject: Subject, fault: str) -> None:
+async def test_a_cut_stream_never_has_an_ending(subject: Subject, fault: str) -> None:
     if fault == "no_end" and subject.standin is None:
-        fault = "cut"  # the mock has no transport below it: its cut is a clean end without the mark
+        fault = "cut"  # the mock has no transport below it: its cut is a clean end without the end mark
     pieces: list[Piece] = []
     with contextlib.suppress(errors.ProviderProtocol):
         async with contextlib.aclosing(subject.provider.stream(subject.prompt(fault))) as stream:
             async for piece in stream:
-                pieces.append(piece)  # noqa: PERF401 - what came before the error counts
+                pieces.append(piece)  # noqa: PERF401 - pieces before the error count
     assert not any(isinstance(piece, Ending) for piece in pieces)
 
 
 @pytest.mark.parametrize("fault", ["cut", "malformed"])
-async def test_a_whole_answer_cut_short_never_has_an_ending(subject: Subject, fault: str) -> None:
+async def test_a_cut_whole_answer_never_has_an_ending(subject: Subject, fault: str) -> None:
     with contextlib.suppress(errors.ProviderProtocol):
         assert (await whole_answer(subject.provider, subject.prompt(fault))).finish_reason is None
 
@@ -103,7 +103,7 @@ async def _cancelled(subject: Subject, task: asyncio.Task[object]) -> None:
     assert request is None or await request.ended() is Outcome.DISCONNECTED
 
 
-async def test_closing_a_stream_during_its_words_closes_its_connection(subject: Subject) -> None:
+async def test_closing_a_stream_between_its_tokens_closes_its_connection(subject: Subject) -> None:
     stream = subject.provider.stream(subject.prompt("hang_during"))
     async with asyncio.timeout(5):
         while not isinstance(await anext(stream), Text):
@@ -121,7 +121,7 @@ async def test_the_default_model_is_listed(subject: Subject) -> None:
     assert models.default_model in models.models
 
 
-async def test_nothing_is_open_once_it_is_closed(subject: Subject) -> None:
+async def test_closing_a_provider_leaves_nothing_open(subject: Subject) -> None:
     await whole_answer(subject.provider, subject.prompt())
     await pieces_of(subject, subject.prompt())
     await subject.provider.close()

@@ -1,4 +1,4 @@
-"""A provider made of providers: who is asked next, after what, and for which model."""
+"""A provider made of providers: which one is called next, after which errors, and for which model."""
 
 import asyncio
 from typing import Any
@@ -31,12 +31,14 @@ MOVING_ON = [ProviderRateLimited(), away(), ProviderAuth(), UnknownModel(), Prov
 whole_and_streamed = pytest.mark.parametrize("way", [whole, streamed])
 
 
-# Who is asked.
+# Which provider is called.
 
 
 @whole_and_streamed
 @pytest.mark.parametrize("error", MOVING_ON, ids=lambda error: error.reason)
-async def test_the_next_is_asked_after_an_error_that_is_the_providers_alone(error: RelayError, way: Any) -> None:
+async def test_the_next_provider_is_called_after_an_error_that_concerns_only_the_first(
+    error: RelayError, way: Any
+) -> None:
     first, second = Named("one", [error]), Named("two")
     await way(once(first, second))
     assert [first.tries[0].end, second.tries[0].end] == [End.FAILED, End.WHOLE]
@@ -44,7 +46,7 @@ async def test_the_next_is_asked_after_an_error_that_is_the_providers_alone(erro
 
 @whole_and_streamed
 @pytest.mark.parametrize("error", [ProviderRejected(), InvalidRequest(), RuntimeError("unforeseen")])
-async def test_after_any_other_error_nobody_else_is_asked(error: Exception, way: Any) -> None:
+async def test_after_any_other_error_no_other_provider_is_called(error: Exception, way: Any) -> None:
     second = Named("two")
     with pytest.raises(RelayError) as failed:
         await way(once(Named("one", [error]), second))
@@ -64,19 +66,19 @@ async def test_a_malformed_answer_has_been_paid_for_and_is_not_bought_again(scri
 @pytest.mark.parametrize("begun", [[OPENING], [OPENING, Text("Hel")]])
 @pytest.mark.parametrize("error", MOVING_ON, ids=lambda error: error.reason)
 @whole_and_streamed
-async def test_nobody_else_is_asked_once_one_has_begun(begun: list[Step], error: RelayError, way: Any) -> None:
+async def test_no_other_provider_is_called_once_one_has_begun(begun: list[Step], error: RelayError, way: Any) -> None:
     second = Named("two")
     with pytest.raises(type(error)):
         await way(once(Named("one", [*begun, error]), second))
     assert second.tries == []
 
 
-async def test_a_stream_that_one_has_begun_and_cut_is_an_error() -> None:
+async def test_a_stream_that_a_provider_began_and_cut_is_an_error() -> None:
     with pytest.raises(ProviderProtocol):
         await streamed(once(Named("one", [OPENING, Text("Hel")]), Named("two")))
 
 
-async def test_one_that_keeps_silent_may_be_at_work_and_is_not_followed_by_another() -> None:
+async def test_a_silent_provider_may_be_working_and_is_not_followed_by_another() -> None:
     first, second = Named("one", [asyncio.Event()]), Named("two")
     relay = create_relay(chain(first, second), limits=Limits(patience=Patience(attempts=1, first_token_s=0.02)))
     with pytest.raises(ProviderUnavailable, match="silent"):
@@ -85,7 +87,7 @@ async def test_one_that_keeps_silent_may_be_at_work_and_is_not_followed_by_anoth
     assert second.tries == []
 
 
-async def test_a_caller_who_leaves_ends_the_provider_that_is_being_asked() -> None:
+async def test_a_caller_who_leaves_ends_the_running_provider_call() -> None:
     first, second, third = Named("one", [ProviderAuth()]), Named("two", [asyncio.Event()]), Named("three")
     asking = asyncio.create_task(streamed(once(first, second, third)))
     await second.until_waiting()
@@ -95,7 +97,7 @@ async def test_a_caller_who_leaves_ends_the_provider_that_is_being_asked() -> No
 
 
 @whole_and_streamed
-async def test_a_retry_goes_over_the_whole_chain(way: Any) -> None:
+async def test_a_retry_starts_from_the_first_provider(way: Any) -> None:
     first = Named("one", [away(retry_after_s=0)], HELLO)
     second = Named("two", [ProviderAuth()])
     await way(create_relay(chain(first, second)))
@@ -103,14 +105,14 @@ async def test_a_retry_goes_over_the_whole_chain(way: Any) -> None:
 
 
 @whole_and_streamed
-async def test_a_retry_waits_no_longer_than_the_readiest_provider_asks_for(way: Any) -> None:
+async def test_a_retry_waits_no_longer_than_the_shortest_wait_of_the_providers(way: Any) -> None:
     first = Named("one", [ProviderRateLimited(retry_after_s=3600)])
     second = Named("two", [away()], [ProviderRateLimited(retry_after_s=0)], HELLO)
     await way(create_relay(chain(first, second)))
     assert [len(first.tries), len(second.tries)] == [3, 3]
 
 
-async def test_the_next_has_its_own_time_for_a_first_word() -> None:
+async def test_the_next_provider_has_its_own_time_for_a_first_token() -> None:
     slow, slower = asyncio.Event(), asyncio.Event()
     first, second = Named("one", [slow, ProviderAuth()]), Named("two", [slower, *HELLO])
     relay = create_relay(chain(first, second), limits=Limits(patience=Patience(attempts=1, first_token_s=0.3)))
@@ -122,7 +124,7 @@ async def test_the_next_has_its_own_time_for_a_first_word() -> None:
 # For which model.
 
 
-async def test_the_first_is_asked_for_what_the_caller_named_and_the_next_for_its_own_model() -> None:
+async def test_the_first_provider_gets_the_callers_model_and_the_next_its_own() -> None:
     first, second = Named("one", [ProviderAuth()]), Named("two")
     relay = once(first, second, big="two-big")
     for model in ("big", "small", None):
@@ -131,7 +133,7 @@ async def test_the_first_is_asked_for_what_the_caller_named_and_the_next_for_its
     assert second.asked == ["two-big", None, None]
 
 
-async def test_the_first_one_s_default_can_be_mapped_for_who_names_none() -> None:
+async def test_the_first_providers_default_can_be_mapped_for_callers_who_name_none() -> None:
     first, second = Named("one", [ProviderAuth()]), Named("two")
     await whole(once(first, second, **{"one-default": "two-big"}))
     assert second.asked == ["two-big"]

@@ -1,4 +1,4 @@
-"""What is told of a fallback: the error, who answered, the price, the log line, the status, the models."""
+"""What a fallback reports: the error, the answering provider, the price, the log line, the status, the models."""
 
 import asyncio
 import contextlib
@@ -46,7 +46,7 @@ whole_and_streamed = pytest.mark.parametrize("way", [whole, streamed])
     ],
 )
 @whole_and_streamed
-async def test_of_several_errors_the_first_that_waiting_mends_is_told_with_the_shortest_wait(
+async def test_of_several_errors_the_first_that_waiting_fixes_is_returned_with_the_shortest_wait(
     first: RelayError, second: RelayError, told: tuple[str, float | None], way: Any
 ) -> None:
     with pytest.raises(RelayError) as failed:
@@ -54,7 +54,7 @@ async def test_of_several_errors_the_first_that_waiting_mends_is_told_with_the_s
     assert (failed.value.reason, failed.value.retry_after_s) == told
 
 
-async def test_the_answer_names_who_answered() -> None:
+async def test_the_answer_names_the_provider_that_answered() -> None:
     relay = once(Named("one", [ProviderAuth()]), Named("two"))
     assert (await whole(relay, Prompt(message="Hi"))).provider == "two"
     assert (await streamed(relay))[0] == Started(request_id="id-1", model=MODEL, provider="two")
@@ -62,7 +62,7 @@ async def test_the_answer_names_who_answered() -> None:
 
 @whole_and_streamed
 @pytest.mark.parametrize("fails_halfway", [False, True])
-async def test_the_price_is_that_of_who_answered(way: Any, fails_halfway: bool) -> None:
+async def test_the_price_is_that_of_the_provider_that_answered(way: Any, fails_halfway: bool) -> None:
     script: list[Step] = [Opening("two-model"), Text("Hello"), ProviderProtocol() if fails_halfway else ENDING]
     second = Named("two", script)
     prices = {"one": FlatPrices("1"), "two": FlatPrices("2")}
@@ -74,7 +74,7 @@ async def test_the_price_is_that_of_who_answered(way: Any, fails_halfway: bool) 
     assert [model for model, _, _ in prices["two"].asked] == ["two-model"]
 
 
-async def test_nothing_was_used_only_where_every_provider_refused_before_it_worked() -> None:
+async def test_nothing_was_used_only_if_every_provider_refused_before_it_worked() -> None:
     for first, accuracy in ((ProviderAuth(), Accuracy.EXACT), (ProviderProtocol(), Accuracy.UNKNOWN)):
         with pytest.raises(RelayError) as failed:
             await streamed(once(Named("one", [first]), Named("two", [ProviderRateLimited()])))
@@ -82,7 +82,7 @@ async def test_nothing_was_used_only_where_every_provider_refused_before_it_work
         assert failed.value.spent.usage.accuracy is accuracy
 
 
-async def test_the_log_line_tells_what_was_tried(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_log_line_shows_every_attempt(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="relay.calls")
     relay = once(Named("one", [ProviderRateLimited()], HELLO), Named("two"))
     await streamed(relay, Prompt(message="Hi"))
@@ -94,7 +94,7 @@ async def test_the_log_line_tells_what_was_tried(caplog: pytest.LogCaptureFixtur
     assert "tried" not in straight
 
 
-async def test_what_was_tried_is_logged_of_a_call_that_its_deadline_ends(caplog: pytest.LogCaptureFixture) -> None:
+async def test_attempts_are_logged_for_a_call_that_its_deadline_ends(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="relay.calls")
     relay = once(Named("one", [ProviderAuth()]), Named("two", [asyncio.Event()]))
     with pytest.raises(RelayError):
@@ -103,7 +103,7 @@ async def test_what_was_tried_is_logged_of_a_call_that_its_deadline_ends(caplog:
     assert facts["tried"] == "one:PROVIDER_AUTH"
 
 
-async def test_the_status_tells_what_failed_in_the_last_call() -> None:
+async def test_the_status_shows_the_failures_of_the_last_call() -> None:
     first = Named("one", [ProviderRateLimited()], [ProviderRateLimited()], HELLO, [UnknownModel()])
     relay = once(first, Named("two", HELLO, [ProviderAuth()], HELLO))
     seen = []
@@ -116,11 +116,11 @@ async def test_the_status_tells_what_failed_in_the_last_call() -> None:
         (State.DEGRADED, "PROVIDER_RATE_LIMITED one"),
         (State.DEGRADED, "PROVIDER_RATE_LIMITED one, PROVIDER_AUTH two"),
         (State.HEALTHY, ""),
-        (State.HEALTHY, ""),  # the caller's slip, no fault of the provider
+        (State.HEALTHY, ""),  # the caller's mistake, not the provider's fault
     ]
 
 
-async def test_the_status_tells_of_a_failure_during_and_forgets_what_a_retry_mended() -> None:
+async def test_the_status_shows_a_failure_during_an_answer_and_drops_failures_that_a_retry_fixed() -> None:
     first = Named("one", [ProviderAuth()], [away(retry_after_s=0)], HELLO)
     relay = create_relay(chain(first, Named("two", [OPENING, ProviderProtocol()], [ProviderAuth()])))
     with pytest.raises(ProviderProtocol):
@@ -130,25 +130,25 @@ async def test_the_status_tells_of_a_failure_during_and_forgets_what_a_retry_men
     assert relay.status().provider_error == ""
 
 
-async def test_the_models_are_those_of_all_with_a_note_of_whose_they_are() -> None:
+async def test_the_models_are_those_of_all_providers_with_a_note_of_their_provider() -> None:
     models = await chain(Named("one"), Unlisted("two"), Named("three")).list_models()
     assert (models.provider, models.default_model) == ("one,two,three", "one-default")
     assert models.models == ("one-default", "three-default")
     assert models.note == "one: one-default; three: three-default; two: not listed (PROVIDER_UNAVAILABLE)"
 
 
-async def test_a_list_that_nobody_gives_is_an_error() -> None:
+async def test_an_error_is_returned_if_no_provider_lists_its_models() -> None:
     with pytest.raises(ProviderUnavailable):
         await chain(Unlisted("one"), Unlisted("two")).list_models()
 
 
-async def test_all_are_closed() -> None:
+async def test_all_providers_are_closed() -> None:
     providers = [Named("one"), Named("two")]
     await chain(*providers).close()
     assert [provider.closed for provider in providers] == [True, True]
 
 
-async def test_cancel_while_one_is_asked_ends_softly_and_names_all_who_might_have_answered() -> None:
+async def test_cancel_during_an_attempt_ends_softly_and_names_all_providers_that_might_have_answered() -> None:
     first, second = Named("one", [ProviderAuth()]), Named("two", [asyncio.Event()])
     relay = once(first, second)
     asking = asyncio.create_task(streamed(relay))

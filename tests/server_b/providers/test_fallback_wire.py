@@ -1,4 +1,4 @@
-"""A chain as the settings make it, over real sockets and stand-ins that speak both providers' protocols."""
+"""A chain as the settings create it, over real sockets, with stand-ins that speak both providers' protocols."""
 
 import contextlib
 import dataclasses
@@ -33,7 +33,7 @@ BEFORE = {
 
 @dataclasses.dataclass(frozen=True)
 class Chain:
-    """Two stand-ins, and a relay that asks the one and then the other."""
+    """Two stand-ins, and a relay that calls the first and then the second."""
 
     openai: OpenAIStandIn
     bedrock: BedrockStandIn
@@ -69,7 +69,7 @@ async def chain() -> AsyncIterator[Chain]:
 
 @pytest.mark.parametrize("fault", BEFORE)
 @pytest.mark.parametrize("way", [whole, streamed])
-async def test_bedrock_answers_where_openai_fails_before_its_first_word(chain: Chain, fault: str, way: Any) -> None:
+async def test_bedrock_answers_if_openai_fails_before_its_first_token(chain: Chain, fault: str, way: Any) -> None:
     chain.openai.script = Script(fault=BEFORE[fault])
     answer = await way(chain.relay, HI)
     if isinstance(answer, Answer):
@@ -78,8 +78,8 @@ async def test_bedrock_answers_where_openai_fails_before_its_first_word(chain: C
         assert isinstance(answer[0], Started)
         finished, provider, said = last(answer), answer[0].provider, text(answer)
     assert (provider, finished.model, said) == ("bedrock", SONNET, "Hello, wörld!")
-    assert finished.cost == Cost()  # a server of one's own has no list prices
-    if fault != "404":  # a caller's slip is no fault of the provider
+    assert finished.cost == Cost()  # a self-hosted server has no list prices
+    if fault != "404":  # a caller's mistake is not the provider's fault
         assert chain.relay.status().provider_state is State.DEGRADED
         assert chain.relay.status().provider_error.endswith(" openai")
 
@@ -92,7 +92,7 @@ async def test_openai_answers_where_it_can(chain: Chain) -> None:
 
 
 @pytest.mark.parametrize("way", [whole, streamed])
-async def test_what_openai_may_have_worked_on_is_not_bedrock_s_to_answer(chain: Chain, way: Any) -> None:
+async def test_a_request_that_openai_may_have_worked_on_is_not_passed_to_bedrock(chain: Chain, way: Any) -> None:
     chain.openai.script = Script(fault=Fault(kind=FaultKind.CUT_BEFORE))
     with pytest.raises(ProviderUnavailable) as failed:
         await way(chain.relay, HI)
@@ -102,7 +102,7 @@ async def test_what_openai_may_have_worked_on_is_not_bedrock_s_to_answer(chain: 
 
 
 @pytest.mark.parametrize("kind", [FaultKind.CUT, FaultKind.RESET, FaultKind.NO_END, FaultKind.MALFORMED])
-async def test_what_openai_cuts_during_is_an_error_and_not_bedrock_s_to_answer(chain: Chain, kind: FaultKind) -> None:
+async def test_a_stream_that_openai_cuts_is_an_error_and_not_passed_to_bedrock(chain: Chain, kind: FaultKind) -> None:
     chain.openai.script = Script(fault=Fault(kind=kind, after=2))
     for way in (streamed, whole):
         with pytest.raises(ProviderProtocol):
@@ -110,7 +110,7 @@ async def test_what_openai_cuts_during_is_an_error_and_not_bedrock_s_to_answer(c
     assert chain.bedrock.requests == []
 
 
-async def test_a_prompt_that_openai_refuses_is_not_bedrock_s_to_answer(chain: Chain) -> None:
+async def test_a_prompt_that_openai_refuses_is_not_passed_to_bedrock(chain: Chain) -> None:
     with pytest.raises(ProviderRejected):
         await whole(chain.relay, Prompt(message="Hi", model="short-context"))
     assert chain.bedrock.requests == []
@@ -130,7 +130,7 @@ def test_a_missing_key_of_any_provider_in_the_chain_stops_the_start() -> None:
         create_providers(settings(ai_provider="mock,openai"))
 
 
-async def test_the_mock_can_stand_in_a_chain() -> None:
+async def test_the_mock_can_be_part_of_a_chain() -> None:
     provider = created(settings(ai_provider="mock,openai", openai_api_key="sk-canary"))
     assert (provider.name, provider.default_model) == ("mock,openai", "mock-model")
     await provider.close()

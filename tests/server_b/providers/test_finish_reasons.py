@@ -1,4 +1,4 @@
-"""Maps the finish reasons of many vendors to the contract's."""
+"""Finish reasons of many vendors map to the contract's."""
 
 import pytest
 
@@ -28,7 +28,7 @@ WORDS = {
 
 
 @pytest.mark.parametrize(("reason", "word"), [(reason, word) for reason, words in WORDS.items() for word in words])
-def test_a_vendors_word_is_understood(reason: FinishReason, word: str) -> None:
+def test_a_vendors_finish_reason_is_understood(reason: FinishReason, word: str) -> None:
     assert finish_reason(finish_word(word)) is reason
     assert not is_failure_word(finish_word(word))
 
@@ -52,5 +52,5 @@ def test_a_vendors_word_is_understood(reason: FinishReason, word: str) -> None:
         "rate_limit",
     ],
 )
-def test_a_word_for_a_failure_is_one(word: str) -> None:
+def test_a_finish_reason_that_means_a_failure_is_a_failure(word: str) -> None:
     assert is_failure_word(finish_word(word))

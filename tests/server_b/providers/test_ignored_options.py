@@ -1,4 +1,4 @@
-"""What of a prompt's options has no effect at each provider."""
+"""Which of a prompt's options have no effect at each provider."""
 
 from dataclasses import replace
 
@@ -50,15 +50,15 @@ def test_the_mock_uses_no_providers_options() -> None:
 
 
 @pytest.mark.parametrize(("base_url", "own"), [("", []), ("http://127.0.0.1:9/v1", OF_OPENAI[:1])])
-def test_openai_uses_its_own_and_what_only_the_vendor_takes_there_alone(base_url: str, own: list[str]) -> None:
+def test_openai_uses_its_own_options_and_the_vendors_extras_only_at_the_vendor(base_url: str, own: list[str]) -> None:
     assert [*openai(base_url).ignored_options(PROMPT)] == [*OF_BEDROCK, *own]
 
 
-def test_bedrock_uses_its_own() -> None:
+def test_bedrock_uses_its_own_options() -> None:
     assert [*bedrock("http://127.0.0.1:9").ignored_options(PROMPT)] == OF_OPENAI
 
 
-def test_a_chain_tells_what_any_of_those_ignores_who_may_be_asked() -> None:
+def test_a_chain_reports_every_option_that_one_of_its_possible_providers_ignores() -> None:
     first, second = ScriptedProvider(), ScriptedProvider()
     first.ignored, second.ignored = ("options.a",), ("options.b",)
     assert [*Fallback([first, second], {}).ignored_options(PROMPT)] == ["options.a", "options.b"]
@@ -67,7 +67,7 @@ def test_a_chain_tells_what_any_of_those_ignores_who_may_be_asked() -> None:
 
 
 def loop(*said: Part, now: tuple[Part, ...] = (RESULT,), more: tuple[Turn, ...] = ()) -> Prompt:
-    """Returns a prompt that asks to think, after a turn of the model that said this."""
+    """Returns a prompt that requests thinking, after a turn in which the model sent these parts."""
     options = Options(tools=(Tool(name="weather", input_schema_json="{}"),), thinking=Thinking(effort="low"))
     history = (ASKED, Turn(role=Role.ASSISTANT, parts=said), *more)
     return Prompt(message="" if now else "And now?", parts=now, history=history, options=options)
@@ -93,7 +93,7 @@ SECOND_RESULT = (ToolResult(tool_call_id="c2", content=(TextPart(text="rain"),))
         pytest.param(loop(TextPart(text="Hi"), now=()), False, id="no tool was called"),
     ],
 )
-def test_a_claude_thinks_on_only_where_its_reasoning_came_back(prompt: Prompt, lacks: bool) -> None:
+def test_a_claude_continues_to_think_only_if_its_reasoning_came_back(prompt: Prompt, lacks: bool) -> None:
     assert lacks_reasoning(prompt, BUDGET_MODEL) is lacks
     assert (thinking_as_possible(prompt, BUDGET_MODEL).options.thinking is None) is lacks
     assert not lacks_reasoning(prompt, EFFORT_MODEL)
@@ -102,7 +102,7 @@ def test_a_claude_thinks_on_only_where_its_reasoning_came_back(prompt: Prompt, l
 
 
 @pytest.mark.anyio
-async def test_what_is_sent_to_bedrock_has_no_thinking_then() -> None:
+async def test_the_request_to_bedrock_has_no_thinking_then() -> None:
     async with BedrockStandIn() as standin:
         provider = bedrock(standin.url, default_model=BUDGET_MODEL)
         for prompt in (loop(CALL), loop(SIGNED, CALL)):

@@ -147,7 +147,7 @@ async def test_a_lower_limit_applies_at_once_to_every_server(servers: list[Ledge
 
 
 async def test_a_lost_call_that_was_corrected_is_settled_exactly(store: Store, ledger: Ledger) -> None:
-    """Its server was only slow: what it then says replaces the admin's correction, in the call, window and usage."""
+    """Its server was only slow: its report replaces the admin's correction in the call, the window and the usage."""
     call = new_call(datetime(2026, 11, 26, 12, tzinfo=UTC))
     async with open_books(store) as slow:
         await slow.reserve(call)

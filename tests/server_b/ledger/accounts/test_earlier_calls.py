@@ -1,4 +1,4 @@
-"""What is counted on a snapshot is right at the change, whatever happened to the calls between."""
+"""Sums that are counted on a snapshot are right at the change, whatever happens to the calls in between."""
 
 from datetime import timedelta
 

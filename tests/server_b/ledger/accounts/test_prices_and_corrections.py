@@ -49,7 +49,7 @@ async def test_a_correction_changes_the_call_and_the_usage(ledger: Ledger, clock
     assert (entry.action, entry.subject) == ("call.adjust", key)
 
 
-async def test_no_call_costs_less_than_nothing(ledger: Ledger, clock: Clock) -> None:
+async def test_no_call_costs_less_than_zero(ledger: Ledger, clock: Clock) -> None:
     key = await spend(ledger, clock.now, 500)
     with pytest.raises(InvalidRequest, match="nano_usd: must be -500 or more"):
         await ledger.adjust(Adjustment(call_id=key, nano_usd=-501, reason="credit"), by="root")
@@ -80,7 +80,7 @@ async def test_an_unknown_cost_is_known_after_a_correction(ledger: Ledger, clock
     assert budget.spent_nano_usd == 40
 
 
-async def test_a_correction_counts_in_a_budget_that_has_got_another_period_since(ledger: Ledger, clock: Clock) -> None:
+async def test_a_correction_counts_in_a_budget_whose_period_has_changed_since(ledger: Ledger, clock: Clock) -> None:
     made = await ledger.put_budget(
         Budget(caller="alice", period=Period.DAY, limit_nano_usd=10_000, time_zone="UTC"), by="root"
     )
@@ -115,7 +115,7 @@ async def test_calls_are_priced_afterwards_by_their_tokens(ledger: Ledger, clock
     assert (again.priced, again.unknown) == (0, 2)
 
 
-async def test_an_absurd_count_does_not_keep_other_calls_from_their_costs(ledger: Ledger, clock: Clock) -> None:
+async def test_an_absurd_count_does_not_prevent_the_costs_of_other_calls(ledger: Ledger, clock: Clock) -> None:
     absurd = await spend(ledger, clock.now, None, bound=None)
     await spend(ledger, clock.now, None, bound=None)
     done = await ledger.price_unknown(

@@ -1,4 +1,4 @@
-"""What callers, budgets, prices and corrections must be: each fault names its field."""
+"""Rules for callers, budgets, prices and corrections: each fault names its field."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -40,7 +40,7 @@ def faulty(faults: Faults) -> list[str]:
         CallerAccount(name="anonymous"),
     ],
 )
-def test_a_caller_that_is_fine(caller: CallerAccount) -> None:
+def test_a_valid_caller_has_no_fault(caller: CallerAccount) -> None:
     check(caller_faults(caller))
 
 
@@ -62,7 +62,7 @@ def test_a_caller_that_is_fine(caller: CallerAccount) -> None:
         (replace(CALLER, rates=RateLimits(concurrent_calls=-1)), "rates.concurrent_calls"),
     ],
 )
-def test_a_caller_that_is_not(caller: CallerAccount, field: str) -> None:
+def test_an_invalid_caller_names_its_faults(caller: CallerAccount, field: str) -> None:
     assert faulty(caller_faults(caller)) == [field]
 
 
@@ -75,7 +75,7 @@ def test_a_caller_that_is_not(caller: CallerAccount, field: str) -> None:
         replace(BUDGET, raised_by_nano_usd=5, raised_until=NOW),
     ],
 )
-def test_a_budget_that_is_fine(budget: Budget) -> None:
+def test_a_valid_budget_has_no_fault(budget: Budget) -> None:
     check(budget_faults(budget))
 
 
@@ -96,12 +96,12 @@ def test_a_budget_that_is_fine(budget: Budget) -> None:
         (replace(BUDGET, raised_until=NOW), "raised_until"),
     ],
 )
-def test_a_budget_that_is_not(budget: Budget, field: str) -> None:
+def test_an_invalid_budget_names_its_faults(budget: Budget, field: str) -> None:
     assert faulty(budget_faults(budget)) == [field]
 
 
 @pytest.mark.parametrize("price", [PRICE, replace(PRICE, cache_read=0, valid_from=NOW)])
-def test_a_price_that_is_fine(price: Price) -> None:
+def test_a_valid_price_has_no_fault(price: Price) -> None:
     check(price_faults(price))
 
 
@@ -114,7 +114,7 @@ def test_a_price_that_is_fine(price: Price) -> None:
         (replace(PRICE, valid_from=NOW, valid_until=NOW), "valid_until"),
     ],
 )
-def test_a_price_that_is_not(price: Price, field: str) -> None:
+def test_an_invalid_price_names_its_faults(price: Price, field: str) -> None:
     assert faulty(price_faults(price)) == [field]
 
 
@@ -127,11 +127,11 @@ def test_a_price_that_is_not(price: Price, field: str) -> None:
         (replace(ADJUSTMENT, nano_usd=10**19), "nano_usd"),
     ],
 )
-def test_a_correction_that_is_not(adjustment: Adjustment, field: str) -> None:
+def test_an_invalid_correction_names_its_faults(adjustment: Adjustment, field: str) -> None:
     assert faulty(adjustment_faults(adjustment)) == [field]
 
 
-def test_tokens() -> None:
+def test_a_token_must_name_its_caller_and_end_in_the_future() -> None:
     check(token_faults("alice", "laptop", NOW + timedelta(days=1), NOW))
     assert faulty(token_faults("anonymous", "", None, NOW)) == ["caller"]
     assert faulty(token_faults("alice", "x" * 201, None, NOW)) == ["label"]
@@ -139,6 +139,6 @@ def test_tokens() -> None:
 
 
 @pytest.mark.parametrize("overlap_s", [-1.0, float("nan"), float("inf"), 1e12])
-def test_overlaps(overlap_s: float) -> None:
+def test_an_overlap_must_be_within_its_limits(overlap_s: float) -> None:
     check(overlap_faults(3600))
     assert faulty(overlap_faults(overlap_s)) == ["overlap_s"]

@@ -1,4 +1,4 @@
-"""Sessions of the gateway's page: they end by themselves, when they are left, and with the token behind them."""
+"""Sessions of the gateway's page: they end by themselves, at sign-out, and with the token behind them."""
 
 import hashlib
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 
 
 def end_of(ledger: Ledger, session: NewToken) -> datetime | None:
-    """Returns when a session ends; None: it has been ended."""
+    """Returns when a session ends; None if it has been ended."""
     found = ledger.policy.tokens.get(hashlib.sha256(session.secret.encode()).digest())
     return found.expires_at if found else None
 
@@ -37,7 +37,7 @@ async def test_a_session_lives_no_longer_than_its_token(ledger: Ledger, clock: C
     assert end_of(ledger, await ledger.create_session("alice", parent=token.info)) == ends_at
 
 
-async def test_a_session_ends_when_it_is_left(ledger: Ledger) -> None:
+async def test_a_session_ends_at_sign_out(ledger: Ledger) -> None:
     session, other = [await ledger.create_session("alice", parent=None) for _ in range(2)]
     await ledger.end_session(session.info.id, by="alice")
     assert end_of(ledger, session) is None
@@ -60,21 +60,21 @@ async def test_sessions_end_with_a_token_that_is_revoked_or_rotated(ledger: Ledg
     assert end_of(ledger, session) == clock.now
 
 
-async def test_a_session_makes_no_other_that_would_outlive_its_token(ledger: Ledger) -> None:
+async def test_a_session_creates_no_other_that_would_outlive_its_token(ledger: Ledger) -> None:
     token = await ledger.create_token("alice", label="", expires_at=None, by="root")
     session = await ledger.create_session("alice", parent=token.info)
     with pytest.raises(Unauthenticated):
         await ledger.create_session("alice", parent=session.info)
 
 
-async def test_a_token_that_was_revoked_elsewhere_a_moment_ago_makes_no_session(ledger: Ledger) -> None:
+async def test_a_token_that_was_just_revoked_on_another_server_creates_no_session(ledger: Ledger) -> None:
     token = await ledger.create_token("alice", label="", expires_at=None, by="root")
     await ledger.revoke_token(token.info.id, by="root")
     with pytest.raises(Unauthenticated):
         await ledger.create_session("alice", parent=token.info)
 
 
-async def test_signing_in_again_and_again_ends_the_oldest_session(ledger: Ledger, clock: Clock) -> None:
+async def test_signing_in_repeatedly_ends_the_oldest_session(ledger: Ledger, clock: Clock) -> None:
     other = await ledger.create_session("bob", parent=None)
     made = []
     for _ in range(MOST_SESSIONS + 2):
@@ -85,7 +85,7 @@ async def test_signing_in_again_and_again_ends_the_oldest_session(ledger: Ledger
     assert end_of(ledger, other) is not None
 
 
-async def test_sessions_that_are_over_are_forgotten(ledger: Ledger, clock: Clock) -> None:
+async def test_ended_sessions_are_deleted(ledger: Ledger, clock: Clock) -> None:
     first = await ledger.create_session("alice", parent=None)
     clock.now += timedelta(hours=13)
     await ledger.create_session("alice", parent=None)

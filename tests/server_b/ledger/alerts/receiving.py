@@ -10,7 +10,7 @@ from aiohttp import web
 
 @dataclass
 class Receiver:
-    """Keeps what it was sent, and answers with the next of `statuses`, then with the last of them."""
+    """Records its requests, and answers with the next of `statuses`, repeating the last one."""
 
     url: str = ""
     statuses: list[int] = field(default_factory=lambda: [200])
@@ -25,7 +25,7 @@ class Receiver:
         return web.Response(status=status, headers={"Location": "/elsewhere"})
 
     async def wait_for(self, count: int) -> None:
-        """Returns when it was sent so many requests."""
+        """Waits until it has received that many requests."""
         async with asyncio.timeout(20), self.arrived:
             await self.arrived.wait_for(lambda: len(self.got) >= count)
 

@@ -1,4 +1,4 @@
-"""Thresholds that calls and admins pass are told to a receiver, once each, whatever happens to it and to servers."""
+"""Thresholds that calls and admins pass are sent to a receiver once each, whatever happens to it and to servers."""
 
 import json
 import logging
@@ -48,7 +48,7 @@ async def all_sent(store: Store) -> None:
     await wait_for_rows(store, [(0,)], "COUNT(*)", "alerts", "sent_at IS NULL")
 
 
-async def test_each_threshold_is_told_once_by_one_of_several_servers(
+async def test_each_threshold_is_sent_once_by_one_of_several_servers(
     ledger_url: str, tmp_path: Path, store: Store
 ) -> None:
     async with AsyncExitStack() as stack:
@@ -68,7 +68,7 @@ async def test_each_threshold_is_told_once_by_one_of_several_servers(
         assert told(receiver)[2:] == [(100, 1000)]
 
 
-async def test_a_receiver_that_fails_is_asked_again(ledger_url: str, tmp_path: Path, store: Store) -> None:
+async def test_a_failed_delivery_is_retried(ledger_url: str, tmp_path: Path, store: Store) -> None:
     async with receiving() as receiver, server(ledger_url, tmp_path, receiver) as ledger:
         receiver.statuses = [500, 302, 200]
         await ledger.put_budget(ALICE, by="root")
@@ -80,7 +80,9 @@ async def test_a_receiver_that_fails_is_asked_again(ledger_url: str, tmp_path: P
         assert {path for path, _, _ in receiver.got} == {"/hook"}
 
 
-async def test_what_no_server_told_is_told_after_a_start(ledger_url: str, tmp_path: Path, store: Store) -> None:
+async def test_an_alert_that_no_server_sent_is_sent_after_a_start(
+    ledger_url: str, tmp_path: Path, store: Store
+) -> None:
     async with receiving() as receiver:
         gone = Receiver(url="http://127.0.0.1:9/")
         async with server(ledger_url, tmp_path, gone) as ledger:
@@ -92,8 +94,8 @@ async def test_what_no_server_told_is_told_after_a_start(ledger_url: str, tmp_pa
         assert told(receiver) == [(50, 800), (80, 800)]
 
 
-async def test_thresholds_that_a_change_passes_are_told(ledger_url: str, tmp_path: Path, store: Store) -> None:
-    """A new budget that was half spent before, and a limit that is lowered; raised again, nothing is told twice."""
+async def test_thresholds_that_a_change_passes_are_sent(ledger_url: str, tmp_path: Path, store: Store) -> None:
+    """A new budget that was half spent before, and a limit that is lowered; after a raise, nothing is sent twice."""
     async with receiving() as receiver, server(ledger_url, tmp_path, receiver) as ledger:
         await spend(ledger, now(), 600)
         await ledger.put_budget(ALICE, by="root")
@@ -106,7 +108,7 @@ async def test_thresholds_that_a_change_passes_are_told(ledger_url: str, tmp_pat
         assert told(receiver) == [(50, 600), (80, 600)]
 
 
-async def test_the_log_is_told_without_a_receiver(
+async def test_without_a_receiver_the_alert_is_logged(
     ledger_url: str, tmp_path: Path, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)

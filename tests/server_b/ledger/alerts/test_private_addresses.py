@@ -1,4 +1,4 @@
-"""Which addresses an alert is never sent to."""
+"""Addresses to which an alert is never sent."""
 
 import pytest
 
@@ -14,12 +14,12 @@ from server_b.ledger.alerts.private_addresses import is_private
         "::ffff:10.0.0.1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::",
     ],
 )  # fmt: skip
-def test_private(address: str) -> None:
+def test_a_private_address_is_recognised(address: str) -> None:
     assert is_private(address)
 
 
 @pytest.mark.parametrize(
     "address", ["1.1.1.1", "93.184.216.34", "2606:4700:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"]
 )
-def test_public(address: str) -> None:
+def test_a_public_address_is_recognised(address: str) -> None:
     assert not is_private(address)

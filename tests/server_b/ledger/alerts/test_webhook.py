@@ -33,7 +33,7 @@ ALERT = Alert(
 )
 
 
-def test_an_alert_of_less_than_a_dollar_is_told_to_the_last_digit() -> None:
+def test_an_alert_about_less_than_a_dollar_shows_every_digit() -> None:
     small = dataclasses.replace(ALERT, spent_nano_usd=15_000_000, limit_nano_usd=20_000_000)
     assert ": $0.015 of $0.02 spent" in small.text
 
@@ -51,7 +51,7 @@ async def test_an_alert_is_posted_with_text_for_slack_and_the_facts() -> None:
     assert said["resets_at"] == "2026-11-30T23:00:00Z"
 
 
-async def test_the_signature_is_of_the_time_and_the_body() -> None:
+async def test_the_signature_covers_the_time_and_the_body() -> None:
     async with receiving() as receiver:
         await Webhook(receiver.url, secret=SECRET, allow_private=True).post(ALERT)
     [(_, headers, body)] = receiver.got
@@ -70,7 +70,7 @@ async def test_another_status_is_a_failure_and_no_redirect_is_followed(status: i
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "2130706433", "127.1"])
-async def test_a_private_address_is_not_dialled_whatever_it_is_called(host: str) -> None:
+async def test_a_private_address_is_not_dialled_under_any_name(host: str) -> None:
     async with receiving() as receiver:
         url = receiver.url.replace("127.0.0.1", host)
         with pytest.raises(DeliveryFailed, match=r"address is private|cannot be resolved|not a URL"):
@@ -78,14 +78,14 @@ async def test_a_private_address_is_not_dialled_whatever_it_is_called(host: str)
     assert receiver.got == []
 
 
-async def test_a_receiver_that_nobody_runs_is_a_failure() -> None:
+async def test_an_unreachable_receiver_is_a_failure() -> None:
     async with receiving() as receiver:
         pass
     with pytest.raises(DeliveryFailed, match="connection failed"):
         await Webhook(receiver.url, secret=SECRET, allow_private=True).post(ALERT)
 
 
-async def test_a_receiver_that_says_nothing_is_given_up() -> None:
+async def test_a_silent_receiver_is_given_up() -> None:
     held: list[asyncio.StreamWriter] = []
     server = await asyncio.start_server(lambda _, writer: held.append(writer), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]

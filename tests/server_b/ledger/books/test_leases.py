@@ -1,4 +1,4 @@
-"""Servers that die, seem to, or come back."""
+"""Servers that die, seem to die, or come back."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.anyio
 FAST = {"heartbeat_s": 0.02, "lease_s": 0.2}
 
 
-async def test_calls_of_a_dead_server_are_lost_and_charged_what_was_reserved(store: Store) -> None:
+async def test_calls_of_a_dead_server_are_lost_and_charged_their_reservation(store: Store) -> None:
     await put_budget(store, 10_000)
     call = new_call()
     async with open_books(store) as dead:
@@ -37,7 +37,7 @@ async def test_more_calls_than_one_transaction_takes_are_all_lost(store: Store) 
         await wait_for_rows(store, [("lost", AT_ONCE + 5)], "state, COUNT(*)", "calls", group_by="state")
 
 
-async def test_server_that_was_only_slow_settles_its_lost_call_as_an_adjustment(store: Store) -> None:
+async def test_a_server_that_was_only_slow_settles_its_lost_call_as_an_adjustment(store: Store) -> None:
     await put_budget(store, 10_000)
     call = new_call()
     async with open_books(store) as slow:
@@ -57,7 +57,7 @@ async def test_server_that_was_only_slow_settles_its_lost_call_as_an_adjustment(
     ]
 
 
-async def test_calls_of_a_server_that_lives_stay_open(store: Store) -> None:
+async def test_calls_of_a_living_server_stay_open(store: Store) -> None:
     async with open_books(store, heartbeat_s=0.02) as living, open_books(store, heartbeat_s=0.02, lease_s=5):
         await living.reserve(new_call())
         beats = await select(store, "id, heartbeat_at", "servers")
@@ -66,7 +66,7 @@ async def test_calls_of_a_server_that_lives_stay_open(store: Store) -> None:
 
 
 async def test_processes_of_this_machine_that_no_longer_exist_lose_their_calls_at_once(store: Store) -> None:
-    dead = dataclasses.replace(Process.current(), started=12345)  # its number is another process's now
+    dead = dataclasses.replace(Process.current(), started=12345)  # the process number now belongs to another process
 
     async def begin(transaction: Transaction) -> None:
         row = dataclasses.asdict(dead)
@@ -80,18 +80,18 @@ async def test_processes_of_this_machine_that_no_longer_exist_lose_their_calls_a
         await books.reserve(new_call())
         await store.write(begin)
         await store.write(lambda transaction: transaction.execute("UPDATE calls SET server_id = 'dead'"))
-    async with open_books(store, heartbeat_s=0.02):  # and a lease of ten seconds
+    async with open_books(store, heartbeat_s=0.02):  # with a lease of ten seconds
         await wait_for_rows(store, [("lost",)], "state", "calls")
 
 
-async def test_call_that_was_written_although_it_was_refused_is_released(store: Store) -> None:
+async def test_a_call_that_was_written_although_it_was_refused_is_released(store: Store) -> None:
     await put_budget(store, 10_000)
     async with open_books(store, heartbeat_s=0.02, lease_s=5) as books, open_books(store) as another:
         known = new_call()
         await books.reserve(known)
         late = new_call(request_id="late")
         await another.reserve(late)
-        await store.write(  # as if it had been written by `books`, whose connection was cut
+        await store.write(  # as if `books` had written it before its connection was cut
             lambda transaction: transaction.execute(
                 "UPDATE calls SET server_id = (SELECT MIN(server_id) FROM calls"
                 " WHERE request_id <> 'late') WHERE request_id = 'late'"
@@ -102,7 +102,7 @@ async def test_call_that_was_written_although_it_was_refused_is_released(store: 
         assert await select(store, "spent_nano_usd, reserved_nano_usd", "windows") == [(0, 1000)]
 
 
-def test_this_process_is_not_gone() -> None:
+def test_only_an_ended_process_of_this_machine_is_gone() -> None:
     assert not Process.current().is_gone
     assert dataclasses.replace(Process.current(), started=1).is_gone
     assert not dataclasses.replace(Process.current(), host="another", pid=1, started=1).is_gone

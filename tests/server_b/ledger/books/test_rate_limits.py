@@ -1,4 +1,4 @@
-"""Calls and tokens a minute, and calls at once, on both engines."""
+"""Calls per minute, tokens per minute and concurrent calls, on both engines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.money import Clock, call_end, new_call, open_books, put_budge
 pytestmark = pytest.mark.anyio
 
 
-async def test_calls_a_minute_are_refused_and_come_back_with_time(store: Store) -> None:
+async def test_calls_per_minute_are_limited_and_refilled_with_time(store: Store) -> None:
     clock = Clock()
     await put_caller(store, calls_per_minute=3)
     async with open_books(store, now=clock) as books:
@@ -28,7 +28,7 @@ async def test_calls_a_minute_are_refused_and_come_back_with_time(store: Store) 
     assert await select(store, "state, COUNT(*)", "calls", group_by="state") == [("open", 4)]
 
 
-async def test_tokens_a_minute_are_corrected_by_what_the_call_used(store: Store) -> None:
+async def test_tokens_per_minute_are_corrected_by_the_calls_usage(store: Store) -> None:
     clock = Clock()
     await put_caller(store, tokens_per_minute=600)
     first, second = new_call(likely_tokens=100), new_call(likely_tokens=500)
@@ -42,7 +42,7 @@ async def test_tokens_a_minute_are_corrected_by_what_the_call_used(store: Store)
         await books.reserve(second)
 
 
-async def test_call_larger_than_a_minute_of_tokens_passes_when_the_bucket_is_full(store: Store) -> None:
+async def test_a_call_larger_than_a_minute_of_tokens_passes_when_the_bucket_is_full(store: Store) -> None:
     await put_caller(store, tokens_per_minute=600)
     async with open_books(store) as books:
         await books.reserve(new_call(likely_tokens=10_000))
@@ -50,7 +50,7 @@ async def test_call_larger_than_a_minute_of_tokens_passes_when_the_bucket_is_ful
             await books.reserve(new_call(likely_tokens=1))
 
 
-async def test_calls_at_once(store: Store) -> None:
+async def test_concurrent_calls_are_limited(store: Store) -> None:
     await put_caller(store, concurrent_calls=2)
     first, second = new_call(), new_call(caller="http/alice")
     async with open_books(store) as books:
@@ -63,7 +63,7 @@ async def test_calls_at_once(store: Store) -> None:
         await books.reserve(new_call())
 
 
-async def test_refused_call_takes_no_rate(store: Store) -> None:
+async def test_a_refused_call_uses_no_rate(store: Store) -> None:
     await put_caller(store, calls_per_minute=1, tokens_per_minute=100)
     await put_budget(store, 1_000)
     async with open_books(store) as books:
@@ -72,7 +72,7 @@ async def test_refused_call_takes_no_rate(store: Store) -> None:
         await books.reserve(new_call(likely_tokens=100))
 
 
-async def test_rates_are_shared_by_everything_on_one_ledger(store: Store) -> None:
+async def test_rates_are_shared_by_all_servers_of_one_ledger(store: Store) -> None:
     await put_caller(store, calls_per_minute=1)
     async with open_books(store) as one, open_books(store) as another:
         await one.reserve(new_call())
@@ -80,7 +80,7 @@ async def test_rates_are_shared_by_everything_on_one_ledger(store: Store) -> Non
             await another.reserve(new_call())
 
 
-async def test_new_limit_holds_at_once_and_cuts_what_was_saved(store: Store) -> None:
+async def test_a_new_limit_applies_at_once_and_reduces_saved_tokens(store: Store) -> None:
     await put_caller(store, calls_per_minute=100)
     async with open_books(store) as books:
         await books.reserve(new_call())

@@ -1,4 +1,4 @@
-"""Calls in the books, on both engines: what is set aside, what is charged, what is refused."""
+"""Calls in the books, on both engines: what is reserved, what is charged, what is refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MIDNIGHT = NOON.replace(hour=0)
 WINDOW = "spent_nano_usd, reserved_nano_usd"
 
 
-async def test_call_is_written_before_and_settled_after(store: Store) -> None:
+async def test_a_call_is_written_before_and_settled_after(store: Store) -> None:
     call = new_call(tags={"team": "red"}, trace_id="t")
     async with open_books(store) as books:
         await books.reserve(call)
@@ -33,7 +33,7 @@ async def test_call_is_written_before_and_settled_after(store: Store) -> None:
     assert await select(store, "call_id, number, provider", "attempts") == [(call.id, 1, "openai")]
 
 
-async def test_budget_is_charged_what_the_call_cost_in_place_of_its_bound(store: Store) -> None:
+async def test_a_budget_is_charged_the_calls_cost_instead_of_its_bound(store: Store) -> None:
     await put_budget(store, 10_000)
     call = new_call()
     async with open_books(store) as books:
@@ -43,7 +43,7 @@ async def test_budget_is_charged_what_the_call_cost_in_place_of_its_bound(store:
     assert await select(store, f"starts_at, {WINDOW}", "windows") == [(to_us(MIDNIGHT), 300, 0)]
 
 
-async def test_call_that_does_not_fit_is_refused_with_the_state_of_its_budget(store: Store) -> None:
+async def test_a_call_that_does_not_fit_is_refused_with_the_state_of_its_budget(store: Store) -> None:
     await put_budget(store, 2_500)
     async with open_books(store) as books:
         first = new_call()
@@ -75,7 +75,7 @@ async def test_call_that_does_not_fit_is_refused_with_the_state_of_its_budget(st
         (0, False, 0, 0, 0),
     ],
 )
-async def test_what_is_charged(
+async def test_an_ended_call_is_charged_its_cost_or_its_bound_if_that_is_unknown(
     store: Store, nano_usd: int | None, may_have_worked: bool, cost: int | None, charged: int, is_overrun: int
 ) -> None:
     await put_budget(store, 10_000)
@@ -123,7 +123,7 @@ async def test_budgets_of_parents_and_tags_count_too(store: Store) -> None:
     ]
 
 
-async def test_one_full_budget_of_several_refuses_and_leaves_the_others_as_they_were(store: Store) -> None:
+async def test_one_full_budget_of_several_refuses_and_leaves_the_others_unchanged(store: Store) -> None:
     await put_budget(store, 50_000, id_="large", period="month")
     await put_budget(store, 10, id_="small")
     async with open_books(store) as books:
@@ -132,7 +132,7 @@ async def test_one_full_budget_of_several_refuses_and_leaves_the_others_as_they_
     assert await select(store, WINDOW, "windows") == [(0, 0), (0, 0)]
 
 
-async def test_call_without_a_price_is_refused_under_a_budget_only(store: Store) -> None:
+async def test_a_call_without_a_price_is_refused_only_under_a_budget(store: Store) -> None:
     async with open_books(store) as books:
         assert not (await books.reserve(new_call(bound_nano_usd=None))).is_under_budget
         await put_budget(store, 10_000)
@@ -140,7 +140,7 @@ async def test_call_without_a_price_is_refused_under_a_budget_only(store: Store)
             await books.reserve(new_call(bound_nano_usd=None))
 
 
-async def test_budget_that_only_warns_refuses_nothing(store: Store) -> None:
+async def test_a_budget_that_only_warns_refuses_nothing(store: Store) -> None:
     await put_budget(store, 10, is_warning_only=1)
     call = new_call()
     async with open_books(store) as books:
@@ -150,7 +150,7 @@ async def test_budget_that_only_warns_refuses_nothing(store: Store) -> None:
     assert await select(store, WINDOW, "windows") == [(300, 0)]
 
 
-async def test_raise_counts_until_it_ends(store: Store) -> None:
+async def test_a_raise_counts_until_it_ends(store: Store) -> None:
     clock = Clock()
     await put_budget(store, 1_000, raised_by_nano_usd=1_000, raised_until=to_us(NOON + timedelta(hours=1)))
     async with open_books(store, now=clock) as books:
@@ -163,7 +163,7 @@ async def test_raise_counts_until_it_ends(store: Store) -> None:
             await books.reserve(new_call())
 
 
-async def test_new_window_begins_by_itself_and_a_call_stays_in_the_one_it_was_reserved_in(store: Store) -> None:
+async def test_a_new_window_begins_by_itself_and_a_call_stays_in_the_one_it_was_reserved_in(store: Store) -> None:
     clock = Clock()
     await put_budget(store, 1_500)
     call, next_day = new_call(), new_call()
@@ -178,7 +178,7 @@ async def test_new_window_begins_by_itself_and_a_call_stays_in_the_one_it_was_re
     ]
 
 
-async def test_call_that_its_own_limits_refuse_is_written_as_refused(store: Store) -> None:
+async def test_a_call_that_its_own_limits_refuse_is_written_as_refused(store: Store) -> None:
     refusal = PermissionDenied("the model is not among those of alice")
     async with open_books(store) as books:
         with pytest.raises(PermissionDenied):
@@ -227,7 +227,7 @@ async def test_usage_adds_up_by_hour_account_and_outcome(store: Store) -> None:
     ]
 
 
-async def test_threshold_is_told_once_for_each_window(store: Store) -> None:
+async def test_a_threshold_is_reported_once_per_window(store: Store) -> None:
     await put_budget(store, 1_000)
     async with open_books(store, thresholds=(50, 80, 100)) as books:
         for nano_usd in (300, 300, 300, 50):
@@ -240,7 +240,7 @@ async def test_threshold_is_told_once_for_each_window(store: Store) -> None:
     ]
 
 
-async def test_reserve_that_was_cancelled_is_released_by_settling(store: Store) -> None:
+async def test_a_cancelled_reservation_is_released_by_settling(store: Store) -> None:
     await put_budget(store, 10_000)
     call = new_call()
     async with open_books(store) as books:
@@ -254,7 +254,7 @@ async def test_reserve_that_was_cancelled_is_released_by_settling(store: Store) 
     assert await select(store, WINDOW, "windows") in ([], [(0, 0)])
 
 
-async def test_change_of_policy_holds_for_the_next_call_of_another_process(store: Store) -> None:
+async def test_a_change_of_policy_applies_to_the_next_call_of_another_process(store: Store) -> None:
     async with open_books(store) as books:
         await books.reserve(new_call())
         await put_budget(store, 1)  # as another process does
@@ -262,7 +262,7 @@ async def test_change_of_policy_holds_for_the_next_call_of_another_process(store
             await books.reserve(new_call())
 
 
-async def test_text_that_a_database_cannot_hold_fails_only_its_own_call(store: Store) -> None:
+async def test_text_that_a_database_cannot_store_fails_only_its_own_call(store: Store) -> None:
     bad, good = new_call(request_id="\ud800\x00"), new_call()
     async with open_books(store) as books:
         outcomes = await asyncio.gather(books.reserve(bad), books.reserve(good), return_exceptions=True)
@@ -272,7 +272,7 @@ async def test_text_that_a_database_cannot_hold_fails_only_its_own_call(store: S
 
 
 @pytest.mark.parametrize("is_warning_only", [False, True])
-async def test_absurd_counts_of_a_provider_stop_no_call_and_leave_sums_that_are_whole(
+async def test_absurd_counts_of_a_provider_stop_no_call_and_leave_the_sums_intact(
     store: Store, is_warning_only: bool
 ) -> None:
     await put_budget(store, 10**18, is_warning_only=int(is_warning_only))

@@ -16,10 +16,10 @@ pytestmark = pytest.mark.anyio
 
 
 class Paper:
-    """Takes batches, or fails while it is told to."""
+    """Accepts batches, or fails on request."""
 
     def __init__(self) -> None:
-        """Takes everything."""
+        """Starts by accepting everything."""
         self.batches: list[Batch] = []
         self.failure: Exception | None = None
         self.held = asyncio.Event()
@@ -27,7 +27,7 @@ class Paper:
         self.began = asyncio.Event()
 
     async def write(self, batch: Batch) -> Outcomes:
-        """Keeps a batch."""
+        """Stores a batch."""
         self.began.set()
         await self.held.wait()
         if self.failure is not None:
@@ -36,7 +36,7 @@ class Paper:
         return [Reserved(is_under_budget=False)] * len(batch.calls)
 
 
-async def test_what_arrives_together_or_during_a_transaction_is_written_together() -> None:
+async def test_steps_that_arrive_together_or_during_a_transaction_are_written_together() -> None:
     paper = Paper()
     writer = Writer(paper.write)
     paper.held.clear()
@@ -51,7 +51,7 @@ async def test_what_arrives_together_or_during_a_transaction_is_written_together
     assert [len(batch.calls) for batch in paper.batches] == [3, 4]
 
 
-async def test_call_never_ends_in_the_transaction_in_which_it_begins() -> None:
+async def test_a_call_never_ends_in_the_transaction_in_which_it_begins() -> None:
     paper = Paper()
     writer = Writer(paper.write)
     call = new_call()
@@ -63,7 +63,7 @@ async def test_call_never_ends_in_the_transaction_in_which_it_begins() -> None:
     assert [(len(batch.calls), len(batch.ends)) for batch in paper.batches] == [(1, 0), (0, 1)]
 
 
-async def test_call_whose_caller_left_before_it_was_written_is_not_written() -> None:
+async def test_a_call_whose_caller_left_before_it_was_written_is_not_written() -> None:
     paper = Paper()
     writer = Writer(paper.write)
     reserving = asyncio.ensure_future(writer.reserve(new_call()))
@@ -76,7 +76,7 @@ async def test_call_whose_caller_left_before_it_was_written_is_not_written() -> 
     assert all(not batch.calls for batch in paper.batches)
 
 
-async def test_what_ended_is_written_when_that_is_possible_again_and_calls_are_refused_until_then() -> None:
+async def test_ended_calls_are_written_when_that_is_possible_again_and_calls_are_refused_until_then() -> None:
     paper = Paper()
     writer = Writer(paper.write)
     call = new_call()
@@ -99,7 +99,7 @@ async def test_what_ended_is_written_when_that_is_possible_again_and_calls_are_r
     assert call.id in [end.id for batch in paper.batches for end in batch.ends]
 
 
-async def test_call_whose_transaction_failed_is_released_because_it_may_have_been_written_all_the_same() -> None:
+async def test_a_call_whose_transaction_failed_is_released_because_it_may_have_been_written() -> None:
     paper = Paper()
     writer = Writer(paper.write)
     paper.failure = LedgerUnavailable()
@@ -112,7 +112,7 @@ async def test_call_whose_transaction_failed_is_released_because_it_may_have_bee
     assert (end.id, end.outcome, end.may_have_worked, end.nano_usd) == (call.id, "LEDGER_UNAVAILABLE", False, None)
 
 
-async def test_call_that_cannot_be_written_does_not_stop_the_others() -> None:
+async def test_a_call_that_cannot_be_written_does_not_stop_the_others() -> None:
     bad = new_call(request_id="bad")
     written: list[str] = []
 
@@ -132,7 +132,7 @@ async def test_call_that_cannot_be_written_does_not_stop_the_others() -> None:
     await writer.aclose(grace_s=5)
 
 
-async def test_close_waits_for_what_ended_only_as_long_as_it_may(caplog: pytest.LogCaptureFixture) -> None:
+async def test_close_waits_for_ended_calls_only_up_to_its_limit(caplog: pytest.LogCaptureFixture) -> None:
     paper = Paper()
     writer = Writer(paper.write)
     paper.failure = LedgerUnavailable()

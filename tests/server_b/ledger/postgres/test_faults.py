@@ -1,4 +1,4 @@
-"""PostgreSQL that stops, starts again, or is cut off: calls are refused, nothing is lost or doubled, and it goes on."""
+"""PostgreSQL stops, restarts, or is cut off: calls are refused, nothing is lost or doubled, and the ledger recovers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def own_postgres() -> Iterator[PostgresServer]:
 
 
 async def reserve_trying_twice(books: SqlBooks, call: NewCall) -> None:
-    """Reserves as a client that tries once more."""
+    """Reserves like a client that retries once."""
     try:
         await books.reserve(call)
     except LedgerUnavailable:
@@ -45,7 +45,9 @@ async def reserve_trying_twice(books: SqlBooks, call: NewCall) -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT])
-async def test_stopped_and_started_again(own_postgres: PostgresServer, tmp_path: Path, how: signal.Signals) -> None:
+async def test_a_stop_and_a_restart_lose_and_double_nothing(
+    own_postgres: PostgresServer, tmp_path: Path, how: signal.Signals
+) -> None:
     store = await open_store(own_postgres.create_database("ledger"), folder=tmp_path)
     await put_budget(store, 100_000)
     running = [new_call() for _ in range(5)]
@@ -71,7 +73,9 @@ async def test_stopped_and_started_again(own_postgres: PostgresServer, tmp_path:
     await store.aclose()
 
 
-async def test_not_there_at_the_start(own_postgres: PostgresServer, tmp_path: Path) -> None:
+async def test_a_database_that_is_missing_at_the_start_is_used_once_it_is_there(
+    own_postgres: PostgresServer, tmp_path: Path
+) -> None:
     url = own_postgres.create_database("ledger")
     await asyncio.to_thread(own_postgres.stop)
     store = await open_store(url, folder=tmp_path)
@@ -87,10 +91,10 @@ async def test_not_there_at_the_start(own_postgres: PostgresServer, tmp_path: Pa
 
 @pytest.mark.parametrize("is_committed", [False, True])
 @pytest.mark.parametrize("message", [FLUSH, SYNC])
-async def test_connection_cut_in_the_middle_of_a_transaction(
+async def test_a_connection_cut_within_a_transaction_loses_and_doubles_nothing(
     postgres: PostgresServer, tmp_path: Path, is_committed: bool, message: bytes, request: pytest.FixtureRequest
 ) -> None:
-    """With `is_committed` the database gets what the cut connection sent last, and nobody hears of it."""
+    """With `is_committed` the database receives the last bytes of the cut connection, and no client gets its reply."""
     name = f"cut_{abs(hash(request.node.name))}"
     direct = await open_store(postgres.create_database(name), folder=tmp_path)
     await put_budget(direct, 100_000)
@@ -115,9 +119,7 @@ async def test_connection_cut_in_the_middle_of_a_transaction(
     await direct.aclose()
 
 
-async def test_server_that_holds_its_breath_does_not_hold_calls_for_long(
-    own_postgres: PostgresServer, tmp_path: Path
-) -> None:
+async def test_a_frozen_server_does_not_hold_calls_for_long(own_postgres: PostgresServer, tmp_path: Path) -> None:
     store = await open_store(own_postgres.create_database("ledger"), folder=tmp_path)
     async with open_books(store) as books:
         await books.reserve(new_call())
@@ -133,10 +135,10 @@ async def test_server_that_holds_its_breath_does_not_hold_calls_for_long(
 
 
 @pytest.mark.parametrize("at_once", [1, 20])
-async def test_prepared_statements_that_are_lost_between_transactions(
+async def test_prepared_statements_lost_between_transactions_fail_no_call(
     own_postgres: PostgresServer, tmp_path: Path, at_once: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As behind a pooler that passes the process ids on. psycopg does not see that they are gone."""
+    """A pooler that passes the process ids on behaves like this: psycopg does not notice that they are gone."""
     store = await open_store(own_postgres.create_database("ledger"), folder=tmp_path)
     await put_budget(store, 100_000)
 

@@ -35,12 +35,12 @@ ROWS = "json_to_recordset(CAST(:rows AS JSON))"
         ("DELETE FROM t WHERE id = :id", None),
     ],
 )
-def test_statement(one: str, many: str | None) -> None:
+def test_a_statement_is_rewritten_for_many_rows(one: str, many: str | None) -> None:
     assert RowStatements(TYPES).for_many(one) == many
 
 
 def columns() -> dict[tuple[str, str], str]:
-    """Returns the columns that the schema's tables are made with."""
+    """Returns the columns of the schema's tables."""
     found: dict[tuple[str, str], str] = {}
     for statement in (statement for version in migrations().values() for statement in version):
         if match := re.match(r"CREATE TABLE (\w+) \(", statement):

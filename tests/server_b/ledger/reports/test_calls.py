@@ -1,4 +1,4 @@
-"""Lists of calls, and following them."""
+"""Lists of calls, and following calls."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ async def ids(ledger: Ledger, query: CallQuery) -> list[str]:
     return [call.id for call in (await ledger.calls(query)).calls]
 
 
-async def test_a_call_is_told_whole(ledger: Ledger, clock: Clock) -> None:
+async def test_a_call_is_listed_with_all_its_facts(ledger: Ledger, clock: Clock) -> None:
     call = new_call(clock.now, "gateway/alice", tags={"project": "sök"})
     await ledger.reserve(call)
     end = end_of(call, 700)
@@ -52,7 +52,7 @@ async def test_a_call_is_told_whole(ledger: Ledger, clock: Clock) -> None:
     )
 
 
-async def test_pages_stay_as_they_are_while_calls_begin(ledger: Ledger, clock: Clock) -> None:
+async def test_pages_stay_the_same_while_calls_begin(ledger: Ledger, clock: Clock) -> None:
     made = [await spend(ledger, clock.now + timedelta(seconds=number // 3), 1) for number in range(10)]
     page = await ledger.calls(CallQuery(limit=4))
     pages = [page]
@@ -66,7 +66,7 @@ async def test_pages_stay_as_they_are_while_calls_begin(ledger: Ledger, clock: C
     assert told == sorted(told, key=lambda call: (call.started_at, call.id), reverse=True)
 
 
-async def test_filters(ledger: Ledger, clock: Clock) -> None:
+async def test_filters_choose_the_calls(ledger: Ledger, clock: Clock) -> None:
     a = new_call(clock.now, "gateway/alice", tags={"project": "a"})
     b = replace(
         new_call(clock.now - timedelta(hours=1), "alice"),
@@ -111,7 +111,7 @@ async def test_filters(ledger: Ledger, clock: Clock) -> None:
         (CallQuery(page_token="eCB5"), "page_token"),
     ],
 )
-async def test_what_is_wrong_is_named(ledger: Ledger, query: CallQuery, field: str) -> None:
+async def test_a_faulty_query_names_its_field(ledger: Ledger, query: CallQuery, field: str) -> None:
     with pytest.raises(InvalidRequest, match=f"^{field}:"):
         await ledger.calls(query)
 

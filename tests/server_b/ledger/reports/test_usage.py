@@ -1,4 +1,4 @@
-"""Usage, added up by the day, by the hour and from the calls: all say the same."""
+"""Usage summed by the day, by the hour and from the calls: all give the same result."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -23,7 +23,7 @@ async def usage(ledger: Ledger, query: UsageQuery) -> dict[tuple[str, ...], tupl
     return by(list(await ledger.usage(query)))
 
 
-async def test_without_calls_there_is_one_group_of_nothing(ledger: Ledger) -> None:
+async def test_without_calls_there_is_one_group_of_zeros(ledger: Ledger) -> None:
     assert await ledger.usage(UsageQuery()) == [UsageGroup()]
     assert await ledger.usage(UsageQuery(by=(Dimension.CALLER,))) == []
 
@@ -40,8 +40,8 @@ async def test_everything_is_counted(ledger: Ledger, clock: Clock) -> None:
     )
 
 
-async def test_the_hours_and_the_calls_say_the_same(ledger: Ledger, clock: Clock) -> None:
-    """A query that begins within an hour reads calls for its ends; one of a quarter-hour zone reads them alone."""
+async def test_hours_and_calls_give_the_same_sums(ledger: Ledger, clock: Clock) -> None:
+    """A query that begins within an hour reads calls at its ends; in a quarter-hour zone it reads only calls."""
     for number in range(60):
         at = clock.now - timedelta(minutes=17 * number)
         await spend(ledger, at, number, "alice" if number % 3 else "bob")
@@ -76,7 +76,7 @@ async def test_days_and_hours_are_those_of_the_zone(ledger: Ledger, clock: Clock
 
 
 async def test_a_day_with_25_hours_is_one_day(ledger: Ledger, clock: Clock) -> None:
-    """Both hours from two to three of 25 October 2026 in Berlin are one hour of that day's list."""
+    """Both hours from two to three on 25 October 2026 in Berlin are one hour of that day's list."""
     for hour in (22, 23, 24, 25, 46):
         await spend(ledger, datetime(2026, 10, 24, tzinfo=UTC) + timedelta(hours=hour), 1)
     query = UsageQuery(since=datetime(2026, 10, 1, tzinfo=UTC), by=(Dimension.DAY,), time_zone="Europe/Berlin")
@@ -89,7 +89,7 @@ async def test_the_default_is_this_month_in_the_zone(ledger: Ledger, clock: Cloc
     assert await usage(ledger, UsageQuery(time_zone="Europe/Berlin")) == {(): (1, 1)}
 
 
-async def test_groups_are_in_order_and_have_the_querys_dimensions(ledger: Ledger, clock: Clock) -> None:
+async def test_groups_are_sorted_and_have_the_querys_dimensions(ledger: Ledger, clock: Clock) -> None:
     for caller in ("carol", "alice", "bob"):
         await spend(ledger, clock.now, 1, caller)
     groups = await ledger.usage(UsageQuery(by=(Dimension.MODEL, Dimension.CALLER)))
@@ -98,7 +98,7 @@ async def test_groups_are_in_order_and_have_the_querys_dimensions(ledger: Ledger
     ]
 
 
-async def test_filters(ledger: Ledger, clock: Clock) -> None:
+async def test_filters_choose_the_calls_that_count(ledger: Ledger, clock: Clock) -> None:
     await spend(ledger, clock.now, 1, "gateway/alice", tags={"project": "a"})
     await spend(ledger, clock.now, 20, "bob")
     assert await usage(ledger, UsageQuery(caller="alice")) == {(): (1, 1)}
@@ -114,7 +114,7 @@ async def test_filters(ledger: Ledger, clock: Clock) -> None:
         assert await usage(ledger, none) == {(): (0, 0)}
 
 
-async def test_by_tag(ledger: Ledger, clock: Clock) -> None:
+async def test_usage_is_grouped_by_a_tag(ledger: Ledger, clock: Clock) -> None:
     for project in ("b", "a", "b"):
         await spend(ledger, clock.now, 1, tags={"project": project, "user": str(len(project))})
     await spend(ledger, clock.now, 20)
@@ -131,12 +131,12 @@ async def test_by_tag(ledger: Ledger, clock: Clock) -> None:
         (UsageQuery(by=(Dimension.DAY, Dimension.DAY)), "by"),
     ],
 )
-async def test_what_is_wrong_is_named(ledger: Ledger, query: UsageQuery, field: str) -> None:
+async def test_a_faulty_query_names_its_field(ledger: Ledger, query: UsageQuery, field: str) -> None:
     with pytest.raises(InvalidRequest, match=f"^{field}:"):
         await ledger.usage(query)
 
 
-async def test_lost_and_refused_calls_fail(ledger: Ledger, clock: Clock) -> None:
+async def test_lost_and_refused_calls_count_as_failures(ledger: Ledger, clock: Clock) -> None:
     call = new_call(clock.now)
     await ledger.reserve(call)
     await ledger.settle(end_of(call, None, tokens=None, may_have_worked=False))
@@ -153,7 +153,7 @@ async def test_a_tags_key_may_be_any_text(ledger: Ledger, clock: Clock, key: str
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/Los_Angeles", "Asia/Kathmandu"])
 async def test_every_table_adds_up_to_the_calls(ledger: Ledger, store: Store, clock: Clock, zone: str) -> None:
-    """Whatever a query reads is the sum of its calls: whole days, whole hours, and the rest; corrections included."""
+    """Every query is the sum of its calls, from whole days, whole hours and the rest, with corrections included."""
     for number in range(120):
         key = await spend(ledger, clock.now - timedelta(hours=number, minutes=7 * number), number or None, bound=1000)
         if number % 40 == 0:

@@ -1,4 +1,4 @@
-"""What waits for the disk does so in a thread: seldom while calls run, and never for an idle server."""
+"""Disk synchronisation runs in a thread: seldom while calls run, and never for an idle server."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    """A file, open."""
+    """An open file."""
     opened = await open_store("sqlite:///relay.db", folder=tmp_path)
     yield opened
     await opened.aclose()
@@ -38,12 +38,12 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(WITHIN_S):
-        while not holds():  # noqa: ASYNC110 - a thread of the ledger's own, and a file
+        while not holds():  # noqa: ASYNC110 - a thread of the ledger and a file send no event
             await asyncio.sleep(POLL_S)
 
 
 def opened_by_the_program(log: Path, *, may_go_on: threading.Event | None = None) -> list[str]:
-    """Returns a list that grows each time that Python itself opens a file, as it does to synchronise it.
+    """Returns a list that grows each time Python itself opens a file, as it does to synchronise it.
 
     The thread that opens it waits for `may_go_on`.
     """
@@ -76,7 +76,7 @@ async def test_heartbeats_do_not_wake_the_disk_and_calls_do(store: Store, tmp_pa
         await until(lambda: bool(synchronised))
 
 
-async def test_long_log_is_put_into_the_file_while_the_ledger_is_open(store: Store, tmp_path: Path) -> None:
+async def test_a_long_log_is_moved_into_the_file_while_the_ledger_is_open(store: Store, tmp_path: Path) -> None:
     log, file = tmp_path / "relay.db-wal", tmp_path / "relay.db"
     insert = "INSERT INTO audit (id, made_at, made_by, action, subject, detail) VALUES (:id, 0, '', '', '', :detail)"
     began = file.stat().st_size
@@ -88,7 +88,7 @@ async def test_long_log_is_put_into_the_file_while_the_ledger_is_open(store: Sto
     assert await select(store, "COUNT(*)", "audit") == [(checkpoints.LARGE_LOG_BYTES // 1_000_000 + 2,)]
 
 
-async def test_log_of_a_server_without_calls_does_not_grow_for_ever(
+async def test_the_log_of_a_server_without_calls_does_not_grow_forever(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checkpoints, "LARGE_LOG_BYTES", 50_000)
@@ -97,7 +97,7 @@ async def test_log_of_a_server_without_calls_does_not_grow_for_ever(
             await asyncio.sleep(POLL_S)
 
 
-async def test_server_without_calls_notices_that_its_file_was_removed(store: Store, tmp_path: Path) -> None:
+async def test_a_server_without_calls_notices_that_its_file_was_removed(store: Store, tmp_path: Path) -> None:
     (tmp_path / "relay.db").rename(tmp_path / "away.db")
     await store.write(write_a_little, is_durable=False)
     with pytest.raises(LedgerUnavailable):
@@ -105,7 +105,7 @@ async def test_server_without_calls_notices_that_its_file_was_removed(store: Sto
     (tmp_path / "away.db").rename(tmp_path / "relay.db")
 
 
-async def test_what_is_written_while_the_log_is_synchronised_is_synchronised_next(store: Store, tmp_path: Path) -> None:
+async def test_rows_written_during_a_synchronisation_are_synchronised_next(store: Store, tmp_path: Path) -> None:
     may_go_on = threading.Event()
     synchronised = opened_by_the_program(tmp_path / "relay.db-wal", may_go_on=may_go_on)
     await store.write(write_a_little)
@@ -115,7 +115,7 @@ async def test_what_is_written_while_the_log_is_synchronised_is_synchronised_nex
     await until(lambda: len(synchronised) == 2)
 
 
-async def test_long_log_is_synchronised_while_a_report_keeps_it_from_the_file(
+async def test_a_long_log_is_synchronised_while_a_report_blocks_the_checkpoint(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checkpoints, "LARGE_LOG_BYTES", 1)
@@ -127,7 +127,7 @@ async def test_long_log_is_synchronised_while_a_report_keeps_it_from_the_file(
         await until(lambda: bool(synchronised))
 
 
-async def test_log_that_cannot_be_synchronised_is_told_once(
+async def test_a_log_that_cannot_be_synchronised_is_reported_once(
     store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     log = tmp_path / "relay.db-wal"

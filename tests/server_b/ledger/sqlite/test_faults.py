@@ -1,4 +1,4 @@
-"""A file that is full, locked or gone: calls are refused, nothing is lost, and it goes on by itself."""
+"""A file that is full, locked or gone: calls are refused, nothing is lost, and the ledger recovers by itself."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WINDOW = "spent_nano_usd, reserved_nano_usd"
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    """A file, open."""
+    """An open file."""
     opened = await open_store("sqlite:///relay.db", folder=tmp_path)
     yield opened
     await opened.aclose()
@@ -63,7 +63,7 @@ def files(folder: Path) -> dict[str, int]:
     return {file.name: file.stat().st_mode & 0o777 for file in folder.iterdir()}
 
 
-async def test_disk_is_full_and_has_room_again(tmp_path: Path) -> None:
+async def test_a_full_disk_refuses_calls_until_it_has_room_again(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "size=1m") as disk:
         store = await open_store("sqlite:///relay.db", folder=disk)
         await put_budget(store, 100_000)
@@ -92,7 +92,7 @@ async def test_disk_is_full_and_has_room_again(tmp_path: Path) -> None:
         await store.aclose()
 
 
-async def test_file_that_another_process_locks(store: Store, tmp_path: Path) -> None:
+async def test_a_file_that_another_process_locks_refuses_calls(store: Store, tmp_path: Path) -> None:
     await put_budget(store, 100_000)
     holder = sqlite3.connect(tmp_path / "relay.db", isolation_level=None)
     call = new_call()
@@ -110,7 +110,7 @@ async def test_file_that_another_process_locks(store: Store, tmp_path: Path) -> 
     holder.close()
 
 
-async def test_short_lock_of_another_process_is_waited_for(store: Store, tmp_path: Path) -> None:
+async def test_a_short_lock_of_another_process_is_waited_for(store: Store, tmp_path: Path) -> None:
     holder = sqlite3.connect(tmp_path / "relay.db", isolation_level=None)
     async with open_books(store) as books:
         await books.reserve(new_call())
@@ -123,7 +123,7 @@ async def test_short_lock_of_another_process_is_waited_for(store: Store, tmp_pat
     holder.close()
 
 
-async def test_file_that_was_removed_is_told_and_nothing_is_written_into_the_void(tmp_path: Path) -> None:
+async def test_a_removed_file_is_reported_and_nothing_is_written_to_it(tmp_path: Path) -> None:
     store = await open_store("sqlite:///relay.db", folder=tmp_path)
     async with open_books(store) as books:
         await books.reserve(new_call())
@@ -136,7 +136,7 @@ async def test_file_that_was_removed_is_told_and_nothing_is_written_into_the_voi
     await store.aclose()
 
 
-async def test_file_on_a_read_only_disk_stops_the_start(tmp_path: Path) -> None:
+async def test_a_file_on_a_read_only_disk_stops_the_start(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "size=2m") as disk:
         await (await open_store("sqlite:///relay.db", folder=disk)).aclose()
         remount = ["mount", "-o", "remount,ro", str(disk)]
@@ -165,21 +165,21 @@ async def test_full_synchronisation_writes_and_survives_cancelled_callers(tmp_pa
     await store.aclose()
 
 
-async def test_files_are_for_their_owner_alone(store: Store, tmp_path: Path) -> None:
+async def test_only_the_owner_may_read_the_files(store: Store, tmp_path: Path) -> None:
     async with open_books(store) as books:
         await books.reserve(new_call())
         modes = files(tmp_path)
     assert modes == {"relay.db": 0o600, "relay.db-wal": 0o600, "relay.db-shm": 0o600}
 
 
-async def test_file_that_others_can_read_is_closed_to_them(tmp_path: Path) -> None:
+async def test_a_file_that_others_can_read_is_closed_to_them(tmp_path: Path) -> None:
     await (await open_store("sqlite:///relay.db", folder=tmp_path)).aclose()
     os.chmod(tmp_path / "relay.db", 0o644)  # noqa: PTH101
     await (await open_store("sqlite:///relay.db", folder=tmp_path)).aclose()
     assert (tmp_path / "relay.db").stat().st_mode & 0o777 == 0o600
 
 
-async def test_log_is_gone_at_the_end(store: Store, tmp_path: Path) -> None:
+async def test_the_log_is_gone_at_the_end(store: Store, tmp_path: Path) -> None:
     async with open_books(store) as books:
         await books.reserve(new_call())
         assert (tmp_path / "relay.db-wal").stat().st_size > 0
@@ -187,7 +187,7 @@ async def test_log_is_gone_at_the_end(store: Store, tmp_path: Path) -> None:
     assert list(files(tmp_path)) == ["relay.db"]
 
 
-def test_server_that_is_killed_loses_nothing_that_it_wrote(tmp_path: Path) -> None:
+def test_a_killed_server_loses_nothing_that_it_wrote(tmp_path: Path) -> None:
     program = (
         "import asyncio, os, pathlib, signal\n"
         "from server_b.ledger.open_ledger import open_store\n"

@@ -1,4 +1,4 @@
-"""We ask Bedrock as boto3's own client asks, and read of its answers what boto3 reads: the two beside each other."""
+"""We call Bedrock as boto3's own client does, and read from its answers what boto3 reads: the two are compared."""
 
 import asyncio
 import contextlib
@@ -36,7 +36,7 @@ DEFAULTS = Defaults(temperature=0.7, max_tokens=1000)
 ARN = "arn:aws:bedrock:us-east-1:123456789012"
 HISTORY = (Turn(role=Role.USER, text="Hi"), Turn(role=Role.ASSISTANT, text="Hello 🌍"))
 OWN_HEADERS = {"user-agent", "amz-sdk-invocation-id", "amz-sdk-request", "accept-encoding"}
-"""What each client adds of its own, and no signature covers."""
+"""Headers that each client adds and no signature covers."""
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ async def standin() -> AsyncIterator[BedrockStandIn]:
 
 @pytest.fixture(scope="module")
 def session() -> boto3.session.Session:
-    """One for all: it keeps the service's description, which is slow to read."""
+    """One session for all tests, because it caches the service's description, which is slow to read."""
     return boto3.session.Session(region_name=REGION, **KEYS)
 
 
@@ -97,12 +97,12 @@ def _comparable(received: Received) -> tuple[Any, ...]:
     authorization, _, signature = headers.pop("authorization").rpartition("Signature=")
     assert len(signature) == 64
     del headers["x-amz-date"]
-    headers.pop("content-length", None)  # JSON is written with and without blanks
+    headers.pop("content-length", None)  # JSON is written with and without spaces
     return received.method, received.path, received.body, headers, authorization.partition("/")[0]
 
 
 def _signature(received: Received, url: str) -> str:
-    """Signs what arrived, as it arrived, with botocore."""
+    """Signs the request as it arrived, with botocore."""
     signed = received.headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
     request = AWSRequest(
         method=received.method,
@@ -133,7 +133,7 @@ MODELS = (
 
 @pytest.mark.parametrize("prompt", PROMPTS.values(), ids=PROMPTS)
 @pytest.mark.parametrize("streaming", [True, False])
-async def test_a_prompt_is_asked_as_boto3_asks_it(
+async def test_a_prompt_is_sent_as_boto3_sends_it(
     standin: BedrockStandIn, session: boto3.session.Session, prompt: Prompt, streaming: bool
 ) -> None:
     body = request_body(prompt, DEFAULTS, NOTHING)
@@ -146,7 +146,7 @@ async def test_a_prompt_is_asked_as_boto3_asks_it(
 
 
 @pytest.mark.parametrize("model", MODELS)
-async def test_any_model_s_name_has_boto3_s_path_and_a_valid_signature(
+async def test_any_model_name_has_boto3s_path_and_a_valid_signature(
     standin: BedrockStandIn, session: boto3.session.Session, model: str
 ) -> None:
     body = request_body(Prompt(message="Hi"), DEFAULTS, NOTHING)
@@ -200,7 +200,7 @@ async def test_an_endpoint_may_have_a_path(
         ),
     ],
 )
-async def test_lists_are_asked_for_as_boto3_asks_for_them(
+async def test_lists_are_requested_as_boto3_requests_them(
     standin: BedrockStandIn,
     session: boto3.session.Session,
     operation: str,
@@ -242,7 +242,7 @@ async def test_a_stream_says_what_boto3_reads(standin: BedrockStandIn, session: 
 
 
 @pytest.mark.parametrize("name", STATUS)
-async def test_an_error_is_the_one_that_boto3_reads(
+async def test_an_error_has_the_code_that_boto3_reads(
     standin: BedrockStandIn, session: boto3.session.Session, name: str
 ) -> None:
     standin.script = Script(fault=Fault(kind=FaultKind.STATUS, code=name, message="Not now"))
@@ -257,7 +257,7 @@ async def test_an_error_is_the_one_that_boto3_reads(
     assert failure.status == response["ResponseMetadata"]["HTTPStatusCode"]
 
 
-def test_every_exception_of_a_stream_is_known_by_boto3_s_name_of_it(session: boto3.session.Session) -> None:
+def test_every_exception_of_a_stream_is_known_by_its_name_in_boto3(session: boto3.session.Session) -> None:
     operation = _theirs(session, "bedrock-runtime", None).meta.service_model.operation_model("ConverseStream")
     members = operation.get_event_stream_output().members
     named = {failure_from_exception(name, b"{}").code for name in members if name.endswith("Exception")}
@@ -265,7 +265,7 @@ def test_every_exception_of_a_stream_is_known_by_boto3_s_name_of_it(session: bot
     assert len(named) == 5
 
 
-# Where it is asked.
+# Endpoints.
 
 
 REGIONS = (
@@ -291,14 +291,14 @@ ENVIRONMENTS: dict[str, Mapping[str, str]] = {
 
 
 @pytest.mark.parametrize("region", REGIONS)
-def test_each_region_is_asked_at_boto3_s_endpoint(region: str) -> None:
+def test_each_region_has_boto3s_endpoint(region: str) -> None:
     account = _account(region=region)
     assert account.runtime_url == _endpoint_of_boto3("bedrock-runtime", region)
     assert account.control_url == _endpoint_of_boto3("bedrock", region)
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_the_environment_changes_endpoints_as_boto3_has_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_changes_endpoints_as_in_boto3(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable, value in ENVIRONMENTS[name].items():
         monkeypatch.setenv(variable, value)
     account = _account()
@@ -307,7 +307,7 @@ def test_the_environment_changes_endpoints_as_boto3_has_it(name: str, monkeypatc
 
 
 def _endpoint_of_boto3(service: str, region: str) -> str:
-    """Has boto3 send a request, which is caught before it goes out."""
+    """Makes boto3 send a request, which is caught before it goes out."""
     sent: list[Any] = []
 
     def catch(request: Any, **_: object) -> AWSResponse:
@@ -332,10 +332,10 @@ class _Empty:
         return b"{}"
 
 
-# Who asks.
+# Credentials.
 
 
-async def test_a_bedrock_api_key_comes_before_all_other_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_bedrock_api_key_takes_precedence_over_all_other_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "bedrock-api-key-1")
     account = _account("https://bedrock.example.com")
     headers = await account.signer.signed("POST", "https://bedrock.example.com/model/m/converse", {}, b"{}")

@@ -1,4 +1,4 @@
-"""More than text, asked of a stand-in and answered by it as boto3 reads it, to the end of a loop of tool calls."""
+"""More than text with a stand-in, whose answers match what boto3 reads, to the end of a loop of tool calls."""
 
 import asyncio
 import base64
@@ -109,7 +109,7 @@ async def test_a_loop_of_tool_calls_gives_everything_back(standin: BedrockStandI
 
 
 @pytest.mark.parametrize("kind", [FaultKind.NO_END, FaultKind.CUT])
-async def test_an_answer_of_calls_that_is_cut_is_an_error(
+async def test_a_cut_answer_of_calls_is_an_error(
     standin: BedrockStandIn, provider: BedrockProvider, kind: FaultKind
 ) -> None:
     words = ("a",) if kind is FaultKind.CUT else ()

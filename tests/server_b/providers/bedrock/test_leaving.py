@@ -1,4 +1,4 @@
-"""A call to Bedrock that nobody waits for any more ends with its connection, at once; other calls go on."""
+"""An abandoned call to Bedrock ends at once with its connection; other calls go on."""
 
 import asyncio
 import contextlib
@@ -48,7 +48,7 @@ async def test_a_cancelled_call_closes_its_connection(
     assert (await whole_answer(provider, PROMPT)).text == "Hello, wörld!"
 
 
-async def test_a_stream_that_is_closed_between_words_closes_its_connection(
+async def test_a_stream_that_is_closed_between_tokens_closes_its_connection(
     standin: BedrockStandIn, provider: BedrockProvider
 ) -> None:
     standin.script = Script(words=("word ",) * 20_000)
@@ -59,7 +59,9 @@ async def test_a_stream_that_is_closed_between_words_closes_its_connection(
     assert await (await standin.next_request()).ended() is Outcome.DISCONNECTED
 
 
-async def test_a_reader_that_reads_nothing_holds_bedrock_up(standin: BedrockStandIn, provider: BedrockProvider) -> None:
+async def test_a_reader_that_reads_nothing_slows_bedrock_down(
+    standin: BedrockStandIn, provider: BedrockProvider
+) -> None:
     words = ("word " * 50,) * 20_000
     standin.script = Script(words=words)
     async with asyncio.timeout(TIME_LIMIT_S), contextlib.aclosing(provider.stream(PROMPT)) as stream:
@@ -69,11 +71,11 @@ async def test_a_reader_that_reads_nothing_holds_bedrock_up(standin: BedrockStan
         sent = -1
         while sent != request.words_sent:
             sent = request.words_sent
-            await asyncio.sleep(0.2)  # the other end writes for as long as anybody takes what it writes
+            await asyncio.sleep(0.2)  # the other end writes as long as its data is read
     assert sent < len(words)
 
 
-async def test_calls_that_hang_delay_no_other_and_use_no_threads(
+async def test_hanging_calls_delay_no_other_and_use_no_threads(
     standin: BedrockStandIn, provider: BedrockProvider
 ) -> None:
     standin.scripts[SONNET] = Script(fault=Fault(kind=FaultKind.HANG))
@@ -90,7 +92,7 @@ async def test_calls_that_hang_delay_no_other_and_use_no_threads(
     await asyncio.wait(hanging)
 
 
-async def test_calls_one_after_another_share_a_connection(standin: BedrockStandIn, provider: BedrockProvider) -> None:
+async def test_consecutive_calls_share_a_connection(standin: BedrockStandIn, provider: BedrockProvider) -> None:
     await whole_answer(provider, PROMPT)
     await pieces_of(provider)
     standin.scripts["gone"] = Script(fault=Fault(kind=FaultKind.STATUS, code="ValidationException"))

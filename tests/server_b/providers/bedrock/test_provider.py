@@ -1,4 +1,4 @@
-"""What is Bedrock's own: its requests, its answers, its models, and what its start refuses."""
+"""Behaviour of Bedrock's provider alone: its requests, its answers, its models, and refusals at start."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -35,7 +35,7 @@ async def provider(standin: BedrockStandIn) -> AsyncIterator[BedrockProvider]:
 
 @pytest.fixture
 def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Hides whatever credentials this machine may have; returns where a credentials file would be."""
+    """Hides this machine's credentials; returns where a credentials file would be."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("AWS_BEARER_TOKEN_BEDROCK", raising=False)
@@ -47,7 +47,7 @@ def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def profile(no_account: Path) -> str:
-    """Makes a profile with keys of its own; returns its name."""
+    """Makes a profile with its own keys; returns its name."""
     no_account.write_text("[relay]\naws_access_key_id = AKIDPROFILE\naws_secret_access_key = x\n")
     return "relay"
 
@@ -72,7 +72,7 @@ async def test_a_request_has_system_prompt_history_and_defaults(
     }
 
 
-async def test_a_whole_answer_is_asked_for_as_a_stream_too(standin: BedrockStandIn, provider: BedrockProvider) -> None:
+async def test_a_whole_answer_is_requested_as_a_stream_too(standin: BedrockStandIn, provider: BedrockProvider) -> None:
     prompt = Prompt(message="Who?", context=" ", temperature=0, max_tokens=5, model="haiku")
     await whole_answer(provider, prompt)
     await pieces_of(provider, prompt)
@@ -100,7 +100,7 @@ async def test_a_profile_signs_the_request(standin: BedrockStandIn, profile: str
     assert "Credential=AKIDPROFILE/" in standin.requests[0].headers["authorization"]
 
 
-async def test_a_model_that_is_served_through_a_profile_only_is_told_with_the_profile(
+async def test_a_model_that_needs_a_profile_is_reported_with_the_profile(
     standin: BedrockStandIn, provider: BedrockProvider
 ) -> None:
     message = "Invocation of model ID x with on-demand throughput isn’t supported. Retry with an inference profile."
@@ -127,12 +127,12 @@ async def test_an_answer_without_usage_is_whole(standin: BedrockStandIn, provide
     assert (await pieces_of(provider))[-1] == Ending(FinishReason.LENGTH, None)
 
 
-async def test_a_stream_opens_with_the_id_that_was_asked(provider: BedrockProvider) -> None:
+async def test_a_stream_opens_with_the_requested_id(provider: BedrockProvider) -> None:
     assert (await pieces_of(provider))[0] == Opening(SONNET)
     assert (await pieces_of(provider, Prompt(message="Hi", model="nova-lite")))[0] == Opening("amazon.nova-lite-v1:0")
 
 
-async def test_what_gathers_is_one_text_of_many_deltas(standin: BedrockStandIn, provider: BedrockProvider) -> None:
+async def test_deltas_that_gather_are_one_text(standin: BedrockStandIn, provider: BedrockProvider) -> None:
     words = tuple(f"{number} " for number in range(1000))
     standin.script = Script(words=words, per_write=len(words))
     texts = texts_of(await pieces_of(provider))
@@ -141,7 +141,7 @@ async def test_what_gathers_is_one_text_of_many_deltas(standin: BedrockStandIn, 
     assert len(texts) < len(words)
 
 
-async def test_a_hundred_thousand_words_arrive_whole(standin: BedrockStandIn, provider: BedrockProvider) -> None:
+async def test_a_hundred_thousand_tokens_arrive_whole(standin: BedrockStandIn, provider: BedrockProvider) -> None:
     words = tuple(f"{number} " for number in range(100_000))
     standin.script = Script(words=words, per_write=500)
     texts = texts_of(await pieces_of(provider))
@@ -149,7 +149,7 @@ async def test_a_hundred_thousand_words_arrive_whole(standin: BedrockStandIn, pr
     assert sum(text.count for text in texts) == len(words)
 
 
-async def test_a_word_of_a_megabyte_arrives_whole(standin: BedrockStandIn, provider: BedrockProvider) -> None:
+async def test_a_token_of_a_megabyte_arrives_whole(standin: BedrockStandIn, provider: BedrockProvider) -> None:
     word = "wörd" * 2**18
     standin.script = Script(words=(word,))
     assert texts_of(await pieces_of(provider)) == [Text(word)]
@@ -181,7 +181,7 @@ async def test_a_stream_opens_with_the_names_that_a_price_list_may_have(
     assert (await pieces_of(provider, Prompt(message="Hi", model=model)))[0] == Opening(model, priced_as=names)
 
 
-async def test_the_model_in_an_application_profile_is_asked_for_once(
+async def test_the_model_in_an_application_profile_is_looked_up_once(
     standin: BedrockStandIn, provider: BedrockProvider
 ) -> None:
     prompt = Prompt(message="Hi", model=PROFILE)
@@ -192,7 +192,7 @@ async def test_the_model_in_an_application_profile_is_asked_for_once(
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException", "InternalServerException"])
-async def test_where_the_model_in_a_profile_is_not_told_the_call_goes_on(
+async def test_a_failed_lookup_of_a_profiles_model_does_not_stop_the_call(
     standin: BedrockStandIn, provider: BedrockProvider, code: str
 ) -> None:
     standin.profiles = Script(fault=Fault(kind=FaultKind.STATUS, code=code))
@@ -217,7 +217,7 @@ async def test_models_are_the_short_names_their_ids_and_what_bedrock_lists(
     assert paths == {"/foundation-models?byOutputModality=TEXT", "/inference-profiles?maxResults=1000"}
 
 
-async def test_what_is_known_of_a_model_is_told_of_each_of_its_names(provider: BedrockProvider) -> None:
+async def test_the_facts_of_a_model_are_listed_under_each_of_its_names(provider: BedrockProvider) -> None:
     details = {detail.id: detail for detail in (await provider.list_models()).details}
     sonnet = Model(id=SONNET, provider="bedrock", tools=True, images=True, reasoning=False)
     assert details[SONNET] == sonnet
@@ -238,7 +238,7 @@ async def test_inference_profiles_are_listed_by_id_and_an_accounts_own_by_arn(pr
     assert "ab12cd34ef56" not in models
 
 
-async def test_models_are_listed_where_profiles_may_not_be(standin: BedrockStandIn, provider: BedrockProvider) -> None:
+async def test_models_are_listed_if_profiles_may_not_be(standin: BedrockStandIn, provider: BedrockProvider) -> None:
     standin.profiles = Script(fault=Fault(kind=FaultKind.STATUS, code="AccessDeniedException"))
     models = await provider.list_models()
     assert set(MODELS) <= set(models.models)
@@ -249,7 +249,7 @@ async def test_models_are_listed_where_profiles_may_not_be(standin: BedrockStand
     ("code", "reason"),
     [("AccessDeniedException", "PROVIDER_AUTH"), ("InternalServerException", "PROVIDER_UNAVAILABLE")],
 )
-async def test_where_bedrock_does_not_list_the_short_names_are_given_with_a_note(
+async def test_without_a_list_the_short_names_are_given_with_a_note(
     standin: BedrockStandIn, provider: BedrockProvider, code: str, reason: str
 ) -> None:
     standin.listing = Script(fault=Fault(kind=FaultKind.STATUS, code=code))
@@ -277,7 +277,7 @@ def test_the_start_is_refused_with_an_endpoint_that_is_no_url() -> None:
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])
-def test_the_start_is_refused_with_a_ca_bundle_that_is_none(
+def test_the_start_is_refused_with_an_invalid_ca_bundle(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
 ) -> None:
     bundle = tmp_path / "ca.pem"
@@ -288,6 +288,6 @@ def test_the_start_is_refused_with_a_ca_bundle_that_is_none(
         bedrock("")
 
 
-def test_the_start_is_refused_with_a_region_that_is_none() -> None:
+def test_the_start_is_refused_with_an_invalid_region() -> None:
     with pytest.raises(ValueError, match=r"^AWS_REGION: 'us east' is not a region"):
         bedrock("", region="us east")

@@ -1,4 +1,4 @@
-"""What a server that is not quite Bedrock sends, byte by byte."""
+"""Answers of servers that are not quite Bedrock, byte by byte."""
 
 import contextlib
 import gzip
@@ -72,7 +72,7 @@ async def _answering(*answers: bytes) -> AsyncIterator[BedrockProvider]:
     ],
     ids=["plain", "no type", "type with more", "gzip", "a byte a chunk", "HTTP/1.0"],
 )
-async def test_an_answer_is_read_however_it_is_sent(answer: bytes) -> None:
+async def test_an_answer_is_read_in_any_transfer_form(answer: bytes) -> None:
     async with _answering(answer) as provider:
         gathered = await whole_answer(provider, PROMPT)
     assert gathered.text == "Hello"
@@ -83,7 +83,7 @@ async def test_an_answer_is_read_however_it_is_sent(answer: bytes) -> None:
 WHOLE = {"output": {"message": {"content": [{"text": "Hello"}]}}, "stopReason": "end_turn"}
 
 
-async def test_a_whole_answer_in_place_of_a_stream_is_read() -> None:
+async def test_a_whole_answer_instead_of_a_stream_is_read() -> None:
     body = json.dumps(WHOLE).encode()
     async with _answering(_answer(body, content_type="application/json; charset=utf-8")) as provider:
         assert (await whole_answer(provider, PROMPT)).text == "Hello"
@@ -106,7 +106,7 @@ async def test_a_whole_answer_in_place_of_a_stream_is_read() -> None:
         ("301 Moved", ("Location: https://elsewhere",), b"", ProviderProtocol),
     ],
 )
-async def test_a_failure_is_told_by_what_it_is(
+async def test_a_failure_is_reported_for_what_it_is(
     status: str, headers: tuple[str, ...], body: bytes, expected: type[RelayError]
 ) -> None:
     coding = ("Content-Encoding: gzip",) if body.startswith(b"\x1f\x8b") else ()
@@ -135,7 +135,7 @@ CANARY = "canary0header"
         _answer(_event(f"{CANARY}Exception", {"message": CANARY}, kind="exception")),
     ],
 )
-async def test_nothing_of_what_a_server_sends_reaches_the_log_or_the_error(
+async def test_nothing_that_a_server_sends_reaches_the_log_or_the_error(
     caplog: pytest.LogCaptureFixture, answer: bytes
 ) -> None:
     caplog.set_level(logging.DEBUG)

@@ -1,4 +1,4 @@
-"""What a model refuses of our own is found out once; what it refuses of the caller's own is an error that names it."""
+"""Defaults that a model refuses are found out once; a refused value of the caller's is an error that names it."""
 
 from collections.abc import AsyncIterator
 
@@ -84,7 +84,7 @@ async def test_both_defaults_may_be_refused_one_after_the_other(
 
 
 async def test_a_refusal_inside_the_stream_counts_too(standin: BedrockStandIn, provider: BedrockProvider) -> None:
-    # Bedrock has accepted the request by then, but nothing of an answer has come.
+    # Bedrock has accepted the request by then, but no part of an answer has arrived.
     standin.script = Script(
         opening=False,
         fault=Fault(kind=FaultKind.ERROR_EVENT, code="validationException", message=TEMPERATURES[0], times=1),
@@ -100,7 +100,7 @@ async def test_a_refusal_inside_the_stream_counts_too(standin: BedrockStandIn, p
         "maximum context length is 8192 tokens. You requested 9000 (8000 in the messages, 1000 in the completion)",
     ],
 )
-async def test_what_this_prompt_leaves_no_room_for_is_left_out_once(
+async def test_a_limit_without_room_beside_this_prompt_is_left_out_once(
     standin: BedrockStandIn, provider: BedrockProvider, message: str
 ) -> None:
     standin.script = _refusing(message)
@@ -128,7 +128,7 @@ async def test_a_refused_value_of_the_callers_own_is_an_error_that_names_it(
 
 
 @pytest.mark.parametrize("model", ["whole-only", "no-stream-permission"])
-async def test_a_model_without_streams_is_asked_for_a_whole_answer_from_then_on(
+async def test_a_model_without_streams_is_asked_for_whole_answers_from_then_on(
     standin: BedrockStandIn, provider: BedrockProvider, model: str
 ) -> None:
     prompt = Prompt(message="Hi", model=model)
@@ -136,7 +136,7 @@ async def test_a_model_without_streams_is_asked_for_a_whole_answer_from_then_on(
     whole, opening, text, *_ = pieces
     assert (whole, text) == (WholeAnswer(), Text("Hello, wörld!"))
     assert isinstance(opening, Opening)
-    assert len(opening.asked_before) == 1, "the stream that was refused"
+    assert len(opening.asked_before) == 1, "the refused stream request is not recorded"
     assert isinstance(pieces[3], Ending)
     assert (await whole_answer(provider, prompt)).text == "Hello, wörld!"
     operations = [request.path.rpartition("/")[2] for request in standin.requests]
@@ -157,15 +157,13 @@ async def test_a_model_that_refuses_whole_answers_too_is_asked_for_streams_again
     assert operations == ["converse-stream", "converse", "converse-stream", "converse"]
 
 
-async def test_a_whole_answer_where_a_stream_was_asked_for_is_read(
-    standin: BedrockStandIn, provider: BedrockProvider
-) -> None:
+async def test_a_whole_answer_to_a_stream_request_is_read(standin: BedrockStandIn, provider: BedrockProvider) -> None:
     standin.streams = False
     pieces = await pieces_of(provider)
     assert [type(piece) for piece in pieces] == [Opening, Text, Ending]
 
 
-async def test_a_model_that_does_not_stream_with_tools_is_asked_whole_with_them_alone(
+async def test_a_model_that_does_not_stream_with_tools_is_asked_for_whole_answers_only_with_tools(
     standin: BedrockStandIn, provider: BedrockProvider
 ) -> None:
     standin.script = _refusing("This model doesn't support tool use in streaming mode.")
@@ -176,7 +174,7 @@ async def test_a_model_that_does_not_stream_with_tools_is_asked_whole_with_them_
     assert operations == ["converse-stream", "converse", "converse", "converse-stream"]
 
 
-def test_what_is_remembered_is_bounded() -> None:
+def test_the_number_of_remembered_models_is_limited() -> None:
     refusals = Refusals()
     for number in range(MAX_REMEMBERED_MODELS + 1):
         refusals.remember(f"model-{number}", frozenset({"temperature"}))

@@ -1,4 +1,4 @@
-"""The HTTP client, over real sockets: what it asks, what a server may answer, and how much of that it takes."""
+"""The HTTP client, over real sockets: its requests, the answers it accepts, and how much of them it reads."""
 
 import asyncio
 import contextlib
@@ -33,7 +33,7 @@ async def answered(server: RawServer) -> bytes:
 # Requests.
 
 
-async def test_a_request_is_written_as_it_was_asked() -> None:
+async def test_a_request_is_written_as_given() -> None:
     server = RawServer(SAYS_HI)
     async with server.listening() as url, asking(url) as client:
         await ask(client, f"{url}/a%20b/c%3A0?d=e%2Ff", b"body")
@@ -48,7 +48,7 @@ async def test_a_large_request_arrives_whole() -> None:
     assert len(server.requests[0].partition(b"\r\n\r\n")[2]) == 2**24
 
 
-async def test_a_redirect_is_not_followed_and_a_cookie_not_kept() -> None:
+async def test_a_redirect_is_not_followed_and_a_cookie_not_stored() -> None:
     moved = b"HTTP/1.1 307 Moved\r\nLocation: /elsewhere\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n"
     server = RawServer(moved, SAYS_HI)
     async with server.listening() as url, asking(url) as client:
@@ -60,7 +60,7 @@ async def test_a_redirect_is_not_followed_and_a_cookie_not_kept() -> None:
     assert b"ookie" not in server.requests[1]
 
 
-async def test_an_answer_that_comes_before_the_request_is_whole_is_read() -> None:
+async def test_an_answer_that_arrives_before_the_request_is_sent_is_read() -> None:
     refusal = b"HTTP/1.1 413 No\r\nConnection: close\r\nContent-Length: 2\r\n\r\nHi"
 
     class Hasty(Listener):
@@ -92,11 +92,11 @@ async def test_an_answer_that_comes_before_the_request_is_whole_is_read() -> Non
     ],
     ids=["length", "chunks", "the end", "HTTP/1.0", "bare LF", "folded", "space after a size", "identity", "announced"],
 )
-async def test_an_answer_is_whole_when_http_says_so(answer: bytes) -> None:
+async def test_an_answer_is_complete_when_http_says_so(answer: bytes) -> None:
     assert await answered(RawServer(answer)) == b"Hi"
 
 
-async def test_the_head_tells_the_status_and_its_fields_by_names_in_any_case() -> None:
+async def test_the_head_has_the_status_and_its_fields_by_names_in_any_case() -> None:
     server = RawServer(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 429 Slow\r\nRetry-After: 7 \r\n\r\n" + CUT)
     async with server.listening() as url, asking(url) as client:
         response = await client.ask("GET", str(url))
@@ -116,16 +116,14 @@ async def test_the_head_tells_the_status_and_its_fields_by_names_in_any_case() -
         (OK + b"Transfer-Encoding: chunked\r\n\r\n", ProviderProtocol),
     ],
 )
-async def test_an_answer_that_is_cut_is_an_error_and_may_have_been_paid_for(
-    answer: bytes, error: type[RelayError]
-) -> None:
+async def test_a_cut_answer_is_an_error_and_may_have_been_paid_for(answer: bytes, error: type[RelayError]) -> None:
     with pytest.raises(error) as raised:
         await answered(RawServer(answer + CUT))
     assert type(raised.value) is error
     assert raised.value.may_have_worked
 
 
-async def test_what_came_before_the_cut_is_read_first() -> None:
+async def test_data_before_the_cut_is_read_first() -> None:
     server = RawServer(OK + b"Content-Length: 3\r\n\r\nHi" + CUT)
     async with server.listening() as url, asking(url) as client:
         with contextlib.closing(await client.ask("GET", str(url))) as response:
@@ -155,7 +153,7 @@ async def test_a_body_whose_chunks_are_malformed_is_an_error(size: bytes) -> Non
         OK + b"Endless: x\r\n" * 2**17,
     ],
 )
-async def test_what_is_no_http_is_refused_and_its_connection_closed(answer: bytes) -> None:
+async def test_bytes_that_are_not_http_are_refused_and_the_connection_closed(answer: bytes) -> None:
     server = RawServer(answer)
     async with server.listening() as url, asking(url) as client, asyncio.timeout(5):
         with pytest.raises(ProviderProtocol, match="not HTTP") as raised:
@@ -182,7 +180,7 @@ BODY = b'{"text": "Hi"}' * 100
     ids=["gzip", "GZIP", "x-gzip", "zlib", "raw deflate", "identity"],
 )
 @pytest.mark.parametrize("size", [1, 7, 10_000])
-async def test_a_body_that_is_compressed_though_nobody_asked_is_unpacked(coding: str, body: bytes, size: int) -> None:
+async def test_an_unrequested_compressed_body_is_decompressed(coding: str, body: bytes, size: int) -> None:
     head = f"Content-Encoding: {coding}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
     parts = [body[start : start + size] for start in range(0, len(body), size)]
     chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts)
@@ -190,13 +188,13 @@ async def test_a_body_that_is_compressed_though_nobody_asked_is_unpacked(coding:
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br"])
-async def test_a_body_that_is_not_what_its_coding_says_is_an_error(coding: str) -> None:
+async def test_a_body_that_does_not_match_its_coding_is_an_error(coding: str) -> None:
     head = f"Content-Encoding: {coding}\r\nContent-Length: 5\r\n\r\n".encode()
     with pytest.raises(ProviderProtocol):
         await answered(RawServer(OK + head + b"hello"))
 
 
-async def test_a_body_that_unpacks_without_end_is_given_up() -> None:
+async def test_a_body_that_decompresses_without_end_is_given_up() -> None:
     bomb = gzip.compress(bytes(2**24))
     server = RawServer(OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb) + bomb)
     limits = Limits(max_decoded_bytes=2**20)
@@ -224,7 +222,7 @@ async def test_a_body_over_the_readers_limit_is_given_up() -> None:
 
 
 class Flood(Listener):
-    """Answers with much, and notes how much was taken when it cannot go on."""
+    """Answers with much data, and records how much was read when it cannot go on."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -246,7 +244,7 @@ class Flood(Listener):
             self.sent += 2**14
 
 
-async def test_a_reader_who_takes_nothing_holds_the_server_up() -> None:
+async def test_a_reader_who_reads_nothing_slows_the_server_down() -> None:
     server = Flood()
     async with server.listening(send_buffer_bytes=4096) as url, asking(url) as client, asyncio.timeout(10):
         response = await client.ask("GET", str(url))

@@ -1,4 +1,4 @@
-"""The HTTP client's connections: when one is used again, when a request is sent again, and when one is closed."""
+"""The HTTP client's connections: when one is reused, when a request is sent again, and when one is closed."""
 
 import asyncio
 import contextlib
@@ -51,7 +51,7 @@ async def test_requests_in_turn_share_a_connection() -> None:
         "no idle time",
     ],
 )
-async def test_a_connection_that_cannot_serve_again_is_not_used_again(answer: bytes) -> None:
+async def test_a_connection_that_cannot_serve_again_is_not_reused(answer: bytes) -> None:
     server = RawServer(answer, SAYS_HI)
     async with server.listening() as url, asking(url) as client:
         assert await ask(client, url) == b"Hi"
@@ -59,7 +59,7 @@ async def test_a_connection_that_cannot_serve_again_is_not_used_again(answer: by
     assert server.connections == 2
 
 
-async def test_a_connection_is_used_again_within_the_idle_time_of_its_server() -> None:
+async def test_a_connection_is_reused_within_the_idle_time_of_its_server() -> None:
     server = RawServer(OK + b"Keep-Alive: timeout=60, max=100\r\nContent-Length: 2\r\n\r\nHi", SAYS_HI)
     async with server.listening() as url, asking(url) as client:
         await ask(client, url)
@@ -75,11 +75,11 @@ async def test_a_server_that_closes_an_idle_connection_gets_a_new_one() -> None:
         assert await ask(client, url) == b"Hi"
 
 
-# A kept connection that turns out to be closed.
+# A reused connection that turns out to be closed.
 
 
 @pytest.mark.parametrize("ending", [CUT, RawServer.RESET], ids=["closed", "reset"])
-async def test_a_request_is_sent_once_more_where_a_kept_connection_is_lost_at_once(ending: bytes) -> None:
+async def test_a_request_is_sent_once_more_if_a_reused_connection_is_lost_at_once(ending: bytes) -> None:
     server = RawServer(SAYS_HI, ending, SAYS_HI)
     async with server.listening() as url, asking(url) as client:
         assert await ask(client, url) == b"Hi"
@@ -87,13 +87,13 @@ async def test_a_request_is_sent_once_more_where_a_kept_connection_is_lost_at_on
     assert (server.connections, len(server.requests)) == (2, 3)
 
 
-async def test_the_second_time_takes_a_connection_of_its_own() -> None:
+async def test_the_second_attempt_uses_a_new_connection() -> None:
     server = RawServer()
     async with server.listening() as url, asking(url) as client:
         tasks = [asyncio.create_task(ask(client, url)) for _ in range(3)]
         await server.until_requests(3)
         server.answer_waiting(SAYS_HI)
-        await asyncio.gather(*tasks)  # leaves three connections that are kept
+        await asyncio.gather(*tasks)  # leaves three idle connections
         server.answers = [CUT, SAYS_HI]
         assert await ask(client, url) == b"Hi"
     assert (server.connections, len(server.requests)) == (4, 5)
@@ -114,7 +114,7 @@ async def test_a_request_is_never_sent_three_times() -> None:
     [b"H" + CUT, b"HTTP/1.1 200 OK\r\nContent-" + CUT, b"HTTP/1.1 2" + RawServer.RESET],
     ids=["a byte", "half a head", "half a head, then reset"],
 )
-async def test_a_request_is_not_sent_again_once_a_byte_came(answer: bytes) -> None:
+async def test_a_request_is_not_sent_again_once_a_byte_arrived(answer: bytes) -> None:
     server = RawServer(SAYS_HI, answer, SAYS_HI)
     async with server.listening() as url, asking(url) as client:
         await ask(client, url)
@@ -125,7 +125,7 @@ async def test_a_request_is_not_sent_again_once_a_byte_came(answer: bytes) -> No
 
 
 @pytest.mark.parametrize("ending", [CUT, RawServer.RESET], ids=["closed", "reset"])
-async def test_a_request_is_not_sent_again_where_a_new_connection_is_lost(ending: bytes) -> None:
+async def test_a_request_is_not_sent_again_if_a_new_connection_is_lost(ending: bytes) -> None:
     server = RawServer(ending, SAYS_HI)
     async with server.listening() as url, asking(url) as client:
         with pytest.raises(ProviderUnavailable) as raised:
@@ -146,7 +146,7 @@ async def test_a_request_is_not_sent_again_once_the_server_has_had_time_to_work(
 # The end of a connection.
 
 
-async def test_an_idle_connection_is_not_kept_for_ever() -> None:
+async def test_an_idle_connection_is_not_kept_forever() -> None:
     server = RawServer(SAYS_HI)
     async with server.listening() as url, asking(url, Limits(idle_s=0.05)) as client, asyncio.timeout(5):
         await ask(client, url)
@@ -166,14 +166,14 @@ async def test_a_client_that_was_never_used_can_be_closed() -> None:
     await HttpClient("http://127.0.0.1:1").close()
 
 
-async def test_an_answer_that_is_left_early_closes_its_connection() -> None:
+async def test_an_answer_that_is_abandoned_closes_its_connection() -> None:
     server = RawServer(OK + b"Content-Length: 3\r\n\r\nHi")
     async with server.listening() as url, asking(url) as client, asyncio.timeout(5):
         (await client.ask("GET", str(url))).close()
         await server.lost.wait()
 
 
-async def test_a_connection_whose_request_was_answered_before_it_was_whole_is_not_used_again() -> None:
+async def test_a_connection_whose_request_was_answered_early_is_not_reused() -> None:
     class Hasty(Listener):
         async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             self.requests.append(await reader.readuntil(END))
@@ -215,7 +215,7 @@ async def test_more_requests_run_at_once_than_http_clients_allow_by_default() ->
     server = RawServer()
     async with server.listening() as url, asking(url) as client, asyncio.timeout(10):
         tasks = []
-        for _ in range(3):  # fewer at a time than a socket's backlog
+        for _ in range(3):  # in groups smaller than a socket's backlog
             tasks += [asyncio.create_task(client.ask("GET", str(url))) for _ in range(50)]
             await server.until_requests(len(tasks))
         for task in tasks:

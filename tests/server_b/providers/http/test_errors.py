@@ -1,4 +1,4 @@
-"""A server that cannot be reached: the operator is told what failed, where and why; nothing was sent, nothing spent."""
+"""A server that cannot be reached: the operator learns what failed, where and why; nothing was sent or spent."""
 
 import asyncio
 import re
@@ -35,18 +35,18 @@ def assert_unreachable(error: RelayError, detail: str) -> None:
     assert error.message == ProviderUnavailable.default_message
 
 
-async def test_a_server_that_is_not_there() -> None:
+async def test_a_server_that_is_down_is_unreachable() -> None:
     async with RawServer().listening() as url:
         pass
     assert_unreachable(await failure(url), rf"no connection to 127\.0\.0\.1:{url.port}: connection refused")
 
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", f"{'a' * 70}.test"])
-async def test_a_name_without_an_address(host: str) -> None:
+async def test_a_name_without_an_address_is_unreachable(host: str) -> None:
     assert_unreachable(await failure(URL(f"http://{host}")), rf"no address is known for {host}:80: .+")
 
 
-async def test_a_server_that_accepts_and_keeps_silent() -> None:
+async def test_a_server_that_accepts_and_sends_nothing_is_unreachable() -> None:
     silent = RawServer()
     async with silent.listening() as url, asyncio.timeout(5):
         error = await failure(url.with_scheme("https"), Limits(connect_timeout_s=0.5))
@@ -54,15 +54,15 @@ async def test_a_server_that_accepts_and_keeps_silent() -> None:
     assert_unreachable(error, rf"no connection to 127\.0\.0\.1:{url.port} within 0.5 s")
 
 
-async def test_a_server_that_speaks_no_tls() -> None:
+async def test_a_server_without_tls_is_unreachable_over_https() -> None:
     server = RawServer(b"HTTP/1.1 400 Bad Request\r\n\r\n" + RawServer.CUT)
-    server.until = b"\x16"  # what a TLS handshake begins with
+    server.until = b"\x16"  # the first bytes of a TLS handshake
     async with server.listening() as url:
         error = await failure(url.with_scheme("https"))
     assert_unreachable(error, rf"no TLS with 127\.0\.0\.1:{url.port}: .+: is its scheme http\?")
 
 
-async def test_a_server_that_speaks_tls_only(authority: Authority) -> None:
+async def test_a_server_with_tls_only_is_unreachable_over_http(authority: Authority) -> None:
     server = RawServer(SAYS_HI)
     async with server.listening(tls_for(authority, "127.0.0.1")) as url, asking(url.with_scheme("http")) as client:
         with pytest.raises(RelayError):
@@ -70,7 +70,7 @@ async def test_a_server_that_speaks_tls_only(authority: Authority) -> None:
     assert server.requests == []
 
 
-async def test_a_connection_that_is_lost_during_the_handshake() -> None:
+async def test_a_connection_that_is_lost_during_the_handshake_is_unreachable() -> None:
     server = RawServer(RawServer.CUT)
     server.until = b"\x16"
     async with server.listening() as url:
@@ -80,13 +80,13 @@ async def test_a_connection_that_is_lost_during_the_handshake() -> None:
 
 @pytest.fixture
 def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
-    """Makes one that clients trust."""
+    """An authority that clients trust."""
     authority = Authority(tmp_path, "ca")
     monkeypatch.setenv("SSL_CERT_FILE", authority.ca_file)
     return authority
 
 
-async def test_a_server_whose_certificate_is_trusted_is_asked_over_tls(authority: Authority) -> None:
+async def test_a_server_whose_certificate_is_trusted_is_called_over_tls(authority: Authority) -> None:
     server = RawServer(SAYS_HI, SAYS_HI)
     async with server.listening(tls_for(authority, "127.0.0.1")) as url, asking(url) as client:
         assert await body_of(await client.ask("GET", str(url))) == b"Hi"
@@ -101,7 +101,7 @@ async def test_a_server_whose_certificate_is_trusted_is_asked_over_tls(authority
         ("another authority's", "unable to get local issuer certificate|self-signed certificate.*"),
     ],
 )
-async def test_a_certificate_that_does_not_fit_is_refused_and_the_reason_told(
+async def test_a_certificate_that_does_not_fit_is_refused_with_the_reason(
     authority: Authority, tmp_path: Path, fault: str, reason: str
 ) -> None:
     tls: ssl.SSLContext = tls_for(authority, "other.test")
@@ -121,7 +121,10 @@ async def test_a_certificate_that_does_not_fit_is_refused_and_the_reason_told(
 
 @pytest.fixture
 def lookups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Notes the names under .test that are looked up: all mean this machine, late.test from its second time on."""
+    """Records the names under .test that are looked up.
+
+    All are this machine; late.test only from the second lookup on.
+    """
     names: list[str] = []
     look_up: Callable[..., Any] = socket.getaddrinfo
 
@@ -138,7 +141,7 @@ def lookups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])  # uvloop looks names up by itself
-async def test_a_name_is_looked_up_once_for_all_who_ask_at_once_though_one_leaves(lookups: list[str]) -> None:
+async def test_a_name_is_looked_up_once_for_all_concurrent_callers_even_if_one_leaves(lookups: list[str]) -> None:
     server = RawServer(*[SAYS_HI] * 10)
     async with server.listening() as url, asking(near := url.with_host("near.test")) as client, asyncio.timeout(5):
         leaving, *staying = [asyncio.create_task(client.ask("GET", str(near))) for _ in range(11)]

@@ -1,4 +1,4 @@
-"""The way to a provider through a proxy, and the servers that are asked without one."""
+"""The way to a provider through a proxy, and the servers that are called without one."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ SAYS_HI = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nHi"
 
 @pytest.fixture
 def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
-    """Makes one that clients trust."""
+    """An authority that clients trust."""
     authority = Authority(tmp_path, "ca")
     monkeypatch.setenv("SSL_CERT_FILE", authority.ca_file)
     return authority
@@ -31,7 +31,7 @@ async def ask(client: HttpClient, url: URL) -> bytes:
 
 @pytest.mark.parametrize("encrypted", [False, True], ids=["http proxy", "https proxy"])
 @pytest.mark.parametrize("variable", ["https_proxy", "HTTPS_PROXY", "ALL_PROXY"])
-async def test_a_server_behind_a_proxy_is_asked_through_a_tunnel(
+async def test_a_server_behind_a_proxy_is_called_through_a_tunnel(
     authority: Authority, monkeypatch: pytest.MonkeyPatch, encrypted: bool, variable: str
 ) -> None:
     server = RawServer(SAYS_HI, SAYS_HI)
@@ -59,7 +59,7 @@ async def test_a_server_behind_a_proxy_is_asked_through_a_tunnel(
         (b"no HTTP\r\n\r\n", ProviderProtocol, "the proxy's answer is not HTTP"),
     ],
 )
-async def test_a_proxy_that_does_not_consent_is_a_failure_told_as_such(
+async def test_a_refusal_by_a_proxy_is_reported_as_such(
     authority: Authority, monkeypatch: pytest.MonkeyPatch, consent: bytes, error: type[RelayError], detail: str
 ) -> None:
     server = RawServer(SAYS_HI)
@@ -74,7 +74,7 @@ async def test_a_proxy_that_does_not_consent_is_a_failure_told_as_such(
     assert server.requests == []
 
 
-async def test_a_proxy_that_is_not_there_is_named_to_the_operator(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unreachable_proxy_is_named_to_the_operator(monkeypatch: pytest.MonkeyPatch) -> None:
     async with RawServer().listening() as way:
         pass
     monkeypatch.setenv("https_proxy", str(way))
@@ -85,7 +85,7 @@ async def test_a_proxy_that_is_not_there_is_named_to_the_operator(monkeypatch: p
     assert not raised.value.may_have_worked
 
 
-async def test_a_proxy_that_can_read_the_request_gets_it_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_proxy_for_plain_http_gets_the_whole_request(monkeypatch: pytest.MonkeyPatch) -> None:
     proxy = RawServer(SAYS_HI)
     async with proxy.listening() as way:
         monkeypatch.setenv("http_proxy", str(way.with_user("me")))
@@ -97,7 +97,7 @@ async def test_a_proxy_that_can_read_the_request_gets_it_whole(monkeypatch: pyte
     assert request.endswith(b"Content-Length: 2\r\n\r\n{}")
 
 
-async def test_a_proxy_that_wants_credentials_for_a_request_it_can_read_is_a_failure_told_as_such(
+async def test_a_plain_http_proxy_that_wants_credentials_is_reported_as_such(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     proxy = RawServer(b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n")
@@ -160,11 +160,11 @@ def test_no_proxy_is_understood_in_all_its_forms(
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8080", "http://localhost:8080", "http://[::1]:8080"])
-def test_this_machine_is_asked_without_a_proxy(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_this_machine_is_called_without_a_proxy(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("ALL_PROXY", "http://proxy.test:3128")
     assert proxy_for(URL(url)) is None
 
 
-def test_a_bare_host_and_port_is_not_taken_for_an_ipv6_address() -> None:
+def test_a_bare_host_and_port_is_not_mistaken_for_an_ipv6_address() -> None:
     assert NoProxy("far.test:80").matches("far.test", 80)
     assert not NoProxy("far.test:80").matches("far.test", 443)

@@ -49,7 +49,7 @@ def moment() -> datetime:
         ({}, None),
     ],
 )
-def test_headers(headers: dict[str, str], expected: float | None) -> None:
+def test_headers_give_the_time_to_wait(headers: dict[str, str], expected: float | None) -> None:
     assert retry_after_s(headers) == (None if expected is None else pytest.approx(expected))
 
 
@@ -62,12 +62,12 @@ def test_headers(headers: dict[str, str], expected: float | None) -> None:
         ("anthropic-ratelimit-requests-reset", lambda: moment().isoformat()),
     ],
 )
-def test_headers_that_name_a_moment(name: str, value: object) -> None:
+def test_headers_may_name_a_moment(name: str, value: object) -> None:
     assert retry_after_s({name: value()}) == pytest.approx(FAR_S, abs=60)  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("name", ["reset_at", "resetsAt", "retry_at"])
-def test_members_that_name_a_moment(name: str) -> None:
+def test_members_may_name_a_moment(name: str) -> None:
     assert wait_from_member(name, moment().timestamp()) == pytest.approx(FAR_S, abs=60)
     assert wait_from_member(name, moment().isoformat()) == pytest.approx(FAR_S, abs=60)
 
@@ -102,7 +102,7 @@ def test_a_moment_that_has_passed_is_now() -> None:
         ("code", 7, None),
     ],
 )
-def test_members_of_an_errors_details(name: str, value: object, expected: float | None) -> None:
+def test_members_of_an_errors_details_give_the_time_to_wait(name: str, value: object, expected: float | None) -> None:
     assert wait_from_member(name, value) == (None if expected is None else pytest.approx(expected))
 
 
@@ -130,5 +130,5 @@ def test_members_of_an_errors_details(name: str, value: object, expected: float 
         ("", None),
     ],
 )
-def test_texts(text: str, expected: float | None) -> None:
+def test_an_errors_text_gives_the_time_to_wait(text: str, expected: float | None) -> None:
     assert wait_from_text(text) == (None if expected is None else pytest.approx(expected))

@@ -1,4 +1,4 @@
-"""Server-sent events as the standard has them, and as servers break them; wherever the stream is cut into reads."""
+"""Server-sent events as the standard defines them and as servers break them, however they are split into reads."""
 
 import itertools
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ A, B, DONE = b'{"a":1}', b'{"b":2}', b"[DONE]"
 
 
 def events_of(blocks: Sequence[bytes]) -> tuple[list[Event], bool]:
-    """Reads a stream that comes in these blocks; returns its events, and whether it is damaged."""
+    """Reads a stream that arrives in these blocks; returns its events, and whether it is damaged."""
     reader = SseReader(is_complete)
     events: list[Event] = []
     try:
@@ -82,13 +82,13 @@ DAMAGED = {
 
 
 def cuts(stream: bytes) -> list[list[bytes]]:
-    """Cuts a stream into equal parts of every size."""
+    """Splits a stream into equal parts of every size."""
     sizes = range(1, max(2, len(stream) + 1))
     return [[stream[start : start + size] for start in range(0, len(stream), size)] for size in sizes]
 
 
 @pytest.mark.parametrize("case", SOUND)
-def test_a_stream_has_the_same_events_wherever_it_is_cut(case: str) -> None:
+def test_a_stream_has_the_same_events_wherever_it_is_split(case: str) -> None:
     stream, expected = SOUND[case]
     for blocks in cuts(stream):
         assert events_of(blocks) == (expected, False)
@@ -135,7 +135,7 @@ def test_any_split_into_reads_gives_the_same_events(
 
 
 @pytest.mark.parametrize("part", [b"x" * 101, b"data: x\n" * 102])
-def test_an_event_without_end_is_refused(part: bytes) -> None:
+def test_an_endless_event_is_refused(part: bytes) -> None:
     reader = SseReader(is_complete, max_event_bytes=100)
     with pytest.raises(ProviderProtocol, match="too large"):
         list(reader.read(part))

@@ -1,4 +1,4 @@
-"""The mock makes the least JSON that satisfies a schema, and refuses what it cannot make by the keyword's name."""
+"""The mock makes the smallest JSON that satisfies a schema, and refuses unsupported keywords by name."""
 
 import json
 import re
@@ -88,7 +88,7 @@ def least(schema: Any) -> Any:
         ({"type": "object", "properties": {"a": {"pattern": "^a+$"}}}, {}),
     ],
 )
-def test_the_value_is_the_least_one(schema: dict[str, Any], value: Any) -> None:
+def test_the_value_is_the_smallest_one(schema: dict[str, Any], value: Any) -> None:
     found = least(schema)
     assert (found, type(found)) == (value, type(value))
     if schema.get("multipleOf") != 0.1:  # jsonschema divides in binary
@@ -125,7 +125,9 @@ def test_a_text_of_each_format_is_valid(name: str) -> None:
     ],
 )
 @pytest.mark.parametrize("is_within", [False, True])
-def test_what_the_mock_cannot_make_is_unsupported_by_name(keyword: str, value: Any, *, is_within: bool) -> None:
+def test_a_schema_that_the_mock_cannot_satisfy_is_unsupported_by_keyword(
+    keyword: str, value: Any, *, is_within: bool
+) -> None:
     schema = {"type": "string", keyword: value}
     if is_within:
         schema = {"type": "object", "properties": {"a": schema}, "required": ["a"]}
@@ -175,7 +177,7 @@ def test_a_schema_that_nothing_satisfies_is_unsupported(schema: Any) -> None:
         {"enum": [float("1e308")], "minimum": 10**400},
     ],
 )
-def test_a_schema_without_an_end_or_of_any_size_is_refused_in_a_moment(schema: Any) -> None:
+def test_an_endless_or_huge_schema_is_refused_quickly(schema: Any) -> None:
     with pytest.raises((Unsupported, ProviderRejected)):
         least(schema)
 
@@ -212,7 +214,7 @@ def test_numbers_beyond_pythons_limits_are_refused() -> None:
         {"format": 5},
     ],
 )
-def test_what_is_no_json_schema_is_rejected_by_the_keyword(schema: dict[str, Any]) -> None:
+def test_an_invalid_json_schema_is_rejected_by_the_keyword(schema: dict[str, Any]) -> None:
     with pytest.raises(ProviderRejected, match=f"^{FIELD}: the value of .*{next(iter(schema))[1:]}"):
         least(schema)
 
@@ -263,11 +265,11 @@ _schemas = st.recursive(_leaves, _larger, max_leaves=8)
 
 @given(_schemas, _schemas)
 @settings(deadline=None, max_examples=300)
-def test_what_is_made_satisfies_the_schema(schema: Any, one: Any) -> None:
+def test_the_generated_value_satisfies_the_schema(schema: Any, one: Any) -> None:
     root = {"$defs": {"one": one}, "allOf": [schema]}
     try:
         found = least(root)
     except Unsupported as refused:
-        assert re.search("finds no value|deep|refers to itself", refused.message)  # noqa: PT017 - or else it is valid
+        assert re.search("finds no value|deep|refers to itself", refused.message)  # noqa: PT017 - otherwise it is valid
         return
     jsonschema.validate(found, root)

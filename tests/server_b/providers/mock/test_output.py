@@ -1,4 +1,4 @@
-"""The mock answers prompts with content by its rules, in their order."""
+"""The mock answers prompts with content by its rules, in order."""
 
 import json
 from typing import Any
@@ -85,7 +85,7 @@ def result(*content: ResultPart, **given: Any) -> ToolResult:
         ("Which parks?", (Tool(name="HTTPParks2", input_schema_json="{}"),), None, ["HTTPParks2"]),
     ],
 )
-def test_tools_that_must_be_called_or_are_named_are_called(
+def test_required_and_named_tools_are_called(
     message: str, tools: tuple[Tool, ...], choice: ToolChoice | None, names: list[str]
 ) -> None:
     assert called(output(message, tools=tools, tool_choice=choice)) == names
@@ -95,7 +95,7 @@ def test_tools_that_must_be_called_or_are_named_are_called(
     ("message", "choice"),
     [("Hi", None), ("Can you get it?", None), ("The weather?", ToolChoice(mode=ToolChoiceMode.NONE))],
 )
-def test_no_tool_is_called_that_is_not_named_or_may_not_be(message: str, choice: ToolChoice | None) -> None:
+def test_no_tool_is_called_that_is_not_named_or_is_forbidden(message: str, choice: ToolChoice | None) -> None:
     assert text(output(message, tools=(WEATHER, TIME), tool_choice=choice)) == PLAIN.format(message)
 
 
@@ -103,7 +103,7 @@ def test_a_tool_that_a_text_part_names_is_called() -> None:
     assert called(output("", TextPart(text="The weather?"), tools=(WEATHER,))) == ["get_weather"]
 
 
-def test_a_call_has_the_least_arguments_that_satisfy_the_schema_and_an_id_of_its_own() -> None:
+def test_a_call_has_the_smallest_arguments_that_satisfy_the_schema_and_a_unique_id() -> None:
     found = output("The time and the weather", tools=(WEATHER, TIME))
     assert found.parts == (
         ToolCall(id="call_mock_7_1", name="get_weather", arguments_json='{"city":"a","days":1}'),
@@ -125,19 +125,19 @@ def test_results_are_quoted_in_the_answer() -> None:
         (result(Image(media_type="image/png", data=b"png")), "said: ''. I see an image: image/png, 3 bytes."),
     ],
 )
-def test_results_of_every_kind_are_told(given: ToolResult, quoted: str) -> None:
+def test_results_of_every_kind_are_described(given: ToolResult, quoted: str) -> None:
     assert text(output("Weather?", given, history=ASKED, tools=(WEATHER,))).endswith(f"The tool get_weather {quoted}")
 
 
-def test_a_tool_that_must_be_called_is_called_again_after_its_result() -> None:
+def test_a_required_tool_is_called_again_after_its_result() -> None:
     assert called(output("", result(), history=ASKED, tools=(WEATHER,), tool_choice=REQUIRED)) == ["get_weather"]
 
 
-def test_a_result_is_quoted_even_where_json_is_asked_for() -> None:
+def test_a_result_is_quoted_even_if_json_is_requested() -> None:
     assert "said: '5'" in text(output("", result(TextPart(text="5")), history=ASKED, response_format=SCHEMA))
 
 
-def test_json_that_satisfies_the_schema_is_answered() -> None:
+def test_the_answer_is_json_that_satisfies_the_schema() -> None:
     found = text(output(response_format=SCHEMA))
     assert found == '{"city":"a","days":1}'
     jsonschema.validate(json.loads(found), CITY)
@@ -147,7 +147,7 @@ def test_json_that_satisfies_the_schema_is_answered() -> None:
     ("wanted", "answer"),
     [(ResponseFormat(kind=ResponseKind.JSON), "{}"), (ResponseFormat(), PLAIN.format("Hi"))],
 )
-def test_any_json_is_an_empty_object_and_text_is_text(wanted: ResponseFormat, answer: str) -> None:
+def test_without_a_schema_json_is_an_empty_object_and_text_is_text(wanted: ResponseFormat, answer: str) -> None:
     assert text(output(response_format=wanted)) == answer
 
 
@@ -165,16 +165,14 @@ def test_any_json_is_an_empty_object_and_text_is_text(wanted: ResponseFormat, an
     ],
     ids=["tool", "format"],
 )
-def test_a_schema_that_the_mock_does_not_know_is_unsupported_with_its_field(
-    options: dict[str, Any], field: str
-) -> None:
+def test_an_unsupported_schema_is_refused_with_its_field(options: dict[str, Any], field: str) -> None:
     with pytest.raises(Unsupported) as refused:
         output(**options)
     assert refused.value.message.startswith(f"options.{field}")
     assert refused.value.message.endswith("the mock does not know the JSON Schema keyword 'not'")
 
 
-def test_reasoning_comes_first_where_it_is_asked_for() -> None:
+def test_requested_reasoning_comes_first() -> None:
     found = output(thinking=Thinking(effort="low"))
     reasoning, answer = found.parts
     assert isinstance(reasoning, Reasoning)
@@ -184,11 +182,11 @@ def test_reasoning_comes_first_where_it_is_asked_for() -> None:
     assert [type(part) for part in with_call.parts] == [Reasoning, ToolCall]
 
 
-def test_no_reasoning_is_shown_where_none_is_asked_for() -> None:
+def test_no_reasoning_is_sent_unless_requested() -> None:
     assert text(output(thinking=Thinking(effort="none")))
 
 
-def test_images_and_documents_are_told_by_media_type_and_size() -> None:
+def test_images_and_documents_are_described_by_media_type_and_size() -> None:
     found = output(
         "Look",
         Image(media_type="image/png", data=b"12345"),

@@ -1,4 +1,4 @@
-"""The mock answers with the contract's texts, and with the faults that are asked of it where they are allowed."""
+"""The mock answers with the contract's texts, and with requested faults if they are allowed."""
 
 import asyncio
 from contextlib import aclosing
@@ -84,7 +84,7 @@ async def test_usage_is_the_mocks_own_exact_count_of_words() -> None:
         ("malformed", ProviderProtocol),
     ],
 )
-async def test_a_fault_that_is_asked_for_comes_whole_and_streamed(fault: str, error: type[RelayError]) -> None:
+async def test_a_requested_fault_occurs_whole_and_streamed(fault: str, error: type[RelayError]) -> None:
     with pytest.raises(error):
         await whole_answer(mock(), asking_for(f"fault={fault}"))
     with pytest.raises(error):
@@ -92,7 +92,7 @@ async def test_a_fault_that_is_asked_for_comes_whole_and_streamed(fault: str, er
 
 
 @pytest.mark.parametrize("after", [0, 1, 5])
-async def test_a_cut_stream_has_so_many_words_and_no_end(after: int) -> None:
+async def test_a_cut_stream_has_that_many_words_and_no_end(after: int) -> None:
     found = await pieces(mock(), asking_for(f"fault=cut&after={after}"))
     assert [type(piece) for piece in found] == [Opening] + [Text] * after
 
@@ -114,7 +114,7 @@ async def test_a_hang_lasts_until_the_caller_leaves(fault: str, given: int) -> N
         assert silence.cancelled()
 
 
-async def test_a_fault_passes_after_so_many_times() -> None:
+async def test_a_fault_stops_after_its_number_of_times() -> None:
     provider, prompt = mock(), asking_for("fault=rate_limit&retry_after=0&times=2")
     for _ in range(2):
         with pytest.raises(ProviderRateLimited) as failed:
@@ -138,7 +138,7 @@ async def test_a_fault_passes_after_so_many_times() -> None:
         "fault=rate_limit&times=nan",
     ],
 )
-async def test_a_fault_that_the_mock_does_not_know_is_refused(query: str) -> None:
+async def test_an_unknown_fault_is_refused(query: str) -> None:
     with pytest.raises(ProviderRejected, match="fault="):
         await whole_answer(mock(), asking_for(query))
 

@@ -86,7 +86,7 @@ def test_a_block_of_many_events_is_one_text_with_their_number() -> None:
     ]
 
 
-def test_what_has_no_text_is_a_sign_of_life() -> None:
+def test_an_event_without_text_is_a_sign_of_life() -> None:
     reader = AnswerReader("asked")
     blocks = [said("a"), event({"reasoning_content": "hm"}), b": still here\n\n", b"data:\n\n", event({"content": ""})]
     pieces = [piece for block in blocks for piece in reader.read(block)]
@@ -100,18 +100,18 @@ def test_an_event_before_the_first_choice_does_not_open_the_answer() -> None:
     assert list(reader.read(said("a"))) == [Opening("m"), Text("a")]
 
 
-def test_an_answer_that_names_no_model_has_the_one_asked_for() -> None:
+def test_an_answer_that_names_no_model_has_the_requested_one() -> None:
     assert read(event({"content": "a"}, "stop", model=None))[0] == Opening("asked")
 
 
-def test_what_came_before_an_error_in_one_block_is_given_first() -> None:
+def test_text_before_an_error_in_one_block_is_given_first() -> None:
     given_first = AnswerReader("asked").read(said("a") + b'data: {"error":{"code":502}}\n\n')
     assert [next(given_first), next(given_first)] == [Opening("m"), Text("a")]
     with pytest.raises(Failed):
         next(given_first)
 
 
-def test_nothing_after_the_end_mark_is_heeded() -> None:
+def test_everything_after_the_end_mark_is_ignored() -> None:
     reader = AnswerReader("asked")
     pieces = list(reader.read(event({"content": "a"}, "stop") + DONE + said("b") + b'Data: {"a":1}\n'))
     assert texts(pieces) == [("a", 1)]
@@ -194,12 +194,12 @@ GOOD = {
 
 
 @pytest.mark.parametrize("case", GOOD)
-def test_a_good_answer_is_understood_in_whatever_form(case: str) -> None:
+def test_a_good_answer_in_an_unusual_form_is_understood(case: str) -> None:
     assert outcome(*GOOD[case]) == ("Hi!", STOPPED, None)
 
 
 @pytest.mark.parametrize("case", GOOD)
-def test_an_answer_says_the_same_wherever_it_is_cut(case: str) -> None:
+def test_an_answer_is_the_same_wherever_it_is_split(case: str) -> None:
     body = b"".join(GOOD[case])
     for size in (1, 2, 3, 5, 7, 100):
         assert outcome(*(body[start : start + size] for start in range(0, len(body), size))) == ("Hi!", STOPPED, None)
@@ -236,7 +236,7 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("case", MALFORMED)
-def test_an_event_of_another_shape_is_a_protocol_error_after_what_came_before(case: str) -> None:
+def test_an_event_of_another_shape_is_a_protocol_error_after_the_text_before(case: str) -> None:
     bad = MALFORMED[case]
     assert outcome(said("a") + stream_of(bad) + finished() + DONE) == ("a", None, ProviderProtocol)
     assert outcome(bad) == ("", None, ProviderProtocol)
@@ -287,7 +287,7 @@ def test_halves_of_a_surrogate_pair_in_two_deltas_are_one_character() -> None:
 
 
 @pytest.mark.parametrize("half", [b"\\ud83d", b"\\ude00"])
-def test_a_half_without_its_other_one_is_no_character(half: bytes) -> None:
+def test_a_lone_half_of_a_pair_is_no_character(half: bytes) -> None:
     lone = b'data: {"choices":[{"delta":{"content":"a%b"}}]}\n\n' % half
     assert outcome(lone, finished()) == ("a\ufffd", STOPPED, None)
     assert outcome(lone, said("b"), finished()) == ("a\ufffdb", STOPPED, None)
@@ -309,7 +309,7 @@ def test_a_half_without_its_other_one_is_no_character(half: bytes) -> None:
     ],
     ids=["at the end", "after it", "without choices", "everywhere", "in the choice", "in x_groq", "whole"],
 )
-def test_counts_are_found_wherever_they_stand(blocks: tuple[bytes, ...]) -> None:
+def test_counts_are_found_in_every_place(blocks: tuple[bytes, ...]) -> None:
     assert outcome(*blocks, *([DONE] if len(blocks) > 1 else [])) == ("a", Ending(FinishReason.STOP, COUNTED), None)
 
 
@@ -320,11 +320,11 @@ def test_zeros_do_not_replace_what_was_counted_before() -> None:
 
 
 @pytest.mark.parametrize("counts", ["many", [1], {}, 7])
-def test_counts_of_another_shape_are_none(counts: object) -> None:
+def test_counts_of_another_shape_are_ignored(counts: object) -> None:
     assert outcome(event({"content": "a"}, "stop", usage=counts)) == ("a", STOPPED, None)
 
 
-def test_the_service_tier_that_was_used_is_told() -> None:
+def test_the_used_service_tier_is_reported() -> None:
     ending = read(event({"content": "a"}, service_tier="auto"), event({}, "stop", service_tier="flex"))[-1]
     assert ending == Ending(FinishReason.STOP, None, "flex")
 
@@ -344,7 +344,7 @@ def test_the_service_tier_that_was_used_is_told() -> None:
         {"content": [{"type": "reasoning_text", "text": "hm"}]},
     ],
 )
-def test_reasoning_that_is_shown_is_no_text(delta: dict[str, Any]) -> None:
+def test_visible_reasoning_is_no_text(delta: dict[str, Any]) -> None:
     pieces = read(event(delta), event({"content": "Hi", "reasoning_content": None}, "stop"))
     assert pieces == [Opening("m"), ReasoningPiece(0, "hm"), Text("Hi", index=1), STOPPED]
 

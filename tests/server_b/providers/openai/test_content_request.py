@@ -1,4 +1,4 @@
-"""Prompts with more than text, as chat completions have them."""
+"""Prompts with more than text, in the form of chat completions."""
 
 import base64
 from typing import Any
@@ -42,7 +42,7 @@ PNG = f"data:image/png;base64,{base64.b64encode(b'png').decode()}"
 
 
 def sent(prompt: Prompt, *, is_vendor: bool = True) -> dict[str, Any]:
-    """Returns the body as it stands on the wire, parsed again."""
+    """Returns the body that is sent, parsed again."""
     body: dict[str, Any] = orjson.loads(orjson.dumps(request_body(prompt, "m", DEFAULTS, NOTHING, is_vendor=is_vendor)))
     return body
 
@@ -72,7 +72,7 @@ def test_results_come_before_the_message_and_each_is_a_message() -> None:
     ]
 
 
-def test_results_alone_are_an_answer() -> None:
+def test_a_prompt_of_results_alone_is_sent() -> None:
     found = messages(assistant(CALL), parts=(RESULT,), message="")
     assert [one["role"] for one in found] == ["assistant", "tool"]
     assert found[0]["content"] is None
@@ -88,11 +88,11 @@ def test_results_alone_are_an_answer() -> None:
         (ToolResult(tool_call_id="c1", content=(TextPart(text="[1]"),), structured_json="[1]"), "[1]"),
     ],
 )
-def test_a_result_is_text(result: ToolResult, text: str) -> None:
+def test_a_result_is_sent_as_text(result: ToolResult, text: str) -> None:
     assert messages(assistant(CALL), parts=(result,), message="")[-1]["content"] == text
 
 
-def test_an_assistants_turn_of_which_nothing_goes_back_is_no_message() -> None:
+def test_an_assistants_turn_that_becomes_empty_is_no_message() -> None:
     found = messages(assistant(Reasoning(text="hm", provider="openai")))
     assert [one["role"] for one in found] == ["user"]
 
@@ -109,7 +109,7 @@ def test_images_and_files_are_content() -> None:
     ]
 
 
-def test_reasoning_goes_back_to_its_server_within_a_loop_of_calls_alone() -> None:
+def test_reasoning_goes_back_to_its_server_only_within_a_loop_of_calls() -> None:
     own, other = Reasoning(text="hm", provider="openai"), Reasoning(text="ah", provider="bedrock", signature=b"s")
     assert messages(assistant(own, other, CALL), parts=(RESULT,))[0]["reasoning_content"] == "hm"
     assert "reasoning_content" not in messages(assistant(own, TextPart(text="Hi")))[0]
@@ -141,7 +141,7 @@ def test_options_are_members_of_the_body() -> None:
         provider_options={"openai": '{"verbosity": "low", "logit_bias": {"1": 2}}', "bedrock": '{"x": 1}'},
     )
     raw = orjson.dumps(request_body(Prompt(message="Hi", options=options), "m", DEFAULTS, NOTHING))
-    assert raw.count(SCHEMA.encode()) == 2  # to the letter
+    assert raw.count(SCHEMA.encode()) == 2  # exactly as given
     body = sent(Prompt(message="Hi", options=options))
     assert body["tools"][0]["function"]["strict"] is True
     expected = {
@@ -173,7 +173,7 @@ def test_options_are_members_of_the_body() -> None:
         (ToolChoice(), "auto"),
     ],
 )
-def test_a_choice_is_a_word_or_a_tool(choice: ToolChoice, wire: object) -> None:
+def test_a_tool_choice_is_a_keyword_or_a_tool(choice: ToolChoice, wire: object) -> None:
     tools = (Tool(name="weather", input_schema_json="{}"),)
     assert sent(Prompt(message="Hi", options=Options(tools=tools, tool_choice=choice)))["tool_choice"] == wire
 
@@ -200,6 +200,6 @@ def test_json_without_a_schema_is_an_object() -> None:
         ),
     ],
 )
-def test_what_it_cannot_carry_is_refused_by_its_field(prompt: Prompt, field: str) -> None:
+def test_an_unsupported_field_is_refused_by_name(prompt: Prompt, field: str) -> None:
     with pytest.raises(Unsupported, match=rf"^{field}: not supported by openai"):
         refuse_first(chat_faults(prompt, fetches_urls=False))

@@ -1,4 +1,4 @@
-"""What real servers send, byte by byte, and what becomes of it: the provider over a raw socket."""
+"""Answers of real servers, byte by byte: the provider over a raw socket."""
 
 import asyncio
 import contextlib
@@ -70,7 +70,7 @@ def exact(input_tokens: int, output_tokens: int, **more: int) -> Usage:
 
 @dataclass(frozen=True)
 class Case:
-    """Bytes, and what they say."""
+    """Bytes, and their meaning."""
 
     sent: bytes
     text: str = ""
@@ -276,7 +276,7 @@ def assert_told(case: Case, text: str, ending: Ending | None, error: RelayError 
 
 
 @pytest.mark.parametrize("name", CASES)
-async def test_what_a_server_sends_is_told_for_what_it_is(name: str) -> None:
+async def test_a_servers_answer_is_reported_for_what_it_is(name: str) -> None:
     case = CASES[name]
     server = RawServer(case.sent)
     async with server.listening() as url, asyncio.timeout(10):
@@ -286,7 +286,7 @@ async def test_what_a_server_sends_is_told_for_what_it_is(name: str) -> None:
     assert len(server.requests) == 1
 
 
-async def test_a_stream_whose_body_never_ends_is_ended_by_its_end_mark() -> None:
+async def test_a_stream_whose_body_never_ends_ends_at_its_end_mark() -> None:
     endless = b"HTTP/1.1 200 x\r\nContent-Type: text/event-stream\r\n\r\n" + c("Hi") + f("stop") + DONE
     server = RawServer(endless)
     async with server.listening() as url, asyncio.timeout(10):

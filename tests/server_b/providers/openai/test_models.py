@@ -21,16 +21,16 @@ BAD = [b"", b"<html>", b"{", b'{"error":"x"}', b'{"data":7}', b'{"data":{"a":1}}
 
 
 @pytest.mark.parametrize("case", LISTS)
-def test_a_list_is_understood_in_whatever_form(case: str) -> None:
+def test_a_list_in_any_form_is_understood(case: str) -> None:
     assert models_from_wire(LISTS[case]).keys() == {"a", "b"}
 
 
 @pytest.mark.parametrize("body", NONE)
-def test_a_server_may_list_none(body: bytes) -> None:
+def test_a_server_may_list_no_models(body: bytes) -> None:
     assert models_from_wire(body) == {}
 
 
 @pytest.mark.parametrize("body", BAD)
-def test_what_is_no_list_is_a_protocol_error(body: bytes) -> None:
+def test_a_document_that_is_no_list_is_a_protocol_error(body: bytes) -> None:
     with pytest.raises(ProviderProtocol):
         models_from_wire(body)

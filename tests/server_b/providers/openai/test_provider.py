@@ -1,4 +1,4 @@
-"""The OpenAI provider over real sockets: what is its own, beside what the contract suite asks of every provider."""
+"""Behaviour of the OpenAI provider alone, over real sockets; the contract suite tests what all providers share."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -35,7 +35,7 @@ async def provider(standin: OpenAIStandIn) -> AsyncIterator[OpenAIProvider]:
 # Answers.
 
 
-async def test_words_that_arrive_together_are_one_text_that_tells_their_number(
+async def test_tokens_that_arrive_together_are_one_text_with_their_number(
     standin: OpenAIStandIn, provider: OpenAIProvider
 ) -> None:
     standin.script = Script(per_write=100)
@@ -43,7 +43,7 @@ async def test_words_that_arrive_together_are_one_text_that_tells_their_number(
     assert await said(provider) == expected
 
 
-async def test_a_hundred_thousand_words_arrive_whole_and_in_few_texts(
+async def test_a_hundred_thousand_tokens_arrive_whole_and_in_few_texts(
     standin: OpenAIStandIn, provider: OpenAIProvider
 ) -> None:
     standin.script = Script(words=("wörd ",) * 100_000, per_write=1000)
@@ -56,7 +56,7 @@ async def test_a_hundred_thousand_words_arrive_whole_and_in_few_texts(
     assert len(words) < 50_000
 
 
-async def test_a_word_of_a_megabyte_arrives_whole(standin: OpenAIStandIn, provider: OpenAIProvider) -> None:
+async def test_a_token_of_a_megabyte_arrives_whole(standin: OpenAIStandIn, provider: OpenAIProvider) -> None:
     word = "ö" * 2**20
     standin.script = Script(words=(word,))
     assert Text(word) in await said(provider)
@@ -124,7 +124,7 @@ async def test_cancelling_closes_the_connection_at_any_moment(
 
 
 class SlowToEndStandIn(OpenAIStandIn):
-    """Says something more after [DONE], a moment later."""
+    """Sends something more after [DONE], a moment later."""
 
     def answer(self, received: Received) -> Answer:
         answer = super().answer(received)
@@ -141,7 +141,7 @@ class NeverEndingStandIn(OpenAIStandIn):
 @pytest.mark.parametrize(
     ("kind", "outcome"), [(SlowToEndStandIn, Outcome.DONE), (NeverEndingStandIn, Outcome.DISCONNECTED)]
 )
-async def test_after_the_end_mark_the_end_of_the_body_is_awaited_for_a_moment(
+async def test_after_the_end_mark_the_end_of_the_body_is_awaited_briefly(
     kind: type[OpenAIStandIn], outcome: Outcome
 ) -> None:
     async with serving(standin := kind()) as provider:
@@ -154,7 +154,7 @@ async def test_more_calls_run_at_once_than_http_clients_allow_by_default(
 ) -> None:
     standin.script = Script(fault=Fault(kind=FaultKind.HANG))
     tasks = []
-    for _ in range(3):  # fewer at a time than a socket's backlog
+    for _ in range(3):  # in groups smaller than a socket's backlog
         tasks += [asyncio.create_task(whole_answer(provider, PROMPT)) for _ in range(50)]
         for _ in range(50):
             await standin.next_request()
@@ -164,7 +164,7 @@ async def test_more_calls_run_at_once_than_http_clients_allow_by_default(
     await standin.all_closed()
 
 
-# Set-up.
+# Settings.
 
 
 async def test_the_environment_adds_nothing_to_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,7 +188,7 @@ async def test_the_proxy_of_the_environment_is_used_but_not_for_loopback(monkeyp
         monkeypatch.setenv("http_proxy", proxy.url)
         monkeypatch.setenv("no_proxy", "")
         far = create_provider("http://far.invalid/v1")
-        # The stand-in is no proxy, but it hears what one would be asked.
+        # The stand-in is no proxy, but it receives the request for one.
         with pytest.raises(errors.RelayError):
             await whole_answer(far, PROMPT)
         assert (await proxy.next_request()).path == "http://far.invalid/v1/chat/completions"
@@ -239,7 +239,7 @@ NOT_LISTED = {
 
 
 @pytest.mark.parametrize("case", NOT_LISTED)
-async def test_a_server_without_a_list_of_models_lists_the_default_alone(
+async def test_a_server_without_a_list_of_models_lists_only_the_default(
     standin: OpenAIStandIn, provider: OpenAIProvider, case: str
 ) -> None:
     standin.listing = Script(fault=NOT_LISTED[case])

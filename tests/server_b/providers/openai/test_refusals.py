@@ -1,4 +1,4 @@
-"""What a model refuses of a request: found out once and left out, unless it is the caller's own."""
+"""Members of a request that a model refuses: found out once and left out, unless they are the caller's own."""
 
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -21,12 +21,12 @@ from tests.support.gathered import whole_answer
 pytestmark = pytest.mark.anyio
 
 REFUSING_MODEL = "omni"
-"""The stand-in refuses max_tokens and temperature for it; nothing in its name says so."""
+"""The stand-in refuses max_tokens and temperature for this model; its name does not show it."""
 DEFAULTS = {"temperature": 0.7, "max_tokens": 1000}
 
 
 class RefusingStandIn(OpenAIStandIn):
-    """A compatible server that refuses some members of a request, each with a document of its own."""
+    """A compatible server that refuses some members of a request, each with its own document."""
 
     def __init__(self, documents: Mapping[str, object], *, status: int = 400) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ async def provider(standin: OpenAIStandIn) -> AsyncIterator[OpenAIProvider]:
 
 
 def bodies(standin: OpenAIStandIn) -> list[dict[str, Any]]:
-    """Takes the bodies of the requests so far, without what is in all of them."""
+    """Takes the bodies of the requests so far, without their common members."""
     taken = [{**request.body} for request in standin.requests]
     standin.requests.clear()
     for body in taken:
@@ -81,7 +81,9 @@ async def test_a_reasoning_model_is_known_by_its_name(
 
 
 @pytest.mark.parametrize("model", ["gpt-4o", "gpt-4.1", "solo3", "llama-3-70b", "mistral-o", "gpt-5x"])
-async def test_another_model_is_not_taken_for_one(standin: OpenAIStandIn, provider: OpenAIProvider, model: str) -> None:
+async def test_another_model_is_not_mistaken_for_one(
+    standin: OpenAIStandIn, provider: OpenAIProvider, model: str
+) -> None:
     await whole_answer(provider, Prompt(message="Hi", model=model))
     assert bodies(standin) == [DEFAULTS]
 
@@ -103,7 +105,7 @@ async def test_defaults_that_a_model_refuses_are_left_out_and_that_is_remembered
     assert bodies(standin) == [{"max_completion_tokens": 1000}]
 
 
-async def test_the_callers_own_limit_is_renamed_where_a_model_wants_that(
+async def test_the_callers_own_limit_is_renamed_if_a_model_requires_that(
     standin: OpenAIStandIn, provider: OpenAIProvider
 ) -> None:
     await whole_answer(provider, Prompt(message="Hi", model=REFUSING_MODEL, max_tokens=5))
@@ -129,7 +131,7 @@ async def test_a_failed_repeat_is_not_remembered(standin: OpenAIStandIn, provide
     assert bodies(standin)[0] == DEFAULTS
 
 
-async def test_a_default_limit_is_left_out_where_none_is_known_but_the_callers_own_fails() -> None:
+async def test_a_refused_default_limit_is_left_out_but_the_callers_own_fails() -> None:
     limits = {name: unsupported(name) for name in ("max_tokens", "max_completion_tokens")}
     async with serving(standin := RefusingStandIn(limits)) as provider:
         await whole_answer(provider, Prompt(message="Hi"))
@@ -165,7 +167,7 @@ async def test_a_default_limit_that_is_too_large_is_left_out_and_that_is_remembe
         assert bodies(standin) == [{"temperature": 0.7, "max_tokens": 2000}]
 
 
-async def test_a_default_limit_that_has_no_room_beside_one_prompt_is_not_left_out_for_good() -> None:
+async def test_a_default_limit_without_room_beside_one_prompt_is_not_left_out_for_good() -> None:
     document = vllm(f"{TOO_LARGE % 4096} and your request has 3500 input tokens (1000 > 4096 - 3500).")
     async with serving(standin := RefusingStandIn({"max_tokens": document})) as provider:
         await whole_answer(provider, Prompt(message="Hi"))
@@ -227,7 +229,7 @@ STREAM_REFUSED = {
 
 
 @pytest.mark.parametrize("way", STREAM_REFUSED)
-async def test_a_server_without_streams_is_asked_whole_from_then_on_and_that_is_told(way: str) -> None:
+async def test_a_server_without_streams_is_asked_for_whole_answers_from_then_on_and_reported_as_such(way: str) -> None:
     status, document = STREAM_REFUSED[way]
     async with serving(standin := RefusingStandIn({"stream": document}, status=status)) as provider:
         for streams in ([True, False], [False]):
@@ -240,7 +242,7 @@ async def test_a_server_without_streams_is_asked_whole_from_then_on_and_that_is_
 
 
 class WholeStandIn(OpenAIStandIn):
-    """A server that answers whole, whatever it is asked."""
+    """A server that always answers whole."""
 
     def answer(self, received: Received) -> Answer:
         asked = Received(
@@ -252,7 +254,7 @@ class WholeStandIn(OpenAIStandIn):
         return super().answer(asked)
 
 
-async def test_a_server_that_answers_whole_though_asked_for_a_stream_is_told_as_such_from_then_on() -> None:
+async def test_a_server_that_answers_stream_requests_whole_is_reported_as_such_from_then_on() -> None:
     async with serving(standin := WholeStandIn()) as provider:
         first, second = await said(provider), await said(provider)
         assert first[-1] == second[-1] == ended()
@@ -262,7 +264,7 @@ async def test_a_server_that_answers_whole_though_asked_for_a_stream_is_told_as_
 
 
 class StreamingStandIn(OpenAIStandIn):
-    """A server that refuses to be asked for a stream, and streams all the same."""
+    """A server that refuses stream requests, yet always streams."""
 
     def answer(self, received: Received) -> Answer:
         if received.body["stream"]:
@@ -280,27 +282,27 @@ async def test_a_server_that_streams_though_asked_for_a_whole_answer_is_understo
         assert "".join(piece.text for piece in pieces if isinstance(piece, Text)) == "Hello, wörld!"
 
 
-# What is no refusal of ours.
+# Refusals that are not about our defaults.
 
 
 @pytest.mark.parametrize(
     "document",
     [error_document("Bad value.", code="invalid_value", param="messages"), error_document("x"), {"detail": "x"}],
 )
-async def test_what_is_refused_for_another_reason_is_not_asked_again(document: object) -> None:
+async def test_a_request_that_is_refused_for_another_reason_is_not_sent_again(document: object) -> None:
     async with serving(standin := RefusingStandIn({"temperature": document})) as provider:
         assert isinstance(await failure(provider), ProviderRejected)
         assert len(standin.requests) == 1
 
 
-async def test_a_server_that_fails_is_not_asked_again() -> None:
+async def test_a_failed_request_is_not_sent_again() -> None:
     document = error_document("temperature too high in the data centre", kind="server_error")
     async with serving(standin := RefusingStandIn({"temperature": document}, status=503)) as provider:
         assert isinstance(await failure(provider), ProviderUnavailable)
         assert len(standin.requests) == 1
 
 
-def test_what_models_refuse_is_remembered_for_so_many_of_them() -> None:
+def test_the_number_of_models_with_remembered_refusals_is_limited() -> None:
     refusals = Refusals()
     for number in range(MAX_REMEMBERED_MODELS + 1):
         refusals.remember(f"model-{number}", frozenset({"temperature"}))

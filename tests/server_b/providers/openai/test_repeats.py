@@ -1,4 +1,4 @@
-"""What was said so far is told apart from more, by its length and its checksum."""
+"""Text that repeats the answer so far is recognised by its length and its checksum."""
 
 import pytest
 

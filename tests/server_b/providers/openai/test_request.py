@@ -1,4 +1,4 @@
-"""What OpenAI is asked."""
+"""Requests to OpenAI."""
 
 from collections.abc import AsyncIterator
 
@@ -35,7 +35,7 @@ def turns(*roles: str) -> tuple[Turn, ...]:
 
 
 def body_of(prompt: Prompt, *refused: str) -> dict[str, object]:
-    """Makes a body without what is in every one."""
+    """Makes a body without the common members."""
     body = request_body(prompt, "m", DEFAULTS, frozenset(refused))
     del body["messages"], body["model"]
     return body
@@ -84,7 +84,7 @@ async def test_the_request_is_what_openais_own_sdk_would_send(
         assert ours.headers[name] == theirs.headers[name]
 
 
-async def test_a_blank_context_and_a_blank_model_are_none(standin: OpenAIStandIn, provider: OpenAIProvider) -> None:
+async def test_a_blank_context_and_a_blank_model_are_absent(standin: OpenAIStandIn, provider: OpenAIProvider) -> None:
     await whole_answer(provider, Prompt(message="Hi", context=" \n", model=" "))
     body = standin.requests[0].body
     assert body["model"] == "gpt-4o"
@@ -104,7 +104,7 @@ async def test_a_blank_context_and_a_blank_model_are_none(standin: OpenAIStandIn
     ],
     ids=["two of the user", "two of the assistant", "the assistant's first", "none"],
 )
-def test_neighbours_of_one_role_travel_as_one(history: tuple[Turn, ...], messages: list[tuple[str, str]]) -> None:
+def test_neighbours_of_one_role_are_sent_as_one(history: tuple[Turn, ...], messages: list[tuple[str, str]]) -> None:
     body = request_body(Prompt(message="now", history=history), "m", DEFAULTS, frozenset())
     assert body["messages"] == [{"role": role, "content": text} for role, text in messages]
 

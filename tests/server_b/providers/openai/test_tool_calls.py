@@ -1,4 +1,4 @@
-"""Tool calls, as servers number, name and cut them."""
+"""Tool calls, as servers number, name and split them."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def read(*deltas: dict[str, Any], finish: str = "tool_calls", whole: bool = Fals
 
 
 def calls(pieces: list[Piece]) -> dict[tuple[int, str, str], str]:
-    """Returns the arguments of each call, by its block, id and name; the relay makes none of them `{}`."""
+    """Returns the arguments of each call, by its block, id and name; the relay turns empty ones into `{}`."""
     starts = {one.index: one for one in pieces if isinstance(one, CallStarted)}
     assert [one.index for one in pieces if isinstance(one, CallFinished)] == [*starts]
     return {
@@ -165,7 +165,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_calls_are_told_apart_in_whatever_form(form: str) -> None:
+def test_calls_in_any_form_are_separated(form: str) -> None:
     pieces = read(*FORMS[form])
     assert calls(pieces) == TWO
     assert pieces[-1] == Ending(FinishReason.TOOL_CALLS, None)
@@ -176,7 +176,7 @@ def test_a_whole_answer_has_calls_too() -> None:
     assert calls(read(message, whole=True)) == TWO
 
 
-def test_a_call_without_an_id_gets_one_of_its_own() -> None:
+def test_a_call_without_an_id_gets_a_unique_one() -> None:
     pieces = read(delta(fragment("{}", "a", index=0)), delta(fragment("{}", "b", index=1)))
     (_, one, _), (_, other, _) = calls(pieces)
     assert one != other
@@ -197,7 +197,7 @@ IDS = {
 
 @pytest.mark.parametrize("as_deltas", [False, True])
 @pytest.mark.parametrize("case", IDS)
-def test_no_two_calls_have_one_id(case: str, *, as_deltas: bool) -> None:
+def test_no_two_calls_have_the_same_id(case: str, *, as_deltas: bool) -> None:
     """A result names its call by its id."""
     deltas = [delta(one) for one in IDS[case]] if as_deltas else [delta(*IDS[case])]
     (one, other), whole = calls(read(*deltas)), calls(read(delta(*IDS[case]), whole=True))
@@ -225,12 +225,12 @@ def test_the_older_function_call_is_a_call() -> None:
 
 
 @pytest.mark.parametrize("whole", [False, True])
-def test_a_call_that_is_said_in_both_forms_is_one(*, whole: bool) -> None:
+def test_a_call_that_is_sent_in_both_forms_is_one(*, whole: bool) -> None:
     both = {**delta(fragment("{}", "a", "c1", index=0)), "function_call": {"name": "a", "arguments": "{}"}}
     assert calls(read(both, whole=whole)) == {(0, "c1", "a"): "{}"}
 
 
-def test_a_server_that_says_stop_has_called_all_the_same() -> None:
+def test_an_answer_with_calls_has_calls_even_if_the_server_says_stop() -> None:
     assert read(delta(fragment("{}", "a", "c1")), finish="stop")[-1] == Ending(FinishReason.TOOL_CALLS, None)
 
 
@@ -239,7 +239,7 @@ def test_blocks_are_numbered_as_they_begin() -> None:
     assert pieces[:4] == [Opening("m"), ReasoningPiece(0, "hm"), Text("Hi", index=1), CallStarted(2, "c1", "a")]
 
 
-def test_big_numbers_in_arguments_are_kept_to_the_letter() -> None:
+def test_big_numbers_in_arguments_keep_every_digit() -> None:
     arguments = '{ "n":12345678901234567890123,"m":1.10 }'
     assert calls(read(delta(fragment(arguments, "a", "c1")))) == {(0, "c1", "a"): arguments}
 
@@ -255,7 +255,7 @@ def test_halves_of_a_character_are_joined_across_fragments() -> None:
     assert calls([*pieces, *reader.end()]) == {(0, "c1", "a"): '{"a":"\U0001f600"}'}
 
 
-def test_blocks_of_one_read_come_in_the_order_in_which_they_began() -> None:
+def test_blocks_of_one_read_are_in_the_order_in_which_they_began() -> None:
     reader = AnswerReader("m")
     called = orjson.dumps({"choices": [{"delta": delta(fragment("{}", "a", "c1"))}]})
     said = orjson.dumps({"choices": [{"delta": {"content": "Hi"}}]})
@@ -263,12 +263,12 @@ def test_blocks_of_one_read_come_in_the_order_in_which_they_began() -> None:
     assert [piece.index for piece in pieces if not isinstance(piece, Opening)] == [0, 0, 1]  # type: ignore[union-attr]
 
 
-def test_a_thought_signature_goes_with_its_call() -> None:
+def test_a_thought_signature_stays_with_its_call() -> None:
     signed = {**fragment("{}", "a", "c1"), "extra_content": {"google": {"thought_signature": "c2ln"}}}
     assert CallFinished(0, b"c2ln") in read(delta(signed))
 
 
 @pytest.mark.parametrize("deltas", [[delta(fragment("{}", id="c1"))], [{"tool_calls": "x"}], [{"tool_calls": ["x"]}]])
-def test_what_is_no_call_is_malformed(deltas: list[dict[str, Any]]) -> None:
+def test_an_invalid_call_is_malformed(deltas: list[dict[str, Any]]) -> None:
     with pytest.raises(ProviderProtocol):
         read(*deltas)

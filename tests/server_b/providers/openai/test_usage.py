@@ -1,4 +1,4 @@
-"""What vendors count, and how it adds up."""
+"""The counts of many vendors, and how they add up."""
 
 import pytest
 
@@ -122,7 +122,7 @@ CASES: dict[str, Told] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_counts_are_brought_to_the_contracts_meaning(case: str) -> None:
+def test_counts_are_converted_to_the_contracts_meaning(case: str) -> None:
     given, input_tokens, output_tokens, cache_read, cache_write, reasoning_tokens, accuracy = CASES[case]
     assert usage_from_wire(given, has_text=True) == Usage(
         input_tokens=input_tokens,
@@ -150,7 +150,7 @@ NOTHING: dict[str, dict[str, object] | None] = {
 
 
 @pytest.mark.parametrize("case", NOTHING)
-def test_what_counts_nothing_is_no_usage(case: str) -> None:
+def test_a_document_without_counts_is_no_usage(case: str) -> None:
     assert usage_from_wire(NOTHING[case], has_text=True) is None
 
 

@@ -1,4 +1,4 @@
-"""Credentials that end are renewed before they do, by one thread for all, and only when that is due."""
+"""Expiring credentials are renewed in time, by one thread for all calls, and only when needed."""
 
 import asyncio
 import threading
@@ -23,7 +23,7 @@ def _metadata(key: str, expiry: datetime) -> dict[str, str]:
 
 
 class Role:
-    """A role whose keys are numbered and last an hour; `failure` is raised in place of new ones."""
+    """A role whose keys are numbered and last an hour; `failure` is raised instead of issuing new ones."""
 
     def __init__(self) -> None:
         self.renewals = 0
@@ -39,7 +39,7 @@ class Role:
         self.credentials = Credentials(found)
 
     def wait_until(self, minutes_left: float) -> None:
-        """Lets time pass until the first keys have this long."""
+        """Advances time until the first keys have this long left."""
         self._now += HOUR - timedelta(minutes=minutes_left)
 
     def _renew(self) -> dict[str, str]:
@@ -70,13 +70,13 @@ async def test_keys_with_time_left_use_no_thread() -> None:
     assert threading.active_count() == threads
 
 
-async def test_keys_that_are_about_to_end_are_renewed_once_for_all_who_wait() -> None:
+async def test_keys_about_to_expire_are_renewed_once_for_all_waiters() -> None:
     role = Role()
     role.wait_until(minutes_left=5)
     role.may_go_on.clear()
     waiting = [asyncio.create_task(role.key()) for _ in range(20)]
     await asyncio.sleep(0)
-    waiting[0].cancel()  # who leaves does not stop it for the others
+    waiting[0].cancel()  # a waiter that leaves does not stop the renewal for the others
     role.may_go_on.set()
     keys = await asyncio.gather(*waiting[1:])
     assert set(keys) == {"key-1"}
@@ -84,7 +84,7 @@ async def test_keys_that_are_about_to_end_are_renewed_once_for_all_who_wait() ->
     assert threading.main_thread() not in role.threads
 
 
-async def test_keys_that_end_soon_are_used_until_there_are_new_ones() -> None:
+async def test_keys_that_expire_soon_are_used_until_there_are_new_ones() -> None:
     role = Role()
     role.wait_until(minutes_left=12)
     role.may_go_on.clear()
@@ -95,7 +95,7 @@ async def test_keys_that_end_soon_are_used_until_there_are_new_ones() -> None:
     assert role.renewals == 1
 
 
-async def test_a_renewal_that_fails_while_the_keys_are_good_is_not_tried_again_at_once() -> None:
+async def test_a_failed_renewal_is_not_retried_at_once_while_the_keys_are_good() -> None:
     role = Role()
     role.wait_until(minutes_left=12)
     role.failure = CredentialRetrievalError(provider="test", error_msg="secret")
@@ -138,7 +138,7 @@ async def test_missing_credentials_name_the_settings() -> None:
         await role.key()
 
 
-async def test_credentials_that_botocore_gets_when_they_are_first_needed_are_got_in_a_thread() -> None:
+async def test_credentials_that_botocore_loads_lazily_are_loaded_in_a_thread() -> None:
     threads: list[threading.Thread] = []
 
     def assume() -> dict[str, Any]:

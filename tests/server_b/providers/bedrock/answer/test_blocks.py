@@ -83,7 +83,7 @@ def _whole(content: Any, reason: str = "tool_use") -> list[Piece]:
 
 
 def _contents(pieces: list[Piece]) -> dict[int, list[Any]]:
-    """Returns what each block has, however it was cut into pieces."""
+    """Returns the contents of each block, however it was split into pieces."""
     blocks: dict[int, list[Any]] = {}
     for piece in pieces:
         match piece:
@@ -116,7 +116,7 @@ SAID = {
 }
 
 
-def test_one_read_has_one_piece_for_what_follows_one_another() -> None:
+def test_one_read_has_one_piece_for_consecutive_deltas() -> None:
     assert _read(SIGNED) == [
         Opening("m"),
         ReasoningPiece(0, "Let me", count=2),
@@ -138,7 +138,7 @@ def test_any_split_of_the_bytes_gives_the_same_blocks(cuts: list[int]) -> None:
     assert _contents(_read(*[SIGNED[start:end] for start, end in itertools.pairwise(edges) if end > start])) == SAID
 
 
-def test_blocks_are_numbered_as_they_begin_and_may_take_turns() -> None:
+def test_blocks_are_numbered_as_they_begin_and_may_alternate() -> None:
     stream = (
         START
         + _call(7, "a")
@@ -159,7 +159,7 @@ def test_blocks_are_numbered_as_they_begin_and_may_take_turns() -> None:
     }
 
 
-def test_calls_that_all_have_one_number_are_told_apart_by_their_starts() -> None:
+def test_calls_with_the_same_number_are_separated_by_their_starts() -> None:
     stream = START + _delta(0, text="Hm") + _call(0, "a") + _arguments(0, "{}") + _call(0, "b") + _end()
     assert _contents(_read(stream)) == {
         0: ["text", "Hm"],
@@ -168,7 +168,7 @@ def test_calls_that_all_have_one_number_are_told_apart_by_their_starts() -> None
     }
 
 
-def test_a_signature_without_text_and_one_in_two_deltas_are_kept_to_the_byte() -> None:
+def test_a_signature_without_text_and_one_in_two_deltas_are_kept_byte_for_byte() -> None:
     stream = START + _reasoning(0, text="") + _reasoning(0, signature="a+") + _reasoning(0, signature="/b==") + _stop(0)
     assert _contents(_read(stream + _delta(1, text="Hi") + _end("end_turn"))) == {
         0: ["reasoning", "", b"a+/b==", b""],
@@ -176,7 +176,7 @@ def test_a_signature_without_text_and_one_in_two_deltas_are_kept_to_the_byte() -
     }
 
 
-def test_what_is_no_json_is_passed_on_as_it_is() -> None:
+def test_arguments_that_are_not_json_are_passed_on_unchanged() -> None:
     stream = START + _call(0, "a") + _arguments(0, '{"in": "Os') + _stop(0) + _end("max_tokens")
     pieces = _read(stream)
     assert _contents(pieces) == {0: ["call", "a", "weather", '{"in": "Os', True]}
@@ -188,7 +188,7 @@ def test_a_stream_that_is_cut_during_arguments_has_no_end() -> None:
     assert pieces == [Opening("m"), CallStarted(0, "a", "weather"), CallArguments(0, '{"in"')]
 
 
-def test_halves_of_a_character_are_one_in_arguments_and_reasoning_too() -> None:
+def test_halves_of_a_character_are_joined_in_arguments_and_reasoning_too() -> None:
     def halves(before: str, after: str) -> tuple[bytes, bytes]:
         first = f'{{"contentBlockIndex":0,"delta":{before}\\ud83d{after}}}'
         second = f'{{"contentBlockIndex":0,"delta":{before}\\ude00{after}}}'
@@ -232,7 +232,7 @@ def test_damage_in_a_block_is_an_error(event: bytes) -> None:
         _stop(5),
     ],
 )
-def test_blocks_of_other_kinds_are_passed_over(event: bytes) -> None:
+def test_blocks_of_other_kinds_are_skipped(event: bytes) -> None:
     assert _contents(_read(START + event + _delta(1, text="Hi") + _end("end_turn"))) == {0: ["text", "Hi"]}
 
 
@@ -268,7 +268,7 @@ def test_a_whole_answer_of_unsigned_reasoning_has_its_text() -> None:
     ]
 
 
-def test_calls_wait_for_results_whatever_the_model_says_of_its_end() -> None:
+def test_a_complete_answer_with_calls_finishes_for_tool_calls_whatever_its_stop_reason() -> None:
     assert _whole(CONTENT, "end_turn")[-1] == Ending(FinishReason.TOOL_CALLS, None)
     assert _whole(CONTENT, "max_tokens")[-1] == Ending(FinishReason.LENGTH, None)
 
@@ -279,13 +279,13 @@ def test_a_whole_answer_keeps_every_digit_of_arguments() -> None:
     assert arguments == ['{"n":12345678901234567890123,"f":1.5}']
 
 
-def test_no_two_calls_have_one_id() -> None:
+def test_no_two_calls_have_the_same_id() -> None:
     pieces = _whole([CONTENT[3], CONTENT[3]])
     one, other = (piece.id for piece in pieces if isinstance(piece, CallStarted))
     assert (one, one != other) == ("c1", True)
 
 
 @pytest.mark.parametrize("block", [{"toolUse": {"name": "x"}}, {"toolUse": "x"}, {"text": 7}])
-def test_a_block_of_a_whole_answer_that_makes_no_sense_is_an_error(block: dict[str, Any]) -> None:
+def test_a_malformed_block_of_a_whole_answer_is_an_error(block: dict[str, Any]) -> None:
     with pytest.raises(ProviderProtocol):
         _whole([block])

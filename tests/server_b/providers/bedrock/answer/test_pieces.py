@@ -1,4 +1,4 @@
-"""What Bedrock answers, read from exact bytes."""
+"""Bedrock's answers, read from exact bytes."""
 
 import itertools
 import json
@@ -41,7 +41,7 @@ HELLO = START + _text("Hel") + _text("lo, ") + _text("wörld") + BLOCK_STOP + ST
 
 
 def _read(*blocks: bytes) -> list[Piece]:
-    """Reads the blocks one after another; the ending comes last, if there is one."""
+    """Reads the blocks one after another; the ending is last, if there is one."""
     reader = StreamReader("m")
     pieces = [piece for block in blocks for piece in reader.read(block)]
     return [*pieces, reader.ending] if reader.ending else pieces
@@ -74,7 +74,7 @@ def test_a_changed_byte_is_always_noticed(at: int, change: int) -> None:
         pieces = list(reader.read(bytes(damaged)))
     except ProviderProtocol:
         return
-    # A length that has grown makes it wait for more, and so the answer is cut.
+    # A length that has grown makes it wait for more, so the answer counts as cut.
     assert not reader.complete
     assert "Hello, wörld".startswith(_said(pieces))
 
@@ -103,7 +103,7 @@ def test_each_stop_reason_has_its_finish_reason(reason: str | None, expected: Fi
     assert _read(START + _text("Hi") + stop)[-1] == Ending(expected, None)
 
 
-def test_what_says_nothing_is_a_sign_of_life() -> None:
+def test_an_event_without_content_is_a_sign_of_life() -> None:
     reader = StreamReader("m")
     assert list(reader.read(START[:20])) == []
     assert list(reader.read(START[20:])) == [Opening("m")]
@@ -120,7 +120,7 @@ def test_what_says_nothing_is_a_sign_of_life() -> None:
     assert list(reader.read(_delta({"text": "Hi"}, index=1))) == [Text("Hi")]
 
 
-def test_texts_of_several_blocks_are_one_answer_in_their_order() -> None:
+def test_texts_of_several_blocks_are_one_answer_in_order() -> None:
     blocks = START + BLOCK_START + _delta({"text": "One "}, 0) + BLOCK_STOP + _delta({"text": "two"}, 2) + STOP
     assert _said(_read(blocks)) == "One two"
 
@@ -135,7 +135,7 @@ def test_texts_of_several_blocks_are_one_answer_in_their_order() -> None:
         _frame("metadata", b'{"metrics":{"latencyMs":NaN},"trace":{"a":[Infinity]}}'),
     ],
 )
-def test_what_is_unknown_or_not_quite_json_is_passed_over(event: bytes) -> None:
+def test_unknown_events_and_almost_json_are_skipped(event: bytes) -> None:
     pieces = _read(START + _text("Hi") + event + STOP)
     assert _said(pieces) == "Hi"
     assert isinstance(pieces[-1], Ending)
@@ -159,7 +159,7 @@ def test_what_is_unknown_or_not_quite_json_is_passed_over(event: bytes) -> None:
         b"HTTP/1.1 502 Bad Gateway\r\n\r\n",
     ],
 )
-def test_damage_is_an_error_after_what_came_before_it(event: bytes) -> None:
+def test_damage_is_an_error_after_the_text_before_it(event: bytes) -> None:
     reader = StreamReader("m")
     pieces: list[Piece] = []
     with pytest.raises(ProviderProtocol):
@@ -174,21 +174,21 @@ def test_headers_that_no_parser_writes_are_damage() -> None:
         list(StreamReader("m").read(eventstream.with_headers(unknown_type, b"{}")))
 
 
-def test_halves_of_a_character_in_two_deltas_are_one() -> None:
+def test_halves_of_a_character_in_two_deltas_are_joined() -> None:
     first = _frame("contentBlockDelta", b'{"contentBlockIndex":0,"delta":{"text":"a\\ud83d"}}')
     second = _frame("contentBlockDelta", b'{"contentBlockIndex":0,"delta":{"text":"\\ude00b"}}')
     assert _said(_read(START + first + second + STOP)) == "a😀b"
     assert _said(_read(START, first, second, STOP)) == "a😀b"
 
 
-def test_a_half_that_nothing_follows_is_shown_as_a_replacement() -> None:
+def test_a_half_without_its_other_half_becomes_a_replacement_character() -> None:
     half = _frame("contentBlockDelta", b'{"contentBlockIndex":0,"delta":{"text":"a\\ud83d"}}')
     assert _said(_read(START + half, _text("b"), STOP)) == "a\N{REPLACEMENT CHARACTER}b"
     assert _said(_read(START + half, STOP)) == "a\N{REPLACEMENT CHARACTER}"
     assert _said(_read(START + half + STOP + METADATA)) == "a\N{REPLACEMENT CHARACTER}"
 
 
-def test_an_exception_is_a_refusal_after_what_came_before_it() -> None:
+def test_an_exception_is_a_refusal_after_the_text_before_it() -> None:
     said = _frame("throttlingException", {"message": "Enough"}, kind="exception")
     reader = StreamReader("m")
     pieces: list[Piece] = []
@@ -232,20 +232,20 @@ def test_an_error_of_the_event_stream_itself_is_a_refusal() -> None:
         (None, None),
     ],
 )
-def test_usage_is_exact_only_where_it_was_counted(usage: object, expected: Usage | None) -> None:
+def test_usage_is_exact_only_if_it_was_counted(usage: object, expected: Usage | None) -> None:
     assert _read(START + _text("Hi") + STOP + _frame("metadata", {"usage": usage}))[-1] == Ending(
         FinishReason.STOP, expected
     )
 
 
-def test_a_prompt_that_a_guardrail_blocked_used_nothing() -> None:
+def test_a_prompt_that_a_guardrail_blocked_has_no_usage() -> None:
     stop = _frame("messageStop", {"stopReason": "guardrail_intervened"})
     nothing = _frame("metadata", {"usage": {"inputTokens": 0, "outputTokens": 0, "totalTokens": 0}})
     counted = Usage(input_tokens=0, output_tokens=0, accuracy=Accuracy.EXACT)
     assert _read(START + _text("Sorry.") + stop + nothing)[-1] == Ending(FinishReason.CONTENT_FILTER, counted)
 
 
-def test_the_service_tier_is_the_one_that_bedrock_says_it_used() -> None:
+def test_the_service_tier_is_the_one_that_bedrock_reports() -> None:
     metadata = {"usage": USAGE, "serviceTier": {"type": "flex"}}
     ending = Ending(FinishReason.STOP, COUNTED, "flex")
     assert _read(START + _text("Hi") + STOP + _frame("metadata", metadata))[-1] == ending
@@ -253,7 +253,7 @@ def test_the_service_tier_is_the_one_that_bedrock_says_it_used() -> None:
     assert list(whole_answer(json.dumps(whole).encode(), "m"))[-1] == ending
 
 
-def test_halves_of_a_character_in_two_blocks_of_a_whole_answer_are_one() -> None:
+def test_halves_of_a_character_in_two_blocks_of_a_whole_answer_are_joined() -> None:
     content = b'[{"text":"a\\ud83d"},{"text":"\\ude00b"}]'
     whole = b'{"output":{"message":{"content":' + content + b'}},"stopReason":"end_turn"}'
     assert _said(list(whole_answer(whole, "m"))) == "a😀b"
@@ -267,7 +267,7 @@ def test_an_answer_without_message_or_end_is_malformed(body: str) -> None:
         list(whole_answer(body.encode(), "m"))
 
 
-def test_an_error_that_comes_with_a_status_of_success_is_one() -> None:
+def test_an_error_under_a_success_status_is_an_error() -> None:
     said = b'{"__type":"com.amazon.coral.service#ThrottlingException","message":"Enough"}'
     with pytest.raises(Refusal) as refusal:
         list(whole_answer(said, "m"))

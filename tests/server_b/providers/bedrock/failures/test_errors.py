@@ -1,4 +1,4 @@
-"""Every way that Bedrock fails has its class, and none says more than the class."""
+"""Every failure of Bedrock has its class, and its message reveals nothing of the provider's text."""
 
 import json
 from collections.abc import AsyncIterator
@@ -77,7 +77,7 @@ STATUSES: list[tuple[int, type[RelayError], bool]] = [
     (529, ProviderUnavailable, False),
 ]
 IN_STREAM: list[tuple[str, type[RelayError], bool]] = [
-    # the last: whether the model may have worked if this is the first event
+    # the last column: whether the model may have worked if this is the first event
     ("throttlingException", ProviderRateLimited, False),
     ("serviceUnavailableException", ProviderUnavailable, False),
     ("modelStreamErrorException", ProviderUnavailable, True),
@@ -88,7 +88,7 @@ IN_STREAM: list[tuple[str, type[RelayError], bool]] = [
 
 
 async def _errors(provider: BedrockProvider, prompt: Prompt = PROMPT) -> list[RelayError]:
-    """Asks whole and streamed, and returns both errors."""
+    """Calls whole and streamed; returns both errors."""
     with pytest.raises(RelayError) as whole:
         await whole_answer(provider, prompt)
     with pytest.raises(RelayError) as streamed:
@@ -130,7 +130,7 @@ async def test_an_unknown_code_is_judged_by_its_status(
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 529])
-def test_a_proxys_page_tells_nothing_of_whether_the_model_worked(status: int) -> None:
+def test_a_proxys_page_does_not_say_whether_the_model_worked(status: int) -> None:
     error = relay_error(failure_from_response(status, {}, b"<html>Bad gateway</html>"))
     assert error.may_have_worked
 
@@ -150,7 +150,7 @@ def test_the_code_is_read_wherever_aws_writes_it(headers: dict[str, str], body: 
 
 
 @pytest.mark.parametrize("code", ["\x00\xff" * 40, "A" * 500, "", "no code", "<b>"])
-def test_a_code_that_is_none_is_passed_over(code: str) -> None:
+def test_an_invalid_code_is_skipped(code: str) -> None:
     assert failure_from_response(400, {"x-amzn-errortype": code}, b"[]").code == ""
 
 
@@ -158,7 +158,7 @@ def test_a_code_that_is_none_is_passed_over(code: str) -> None:
     ("original_status", "expected"),
     [(400, ProviderRejected), (429, ProviderRateLimited), (500, ProviderUnavailable), (None, ProviderUnavailable)],
 )
-def test_what_the_models_own_server_answered_tells_more(
+def test_the_answer_of_the_models_own_server_is_more_specific(
     original_status: int | None, expected: type[RelayError]
 ) -> None:
     said = {"message": "The model failed.", "originalStatusCode": original_status}
@@ -209,7 +209,7 @@ def _throttled(retry_after: str) -> Script:
     return Script(fault=Fault(kind=FaultKind.STATUS, code="ThrottlingException", headers=headers))
 
 
-async def test_an_endpoint_that_is_away_or_hangs_up_is_unavailable(standin: BedrockStandIn) -> None:
+async def test_an_endpoint_that_is_unreachable_or_hangs_up_is_unavailable(standin: BedrockStandIn) -> None:
     standin.script = Script(fault=Fault(kind=FaultKind.CUT_BEFORE))
     hanging_up = bedrock(standin.url)
     assert {type(error) for error in await _errors(hanging_up)} == {ProviderUnavailable}
@@ -232,7 +232,7 @@ async def test_an_endpoint_that_is_away_or_hangs_up_is_unavailable(standin: Bedr
     ],
 )
 @pytest.mark.parametrize("after", [0, 2, 4])
-async def test_a_stream_that_breaks_is_a_protocol_error_after_what_came_before(
+async def test_a_stream_that_breaks_is_a_protocol_error_after_the_text_before(
     standin: BedrockStandIn, provider: BedrockProvider, kind: FaultKind, after: int
 ) -> None:
     standin.script = Script(fault=Fault(kind=kind, after=after))
@@ -261,7 +261,7 @@ async def test_without_its_end_mark_a_stream_has_no_ending(standin: BedrockStand
 
 
 @pytest.mark.parametrize("keys", [{"access_key_id": WRONG_KEY_ID}, {"session_token": EXPIRED_TOKEN}])
-async def test_a_wrong_key_and_an_expired_token_are_the_servers_fault(
+async def test_a_wrong_key_and_an_expired_token_are_the_operators_fault(
     standin: BedrockStandIn, keys: dict[str, str]
 ) -> None:
     provider = bedrock(standin.url, **keys)

@@ -1,4 +1,4 @@
-"""What Bedrock's messages mean, as people have met them: each with the code that it came with."""
+"""The meaning of Bedrock's messages as people have met them, each with its code."""
 
 import pytest
 
@@ -136,7 +136,7 @@ def _error(code: str, message: str) -> RelayError:
 
 
 @pytest.mark.parametrize(("code", "message"), ACCOUNT)
-def test_what_is_wrong_with_the_account_is_told_as_that(code: str, message: str) -> None:
+def test_a_fault_of_the_account_is_reported_as_such(code: str, message: str) -> None:
     assert type(_error(code, message)) is ProviderAuth
 
 
@@ -148,7 +148,7 @@ def test_a_model_that_does_not_exist_is_unknown(code: str, message: str) -> None
 
 
 @pytest.mark.parametrize("message", TOO_LONG)
-def test_a_prompt_that_is_too_long_is_told_as_that(message: str) -> None:
+def test_a_prompt_that_is_too_long_is_reported_as_such(message: str) -> None:
     error = _error(VALIDATION, message)
     assert type(error) is ProviderRejected
     assert "prompt is too long" in error.message
@@ -156,7 +156,7 @@ def test_a_prompt_that_is_too_long_is_told_as_that(message: str) -> None:
 
 
 @pytest.mark.parametrize(("message", "field"), UNSUPPORTED)
-def test_what_the_model_does_not_take_is_unsupported(message: str, field: str) -> None:
+def test_an_option_that_the_model_does_not_support_is_unsupported(message: str, field: str) -> None:
     error = _error(VALIDATION, message)
     assert type(error) is Unsupported
     assert error.message.startswith(f"{field}: ")
@@ -180,18 +180,18 @@ def test_a_field_that_the_model_refuses_is_named(message: str, field: str) -> No
         ("Too many requests, please wait before trying again.", "rate limit"),
     ],
 )
-def test_a_limit_of_a_day_is_told_as_that(message: str, told: str) -> None:
+def test_a_daily_limit_is_reported_as_such(message: str, told: str) -> None:
     error = _error("ThrottlingException", message)
     assert type(error) is ProviderRateLimited
     assert told in error.message
     assert error.repeat_helps is ("day" not in message)
 
 
-def test_a_wrong_clock_is_told_as_that() -> None:
+def test_a_wrong_clock_is_reported_as_such() -> None:
     assert "clock" in _error("InvalidSignatureException", "Signature not yet current").message
 
 
-def test_a_refusal_that_says_nothing_known_is_no_more_than_that() -> None:
+def test_an_unknown_refusal_is_only_a_refusal() -> None:
     error = _error(VALIDATION, "The request is not right somehow.")
     assert type(error) is ProviderRejected
     assert error.message == "the provider refuses this request (ValidationException)"

@@ -1,4 +1,4 @@
-"""What the ids of models say of them."""
+"""What model ids reveal about their models."""
 
 import pytest
 

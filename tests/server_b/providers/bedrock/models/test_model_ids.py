@@ -1,4 +1,4 @@
-"""Short names, and what ids and ARNs say of their models."""
+"""Short names, and what ids and ARNs reveal about their models."""
 
 import pytest
 
@@ -41,19 +41,19 @@ GOV = "aws-us-gov"
         (f"{ARN}:inference-profile/x", "us-east-1", f"{ARN}:inference-profile/x"),
     ],
 )
-def test_a_short_name_stands_for_an_id_of_the_regions_own(name: str, region: str, expected: str) -> None:
+def test_a_short_name_stands_for_an_id_of_the_region(name: str, region: str, expected: str) -> None:
     assert resolve(name, region) == expected
 
 
 @pytest.mark.parametrize("region", ["us-gov-west-1", "us-gov-east-1"])
 @pytest.mark.parametrize("name", [*SHORT_NAMES, *OLDER_NAMES])
-def test_in_govcloud_profiles_are_its_own(name: str, region: str) -> None:
+def test_govcloud_has_its_own_profiles(name: str, region: str) -> None:
     resolved = resolve(name, region, GOV)
     prefix = resolved.partition(".")[0]
     assert prefix == "us-gov" or prefix in ("anthropic", "amazon", "meta")
 
 
-def test_in_govcloud_a_model_that_is_global_elsewhere_is_not() -> None:
+def test_a_model_that_is_global_elsewhere_is_not_global_in_govcloud() -> None:
     assert resolve("sonnet-4.5", "us-gov-west-1", GOV) == "us-gov.anthropic.claude-sonnet-4-5-20250929-v1:0"
     assert resolve("sonnet-4", "us-gov-west-1", GOV) == "us-gov.anthropic.claude-sonnet-4-20250514-v1:0"
 
@@ -68,7 +68,7 @@ def test_in_govcloud_a_model_that_is_global_elsewhere_is_not() -> None:
     ],
 )
 @pytest.mark.parametrize("name", SHORT_NAMES)
-def test_where_there_are_no_profiles_a_short_name_is_the_models_own_id(name: str, region: str, partition: str) -> None:
+def test_in_a_region_without_profiles_a_short_name_is_the_models_own_id(name: str, region: str, partition: str) -> None:
     assert resolve(name, region, partition) == SHORT_NAMES[name].id
 
 
@@ -91,7 +91,7 @@ def test_the_list_has_each_short_name_and_each_id_once() -> None:
         ("no id at all", "us-east-1", "us.MODEL-ID"),
     ],
 )
-def test_the_profile_of_a_region_s_area_is_known(model: str, region: str, expected: str) -> None:
+def test_the_profile_of_a_regions_area_is_known(model: str, region: str, expected: str) -> None:
     assert profile_in_area(model, region) == expected
 
 
@@ -109,7 +109,7 @@ def test_the_profile_of_a_region_s_area_is_known(model: str, region: str, expect
         (f"{ARN}:custom-model-deployment/ab12cd34ef56", []),
     ],
 )
-def test_a_model_is_looked_for_in_price_lists_by_its_own_id_too(model: str, names: list[str]) -> None:
+def test_a_model_is_looked_up_in_price_lists_by_its_own_id_too(model: str, names: list[str]) -> None:
     assert list(list_names(model)) == names
     assert is_application_profile(model) is ("application" in model)
 
@@ -124,5 +124,5 @@ def test_a_model_is_looked_for_in_price_lists_by_its_own_id_too(model: str, name
         ([], ""),
     ],
 )
-def test_the_model_in_a_profile_is_the_one_of_all_its_regions(arns: list[str], model: str) -> None:
+def test_the_model_in_a_profile_is_the_same_in_all_its_regions(arns: list[str], model: str) -> None:
     assert profiled_model(arns) == model

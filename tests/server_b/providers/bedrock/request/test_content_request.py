@@ -1,4 +1,4 @@
-"""Prompts with more than text as Converse bodies. AWS's own model says that each of them is valid."""
+"""Prompts with more than text as Converse bodies. AWS's own service model validates each of them."""
 
 import contextlib
 import json
@@ -53,7 +53,7 @@ PIXEL = {"bytes": "AAE="}
 
 
 def body_of(prompt: Prompt, model: str = SONNET_4) -> dict[str, Any]:
-    """Returns the body of a prompt that is supported, as it is sent."""
+    """Returns the body of a supported prompt, as it is sent."""
     refuse_unsupported(prompt, model)
     body: dict[str, Any] = json.loads(orjson.dumps(request_body(prompt, DEFAULTS, NOTHING, model)))
     assert_valid(body)
@@ -61,7 +61,7 @@ def body_of(prompt: Prompt, model: str = SONNET_4) -> dict[str, Any]:
 
 
 def asking(*, model: str = SONNET_4, **options: Any) -> dict[str, Any]:
-    """Returns what a prompt with these options has beside its messages."""
+    """Returns the members of a body with these options, without its messages."""
     temperature, max_tokens = options.pop("temperature", None), options.pop("max_tokens", None)
     prompt = Prompt(message="Hi", options=Options(**options), temperature=temperature, max_tokens=max_tokens)
     body = body_of(prompt, model)
@@ -70,7 +70,7 @@ def asking(*, model: str = SONNET_4, **options: Any) -> dict[str, Any]:
 
 
 def said(*parts: Part) -> list[dict[str, Any]]:
-    """Returns the blocks of what the user says."""
+    """Returns the blocks of the user's message."""
     content: list[dict[str, Any]] = body_of(Prompt(message="Look", parts=parts))["messages"][-1]["content"]
     assert content[0] == {"text": "Look"}
     return content[1:]
@@ -111,11 +111,11 @@ def result_of(**result: Any) -> dict[str, Any]:
         (CachePoint(ttl_s=3600), {"cachePoint": {"type": "default", "ttl": "1h"}}),
     ],
 )
-def test_what_the_user_says_is_a_block_for_each_part(part: Part, block: dict[str, Any]) -> None:
+def test_each_part_of_the_user_is_a_block(part: Part, block: dict[str, Any]) -> None:
     assert said(part) == [block]
 
 
-def test_no_two_documents_have_one_name() -> None:
+def test_no_two_documents_have_the_same_name() -> None:
     report = Document(media_type="text/plain", name="Report.txt", data=b"1")
     other = Document(media_type="text/plain", name="report*txt", data=b"2")
     long = Document(media_type="text/plain", name="x" * 255, data=b"3")
@@ -144,14 +144,14 @@ def test_no_two_documents_have_one_name() -> None:
         (Reasoning(text="Hm", signature=b"s"), []),
     ],
 )
-def test_what_the_model_said_goes_back_to_it(part: Part, blocks: list[dict[str, Any]]) -> None:
+def test_the_models_own_parts_go_back_to_it(part: Part, blocks: list[dict[str, Any]]) -> None:
     turn = Turn(role=Role.ASSISTANT, parts=(part, TextPart(text="So")))
     results = (ToolResult(tool_call_id="c1"),) if part is CALL else ()
     body = body_of(Prompt(message="Go on", history=(Turn(role=Role.USER, text="Hi"), turn), parts=results))
     assert body["messages"][1] == {"role": "assistant", "content": [*blocks, {"text": "So"}]}
 
 
-def test_a_turn_of_which_nothing_is_left_is_left_out() -> None:
+def test_a_turn_that_becomes_empty_is_left_out() -> None:
     foreign = Turn(role=Role.ASSISTANT, parts=(Reasoning(text="Hm", provider="openai"),))
     body = body_of(Prompt(message="Go on", history=(Turn(role=Role.USER, text="Hi"), foreign)))
     assert body["messages"] == [{"role": "user", "content": [{"text": "Hi"}, {"text": "Go on"}]}]
@@ -201,7 +201,7 @@ def test_all_results_come_first_in_one_user_message_and_then_the_message() -> No
     assert [block["toolResult"]["toolUseId"] for block in content[:2]] == ["c2", "c1"]
 
 
-def test_an_id_that_converse_does_not_allow_is_the_same_other_one_in_call_and_result() -> None:
+def test_an_id_that_converse_does_not_allow_is_replaced_by_the_same_id_in_call_and_result() -> None:
     call = ToolCall(id="call|ü" * 20, name="weather")
     history = (Turn(role=Role.USER, text="Hi"), Turn(role=Role.ASSISTANT, parts=(call,)))
     body = body_of(Prompt(message="", history=history, parts=(ToolResult(tool_call_id=call.id),)))
@@ -209,7 +209,7 @@ def test_an_id_that_converse_does_not_allow_is_the_same_other_one_in_call_and_re
     assert body["messages"][2]["content"][0]["toolResult"]["toolUseId"] == used != call.id
 
 
-def test_system_turns_join_the_system_prompt_in_their_order() -> None:
+def test_system_turns_join_the_system_prompt_in_order() -> None:
     history = (
         Turn(role=Role.SYSTEM, text="Be kind."),
         Turn(role=Role.USER, text="Hi"),
@@ -237,7 +237,7 @@ CLAUDES_CHOICE = "additionalModelRequestFields"
         (ToolChoice(name="time"), {"tool": {"name": "time"}}),
     ],
 )
-def test_tools_and_how_they_are_chosen(choice: ToolChoice | None, wanted: dict[str, Any] | None) -> None:
+def test_tools_and_the_tool_choice_are_sent(choice: ToolChoice | None, wanted: dict[str, Any] | None) -> None:
     config = asking(tools=(TOOL, BARE_TOOL), tool_choice=choice, model=NOVA)["toolConfig"]
     assert config["tools"] == [
         {"toolSpec": SPEC},
@@ -254,7 +254,9 @@ def test_tools_and_how_they_are_chosen(choice: ToolChoice | None, wanted: dict[s
         ({"name": "weather"}, {"type": "tool", "name": "weather"}),
     ],
 )
-def test_one_call_at_a_time_is_asked_in_claudes_own_words(choice: dict[str, Any], wanted: dict[str, Any]) -> None:
+def test_a_limit_of_one_call_at_a_time_is_sent_in_claudes_format(
+    choice: dict[str, Any], wanted: dict[str, Any]
+) -> None:
     body = asking(tools=(TOOL,), tool_choice=ToolChoice(**choice, parallel=False))
     assert body["additionalModelRequestFields"] == {"tool_choice": {**wanted, "disable_parallel_tool_use": True}}
     assert "toolChoice" not in body["toolConfig"]
@@ -264,7 +266,7 @@ def test_tools_that_must_not_be_called_are_left_out() -> None:
     assert "toolConfig" not in asking(tools=(TOOL,), tool_choice=ToolChoice(mode=ToolChoiceMode.NONE, parallel=False))
 
 
-def test_tools_that_only_the_history_has_are_named() -> None:
+def test_tools_that_only_the_history_has_are_declared() -> None:
     history = (
         Turn(role=Role.USER, text="Hi"),
         Turn(role=Role.ASSISTANT, parts=(CALL, ToolCall(id="2", name="weather"))),
@@ -313,7 +315,7 @@ JSON_SCHEMA = ResponseFormat(kind=ResponseKind.JSON_SCHEMA, name="answer", schem
         ({"provider_options": {"bedrock": '{"top_k": 5}', "openai": "{}"}}, {CLAUDES_CHOICE: {"top_k": 5}}),
     ],
 )
-def test_an_option_is_where_converse_has_it(options: dict[str, Any], wanted: dict[str, Any]) -> None:
+def test_an_option_has_its_place_in_converse(options: dict[str, Any], wanted: dict[str, Any]) -> None:
     assert asking(**options) == {"inferenceConfig": DEFAULT_CONFIG, **wanted}
 
 
@@ -334,7 +336,7 @@ def test_an_option_is_where_converse_has_it(options: dict[str, Any], wanted: dic
         (OPUS_4_7, {"effort": "xhigh"}, 90, ({"type": "adaptive"}, 90, "xhigh")),
     ],
 )
-def test_thinking_is_asked_as_the_model_takes_it(
+def test_thinking_has_the_form_that_the_model_accepts(
     model: str, thinking: dict[str, Any], max_tokens: int | None, wanted: tuple[dict[str, Any], int, str | None]
 ) -> None:
     body = asking(

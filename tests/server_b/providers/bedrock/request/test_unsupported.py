@@ -1,4 +1,4 @@
-"""What Bedrock cannot take is refused before anything is sent, with the field's name."""
+"""Options that Bedrock cannot support are refused before anything is sent, with the field's name."""
 
 from typing import Any
 
@@ -60,7 +60,7 @@ def _refused(prompt: Prompt, field: str, model: str | None = SONNET_4) -> None:
         (CachePoint(ttl_s=60), "cache_point.ttl"),
     ],
 )
-def test_a_part_is_named_wherever_it_stands(part: Part, field: str) -> None:
+def test_an_unsupported_part_is_named_wherever_it_is(part: Part, field: str) -> None:
     _refused(Prompt(message="Hi", parts=(TextPart(text="a"), part)), f"parts[1].{field}")
     turn = Turn(role=Role.USER, parts=(part, TextPart(text="a")))
     _refused(Prompt(message="Hi", history=(turn,)), f"history[0].parts[0].{field}")
@@ -79,18 +79,18 @@ def test_a_part_is_named_wherever_it_stands(part: Part, field: str) -> None:
         (Role.ASSISTANT, Reasoning(signature=b"\xff", provider="bedrock"), "reasoning.signature"),
     ],
 )
-def test_a_part_that_stands_where_converse_has_no_place_for_it_is_named(role: Role, part: Part, field: str) -> None:
+def test_a_part_in_a_place_that_converse_does_not_have_is_named(role: Role, part: Part, field: str) -> None:
     _refused(Prompt(message="Hi", history=(Turn(role=role, parts=(part,)),)), f"history[0].parts[0].{field}")
 
 
 @pytest.mark.parametrize("arguments", ["{", "[1]", '"text"', "7", "null"])
-def test_arguments_that_are_no_object_cannot_go_back(arguments: str) -> None:
+def test_arguments_that_are_not_an_object_cannot_go_back(arguments: str) -> None:
     turn = Turn(role=Role.ASSISTANT, parts=(ToolCall(id="c1", name="weather", arguments_json=arguments),))
     prompt = Prompt(message="Hi", history=(turn,), parts=(ToolResult(tool_call_id="c1", is_error=True),))
     _refused(prompt, "history[0].parts[0].tool_call.arguments_json")
 
 
-def test_a_document_wants_text_in_the_same_message() -> None:
+def test_a_document_needs_text_in_the_same_message() -> None:
     _refused(Prompt(message="", parts=(PDF,)), "parts[0].document")
     before = Turn(role=Role.USER, text="Read this")
     refuse_unsupported(Prompt(message="", history=(before,), parts=(PDF,)), SONNET_4)
@@ -123,13 +123,13 @@ def test_a_document_wants_text_in_the_same_message() -> None:
         ),
     ],
 )
-def test_an_option_is_named(options: dict[str, Any], field: str) -> None:
+def test_an_unsupported_option_is_named(options: dict[str, Any], field: str) -> None:
     beside = {name: options.pop(name) for name in ("temperature", "max_tokens") if name in options}
     model = options.pop("model", SONNET_4)
     _refused(Prompt(message="Hi", options=Options(**options), **beside), field, model)
 
 
-def test_tools_cannot_be_forbidden_where_the_history_has_calls() -> None:
+def test_tools_cannot_be_forbidden_if_the_history_has_calls() -> None:
     prompt = Prompt(
         message="Hi",
         history=(Turn(role=Role.ASSISTANT, parts=(CALL,)),),
@@ -140,7 +140,7 @@ def test_tools_cannot_be_forbidden_where_the_history_has_calls() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_profile_that_an_account_made_is_looked_into_before_anything_is_sent() -> None:
+async def test_the_model_of_an_accounts_profile_is_looked_up_before_anything_is_sent() -> None:
     assert PROFILES["ab12cd34ef56"].startswith("anthropic.claude-3-haiku")
     arn = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/ab12cd34ef56"
     prompt = Prompt(message="Hi", model=arn, options=Options(thinking=Thinking(effort="low")))

@@ -1,4 +1,4 @@
-"""Failures in the forms and words of many vendors: each has its class, before a stream and within one."""
+"""Failures in the forms and texts of many vendors: each has its class, before a stream and within one."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ from server_b.providers.openai.failures.failure import failure_of_document, fail
 
 @dataclass(frozen=True)
 class Case:
-    """A body, the statuses with which it comes (none: within a good answer too), and what it means."""
+    """A body, the statuses that it comes with (none: within a good answer too), and its meaning."""
 
     body: object
     statuses: tuple[int, ...]
@@ -423,18 +423,18 @@ def test_a_prompt_that_is_too_long_is_the_cause(name: str) -> None:
         assert error_of(failure_of_response(status, {}, as_bytes(case.body))).cause == PROMPT_TOO_LONG
 
 
-def test_a_word_of_the_response_says_more_than_a_word_of_the_type() -> None:
+def test_an_errors_code_is_reported_rather_than_its_type() -> None:
     failure = failure_of_response(400, {}, as_bytes(openai("x", "invalid_request_error", "model_not_found")))
     assert error_of(failure).message.endswith("(HTTP 400, model_not_found)")
 
 
 @pytest.mark.parametrize("word", ["sk-abc", "Incorrect API key", "a" * 65, 401.5, None, "DeploymentNotFound"])
-def test_an_error_code_that_is_no_plain_word_is_not_passed_on(word: object) -> None:
+def test_an_error_code_with_unusual_characters_is_not_passed_on(word: object) -> None:
     error = error_of(failure_of_response(418, {}, as_bytes(openai("x", code=word))))
     assert error.message.endswith("(HTTP 418)")
 
 
-def test_a_document_of_any_size_and_depth_is_read_in_bounds() -> None:
+def test_a_document_of_any_size_and_depth_is_read_within_limits() -> None:
     deep: object = "x"
     for _ in range(100):
         deep = {"error": [deep]}

@@ -1,4 +1,4 @@
-"""OpenAI's failures over real sockets: each has its class, its message nothing of key, prompt or provider's text."""
+"""OpenAI's failures over real sockets: each has its class, and its message contains no key, prompt or provider text."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -42,7 +42,7 @@ CUT_SHORT = [FaultKind.CUT, FaultKind.RESET, FaultKind.MALFORMED, FaultKind.INVA
 
 @pytest.mark.parametrize("per_write", [1, 100])
 @pytest.mark.parametrize("kind", CUT_SHORT)
-async def test_what_came_before_a_fault_is_given_before_the_error(
+async def test_text_before_a_fault_is_given_before_the_error(
     standin: OpenAIStandIn, provider: OpenAIProvider, kind: FaultKind, per_write: int
 ) -> None:
     standin.script = Script(fault=Fault(kind=kind, after=2), per_write=per_write)
@@ -94,7 +94,7 @@ async def test_an_error_during_the_stream_has_its_class(
         (503, None, errors.ProviderUnavailable),
     ],
 )
-async def test_a_status_has_its_class_and_the_error_says_nothing_of_the_providers_text(
+async def test_a_status_has_its_class_and_the_error_contains_nothing_of_the_providers_text(
     standin: OpenAIStandIn,
     provider: OpenAIProvider,
     status: int,
@@ -110,7 +110,7 @@ async def test_a_status_has_its_class_and_the_error_says_nothing_of_the_provider
         assert SAID not in str(raised)
 
 
-async def test_a_prompt_that_is_too_long_is_called_that(standin: OpenAIStandIn, provider: OpenAIProvider) -> None:
+async def test_a_prompt_that_is_too_long_is_reported_as_such(standin: OpenAIStandIn, provider: OpenAIProvider) -> None:
     error = await failure(provider, Prompt(message="long", model="short-context"))
     assert isinstance(error, errors.ProviderRejected)
     assert "too long" in str(error)
@@ -128,7 +128,7 @@ async def test_an_exhausted_quota_is_not_worth_waiting_for(standin: OpenAIStandI
     assert (await failure(provider)).retry_after_s is None
 
 
-async def test_a_connection_closed_before_the_answer_is_unavailability(
+async def test_a_connection_closed_before_the_answer_is_unavailable(
     standin: OpenAIStandIn, provider: OpenAIProvider
 ) -> None:
     standin.script = Script(fault=Fault(kind=FaultKind.CUT_BEFORE))
@@ -136,7 +136,7 @@ async def test_a_connection_closed_before_the_answer_is_unavailability(
     assert len(standin.requests) == 1
 
 
-async def test_a_server_that_is_not_there_is_unavailable(standin: OpenAIStandIn, provider: OpenAIProvider) -> None:
+async def test_an_unreachable_server_is_unavailable(standin: OpenAIStandIn, provider: OpenAIProvider) -> None:
     async with OpenAIStandIn() as gone:
         pass
     orphan = create_provider(gone.base_url)
@@ -144,7 +144,7 @@ async def test_a_server_that_is_not_there_is_unavailable(standin: OpenAIStandIn,
     await orphan.close()
 
 
-async def test_a_server_that_speaks_no_http_is_a_protocol_error() -> None:
+async def test_a_server_that_does_not_speak_http_is_a_protocol_error() -> None:
     async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"SSH-2.0-OpenSSH_9.6\r\n")
@@ -201,23 +201,23 @@ MAYBE_WORKED = {
 
 
 @pytest.mark.parametrize("case", NOT_WORKED)
-def test_a_provider_that_cannot_have_worked_may_be_asked_again(case: str) -> None:
+def test_a_request_that_cannot_have_worked_may_be_sent_again(case: str) -> None:
     assert not error_of(NOT_WORKED[case]).may_have_worked
 
 
 @pytest.mark.parametrize("case", MAYBE_WORKED)
-def test_a_provider_that_may_have_worked_is_told_as_such(case: str) -> None:
+def test_a_request_that_may_have_worked_is_reported_as_such(case: str) -> None:
     assert error_of(MAYBE_WORKED[case]).may_have_worked
 
 
 @pytest.mark.parametrize(
     ("header", "helps"), [("true", True), ("false", False), ("FALSE", False), ("", True), ("?", True)]
 )
-def test_what_a_server_says_of_sending_again_is_obeyed(header: str, helps: bool) -> None:
+def test_a_servers_own_advice_on_retries_is_followed(header: str, helps: bool) -> None:
     assert error_of(answered(503, x_should_retry=header)).repeat_helps is helps
 
 
-def test_lists_within_lists_are_a_refusal_like_any_other() -> None:
+def test_nested_lists_are_a_refusal_like_any_other() -> None:
     deep = b"[" * 1000 + b"]" * 1000
     for body in (deep, b'{"error":{"details":%b}}' % deep):
         assert isinstance(error_of(failure_of_response(400, {}, body)), errors.ProviderRejected)

@@ -106,7 +106,7 @@ def test_a_stream_becomes_pieces(output: tuple[Item, ...], pieces: list[Piece], 
     assert read(answer(*output)) == [Opening("m"), *pieces, ended(reason)]
 
 
-def test_a_whole_response_says_the_same() -> None:
+def test_a_whole_response_gives_the_same() -> None:
     output = (reasoning_item("ab", "cd"), message_item("ef"), call_item("f", '{"a":1}'))
     assert read(orjson.dumps(response_document(Script(), "m", output))) == [
         Working(has_begun=False),
@@ -130,11 +130,11 @@ def test_a_whole_response_says_the_same() -> None:
         ("something_new", FinishReason.OTHER),
     ],
 )
-def test_why_a_response_is_incomplete(word: str, reason: FinishReason) -> None:
+def test_an_incomplete_response_has_its_cause(word: str, reason: FinishReason) -> None:
     assert read(answer(message_item("ab"), script=Script(finish=word)))[-1] == ended(reason)
 
 
-def test_each_read_gives_what_it_brought() -> None:
+def test_each_read_returns_what_it_brought() -> None:
     stream = answer(message_item("Hello, ", "wörld")).split(b"\n\n")
     pieces = read(*(part + b"\n\n" for part in stream if part))
     assert [piece for piece in pieces if not isinstance(piece, Working)] == [
@@ -146,7 +146,7 @@ def test_each_read_gives_what_it_brought() -> None:
     assert Working() in pieces
 
 
-def test_a_stream_cut_at_any_byte_says_the_same() -> None:
+def test_a_stream_split_at_any_byte_gives_the_same() -> None:
     stream = answer(reasoning_item("hm"), message_item("wörld"), call_item("f", '{"a":1}'))
     whole = read(stream)
     for at in range(0, len(stream), 7):
@@ -183,13 +183,13 @@ def _text(pieces: list[Piece]) -> str:
         ),
     ],
 )
-def test_calls_as_servers_break_them(events: tuple[bytes, ...]) -> None:
+def test_calls_of_servers_that_break_the_protocol_are_read(events: tuple[bytes, ...]) -> None:
     end = event("response.completed", response={"status": "completed"})
     pieces = read(b"".join(events) + end)
     assert [piece for piece in pieces if not isinstance(piece, Opening | Ending)] == CALLED
 
 
-def test_two_calls_at_one_index_are_told_apart_by_their_ids() -> None:
+def test_two_calls_at_one_index_are_separated_by_their_ids() -> None:
     deltas = [
         event("response.output_item.added", output_index=0, item=call_item("f", "", "a")),
         event("response.output_item.added", output_index=0, item=call_item("g", "", "b")),
@@ -201,7 +201,7 @@ def test_two_calls_at_one_index_are_told_apart_by_their_ids() -> None:
     assert found == [CallArguments(0, "1"), CallArguments(1, "2")]
 
 
-def test_reasoning_that_is_shown_itself_is_reasoning() -> None:
+def test_visible_reasoning_is_reasoning() -> None:
     deltas = [
         event("response.reasoning_text.delta", output_index=0, item_id="rs", content_index=0, delta="hm"),
         event("response.output_text.delta", output_index=1, item_id="msg", content_index=0, delta="Hi"),
@@ -239,7 +239,7 @@ FAILED = {"status": "failed", "error": {"code": "rate_limit_exceeded", "message"
         (b"data: {\n\n", ProviderProtocol),
     ],
 )
-def test_a_failure_after_text(end: bytes, expected: type[RelayError]) -> None:
+def test_a_failure_after_text_is_an_error(end: bytes, expected: type[RelayError]) -> None:
     script = Script(fault=Fault(kind=FaultKind.NO_END))
     raised = error(answer(message_item("ab"), script=script) + end)
     assert type(raised) is expected
@@ -256,9 +256,9 @@ def test_a_failure_after_text(end: bytes, expected: type[RelayError]) -> None:
         b"data: [DONE]\n\n",
     ],
 )
-def test_what_is_no_response_is_malformed(body: bytes) -> None:
+def test_a_document_that_is_no_response_is_malformed(body: bytes) -> None:
     assert isinstance(error(body), ProviderProtocol)
 
 
-def test_nothing_behind_the_end_is_looked_at() -> None:
+def test_nothing_after_the_end_is_read() -> None:
     assert read(answer(message_item("ab")) + b"data: {damaged\n\n")[-1] == ended()

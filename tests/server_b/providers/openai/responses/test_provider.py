@@ -1,4 +1,4 @@
-"""The OpenAI provider and the Responses API: which interface it asks, and what becomes of the answer."""
+"""The OpenAI provider and the Responses API: which API it calls, and how the answer is returned."""
 
 import contextlib
 from collections.abc import AsyncIterator, Sequence
@@ -49,7 +49,7 @@ from tests.support.asking_openai import failure, said, said_before_failing, serv
 pytestmark = pytest.mark.anyio
 
 ALONE = "codex-9"
-"""A model that the stand-in answers for in the Responses API only."""
+"""A model that the stand-in answers for only in the Responses API."""
 TOOL = Tool(name="weather", input_schema_json='{"type":"object"}')
 CALL = ToolCall(id="call_1", name="weather", arguments_json='{"city":"Ulm"}')
 
@@ -98,12 +98,14 @@ ENCRYPTED = Reasoning(redacted=b"x", provider="openai")
         (Api.RESPONSES, True, asked(seed=1), RESPONSES),
     ],
 )
-async def test_which_interface_is_asked(api: Api, is_vendor: bool, prompt: Prompt, interface: Interface) -> None:
+async def test_the_interface_depends_on_the_setting_the_vendor_and_the_prompt(
+    api: Api, is_vendor: bool, prompt: Prompt, interface: Interface
+) -> None:
     choice = InterfaceChoice(api=api, is_vendor=is_vendor, fetches_urls=is_vendor)
     assert choice.of(prompt, NOTHING) is interface
 
 
-async def test_a_model_known_to_answer_only_there_is_asked_there() -> None:
+async def test_a_model_known_to_answer_only_there_is_called_there() -> None:
     choice = InterfaceChoice(api=Api.AUTO, is_vendor=False, fetches_urls=False)
     assert choice.of(asked(seed=1), frozenset({CHAT_COMPLETIONS})) is RESPONSES
 
@@ -136,7 +138,7 @@ async def test_a_model_known_to_answer_only_there_is_asked_there() -> None:
         (401, "use /v1/responses", None, None),
     ],
 )
-async def test_how_chat_completions_say_that_a_model_answers_elsewhere(
+async def test_refusals_that_point_to_the_responses_api_are_recognised(
     status: int, message: str, param: str | None, lasts: bool | None
 ) -> None:
     body = orjson.dumps(error_document(message, param=param))
@@ -157,7 +159,7 @@ async def test_a_model_that_answers_only_there_is_found_out_once() -> None:
         assert paths(standin) == ["/chat/completions"]
 
 
-async def test_what_only_chat_could_carry_is_unsupported_for_such_a_model() -> None:
+async def test_options_that_only_chat_supports_are_unsupported_for_such_a_model() -> None:
     async with serving(OpenAIStandIn()) as provider:
         prompt = asked(model=ALONE, seed=1)
         provider.refuse_unsupported(prompt)  # nothing is known yet
@@ -169,7 +171,7 @@ async def test_what_only_chat_could_carry_is_unsupported_for_such_a_model() -> N
             provider.refuse_unsupported(prompt)
 
 
-async def test_with_chat_alone_the_refusal_is_the_answer() -> None:
+async def test_with_only_chat_allowed_the_refusal_is_the_answer() -> None:
     standin = OpenAIStandIn()
     async with serving(standin, api=Api.CHAT) as provider:
         assert isinstance(await failure(provider, asked(model=ALONE)), UnknownModel)
@@ -186,21 +188,21 @@ class ChatOnly(OpenAIStandIn):
         return whole(Script(), error_document(message), status=400, headers={})
 
 
-async def test_a_server_without_responses_is_told_of_by_the_first_refusal() -> None:
+async def test_a_server_without_responses_is_reported_by_the_first_refusal() -> None:
     async with serving(ChatOnly()) as provider:
         error = await failure(provider)
         assert isinstance(error, ProviderRejected)
         assert "HTTP 400" in error.message
 
 
-async def test_what_a_model_lacks_is_found_out_once(standin: OpenAIStandIn, provider: OpenAIProvider) -> None:
+async def test_an_option_that_a_model_lacks_is_found_out_once(standin: OpenAIStandIn, provider: OpenAIProvider) -> None:
     await said(provider)
     await said(provider)
     assert ["include" in request.body for request in standin.requests] == [True, False, False]
     assert all(request.body["temperature"] == 0.7 for request in standin.requests)
 
 
-async def test_an_effort_that_is_refused_is_the_callers(provider: OpenAIProvider) -> None:
+async def test_a_refused_effort_is_the_callers_error(provider: OpenAIProvider) -> None:
     error = await failure(provider, asked(effort="low"))
     assert isinstance(error, ProviderRejected)
 
@@ -255,7 +257,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("fault", "expected", "may_have_worked"), FAULTS)
-async def test_a_failure_before_the_answer(
+async def test_a_failure_before_the_answer_has_its_class(
     standin: OpenAIStandIn, provider: OpenAIProvider, fault: Fault, expected: type[RelayError], may_have_worked: bool
 ) -> None:
     standin.script = Script(fault=fault)
@@ -274,7 +276,7 @@ async def test_a_failure_before_the_answer(
         (FaultKind.ERROR_EVENT, ProviderUnavailable),
     ],
 )
-async def test_a_failure_during_the_answer(
+async def test_a_failure_during_the_answer_has_its_class(
     standin: OpenAIStandIn, provider: OpenAIProvider, kind: FaultKind, expected: type[RelayError]
 ) -> None:
     standin.script = Script(fault=Fault(kind=kind, after=2))

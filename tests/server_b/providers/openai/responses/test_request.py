@@ -1,4 +1,4 @@
-"""Prompts as the Responses API has them."""
+"""Prompts in the form of the Responses API."""
 
 import base64
 from typing import Any
@@ -44,7 +44,7 @@ TOOL = Tool(name="weather", input_schema_json='{"type":"object"}')
 
 
 def sent(prompt: Prompt, *refused: str, is_vendor: bool = True) -> dict[str, Any]:
-    """Returns the body as it stands on the wire, parsed again."""
+    """Returns the body that is sent, parsed again."""
     made = response_body(prompt, "m", DEFAULTS, frozenset(refused) or NOTHING, is_vendor=is_vendor)
     body: dict[str, Any] = orjson.loads(orjson.dumps(made))
     return body
@@ -67,7 +67,7 @@ def text(words: str) -> dict[str, Any]:
     return {"type": "input_text", "text": words}
 
 
-def test_a_plain_prompt() -> None:
+def test_a_plain_prompt_is_sent() -> None:
     history = (Turn(role=Role.USER, text="Hi"), Turn(role=Role.ASSISTANT, text="Hello"))
     assert sent(Prompt(message="Now", history=history, context="Be brief.")) == {
         "model": "m",
@@ -95,16 +95,16 @@ def test_a_plain_prompt() -> None:
         ("stream", "stream", False),
     ],
 )
-def test_what_the_model_refuses_is_left_out(refused: str, name: str, value: object) -> None:
+def test_refused_defaults_are_left_out(refused: str, name: str, value: object) -> None:
     assert sent(Prompt(message="Hi"), refused).get(name) == value
 
 
-def test_what_the_caller_asked_for_is_sent_all_the_same() -> None:
+def test_a_callers_own_value_is_sent_anyway() -> None:
     body = sent(Prompt(message="Hi", temperature=0.1, max_tokens=20), "temperature", OUTPUT_LIMIT)
     assert (body["temperature"], body["max_output_tokens"]) == (0.1, 20)
 
 
-def test_what_the_model_wrote_keeps_its_order() -> None:
+def test_the_models_own_parts_keep_their_order() -> None:
     thought = Reasoning(text="hm", redacted=b"gAAAA==", provider="openai", id="rs_1")
     other = Reasoning(text="ah", redacted=b"x", provider="bedrock")
     unreadable = Reasoning(text="oh", provider="openai", id="rs_2")
@@ -164,7 +164,7 @@ def test_images_and_files_are_content() -> None:
         ),
     ],
 )
-def test_results_of_tools(result: ToolResult, output: object) -> None:
+def test_results_of_tools_are_sent(result: ToolResult, output: object) -> None:
     assert items(assistant(CALL), parts=(result,), message="")[-1]["output"] == output
 
 
@@ -208,7 +208,7 @@ def test_results_of_tools(result: ToolResult, output: object) -> None:
         ),
     ],
 )
-def test_options(options: Options, members: dict[str, Any]) -> None:
+def test_options_are_sent(options: Options, members: dict[str, Any]) -> None:
     body = sent(Prompt(message="Hi", options=options))
     assert {name: body.get(name) for name in members} == members
 
@@ -245,6 +245,6 @@ def test_a_summary_that_is_refused_is_left_out() -> None:
         ),
     ],
 )
-def test_what_cannot_be_carried_is_named(prompt: Prompt, field: str) -> None:
+def test_an_unsupported_field_is_named(prompt: Prompt, field: str) -> None:
     with pytest.raises(Unsupported, match=rf"^{field.replace('[', chr(92) + '[')}: not supported by openai: "):
         refuse_first(response_faults(prompt, fetches_urls=False))

@@ -1,6 +1,7 @@
-"""An item may be said at its beginning, in deltas, at their end, at its own end and at the end of the response.
+"""Each item is returned once, whichever events a server sends for it.
 
-Servers leave some of these out. Whichever they send, it is said once.
+An item may be sent at its beginning, in deltas, at their end, at its own end and at the end of the response. Servers
+leave some of these out.
 """
 
 import itertools
@@ -70,7 +71,7 @@ def read(*blocks: bytes) -> list[Piece]:
 
 @pytest.mark.parametrize("places", SETS, ids="+".join)
 @pytest.mark.parametrize("what", ITEMS)
-def test_an_item_is_said_once_wherever_it_is_said(what: str, places: tuple[str, ...]) -> None:
+def test_an_item_is_returned_once_wherever_it_is_sent(what: str, places: tuple[str, ...]) -> None:
     pieces = read(*events(what, places))
     told = [piece for piece in pieces if isinstance(piece, Text | RefusalPiece | CallArguments | ReasoningPiece)]
     assert "".join(one.arguments if isinstance(one, CallArguments) else one.text for one in told) == SAID[what]
@@ -79,7 +80,7 @@ def test_an_item_is_said_once_wherever_it_is_said(what: str, places: tuple[str, 
     assert isinstance(pieces[-1], Ending)
 
 
-def test_what_only_the_end_has_is_said_after_the_rest() -> None:
+def test_an_item_that_only_the_end_has_is_returned_last() -> None:
     whole = [ITEMS["text"], ITEMS["arguments"], {**ITEMS["arguments"], "id": "fc_2", "call_id": "call_2"}]
     deltas = [
         event("response.output_text.delta", output_index=0, item_id="msg_1", delta="Hello"),
@@ -95,7 +96,7 @@ def test_what_only_the_end_has_is_said_after_the_rest() -> None:
 
 
 @pytest.mark.parametrize("ids", [{}, {"call_id": "c"}, {"id": "x"}, {"id": "x", "call_id": "c"}])
-def test_no_two_calls_have_one_id(ids: dict[str, str]) -> None:
+def test_no_two_calls_have_the_same_id(ids: dict[str, str]) -> None:
     call = {"type": "function_call", "name": "f", "arguments": {"a": 1}, **ids}
     done = [event("response.output_item.done", output_index=index, item=call) for index in range(2)]
     pieces = read(*done, event("response.completed", response={"status": "completed", "output": [call, call]}))
@@ -107,7 +108,7 @@ def test_no_two_calls_have_one_id(ids: dict[str, str]) -> None:
     ]
 
 
-def test_encrypted_reasoning_is_said_once() -> None:
+def test_encrypted_reasoning_is_returned_once() -> None:
     item = reasoning_item("hm")
     done = event("response.output_item.done", output_index=0, item=item)
     pieces = read(done, event("response.completed", response={"status": "completed", "output": [item]}))
