@@ -16,6 +16,7 @@ from gateway.json_response import json_response
 from gateway.openapi import examples, requests
 from gateway.openapi.document import ACCOUNTS
 from gateway.openapi.responses import OF_A_LEDGER, json_responses, rows_responses
+from gateway.plain_values import Moment, PlainInt
 from gateway.problems import NO_STORE
 from llm_relay.documents.accounts import (
     CallDocument,
@@ -53,10 +54,8 @@ class _Filters(BaseModel):
     provider: str = Field("", description="Only calls of this provider")
     protocol: Literal["", "grpc", "http", "openai", "mcp"] = Field("", description="Only calls over this protocol")
     tag: str = Field("", description="Only calls with this tag, as key=value")
-    since: datetime | None = Field(
-        None, description="Only calls that began at this time or later, as RFC 3339 or a date"
-    )
-    until: datetime | None = Field(None, description="Only calls that began before this time, as RFC 3339 or a date")
+    since: Moment | None = Field(None, description="Only calls that began at this time or later, as RFC 3339 or a date")
+    until: Moment | None = Field(None, description="Only calls that began before this time, as RFC 3339 or a date")
     format: Literal["", "json", "csv"] = Field("", description="json or csv; if empty, the Accept header decides")
 
 
@@ -74,7 +73,7 @@ class UsageParameters(_Filters):
 class CallsParameters(_Filters):
     """Which calls to list."""
 
-    limit: int = Field(50, ge=1, le=1000, description="The most calls to return, 1 to 1000")
+    limit: PlainInt = Field(50, ge=1, le=1000, description="The most calls to return, 1 to 1000")
     page_token: str = Field("", description="The `next_page_token` of the previous page")
     id: str = Field("", description="Only the call with this ledger id")
     request_id: str = Field("", description="Only calls with this request_id")

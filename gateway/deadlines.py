@@ -15,7 +15,7 @@ TIMEOUT_HEADER = "X-Request-Timeout"
 MIN_TIMEOUT_S = 0.001
 MAX_TIMEOUT_S = 86_400.0
 
-_SECONDS = re.compile(r"[0-9]{1,20}(\.[0-9]{0,20})?|\.[0-9]{1,20}")
+_SECONDS = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?|\.[0-9]{1,20}")
 
 
 def deadline_of(request: Request, default_s: float) -> float:

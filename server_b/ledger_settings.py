@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from llm_relay.messages.accounts import Price
+from llm_relay.plain_numbers import whole_number
 from llm_relay.program.env_file import value_of
 from llm_relay.program.settings import ProgramSettings
 from llm_relay.tokens import CALLER_NAME, NAME_RULE
@@ -134,8 +135,8 @@ class LedgerSettings(ProgramSettings):
     @field_validator("alert_thresholds")
     @classmethod
     def _thresholds_parse(cls, value: str) -> str:
-        numbers = [part.strip() for part in value.split(",")]
-        if not all(part.isascii() and part.isdigit() and 1 <= int(part) <= 100 for part in numbers):
+        numbers = [whole_number(part.strip()) for part in value.split(",")]
+        if not all(number is not None and 1 <= number <= 100 for number in numbers):
             raise ValueError(_THRESHOLDS_FIX)
         return value
 

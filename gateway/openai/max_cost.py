@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_FLOOR, Decimal, InvalidOperation
+from decimal import ROUND_FLOOR, Decimal
 
 from gateway.openai.errors import BadParam
 from llm_relay.amounts import NANO_USD_PER_USD
+from llm_relay.plain_numbers import decimal_number
 
-_MOST_CHARS = 40
 _MOST_DIGITS = 12
 """Digits before the point. No call costs a billion dollars, and a large exponent is slow to expand."""
 
 
 def nano_usd(usd: float | str) -> int:
     """Returns `max_cost_usd` in nano-dollars, rounded down. Raises BadParam."""
-    text = str(usd)
-    try:
-        amount = Decimal(text) if text.isascii() and len(text) <= _MOST_CHARS and not isinstance(usd, bool) else None
-    except InvalidOperation:
-        amount = None
+    amount = decimal_number(usd) if isinstance(usd, str) else Decimal(str(usd))
     if amount is None or not amount.is_finite() or abs(amount.adjusted()) > _MOST_DIGITS:
         raise BadParam("max_cost_usd", "max_cost_usd: must be a number of USD, such as 0.05")
     return int((amount * NANO_USD_PER_USD).to_integral_value(ROUND_FLOOR))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from gateway.plain_values import Moment, PlainDecimal
 from llm_relay.amounts import NANO_USD_PER_USD
 from llm_relay.messages.accounts import Budget, CallerAccount, Period, Price, RateLimits
 
@@ -24,9 +24,12 @@ def nano_usd(usd: Decimal) -> int:
 
 
 Usd = Annotated[
-    Decimal, Field(ge=0, le=10**9, allow_inf_nan=False, description="In USD, such as 12.50"), AfterValidator(_nano)
+    Decimal,
+    PlainDecimal,
+    Field(ge=0, le=10**9, allow_inf_nan=False, description="In USD, such as 12.50"),
+    AfterValidator(_nano),
 ]
-Limit = Annotated[int | None, Field(ge=0, description="null: no limit")]
+Limit = Annotated[int | None, Field(strict=True, ge=0, description="null: no limit")]
 
 
 class _Body(BaseModel):
@@ -74,14 +77,14 @@ class TokenBody(_Body):
 
     caller: str
     label: str = ""
-    expires_at: datetime | None = None
+    expires_at: Moment | None = None
     is_admin: bool = False
 
 
 class RotateBody(_Body):
     """How long the replaced token stays valid."""
 
-    overlap_s: float | None = Field(None, ge=0)
+    overlap_s: float | None = Field(None, strict=True, ge=0)
 
 
 class BudgetBody(_Body):

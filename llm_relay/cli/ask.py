@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from llm_relay.cli import exit_codes
 from llm_relay.cli.command_error import CommandError
+from llm_relay.cli.number_types import decimal, whole
 
 if TYPE_CHECKING:
     from llm_relay.cli.programs import Commands
@@ -35,10 +36,12 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--image", metavar="FILE", action="append", default=[], help="an image to look at; may be repeated"
     )
-    parser.add_argument("--temperature", type=float, metavar="N", help="0 to 2 (default: the server's)")
-    parser.add_argument("--max-tokens", type=int, metavar="N", help="most output tokens (default: the server's)")
+    parser.add_argument("--temperature", type=decimal(), metavar="N", help="0 to 2 (default: the server's)")
+    parser.add_argument("--max-tokens", type=whole(), metavar="N", help="most output tokens (default: the server's)")
     parser.add_argument("--request-id", metavar="ID", default="", help="idempotency key; the same one is answered once")
-    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="deadline (default: TIMEOUT_SECONDS)")
+    parser.add_argument(
+        "--timeout", type=decimal(0.001, 86_400), metavar="SECONDS", help="deadline (default: TIMEOUT_SECONDS)"
+    )
     parser.add_argument("--json", action="store_true", help="print the whole answer as one JSON object, at its end")
     parser.set_defaults(run=run)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llm_relay.cli.command_error import CommandError
+from llm_relay.cli.number_types import whole
 
 if TYPE_CHECKING:
     from llm_relay.cli.programs import Commands
@@ -27,7 +28,9 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--host", nargs="+", action="extend", default=[], help="names and addresses of the servers, besides localhost"
     )
-    parser.add_argument("--days", type=int, default=30, help="how long they are valid (default: 30)")
+    parser.add_argument(
+        "--days", type=whole(1, 3650), default=30, help="how many days they are valid, 1 to 3650 (default: 30)"
+    )
     parser.set_defaults(run=run)
 
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any, Self
+from typing import Any, Self, get_args
 
-from pydantic import Field, PrivateAttr, ValidationError
+from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from llm_relay.client.channel import DEFAULT_MAX_MESSAGE_BYTES
+from llm_relay.plain_numbers import decimal_number, whole_number
 from llm_relay.program.env_file import ENV_FILE_VARIABLE, EnvFile, EnvFileError, read_env_file
 from llm_relay.program.known_settings import KNOWN_SETTINGS
 
@@ -52,6 +54,19 @@ class ProgramSettings(BaseSettings):
 
     _file: EnvFile = PrivateAttr(default_factory=EnvFile)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers_are_plain(cls, value: object, info: ValidationInfo) -> object:
+        """Refuses what Pydantic reads as a number and a person does not write, such as 1_000."""
+        if not isinstance(value, str) or info.field_name is None:
+            return value
+        kinds = _kinds(cls.model_fields[info.field_name].annotation)
+        if int in kinds and whole_number(value) is None:
+            raise PydanticCustomError("plain_whole_number", "must be a whole number in plain digits, such as 10")
+        if float in kinds and decimal_number(value) is None:
+            raise PydanticCustomError("plain_number", "must be a number in plain digits, such as 10 or 0.5")
+        return value
+
     @property
     def file(self) -> EnvFile:
         """The .env file that these settings were read from."""
@@ -80,6 +95,11 @@ class ProgramSettings(BaseSettings):
     def warnings(self) -> Iterator[str]:
         """Yields what is probably a mistake although every value is allowed, a line for each."""
         yield from ()
+
+
+def _kinds(annotation: Any) -> tuple[Any, ...]:
+    """Returns the types that a field may have."""
+    return get_args(annotation) or (annotation,)
 
 
 def _travels(name: str) -> bool:

@@ -77,7 +77,7 @@ def _page_token(last: CallEntry) -> str:
 def _after(token: str) -> tuple[int, str]:
     try:
         at, space, key = base64.b64decode(token, altchars=b"-_", validate=True).decode().partition(" ")
-        if space and key and at.isdecimal() and len(at) < 19:
+        if space and key and at.isascii() and at.isdecimal() and len(at) < 19:
             return int(at), key
     except (binascii.Error, UnicodeError, ValueError):
         pass

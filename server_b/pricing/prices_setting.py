@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
-
 from llm_relay.amounts import NANO_USD_PER_USD
 from llm_relay.messages.accounts import Price
+from llm_relay.plain_numbers import decimal_number
 
 _MOST_USD = 1_000_000
 """A dollar a token."""
@@ -34,10 +33,10 @@ def _price(entry: str) -> Price:
 
 
 def _nano_usd(amount: str, entry: str) -> int:
-    try:
-        nano = Decimal(amount.strip()) * NANO_USD_PER_USD
-    except InvalidOperation:
-        raise ValueError(f"{entry}: is not a price: {_FIX}") from None
-    if not nano.is_finite() or not 0 <= nano <= _MOST_USD * NANO_USD_PER_USD or nano != int(nano):
+    usd = decimal_number(amount.strip())
+    if usd is None:
+        raise ValueError(f"{entry}: is not a price: {_FIX}")
+    nano = usd * NANO_USD_PER_USD
+    if not 0 <= nano <= _MOST_USD * NANO_USD_PER_USD or nano != int(nano):
         raise ValueError(f"{entry}: a rate must be 0 to {_MOST_USD} USD, with 9 decimals at most")
     return int(nano)

@@ -225,7 +225,7 @@ async def test_timeout_seconds_is_the_deadline_of_requests_without_one() -> None
     assert response.status_code == 504
 
 
-@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "1e3", "86401", "soon", "", "1_0", "0.0"])
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "1e3", "86401", "soon", "", "1_0", "0.0", "+5", "5."])
 @pytest.mark.parametrize(("method", "route"), [("POST", "/process"), ("POST", "/stream"), ("GET", "/health")])
 async def test_a_bad_deadline_is_refused_by_name(
     alone: httpx2.AsyncClient, method: str, route: str, value: str

@@ -8,6 +8,7 @@ import pytest
 
 from gateway.request_parsing import BodyLimits
 from tests.support.gateways import gateway, post, socket_to
+from tests.support.not_plain import NOT_PLAIN
 from tests.support.scripted import ScriptedProvider
 from tests.support.serving import serving
 
@@ -255,3 +256,18 @@ async def test_a_head_without_end_is_cut_off(alone: httpx2.AsyncClient) -> None:
 async def test_many_bad_requests_at_once_leave_the_gateway_alive(alone: httpx2.AsyncClient) -> None:
     responses = await asyncio.gather(*(alone.post("/process", content=b"[" * MANY) for _ in range(20)))
     assert [response.status_code for response in responses] == [422] * 20
+
+
+@pytest.mark.parametrize("text", NOT_PLAIN)
+async def test_a_count_in_a_query_is_written_in_plain_digits(alone: httpx2.AsyncClient, text: str) -> None:
+    answer = await alone.get("/calls", params={"limit": text})
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == "limit: must be a whole number in plain digits, such as 50"
+
+
+@pytest.mark.parametrize("text", ["2026", "1795696200", "1e9", *NOT_PLAIN])
+@pytest.mark.parametrize(("route", "name"), [("/usage", "since"), ("/calls", "until")])
+async def test_a_time_in_a_query_is_no_number(alone: httpx2.AsyncClient, route: str, name: str, text: str) -> None:
+    answer = await alone.get(route, params={name: text})
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith(f"{name}: must be a date or a time, such as 2026-11-26 or ")

@@ -5,23 +5,23 @@ from __future__ import annotations
 import argparse
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
-from decimal import Decimal, InvalidOperation
 
 from llm_relay.amounts import NANO_USD_PER_USD
+from llm_relay.plain_numbers import decimal_number, whole_number
 
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)([smhdw]?)")
+_SPAN = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,20})?)([smhdw]?)")
 _UNIT_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 MOST_USD = 10**9
+MOST_RATE = 10**12
 LONGEST_SPAN_S = 100 * 365 * 86_400
 
 
 def usd(text: str) -> int:
     """Reads an amount in USD, such as 12.50; returns nano-USD."""
-    try:
-        amount = Decimal(text.strip().removeprefix("$").replace("_", ""))
-    except InvalidOperation:
-        raise argparse.ArgumentTypeError(f"{text!r} is not an amount in USD, such as 12.50") from None
-    if not amount.is_finite() or abs(amount) > MOST_USD:
+    amount = decimal_number(text.removeprefix("$"))
+    if amount is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an amount in USD in plain digits, such as 12.50")
+    if abs(amount) > MOST_USD:
         raise argparse.ArgumentTypeError(f"{text!r} is too large: a billion USD is the most")
     nano_usd = amount * NANO_USD_PER_USD
     if nano_usd != nano_usd.to_integral_value():
@@ -31,7 +31,7 @@ def usd(text: str) -> int:
 
 def span(text: str) -> float:
     """Reads a span of time, such as 90, 30m, 24h, 7d or 2w; returns seconds."""
-    match = _SPAN.fullmatch(text.strip())
+    match = _SPAN.fullmatch(text)
     seconds = float(match[1]) * _UNIT_S[match[2]] if match else LONGEST_SPAN_S + 1
     if seconds > LONGEST_SPAN_S:
         raise argparse.ArgumentTypeError(f"{text!r} is not a span of time, such as 30m, 24h or 7d")
@@ -49,10 +49,10 @@ def future(text: str) -> datetime:
 
 
 def _moment(text: str, direction: int, hint: str) -> datetime:
-    if _SPAN.fullmatch(text.strip()) and not text.strip().isdecimal():
+    if _SPAN.fullmatch(text) and whole_number(text) is None:
         return datetime.now(UTC) + direction * timedelta(seconds=span(text))
     try:
-        return datetime.fromisoformat(text.strip())
+        return datetime.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a time, {hint}") from None
 
@@ -76,6 +76,9 @@ def limit(text: str) -> int | None:
     """Reads a number, or `none` for no limit."""
     if text == "none":
         return None
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor none")
-    return int(text)
+    number = whole_number(text)
+    if number is None or not 1 <= number <= MOST_RATE:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither a whole number from 1 to {MOST_RATE} in plain digits, such as 60, nor none"
+        )
+    return number

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from llm_relay.cli.accounts.client import ask
+from llm_relay.cli.number_types import whole
 from llm_relay.cli.output import Column, Output, add_formats, text_of, time_of
 
 if TYPE_CHECKING:
@@ -18,7 +19,9 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser = commands.add_parser(
         "audit", parents=[common], help="list who changed what", description="Lists who changed what, newest first."
     )
-    parser.add_argument("--limit", type=int, default=100, metavar="N", help="how many, 1 to 1000 (default: 100)")
+    parser.add_argument(
+        "--limit", type=whole(1, 1000), default=100, metavar="N", help="how many, 1 to 1000 (default: 100)"
+    )
     parser.set_defaults(run=_run)
     add_formats(parser)
 

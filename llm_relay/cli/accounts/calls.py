@@ -8,11 +8,10 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from llm_relay.cli import exit_codes
 from llm_relay.cli.accounts import argument_types
 from llm_relay.cli.accounts.client import ask
 from llm_relay.cli.accounts.usage import SAME
-from llm_relay.cli.command_error import CommandError
+from llm_relay.cli.number_types import whole
 from llm_relay.cli.output import Column, Output, Row, add_formats, count_of, dollars, text_of, time_of
 from llm_relay.program.colours import Colour
 
@@ -37,7 +36,7 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
         help="list calls, newest first, or follow them as they begin and end",
         description="Lists calls, newest first. Callers see their own, admins see all.",
     )
-    parser.add_argument("--limit", type=int, default=50, metavar="N", help="how many at most (default: 50)")
+    parser.add_argument("--limit", type=whole(1), default=50, metavar="N", help="how many at most (default: 50)")
     parser.add_argument("--follow", action="store_true", help="show calls as they begin and end, until Ctrl-C")
     add_filters(parser)
     parser.add_argument("--protocol", metavar="PROTOCOL", default="", help="only over grpc, http, openai or mcp")
@@ -62,8 +61,6 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the calls; returns the exit code."""
-    if arguments.limit < 1:
-        raise CommandError("--limit: must be 1 or more", exit_codes.USAGE)
 
     async def show(client: AccountClient) -> None:
         output = Output(arguments, FOLLOWED if arguments.follow else LISTED, _names())

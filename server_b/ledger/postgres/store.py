@@ -55,7 +55,7 @@ class PostgresStore:
             conninfo = make_conninfo(url, application_name=parts.get("application_name") or "grpc-llm-relay")
         except psycopg.Error as error:
             raise WrongSetting(first_line(error)) from error
-        if not all(number.isdecimal() for number in str(parts.get("port") or "5432").split(",")):
+        if not all(number.isascii() and number.isdecimal() for number in str(parts.get("port") or "5432").split(",")):
             raise WrongSetting(f"{parts['port']} is not a port")
         user = f"{parts['user']}@" if parts.get("user") else ""
         port = f":{parts['port']}" if parts.get("port") else ""

@@ -24,6 +24,7 @@ from llm_relay.errors import (
     ProviderUnavailable,
     UnknownModel,
 )
+from llm_relay.plain_numbers import decimal_number, whole_number
 
 
 class Fault(enum.Enum):
@@ -62,10 +63,10 @@ def asked_behaviour(query: str, usual: Behaviour) -> Behaviour:
     given = dict(parse_qsl(query))
     try:
         return Behaviour(
-            delay_s=_number(given.get("delay", usual.delay_s)),
-            word_delay_s=_number(given.get("word_delay", usual.word_delay_s)),
+            delay_s=_number(given["delay"]) if "delay" in given else usual.delay_s,
+            word_delay_s=_number(given["word_delay"]) if "word_delay" in given else usual.word_delay_s,
             fault=Fault(given["fault"]) if "fault" in given else None,
-            after=int(given.get("after", 3)),
+            after=_whole(given["after"]) if "after" in given else 3,
             times=_number(given["times"]) if "times" in given else math.inf,
             retry_after_s=_number(given["retry_after"]) if "retry_after" in given else None,
         )
@@ -74,9 +75,16 @@ def asked_behaviour(query: str, usual: Behaviour) -> Behaviour:
         raise ProviderRejected(f"model: the mock knows fault={faults}, and numbers for the rest") from error
 
 
-def _number(text: str | float) -> float:
-    number = float(text)
-    if not 0 <= number < math.inf:
+def _number(text: str) -> float:
+    number = decimal_number(text)
+    if number is None or number < 0:
+        raise ValueError(text)
+    return float(number)
+
+
+def _whole(text: str) -> int:
+    number = whole_number(text)
+    if number is None or number < 0:
         raise ValueError(text)
     return number
 

@@ -14,6 +14,7 @@ import pytest
 from gateway.ui.bounded_route import MOST_BYTES as MOST_BYTES_OF_A_BODY
 from gateway.ui.pages import CONTENT_SECURITY_POLICY, PAGES
 from tests.gateway.ui.conftest import Relay, serving
+from tests.support.not_plain import NOT_PLAIN
 from tests.support.programs import running
 
 pytestmark = pytest.mark.anyio
@@ -120,6 +121,16 @@ async def test_bad_input_names_the_field(relay: Relay) -> None:
         answer = await client.put("/ui/api/budgets", json=body, headers=csrf)
     assert answer.status_code == 422
     assert {"period", "limit_usd", "nonsense"} <= set(re.findall(r"\w+", answer.json()["detail"]))
+
+
+@pytest.mark.parametrize("text", NOT_PLAIN)
+async def test_an_amount_is_written_in_plain_digits(relay: Relay, text: str) -> None:
+    async with http(relay) as client:
+        csrf = {"x-relay-csrf": (await client.get("/ui/api/me")).json()["csrf"]}
+        body = {"caller": "alice", "period": "day", "limit_usd": text}
+        answer = await client.put("/ui/api/budgets", json=body, headers=csrf)
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == "limit_usd: must be a number in plain digits, such as 12.50"
 
 
 @pytest.mark.parametrize("path", ["/ui/api/session", "/ui/api/tokens"])

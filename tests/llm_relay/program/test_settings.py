@@ -1,5 +1,6 @@
 """Settings are read from the environment and .env. A bad one stops the start by its name, without its value."""
 
+import re
 import socket
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from llm_relay.program.exposure import check_exposure
 from llm_relay.program.setting_groups import DialSettings, TokenSettings
 from llm_relay.program.settings import ProgramSettings, SettingsError
 from server_b.settings import ServerBSettings
+from tests.support.not_plain import NOT_PLAIN
 
 SECRET = "sk-live-0123456789"
 
@@ -105,6 +107,13 @@ def test_a_bad_value_is_one_line_that_begins_with_the_variable(
 ) -> None:
     (line,) = refusal(ServerBSettings, monkeypatch, **{name: value})
     assert line.startswith(f"{name}: ")
+
+
+@pytest.mark.parametrize("value", NOT_PLAIN)
+@pytest.mark.parametrize("name", ["GRPC_PORT", "METRICS_PORT", "LEDGER_KEEP_DAYS", "TIMEOUT_SECONDS", "AI_TEMPERATURE"])
+def test_a_number_is_written_in_plain_digits(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (line,) = refusal(ServerBSettings, monkeypatch, **{name: value})
+    assert re.match(rf"{name}: must be a (whole )?number in plain digits, such as 10", line)
 
 
 def test_several_providers_are_separated_by_commas_in_order(monkeypatch: pytest.MonkeyPatch) -> None:

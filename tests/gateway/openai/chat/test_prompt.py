@@ -29,6 +29,7 @@ from llm_relay.messages import (
     ToolResult,
     Turn,
 )
+from tests.support.not_plain import NOT_PLAIN
 
 USER = {"role": "user", "content": "Hello"}
 WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
@@ -197,7 +198,7 @@ def test_the_names_of_ignored_members_fit_a_header() -> None:
         ({"max_cost_usd": "much"}, "max_cost_usd"),
         ({"max_cost_usd": "1e999980"}, "max_cost_usd"),
         ({"max_cost_usd": "1e9999999"}, "max_cost_usd"),
-        ({"max_cost_usd": "inf"}, "max_cost_usd"),
+        *(({"max_cost_usd": text}, "max_cost_usd") for text in NOT_PLAIN),
         ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
         (
             {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,x"}}]}]},

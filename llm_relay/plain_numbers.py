@@ -1,0 +1,23 @@
+"""Numbers that people write in settings, options and requests: plain decimal digits, such as 10, 0.5 or -3.
+
+Python's own readers take more than a person means by a number: 1_000, ٣, 1e3, +5, nan, and blanks around it. Such a
+text is a mistake, and only its author knows which number was meant.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+_WHOLE = re.compile(r"(?!-0+$)-?[0-9]{1,40}", re.ASCII)
+_DECIMAL = re.compile(r"(?!-[0.]+$)-?(?:[0-9]{1,40}(?:\.[0-9]{1,40})?|\.[0-9]{1,40})", re.ASCII)
+
+
+def whole_number(text: str) -> int | None:
+    """Returns the whole number that `text` is, or None."""
+    return int(text) if _WHOLE.fullmatch(text) else None
+
+
+def decimal_number(text: str) -> Decimal | None:
+    """Returns the decimal number that `text` is, or None."""
+    return Decimal(text) if _DECIMAL.fullmatch(text) else None
