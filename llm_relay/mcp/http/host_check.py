@@ -26,7 +26,9 @@ class AllowLists:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
-        if not self._allows_host(headers.get("host", "")):
+        if len(headers.getlist("host")) > 1 or len(headers.getlist("origin")) > 1:
+            await PlainTextResponse("Host and Origin must not be sent twice\n", 400)(scope, receive, send)
+        elif not self._allows_host(headers.get("host", "")):
             await self._refuse("Host", "MCP_ALLOWED_HOSTS", MISDIRECTED)(scope, receive, send)
         elif not self._allows_origin(headers.get("origin", "")):
             await self._refuse("Origin", "MCP_ALLOWED_ORIGINS", 403)(scope, receive, send)

@@ -14,7 +14,7 @@ import pytest
 
 from llm_relay.tls.authority import Authority
 from tests.support.logged import without_time
-from tests.support.mcp_http import ACCEPT, INITIALIZE, MODERN, PING, call, client, modern_call, open_session
+from tests.support.mcp_http import ACCEPT, INITIALIZE, MODERN, PING, TIMEOUT_S, call, client, modern_call, open_session
 from tests.support.mcp_stdio import STOP_LIMIT_S, stdio_server
 from tests.support.programs import Program, running
 from tests.support.scripted import End, ScriptedProvider
@@ -69,6 +69,17 @@ async def test_another_host_is_refused(open_server: Program, host: str, path: st
 async def test_a_web_page_must_have_an_allowed_origin(open_server: Program, origin: str, status: int) -> None:
     async with client(open_server, Origin=origin) as http:
         assert (await http.post("/mcp", json=INITIALIZE)).status_code == status
+
+
+@pytest.mark.parametrize(
+    "fields", ["Host: localhost\r\nHost: evil.example", "Host: h\r\nOrigin: http://localhost\r\nOrigin: null"]
+)
+async def test_one_header_of_two_is_not_taken_for_the_only_one(open_server: Program, fields: str) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", open_server.port)
+    writer.write(f"POST /mcp HTTP/1.1\r\n{fields}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+    async with asyncio.timeout(TIMEOUT_S):
+        assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
+    writer.close()
 
 
 async def test_a_body_over_the_limit_is_refused_and_survived(open_server: Program) -> None:
