@@ -22,6 +22,12 @@ def is_loopback_host(host: str) -> bool:
         return False
 
 
+def host_name(host: str) -> str:
+    """Returns a Host header without its port."""
+    name, colon, port = host.rpartition(":")
+    return name if colon and port.isdecimal() and (":" not in name or name.endswith("]")) else host
+
+
 def listening_host(host: str) -> str:
     """Returns a host to listen on, without the brackets of an IPv6 address. Raises ValueError with the fix."""
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host

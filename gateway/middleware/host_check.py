@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.error_responses import error_response
-from llm_relay.addresses import is_loopback_host
+from llm_relay.addresses import host_name, is_loopback_host
 from llm_relay.errors import InvalidRequest, PermissionDenied, RelayError, Violation
 
 Server = tuple[str, int | None] | None
@@ -56,12 +56,6 @@ def _is_allowed(host: str, server: Server, allowed: frozenset[str]) -> bool:
     if name.startswith("[") is not name.endswith("]"):
         return False
     return is_own or is_loopback_host(name) or not allowed.isdisjoint((host, name, "*"))
-
-
-def host_name(host: str) -> str:
-    """Returns a Host header without its port."""
-    name, colon, port = host.rpartition(":")
-    return name if colon and port.isdecimal() and (":" not in name or name.endswith("]")) else host
 
 
 def _is_same_address(name: str, address: str) -> bool:

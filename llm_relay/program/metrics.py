@@ -9,11 +9,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 
-from llm_relay.addresses import shown_address
+from llm_relay.addresses import listen_fault, shown_address
+from llm_relay.program.metrics_folder import in_use, metrics_folder
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 """prometheus_client reads it when it is imported, so nothing imports that before it is set."""
@@ -35,43 +34,40 @@ def published(host: str, port: int | None) -> Iterator[None]:
     `port` None: nothing is counted and no port is opened; 0: any free port. Where a supervisor publishes already, the
     block is a part of that. A port that cannot be opened is an error in the log, and no more.
     """
-    if port is None or is_metered():
+    if is_metered():
+        with in_use(os.environ[FOLDER_VARIABLE]):
+            yield
+        return
+    if port is None:
         yield
         return
-    folder = tempfile.mkdtemp(prefix="relay-metrics-")
-    os.environ[FOLDER_VARIABLE] = folder
-    try:
-        with _served(folder, host, port):
-            yield
-    finally:
-        del os.environ[FOLDER_VARIABLE]
-        shutil.rmtree(folder, ignore_errors=True)
+    with metrics_folder() as folder:
+        os.environ[FOLDER_VARIABLE] = folder
+        try:
+            with _served(folder, host, port):
+                yield
+        finally:
+            del os.environ[FOLDER_VARIABLE]
 
 
 @contextlib.contextmanager
 def _served(folder: str, host: str, port: int) -> Iterator[None]:
-    from prometheus_client import CollectorRegistry, start_http_server
+    from prometheus_client import CollectorRegistry, make_wsgi_app
     from prometheus_client.multiprocess import MultiProcessCollector
+
+    from llm_relay.program.metrics_server import serving_metrics
 
     registry = CollectorRegistry()
     MultiProcessCollector(registry, folder)  # type: ignore[no-untyped-call]
-    try:
-        server, thread = start_http_server(port, host, registry)
-    except OSError as error:
-        logger.error(  # noqa: TRY400 - the traceback would tell nothing
-            "METRICS_PORT: cannot listen on %s (%s): no metrics are served; set another port",
-            shown_address(host, port),
-            error.strerror,
-        )
+    with contextlib.ExitStack() as stack:
+        try:
+            served_port = stack.enter_context(serving_metrics(make_wsgi_app(registry), host, port))
+        except OSError as error:
+            fault = listen_fault(host, port, "METRICS_HOST", "METRICS_PORT", error)
+            logger.error("%s. Until then no metrics are served", fault)  # noqa: TRY400 - the traceback tells nothing
+        else:
+            logger.info("Metrics: http://%s/metrics", shown_address(host, served_port))
         yield
-        return
-    logger.info("Metrics: http://%s/metrics", shown_address(host, server.server_port))
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def forget_process(pid: int) -> None:

@@ -130,7 +130,7 @@ async def test_a_taken_port_is_an_error_in_the_log_and_the_program_serves(tmp_pa
         port = str(taken.getsockname()[1])
         async with running(tmp_path, "server_b", GRPC_PORT="0", METRICS_PORT=port, **QUICK) as program:
             (line,) = await program.told(r"ERROR .*(METRICS_PORT: .*)\n")
-            assert line.startswith(f"METRICS_PORT: cannot listen on 127.0.0.1:{port} (Address already in use)")
+            assert line.startswith(f"METRICS_PORT: cannot listen on 127.0.0.1:{port}: the port is in use. ")
             (target,) = await program.told(r"Starting Server B \(gRPC\) on (\S+)")
             async with RelayClient(Dial(target=target), timeout_s=LIMIT_S) as client:
                 await client.process(Prompt(message="Hello"))

@@ -1,0 +1,88 @@
+"""The folder that processes write their metrics to. What a process that was killed left behind is removed later."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:
+    HAS_LOCKS = False
+    """On Windows. What a killed process leaves there stays."""
+else:
+    HAS_LOCKS = True
+
+PREFIX = "relay-metrics-"
+LOCK_NAME = "lock"
+"""A file of the folder. Every process that writes there holds a lock on it, which ends with the process."""
+
+
+@contextlib.contextmanager
+def metrics_folder() -> Iterator[str]:
+    """Makes a folder for metrics, and removes it at the end, with those of this user that no process uses."""
+    _remove_unused()
+    folder, lock = _made()
+    try:
+        yield folder
+    finally:
+        os.close(lock)
+        shutil.rmtree(folder, ignore_errors=True)
+        _remove_unused()
+
+
+@contextlib.contextmanager
+def in_use(folder: str) -> Iterator[None]:
+    """Keeps a folder that another process has made from being removed, for as long as this process writes there."""
+    try:
+        lock = _locked(folder)
+    except OSError:  # it has been removed, or its file system has no locks
+        yield
+        return
+    try:
+        yield
+    finally:
+        os.close(lock)
+
+
+def _made() -> tuple[str, int]:
+    while True:
+        folder = tempfile.mkdtemp(prefix=PREFIX)
+        lock = _locked(folder, os.O_CREAT)
+        if Path(folder, LOCK_NAME).exists():
+            return folder, lock
+        os.close(lock)  # another process has removed the folder before it was locked
+
+
+def _locked(folder: str, flags: int = 0) -> int:
+    lock = os.open(Path(folder, LOCK_NAME), os.O_RDWR | flags, 0o600)
+    if HAS_LOCKS:
+        with contextlib.suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_SH)
+    return lock
+
+
+def _remove_unused() -> None:
+    if not HAS_LOCKS:
+        return
+    with contextlib.suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
+        for entry in entries:
+            if entry.name.startswith(PREFIX):
+                with contextlib.suppress(OSError):
+                    _remove_if_unused(entry)
+
+
+def _remove_if_unused(entry: os.DirEntry[str]) -> None:
+    """Raises OSError if a process holds its lock, or it has none: an earlier version made it, or something else."""
+    if not entry.is_dir(follow_symlinks=False) or entry.stat(follow_symlinks=False).st_uid != os.getuid():
+        return
+    lock = os.open(Path(entry.path, LOCK_NAME), os.O_RDWR | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(entry.path, ignore_errors=True)
+    finally:
+        os.close(lock)

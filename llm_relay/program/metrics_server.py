@@ -1,0 +1,71 @@
+"""The HTTP server of /metrics: in a thread, so that a busy event loop answers too."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from socketserver import ThreadingMixIn
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+from llm_relay.addresses import host_name, is_loopback_host, listen
+
+PATIENCE_S = 15
+"""How long a client may take to send its request, and to take the answer."""
+_POLL_S = 0.1
+
+Start = Callable[[str, list[tuple[str, str]]], Any]
+Application = Callable[[dict[str, Any], Start], Iterable[bytes]]
+
+
+class _Handler(WSGIRequestHandler):
+    timeout = PATIENCE_S
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - it is named so
+        """Logs nothing."""
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Logs nothing: a client was too slow, or has left."""
+
+
+@contextlib.contextmanager
+def serving_metrics(app: Application, host: str, port: int) -> Iterator[int]:
+    """Serves a WSGI application at host:port (0: any free port) during the block; yields the port.
+
+    Raises OSError if it cannot listen there.
+    """
+    with listen(host, port) as listener:
+        server = _Server(listener.getsockname()[:2], _Handler, bind_and_activate=False)
+        server.socket.close()
+        server.socket = listener
+        server.server_name, server.server_port = socket.gethostname(), listener.getsockname()[1]
+        server.setup_environ()
+        server.set_app(_for_this_machine(app) if is_loopback_host(host) else app)
+        thread = threading.Thread(target=server.serve_forever, args=[_POLL_S], daemon=True)
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def _for_this_machine(app: Application) -> Application:
+    """Refuses what asks for another host than this machine.
+
+    A web page can give its own name any address, this machine's too (DNS rebinding), and would read the metrics.
+    """
+
+    def checked(environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
+        if is_loopback_host(host_name(environ.get("HTTP_HOST", "localhost"))):
+            return app(environ, start_response)
+        start_response("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8")])
+        return [b"this Host is not allowed: METRICS_HOST is of this machine alone, so ask for localhost\n"]
+
+    return checked

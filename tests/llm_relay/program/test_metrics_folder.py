@@ -1,0 +1,91 @@
+"""What killed programs leave of their metrics is removed, and nothing else is."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from llm_relay.program.metrics_folder import LOCK_NAME, PREFIX, in_use, metrics_folder
+from tests.support.relay_serve import served
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="has no such locks")
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that temporary folders are made in."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def left_behind(temporary: Path, name: str = "left") -> Path:
+    """Makes what a process leaves that is killed."""
+    folder = temporary / f"{PREFIX}{name}"
+    folder.mkdir()
+    (folder / LOCK_NAME).touch()
+    (folder / "counter_1.db").touch()
+    return folder
+
+
+def test_a_folder_is_there_during_the_block_and_gone_after_it(temporary: Path) -> None:
+    with metrics_folder() as folder:
+        assert Path(folder).parent == temporary
+        assert Path(folder).is_dir()
+    assert list(temporary.iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_removed(temporary: Path) -> None:
+    left_behind(temporary)
+    with metrics_folder() as folder:
+        assert [str(path) for path in temporary.iterdir()] == [folder]
+
+
+def test_a_folder_in_which_a_process_writes_stays(temporary: Path) -> None:
+    with metrics_folder() as one, metrics_folder() as other:
+        assert {str(path) for path in temporary.iterdir()} == {one, other}
+    left = left_behind(temporary)
+    with in_use(str(left)), metrics_folder():
+        assert left.is_dir()
+    with metrics_folder():
+        assert not left.exists()
+
+
+def test_what_no_program_of_this_version_made_stays(temporary: Path) -> None:
+    elsewhere = left_behind(temporary, "real")
+    elsewhere = elsewhere.rename(temporary / "elsewhere")
+    (temporary / f"{PREFIX}link").symlink_to(elsewhere)
+    (temporary / f"{PREFIX}file").touch()
+    (temporary / f"{PREFIX}without-lock").mkdir()
+    linked = left_behind(temporary, "linked-lock")
+    (linked / LOCK_NAME).unlink()
+    (linked / LOCK_NAME).symlink_to(elsewhere / LOCK_NAME)
+    before = set(temporary.rglob("*"))
+    with metrics_folder():
+        pass
+    assert set(temporary.rglob("*")) == before
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.getuid() != 0, reason="gives a file to another user")
+def test_what_another_user_left_stays(temporary: Path) -> None:
+    left = left_behind(temporary)
+    os.chown(left, 12345, 12345)
+    with metrics_folder():
+        assert left.is_dir()
+
+
+@pytest.mark.anyio
+async def test_a_relay_that_is_killed_leaves_nothing_once_another_has_started(tmp_path: Path) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    async with served(tmp_path, TMPDIR=str(temporary)) as it:
+        it.program.process.kill()
+        await it.program.process.wait()
+        await it.program.silent.wait()  # its programs have ended too
+    (left,) = temporary.glob(f"{PREFIX}*")
+    async with served(tmp_path, TMPDIR=str(temporary)) as it:
+        assert not left.exists()
+        assert len(list(temporary.glob(f"{PREFIX}*"))) == 1
+        assert await it.program.stop() == 0
+    assert list(temporary.glob(f"{PREFIX}*")) == []
