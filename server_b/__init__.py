@@ -1,4 +1,4 @@
-"""Server B: holds the keys, asks the provider, counts the cost. Its tools are coroutines too."""
+"""Server B: holds the keys, asks the provider, counts the cost. Its tools can be imported as coroutines."""
 
 import importlib
 from typing import TYPE_CHECKING, Any

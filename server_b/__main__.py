@@ -1,4 +1,4 @@
-"""python -m server_b [grpc|stdio|sse|http|check]: settings to objects, run, drain; or check the settings."""
+"""python -m server_b [grpc|stdio|sse|http|check]: serves until stopped and drains, or checks the settings."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def main() -> None:
         leave_out_ledger_of_working_folder()
     settings = begin(ServerBSettings, PROGRAM)
     try:
-        # An editor may start many MCP servers over stdio on one machine: they have no port for metrics.
+        # An editor may start many MCP servers over stdio on one machine, so these have no port for metrics.
         with published(settings.metrics_host, None if mode == "stdio" else settings.metrics_port):
             sys.exit(run(_grpc(settings) if mode == "grpc" else _serve_mcp(settings, mode)))
     except (SettingsError, ValueError) as error:
@@ -123,7 +123,7 @@ def _cannot_listen(settings: ServerBSettings, error: OSError) -> int:
 
 
 def _reason(settings: ServerBSettings) -> OSError | None:
-    """Tells why nothing can listen where gRPC could not, which says nothing about it."""
+    """Returns why the address cannot be listened on: gRPC's own error does not say."""
     try:
         listen(settings.grpc_host, settings.grpc_port).close()
     except OSError as error:

@@ -1,6 +1,6 @@
-"""Who is calling: the tokens of RELAY_TOKENS, those of the ledger, and those that `relay serve` made for its programs.
+"""Finds who is calling, by the tokens of RELAY_TOKENS, of the ledger, and of `relay serve` for its own programs.
 
-As soon as one token is valid, in RELAY_TOKENS or in the ledger, calls without a token are refused.
+As soon as RELAY_TOKENS or the ledger has a valid token, calls without a token are refused.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ from server_b.ledger.base import Access, Books, Policy
 
 _NO_TOKENS = Tokens({})
 OWN_MARK = "own "
-"""Before the mark of a session whose token was in this server's own RELAY_TOKENS."""
+"""Prefix of the mark of a session whose token is in this server's own RELAY_TOKENS."""
 _DISABLED = "this caller is disabled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """What a call says of its caller."""
+    """What a call says about its caller."""
 
     authorization: str | None = None
     """`Bearer TOKEN`."""
     on_behalf_of: str | None = None
-    """The name of the caller's own caller, accepted from delegates only."""
+    """Name of the caller that the caller calls for; accepted from delegates only."""
     is_local: bool = False
-    """Whether it comes over loopback or a Unix socket."""
+    """Whether the call comes over loopback or a Unix socket."""
     is_behind_local: bool = False
-    """Whether the program that calls says so of its own caller too."""
+    """Whether the calling program says that its own caller is local too."""
 
 
 class Authenticator:
-    """Tells callers by their tokens, and admins among them."""
+    """Identifies callers by their tokens, and decides which are admins."""
 
     def __init__(
         self,
@@ -57,9 +57,9 @@ class Authenticator:
         admins: Set[str] = frozenset(),
         anonymous_allowed: bool = True,
     ) -> None:
-        """`own_tokens` are those of the programs in front, which are delegates; `books` None: there is no ledger.
+        """`own_tokens` are the tokens of the programs in front, which are delegates; `books` is None without a ledger.
 
-        `admins` are full names, as in RELAY_ADMINS. `anonymous_allowed` False: a token is needed in any case.
+        `admins` are full names, as in RELAY_ADMINS. Unless `anonymous_allowed`, a token is always needed.
         """
         self._tokens = tokens
         self._own_tokens = own_tokens
@@ -71,7 +71,7 @@ class Authenticator:
 
     @property
     def has_tokens(self) -> bool:
-        """Whether a token is valid, of RELAY_TOKENS or of the ledger."""
+        """Whether RELAY_TOKENS or the ledger has a valid token."""
         return bool(self._tokens) or self._has_ledger_token
 
     @property
@@ -85,17 +85,17 @@ class Authenticator:
         return self.needs_token or bool(self._own_tokens) or self._books is not None
 
     async def authenticate(self, credentials: Credentials) -> str:
-        """Returns the caller's name, as `caller` does. For a token that is not known yet, the ledger is read again."""
+        """Returns the caller's name, as `caller` does. Reads the ledger again if it may have the token by now."""
         token = bearer_token(credentials.authorization)
         if self._books and token.startswith(LEDGER_PREFIX) and token_digest(token) not in self._books.policy.tokens:
             await self._books.refresh()
         return self.caller(credentials)
 
     def caller(self, credentials: Credentials) -> str:
-        """Returns the caller's name, `delegate/name` for a delegate's caller; ANONYMOUS where no token is needed.
+        """Returns the caller's name: `delegate/name` for a delegate's caller, ANONYMOUS if no token is needed or given.
 
-        Raises Unauthenticated for missing and for wrong credentials alike, and for callers that are disabled;
-        InvalidRequest for a delegate's bad name.
+        Raises Unauthenticated for missing or wrong credentials and for disabled callers, and InvalidRequest if the
+        name that a delegate gives is malformed.
         """
         token = bearer_token(credentials.authorization)
         behind = credentials.on_behalf_of
@@ -115,13 +115,13 @@ class Authenticator:
         return self._behind(name, behind, is_own=False)
 
     def ledger_token(self, credentials: Credentials) -> TokenInfo | None:
-        """Returns the ledger's token that a call was made with, if it is one and valid."""
+        """Returns the ledger token that a call was made with; None for another token or an invalid one."""
         return self._ledger_token(bearer_token(credentials.authorization))
 
     def is_admin(self, caller: str, credentials: Credentials) -> bool:
-        """Whether a caller that `caller` has named may see and change what belongs to others.
+        """Tells whether a caller may see and change what belongs to others; `caller` is what `caller()` returned.
 
-        Delegates lend no rights: `gateway/alice` is an admin only if RELAY_ADMINS says so.
+        Delegates pass on no rights: `gateway/alice` is an admin only if RELAY_ADMINS names it.
         """
         if caller in self._admins:
             return True
@@ -133,10 +133,10 @@ class Authenticator:
         return account is not None and account.is_admin
 
     def session_mark(self, credentials: Credentials, given: str) -> str:
-        """Returns what a session keeps of the token of RELAY_TOKENS behind it, so that it ends with that token.
+        """Returns the mark of the RELAY_TOKENS token that a session is based on. The session ends with that token.
 
-        `given` is a delegate's mark of a token that its own caller has signed in with. Who calls for itself has the
-        token that it calls with. A token that is known here is checked here too.
+        `given` is the mark, from a delegate, of the token that its caller signed in with. For a caller that calls for
+        itself it is the token of this call. If the token is in this server's RELAY_TOKENS, the mark says so.
         """
         token = bearer_token(credentials.authorization)
         is_delegate = (
@@ -147,9 +147,9 @@ class Authenticator:
         return f"{OWN_MARK}{given}" if self._tokens.has_marked(given) else given
 
     def keeps_an_admin(self, access: Access) -> bool:
-        """Whether somebody may change accounts: an admin with a token, or, without tokens, anybody on this machine.
+        """Tells whether anyone may change accounts: an admin with a token or, without tokens, anyone on this machine.
 
-        Sessions do not count, because they end, nor do tokens of the programs that `relay serve` starts.
+        Sessions do not count, because they end. The tokens of programs that `relay serve` starts do not count either.
         """
         named = access.token_holders.union(self._tokens.names_by_digest.values())
         enabled = {name for name in named if name.rpartition("/")[2] not in access.disabled}
@@ -159,7 +159,7 @@ class Authenticator:
         return is_open and ANONYMOUS not in access.disabled
 
     def _behind(self, delegate: str, name: str | None, *, is_own: bool) -> str:
-        """Returns whom a delegate calls for."""
+        """Returns the name of the caller that a delegate calls for."""
         if name is None:
             return delegate
         if not CALLER_NAME.fullmatch(name):
@@ -170,7 +170,7 @@ class Authenticator:
             return f"{delegate}/{name}"
         if self._has_ledger_token or (is_own and self.needs_token) or self._is_disabled(name):
             raise Unauthenticated(is_of_caller=True)
-        # The operator gave this delegate a token, and no tokens to its callers: then they call as the delegate.
+        # The operator gave a token to this delegate but none to its callers, so they call as the delegate.
         return ANONYMOUS if is_own else delegate
 
     def _ledger_token(self, token: str) -> TokenInfo | None:
@@ -196,7 +196,7 @@ class Authenticator:
 
 
 def _end(token: TokenInfo, policy: Policy) -> float:
-    """Returns until when a token is valid, as a Unix time."""
+    """Returns the Unix time until which a token is valid; inf: forever."""
     if _is_disabled(policy, token.caller):
         return -math.inf
     return token.expires_at.timestamp() if token.expires_at else math.inf
@@ -208,6 +208,6 @@ def _is_disabled(policy: Policy, name: str) -> bool:
 
 
 def _admin_name(admin: str, tokens: Tokens) -> str:
-    """Returns whose token a name of RELAY_ADMINS calls with: that of the delegate, whose own callers are not known."""
+    """Returns the owner of the token that an admin of RELAY_ADMINS calls with: for DELEGATE/NAME, the delegate."""
     delegate, slash, _ = admin.partition("/")
     return delegate if slash and delegate in tokens.delegates else admin

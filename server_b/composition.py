@@ -1,4 +1,4 @@
-"""From settings to a Relay: the composition that the gRPC server, the MCP servers and the coroutines share."""
+"""Builds a Relay from settings, for the gRPC server, the MCP servers and the coroutines."""
 
 from __future__ import annotations
 
@@ -38,26 +38,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Core:
-    """What answers calls, and what they are written into."""
+    """The Relay, and what its calls are written into and priced by."""
 
     relay: Relay
     ledger: Ledger | None
-    """None where LEDGER=off."""
+    """None with LEDGER=off."""
     prices: Mapping[str, PriceList]
-    """By the provider's name."""
+    """Price lists by provider name."""
     admins: frozenset[str]
     """RELAY_ADMINS."""
     rates: RatesSeen
-    """What callers' rates leave."""
+    """What callers' rates have left."""
 
 
 @contextlib.asynccontextmanager
 async def open_core(settings: ServerBSettings) -> AsyncIterator[Core]:
-    """Opens the ledger and the providers that the settings name, and a Relay on them.
+    """Opens the ledger and the providers that the settings name, and a Relay that uses them.
 
-    Raises ValueError naming a bad setting, or a ledger that cannot be opened.
+    Raises ValueError that names a bad setting, or a ledger that cannot be opened.
     """
-    # No generator within this one: an event loop that ends closes all of them at the same time.
+    # This generator must not contain another one: an event loop that ends closes all generators at once.
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(traced("server_b", settings.file))
         ledger = await _open_ledger(settings, stack) if settings.has_ledger else None
@@ -65,7 +65,7 @@ async def open_core(settings: ServerBSettings) -> AsyncIterator[Core]:
         provider = chained(providers, settings)
         stack.push_async_callback(provider.close)
         prices = _price_lists(providers, settings, ledger)
-        # The first look at a price list takes its time: better now than during somebody's stream.
+        # The first lookup in a price list is slow: better now than during a stream.
         for one in providers:
             prices[one.name].cost(one.default_model, Usage(input_tokens=1, output_tokens=1))
         rates = RatesSeen()
@@ -87,7 +87,7 @@ async def open_core(settings: ServerBSettings) -> AsyncIterator[Core]:
 
 
 def create_authenticator(settings: ServerBSettings, ledger: Ledger | None, *, host: str) -> Authenticator:
-    """Makes what tells the callers of a server that listens on `host`."""
+    """Returns the authenticator of a server that listens on `host`."""
     own = os.environ.get(OWN_TOKENS_VARIABLE, "")
     return Authenticator(
         settings.tokens,
@@ -99,7 +99,7 @@ def create_authenticator(settings: ServerBSettings, ledger: Ledger | None, *, ho
 
 
 def create_accounts(settings: ServerBSettings, core: Core) -> Accounts | None:
-    """Makes what AccountService stands on; None where there is no ledger."""
+    """Returns what AccountService needs; None without a ledger."""
     if core.ledger is None:
         return None
     from server_b.grpc_server.accounts.servicer import Accounts
@@ -116,7 +116,7 @@ def create_accounts(settings: ServerBSettings, core: Core) -> Accounts | None:
 
 @contextlib.asynccontextmanager
 async def open_relay(settings: ServerBSettings) -> AsyncIterator[Relay]:
-    """Opens a Relay, and all that it needs. Raises ValueError as `open_core` does."""
+    """Opens a Relay and everything it needs. Raises ValueError as `open_core` does."""
     async with open_core(settings) as core:
         yield core.relay
 
@@ -172,7 +172,7 @@ def _gate(
 
 
 def _metrics() -> list[Observer]:
-    """Returns what counts calls, where somebody publishes metrics."""
+    """Returns the observer that counts calls, if metrics are published."""
     if not is_metered():
         return []
     from server_b.observers.call_metrics import CallMetrics
@@ -181,7 +181,7 @@ def _metrics() -> list[Observer]:
 
 
 def _spans() -> list[Observer]:
-    """Returns what makes spans of calls, where traces are on."""
+    """Returns the observer that exports spans of calls, if traces are on."""
     export = span_export()
     if export is None:
         return []
@@ -191,12 +191,12 @@ def _spans() -> list[Observer]:
 
 
 def create_providers(settings: ServerBSettings) -> list[Provider]:
-    """Makes the providers of AI_PROVIDER, in their order. Raises ValueError naming a bad setting."""
+    """Returns the providers of AI_PROVIDER, in order. Raises ValueError that names a bad setting."""
     return [create_provider(name, settings) for name in settings.providers]
 
 
 def chained(providers: Sequence[Provider], settings: ServerBSettings) -> Provider:
-    """Makes the one provider that the Relay asks: several are asked one after the other, by the map of models."""
+    """Returns the one provider that the Relay asks: a Fallback if there are several, or if MODEL_MAP applies."""
     if len(providers) == 1 and not any(name == providers[0].name for name, _ in settings.models):
         return providers[0]
     from server_b.providers.fallback import Fallback
@@ -205,7 +205,7 @@ def chained(providers: Sequence[Provider], settings: ServerBSettings) -> Provide
 
 
 def create_provider(name: str, settings: ServerBSettings) -> Provider:
-    """Makes the provider with this name; it is imported only now. Raises ValueError naming a bad setting."""
+    """Returns the provider with this name, imported only now. Raises ValueError that names a bad setting."""
     match name:
         case "openai":
             from server_b.providers.openai.interfaces import Api

@@ -1,4 +1,4 @@
-"""Settings of the ledger and of money."""
+"""Settings of the ledger, prices, budgets and alerts."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ class LedgerSettings(ProgramSettings):
             yield "ALERT_WEBHOOK_SECRET: is not used, because ALERT_WEBHOOK_URL is not set"
 
     def environment_in_force(self) -> dict[str, str]:
-        """Returns an environment in which the ledger is this very one, wherever the .env file is."""
+        """Returns an environment that leads to the same ledger, wherever the .env file is."""
         return {**super().environment_in_force(), "LEDGER": self.ledger_url}
 
     @property
@@ -171,12 +171,12 @@ class LedgerSettings(ProgramSettings):
 
     @property
     def ledger_folder(self) -> Path:
-        """Where a relative path of a file begins."""
+        """Folder that a relative file of LEDGER is in."""
         return self.file.path.parent if self.file.path is not None else Path.cwd()
 
     @property
     def ledger_place(self) -> str:
-        """Where the ledger is, for people: a file's absolute path, a URL without its password, or off."""
+        """Where the ledger is, to be shown: a file's absolute path, a URL without its password, or off."""
         url = self.ledger.get_secret_value()
         if url.startswith(SQLITE):
             return self._ledger_path
@@ -193,7 +193,7 @@ class LedgerSettings(ProgramSettings):
 
     @property
     def set_prices(self) -> tuple[Price, ...]:
-        """PRICES, in their order."""
+        """PRICES, in the order of the setting."""
         return prices_from_text(self.prices)
 
     @property
@@ -208,9 +208,9 @@ class LedgerSettings(ProgramSettings):
 
 
 def leave_out_ledger_of_working_folder() -> None:
-    """From now on this process keeps its ledger in the user's own folder for state, unless LEDGER is set.
+    """Makes this process keep its ledger in the user's state folder from now on, unless LEDGER is set.
 
-    For programs that a client starts inside whatever folder it has open.
+    This is for programs that a client starts inside whatever folder it has open.
     """
     if not value_of("LEDGER"):
         state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "grpc-llm-relay"

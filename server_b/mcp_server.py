@@ -1,4 +1,4 @@
-"""Server B's tools as an MCP server offers them to models."""
+"""The MCP server of Server B's tools."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MODEL_NAMES = "get_provider_info shows the default model."
 
 
 def create_server() -> ToolServer:
-    """Makes the MCP server of Server B's tools."""
+    """Returns the MCP server of Server B's tools."""
     return ToolServer(
         "Server B",
         [
@@ -61,9 +61,9 @@ def create_server() -> ToolServer:
 
 
 async def serve_mcp(settings: ServerBSettings, transport: McpTransport) -> int:
-    """Serves Server B's tools until told to stop; returns the exit code.
+    """Serves Server B's tools until stopped. Returns the exit code.
 
-    Raises SettingsError or ValueError, naming the setting, for what must not or cannot be served.
+    Raises SettingsError or ValueError that names the setting if it must not, or cannot, be served.
     """
     core = await tools.connect_core()  # a missing key stops the start, not the first call
     authenticator = create_authenticator(settings, core.ledger, host=settings.mcp_host)
@@ -81,7 +81,7 @@ async def serve_mcp(settings: ServerBSettings, transport: McpTransport) -> int:
 
 
 class _Callers:
-    """Tells callers by what the ledger of this very process says."""
+    """Identifies callers with this process's own authenticator."""
 
     def __init__(self, authenticator: Authenticator) -> None:
         self._authenticator = authenticator

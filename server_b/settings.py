@@ -1,4 +1,4 @@
-"""Server B's settings: the only reader of the environment in this program."""
+"""Server B's settings. Nothing else in this program reads the environment."""
 
 from __future__ import annotations
 
@@ -184,22 +184,22 @@ class ServerBSettings(LedgerSettings, McpServingSettings, WorkerSettings):
 
     @property
     def providers(self) -> tuple[str, ...]:
-        """The names of the providers, in the order in which they are asked."""
+        """Names of the providers, in the order of asking."""
         return provider_names_from_text(self.ai_provider)
 
     @property
     def models(self) -> Mapping[tuple[str, str], str]:
-        """A provider's model, by its name and the model that was asked for."""
+        """MODEL_MAP: a provider's model, by provider name and requested model."""
         return model_map_from_text(self.model_map)
 
     @property
     def defaults(self) -> Defaults:
-        """What is used where a prompt names nothing."""
+        """Values for prompts that set none."""
         return Defaults(temperature=self.ai_temperature, max_tokens=self.ai_max_tokens)
 
     @property
     def limits(self) -> Limits:
-        """How much and how long."""
+        """Limits on calls."""
         return Limits(
             timeout_s=self.timeout_seconds,
             concurrent_calls=self.max_concurrent_calls,

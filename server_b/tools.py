@@ -1,6 +1,6 @@
-"""Server B's tools as coroutines for Python. They use the Relay directly, without gRPC.
+"""Server B's tools as Python coroutines. They use the Relay directly, without gRPC.
 
-They read the settings at their first use on an event loop, and keep one Relay for each loop.
+They read the settings when they are first used on an event loop, and keep one Relay for each loop.
 """
 
 from __future__ import annotations
@@ -41,19 +41,16 @@ _cores = PerLoop(_open_core)
 
 
 ITSELF = Caller()
-"""The one who runs this program."""
+"""The person who runs this program."""
 
 
 async def connect_core() -> Core:
-    """Returns what answers calls on the running event loop.
-
-    Raises SettingsError or ValueError, naming a bad setting.
-    """
+    """Returns the running event loop's Core. Raises SettingsError or ValueError that names a bad setting."""
     return await _cores.get()
 
 
 async def connect() -> Relay:
-    """Returns the running event loop's Relay. Raises SettingsError or ValueError, naming a bad setting."""
+    """Returns the running event loop's Relay. Raises SettingsError or ValueError that names a bad setting."""
     return (await connect_core()).relay
 
 
@@ -78,7 +75,7 @@ async def process_message_stream(prompt: Prompt) -> str:
 
 
 async def get_provider_info() -> ConfigDocument:
-    """Returns the provider, model, temperature and token limit that a message without its own uses."""
+    """Returns the provider, and the model, temperature and token limit of messages that set none."""
     relay = await connect()
     return config_document(relay.status())
 
@@ -98,7 +95,7 @@ async def whoami(caller: Caller = ITSELF) -> IdentityDocument:
 
 
 async def process(prompt: Prompt, caller: Caller = ITSELF) -> Answer:
-    """Answers a caller's prompt whole. Raises RelayError."""
+    """Returns the whole answer to a caller's prompt. Raises RelayError."""
     relay = await connect()
     return await relay.process(prompt, caller=caller.name or ANONYMOUS, protocol="mcp")
 

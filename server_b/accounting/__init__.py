@@ -1,1 +1,1 @@
-"""What a call may cost and does cost: the gate that writes calls into the ledger, and the bound that it reserves."""
+"""The gate that writes calls into the ledger, and the bound of a call's cost, which it reserves."""

@@ -1,4 +1,4 @@
-"""A call and its record as the ledger's entries."""
+"""Makes the ledger's entry of a call that has ended from the call's record."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from server_b.ledger.entries import CallEnd
 
 
 def call_end(entry_id: str, started_at: datetime, record: CallRecord) -> CallEnd:
-    """Returns what the call with this id, which began at `started_at`, turned out to be; it has ended just now."""
+    """Returns the entry of a call that has ended just now; `started_at` is when its row was made."""
     finished, usage = record.finished, record.finished.usage
     return CallEnd(
         id=entry_id,
@@ -38,7 +38,7 @@ def call_end(entry_id: str, started_at: datetime, record: CallRecord) -> CallEnd
 
 
 def _attempts(started_at: datetime, record: CallRecord) -> tuple[CallAttempt, ...]:
-    # Attempts have the event loop's times, and the two clocks are not read at the same moment.
+    # The times of attempts are from the event loop's clock, and the two clocks are not read at the same moment.
     ended_at = record.finished.completed_at
     zero = ended_at - timedelta(seconds=asyncio.get_running_loop().time())
     return tuple([_attempt(one, zero, started_at, ended_at) for one in record.attempts])

@@ -1,4 +1,4 @@
-"""The ledger's own ids of calls."""
+"""The ids that calls have in the ledger."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _RANDOM_A, _RANDOM_B = 0xFFF, (1 << 62) - 1
 
 
 def new_call_id() -> str:
-    """Makes a UUIDv7 (RFC 9562): ids of later milliseconds sort behind earlier ones."""
+    """Returns a new UUIDv7 (RFC 9562). An id sorts after all ids of earlier milliseconds."""
     random = int.from_bytes(os.urandom(10))
     value = time.time_ns() // 1_000_000 << 80 | _VERSION_7 | _VARIANT
     value |= (random >> 62 & _RANDOM_A) << 64 | random & _RANDOM_B

@@ -1,4 +1,4 @@
-"""What a call can cost: at each model that may be asked, and over all of them."""
+"""The most that a call can cost, for each model that may be asked and for all of them."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from server_b.providers.base import AskedModel
 
 BYTES_A_TOKEN = 4
 LIKELY_SHARE = 4
-"""Of the most output tokens, an answer is likely to take one in so many."""
+"""An answer is likely to take one in this many of its most output tokens."""
 
 
 class Estimate(enum.Enum):
-    """What is set aside for a call until its cost is known."""
+    """What is reserved for a call until its cost is known."""
 
     BOUND = "bound"
-    """The most that it can cost: no number of calls passes a budget."""
+    """The most that the call can cost: no number of calls exceeds a budget."""
     LIKELY = "likely"
-    """What it is likely to cost: more calls fit, and those that run when a budget ends can pass it."""
+    """What the call is likely to cost: more calls fit, and those that run when a budget ends can exceed it."""
 
 
 class Estimated(NamedTuple):
-    """A model that may be asked, and what that can cost."""
+    """A model that may be asked, and what asking it can cost."""
 
     asked: AskedModel
     most_input_tokens: int
     bound_nano_usd: int | None
-    """The most; None: no price is known."""
+    """The most that the call can cost; None: no price is known."""
     reserved_nano_usd: int | None
-    """What is set aside."""
+    """What is reserved; None: no price is known."""
 
 
 def estimated(asked: AskedModel, prompt: Prompt, prices: PriceList | None, estimate: Estimate) -> Estimated:
-    """Estimates what asking a model can cost."""
+    """Returns the model with estimates of what asking it can cost."""
     inputs, outputs = prompt_bound(prompt, asked.provider, asked.model), asked.most_output_tokens
     bound = None if prices is None else _nano_usd(asked, prompt, prices, inputs, outputs)
     if estimate is Estimate.BOUND or prices is None or bound is None:
@@ -51,23 +51,23 @@ def estimated(asked: AskedModel, prompt: Prompt, prices: PriceList | None, estim
     return Estimated(asked, inputs, bound, likely)
 
 
-def dearest(amounts: Iterable[int | None]) -> int | None:
-    """Returns the largest amount that is known; None: none is."""
+def highest(amounts: Iterable[int | None]) -> int | None:
+    """Returns the highest of the known amounts; None: none is known."""
     return max((amount for amount in amounts if amount is not None), default=None)
 
 
 def likely_tokens(one: Estimated) -> int:
-    """Returns about how many tokens a call takes, for the rate of tokens: the true count follows."""
+    """Returns an estimate of a call's tokens for the token rate, which is corrected when the true count is known."""
     return -(-one.most_input_tokens // BYTES_A_TOKEN) - (-one.asked.most_output_tokens // LIKELY_SHARE)
 
 
 def own_refusal(prompt: Prompt, estimates: Iterable[Estimated]) -> RelayError | None:
-    """Returns the error of a call that can cost more than the request itself allows; None: it cannot."""
+    """Returns the error of a call that can cost more than its request allows; None: it cannot."""
     limit = prompt.options.max_cost_nano_usd
     if limit is None:
         return None
     every = tuple(estimates)
-    bound = dearest(one.bound_nano_usd for one in every)
+    bound = highest(one.bound_nano_usd for one in every)
     if bound is None:
         return PriceUnknown(unknown_price_text(every, "max_cost limits this call"))
     if bound <= limit:
@@ -80,7 +80,7 @@ def own_refusal(prompt: Prompt, estimates: Iterable[Estimated]) -> RelayError | 
 
 
 def unknown_price_text(estimates: Iterable[Estimated], why: str) -> str:
-    """Tells that no model has a known price, and the one line that fixes it."""
+    """Returns the text of an error: no model has a known price, and the setting that gives it one."""
     names = [f"{one.asked.provider}/{one.asked.model}" for one in estimates]
     return (
         f"{why}, and no price is known for {', '.join(names)}: set PRICES={names[0]}=INPUT/OUTPUT on Server B,"

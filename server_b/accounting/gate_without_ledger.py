@@ -1,4 +1,4 @@
-"""The gate where LEDGER=off: nothing is written, and what a request itself allows to be spent still counts."""
+"""The gate for LEDGER=off. It writes nothing, but enforces the limit that a request sets itself."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class GateWithoutLedger(OpenGate):
     """Refuses calls that can cost more than their own max_cost_nano_usd."""
 
     def __init__(self, provider: Provider, prices: Mapping[str, PriceList]) -> None:
-        """`prices` by the provider's name; the `provider` is the one that the calls ask."""
+        """`prices` are price lists by provider name; `provider` is the provider that calls ask."""
         self._limited = LedgerGate(_NoBooks(), provider, prices)
 
     def open(self, call: Call) -> Reservation:
-        """Lets a call pass that has no limit of its own."""
+        """Checks a call that has a limit of its own; lets every other call pass."""
         has_limit = call.prompt.options.max_cost_nano_usd is not None
         return self._limited.open(call) if has_limit else super().open(call)
 
@@ -41,7 +41,7 @@ class _NoBooks:
         """Writes nothing."""
 
     def note_joined(self, call_id: str) -> None:
-        """Counts nothing."""
+        """Records nothing."""
 
     async def refresh(self) -> None:
-        """Has nothing to read."""
+        """Reads nothing."""

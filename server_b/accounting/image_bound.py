@@ -1,4 +1,4 @@
-"""How many tokens an image is at most, by the vendors' rules for their dearest models."""
+"""The most tokens that an image can be, by the vendors' rules for the models that count the most."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from llm_relay.messages import Image
 from server_b.core.token_estimates.image_size import Size, image_size
 
 OPENAI_LARGEST = Size(768, 2048)
-"""What OpenAI scales a larger image to."""
+"""Size that OpenAI scales larger images down to."""
 TILE = 512
 TILE_TOKENS, BASE_TOKENS = 170, 85
 MINI_TILE_TOKENS, MINI_BASE_TOKENS = 5667, 2833
-"""Of gpt-4o-mini, at which an image costs as much as at gpt-4o, in more and cheaper tokens."""
+"""For gpt-4o-mini. An image costs as much as with gpt-4o, in more tokens at a lower price."""
 PATCH, MOST_PATCHES, PATCH_TOKENS = 32, 1536, 2.46
-"""Of the models that count patches; gpt-4.1-nano has the most tokens a patch."""
+"""For the models that count patches; gpt-4.1-nano counts the most tokens a patch."""
 CLAUDE_PIXELS_A_TOKEN, CLAUDE_MOST_TOKENS = 750, 4800
 OTHERS_PATCH, OTHERS_MOST_TOKENS = 28, 16_384
-"""Of models that anyone may serve: Qwen-VL's, the most of those that are widely used."""
+"""For models with open weights: Qwen-VL counts the most of those that are widely used."""
 
 _OPENAI_MODEL = re.compile(r"(?:^|[/:])(?:gpt-|chatgpt-|o[1-9])")
 _MINI_MODEL = re.compile(r"gpt-4o-mini")
 
 
 def image_bound(image: Image, provider: str, model: str) -> int:
-    """Returns the most input tokens that an image can be; of one whose size cannot be read, the vendor's largest."""
+    """Returns the most input tokens that an image can be. If its size cannot be read, the vendor's largest is taken."""
     size = image_size(image.data) if image.data else None
     if provider == "bedrock":
         return CLAUDE_MOST_TOKENS if size is None else _claude_tokens(size)

@@ -1,4 +1,4 @@
-"""The gate between calls and the ledger: what a call can cost is set aside before, and settled after it is asked."""
+"""The gate between calls and the ledger: it reserves what a call can cost, and settles the call when it has ended."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from server_b.accounting.call_ids import new_call_id
 from server_b.accounting.cost_bound import (
     Estimate,
     Estimated,
-    dearest,
     estimated,
+    highest,
     likely_tokens,
     own_refusal,
     unknown_price_text,
@@ -29,13 +29,13 @@ from server_b.pricing.price_list import PriceList
 from server_b.providers.base import AskedModel, Provider
 
 _COSTLY = (
-    "may change what the call costs or which model answers, and a budget, max_cost_nano_usd or the caller's models"
-    " limit that; leave it out"
+    "may change the call's cost or the model that answers, which are limited by a budget, max_cost_nano_usd or the"
+    " caller's models; leave it out"
 )
 
 
 class LedgerGate:
-    """Writes each call into the books before its provider is asked, and settles it after."""
+    """Writes each call into the ledger before its provider is asked, and settles it afterwards."""
 
     def __init__(
         self,
@@ -46,9 +46,9 @@ class LedgerGate:
         estimate: Estimate = Estimate.BOUND,
         rates: RatesSeen | None = None,
     ) -> None:
-        """`prices` by the provider's name; the `provider` is the one that the calls ask; `rates` is told what is left.
+        """`prices` are price lists by provider name; `provider` is the provider that calls ask.
 
-        None: nobody wants to know.
+        `rates`, if given, is told what each caller's rates have left.
         """
         self.books = books
         self.rates = rates
@@ -62,15 +62,15 @@ class LedgerGate:
         return self.books.is_writable
 
     def open(self, call: Call) -> LedgerReservation:
-        """Gives the call an id of its own in the ledger."""
+        """Returns the call's reservation, with a new ledger id."""
         return LedgerReservation(self, call)
 
     def note_joined(self, entry_id: str) -> None:
-        """Has the call's row count one more request."""
+        """Counts one more request in the call's row."""
         self.books.note_joined(entry_id)
 
     async def plan(self, call: Call) -> Plan:
-        """Returns which models the call may ask, and what each can cost. Raises PermissionDenied."""
+        """Returns the models that the call may ask, and what each can cost. Raises PermissionDenied."""
         prompt = call.prompt
         asked: Sequence[AskedModel] = await self._provider.asked_models(prompt)
         named = prompt.model if prompt.model and prompt.model.strip() else self._provider.default_model
@@ -88,21 +88,21 @@ class LedgerGate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a call may ask, and what that can cost."""
+    """The models that a call may ask, and what they can cost."""
 
     call: Call
     named: str
-    """The model that the request means."""
+    """The model that the request names, or the default model."""
     tags: Mapping[str, str]
     estimates: tuple[Estimated, ...]
-    """Of the models that the caller may use, in the order in which they are asked."""
+    """Estimates for the models that the caller may use, in the order in which they are asked."""
     is_whole: bool
     """Whether the caller may use every provider's model."""
     has_closed_models: bool
-    """Whether a provider that may be asked has models that are closed to the caller, so that no option may name one."""
+    """Whether a provider that may be asked has models that the caller may not use: then no option may name a model."""
 
     def new_call(self, entry_id: str) -> NewCall:
-        """Returns what is written before a provider is asked."""
+        """Returns the entry that is written before a provider is asked."""
         call = self.call
         return NewCall(
             id=entry_id,
@@ -112,7 +112,7 @@ class Plan:
             provider=call.provider,
             model=self.named,
             tags=self.tags,
-            bound_nano_usd=dearest([one.reserved_nano_usd for one in self.estimates]),
+            bound_nano_usd=highest([one.reserved_nano_usd for one in self.estimates]),
             refusal=own_refusal(call.prompt, self.estimates),
             likely_tokens=likely_tokens(self.estimates[0]),
             started_at=datetime.now(UTC),
@@ -120,21 +120,21 @@ class Plan:
         )
 
     def allowed(self, *, is_limited: bool) -> Set[str] | None:
-        """Returns the providers that may be asked, None: all; where the cost is limited, those with a price alone."""
+        """Returns the providers that may be asked; None: all. If the cost is limited, only those with a known price."""
         kept = [one for one in self.estimates if not is_limited or one.bound_nano_usd is not None]
         if self.is_whole and len(kept) == len(self.estimates):
             return None
         return {one.asked.provider for one in kept}
 
     def refuse_costly_options(self) -> None:
-        """Raises InvalidRequest naming what may change the cost, or the model, of a call that is limited in that."""
+        """Raises InvalidRequest naming the options that may change the cost or the model of a limited call."""
         costly = [name for one in self.estimates for name in one.asked.costly_options]
         if costly:
             raise InvalidRequest.of(*(Violation(name, _COSTLY) for name in costly))
 
 
 class LedgerReservation:
-    """One call's way through the ledger."""
+    """One call's passage through the ledger."""
 
     __slots__ = ("_call", "_gate", "_new", "entry_id")
 
@@ -143,10 +143,10 @@ class LedgerReservation:
         self._gate = gate
         self._call = call
         self._new: NewCall | None = None
-        """As it was handed to the books: it may have a row, also if it was cancelled since."""
+        """The entry as it was given to the ledger. It may have been written even if the call was cancelled since."""
 
     async def reserve(self) -> Set[str] | None:
-        """Writes the call and sets aside what it can cost; raises PermissionDenied, or why the books refuse it."""
+        """Writes the call and reserves what it can cost. Raises PermissionDenied, or the ledger's refusal."""
         plan = await self._gate.plan(self._call)
         has_own_limit = self._call.prompt.options.max_cost_nano_usd is not None
         if has_own_limit or plan.has_closed_models:
@@ -169,13 +169,13 @@ class LedgerReservation:
             raise
 
     async def settle(self, record: CallRecord) -> None:
-        """Writes what the call took, if it has a row."""
+        """Writes what the call used, if it was written before."""
         if self._new is not None:
             await self._gate.books.settle(call_end(self.entry_id, self._new.started_at, record))
 
 
 def _say_more(error: RelayError, plan: Plan, call: NewCall) -> None:
-    """Adds to a refusal of the books what they do not know."""
+    """Adds details to a refusal that the ledger does not know."""
     if isinstance(error, PriceUnknown):
         error.args = (unknown_price_text(plan.estimates, "a budget limits this call"),)
     elif isinstance(error, BudgetExceeded) and call.bound_nano_usd is not None:

@@ -11,10 +11,10 @@ from server_b.providers.base import AskedModel
 
 
 def permitted(account: CallerAccount, named: str, asked: Sequence[AskedModel]) -> tuple[AskedModel, ...]:
-    """Returns those of the models that the caller's patterns allow; `named` is the one that the request means.
+    """Returns the models that the caller's patterns allow; `named` is the model that the request asks for.
 
-    Of a chain, providers whose model is not allowed are passed over, but the first one has to be allowed, by the name
-    in the request or by the one that the provider is asked for. Raises PermissionDenied.
+    In a chain, providers whose model is not allowed are skipped. The first one must be allowed, by the name in the
+    request or by the name that the provider is asked for. Raises PermissionDenied.
     """
     first, *others = asked
     if not (_may(account, first.provider, named) or _may(account, first.provider, first.model)):
@@ -26,7 +26,7 @@ def permitted(account: CallerAccount, named: str, asked: Sequence[AskedModel]) -
 
 
 def may_not_use_all(account: CallerAccount, models: Sequence[AskedModel]) -> bool:
-    """Whether the providers of these models have others that are closed to the caller."""
+    """Tells whether the providers of these models have other models, which the caller may not use."""
     if not account.models:
         return False
     return any(not {"*", "*/*", f"{one.provider}/*"} & set(account.models) for one in models)

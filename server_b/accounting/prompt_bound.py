@@ -1,7 +1,7 @@
-"""How many input tokens a prompt can be at most.
+"""The most input tokens that a prompt can be.
 
-A tokenizer that falls back to bytes makes no more tokens of a text than it has bytes in UTF-8. What a vendor adds of
-its own is allowed for: around each turn, and where there are tools or a schema.
+A tokenizer that falls back to bytes makes at most as many tokens of a text as it has bytes in UTF-8. Allowances cover
+what vendors add themselves: around each turn, and for tools or a schema.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from llm_relay.messages import (
 from server_b.accounting.image_bound import image_bound
 
 TURN_TOKENS = 16
-"""What a turn, or a part of one, can take beside its text."""
+"""Most tokens of a turn, or of a part of one, besides its text."""
 TOOLS_TOKENS = 1024
-"""What a vendor tells the model of how to call tools, or to follow a schema."""
+"""Most tokens of a vendor's own instructions on how to call tools or follow a schema."""
 PAGE_TOKENS = 3000
-"""The text of a page (Anthropic: 1,500 to 3,000); its picture comes on top."""
+"""Most tokens of the text of a page (Anthropic: 1,500 to 3,000). The page's image is counted in addition."""
 MOST_PAGES = 100
-"""The longest document that the vendors take."""
+"""Most pages of a document that the vendors accept."""
 EXPANSION = 20
-"""How many tokens a byte of a compressed document can be; more is not seen in practice."""
+"""Most tokens a byte of a compressed document; more is not seen in practice."""
 
 _LARGEST_PAGE = Image(url="https://example.com/page.png")
-"""An image whose size is not known."""
+"""An image of unknown size."""
 
 
 def prompt_bound(prompt: Prompt, provider: str, model: str) -> int:

@@ -1,4 +1,4 @@
-"""What is left of callers' rates, as this process saw it last: for headers, not for decisions."""
+"""What callers' rates have left, as this process saw it last: for headers, not for decisions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class RatesSeen:
         self._seen: dict[str, tuple[float, RatesLeft]] = {}
 
     def note(self, account: str, left: RatesLeft) -> None:
-        """Takes what an account has left now."""
+        """Records what an account has left now."""
         if len(self._seen) >= MOST_NOTED:
             self._seen.clear()
         self._seen[account] = (time.monotonic(), left)

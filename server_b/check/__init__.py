@@ -1,1 +1,1 @@
-"""`python -m server_b check`: what is right with Server B's settings, and what is not."""
+"""`python -m server_b check`: checks Server B's settings, and what they lead to."""

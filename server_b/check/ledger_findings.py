@@ -1,4 +1,4 @@
-"""Whether the ledger can be used, for `check`."""
+"""Checks that the ledger can be used."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from server_b.ledger_settings import LedgerSettings
 
 
 async def ledger_finding(settings: LedgerSettings) -> Finding:
-    """Tells where the ledger is and whether it can be used; changes nothing there."""
+    """Returns where the ledger is and whether it can be used. Changes nothing in it."""
     if not settings.has_ledger:
         return ok("LEDGER: off: no calls are written, and there are no budgets, rates and tokens made at run time")
     from server_b.ledger.inspecting import newest_version, schema_version

@@ -1,4 +1,4 @@
-"""Whether OPENAI_BASE_URL leads to chat completions, or to the Responses API, and which one would."""
+"""Checks that OPENAI_BASE_URL leads to chat completions or the Responses API, and finds a URL that does."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from server_b.providers.openai.interfaces import CHAT, RESPONSES
 from server_b.settings import ServerBSettings
 
 EMPTY_REQUEST = b"{}"
-"""It names no model, so that no server can answer it, and none can bill it."""
+"""A request that names no model, so that no server can answer or bill it."""
 _VERSION = re.compile(r"/v\d\w*(/|$)")
 _NO_SUCH_PATH = (404, 405)
 
 
 async def completions_fault(settings: ServerBSettings) -> str:
-    """Tells that no request can be answered below OPENAI_BASE_URL, and the fix; empty: nothing is known against it."""
+    """Returns why no request can be answered below OPENAI_BASE_URL, and the fix; empty if no fault is found."""
     base = settings.openai_base_url.rstrip("/")
     interface = RESPONSES if settings.openai_api == "responses" else CHAT
     if not base or await _has_path(base, interface.path, settings):
@@ -45,5 +45,5 @@ async def _has_path(base: str, path: str, settings: ServerBSettings) -> bool:
 
 
 def _is_answer(failure: Failure) -> bool:
-    """Tells whether a refusal is about the request, rather than about the path."""
+    """Tells whether a refusal is about the request rather than the path."""
     return failure.status not in _NO_SUCH_PATH or (failure.is_document and "model" in failure.text)

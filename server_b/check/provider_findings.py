@@ -1,4 +1,4 @@
-"""Whether a provider can be reached, takes the key and has the default model: asked of the provider, at no cost."""
+"""Checks that a provider can be reached, accepts the key and has the default model, at no cost."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _UNNAMED = {"openai_default_model": ""}
 
 
 async def provider_finding(name: str, settings: ServerBSettings) -> Finding:
-    """Tells whether one provider of the settings can be asked, within LIST_TIMEOUT_S."""
+    """Returns whether a provider of the settings can be asked, within LIST_TIMEOUT_S seconds."""
     try:
         async with asyncio.timeout(LIST_TIMEOUT_S):
             match name:
@@ -39,7 +39,7 @@ async def provider_finding(name: str, settings: ServerBSettings) -> Finding:
 
 
 async def _openai_finding(settings: ServerBSettings) -> Finding:
-    # Without a default model of our own in it, the list is the server's.
+    # The list contains our default model, too, unless that is empty.
     async with contextlib.AsyncExitStack() as stack:
         provider = create_provider("openai", settings.model_copy(update=_UNNAMED))
         stack.push_async_callback(provider.close)

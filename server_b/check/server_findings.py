@@ -1,4 +1,4 @@
-"""`python -m server_b check`: whether Server B's settings are right, line by line."""
+"""`python -m server_b check`: checks Server B's settings, with a line for each finding."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ SETTINGS = ServerBSettings
 
 
 async def check() -> int:
-    """Writes what is right and what is not to stdout; returns the exit code."""
+    """Writes the findings to stdout. Returns the exit code."""
     return await check_settings(SETTINGS, own_findings)
 
 
 def idle_address(settings: ServerBSettings) -> tuple[str, int] | None:
-    """Returns where Server B will listen; None if something does already, or nothing can."""
+    """Returns the host and port where Server B will listen; None if the port is in use or cannot be used."""
     found = port_finding(settings.grpc_host, settings.grpc_port, "GRPC_HOST", "GRPC_PORT")
     return (near_host(settings.grpc_host), settings.grpc_port) if found and found.ok else None
 
 
 async def own_findings(settings: ServerBSettings) -> AsyncIterator[Finding]:
-    """Tells what is right with Server B's settings, and what is not."""
+    """Yields what is found about Server B's settings."""
     yield exposure_finding(settings.grpc_host, "GRPC_HOST", settings, tls=bool(settings.tls_cert_file))
     tls = list(_tls_findings(settings))
     for finding in tls:
@@ -89,7 +89,7 @@ def _open_channel(settings: ServerBSettings) -> grpc.aio.Channel:
     options: list[tuple[str, str | int]] = [("grpc.enable_http_proxy", 0)]
     if not settings.tls_cert_file:
         return grpc.aio.insecure_channel(target, options=options)
-    # It trusts the very certificate of the settings, by whatever name it is for.
+    # Trusts the certificate of the settings itself, whatever name it is issued for.
     names = certificates.certificate(settings.tls_cert_file, settings.tls_key_file).names
     options += [("grpc.ssl_target_name_override", name) for name in names[:1]]
     certificate = read_pem("TLS_CERT_FILE", settings.tls_cert_file)

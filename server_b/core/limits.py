@@ -1,4 +1,4 @@
-"""How much and how long calls may run."""
+"""Limits on calls."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from server_b.core.runner.retry import Patience
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much and how long; times in seconds."""
+    """Limits on calls. Times are in seconds."""
 
     timeout_s: float = 120.0
     """Deadline of a call whose caller sets none."""
     concurrent_calls: int = 1000
     running_bytes: int = 256 * 1024 * 1024
-    """What the running calls may hold, prompts and answers, before new ones are OVERLOADED."""
+    """Memory that the prompts and answers of running calls may take before new calls are OVERLOADED."""
     answer_keep_s: float = 300.0
     """How long an answer is kept for a caller who repeats the request."""
     retry_grace_s: float = 10.0
-    """How long a call runs on whose client gave up waiting and will repeat the request; 0: not at all."""
+    """How long a call continues after its client timed out, to be joined by the client's repeat; 0: not at all."""
     patience: Patience = field(default_factory=Patience)

@@ -18,17 +18,17 @@ FAULTS = (ProviderAuth, ProviderProtocol, ProviderRateLimited, ProviderUnavailab
 
 
 class ProviderHealth:
-    """Follows the calls that have ended; of several providers, it names each that failed in the last try."""
+    """Judges by the calls that have ended. Of several providers, `error` names each that failed in the last try."""
 
     def __init__(self, provider: str) -> None:
-        """`provider` is the name of the one that is asked, of several their names with commas."""
+        """`provider` is the provider's name, or several names separated by commas."""
         self._provider = provider
         self._answered = False
         self.error = ""
-        """The reason of the last failure; empty: none since the last success."""
+        """Reason of the last failure; empty: there was none since the last success."""
 
     def note(self, record: CallRecord) -> None:
-        """Takes from a call that has ended how the provider is."""
+        """Updates the health by a call that has ended."""
         if not record.attempts:
             return
         last = record.attempts[-1]
@@ -42,7 +42,7 @@ class ProviderHealth:
 
     @property
     def state(self) -> State:
-        """Unspecified until a call has told."""
+        """State of the provider; UNSPECIFIED until a call has shown it."""
         if self.error:
             return State.DEGRADED
         return State.HEALTHY if self._answered or self._provider == "mock" else State.UNSPECIFIED
@@ -53,7 +53,7 @@ class ProviderHealth:
 
 
 def _is_fault(attempt: Attempt) -> bool:
-    """Tells whether an attempt failed by the provider's fault; one is to be silent until the caller's deadline."""
+    """Tells whether an attempt failed by the provider's fault; silence until the caller's deadline is one."""
     if attempt.was_repeated:
         return False
     silent = isinstance(attempt.error, DeadlineExceeded) and not attempt.responded

@@ -1,6 +1,7 @@
-"""The core: what holds for every call, whichever way it came.
+"""The core: what holds for every call, over whatever protocol it arrives.
 
-A call is admitted (limits, idempotency) and read; server_b.core.runner.call_runner asks the provider and settles it.
+The Relay admits calls (limits, idempotency) and lets callers read them. server_b.core.runner.call_runner asks the
+provider and settles each call.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ from server_b.providers.base import Defaults, Provider
 
 SERVER_NAME = "Server B"
 CLOSE_S = 5.0
-"""How long the calls that still run at the end may take to be settled."""
+"""How long calls that still run at shutdown may take to be settled, in seconds."""
 
 
 class Relay:
-    """Asks one provider on behalf of many callers. Made and used on one running event loop."""
+    """Asks one provider on behalf of many callers. Must be created and used on one running event loop."""
 
     def __init__(
         self,
@@ -50,9 +51,9 @@ class Relay:
         observers: Sequence[Observer] = (),
         version: str = "",
     ) -> None:
-        """`prices` by the provider's name, of one that is made of several by each name.
+        """`prices` are price lists by provider name; a provider made of several needs one for each name.
 
-        A call passes the `gate` before the provider is asked; `observers` hear of its end.
+        A call passes the `gate` before the provider is asked. `observers` are told of its end.
         """
         self._provider = provider
         self._defaults = defaults
@@ -74,7 +75,7 @@ class Relay:
 
     @property
     def provider_name(self) -> str:
-        """The provider's name, of several with commas."""
+        """The provider's name, or several names separated by commas."""
         return self._provider.name
 
     @property
@@ -84,7 +85,7 @@ class Relay:
 
     @property
     def most_calls(self) -> int:
-        """How many calls may run at once; more are Overloaded."""
+        """How many calls may run at once; further calls raise Overloaded."""
         return self._limits.concurrent_calls
 
     # Calls.
@@ -92,7 +93,7 @@ class Relay:
     async def process(
         self, prompt: Prompt, *, caller: str, protocol: str = "", timeout_s: float | None = None
     ) -> Answer:
-        """Answers a prompt whole; raises a RelayError. `timeout_s` is the caller's deadline, in seconds."""
+        """Returns the whole answer, or raises a RelayError. `timeout_s` is the caller's deadline, in seconds."""
         admission = self.admit(prompt, caller=caller, delivery=Delivery.WHOLE, protocol=protocol, timeout_s=timeout_s)
         async with admission as reader:
             return await reader.answer()
@@ -100,7 +101,7 @@ class Relay:
     async def stream_process(
         self, prompt: Prompt, *, caller: str, protocol: str = "", timeout_s: float | None = None
     ) -> AsyncGenerator[Event, None]:
-        """Yields one Started, Deltas and one Finished, or raises a RelayError; closing it leaves the call."""
+        """Yields one Started, Deltas and one Finished, or raises a RelayError. Closing it leaves the call."""
         admission = self.admit(prompt, caller=caller, delivery=Delivery.STREAM, protocol=protocol, timeout_s=timeout_s)
         async with admission as reader:
             async for event in reader.events():
@@ -116,11 +117,11 @@ class Relay:
         timeout_s: float | None = None,
         client_retry: ClientRetry | None = None,
     ) -> Admission:
-        """Joins the call with this key, or makes a new one; the provider is asked once the reader reads.
+        """Joins the call with this key, or creates one. The provider is asked when the reader first reads.
 
-        A repeat by `client_retry` joins the call that its client left by a timeout, whatever its request_id is.
-        Entering the context raises Overloaded, Draining, InvalidRequest where the key was used for another prompt, or
-        Unsupported for what the provider does not take.
+        A repeat, which `client_retry` announces, joins the call that its client left on a timeout, whatever its
+        request_id. Entering the context raises Overloaded, Draining, InvalidRequest if the key was used for another
+        prompt, or Unsupported for what the provider does not take.
         """
         key = Key(caller, prompt.request_id or str(uuid.uuid4()), delivery)
         return Admission(functools.partial(self._enter, key, prompt, protocol, timeout_s, client_retry), self._leave)
@@ -130,7 +131,7 @@ class Relay:
         return () if prompt.options is NO_OPTIONS else tuple(self._provider.ignored_options(prompt))
 
     def cancel(self, request_id: str, *, caller: str) -> bool:
-        """Stops this caller's running calls with that id softly; returns whether there were any."""
+        """Ends this caller's running calls with that id, with what has arrived. Returns whether there were any."""
         running = self._calls.find_running(caller, request_id)
         return sum(call.cancel_softly() for call in running) > 0
 
@@ -167,7 +168,7 @@ class Relay:
         reader.leave(runs_on=runs_on)
         if runs_on and call.is_left and reader.client_retry is not None:
             self._timed_out.add(call, reader.client_retry)
-        if call.is_left:  # it is settled also if it was never begun
+        if call.is_left:  # a call that never began is settled too
             self._begin(call)
         self._notice_idle()
         if reader.shares:
@@ -203,7 +204,7 @@ class Relay:
             call.begin(functools.partial(self._runner.run, call))
 
     def _too_late(self, call: Call) -> RelayError:
-        """Makes the error for a reader whose deadline has passed while the call goes on for others."""
+        """Returns the error for a reader whose deadline has passed while the call continues for others."""
         worked = any(attempt.may_have_worked for attempt in call.attempts)
         spent = self._settlement.finished(call)
         return DeadlineExceeded(request_id=call.key.request_id, spent=spent, may_have_worked=worked)
@@ -232,14 +233,14 @@ class Relay:
         if not self._readers and not len(self._calls):
             self._idle.set()
 
-    # The rest.
+    # Models, status and shutdown.
 
     async def list_models(self) -> Models:
-        """Lists the models that the provider offers, as they were a few seconds ago."""
+        """Returns the models that the provider offers; the list may be a few seconds old."""
         return await self._models.get()
 
     def status(self) -> Status:
-        """Tells health and the configuration in force; DEGRADED too while the gate lets no call pass."""
+        """Returns health and configuration. The state is DEGRADED also while the gate lets no call pass."""
         degraded = self._draining or self._health.error or not self._gate.is_ready
         return Status(
             server=SERVER_NAME,
@@ -257,12 +258,12 @@ class Relay:
         )
 
     def drain(self) -> None:
-        """Refuses new calls from now on; running ones go on, unless they only wait for a client to come back."""
+        """Refuses new calls from now on. Running calls continue, unless they only wait for a client's repeat."""
         self._draining = True
         self._timed_out.close()
 
     async def wait_idle(self, grace_s: float) -> bool:
-        """Waits until no call runs or is read, `grace_s` seconds at most, then stops them; returns whether none was."""
+        """Waits at most `grace_s` seconds until no call runs or is read. Stops those left; returns whether none was."""
         try:
             async with asyncio.timeout(grace_s):
                 await self._idle.wait()

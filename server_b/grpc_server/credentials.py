@@ -1,4 +1,4 @@
-"""What the metadata of a call says of its caller."""
+"""Reads what a call's metadata says about its caller."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from server_b.authentication import Credentials
 CallMetadata: TypeAlias = Iterable[tuple[str, str | bytes]] | None
 
 _LOCAL_PEERS = ("ipv4:127.", "ipv6:[::1]", "ipv6:%5B::1%5D", "ipv6:[::ffff:127.", "ipv6:%5B::ffff:127.", "unix:")
-"""How gRPC writes a peer on this machine; it escapes brackets."""
+"""How gRPC writes a peer on this machine; gRPC escapes brackets."""
 
 
 def credentials_of(metadata: CallMetadata, peer: str = "") -> Credentials:
-    """Reads the credentials of a call; `peer` is where it comes from, as gRPC names it."""
+    """Returns the credentials of a call; `peer` is its source, as gRPC writes it."""
     return Credentials(
         authorization=first_value(metadata, AUTHORIZATION),
         on_behalf_of=first_value(metadata, ON_BEHALF_OF),
@@ -25,6 +25,6 @@ def credentials_of(metadata: CallMetadata, peer: str = "") -> Credentials:
 
 
 def protocol_of(metadata: CallMetadata) -> str:
-    """Returns how the caller itself was called: grpc unless it says another one."""
+    """Returns the protocol that the caller itself was called with: grpc unless the metadata names another."""
     protocol = first_value(metadata, PROTOCOL)
     return protocol if protocol in PROTOCOLS else "grpc"

@@ -1,4 +1,4 @@
-"""Checks that every method passes before its handler, whichever service it belongs to."""
+"""Checks that run before every method of every service."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 
 class RequireToken(grpc.aio.ServerInterceptor):
-    """Refuses every method but health checks, unknown ones and reflection too, to callers without a valid token."""
+    """Refuses callers without a valid token, for every method except health checks, even for unknown methods."""
 
     def __init__(self, authenticator: Authenticator, refused: Refused) -> None:
-        """`refused` is told of each refusal, with the method's name."""
+        """`refused` is called for each refusal, with the method's name."""
         self._authenticator = authenticator
         self._refused = refused
 
@@ -47,5 +47,5 @@ def _refusing(error: RelayError) -> Handler:
     async def refuse(_: object, context: grpc.aio.ServicerContext[Any, Any]) -> None:
         await context.abort_with_status(rpc_status.to_status(status_from_error(error)))
 
-    # A stream handler serves any method, because it answers without waiting for a message.
+    # A stream handler can serve any method, because it answers without waiting for a message.
     return grpc.stream_stream_rpc_method_handler(refuse)

@@ -23,16 +23,16 @@ from server_b.grpc_server.standard_services import health_handlers, reflection_h
 from server_b.grpc_server.traces import Handlers, traced_methods
 
 DEFAULT_NOTICE_S = 1.0
-"""How long load balancers have to see NOT_SERVING before the port closes."""
+"""How long load balancers have to see NOT_SERVING before the port closes, in seconds."""
 
 HEALTH_PATIENCE_S = 1.0
 MOST_PENDING = 100_000
 SPARE_STREAMS = 100
-"""Streams of a connection beyond MAX_CONCURRENT_CALLS, for health, Cancel, and calls that hear OVERLOADED."""
+"""Streams of a connection beyond MAX_CONCURRENT_CALLS: for health, Cancel, and calls that are OVERLOADED."""
 
 
 class Server:
-    """A gRPC server of one Relay, with health and reflection; `start` it, then `drain` it."""
+    """The gRPC server of one Relay, with health and reflection. Call `start`, and `drain` at the end."""
 
     def __init__(
         self,
@@ -45,10 +45,10 @@ class Server:
         stall_s: float = DEFAULT_STALL_S,
         shares_port: bool = False,
     ) -> None:
-        """`authenticator` None: everybody may call. `accounts` None: there is no ledger.
+        """Without `authenticator` anyone may call; `accounts` is None without a ledger; without `certificates`, no TLS.
 
-        `certificates` None: plaintext. `stall_s`: how long a caller may take no data, in seconds.
-        `shares_port`: other workers listen on the same port.
+        `stall_s` is how long a caller may read no data, in seconds. `shares_port`: other workers listen on the same
+        port.
         """
         authenticator = authenticator or Authenticator()
         self._relay = relay
@@ -72,7 +72,7 @@ class Server:
         )
 
     async def start(self, host: str, port: int) -> int:
-        """Listens on host:port (0: any free port) and serves; returns the port. Raises OSError if it is taken."""
+        """Listens on host:port (0: any free port) and serves. Returns the port. Raises OSError if it cannot listen."""
         address = shown_address(host, port)
         try:
             if self._certificates is None:
@@ -87,9 +87,10 @@ class Server:
         return bound
 
     async def drain(self, grace_s: float, *, notice_s: float = DEFAULT_NOTICE_S) -> None:
-        """Stops without losing a call: NOT_SERVING, new calls refused as DRAINING, running ones end within the grace.
+        """Stops without losing a call: reports NOT_SERVING, refuses new calls as DRAINING, lets running calls end.
 
-        `grace_s` and `notice_s` are seconds; cancelling the task ends the grace at once.
+        Calls have `grace_s` seconds to end; the port stays open for at least `notice_s` of them. Cancelling the task
+        ends the grace period at once.
         """
         self._relay.drain()
         self._account_servicer.stop()
@@ -102,7 +103,7 @@ class Server:
             await self._grpc.stop(min(1.0, grace_s))
 
     async def _show_not_serving(self) -> None:
-        # A watcher that reads no data keeps the health servicer's lock.
+        # A watcher that reads no data holds the health servicer's lock.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(HEALTH_PATIENCE_S):
                 await self._health.enter_graceful_shutdown()
@@ -114,21 +115,21 @@ def _service(name: str, handlers: Handlers) -> grpc.GenericRpcHandler:
 
 def _options(max_message_bytes: int, *, streams: int, shares_port: bool) -> list[tuple[str, Any]]:
     return [
-        # How many streams a connection may have, those included that it has reset and that still run.
+        # Most streams of a connection, including those that it has reset but that still run.
         ("grpc.max_concurrent_streams", streams),
-        # Beyond 1,000 waiting calls gRPC would end some as CANCELLED by default; here they hear OVERLOADED.
+        # By default gRPC cancels some calls when more than 1,000 wait; here they get OVERLOADED.
         ("grpc.server.max_pending_requests", MOST_PENDING),
         ("grpc.server.max_pending_requests_hard_limit", MOST_PENDING),
         # A second server on the same port is a mistake, unless it is a worker of the same supervisor.
         ("grpc.so_reuseport", int(shares_port)),
         ("grpc.max_receive_message_length", max_message_bytes),
         ("grpc.max_send_message_length", -1),
-        # A caller that froze or vanished is noticed within 5 s. Callers may ping as often as RelayClient does.
+        # A frozen or vanished caller is noticed within 5 s. Callers may ping as often as RelayClient does.
         ("grpc.keepalive_time_ms", 2_000),
         ("grpc.http2.ping_timeout_ms", 2_000),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.http2.min_ping_interval_without_data_ms", 1_000),
-        # Connections are renewed so that clients find servers that came later; running streams are never cut.
+        # Connections are renewed so that clients find servers that started later. Running streams are never cut.
         ("grpc.max_connection_age_ms", 600_000),
     ]

@@ -1,6 +1,6 @@
-"""The gRPC face of the Relay: decode, relay, encode; nothing else.
+"""The gRPC interface of the Relay: decodes, relays, encodes, and nothing else.
 
-Requests come as raw bytes: gRPC would report a message that cannot be parsed as UNKNOWN, with the parser's text.
+Requests arrive as raw bytes: gRPC would report a malformed message as UNKNOWN, with the parser's text.
 """
 
 from __future__ import annotations
@@ -41,9 +41,10 @@ class RelayServicer:
         stall_s: float = DEFAULT_STALL_S,
         rates_left: Callable[[str], RatesLeft | None] | None = None,
     ) -> None:
-        """`rates_left` tells what a caller's rates leave; None: nobody has any.
+        """`rates_left` returns what a caller's rates have left; None: no caller has rates.
 
-        `stall_s` is how long, in seconds, a caller may read no data before its call is dropped."""
+        `stall_s` is how long a caller may read no data before its call is dropped, in seconds.
+        """
         self._relay = relay
         self._authenticator = authenticator
         self._stall_s = stall_s
@@ -84,7 +85,7 @@ class RelayServicer:
         async with self._aborting(context, "ListModels"):
             codec.parse(pb.ListModelsRequest, data)
             self._caller(context.invocation_metadata())
-            await context.send_initial_metadata(())  # from here on no channel repeats the call
+            await context.send_initial_metadata(())  # from here on, no channel repeats the call
             return introspection.models_to_wire(await self._relay.list_models())
 
     async def get_status(self, data: bytes, context: Context) -> pb.GetStatusResponse:
@@ -95,7 +96,7 @@ class RelayServicer:
 
     def _aborting(self, context: Context, rpc: str) -> aborting:
         def note(error: RelayError) -> None:
-            # It was never admitted, so no other line tells of it; unless its caller took no data.
+            # A call without `spent` was never admitted, so no other line logs it, unless its caller stopped reading.
             if error.spent is None and not isinstance(error, Cancelled):
                 self._relay.tell_refused(rpc, error, protocol=protocol_of(context.invocation_metadata()))
 
@@ -113,7 +114,7 @@ class RelayServicer:
         )
 
     def _ignored(self, prompt: Prompt, context: Context) -> Metadata:
-        """Makes the metadata that tells what has no effect; raises Unsupported if that is something required."""
+        """Returns metadata that names the options without effect; raises Unsupported if one of them is required."""
         ignored = self._relay.ignored_options(prompt)
         if not ignored:
             return ()

@@ -1,4 +1,4 @@
-"""Callers of a stream who read nothing: each is dropped in time, so that it holds nothing for longer."""
+"""Drops callers that do not read their stream, so that they hold no resources."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DEFAULT_STALL_S = 30.0
 
 
 async def write_within(stall_s: float, context: grpc.aio.ServicerContext[Any, Any], response: Message) -> None:
-    """Writes a response of a stream; raises Cancelled where the caller reads nothing for `stall_s` seconds."""
+    """Writes a response of a stream. Raises Cancelled if the caller reads nothing for `stall_s` seconds."""
     try:
         async with asyncio.timeout(stall_s):
             await context.write(response)

@@ -1,7 +1,7 @@
-"""Health and reflection, served by gRPC's own packages except for bytes that are no message.
+"""Health and reflection, served by gRPC's own packages, with our own parsing of requests.
 
-Those packages let gRPC parse the requests. It reports bytes that it cannot parse as UNKNOWN, with a traceback in the
-log, and anybody may call health.
+Those packages let gRPC parse the requests. gRPC reports malformed ones as UNKNOWN and logs a traceback, and anyone may
+call health.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ logger = logging.getLogger("relay")
 
 
 def health_handlers(servicer: health.aio.HealthServicer) -> Handlers:
-    """Makes the handlers of grpc.health.v1."""
+    """Returns the handlers of grpc.health.v1."""
 
     async def check(data: bytes, context: Context) -> Any:
         async with aborting(context, _report):
@@ -48,7 +48,7 @@ def health_handlers(servicer: health.aio.HealthServicer) -> Handlers:
 
 
 def reflection_handlers(service_names: list[str]) -> list[Handlers]:
-    """Makes the handlers of grpc.reflection, v1alpha and v1: the same messages under two names."""
+    """Returns the handlers of grpc.reflection, v1alpha and v1: the same messages under two names."""
     servicer: Any = reflection_aio.ReflectionServicer([*service_names, reflection.SERVICE_NAME])
 
     async def info(requests: AsyncIterator[bytes], context: Context) -> None:

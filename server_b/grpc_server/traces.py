@@ -1,4 +1,4 @@
-"""The trace that a call of a method belongs to, and its span."""
+"""Reads the trace that a gRPC call belongs to, and records the call's span."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _FAILURES = (
 )
 """Statuses that are the server's failure: https://opentelemetry.io/docs/specs/semconv/rpc/grpc/"""
 _MONITORED = ("GetStatus",)
-"""What monitors ask again and again, at the gateway's /health too; where it belongs to no trace, it begins none."""
+"""Methods that monitors call often, through the gateway's /health too. A call without a trace begins none."""
 _CODES: Mapping[Any, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode} | {
     code: code for code in grpc.StatusCode
 }
 
 
 def traced_methods(service: str, handlers: Handlers) -> Handlers:
-    """Returns the methods of a service, each of which reads the trace of its call from the metadata.
+    """Returns the methods of a service, which now read the trace of each call from its metadata.
 
-    Where traces are on, each call has a span. A method's handler must be a coroutine, not a generator.
+    If traces are on, each call has a span. A method's handler must be a coroutine, not a generator.
     """
     return {name: _traced(service, name, handler) for name, handler in handlers.items()}
 
@@ -63,7 +63,7 @@ def _with_trace(service: str, name: str, behaviour: Any) -> Any:
                 is_cancelled = True
                 raise
             finally:
-                told: Any = context.code()  # grpc.aio has the number
+                told: Any = context.code()  # grpc.aio returns the number
                 code = grpc.StatusCode.CANCELLED if is_cancelled else _CODES[told or 0]
                 span.attributes["rpc.grpc.status_code"] = code.value[0]
                 if code in _FAILURES:

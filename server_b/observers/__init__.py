@@ -1,1 +1,1 @@
-"""What is told of calls that have ended: the log, metrics, and spans."""
+"""Observers of calls that have ended: the log, metrics and spans."""

@@ -14,27 +14,27 @@ from server_b.core.calls.call_key import Key
 from server_b.core.calls.record import CallRecord, RefusedRecord, SharedRecord
 
 MAX_FIELD_CHARS = 200
-"""Of each field: some hold what a caller or a provider chose."""
+"""Longest value of a field, because callers and providers choose some of them."""
 
 logger = logging.getLogger("relay.calls")
 
 
 class CallLog:
-    """Writes the line of each call that has ended: at once if it failed."""
+    """Writes a log line for each call that has ended. Failures are written at once, other lines are buffered."""
 
     def __init__(self) -> None:
         self._log = BufferedLog(logger, "call")
 
     def call_ended(self, record: CallRecord) -> None:
-        """Has the line of a call written."""
+        """Logs a call."""
         self._note(logging.WARNING if record.error else logging.INFO, functools.partial(_facts, record))
 
     def call_shared(self, record: SharedRecord) -> None:
-        """Has a line written for a request that was given another one's answer."""
+        """Logs a request that got another request's answer."""
         self._note(logging.INFO, functools.partial(_shared_facts, record))
 
     def call_refused(self, record: RefusedRecord) -> None:
-        """Writes the line of a request that was not admitted."""
+        """Logs a request that was not admitted."""
         facts = {
             "request_id": record.error.request_id or None,
             "protocol": record.protocol,
@@ -46,7 +46,7 @@ class CallLog:
         logger.warning("refused", extra={"facts": facts})
 
     def close(self) -> None:
-        """Writes what has gathered."""
+        """Writes the buffered lines."""
         self._log.flush()
 
     def _note(self, level: int, facts: Callable[[], dict[str, Any]]) -> None:
@@ -54,7 +54,7 @@ class CallLog:
 
 
 def _facts(record: CallRecord) -> dict[str, Any]:
-    """What the line tells; times in seconds from admission: until the provider was asked, its first token, the end."""
+    """Returns the fields of a call's line. Times are in seconds from admission."""
     finished, usage = record.finished, record.finished.usage
     facts: dict[str, Any] = {
         **_who(record.key, record.protocol, record.provider),
@@ -98,13 +98,13 @@ def _who(key: Key, protocol: str, provider: str) -> dict[str, Any]:
 
 
 def _tried(attempts: Sequence[Attempt]) -> str:
-    """Names each attempt that another followed, with its error."""
+    """Returns the provider and the error of each attempt that another attempt followed."""
     failed = [f"{one.provider}:{one.error.reason}" for one in attempts[:-1] if one.error]
     return _bounded(",".join(failed))
 
 
 def _cause(error: RelayError) -> dict[str, Any]:
-    """What only the operator is told of an error."""
+    """Returns the detail of an error that only the operator may see."""
     return {"cause": _bounded(error.operator_detail)} if error.operator_detail else {}
 
 

@@ -27,10 +27,10 @@ from server_b.ledger.base import Ledger
 PROGRAM = "server_b"
 OTHER = "other"
 MOST_NAMES = 500
-"""Callers, and models, that have a label of their own; more are counted as OTHER."""
+"""Most callers, and most models, with a label of their own; further ones are counted as OTHER."""
 GAUGE_PAUSE_S = 1.0
 BUDGET_SECONDS = 10
-"""Every so many seconds budgets are read."""
+"""How often budgets are read, in seconds."""
 
 _TOKENS = tuple(4**power for power in range(14))
 _SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
@@ -53,7 +53,7 @@ UNKNOWN_COST = Counter("relay_unknown_cost_calls", "Calls whose cost is not know
 ABANDONED = Counter("relay_abandoned_calls", "Calls that their callers left before the end.", ("program", "protocol"))
 SHARED = Counter(
     "relay_joined_calls",
-    "Requests that were given another one's answer: joined while it ran, or replayed from memory.",
+    "Requests that got another request's answer: joined while it ran, or replayed from memory.",
     ("program", "caller", "protocol", "reason"),
 )
 RETRIES = Counter("relay_retries", "Times that a provider was asked again for the same call.", ("program", "provider"))
@@ -68,7 +68,7 @@ REFUSED = Counter(
 )
 LEDGER_LAG = Gauge(
     "relay_ledger_lag_seconds",
-    "How long something has waited to be written into the ledger.",
+    "How long the oldest unwritten entry has waited to be written into the ledger.",
     ("program",),
     multiprocess_mode="livemax",
 )
@@ -82,7 +82,7 @@ RUNNING = Gauge("relay_calls_running", "Calls that run now.", ("program",), mult
 
 
 class CallMetrics:
-    """Counts calls; told of each by the Relay."""
+    """Counts calls, as an observer of the Relay."""
 
     def __init__(self) -> None:
         self._callers, self._models = _Names(), _Names()
@@ -94,7 +94,7 @@ class CallMetrics:
         key = (
             self._callers.known(record.key.caller),
             record.provider,
-            # What was only asked for can be anything.
+            # Callers may ask for any name: only a model that has answered gets a label.
             self._models.known(record.finished.model) if answered else self._models.seen(record.finished.model),
             record.protocol,
             record.outcome,
@@ -109,7 +109,7 @@ class CallMetrics:
             _count_attempts(record.attempts)
 
     def call_shared(self, record: SharedRecord) -> None:
-        """Counts a request that was given another one's answer."""
+        """Counts a request that got another request's answer."""
         SHARED.labels(PROGRAM, self._callers.known(record.key.caller), record.protocol, record.outcome).inc()
 
     def call_refused(self, record: RefusedRecord) -> None:
@@ -117,12 +117,12 @@ class CallMetrics:
         REFUSED.labels(PROGRAM, record.protocol, record.error.reason).inc()
 
     def close(self) -> None:
-        """Has nothing to close: what was counted is in the files already."""
+        """Does nothing: the counts are in the metrics files already."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Series:
-    """The time series of calls that have all labels in common."""
+    """The time series of calls with the same labels."""
 
     calls: Any
     cost: Any
@@ -168,7 +168,7 @@ class _Names:
         self._names: set[str] = set()
 
     def known(self, name: str) -> str:
-        """Returns the name, or OTHER where there are too many."""
+        """Returns the name, or OTHER if there are too many names."""
         if name not in self._names:
             if len(self._names) >= MOST_NAMES:
                 return OTHER
@@ -176,7 +176,7 @@ class _Names:
         return name
 
     def seen(self, name: str) -> str:
-        """Returns the name if it has a label already, else OTHER."""
+        """Returns the name if it has a label already; otherwise OTHER."""
         return name if name in self._names else OTHER
 
 
@@ -192,16 +192,16 @@ def _count_attempts(attempts: tuple[Attempt, ...]) -> None:
 
 
 class Gauges:
-    """Keeps up to date what is true now: to the second, and to ten for budgets."""
+    """Updates the gauges: every second, and every ten seconds for budgets."""
 
     def __init__(self, running: Callable[[], int], ledger: Ledger | None) -> None:
-        """`running` tells how many calls run; `ledger` None: LEDGER=off."""
+        """`running` returns how many calls run; `ledger` is None with LEDGER=off."""
         self._running = running
         self._ledger = ledger
         self._task = asyncio.create_task(self._keep())
 
     def stop(self) -> None:
-        """Ends it; nothing runs any more."""
+        """Stops the updates, and sets the number of running calls to 0."""
         self._task.cancel()
         RUNNING.labels(PROGRAM).set(0)
 
@@ -211,7 +211,7 @@ class Gauges:
             if self._ledger is not None:
                 LEDGER_LAG.labels(PROGRAM).set(self._ledger.lag_s)
                 if second % BUDGET_SECONDS == 0:
-                    with contextlib.suppress(RelayError):  # a ledger that cannot be read shows by its lag
+                    with contextlib.suppress(RelayError):  # the lag shows that the ledger cannot be read
                         _set_budgets(await self._ledger.list_budgets())
             await asyncio.sleep(GAUGE_PAUSE_S)
 

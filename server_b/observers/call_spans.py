@@ -1,8 +1,8 @@
 """Spans of calls, and of each request to a provider, made from the records of calls that have ended.
 
-Attributes are named as OpenTelemetry's conventions for generative AI have it
-(https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/), and begin with `relay.` where those have no name.
-The tokens are those of the last request to a provider, so that nobody adds them up twice. No attribute holds text.
+Attributes have the names of OpenTelemetry's conventions for generative AI
+(https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/); those without a name there begin with `relay.`.
+Only the span of the last request to a provider has tokens, so that they are not counted twice. No attribute holds text.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from server_b.core.calls.record import CallRecord, RefusedRecord, SharedRecord
 CALL = "relay.call"
 OPERATION = "chat"
 _PROVIDERS = {"bedrock": "aws.bedrock"}
-"""The names that the conventions have for providers, where those are not ours."""
+"""Providers' names in the conventions, if they differ from ours."""
 _NS = 1_000_000_000
 
 
 class CallSpans:
-    """Has the spans of each call sent; told of each by the Relay."""
+    """Exports the spans of calls, as an observer of the Relay."""
 
     def __init__(self, export: SpanExport) -> None:
         self._export = export
 
     def call_ended(self, record: CallRecord) -> None:
-        """Has the spans of a call sent, if its trace is recorded."""
+        """Exports the spans of a call, if its trace is recorded."""
         trace = record.trace
         if trace is None or not trace.is_recorded:
             return
@@ -48,7 +48,7 @@ class CallSpans:
         )
 
     def call_shared(self, record: SharedRecord) -> None:
-        """Has a span sent of a request that was given another one's answer, with a link to the call that it joined."""
+        """Exports the span of a request that got another request's answer, with a link to the call that it joined."""
         if record.trace is None or not record.trace.is_recorded:
             return
         ended_ns = time.time_ns()
@@ -69,10 +69,10 @@ class CallSpans:
         )
 
     def call_refused(self, record: RefusedRecord) -> None:
-        """Has nothing to send: the interface's span tells of the refusal."""
+        """Does nothing: the interface's span shows the refusal."""
 
     def close(self) -> None:
-        """Has nothing to close: who opened the export sends what has gathered."""
+        """Does nothing: the owner of the export sends what has gathered."""
 
 
 def _call_attributes(record: CallRecord) -> dict[str, Value]:
@@ -121,7 +121,7 @@ def _attempt_span(attempt: Attempt, trace: TraceContext, record: CallRecord, cal
 
 
 def _answered(record: CallRecord) -> dict[str, Value | None]:
-    """Tells what the last provider that was asked answered, and what that took."""
+    """Returns the attributes of the answer of the last provider that was asked."""
     finished, usage = record.finished, record.finished.usage
     return {
         "gen_ai.response.model": finished.model if record.first_token_s is not None else None,

@@ -1,6 +1,6 @@
-"""Which prices hold at an endpoint.
+"""Finds the prices that apply at an endpoint.
 
-genai-prices knows the endpoints of many vendors. An endpoint that it does not know, such as a server of one's own, has
+genai-prices knows the endpoints of many vendors. An endpoint that it does not know, such as a self-hosted server, has
 no prices, whatever its models are called.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from genai_prices.types import Provider
 
 _VENDOR_HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.[a-z]{2,}")
-"""A name on the internet, not an address: servers of one's own need no price list to be loaded."""
+"""A host name on the internet, not an IP address: for self-hosted servers no price list need be loaded."""
 _AWS_HOST = re.compile(
     r"(?:[a-z0-9-]+\.)?bedrock-runtime(?:-fips)?\.([a-z0-9-]+)\.(?:vpce\.)?(?:amazonaws\.com|api\.aws)"
 )
@@ -28,10 +28,9 @@ _AWS_HOST = re.compile(
 
 
 def price_lists(endpoints: Mapping[str, str]) -> dict[str, PriceList]:
-    """Makes the price list of each provider, by its name, from the base URL that it is asked at.
+    """Returns the price list of each provider by name; `endpoints` has the base URL that each is asked at.
 
-    Loads genai-prices if an endpoint can be a vendor's, which takes a tenth of a second, and keeps of it no more than
-    these lists.
+    Loads genai-prices, which is slow, only if an endpoint may be a vendor's, and keeps only the lists needed.
     """
     vendors = _Vendors()
     lists = {provider: _price_list(provider, endpoint, vendors) for provider, endpoint in endpoints.items()}
@@ -65,7 +64,7 @@ class _Vendors:
         return data.providers
 
     def forget(self) -> None:
-        """Gives the memory back that the lists took which nobody uses."""
+        """Frees the memory of the lists that are not used."""
         if "all" in vars(self):
             import genai_prices
 
@@ -73,10 +72,10 @@ class _Vendors:
 
 
 def _is_at(pattern: str, url: str) -> bool:
-    """Tells whether a vendor's pattern means this URL: all of its host, not the beginning of a longer one."""
+    """Tells whether a vendor's pattern matches this URL with its whole host, not with the start of a longer one."""
     host_end = url.index("/", len("https://"))
     match = re.match(pattern, url)
-    if match is None or re.match(pattern, f"https://other.invalid{url[host_end:]}"):  # found in the path alone
+    if match is None or re.match(pattern, f"https://other.invalid{url[host_end:]}"):  # matches by the path alone
         return False
     rest = url[match.end() : host_end]
     return not rest or (pattern.endswith(r"\.") and "." not in rest)  # api.moonshot.ai and .cn

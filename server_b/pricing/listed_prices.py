@@ -1,4 +1,4 @@
-"""The list prices of one endpoint, as genai-prices has them."""
+"""The list prices of one endpoint, from genai-prices."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 REMEMBERED_MODELS = 1024
 REMEMBERED_S = 60.0
-"""How long a model's rates are remembered: some change with the date or the hour."""
+"""How long a model's rates are cached, in seconds: some change with the date or the hour."""
 LISTED_REGIONS = frozenset({"us-east-1", "us-east-2", "us-west-2"})
-"""AWS regions for which its list prices hold."""
+"""AWS regions to which the list prices of Bedrock apply."""
 STANDARD_TIERS = frozenset({"", "default", "standard", "auto"})
 
 
@@ -26,7 +26,7 @@ class ListedPrices:
     """The prices of genai-prices for one endpoint."""
 
     def __init__(self, vendors: Sequence[Provider], sold: Sequence[Provider] = (), *, region: str = "") -> None:
-        """`vendors` are those of the endpoint, `sold` those whose models they sell too; `region` is that of AWS."""
+        """`vendors` serve the endpoint; `sold` are vendors whose models they also sell; `region` is an AWS region."""
         self._vendors = vendors
         self._sold = list(sold)
         self._region = region
@@ -61,7 +61,7 @@ class ListedPrices:
         for vendor in self._vendors:
             found = vendor.find_model(model, all_providers=self._sold)
             if found is not None:
-                # Of another vendor's models only the standard tier is known here.
+                # For other vendors' models only the standard tier is listed.
                 own = any(found is one for one in vendor.models)
                 prices = _prices(found, tier if own or tier in STANDARD_TIERS else None)
                 known = prices is not None and (not self._region or _is_listed_for(found, self._region))
@@ -70,7 +70,7 @@ class ListedPrices:
 
 
 def _prices(found: ModelInfo, tier: str | None) -> ModelPrice | None:
-    """Returns a model's prices now; None where the tier has none of its own."""
+    """Returns a model's current prices in a tier; None if the list has none for the tier."""
     now = datetime.now(UTC)
     if tier in STANDARD_TIERS:
         return found.get_prices(now)
@@ -82,5 +82,5 @@ def _prices(found: ModelInfo, tier: str | None) -> ModelPrice | None:
 
 
 def _is_listed_for(found: ModelInfo, region: str) -> bool:
-    """Tells whether AWS' list price holds in this region: other models than these are dearer in some regions."""
+    """Tells whether AWS's list price applies in this region: models with regional prices cost more in some others."""
     return found.id.startswith(("global.", "regional.")) or region in LISTED_REGIONS

@@ -1,4 +1,4 @@
-"""What single tokens of a model cost, for people."""
+"""What a model's tokens cost, to be shown to people."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ NANO_USD_A_MILLION = NANO_USD_PER_USD * 10**6
 
 @dataclass(frozen=True, slots=True)
 class OneToken:
-    """What tokens of a model cost, in nano-USD a million. Of rates that rise with the input's length the lowest."""
+    """What a model's tokens cost, in nano-USD per million. Of rates that rise with the input's length, the lowest."""
 
     input: int
     output: int
     cache_read: int
     cache_write: int
     source: str
-    """Where the prices are from."""
+    """Where the prices come from."""
 
 
 def one_token(prices: PriceList, model: str) -> OneToken | None:
-    """Returns what a model's tokens cost now; None where its price is not known."""
+    """Returns what a model's tokens cost now; None if its price is not known."""
     nothing = prices.cost(model, Usage(input_tokens=0, output_tokens=0))
     if nothing.usd is None:
         return None

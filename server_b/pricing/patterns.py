@@ -9,7 +9,7 @@ _WILD = {"*": ".*", "?": "."}
 
 
 def matches(pattern: str, provider: str, model: str) -> bool:
-    """Tells whether a provider's model is one of those that the pattern means; letters count as they are written."""
+    """Tells whether the pattern matches a provider's model. Letter case matters."""
     return _compiled(pattern).fullmatch(f"{provider}/{model}") is not None
 
 

@@ -1,4 +1,4 @@
-"""What models cost now, for people and for calls that were not priced when they ended."""
+"""Looks up current prices, for people and for calls that had no price when they ended."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ class PriceDesk:
     def __init__(
         self, prices: Mapping[str, PriceList] | None = None, models: Mapping[tuple[str, str], str] | None = None
     ) -> None:
-        """`prices` by provider, in the order in which they are asked; `models` as MODEL_MAP."""
+        """`prices` are price lists by provider name, in the order of asking; `models` is MODEL_MAP."""
         self._prices = prices or {}
         self._models = models or {}
 
     def find(self, model: str) -> Sequence[PriceFound]:
-        """Returns what a model costs at each provider; `provider/model` asks that provider alone."""
+        """Returns what a model costs at each provider; for `provider/model`, at that provider alone."""
         provider, slash, rest = model.partition("/")
         asked = [(provider, rest)] if slash and provider in self._prices else [(name, model) for name in self._prices]
         return [self._found(name, self._models.get((name, wanted), wanted)) for name, wanted in asked]
 
     def cost(self, call: CallEntry) -> Cost:
-        """Returns what a call of those tokens costs now; unknown where its tokens or its price are not known."""
+        """Returns what a call with those tokens costs now; unknown if its tokens or its price are not known."""
         prices = self._prices.get(call.provider)
         if prices is None or call.input_tokens is None or call.output_tokens is None:
             return Cost()

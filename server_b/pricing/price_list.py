@@ -1,4 +1,4 @@
-"""What a price list is, and the two that need no list."""
+"""The interface of a price list, and the two simplest: everything is free, nothing is known."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ class PriceList(Protocol):
     """The prices of one provider's models at one endpoint."""
 
     def cost(self, model: str, usage: Usage, tier: str = "") -> Cost:
-        """Returns what this usage costs, in USD; unknown where the model, the tier or a count is not known."""
+        """Returns what this usage costs, in USD; unknown if the model, the tier or a count is not known."""
         ...
 
     def bound(self, model: str, *, input_tokens: int, output_tokens: int, tier: str = "") -> Decimal | None:
-        """Returns what so many tokens can cost at most, in USD, cached or not; None: not known.
+        """Returns the most that so many tokens can cost, in USD, cached or not; None: not known.
 
-        `tier` is the one that is asked for: a provider may serve the standard one in its place.
+        `tier` is the requested tier; a provider may serve the standard tier instead.
         """
         ...
 
     def context_tokens(self, model: str) -> int | None:
-        """Returns the size of the model's context window, where the list has it."""
+        """Returns the size of the model's context window in tokens; None if the list does not have it."""
         ...
 
 
 class FreePrices:
-    """Everything costs a known nothing."""
+    """Prices of the mock: everything costs 0."""
 
     def cost(self, model: str, usage: Usage, tier: str = "") -> Cost:  # noqa: ARG002 - any usage
         return Cost(usd=Decimal(0), price_source="mock")
@@ -41,7 +41,7 @@ class FreePrices:
 
 
 class UnknownPrices:
-    """Nothing is known of what anything costs."""
+    """Prices of an endpoint that no list knows: every cost is unknown."""
 
     def cost(self, model: str, usage: Usage, tier: str = "") -> Cost:  # noqa: ARG002 - any usage
         return Cost()

@@ -1,4 +1,4 @@
-"""PRICES as text: `provider/pattern=input/output[/cache_read[/cache_write]]`, in USD per million tokens."""
+"""Reads PRICES: `provider/pattern=input/output[/cache_read[/cache_write]]`, in USD per million tokens."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from llm_relay.messages.accounts import Price
 from llm_relay.plain_numbers import decimal_number
 
 _MOST_USD = 1_000_000
-"""A dollar a token."""
+"""One dollar per token."""
 _FIX = (
     "write provider/model=input/output, in USD per million tokens, such as openai/my-*=2.50/10.00;"
     " /cache_read and /cache_write may follow"
@@ -15,12 +15,12 @@ _FIX = (
 
 
 def prices_from_text(text: str) -> tuple[Price, ...]:
-    """Reads PRICES; raises ValueError with the fix. The first price that matches a model holds."""
+    """Reads PRICES, in the order in which they are matched. Raises ValueError with the fix."""
     return tuple(_price(entry) for entry in map(str.strip, text.split(",")) if entry)
 
 
 def _price(entry: str) -> Price:
-    # A model's name may contain = and /, the mock's for one; the amounts contain no =.
+    # A model's name, such as the mock's, may contain = and /; the amounts contain no =.
     pattern, equals, amounts = entry.rpartition("=")
     provider, _, model = pattern.strip().partition("/")
     rates = [_nano_usd(amount, entry) for amount in amounts.split("/")]

@@ -1,4 +1,4 @@
-"""Prices that the operator sets, in the ledger and in PRICES, before those of a list."""
+"""Prices that the operator sets in the ledger and in PRICES. They take precedence over a price list."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _Matching: TypeAlias = tuple[tuple[Price, Rates], ...]
 
 
 class SetPrices:
-    """One provider's prices: the ledger's newest that is valid now, else the first of PRICES, else the list's."""
+    """One provider's prices: the newest valid one of the ledger, else the first match of PRICES, else the list's."""
 
     def __init__(
         self, provider: str, listed: PriceList, prices: Sequence[Price], of_ledger: Callable[[], tuple[Price, ...]]
     ) -> None:
-        """`prices` are those of PRICES; `of_ledger` returns the ledger's as they are now, the newest first."""
+        """`prices` are those of PRICES; `of_ledger` returns the ledger's current prices, the newest first."""
         self._provider = provider
         self._listed = listed
         self._prices = tuple(prices)

@@ -1,4 +1,4 @@
-"""What a model's tokens cost."""
+"""The rates at which a model's tokens are charged."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
     Rate = Decimal | TieredPrices
 
 PER = 1_000_000
-"""Tokens that a rate is for."""
+"""Number of tokens that a rate is for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """What a model's tokens cost, in USD a million; some the more, the longer the input is."""
+    """What a model's tokens cost, in USD per million. Some rates rise with the length of the input."""
 
     input: Rate
     cache_read: Rate
     cache_write: Rate
     output: Rate
     request: Decimal
-    """In USD, for each request."""
+    """USD per request."""
     source: str
 
     @classmethod
     def of(cls, prices: ModelPrice, source: str) -> Rates | None:
-        """Takes what text costs from a list; None where a rate for it is missing, or more is billed than we count."""
+        """Returns the rates for text in a list's prices; None if one is missing, or if more is billed than we count."""
         if prices.input_mtok is None or prices.output_mtok is None:
             return None
         if prices.output_reasoning_mtok is not None or prices.output_citation_mtok is not None:
@@ -43,7 +43,7 @@ class Rates:
             cache_read=prices.input_mtok if prices.cache_read_mtok is None else prices.cache_read_mtok,
             cache_write=prices.input_mtok if prices.cache_write_mtok is None else prices.cache_write_mtok,
             output=prices.output_mtok,
-            request=_dearest(prices.requests_kcount) / 1000,
+            request=_highest(prices.requests_kcount) / 1000,
             source=f"genai-prices {_version()} {source}",
         )
 
@@ -58,19 +58,19 @@ class Rates:
         return Cost(usd=usd / PER + self.request, price_source=self.source)
 
     def bound(self, input_tokens: int, output_tokens: int) -> Decimal:
-        """Returns what so many tokens can cost at most, in USD, cached or not."""
-        dearest = max(map(_dearest, (self.input, self.cache_read, self.cache_write)))
-        return (dearest * input_tokens + _dearest(self.output) * output_tokens) / PER + self.request
+        """Returns the most that so many tokens can cost, in USD, cached or not."""
+        highest = max(map(_highest, (self.input, self.cache_read, self.cache_write)))
+        return (highest * input_tokens + _highest(self.output) * output_tokens) / PER + self.request
 
 
 def _at(rate: Rate, inputs: int) -> Decimal:
-    """Returns the rate for an input of that length; a step in it holds for all tokens."""
+    """Returns the rate for an input of that length; the step that is reached applies to all tokens."""
     if isinstance(rate, Decimal):
         return rate
     return next((tier.price for tier in reversed(rate.tiers) if inputs > tier.start), rate.base)
 
 
-def _dearest(rate: Rate | None) -> Decimal:
+def _highest(rate: Rate | None) -> Decimal:
     if rate is None or isinstance(rate, Decimal):
         return rate or Decimal(0)
     return max([rate.base, *(tier.price for tier in rate.tiers)])

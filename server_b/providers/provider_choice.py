@@ -1,4 +1,4 @@
-"""Reading AI_PROVIDER and MODEL_MAP."""
+"""Reads AI_PROVIDER and MODEL_MAP."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _MAP_FIX = "write provider/model-as-asked=model, comma-separated, such as bedroc
 
 
 def provider_names_from_text(text: str) -> tuple[str, ...]:
-    """Reads AI_PROVIDER: names with commas, in the order in which they are asked. Raises ValueError with the fix."""
+    """Reads AI_PROVIDER: comma-separated names, in the order of asking. Raises ValueError with the fix."""
     names = tuple(name.strip() for name in text.split(","))
     if not all(name in PROVIDERS for name in names):
         raise ValueError(f"there is no such provider: {_NAMES_FIX}")
@@ -20,10 +20,10 @@ def provider_names_from_text(text: str) -> tuple[str, ...]:
 
 
 def model_map_from_text(text: str) -> Mapping[tuple[str, str], str]:
-    """Reads MODEL_MAP: a provider's model by its name and the model asked for. Raises ValueError with the fix."""
+    """Reads MODEL_MAP: a provider's model, by provider name and requested model. Raises ValueError with the fix."""
     models: dict[tuple[str, str], str] = {}
     for entry in filter(None, (part.strip() for part in text.split(","))):
-        # Only the first of each divides: a model's name may contain a slash, and the mock's an equals sign.
+        # Only the first = and the first / separate: a model's name may contain a slash, and the mock's an equals sign.
         key, _, model = entry.partition("=")
         provider, _, asked = (part.strip() for part in key.partition("/"))
         if provider not in PROVIDERS or not asked or not model.strip():

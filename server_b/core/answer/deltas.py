@@ -1,4 +1,4 @@
-"""Deltas of one answer: what each takes in memory, and which of them are one where a reader takes them together."""
+"""Deltas of an answer: the memory that each takes, and how neighbours are joined."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from llm_relay.messages import (
 )
 
 DELTA_BYTES = 120
-"""A delta beside its text."""
+"""Memory of a delta besides its text."""
 
 
 def delta_bytes(delta: OutputDelta) -> int:
-    """Returns what a delta takes in memory."""
+    """Returns the memory that a delta takes, in bytes."""
     match delta:
         case Delta() | RefusalDelta():
             return DELTA_BYTES + getsizeof(delta.text)
@@ -39,7 +39,7 @@ def delta_bytes(delta: OutputDelta) -> int:
 
 
 def joined(deltas: list[OutputDelta]) -> list[OutputDelta]:
-    """Joins neighbours of one kind and block, under the number of the last. Nothing else knows what can be joined."""
+    """Joins neighbouring deltas of the same kind and block; each result has the number of its last delta."""
     if len(deltas) < 2:
         return deltas
     if _are_one_text(deltas):
@@ -54,7 +54,7 @@ def joined(deltas: list[OutputDelta]) -> list[OutputDelta]:
 
 
 def _are_one_text(deltas: Sequence[OutputDelta]) -> bool:
-    """Tells the usual case, in a tenth of the time that it takes to compare neighbours."""
+    """Tells whether all deltas are text of one block: the usual case, and faster to check than all neighbours."""
     index = deltas[0].index
     return all(type(delta) is Delta and delta.index == index for delta in deltas)
 
@@ -80,7 +80,7 @@ def _one(deltas: Sequence[OutputDelta]) -> OutputDelta:
             return replace(first, text=_texts(deltas), sequence=last.sequence)
         case ReasoningDelta() as first if isinstance(last, ReasoningDelta):
             return replace(first, text=_texts(deltas), signature=last.signature, sequence=last.sequence)
-        case _:  # of the others no two are joined
+        case _:  # no other kinds are joined
             return last
 
 

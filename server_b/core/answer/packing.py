@@ -1,7 +1,7 @@
-"""An answer packed into one tuple of atoms, which the garbage collector does not look into.
+"""Packs an answer into one flat tuple, which the garbage collector does not track.
 
-Thousands of answers are kept. As objects they made each full collection take tens of milliseconds, during which nobody
-is served. A tuple of texts and numbers alone is no longer tracked after the first collection.
+Thousands of answers are kept. As objects they would lengthen every full collection, during which no caller is served.
+A tuple of only strings and numbers is no longer tracked after the first collection.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _pack(value: Any, atoms: list[Any]) -> None:
 
 
 def unpacked(atoms: tuple[Any, ...]) -> Any:
-    """Makes of a packed value what was packed."""
+    """Returns the value that was packed."""
     return _unpack(iter(atoms))
 
 

@@ -48,11 +48,11 @@ class Transcript:
         self._first_loose = len(self._deltas)
         self._calls: dict[int, _OpenCall] = {}
         self.bytes = sum(delta_bytes(delta) for delta in self._deltas)
-        """What it takes in memory now."""
+        """Memory that the deltas take now."""
         self.added_bytes = self.bytes
-        """What all that was added took, before it was joined."""
+        """Memory of everything that was added, before joining."""
         self.sequence = self._deltas[-1].sequence if self._deltas else 1
-        """The number of the last delta; 1, that of the start, before the first."""
+        """Number of the last delta; before the first delta it is 1, the number of Started."""
 
     def add(self, text: str, count: int = 1, index: int = 0) -> None:
         """Adds text of a block that the provider sent in `count` deltas of its own."""
@@ -60,7 +60,7 @@ class Transcript:
         self._append(Delta(text=text, sequence=self.sequence, index=index))
 
     def add_content(self, piece: ContentPiece) -> None:
-        """Adds what is not text. A call that ends without arguments gets one delta `{}`."""
+        """Adds a piece that is not text. A tool call that ends without arguments gets one delta `{}`."""
         match piece:
             case CallStarted():
                 self.sequence += 1
@@ -108,7 +108,7 @@ class Transcript:
         self.added_bytes += size
 
     def after(self, sequence: int) -> list[OutputDelta]:
-        """Returns what came after the delta with that number, joined where it can be."""
+        """Returns the deltas after that number, joined where possible."""
         first = len(self._deltas)
         while first and self._deltas[first - 1].sequence > sequence:
             first -= 1
@@ -116,22 +116,22 @@ class Transcript:
 
     @property
     def deltas(self) -> tuple[OutputDelta, ...]:
-        """All of it, joined where it can be."""
+        """All deltas, joined where possible."""
         return tuple(joined(self._deltas))
 
     @property
     def text(self) -> str:
-        """All of its text."""
+        """All of the text."""
         return "".join([delta.text for delta in self._deltas if isinstance(delta, Delta)])
 
     @property
     def reasoning(self) -> str:
-        """All of the reasoning in it."""
+        """All of the reasoning."""
         return "".join([delta.text for delta in self._deltas if isinstance(delta, ReasoningDelta)])
 
     @property
     def written(self) -> str:
-        """All that the model wrote in it beside its reasoning: text, refusals, and calls."""
+        """Everything that the model wrote besides reasoning: text, refusals and tool calls."""
         return "".join(self._written())
 
     def _written(self) -> Iterator[str]:
@@ -152,7 +152,7 @@ class Transcript:
         return len(self._deltas) - self._first_loose >= JOIN_AT
 
     def join_until(self, sequence: int) -> None:
-        """Joins the deltas up to that number, which no reader stands between."""
+        """Joins the deltas up to that number, all of which every reader must have taken."""
         last = self._first_loose
         while last < len(self._deltas) and self._deltas[last].sequence <= sequence:
             last += 1
@@ -166,6 +166,6 @@ class Transcript:
         self.bytes += sum(map(delta_bytes, together)) - sum(map(delta_bytes, loose))
 
     def clear(self) -> None:
-        """Forgets the deltas; their numbers are still counted."""
+        """Drops the deltas; `sequence` stays."""
         self._deltas.clear()
         self._first_loose = self.bytes = 0

@@ -1,4 +1,4 @@
-"""A reader's stay with a call, as a context."""
+"""The context in which a reader follows a call."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from server_b.core.calls.reader import Reader
 
 
 class Admission:
-    """A reader's stay with a call: `async with` admits it and lets it leave."""
+    """Admits a reader to a call at the start of an `async with` block, and lets the reader leave at its end."""
 
     __slots__ = ("_enter", "_leave", "_reader")
 
     def __init__(self, enter: Callable[[], Reader], leave: Callable[[Reader, bool], None]) -> None:
-        """`leave` is also told whether the caller went away by itself, and not because of an error."""
+        """`leave` gets the reader, and whether the caller left by itself rather than because of an error."""
         self._enter = enter
         self._leave = leave
         self._reader: Reader | None = None
@@ -27,5 +27,5 @@ class Admission:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._reader is not None:
-            # A caller who goes away cancels the task, or closes the generator; neither raises an Exception.
+            # A caller who leaves cancels the task or closes the generator: neither raises a subclass of Exception.
             self._leave(self._reader, kind is not None and not issubclass(kind, Exception))

@@ -1,4 +1,4 @@
-"""One request to one provider. A call keeps every one, also where there is one provider only."""
+"""One request to one provider. A call keeps a list of all its attempts."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from llm_relay.trace_context import TraceContext
 
 @dataclass(slots=True, kw_only=True)
 class Attempt:
-    """One time that one provider was asked; times in the event loop's time."""
+    """One request to one provider. Times are in the event loop's time."""
 
     round: int
-    """Which try of the call it belongs to, from 1. In one try several providers may be asked, one after the other."""
+    """Number of the try that the attempt belongs to, from 1. One try may ask several providers, one after another."""
     provider: str
     model: str
-    """The one asked for."""
+    """The model that was requested."""
     began_at: float
     ended_at: float | None = None
-    """None: it has not ended."""
+    """None: the attempt has not ended."""
     error: RelayError | None = None
-    """None: it has not failed."""
+    """None: the attempt has not failed."""
     responded: bool = False
-    """Whether the provider has shown a sign of work."""
+    """Whether the provider has shown a sign of working on the request."""
     was_repeated: bool = False
-    """Whether its provider sent the request again by itself at once, changed or on another connection."""
+    """Whether our client for the provider sent the request again at once, changed or on another connection."""
     trace: TraceContext | None = None
-    """What the provider is told of the trace; None: the call belongs to none."""
+    """Trace context that is sent to the provider; None: the call belongs to no trace."""
 
     @property
     def may_have_worked(self) -> bool:
-        """Whether the provider can have started work, and may bill it."""
+        """Whether the provider may have started work, and may bill for it."""
         return self.responded or self.error is None or self.error.may_have_worked

@@ -1,4 +1,4 @@
-"""A broadcast: tasks wait for it, and all of them go on when it is made. Those who wait later wait for the next one."""
+"""A condition without a lock: `wake` resumes every task that waits now. Tasks that wait later need the next `wake`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Broadcast:
         await future
 
     def wake(self) -> None:
-        """Lets every task go on that waits now."""
+        """Resumes every task that waits now."""
         if not self._futures:
             return
         futures, self._futures = self._futures, []

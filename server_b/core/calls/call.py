@@ -1,8 +1,8 @@
-"""One call to a provider, and what is known of it so far.
+"""The state of one call to a provider.
 
-The call runs in a task of its own and writes down what comes. Each reader follows from the beginning, so a second
+The call runs in a task of its own, which records what arrives. Each reader reads from the first event, so a second
 request with the same key joins the call instead of paying for another one. When the last reader leaves before the
-end, the provider call is aborted.
+end, the request to the provider is aborted.
 """
 
 from __future__ import annotations
@@ -27,48 +27,48 @@ if TYPE_CHECKING:
     from server_b.core.calls.reader import Reader
 
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
-"""More than any model writes; an endless answer is not gathered without end."""
+"""Longest answer that is accepted: more than any model writes. An endless answer must not fill the memory."""
 CALL_BYTES = 3_000
-"""What a call takes beside its prompt and answer: its task, its readers, and a dozen small objects."""
+"""Memory of a call besides its prompt and answer: its task, its readers and a dozen small objects."""
 READ_AHEAD_BYTES = 64 * 1024
-"""How much of an answer a call may hold that no reader has taken yet, before the provider has to wait."""
+"""How much of an answer may be unread by every reader before the provider has to wait."""
 READ_AHEAD_TOKENS = 128
-"""The same in deltas of the provider's, which are tokens with most: many short ones take little room once joined."""
+"""The same limit in provider deltas (usually tokens), because many short deltas take little memory once joined."""
 
 
 class Call:
-    """What is known of a call. Its task writes here, its readers follow."""
+    """The state of a call. Its task writes it, its readers read it."""
 
     def __init__(self, key: Key, prompt: Prompt, provider: str, *, protocol: str = "") -> None:
-        """`provider` is the name of who may answer; `protocol` is grpc, http, openai or mcp, as the caller came."""
+        """`provider` names the providers that may answer; `protocol` is grpc, http, openai or mcp."""
         self.key = key
         self.prompt = prompt
         self._prompt_bytes = prompt.size_bytes
         self.protocol = protocol
         self.provider = provider
-        """Who answers; until that is known, everybody who may."""
+        """Name of the provider that answers; until that is known, the names of all that may."""
         self.attempts: list[Attempt] = []
         self.entry_id = ""
-        """The gate's own name of the call; empty: it has none, or the call did not come that far."""
+        """The gate's id of the call; empty if the gate gives none, or the call has not reached it."""
         trace = current_trace()
         self.trace = None if trace is None else trace.child()
-        """Of the request that made the call; None: it belongs to no trace."""
+        """Trace of the request that created the call; None: it belongs to no trace."""
         self.transcript = Transcript()
         self.priced_as: tuple[str, ...] = ()
-        """Other names that a price list may have of the model that answers."""
+        """Other names that price lists may have for the model that answers."""
         self.reasoning_tokens = 0
-        """Estimated, of reasoning that the provider showed and that is not passed on."""
+        """Estimated tokens of reasoning that the provider showed and that is not passed on."""
         self.started: Started | None = None
         self.finished: Finished | None = None
         self.error: RelayError | None = None
         self.stopped: RelayError | None = None
-        """Why the provider call was ended from this side, if it was; the call fails with it."""
+        """Error that the relay stopped the provider with, if it did; the call fails with it."""
         self.cancelled_softly = False
         self.changed = Broadcast()
-        """Made when there is more for a reader."""
+        """Wakes the readers when there is more to read."""
         self._has_room = Broadcast()
         self._taken = self.transcript.sequence
-        """The number of the last delta that a reader has taken; and what had been added then."""
+        """Number of the last delta that a reader has taken. `_taken_bytes` is the transcript's `added_bytes` then."""
         self._taken_bytes = 0
         self._readers: list[Reader] = []
         self._task: asyncio.Task[None] | None = None
@@ -78,12 +78,12 @@ class Call:
         self._now = asyncio.get_running_loop().time
         self.began_at = self._now()
         self.asked_at: float | None = None
-        """When the provider was first asked; in the event loop's time, as the others here."""
+        """When the provider was first asked. All times here are in the event loop's time."""
         self.first_event_at: float | None = None
         self.deadline = 0.0
-        """The latest of its readers'."""
+        """The latest deadline of its readers."""
 
-    # The side of the call's own task.
+    # Used by the call's own task.
 
     def begin(self, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Starts the call's task, once."""
@@ -91,9 +91,10 @@ class Call:
             self._task = asyncio.create_task(run())
 
     def begin_asking(self, *, first_event_s: float) -> None:
-        """The provider may be asked from now on, until the deadline; only then can the task be interrupted.
+        """Lets the provider be asked from now until the deadline. Only during this time can the task be interrupted.
 
-        It may be silent for `first_event_s` seconds. Raises the error that the call was stopped with before it began.
+        The provider may send nothing for `first_event_s` seconds. Raises the error of a call that was stopped before it
+        began.
         """
         if self.stopped is not None:
             raise self.stopped
@@ -103,14 +104,14 @@ class Call:
         self.expect_event_within(first_event_s)
 
     def end_asking(self) -> None:
-        """The provider is no longer asked."""
+        """Marks that the provider is no longer asked."""
         self._interruptible = False
         if self._limit is not None:
             self._limit.stop()
             self._limit = None
 
     def expect_event_within(self, seconds: float) -> None:
-        """Lets the provider be silent for that long, counted from now."""
+        """Lets the provider send nothing for `seconds` from now."""
         self._silence_ends = self._now() + seconds
         self._move_limit()
 
@@ -119,7 +120,7 @@ class Call:
             self._limit.move(min(self._silence_ends, self.deadline))
 
     def begin_attempt(self, round_: int, provider: str, model: str) -> None:
-        """A provider is asked; in a chain, the attempt that has just begun gets its provider's name."""
+        """Records that a provider is asked. In a chain, the attempt that has just begun gets its provider's name."""
         last = self.attempts[-1] if self.attempts else None
         if last is not None and last.ended_at is None:
             last.provider, last.model = provider, model
@@ -130,23 +131,23 @@ class Call:
             self.attempts.append(Attempt(round=round_, provider=provider, model=model, began_at=now, trace=trace))
 
     def end_attempt(self, error: RelayError | None = None) -> None:
-        """The attempt that runs has ended; without one that runs, nothing changes."""
+        """Records that the running attempt has ended. Does nothing if none is running."""
         if self.attempts and (last := self.attempts[-1]).ended_at is None:
             if error is not None and error.asked_before:
                 self.note_asked_before(error.asked_before)
             last.ended_at, last.error = self._now(), error
 
     def note_asked_before(self, errors: Iterable[RelayError]) -> None:
-        """The attempt that runs was preceded by others that were not worked on, with these errors."""
+        """Records earlier attempts that failed with these errors, before the running one, and were not worked on."""
         last = self.attempts[-1]
         for error in errors:
-            error.may_have_worked = error.repeat_helps = False  # it was repeated
+            error.may_have_worked = error.repeat_helps = False  # the request was repeated already
             earlier = replace(last, ended_at=self._now(), error=error, responded=False, was_repeated=True)
             earlier.trace = None if last.trace is None else last.trace.sibling()
             self.attempts.insert(-1, earlier)
 
     def start(self, model: str, priced_as: tuple[str, ...] = ()) -> None:
-        """The provider's first event has come; `priced_as` are other names of the model in price lists."""
+        """Records the provider's first event; `priced_as` are other names of the model in price lists."""
         self.provider = self.attempts[-1].provider
         self.first_event_at = self._now()
         self.started = self._started(model)
@@ -158,12 +159,12 @@ class Call:
         return Started(request_id=self.key.request_id, model=model, provider=self.provider)
 
     def add(self, text: str, count: int = 1, index: int = 0) -> None:
-        """More text of a block has come, in `count` provider deltas; raises ProviderProtocol where it is too much."""
+        """Adds text of a block from `count` provider deltas. Raises ProviderProtocol if the answer gets too long."""
         self.transcript.add(text, count, index)
         self._added()
 
     def add_content(self, piece: ContentPiece) -> None:
-        """More has come that is not text; raises ProviderProtocol where it is too much."""
+        """Adds a piece that is not text. Raises ProviderProtocol if the answer gets too long."""
         self.transcript.add_content(piece)
         self._added()
 
@@ -177,7 +178,7 @@ class Call:
             self.changed.wake()
 
     async def room(self) -> None:
-        """Waits until a reader has taken enough of a stream; the provider's silence during that time is no fault."""
+        """Waits until a reader has taken enough of a stream. Meanwhile the provider's silence has no limit."""
         if self.key.delivery is Delivery.STREAM:
             while self._is_ahead():
                 self.expect_event_within(math.inf)
@@ -188,23 +189,23 @@ class Call:
         return untaken_bytes > READ_AHEAD_BYTES or self.transcript.sequence - self._taken > READ_AHEAD_TOKENS
 
     def finish(self, finished: Finished) -> None:
-        """The answer is complete. A stream that was cancelled before its first event has its start too."""
+        """Records that the answer is complete. A stream cancelled before its first event gets a Started too."""
         self.started = self.started or self._started(finished.model)
-        if self.key.delivery is Delivery.WHOLE:  # of which nobody has read a part
+        if self.key.delivery is Delivery.WHOLE:  # no reader has taken a part of it
             self.transcript.join_until(self.transcript.sequence)
         self.finished = finished
         self.changed.wake()
 
     def fail(self, error: RelayError) -> None:
-        """The call has failed."""
+        """Records that the call has failed."""
         self.error = error
         self._forget_unread()
         self.changed.wake()
 
-    # Ending it before its end: the first reason counts.
+    # Stopping a call early: the first reason counts.
 
     def cancel_softly(self) -> bool:
-        """Makes the provider stop; the call ends OK with what it has. Returns whether it was running."""
+        """Stops the provider; the call ends well with what has arrived. Returns whether it was running."""
         if self.ended or self.stopped is not None:
             return False
         if not self.cancelled_softly:
@@ -213,13 +214,13 @@ class Call:
         return True
 
     def stop(self, error: RelayError) -> None:
-        """Closes the provider's connection; the call fails with `error`, unless it was stopped already."""
+        """Closes the provider's connection. The call fails with `error`, unless it was stopped already."""
         if self.stopped is None and not self.cancelled_softly:
             self.stopped = error
             self._interrupt()
 
     def _interrupt(self) -> None:
-        # Once only: a second interruption would cut the provider's own closing short.
+        # Only once: a second cancellation would interrupt the provider's cleanup.
         if self._interruptible and self._task is not None:
             self._interruptible = False
             self._task.cancel()
@@ -230,31 +231,31 @@ class Call:
         else:
             self.stop(ProviderUnavailable("the provider was silent for too long"))
 
-    # Everybody's.
+    # Used by everyone.
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will come."""
+        """Whether the call has finished or failed."""
         return self.finished is not None or self.error is not None
 
     @property
     def is_left(self) -> bool:
-        """Whether nobody reads it any more, although it has not ended."""
+        """Whether all readers have left before the end."""
         return not self._readers and not self.ended
 
     @property
     def is_stopping(self) -> bool:
-        """Whether it was ended from this side; its end may be yet to come."""
+        """Whether the relay has stopped or cancelled the call, even if it has not ended yet."""
         return self.stopped is not None or self.cancelled_softly
 
     @property
     def trace_id(self) -> str:
-        """Empty: it belongs to no trace."""
+        """Id of the call's trace; empty if it belongs to none."""
         return "" if self.trace is None else self.trace.trace_id
 
     @property
     def weight(self) -> int:
-        """The bytes that it takes, with its prompt and answer."""
+        """Memory of the call in bytes, with its prompt and answer."""
         return CALL_BYTES + self._prompt_bytes + self.transcript.bytes
 
     async def wait(self) -> None:
@@ -262,10 +263,10 @@ class Call:
         if self._task is not None:
             await asyncio.wait([self._task])
 
-    # The readers' side.
+    # Used by readers.
 
     def join(self, reader: Reader) -> None:
-        """Counts one more reader; the call may last until the latest reader's deadline."""
+        """Adds a reader. The call may last until the latest deadline of its readers."""
         self._readers.append(reader)
         self.deadline = max(self.deadline, reader.deadline)
         self._move_limit()
@@ -273,7 +274,7 @@ class Call:
             one.call_lasts_until(self.deadline)
 
     def leave(self, reader: Reader, *, runs_on: bool = False) -> None:
-        """Counts one reader less; without readers a call that has not ended is stopped, unless it `runs_on`."""
+        """Removes a reader. Without readers a call that has not ended is stopped, unless it `runs_on`."""
         self._readers.remove(reader)
         if not self._readers:
             self._forget_unread()
@@ -281,12 +282,12 @@ class Call:
                 self.stop(Cancelled())
 
     def took_all(self) -> None:
-        """A reader has taken all that is there."""
+        """Records that a reader has taken everything that has arrived."""
         if self.transcript.sequence > self._taken:
             self._taken, self._taken_bytes = self.transcript.sequence, self.transcript.added_bytes
             self._has_room.wake()
 
     def _forget_unread(self) -> None:
-        # A caller who takes no data does not take the status either, which holds on to the call.
+        # A gRPC caller that reads no data does not read the status either, and the status keeps the call in memory.
         if not self._readers and self.error is not None:
             self.transcript.clear()

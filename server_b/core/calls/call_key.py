@@ -1,4 +1,4 @@
-"""What makes two requests the same one."""
+"""The key of a call: two requests with the same key are the same request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Delivery(enum.StrEnum):
 
 
 class Key(NamedTuple):
-    """Under which a call runs, and its answer is kept."""
+    """Identifies a running call, and later its kept answer."""
 
     caller: str
     request_id: str

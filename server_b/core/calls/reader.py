@@ -1,4 +1,4 @@
-"""One caller's place at a call: from the admission until it leaves, within its own deadline."""
+"""One caller's reading of a call: from admission until it leaves, within its own deadline."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from server_b.core.calls.time_limit import TimeLimit
 
 
 class Reader:
-    """Reads a call, which begins when somebody reads it first."""
+    """Reads a call. The call begins when its first reader reads."""
 
     def __init__(
         self,
@@ -34,17 +34,17 @@ class Reader:
         self.deadline = deadline
         self.protocol = protocol
         self.shares = shares
-        """joined or replayed, if another request made the call; else empty."""
+        """`joined` or `replayed` if another request created the call; otherwise empty."""
         self.call = call
         self.client_retry = client_retry
         self.trace = current_trace() if shares else None
-        """Of its request, where another one made the call."""
+        """Trace of this request, if another request created the call."""
         self._now = asyncio.get_running_loop().time
         self.came_at = self._now()
         self.handed_at = self.came_at
-        """When it was last given an event, or came; followed where the client may repeat its request."""
+        """When the reader last got an event, or was admitted. Updated only if the client may repeat its request."""
         self.sequence = 0
-        """The number of the last event that it has taken."""
+        """Number of the last event that the reader has taken."""
         self._begin = begin
         self._too_late = too_late
         self._is_late = False
@@ -57,7 +57,7 @@ class Reader:
         return self.call.key.request_id
 
     def call_lasts_until(self, deadline: float) -> None:
-        """Sees to its own deadline if the call's is later."""
+        """Sets a timer for its own deadline if the call's deadline is later."""
         if self.deadline < deadline and self._limit is None:
             self._limit = TimeLimit(self._out_of_time)
             self._limit.move(self.deadline)
@@ -67,14 +67,14 @@ class Reader:
         self.call.changed.wake()
 
     def leave(self, *, runs_on: bool = False) -> None:
-        """Ends the reading; the last reader who leaves stops the call, unless it `runs_on`."""
+        """Ends the reading. The last reader to leave stops the call, unless it `runs_on`."""
         if self._limit is not None:
             self._limit.stop()
             self._limit = None
         self.call.leave(self, runs_on=runs_on)
 
     def shared_record(self) -> SharedRecord:
-        """Makes the record of a request that was given another one's answer, and leaves now."""
+        """Returns the record of a request that got another request's answer, and leaves now."""
         call = self.call
         return SharedRecord(
             key=call.key,
@@ -87,7 +87,7 @@ class Reader:
         )
 
     def events(self) -> AsyncGenerator[Event, None]:
-        """Yields the events from the first one on; what has gathered since the last look is joined.
+        """Yields the events from the first one. Deltas that have gathered since the last read are joined.
 
         Raises the RelayError that the call ends with, or DeadlineExceeded.
         """
@@ -132,9 +132,9 @@ class Reader:
         )
 
     async def _more(self, call: Call) -> None:
-        """Waits for the next change; raises where there will be none for this reader."""
+        """Waits for the next change. Raises if the call has failed or this reader's deadline has passed."""
         if call.error is not None:
-            # A copy for each reader: the frames that an exception gathers hold the call, which holds its error.
+            # Each reader gets a copy: the traceback of a raised error refers to the call, which refers to its error.
             raise copy.copy(call.error)
         if self._is_late:
             raise self._too_late(call)

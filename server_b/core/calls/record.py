@@ -14,25 +14,25 @@ from server_b.core.calls.call_key import Key
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRecord:
-    """One call that has ended, whatever its end; times in seconds from admission."""
+    """One call that has ended, well or not. Times are in seconds from admission."""
 
     key: Key
     protocol: str
     """How the caller reached the relay: grpc, http, openai or mcp; empty: from Python."""
     provider: str
-    """Who answered; of a call that nobody answered, everybody who might have."""
+    """Name of the provider that answered; if none did, the names of all that might have."""
     attempts: tuple[Attempt, ...]
     """Every request to a provider, in order; empty: none was asked."""
     finished: Finished
     """Usage, cost, model, tier, duration and finish reason."""
     error: RelayError | None
-    """None: it ended well."""
+    """None: the call ended well."""
     queue_s: float | None
-    """Until the provider was first asked; None: it was not."""
+    """Time until the provider was first asked; None: it was not asked."""
     first_token_s: float | None
-    """Until the provider's first event; None: there was none."""
+    """Time until the provider's first event; None: there was none."""
     trace: TraceContext | None = None
-    """Of the request that made the call; None: it belongs to no trace."""
+    """Trace of the request that created the call; None: it belongs to no trace."""
 
     @property
     def outcome(self) -> str:
@@ -44,7 +44,7 @@ class CallRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedRecord:
-    """A request that was given another one's answer, which costs nothing."""
+    """A request that got another request's answer, at no cost."""
 
     key: Key
     protocol: str
@@ -53,9 +53,9 @@ class SharedRecord:
     """joined: the call was running; replayed: its answer was kept."""
     duration_s: float
     trace: TraceContext | None = None
-    """Of this request; None: it belongs to no trace."""
+    """Trace of this request; None: it belongs to no trace."""
     joined: TraceContext | None = None
-    """Of the call that it joined, where that belongs to a trace."""
+    """Trace of the call that the request joined; None: it joined none, or that call belongs to no trace."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ class RefusedRecord:
     protocol: str
     error: RelayError
     trace_id: str = ""
-    """Of the trace that the request belongs to; empty: none."""
+    """Id of the request's trace; empty: it belongs to none."""
 
 
 class Refused(Protocol):
@@ -76,20 +76,20 @@ class Refused(Protocol):
 
 
 class Observer(Protocol):
-    """Receives what has ended, after the callers. What it raises is logged and fails no call."""
+    """Is told of requests that have ended, after their callers. An exception it raises is logged and fails no call."""
 
     def call_ended(self, record: CallRecord) -> None:
-        """A call has ended."""
+        """Is called when a call has ended."""
         ...
 
     def call_shared(self, record: SharedRecord) -> None:
-        """A reader has left who joined a call, or was given a kept answer."""
+        """Is called when a reader has left that joined a call or got a kept answer."""
         ...
 
     def call_refused(self, record: RefusedRecord) -> None:
-        """A request was not admitted."""
+        """Is called when a request was not admitted."""
         ...
 
     def close(self) -> None:
-        """Nothing more will be told."""
+        """Is called last: nothing more will be reported."""
         ...

@@ -1,4 +1,4 @@
-"""A time limit that can be moved often: moving it later costs no timer."""
+"""A time limit that can be moved often: moving it to a later time sets no timer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 class TimeLimit:
-    """Calls a function once its time has passed. Made and used on one running event loop."""
+    """Calls a function when its time has come. Must be created and used on one running event loop."""
 
     __slots__ = ("_loop", "_passed", "_set_for", "_timer", "when")
 
@@ -22,14 +22,14 @@ class TimeLimit:
         """In the event loop's time; inf: never."""
 
     def move(self, when: float) -> None:
-        """Sets the limit, in the event loop's time."""
+        """Sets the limit to `when`, in the event loop's time."""
         self.when = when
-        # A timer that rings too early is set anew then: a limit that moves with every token needs one now and then.
+        # A timer that fires too early is set again then, so a limit that moves with every token seldom sets one.
         if when < self._set_for:
             self._set_timer()
 
     def stop(self) -> None:
-        """Takes the limit away."""
+        """Removes the limit."""
         self.when = math.inf
         if self._timer is not None:
             self._timer.cancel()

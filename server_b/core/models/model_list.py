@@ -1,4 +1,4 @@
-"""The list of models: asked of the provider once for all concurrent callers, and cached for a moment."""
+"""The list of models: requested once for all concurrent callers, and cached for a few seconds."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from server_b.providers.base import Provider
 from server_b.providers.listing import LIST_TIMEOUT_S, list_models
 
 FRESH_S = 10.0
-"""How long a list is given again without asking the provider."""
+"""How long a list is reused without asking the provider, in seconds."""
 
 
 class ModelList:
-    """One provider's models. Made and used on one running event loop."""
+    """One provider's models. Must be created and used on one running event loop."""
 
     def __init__(
         self,
@@ -26,9 +26,9 @@ class ModelList:
         timeout_s: float = LIST_TIMEOUT_S,
         fresh_s: float = FRESH_S,
     ) -> None:
-        """`prices` by the provider's name.
+        """`prices` are price lists by provider name.
 
-        The provider has `timeout_s` seconds to answer; the list is given again for `fresh_s` seconds.
+        The provider has `timeout_s` seconds to answer; the list is reused for `fresh_s` seconds.
         """
         self._provider = provider
         self._prices = prices or {}
@@ -41,9 +41,9 @@ class ModelList:
         self._waiting = 0
 
     async def get(self) -> Models:
-        """Returns the models; raises the provider's RelayError, which is not remembered.
+        """Returns the models. Raises the provider's RelayError; errors are not cached.
 
-        When the last caller leaves who waits for the list, the provider is no longer asked.
+        When the last waiting caller leaves, the request to the provider is cancelled.
         """
         if self._models is not None and self._now() < self._fresh_until:
             return self._models

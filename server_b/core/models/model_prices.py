@@ -1,4 +1,4 @@
-"""What the price lists know of the models that a provider lists."""
+"""Adds what price lists know to a provider's list of models."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from server_b.pricing.one_token import one_token
 from server_b.pricing.price_list import PriceList
 
 AT_ONCE = 8
-"""Models that are looked up before others of this event loop have their turn: one takes a tenth of a millisecond."""
+"""How many models are looked up before other tasks of the event loop get a turn."""
 _OF_EVERY_MODEL = frozenset(("id", "provider"))
 
 
 async def with_prices(models: Models, prices: Mapping[str, PriceList]) -> Models:
-    """Returns the list with rates and context windows, and without the details of models that nothing is known of."""
+    """Returns the list with rates and context windows. Models of which nothing is known get no details."""
     described = {(one.provider, one.id): one for one in models.details}
     for name in models.models:
         if not any(model == name for _, model in described):

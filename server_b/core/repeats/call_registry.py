@@ -1,4 +1,4 @@
-"""The calls that are running and the answers that are kept, by what makes two requests the same one."""
+"""The running calls and the kept answers, by key."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from server_b.core.repeats.fingerprint import fingerprint
 from server_b.core.repeats.kept_answers import KeptAnswers
 
 RECOUNT_S = 0.1
-"""How old the count of the running calls' answers may be."""
+"""How old the sum of the running calls' memory may be, in seconds."""
 
 
 class CallRegistry:
-    """Calls by key: one that runs can be joined, one that ended well is kept for `keep_s` seconds."""
+    """Calls by key. A running call can be joined; the answer of one that ended well is kept for `keep_s` seconds."""
 
     def __init__(self, keep_s: float, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -27,7 +27,7 @@ class CallRegistry:
         self.kept = KeptAnswers(keep_s, clock)
 
     def __len__(self) -> int:
-        """How many are running, those that are being stopped included."""
+        """Number of running calls, including those that are being stopped."""
         return len(self._all_running)
 
     def __iter__(self) -> Iterator[Call]:
@@ -35,7 +35,7 @@ class CallRegistry:
 
     @property
     def running_bytes(self) -> int:
-        """What the running calls hold; of answers, what has come in the last RECOUNT_S may be missing."""
+        """Memory that the running calls take. What arrived in the last RECOUNT_S seconds may be missing."""
         now = self._clock()
         if now >= self._recount_at:
             self._running_bytes = sum(call.weight for call in self._all_running)
@@ -43,13 +43,13 @@ class CallRegistry:
         return self._running_bytes
 
     def find(self, key: Key, prompt: Prompt) -> Call | None:
-        """Returns the call with this key that runs or is kept; raises InvalidRequest if it asked something else."""
+        """Returns the running or kept call with this key, if any. Raises InvalidRequest if its prompt differs."""
         call = self._running.get(key)
         if call is not None and call.stopped is None:
             same = call.prompt == prompt or fingerprint(call.prompt) == fingerprint(prompt)
         elif (answer := self.kept.find(key)) is not None:
             call, same = answer.call(key, prompt), answer.fingerprint == fingerprint(prompt)
-        else:  # of a call whose readers left, a repeat is a new call
+        else:  # a call that all readers left cannot be joined
             return None
         if not same:
             fix = "was used for another request; use a new one, or repeat the same parameters"
@@ -64,16 +64,16 @@ class CallRegistry:
         return [self._running[key] for key in keys if key in self._running]
 
     def add(self, call: Call) -> None:
-        """Counts a call as running."""
+        """Adds a running call."""
         self._running[call.key] = call
         self._all_running.add(call)
         self._running_bytes += call.weight
 
     def end(self, call: Call, *, keep: bool) -> None:
-        """Counts a call as ended; with `keep` its answer is given to a caller who repeats the request."""
+        """Removes a call that has ended. With `keep`, its answer is kept for a caller who repeats the request."""
         self._all_running.discard(call)
         self._running_bytes -= call.weight
-        if self._running.get(call.key) is not call:  # a successor has its place
+        if self._running.get(call.key) is not call:  # a newer call has this key
             return
         del self._running[call.key]
         if keep:

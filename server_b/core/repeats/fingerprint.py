@@ -1,4 +1,4 @@
-"""The fingerprint of a prompt: what of it reaches a provider, in 32 bytes."""
+"""The fingerprint of a prompt: a digest of everything in it that reaches a provider."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from llm_relay.messages import NO_OPTIONS, Options, Prompt, write_sent_content
 
 
 def fingerprint(prompt: Prompt) -> bytes:
-    """Returns a SHA-256 that is equal for two prompts if they ask a provider the same, whatever their request_id."""
+    """Returns a SHA-256 digest, equal for prompts that ask a provider the same thing, whatever their request_id."""
     if prompt.parts or _tells_more(prompt.options) or any(turn.parts for turn in prompt.history):
         digest = hashlib.sha256()
         write_sent_content(prompt, digest.update)
@@ -18,14 +18,14 @@ def fingerprint(prompt: Prompt) -> bytes:
 
 
 def _tells_more(options: Options) -> bool:
-    """Whether a provider may be told anything of the options."""
+    """Tells whether the options contain anything that reaches a provider."""
     if options is NO_OPTIONS:
         return False
     return options != replace(NO_OPTIONS, tags=options.tags, max_cost_nano_usd=options.max_cost_nano_usd)
 
 
 def _plain(prompt: Prompt) -> str:
-    """Writes a prompt of text alone as one text, a tenth of the work. No text in it contains NUL."""
+    """Returns a text-only prompt as one string, which is faster to digest. No text in it contains NUL."""
     fields = [
         prompt.message,
         "-" if prompt.context is None else f"+{prompt.context}",

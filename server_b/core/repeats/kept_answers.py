@@ -1,4 +1,4 @@
-"""The answers that are kept for a caller who asks again: within a bound of memory, and for a time."""
+"""Answers that are kept for callers who repeat a request: for a limited time, within limited memory."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from server_b.core.calls.call_key import Delivery, Key
 from server_b.core.repeats.fingerprint import fingerprint
 
 MAX_KEPT_BYTES = 32 * 1024 * 1024
-"""How much memory the kept answers may take in all; the oldest go first."""
+"""Memory that all kept answers may take; the oldest are dropped first."""
 KEPT_BYTES = 1_500
-"""What a kept answer takes beside its text: a dozen small objects."""
+"""Memory of a kept answer besides its text: a dozen small objects."""
 
 
 class KeptAnswer(NamedTuple):
-    """No more of a call than a repeat needs."""
+    """The part of a call that a repeat needs."""
 
     fingerprint: bytes
-    """Of its prompt."""
+    """Fingerprint of the prompt."""
     entry_id: str
-    """The gate's own name of it."""
+    """The gate's id of the call."""
     started: Started
     finished: Finished
     deltas: tuple[OutputDelta, ...]
 
     def call(self, key: Key, prompt: Prompt) -> Call:
-        """Makes the call that a caller who asks again reads; it has ended."""
+        """Returns an ended call, which the caller who repeats the request reads."""
         call = Call(key, prompt, self.started.provider)
         call.started, call.finished, call.entry_id = self.started, self.finished, self.entry_id
         call.transcript = Transcript(self.deltas)
@@ -42,7 +42,7 @@ class KeptAnswer(NamedTuple):
 
 _PlainKey: TypeAlias = tuple[str, str, str]
 _Entry: TypeAlias = tuple[float, int, bytes, str, Any]
-"""When it expires, its weight, the fingerprint of its prompt, its entry_id, and the packed answer: see packing."""
+"""Expiry time, weight, fingerprint of the prompt, entry_id, and the packed answer (see packing.py)."""
 
 
 class KeptAnswers:
@@ -56,7 +56,7 @@ class KeptAnswers:
         max_bytes: int = MAX_KEPT_BYTES,
         forgotten: Callable[[Key], None] | None = None,
     ) -> None:
-        """`forgotten` is told of each answer that goes, except at `close`."""
+        """`forgotten` is called with the key of each answer that is dropped, except at `close`."""
         self._keep_s = keep_s
         self._forgotten = forgotten
         self._max_bytes = max_bytes
@@ -64,7 +64,7 @@ class KeptAnswers:
         self._kept: OrderedDict[_PlainKey, _Entry] = OrderedDict()
         self._timer: asyncio.TimerHandle | None = None
         self.bytes = 0
-        """What they take in memory."""
+        """Memory that the kept answers take."""
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -90,7 +90,7 @@ class KeptAnswers:
         self._kept[key] = (self._clock() + self._keep_s, weight, fingerprint(call.prompt), call.entry_id, answer)
         self.bytes += weight
         self._forget_old()
-        self._see_to_the_oldest()
+        self._schedule_expiry()
 
     def forget(self, key: Key) -> None:
         """Forgets the answer that is kept under this key, if there is one."""
@@ -117,8 +117,8 @@ class KeptAnswers:
                 return
             self._forget(key)
 
-    def _see_to_the_oldest(self) -> None:
-        """Sets the timer by which the oldest goes when its time is over, without another call."""
+    def _schedule_expiry(self) -> None:
+        """Sets a timer that drops the oldest answer when it expires, even if no other call arrives."""
         if self._timer is None and self._kept:
             expires_at, *_ = next(iter(self._kept.values()))
             wait_s = max(0.0, expires_at - self._clock())
@@ -127,9 +127,9 @@ class KeptAnswers:
     def _on_time(self) -> None:
         self._timer = None
         self._forget_old()
-        self._see_to_the_oldest()
+        self._schedule_expiry()
 
 
 def _plain(key: Key) -> _PlainKey:
-    """Makes the key a tuple of texts, which the garbage collector does not look into either."""
+    """Returns the key as a tuple of strings, which the garbage collector does not track either."""
     return key.caller, key.request_id, key.delivery.value

@@ -1,7 +1,8 @@
-"""Calls whose client gave up waiting: they run on for a while, because the client will send the same request again.
+"""Calls whose client timed out. They continue for a while, because the client will repeat the request.
 
-SDKs give up after a silence that they announce, and repeat the request. The repeat joins the call, or gets its answer,
-in place of a second call to the provider. A client who leaves at any other moment is not expected to come back.
+SDKs announce how long a silence they accept, time out after it, and repeat the request. The repeat joins the call or
+gets its answer, so that no second call to the provider is made. A client that leaves at another moment is not expected
+back.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from server_b.core.repeats.fingerprint import fingerprint
 from server_b.core.repeats.kept_answers import KeptAnswers
 
 EARLY_S = 0.25
-"""How much sooner than its timeout a client may seem to give up: its last bytes were on their way."""
+"""How much before its timeout a client may seem to leave, because our last bytes took time to reach it; seconds."""
 LATE_S = 1.25
-"""How much later it may seem to give up: clocks of whole seconds, and the way back."""
+"""How much after its timeout a client may seem to leave: some clocks count whole seconds, and networks delay it."""
 
 
 class _Identity(NamedTuple):
-    """What a repeat has in common with the request before."""
+    """What a repeat has in common with the first request."""
 
     caller: str
     delivery: Delivery
@@ -40,15 +41,15 @@ class _Left:
 
     identity: _Identity
     call: Call | None
-    """None: it has ended, and its answer is kept."""
+    """None: the call has ended, and its answer is kept."""
     timer: asyncio.TimerHandle
 
 
 class TimedOutCalls:
-    """The calls that were left by a timeout, until they are joined or their grace is over. For one event loop."""
+    """Calls whose client timed out, until a repeat joins them or their grace period ends. For one event loop."""
 
     def __init__(self, grace_s: float, clock: Callable[[], float]) -> None:
-        """`grace_s`: how long, in seconds, a call runs on and its answer is kept; 0: not at all."""
+        """`grace_s` is how long such a call continues and its answer is kept, in seconds; 0: not at all."""
         self._grace_s = grace_s
         self._clock = clock
         self._left: dict[Key, _Left] = {}
@@ -57,11 +58,11 @@ class TimedOutCalls:
         self._kept = KeptAnswers(grace_s, clock, forgotten=self._drop)
 
     def __len__(self) -> int:
-        """How many calls wait for a repeat, those that have ended included."""
+        """Number of calls that wait for a repeat, including those that have ended."""
         return len(self._left)
 
     def expects_repeat(self, reader: Reader) -> bool:
-        """Tells whether a client who leaves now has timed out, judged by its silence and its announced timeout."""
+        """Tells whether a client that leaves now has timed out, judging by the silence and its announced timeout."""
         retry = reader.client_retry
         if retry is None or retry.read_timeout_s is None or self._grace_s <= 0:
             return False
@@ -70,7 +71,7 @@ class TimedOutCalls:
         return -EARLY_S <= beyond_s <= LATE_S and now < reader.deadline
 
     def add(self, call: Call, retry: ClientRetry) -> None:
-        """Lets a call that everybody has left run on until it is joined, at most for the grace."""
+        """Lets a call without readers continue until a repeat joins it, at most for the grace period."""
         self.forget(call.key)
         identity = _Identity(call.key.caller, call.key.delivery, retry.body_digest)
         timer = asyncio.get_running_loop().call_later(self._grace_s, self._give_up, call)
@@ -97,7 +98,7 @@ class TimedOutCalls:
         return None if call.is_stopping or fingerprint(call.prompt) != same else call
 
     def ended(self, call: Call, *, keep: bool) -> None:
-        """A call has ended; with `keep` its answer waits for the repeat as long as the grace."""
+        """Records that a call has ended. With `keep`, its answer is kept for the repeat for the grace period."""
         left = self._left.get(call.key) if self._left else None
         if left is None or left.call is not call:
             return
@@ -109,13 +110,13 @@ class TimedOutCalls:
             self._drop(call.key)
 
     def forget(self, key: Key) -> None:
-        """No longer waits for the repeat of a call, if it did: the call has a reader again."""
+        """Stops waiting for the repeat of a call, because the call has a reader again."""
         if key in self._left:
             self._kept.forget(key)
             self._drop(key)
 
     def close(self) -> None:
-        """Stops the calls that wait, and lets no other wait."""
+        """Stops the calls that wait for a repeat, and lets no further call wait."""
         self._grace_s = 0.0
         for left in list(self._left.values()):
             if left.call is not None:

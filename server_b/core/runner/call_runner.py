@@ -1,4 +1,4 @@
-"""The task of one call: pass the gate, ask the provider, settle, tell the end. All endings leave by the same way."""
+"""The task of one call: pass the gate, ask the provider, settle, report the end. Every ending takes this path."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class CallRunner:
         self._ended = ended
 
     async def run(self, call: Call) -> None:
-        """Asks the provider on behalf of a call, and settles it at its end."""
+        """Asks the provider for a call's answer, then settles the call."""
         reservation: Reservation | None = None
         outcome: Outcome | None = None
         error: RelayError | None = None
@@ -46,7 +46,7 @@ class CallRunner:
         set_current_trace(call.trace)
         try:
             call.begin_asking(first_event_s=self._patience.first_token_s)
-            if not call.cancelled_softly:  # while the caller was being told its request_id
+            if not call.cancelled_softly:  # it may have been, while the caller was sent its request_id
                 reservation = self._gate.open(call)
                 call.entry_id = reservation.entry_id
                 allowed = await reservation.reserve()
@@ -64,7 +64,7 @@ class CallRunner:
         call.end_attempt(error)
         for attempt in call.attempts:
             if attempt.error is not None:
-                # Its frames hold the call, which holds the error: only the garbage collector would free them.
+                # The traceback refers to the call, which refers to the error: such a cycle waits for the collector.
                 attempt.error.__traceback__ = None
         if error is None and outcome is None:
             outcome = Outcome(FinishReason.CANCELLED)
@@ -75,7 +75,7 @@ class CallRunner:
         record = self._settlement.record(call, outcome, error)
         if error is not None:
             error.request_id = call.key.request_id
-            if not is_refused:  # by the gate: then there is nothing to tell of what was spent
+            if not is_refused:  # a call that the gate refused has spent nothing
                 error.spent = record.finished
             error.may_have_worked = any(attempt.may_have_worked for attempt in call.attempts)
         return record
@@ -95,7 +95,7 @@ class CallRunner:
             self.tell(lambda observer: observer.call_ended(record))
 
     def tell(self, what: Callable[[Observer], None]) -> None:
-        """Tells each observer; none can fail a call, or keep another from hearing of it."""
+        """Tells each observer. An observer that raises fails no call, and the others are still told."""
         for observer in self._observers:
             try:
                 what(observer)

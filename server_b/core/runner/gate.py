@@ -1,4 +1,4 @@
-"""The gate that a call passes before and after the provider is asked: the place of a ledger."""
+"""The gate that a call passes before and after the provider is asked. A ledger implements it."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from server_b.core.calls.record import CallRecord
 
 
 class Reservation(Protocol):
-    """One call's way through the gate: `reserve` once, then `settle` once, whatever has happened between them."""
+    """One call's passage through the gate: `reserve` once, then `settle` once, whatever has happened in between."""
 
     @property
     def entry_id(self) -> str:
-        """The gate's own name of the call; empty: it keeps none."""
+        """The gate's id of the call; empty if it gives none."""
         ...
 
     async def reserve(self) -> Set[str] | None:
-        """Sets aside what the call may take; returns the names of the providers that may be asked, None: all.
+        """Reserves what the call may cost. Returns the names of the providers that may be asked; None: all.
 
-        Raises the RelayError that the call fails with if it may not be made. May be cancelled at any moment.
+        Raises the RelayError that the call fails with if it is not allowed. May be cancelled at any moment.
         """
         ...
 
     async def settle(self, record: CallRecord) -> None:
-        """Replaces what was set aside by what the call took; the caller is told the end afterwards.
+        """Replaces the reservation by what the call cost. The caller is told the end afterwards.
 
-        It comes also where `reserve` was refused or cancelled, and is not cancelled itself.
+        Is called even if `reserve` raised or was cancelled, and is not cancelled itself.
         """
         ...
 
@@ -41,11 +41,11 @@ class Gate(Protocol):
         ...
 
     def open(self, call: Call) -> Reservation:
-        """Begins a call's way through the gate; nothing is set aside yet."""
+        """Begins a call's passage through the gate; reserves nothing yet."""
         ...
 
     def note_joined(self, entry_id: str) -> None:
-        """One more request was given this call's answer."""
+        """Records that one more request got this call's answer."""
         ...
 
 
@@ -53,10 +53,10 @@ class _Nothing:
     entry_id = ""
 
     async def reserve(self) -> None:
-        """Sets nothing aside."""
+        """Reserves nothing."""
 
     async def settle(self, record: CallRecord) -> None:
-        """Has nothing to settle."""
+        """Settles nothing."""
 
 
 class OpenGate:
@@ -65,11 +65,11 @@ class OpenGate:
     is_ready = True
 
     def open(self, call: Call) -> Reservation:  # noqa: ARG002 - any call
-        """Returns the one reservation of nothing."""
+        """Returns a reservation that does nothing."""
         return _NOTHING
 
     def note_joined(self, entry_id: str) -> None:
-        """Counts nothing."""
+        """Records nothing."""
 
 
 _NOTHING = _Nothing()

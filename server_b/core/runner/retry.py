@@ -1,4 +1,4 @@
-"""Asks the provider, and asks again where that can help and cannot be billed twice."""
+"""Asks the provider, and retries if that can help and cannot be billed twice."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ from server_b.providers.base import (
 FIRST_BACKOFF_S = 0.2
 MAX_BACKOFF_S = 5.0
 MIN_PAUSE_S = 0.1
-"""Between two tries, also where a provider says that it can be asked at once."""
+"""Shortest pause between two tries, even if the provider allows the next one at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How often the provider is asked and how long it may be silent; times in seconds."""
+    """How often the provider is asked, and how long it may send nothing. Times are in seconds."""
 
     attempts: int = 3
-    """Tries before the first delta."""
+    """Most tries before the first delta."""
     first_token_s: float = 60.0
-    """Before the first event."""
+    """Longest silence before the first event."""
     token_gap_s: float = 60.0
-    """Between two events."""
+    """Longest silence between two events."""
     retry_maybe_worked: bool = False
     """Whether a request is sent again although the provider may have worked on it, and may bill both."""
 
@@ -54,11 +54,11 @@ class Outcome:
     usage: Usage | None = None
     """None: the provider gave no count."""
     service_tier: str = ""
-    """The one that the provider says it used."""
+    """Tier that the provider says it used."""
 
 
 async def ask(call: Call, provider: Provider, patience: Patience) -> Outcome:
-    """Asks the provider and writes what comes into the call, until its end. Raises the provider's RelayError."""
+    """Asks the provider and writes its answer into the call. Raises the provider's RelayError."""
     round_ = 1
     while True:
         try:
@@ -112,7 +112,7 @@ async def _ask_once(call: Call, provider: Provider, patience: Patience, round_: 
 
 
 def _pause_before_next_try_s(call: Call, round_: int, patience: Patience) -> float | None:
-    """Returns how long to wait before the provider is asked again; None: it is not, and the caller hears at once."""
+    """Returns the pause before the next try, in seconds; None: there is no next try, and the call fails at once."""
     tried = [attempt for attempt in call.attempts if attempt.round == round_]
     waits_s = [_wait_s(attempt, round_) for attempt in tried if _may_pass(attempt)]
     worked = any(attempt.may_have_worked for attempt in tried)
@@ -127,7 +127,7 @@ def _may_pass(attempt: Attempt) -> bool:
 
 
 def _wait_s(attempt: Attempt, round_: int) -> float:
-    """Returns what a provider said of waiting; one that said nothing may be there again soon."""
+    """Returns how long the provider asks to wait, in seconds; by default, an exponential backoff with jitter."""
     if attempt.error is not None and attempt.error.retry_after_s is not None:
         return max(attempt.error.retry_after_s, MIN_PAUSE_S)
     backoff_s: float = min(MAX_BACKOFF_S, FIRST_BACKOFF_S * 2 ** (round_ - 1))

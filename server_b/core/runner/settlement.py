@@ -1,4 +1,4 @@
-"""What a call has used and cost, at every end: counted by the provider, estimated from the text, or unknown."""
+"""What a call used and cost, however it ended: counted by the provider, estimated from the text, or unknown."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Settlement:
     """Settles calls by the price lists of their providers."""
 
     def __init__(self, prices: Mapping[str, PriceList], *, default_model: str) -> None:
-        """`prices` by the provider's name; `default_model` is that of a call for which nobody was asked."""
+        """`prices` are price lists by provider name; `default_model` is for calls for which no provider was asked."""
         self._prices = prices
         self._default_model = default_model
         self._now = asyncio.get_running_loop().time
 
     def record(self, call: Call, outcome: Outcome | None, error: RelayError | None) -> CallRecord:
-        """Makes the record of a call that ends now."""
+        """Returns the record of a call that ends now."""
         return CallRecord(
             key=call.key,
             protocol=call.protocol,
@@ -47,7 +47,7 @@ class Settlement:
         )
 
     def finished(self, call: Call, outcome: Outcome | None = None) -> Finished:
-        """Tells what a call has taken until now; without an outcome it has failed, or still runs."""
+        """Returns what a call has used until now. Without an outcome it has failed, or still runs."""
         last = call.attempts[-1] if call.attempts else None
         if call.started is not None:
             model = call.started.model
@@ -91,14 +91,14 @@ class Settlement:
 
 
 def _price_names(call: Call, model: str) -> Iterable[str]:
-    """Returns the names that a price can be found by: as the answer has it, other lists' names, as it was asked."""
+    """Returns the names to look a price up by: the answer's, those of other price lists, the requested one."""
     return (model, *call.priced_as, *(attempt.model for attempt in call.attempts[-1:]))
 
 
 def settled_usage(call: Call, counted: Usage | None) -> Usage:
-    """Returns the provider's count, or what can be said from the text.
+    """Returns the provider's count, or an estimate from the text.
 
-    It is exact only if no earlier attempt can have been billed too: of those, the prompt is counted once more each.
+    The usage is exact only if no earlier attempt may have been billed too. Each that may adds the prompt once more.
     """
     has_text = call.transcript.sequence > 1 or call.reasoning_tokens > 0
     if counted is None or (has_text and _counts_nothing(counted)):
@@ -128,7 +128,7 @@ def _completed(counted: Usage, estimate: Usage) -> Usage:
 
 
 def _counts_nothing(usage: Usage) -> bool:
-    """Tells the usage of a server that does not count: zeros, beside an answer."""
+    """Tells whether the usage is all zeros, which servers that do not count report beside an answer."""
     return not usage.input_tokens and not usage.output_tokens
 
 

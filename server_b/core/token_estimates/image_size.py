@@ -6,18 +6,18 @@ import struct
 from typing import NamedTuple
 
 _JPEG_FRAMES = frozenset((*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)))
-"""Markers of frame headers, which have the size (ITU T.81, table B.1)."""
+"""Markers of frame headers, which contain the size (ITU T.81, table B.1)."""
 
 
 class Size(NamedTuple):
-    """In pixels."""
+    """A size in pixels."""
 
     width: int
     height: int
 
 
 def image_size(data: bytes) -> Size | None:
-    """Returns the size that the file's header tells; None where it cannot be read."""
+    """Returns the size in the file's header; None if it cannot be read."""
     try:
         size = _size(data)
     except struct.error:

@@ -1,4 +1,4 @@
-"""How many tokens an image is to a provider, by the vendors' published rules."""
+"""Estimates the tokens of an image by the vendors' published rules."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from llm_relay.messages import Image
 from server_b.core.token_estimates.image_size import Size, image_size
 
 UNREADABLE = Size(1024, 1024)
-"""What an image is taken for whose size cannot be read, a URL for one."""
+"""Size assumed for an image whose size cannot be read, such as one given by URL."""
 OPENAI_BASE_TOKENS, OPENAI_TILE_TOKENS, OPENAI_TILE = 85, 170, 512
 OPENAI_LONG_EDGE, OPENAI_SHORT_EDGE = 2048, 768
 CLAUDE_LONG_EDGE, CLAUDE_PIXELS_A_TOKEN, CLAUDE_MOST_TOKENS = 1568, 750, 1600
 
 
 def image_tokens(image: Image, provider: str) -> int:
-    """Returns about how many tokens an image is to `provider`."""
+    """Returns an estimate of the tokens that `provider` counts for an image."""
     size = image_size(image.data) or UNREADABLE
     return _claude_tokens(size) if provider == "bedrock" else _openai_tokens(size, image.detail)
 

@@ -1,4 +1,4 @@
-"""How many tokens a prompt is, estimated: texts, tools and schemas by their text, images by the vendors' rules."""
+"""Estimates the tokens of a prompt: texts, tools and schemas by their text, images by the vendors' rules."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from server_b.core.token_estimates.image_tokens import image_tokens
 from server_b.core.token_estimates.text_tokens import estimated_tokens
 
 TOKENS_PER_TURN = 4
-"""What the chat format adds to each turn."""
+"""Tokens that the chat format adds to each turn."""
 PAGE_TOKENS = 1_500
-"""A page of a PDF, whose text cannot be read here (Anthropic: 1,500 to 3,000 tokens a page)."""
+"""Tokens of a PDF page, whose text is not read here (Anthropic: 1,500 to 3,000 tokens a page)."""
 
 
 def prompt_tokens(prompt: Prompt, provider: str) -> int:
-    """Returns about how many input tokens `provider` counts."""
+    """Returns an estimate of the input tokens that `provider` counts."""
     texts = [prompt.message, *(turn.text for turn in prompt.history)]
     if prompt.context:
         texts.append(prompt.context)

@@ -1,7 +1,7 @@
-"""How many tokens a text is, estimated from the text alone.
+"""Estimates the tokens of a text from the text alone.
 
-The text is cut as tokenizers cut it before they look anything up: words, numbers, punctuation, and runs of one
-script. What each costs was fitted to o200k, the tokenizer of OpenAI's models; tests/support/true_counts.py
+The text is split as tokenizers split it before any lookup: words, numbers, punctuation, and runs of one script.
+The tokens of each piece were fitted to o200k, the tokenizer of OpenAI's models; tests/support/true_counts.py
 has the table. Other vendors' counts differ by some tens of percent.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 SAMPLE_CHARS = 16_384
-"""A longer text is judged by so much of it."""
+"""Of a longer text only this many characters are examined."""
 SLICES = 4
 
 _LATIN = "\u00aa-\u024f\u1e00-\u1eff"
@@ -42,7 +42,7 @@ _TOKENS_PER_CHARACTER = {
 
 
 def estimated_tokens(text: str) -> int:
-    """Returns about how many tokens a text is; at least 1, unless it is empty."""
+    """Returns an estimate of the tokens of a text: at least 1, or 0 for an empty text."""
     if not text:
         return 0
     if len(text) <= SAMPLE_CHARS:
@@ -62,7 +62,7 @@ def _piece_tokens(kind: str, length: int) -> float:
             return 1 if length <= 4 else 1.2 if length <= 7 else length / 5.5
         case "punctuation":
             return 1 if length <= 2 else length / 2
-        case "space":  # a single one belongs to the word after it
+        case "space":  # a single space belongs to the word after it
             return 0 if length == 1 else 1
         case "number":
             return -(-length // 3)

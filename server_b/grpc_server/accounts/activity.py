@@ -1,4 +1,4 @@
-"""WatchActivity: calls as they begin and end, with totals."""
+"""WatchActivity: reports calls as they begin and end, with totals."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from llm_relay.wire import accounts as wire
 from server_b.grpc_server.accounts.asker import Asker
 
 CHECK_S = 0.5
-"""How often it is checked, while no call begins or ends, whether the caller may still watch."""
+"""How often to check that the caller may still watch while no call begins or ends, in seconds."""
 MOST_RUNNING = 1000
-"""How many running calls are counted when watching begins."""
+"""Most running calls that are counted when watching begins."""
 _COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
 
 
@@ -37,7 +37,7 @@ async def watch(
 
 
 def _is_of(call: CallEntry, caller: str) -> bool:
-    """Whether it is a call of this caller: a full name, or a name after the last slash."""
+    """Tells whether this is a call of `caller`: a full name, the part after the last slash, or empty for any."""
     return caller in ("", call.caller, call.caller.rpartition("/")[2])
 
 
@@ -73,7 +73,7 @@ class _Totals:
 
 
 async def _checked(calls: AsyncIterator[CallEntry], check: Callable[[], None]) -> AsyncGenerator[CallEntry, None]:
-    """Yields the calls, and checks before each and while there is none."""
+    """Yields the calls. Calls `check` before each, and regularly while there is none."""
     waiting: asyncio.Future[Any] | None = None
     try:
         while True:

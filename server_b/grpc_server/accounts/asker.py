@@ -1,4 +1,4 @@
-"""The caller of an AccountService method, and what it may see and change."""
+"""The caller of an AccountService method, and what the caller may see and change."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from server_b.pricing.price_desk import PriceDesk
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asker:
-    """A caller of AccountService, and what answers it."""
+    """A caller of AccountService, and what its requests need."""
 
     name: str
-    """In full, as `gateway/alice`."""
+    """The full name, such as `gateway/alice`."""
     is_admin: bool
     token: TokenInfo | None
-    """The ledger's token that the call was made with; None: another, or none."""
+    """The ledger token that the call was made with; None: another token, or none."""
     needs_token: bool
     """Whether calls without a token are refused already."""
     ledger: Ledger
     prices: PriceDesk
     keeps_an_admin: Callable[[Access], bool]
-    """Tells whether somebody may change accounts."""
+    """Tells whether anyone may change accounts."""
     session_mark: Callable[[str], str]
-    """Returns what is kept of the token of RELAY_TOKENS that a session is signed in with."""
+    """Returns the mark of the RELAY_TOKENS token that a session is signed in with."""
     time_zone: str
-    """Of budgets that name none."""
+    """Time zone of budgets that name none."""
 
     @property
     def account_name(self) -> str:
-        """The name that money and limits belong to."""
+        """Name of the account that spending and limits belong to."""
         return self.name.rpartition("/")[2]
 
     @property
     def account(self) -> CallerAccount:
-        """The account, which the ledger need not know."""
+        """The account, even if the ledger does not know it."""
         return self.ledger.policy.callers.get(self.account_name) or CallerAccount(name=self.account_name)
 
     def check_admin(self) -> None:
-        """Raises PermissionDenied unless it is an admin."""
+        """Raises PermissionDenied unless the caller is an admin."""
         if not self.is_admin:
             raise PermissionDenied(
                 f"only admins may do that, and {self.name} is not one: add it to RELAY_ADMINS, or ask an admin to"
@@ -50,7 +50,7 @@ class Asker:
             )
 
     def check_access(self, before: Access, after: Access) -> None:
-        """Raises PermissionDenied where a change would leave nobody who may make another."""
+        """Raises PermissionDenied if a change would leave no one who may make another."""
         if self.keeps_an_admin(before) and not self.keeps_an_admin(after):
             raise PermissionDenied(
                 "this would leave no admin who has a valid token, so nobody could change accounts any more. Make"
@@ -58,9 +58,9 @@ class Asker:
             )
 
     def seen(self, caller: str) -> str:
-        """Returns whose things are shown where `caller`'s are asked for; empty: everybody's.
+        """Returns the caller whose data to show when `caller`'s is asked for; empty: all callers.
 
-        Raises PermissionDenied if they are somebody else's.
+        Raises PermissionDenied if that is another caller's data and this caller is not an admin.
         """
         if self.is_admin:
             return caller

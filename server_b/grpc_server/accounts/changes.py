@@ -17,14 +17,14 @@ DEFAULT_OVERLAP_S = 86_400.0
 
 
 async def put_caller(request: pb.PutCallerRequest, asker: Asker) -> pb.PutCallerResponse:
-    """Makes or replaces a caller."""
+    """Creates or replaces a caller."""
     caller = wire.CALLER_ACCOUNT.from_wire(request.caller, strict=True)
     put = await asker.ledger.put_caller(caller, by=asker.name, access_check=asker.check_access)
     return pb.PutCallerResponse(caller=wire.CALLER_ACCOUNT.to_wire(put))
 
 
 async def create_token(request: pb.CreateTokenRequest, asker: Asker) -> pb.CreateTokenResponse:
-    """Makes a token."""
+    """Creates a token."""
     account = asker.ledger.policy.callers.get(request.caller) or CallerAccount(name=request.caller)
     if not asker.needs_token and not (request.is_admin or account.is_admin):
         raise PermissionDenied(
@@ -44,20 +44,20 @@ async def create_token(request: pb.CreateTokenRequest, asker: Asker) -> pb.Creat
 
 
 async def rotate_token(request: pb.RotateTokenRequest, asker: Asker) -> pb.RotateTokenResponse:
-    """Makes a token's successor."""
+    """Creates the successor of a token."""
     overlap_s = duration_from_wire(request.overlap) if request.HasField("overlap") else DEFAULT_OVERLAP_S
     made = await asker.ledger.rotate_token(request.token_id, overlap_s=overlap_s, by=asker.name)
     return pb.RotateTokenResponse(token=wire.TOKEN_INFO.to_wire(made.info), secret=made.secret)
 
 
 async def revoke_token(request: pb.RevokeTokenRequest, asker: Asker) -> pb.RevokeTokenResponse:
-    """Makes a token worthless."""
+    """Revokes a token."""
     token = await asker.ledger.revoke_token(request.token_id, by=asker.name, access_check=asker.check_access)
     return pb.RevokeTokenResponse(token=wire.TOKEN_INFO.to_wire(token))
 
 
 async def put_budget(request: pb.PutBudgetRequest, asker: Asker) -> pb.PutBudgetResponse:
-    """Makes or changes a budget. What the request leaves out stays as it is."""
+    """Creates or changes a budget. What the request leaves out stays as it is."""
     budget = wire.BUDGET.from_wire(request.budget, strict=True)
     former = _former(budget, await asker.ledger.list_budgets())
     budget = dataclasses.replace(
@@ -71,7 +71,7 @@ async def put_budget(request: pb.PutBudgetRequest, asker: Asker) -> pb.PutBudget
 
 
 async def raise_budget(request: pb.RaiseBudgetRequest, asker: Asker) -> pb.RaiseBudgetResponse:
-    """Adds to a budget's limit for a time."""
+    """Raises a budget's limit for a time."""
     budget = next((one for one in await asker.ledger.list_budgets() if one.id == request.budget_id), None)
     if budget is None:
         raise InvalidRequest.of(Violation("budget_id", "there is no budget with this id: `relay budgets` lists them"))
@@ -92,7 +92,7 @@ def _raised_until(request: pb.RaiseBudgetRequest, budget: Budget) -> datetime:
 
 
 async def delete_budget(request: pb.DeleteBudgetRequest, asker: Asker) -> pb.DeleteBudgetResponse:
-    """Ends a budget."""
+    """Deletes a budget."""
     await asker.ledger.delete_budget(request.budget_id, by=asker.name)
     return pb.DeleteBudgetResponse()
 
@@ -110,7 +110,7 @@ async def delete_price(request: pb.DeletePriceRequest, asker: Asker) -> pb.Delet
 
 
 async def price_unknown_calls(request: pb.PriceUnknownCallsRequest, asker: Asker) -> pb.PriceUnknownCallsResponse:
-    """Prices calls afterwards."""
+    """Prices calls whose cost was unknown."""
     query = wire.UNKNOWN_CALLS.from_wire(request, strict=True, is_cost_unknown=True)
     return wire.REPRICING.to_wire(await asker.ledger.price_unknown(asker.prices.cost, query=query, by=asker.name))
 
@@ -123,7 +123,7 @@ async def adjust_call(request: pb.AdjustCallRequest, asker: Asker) -> pb.AdjustC
 
 
 def _former(budget: Budget, budgets: Iterable[Budget]) -> Budget | None:
-    """Returns the budget that this one changes, if there is one."""
+    """Returns the budget that `budget` would change, if there is one."""
     key = (budget.caller, budget.tag, budget.period)
     return next(
         (one for one in budgets if (one.id == budget.id if budget.id else (one.caller, one.tag, one.period) == key)),

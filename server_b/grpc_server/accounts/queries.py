@@ -1,4 +1,4 @@
-"""The queries of AccountService: callers see their own data, admins see all."""
+"""The queries of AccountService. Callers see their own data, admins see all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEFAULT_AUDIT = 100
 
 
 async def who_am_i(request: pb.WhoAmIRequest, asker: Asker) -> pb.WhoAmIResponse:
-    """Tells the caller's account and budgets."""
+    """Returns the caller's account and budgets."""
     budgets = [] if request.without_budgets else await asker.ledger.list_budgets(caller=asker.account_name)
     identity = Identity(
         name=asker.name,
@@ -30,7 +30,7 @@ async def who_am_i(request: pb.WhoAmIRequest, asker: Asker) -> pb.WhoAmIResponse
 
 
 async def get_usage(request: pb.GetUsageRequest, asker: Asker) -> pb.GetUsageResponse:
-    """Adds calls up."""
+    """Returns sums over calls."""
     query = wire.USAGE_QUERY.from_wire(request, strict=True)
     query = dataclasses.replace(
         query, caller=asker.seen(query.caller).rpartition("/")[2], time_zone=query.time_zone or "UTC"
@@ -40,7 +40,7 @@ async def get_usage(request: pb.GetUsageRequest, asker: Asker) -> pb.GetUsageRes
 
 
 async def list_calls(request: pb.ListCallsRequest, asker: Asker) -> pb.ListCallsResponse:
-    """Lists a page of calls."""
+    """Returns a page of calls."""
     limit = _limit("page_size", request.page_size, DEFAULT_CALLS)
     query = wire.CALL_QUERY.from_wire(request, strict=True, limit=limit)
     page = await asker.ledger.calls(dataclasses.replace(query, caller=asker.seen(query.caller)))
@@ -50,7 +50,7 @@ async def list_calls(request: pb.ListCallsRequest, asker: Asker) -> pb.ListCalls
 
 
 async def list_callers(_: pb.ListCallersRequest, asker: Asker) -> pb.ListCallersResponse:
-    """Lists callers, or the one who asks."""
+    """Lists all callers for an admin, otherwise only the caller itself."""
     callers = await asker.ledger.list_callers()
     seen = asker.seen("")
     return pb.ListCallersResponse(
@@ -76,7 +76,7 @@ async def list_prices(_: pb.ListPricesRequest, asker: Asker) -> pb.ListPricesRes
 
 
 async def test_price(request: pb.TestPriceRequest, asker: Asker) -> pb.TestPriceResponse:
-    """Tells what a model costs."""
+    """Returns what a model costs."""
     if not request.model:
         raise InvalidRequest.of(Violation("model", "is required"))
     found = asker.prices.find(request.model)

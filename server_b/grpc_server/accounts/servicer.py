@@ -1,4 +1,4 @@
-"""The gRPC face of the ledger: who asks, may they, ask the ledger, encode."""
+"""The gRPC interface of the ledger: identifies the caller, checks rights, asks the ledger, encodes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from server_b.ledger.identities import NO_LEDGER
 from server_b.pricing.price_desk import PriceDesk
 
 MOST_WATCHERS = 100
-"""How many may watch one server at once."""
+"""Most callers that may watch one server at once."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Q = TypeVar("Q", bound=Message)
@@ -48,7 +48,7 @@ READING: dict[str, tuple[type[Message], Method]] = {
     "CreateSession": (pb.CreateSessionRequest, sessions.create_session),
     "EndSession": (pb.EndSessionRequest, sessions.end_session),
 }
-"""For everybody, of their own."""
+"""Methods for every caller, about its own data."""
 CHANGING: dict[str, tuple[type[Message], Method]] = {
     "PutCaller": (pb.PutCallerRequest, changes.put_caller),
     "CreateToken": (pb.CreateTokenRequest, changes.create_token),
@@ -62,19 +62,19 @@ CHANGING: dict[str, tuple[type[Message], Method]] = {
     "PriceUnknownCalls": (pb.PriceUnknownCallsRequest, changes.price_unknown_calls),
     "AdjustCall": (pb.AdjustCallRequest, changes.adjust_call),
 }
-"""For admins."""
+"""Methods for admins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accounts:
-    """What AccountService stands on."""
+    """What AccountService needs."""
 
     ledger: Ledger
     prices: PriceDesk
     time_zone: str = "UTC"
-    """Of budgets that name none, as LEDGER_TIME_ZONE."""
+    """Time zone of budgets that name none: LEDGER_TIME_ZONE."""
     rates_left: Callable[[str], RatesLeft | None] | None = None
-    """Tells what the rates of a caller leave; None: it is not known."""
+    """Returns what a caller's rates have left; None: not known."""
 
 
 class AccountServicer:
@@ -88,7 +88,7 @@ class AccountServicer:
         *,
         stall_s: float = DEFAULT_STALL_S,
     ) -> None:
-        """`accounts` None: every method is UNSUPPORTED. `stall_s` is how long a watcher may read no data."""
+        """Without `accounts`, every method is UNSUPPORTED. A watcher may read no data for `stall_s` seconds."""
         self._refused = refused
         self._accounts = accounts
         self._authenticator = authenticator
@@ -97,7 +97,7 @@ class AccountServicer:
         self._watchers = 0
 
     def stop(self) -> None:
-        """Ends the streams of those who watch, within a second."""
+        """Ends the streams of all watchers within a second."""
         self._stopping = True
 
     def handlers(self) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
@@ -117,7 +117,7 @@ class AccountServicer:
                 request = codec.parse(request_type, data)
                 if needs_admin:
                     asker.check_admin()
-                await context.send_initial_metadata(())  # from here on no channel repeats the call
+                await context.send_initial_metadata(())  # from here on, no channel repeats the call
                 return await method(request, asker)
 
         return grpc.unary_unary_rpc_method_handler(call, None, _serialize)
@@ -143,7 +143,7 @@ class AccountServicer:
 
     @contextlib.contextmanager
     def _counted_watcher(self) -> Iterator[None]:
-        # Each looks into the ledger some times a second.
+        # Each watcher reads the ledger several times a second.
         if self._watchers >= MOST_WATCHERS:
             raise Overloaded(f"{MOST_WATCHERS} callers watch this server already; try again later")
         self._watchers += 1
@@ -153,7 +153,7 @@ class AccountServicer:
             self._watchers -= 1
 
     def _asker(self, credentials: Credentials) -> Asker:
-        """Returns who asks; raises Unauthenticated, or Unsupported where there is no ledger."""
+        """Returns the caller. Raises Unauthenticated, or Unsupported without a ledger."""
         name = self._authenticator.caller(credentials)
         if self._accounts is None:
             raise Unsupported(NO_LEDGER)

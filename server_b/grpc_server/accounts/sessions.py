@@ -11,12 +11,12 @@ from server_b.grpc_server.accounts.asker import Asker
 
 
 async def create_session(request: pb.CreateSessionRequest, asker: Asker) -> pb.CreateSessionResponse:
-    """Makes a session for who asks."""
+    """Creates a session for the caller."""
     if asker.account_name == ANONYMOUS:
         raise InvalidRequest.of(Violation(AUTHORIZATION, "no session is needed, because this server has no tokens"))
     if asker.name == asker.account_name and asker.account.is_admin and not asker.is_admin:
         raise PermissionDenied(
-            f"{asker.name} is an admin, and whom it calls for cannot be told from it: name it in RELAY_DELEGATES"
+            f"{asker.name} is an admin, and its own callers cannot be told apart from it: add it to RELAY_DELEGATES"
         )
     if request.signed_in_with and not TOKEN_MARK.fullmatch(request.signed_in_with):
         raise InvalidRequest.of(Violation("signed_in_with", "must be the mark of a token, or empty"))
@@ -26,7 +26,7 @@ async def create_session(request: pb.CreateSessionRequest, asker: Asker) -> pb.C
 
 
 async def end_session(_: pb.EndSessionRequest, asker: Asker) -> pb.EndSessionResponse:
-    """Ends the session that asks."""
+    """Ends the session that the call was made with."""
     if asker.token is not None:
         await asker.ledger.end_session(asker.token.id, by=asker.name)
     return pb.EndSessionResponse()
