@@ -1,4 +1,4 @@
-"""What a provider is: something that answers a prompt, piece by piece."""
+"""The interface of a provider, which answers a prompt piece by piece."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from llm_relay.messages import FinishReason, Models, Prompt, Usage
 from server_b.providers.content_pieces import ContentPiece
 
 TRANSIENT = (ProviderRateLimited, ProviderUnavailable)
-"""Errors that may pass by themselves, so that asking again later can help."""
+"""Transient errors: asking again later can help."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defaults:
-    """What is used where a prompt names nothing. Left out where a model does not take the parameter."""
+    """Values for prompts that set none. A parameter that a model does not accept is left out."""
 
     temperature: float
     """0 to 2."""
@@ -29,14 +29,14 @@ class Opening:
     """The provider has begun to answer."""
 
     model: str
-    """As the provider names it."""
+    """The provider's name of the model."""
     priced_as: tuple[str, ...] = ()
-    """Other names that a price list may have of the model, the likeliest first."""
+    """Other names that a price list may have for the model, the likeliest first."""
     asked_before: tuple[RelayError, ...] = ()
-    """Why the request was sent before, once for each: it was refused and then changed, or its connection was closed.
+    """An error for each earlier sending of the request: it was refused and then changed, or its connection was closed.
 
-    None of them was worked on. A provider that fails has them in its error, and one that is cancelled in the arguments
-    of the CancelledError.
+    None of them was worked on. If a provider fails, its error has them; if it is cancelled, they are the arguments of
+    the CancelledError.
     """
 
 
@@ -46,29 +46,29 @@ class Text:
 
     text: str
     count: int = 1
-    """How many of the provider's own deltas it is made of."""
+    """Number of provider deltas in it."""
     index: int = 0
-    """Its block; see content_pieces."""
+    """Number of its block; see content_pieces."""
 
 
 @dataclass(frozen=True, slots=True)
 class Working:
-    """The provider works and has nothing to show: it reasons, or says that it is still there."""
+    """The provider is working but has no output yet: it reasons, or only says that it is alive."""
 
     reasoning: str = ""
-    """More of its reasoning, where it shows that. It is no part of the answer; it counts where usage is estimated."""
+    """More of its reasoning, if it shows that. It is not part of the answer, but counts when usage is estimated."""
     has_begun: bool = True
-    """False: only the connection is known to be alive, for example by a comment at the beginning of a stream."""
+    """False: only the connection is known to be alive, for example from a comment at the start of a stream."""
 
 
 @dataclass(frozen=True, slots=True)
 class WholeAnswer:
-    """This server does not stream: nothing comes before the whole answer, so its silence is no fault."""
+    """This server does not stream. It sends nothing before the whole answer, so its silence is no fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The provider's own end of an answer."""
+    """The provider has marked the end of its answer."""
 
     finish_reason: FinishReason
     usage: Usage | None
@@ -79,17 +79,17 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class AttemptBegan:
-    """Of a provider that is made of several: one of them is asked now."""
+    """A provider made of several now asks one of them."""
 
     provider: str
-    """Its name."""
+    """The name of that provider."""
     model: str
-    """The one that it is asked for."""
+    """The model that it is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptFailed:
-    """Of a provider that is made of several: the one that was asked has failed before it began to answer."""
+    """A provider made of several reports that the one it asked has failed before it began to answer."""
 
     error: RelayError
 
@@ -98,20 +98,20 @@ Piece: TypeAlias = Opening | Text | Working | WholeAnswer | Ending | AttemptBega
 
 
 UNLIMITED_OUTPUT_TOKENS = 128_000
-"""The longest answer that a model writes which is given no limit; no vendor's models write more."""
+"""The longest answer of a model without a limit, in tokens: no vendor's model writes more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedModel:
-    """A model of a provider that a prompt may be sent to, and how much it may write."""
+    """A model that a prompt may be sent to, and how much it may write."""
 
     provider: str
     model: str
-    """The one that is asked for."""
+    """The name that the provider is asked for."""
     priced_as: tuple[str, ...] = ()
-    """Other names that a price list may have of it."""
+    """Other names that a price list may have for the model."""
     most_output_tokens: int
-    """The longest answer, reasoning included."""
+    """The longest possible answer, including reasoning."""
     costly_options: tuple[str, ...] = ()
     """Members of the prompt's provider_options that may change what the answer costs."""
 
@@ -120,27 +120,27 @@ class Provider(Protocol):
     """A language-model service.
 
     Failures are RelayErrors: UnknownModel, ProviderRateLimited, ProviderUnavailable, ProviderAuth,
-    ProviderRejected, ProviderProtocol. Each says by `may_have_worked` whether the provider can have started work.
-    Closing the generator aborts the request and closes its connection. A provider does not retry: the Relay does.
+    ProviderRejected, ProviderProtocol. Each has `may_have_worked`: whether the provider may have started work.
+    Closing the generator aborts the request and closes its connection. A provider does not retry; the Relay does.
     """
 
     @property
     def name(self) -> str:
-        """mock, openai or bedrock; of a provider that is made of several their names, with commas."""
+        """mock, openai or bedrock; for a provider made of several, their names separated by commas."""
         ...
 
     @property
     def default_model(self) -> str:
-        """The model used where a prompt names none."""
+        """The model for prompts that name none."""
         ...
 
     @property
     def endpoint(self) -> str:
-        """The base URL that is asked; empty for none, or for several."""
+        """The base URL of its requests; empty: it has none, or several."""
         ...
 
     def refuse_unsupported(self, prompt: Prompt) -> None:
-        """Raises Unsupported, naming the field and the provider, for what it or its model is known not to take.
+        """Raises Unsupported, naming field and provider, for what the provider or its model is known not to accept.
 
         Nothing has been sent by then, so nothing is spent.
         """
@@ -149,21 +149,21 @@ class Provider(Protocol):
     def ignored_options(self, prompt: Prompt) -> Iterable[str]:
         """Returns the fields of the prompt's options that have no effect on an answer of this provider.
 
-        Callers are told of them before the provider is asked. One that must have its effect refuses the call then.
+        Callers are told of them before the provider is asked. If a caller requires one of them, the call is refused.
         """
         ...
 
     async def asked_models(self, prompt: Prompt) -> tuple[AskedModel, ...]:
-        """Returns what the prompt may be sent to, in order: one model, of a provider that is made of several one each.
+        """Returns the models that the prompt may be sent to, in order. A provider made of several returns one for each.
 
         The prompt is not sent.
         """
         ...
 
     def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:
-        """Yields one Opening, Texts and one Ending, with Working anywhere; without an Ending the stream was cut.
+        """Yields one Opening, then Texts, then one Ending, with Working anywhere. Without an Ending the stream was cut.
 
-        `whole` says only that the caller reads the answer at its end; the server is asked to stream all the same.
+        `whole` only says that the caller reads the answer at its end; the server is asked to stream anyway.
         """
         ...
 
@@ -178,26 +178,26 @@ class Provider(Protocol):
 
 @runtime_checkable
 class Chain(Protocol):
-    """A provider that is made of several."""
+    """A provider made of several."""
 
     def limited_to(self, names: Set[str]) -> Provider:
-        """Returns the same chain with those of its providers only that have these names, one or more."""
+        """Returns the same chain with only those of its providers that have these names, one or more."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """A whole answer of a provider that does not stream it."""
+    """A whole answer of a provider that does not stream."""
 
     text: str
     model: str
-    """As the provider names it."""
+    """The provider's name of the model."""
     finish_reason: FinishReason
     usage: Usage | None
     """None: the provider gave no count."""
 
     def pieces(self) -> Iterator[Piece]:
-        """Yields the answer as a stream has it."""
+        """Yields the answer as the pieces of a stream."""
         yield Opening(self.model)
         if self.text:
             yield Text(self.text)

@@ -1,4 +1,4 @@
-"""What a provider yields of an answer that is more than text.
+"""The pieces that a provider yields of content other than text.
 
 An adapter numbers the blocks of an answer itself, from 0, in the order in which they begin, whatever numbers or ids
 the provider gives them. `Text` is block 0 unless it says otherwise. Interleaved blocks are allowed.
@@ -15,21 +15,21 @@ class ReasoningPiece:
     """More of the model's reasoning."""
 
     index: int
-    """The block."""
+    """Number of the block."""
     text: str = ""
     signature: bytes = b""
-    """The provider's own, byte for byte, with the block's last piece. May come with empty text."""
+    """The provider's signature, byte for byte, with the block's last piece. The text may be empty."""
     redacted: bytes = b""
     """Reasoning that only the provider can read."""
     id: str = ""
-    """The provider's own, with the block's first piece."""
+    """The provider's id of the reasoning, with the block's first piece."""
     count: int = 1
-    """How many of the provider's own deltas it is made of."""
+    """Number of provider deltas in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class RefusalPiece:
-    """More of the words in which the model refuses to answer, never empty."""
+    """More of the text in which the model refuses to answer, never empty."""
 
     index: int
     text: str
@@ -42,7 +42,7 @@ class CallStarted:
 
     index: int
     id: str
-    """The provider's own; an adapter whose provider gives none makes one."""
+    """The provider's id of the call; if it gives none, the adapter makes one."""
     name: str
 
 
@@ -57,11 +57,11 @@ class CallArguments:
 
 @dataclass(frozen=True, slots=True)
 class CallFinished:
-    """A call is complete. The core adds up its arguments, and makes none of them `{}`."""
+    """A call is complete. The core joins its arguments; a call without arguments gets `{}`."""
 
     index: int
     signature: bytes = b""
-    """The provider's own, given back with the call byte for byte."""
+    """The provider's signature, which is sent back with the call byte for byte."""
 
 
 ContentPiece: TypeAlias = ReasoningPiece | RefusalPiece | CallStarted | CallArguments | CallFinished

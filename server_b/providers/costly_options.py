@@ -1,4 +1,4 @@
-"""Options that may change what an answer costs."""
+"""Finds options that may change what an answer costs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from server_b.providers.unused_options import PROVIDER_OPTIONS
 
 
 def costly_options(options: Options, provider: str, neutral: Set[str]) -> tuple[str, ...]:
-    """Returns the members of a provider's provider_options that are not `neutral`, by the names that callers know."""
+    """Returns the members of a provider's provider_options that are not `neutral`, by the names that callers use."""
     if provider not in options.provider_options:
         return ()
     members = orjson.loads(options.provider_options[provider])

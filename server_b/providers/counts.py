@@ -1,17 +1,17 @@
-"""Counts of tokens, as servers write them."""
+"""Reads counts of tokens, in the forms in which servers write them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 MAX_COUNT = 10**9
-"""No call has so many tokens: who tells of more is wrong. Less, at a dollar a token, is nano-USD within 64 bits."""
+"""A larger count is wrong: no call has so many tokens. At $1 a token, the cost of fewer fits in 64 bits of nano-USD."""
 _MAX_DIGITS = 20
-"""More than MAX_COUNT has, so that a longer text is too large too."""
+"""More digits than MAX_COUNT has, so that a longer number is too large too."""
 
 
 def count(counts: Mapping[str, object], name: str) -> int | None:
-    """Returns a count, be it written as a whole number, as `8.0` or as text; None for what is none."""
+    """Returns a count that is written as a whole number, as `8.0` or as text; None for anything else."""
     number = counts.get(name)
     if isinstance(number, str) and number.isdecimal() and number.isascii():
         number = int(number[:_MAX_DIGITS])

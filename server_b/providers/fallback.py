@@ -1,6 +1,6 @@
-"""A provider made of providers: where one fails before it begins to answer, the next is asked.
+"""A provider made of providers: if one fails before it begins to answer, the next is asked.
 
-Which errors move on to the next provider, and which error is told where all have failed, is decided here.
+This module decides which errors lead to the next provider, and which error is reported if all have failed.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from server_b.providers.base import (
 from server_b.providers.listing import LIST_TIMEOUT_S, list_models
 
 MOVING_ON = (*TRANSIENT, ProviderAuth, UnknownModel, ProviderProtocol, Unsupported)
-"""Errors after which another provider may answer. What one refuses of the request itself, the next would refuse too."""
+"""Errors after which another provider may answer. A request that is itself refused the next would refuse too."""
 LIST_EACH_S = LIST_TIMEOUT_S * 0.9
-"""So that a provider that does not list its models in time does not hide the others'."""
+"""Shorter than LIST_TIMEOUT_S, so that a provider that is late with its list does not hide the others' lists."""
 
 ModelMap = Mapping[tuple[str, str], str]
-"""A provider's model by the provider's name and the model that was asked for."""
+"""A provider's model, by provider name and requested model."""
 
 
 class Fallback:
-    """Asks its providers in their order, until one begins to answer; then nobody else is asked, also if it fails."""
+    """Asks its providers in order until one begins to answer. From then on no other is asked, even after a failure."""
 
     def __init__(
         self,
@@ -45,10 +45,10 @@ class Fallback:
         retry_maybe_worked: bool = False,
         first: Provider | None = None,
     ) -> None:
-        """`providers`, one or more, are closed with this one; `models` as in MODEL_MAP.
+        """`providers`, one or more, are closed together with this one; `models` is MODEL_MAP.
 
-        `first` is the one that is asked for the model that a prompt names; None: the first of `providers`.
-        `retry_maybe_worked`: the next is asked also if one may have worked on the request, so that both may bill it.
+        `first` is the provider that is asked for the model that a prompt names; None: the first of `providers`.
+        `retry_maybe_worked`: the next is asked even if one may have worked on the request, so both may bill it.
         """
         self._providers = tuple(providers)
         self._first = first or self._providers[0]
@@ -57,16 +57,16 @@ class Fallback:
 
     @property
     def name(self) -> str:
-        """The providers' names with commas, as in AI_PROVIDER."""
+        """The providers' names, separated by commas as in AI_PROVIDER."""
         return ",".join(provider.name for provider in self._providers)
 
     @property
     def default_model(self) -> str:
-        """The first provider's."""
+        """The first provider's default model."""
         return self._first.default_model
 
     def limited_to(self, names: Set[str]) -> Fallback:
-        """Returns the same chain with those of its providers only that have these names, one or more."""
+        """Returns the same chain with only those of its providers that have these names, one or more."""
         kept = [provider for provider in self._providers if provider.name in names]
         return Fallback(kept, self._models, retry_maybe_worked=self._retry_maybe_worked, first=self._first)
 
@@ -76,7 +76,7 @@ class Fallback:
         return ""
 
     def refuse_unsupported(self, prompt: Prompt) -> None:
-        """Raises the first provider's Unsupported if none of them takes the prompt."""
+        """Raises the first provider's Unsupported if no provider accepts the prompt."""
         refusals: list[Unsupported] = []
         for provider in self._providers:
             try:
@@ -88,7 +88,7 @@ class Fallback:
         raise refusals[0]
 
     def ignored_options(self, prompt: Prompt) -> Iterator[str]:
-        """Yields what one of the providers that may be asked would ignore: nobody knows yet which will answer."""
+        """Yields what any provider that may be asked would ignore, because it is not known which will answer."""
         for provider in self._providers:
             asked = self._prompt(provider, prompt)
             try:
@@ -104,7 +104,7 @@ class Fallback:
         )
 
     async def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:
-        """Yields what the first provider that begins to answer yields; tells each attempt and its failure before."""
+        """Yields the pieces of the first provider that begins to answer, after each attempt's beginning and failure."""
         failures: list[RelayError] = []
         for provider in self._providers:
             asked = self._prompt(provider, prompt)
@@ -130,7 +130,7 @@ class Fallback:
         raise _told(failures)
 
     async def list_models(self) -> Models:
-        """Lists the models of all providers, with a note of which has which; raises if none lists any."""
+        """Lists the models of all providers, with a note that says which has which. Raises if none lists its models."""
         lists = await asyncio.gather(*map(_listed, self._providers))
         found = [models for models in lists if isinstance(models, Models)]
         if not found:
@@ -156,7 +156,7 @@ class Fallback:
                 stack.push_async_callback(provider.close)
 
     def _prompt(self, provider: Provider, prompt: Prompt) -> Prompt:
-        """Names the provider's own model: the mapped one, else for the first as asked, for the others their default."""
+        """Sets the provider's model: the mapped one, else the requested one for the first and none for the others."""
         named = prompt.model if prompt.model and prompt.model.strip() else None
         model = self._models.get((provider.name, named or self.default_model))
         if model is None:
@@ -164,23 +164,23 @@ class Fallback:
         return prompt if model == named else replace(prompt, model=model)
 
     def _moves_on(self, error: RelayError, *, worked: bool) -> bool:
-        if worked:  # a malformed answer has been paid for in any case
+        if worked:  # a malformed answer is not asked for again, because it may be billed
             return self._retry_maybe_worked and isinstance(error, TRANSIENT)
         return isinstance(error, MOVING_ON)
 
 
 def _is_response(piece: Piece) -> bool:
-    """Tells whether a piece shows that the provider works; that a connection is open does not."""
+    """Tells whether a piece shows that the provider works. An open connection alone does not."""
     return piece.has_begun if isinstance(piece, Working) else not isinstance(piece, WholeAnswer)
 
 
 def _told(failures: Sequence[RelayError]) -> RelayError:
-    """Chooses the error that is told.
+    """Chooses the error to report, by the first of these rules that applies.
 
-    That of a provider that may have worked on the request comes first, because it may be billed. Then the first that
-    may pass, with the shortest wait that is known, because asking later helps whatever is wrong with the others. Then
-    one of the request itself, because the caller can change it. Else the first provider's, which was asked for the
-    caller's own model.
+    - The last provider may have worked on the request: its error, because the request may be billed.
+    - Some errors are transient: the first of them, with the shortest known wait, because asking later may help.
+    - A provider refuses the request itself: that error, because the caller can change the request.
+    - Otherwise: the first provider's error, because it was asked for the caller's own model.
     """
     last = failures[-1]
     passing = [error for error in failures if isinstance(error, TRANSIENT)]

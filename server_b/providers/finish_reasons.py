@@ -40,7 +40,7 @@ _KINDS_OF_WORDS: Mapping[FinishReason | None, re.Pattern[str]] = {
     ),
     FinishReason.LENGTH: re.compile(r"length|(?:^|_)limit|max_|truncat"),
 }
-"""What words are made of that are not listed; None: those that say that the provider failed."""
+"""Patterns for words that are not listed. None: words that say that the provider failed."""
 _REASONS: Mapping[str, FinishReason] = {word: reason for reason, words in _WORDS.items() for word in words.split()}
 _SEPARATORS = re.compile(r"[\s.\-]+")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -48,7 +48,7 @@ _PREFIX = re.compile(r"^(?:finish_?reason_|stop_?reason_)")
 
 
 def finish_word(reason: str) -> str:
-    """Returns a vendor's word in the one form in which it is looked up: `MAX_TOKENS` and `maxTokens` are max_tokens."""
+    """Returns a vendor's finish reason in the form that is looked up: `MAX_TOKENS` and `maxTokens` give max_tokens."""
     return _PREFIX.sub("", _SEPARATORS.sub("_", _HUMP.sub("_", reason.strip())).lower())
 
 
@@ -58,7 +58,7 @@ def is_failure_word(word: str) -> bool:
 
 
 def finish_reason(word: str) -> FinishReason:
-    """Returns what the word means; OTHER for a word that is not known."""
+    """Returns what the word means; OTHER for an unknown word."""
     return _meaning(word) or FinishReason.OTHER
 
 

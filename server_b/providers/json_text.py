@@ -1,4 +1,4 @@
-"""JSON as providers write it: a little more than the standard allows."""
+"""Reads JSON as providers write it, which is a little more than the standard allows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import orjson
 
 
 def parse(data: bytes) -> object:
-    """Parses JSON, NaN and halves of surrogate pairs too; raises ValueError."""
+    """Parses JSON, including NaN and halves of surrogate pairs. Raises ValueError."""
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
@@ -16,7 +16,7 @@ def parse(data: bytes) -> object:
 
 
 def parse_exactly(data: bytes) -> object:
-    """Does the same, and keeps every digit of whole numbers of more than 64 bits."""
+    """Does the same as `parse`, and keeps every digit of whole numbers over 64 bits."""
     try:
         return json.loads(data.decode())
     except RecursionError as error:
@@ -24,7 +24,7 @@ def parse_exactly(data: bytes) -> object:
 
 
 def arguments_text(arguments: object) -> str:
-    """Returns a call's arguments as text; some servers send the object itself. Nothing, or an empty one, is none."""
+    """Returns a call's arguments as text, also if a server sends an object; empty for nothing or an empty object."""
     if isinstance(arguments, str):
         return arguments
     return "" if arguments in (None, {}, []) else json.dumps(arguments, ensure_ascii=False, separators=(",", ":"))

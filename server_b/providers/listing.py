@@ -1,4 +1,4 @@
-"""Listing a provider's models within a time limit."""
+"""Lists a provider's models within a time limit."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 PROVIDERS = ("mock", "openai", "bedrock")
-_NAMES_FIX = "write mock, openai or bedrock, or several of them with commas, each once, such as openai,bedrock"
+_NAMES_FIX = "write mock, openai or bedrock, or several, comma-separated, each once, such as openai,bedrock"
 _MAP_FIX = "write provider/model-as-asked=model, comma-separated, such as bedrock/gpt-4o=sonnet-v2"
 
 

@@ -1,4 +1,4 @@
-"""Characters that a server splits between two deltas, as the two halves of a surrogate pair."""
+"""Joins characters that a server splits between two deltas, as the two halves of a surrogate pair."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ _NO_CHARACTER = "\ufffd"
 
 
 class Surrogates:
-    """Joins halves that follow one another; a half without its other one becomes U+FFFD."""
+    """Joins two halves that follow each other. A half without its other half becomes U+FFFD."""
 
     def __init__(self) -> None:
         self._half = ""
 
     def joined(self, text: str) -> str:
-        """Returns the text with what was kept before it, without a half at its end: that one is kept."""
+        """Returns the text, after the half that was kept before it. A half at its end is kept for the next text."""
         if not self._half and text.isascii():
             return text
         if self._half:
@@ -25,7 +25,7 @@ class Surrogates:
         return self.cleaned(text)
 
     def rest(self) -> str:
-        """Returns what stands for a half that is left at the end."""
+        """Returns U+FFFD if a half is left at the end; otherwise an empty text."""
         half, self._half = self._half, ""
         return _NO_CHARACTER if half else ""
 

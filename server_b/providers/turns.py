@@ -1,4 +1,4 @@
-"""What the user says now, as a turn like those before it."""
+"""Makes a turn of what the user says now, like the turns of the history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options that a provider has no use for, by the names that callers are told."""
+"""Finds options that a provider does not use, by the names that callers use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PROVIDER_OPTIONS = "options.provider_options"
 
 
 def options_of_others(options: Options, name: str) -> Iterator[str]:
-    """Yields each member of the provider_options that are not those of the provider with this name."""
+    """Yields each member of the provider_options of all other providers than the one with this name."""
     for provider, text in options.provider_options.items():
         if provider != name:
             yield from (f"{PROVIDER_OPTIONS}.{provider}.{member}" for member in orjson.loads(text))

@@ -1,4 +1,4 @@
-"""The HTTP client under the providers: aiohttp's connections, no redirects, no cookies, nothing sent twice unasked."""
+"""The HTTP client of the providers: aiohttp's connections, without redirects, cookies or hidden retries."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from server_b.providers.http.proxies import NO_HEADERS, Proxy, proxy_for
 from server_b.providers.http.response import Response
 
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-"""In a line of a request's head."""
+"""Control characters, which must not be in a line of a request's head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,13 @@ class _Route:
     """How requests reach one server."""
 
     server: aiohttp.ClientRequest
-    """Never sent: it tells aiohttp what to connect to."""
+    """A request that is never sent: it tells aiohttp where to connect."""
     proxy: Proxy | None
-    """One that forwards requests; None: they go to the server, perhaps through a tunnel."""
+    """A proxy that forwards requests; None: they go to the server, perhaps through a tunnel."""
 
 
 class HttpClient:
-    """Asks servers over connections that it keeps, and waits for answers without limit: who asks bounds the time."""
+    """Asks servers over kept connections. It sets no time limit on answers: the caller does."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class HttpClient:
     ) -> None:
         """`servers` are the URLs that will be asked; `headers` go with every request.
 
-        `tls` says which certificates are trusted; None: those that the system trusts.
+        `tls` has the certificates to trust; None: those that the system trusts.
         Raises ValueError that names the variable of a proxy that cannot be used.
         """
         self._headers = headers
@@ -72,11 +72,11 @@ class HttpClient:
         body: bytes = b"",
         asked_before: list[RelayError] | None = None,
     ) -> Response:
-        """Sends a request; returns the response, to be closed, when its head has come.
+        """Sends a request. Returns the response when its head has arrived; the caller must close it.
 
-        `url` goes out as it is written, escapes included. A kept connection that turns out to be closed is replaced
-        once. Raises ProviderUnavailable or ProviderProtocol; `may_have_worked` is False where nothing was written.
-        Why the request was sent before is in `asked_before`, and in the error.
+        `url` is sent as it is written, including escapes. If a kept connection turns out to be closed, the request is
+        sent again on a new one, once; the error of the first sending is added to `asked_before`, and to the error
+        raised. Raises ProviderUnavailable or ProviderProtocol; `may_have_worked` is False if nothing was written.
         """
         before = [] if asked_before is None else asked_before
         server = URL(url, encoded=True)
@@ -110,7 +110,7 @@ class HttpClient:
                 return response
 
     async def close(self) -> None:
-        """Closes the connections, those in use too."""
+        """Closes all connections, including those in use."""
         if self._connector is not None:
             await self._connector.close()
 
@@ -135,7 +135,7 @@ class HttpClient:
         return self._connector
 
     def _route(self, server: URL) -> _Route:
-        # Found out once for each server: asked for each call it would slow them all.
+        # Looked up once for each server, because each lookup would slow a call.
         route = self._routes.get(server)
         if route is None:
             proxy = self._proxies[server] if server in self._proxies else proxy_for(server)
@@ -148,13 +148,13 @@ def _route(server: URL, proxy: Proxy | None, user_agent: str) -> _Route:
         return _Route(aiohttp.ClientRequest("GET", server), None)
     if server.scheme == "http":
         return _Route(aiohttp.ClientRequest("GET", server, proxy=proxy.url), proxy)
-    # aiohttp adds the host to these when it asks for a tunnel, and tells connections apart by them.
+    # Host is set because aiohttp adds it when it opens a tunnel, and its pool tells connections apart by these headers.
     headers = {"User-Agent": user_agent, **proxy.headers, "Host": server.host_port_subcomponent or ""}
     return _Route(aiohttp.ClientRequest("GET", server, proxy=proxy.url, proxy_headers=headers), None)
 
 
 def _create_tls() -> ssl.SSLContext:
-    # It knows where each system keeps the authorities that it trusts, and obeys SSL_CERT_FILE and SSL_CERT_DIR.
+    # httpx2 knows where each system keeps its trusted authorities, and obeys SSL_CERT_FILE and SSL_CERT_DIR.
     import httpx2
 
     return httpx2.create_ssl_context()

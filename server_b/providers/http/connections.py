@@ -1,4 +1,4 @@
-"""The connections under the HTTP client: aiohttp's, with what a relay has to know of each."""
+"""The connections of the HTTP client: aiohttp's, with what a relay has to know about each."""
 
 from __future__ import annotations
 
@@ -29,41 +29,41 @@ from aiohttp.http import RawResponseMessage
 from server_b.providers.http.limits import Limits
 
 READ_AHEAD_BYTES = 16 * 1024
-"""Once twice as much of a body waits for its reader, the connection is no longer read."""
+"""When twice as much of a body waits for its reader, the connection is no longer read."""
 WRITTEN_AT_ONCE_BYTES = 2**20
-"""A larger request is written in parts, so that other requests have their turn."""
+"""A larger request is written in parts, so that other requests get a turn."""
 PART_BYTES = 2**16
 MAX_LINE_BYTES = 16 * 1024
 MAX_FIELD_BYTES = 64 * 1024
 MAX_FIELDS = 512
 RECEIVE_BUFFER_BYTES = 32 * 1024
-"""What the kernel keeps of an answer that nobody reads (it doubles the value for its own bookkeeping)."""
+"""How much of an unread answer the kernel keeps (it doubles the value for its own bookkeeping)."""
 _KEEP_ALIVE_TIMEOUT = re.compile(r"\btimeout\s*=\s*\"?(\d{1,9})")
 _X_GZIP = re.compile(rb"(?im)^(content-encoding:[ \t]*)x-gzip\b")
 _CLOSING_MARGIN_S = 1.0
-"""How much sooner than the server we give an idle connection up, so that the two ends do not cross."""
+"""How much earlier than the server we close an idle connection, so that no request meets a closing server; seconds."""
 
 
 class Connection(ResponseHandler):
     """One HTTP/1.1 connection; it carries one request at a time."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, *, redial_within_s: float) -> None:
-        """`redial_within_s` is how soon after a request it counts as stale when it is lost."""
+        """A connection that is lost within `redial_within_s` seconds of a request counts as stale."""
         super().__init__(loop)
         self._redial_within_s = redial_within_s
         self.requests = 0
-        """How many it has been given."""
+        """Number of requests that were sent over it."""
         self._writing: asyncio.Task[None] | None = None
-        """Writes a large request."""
+        """The task that writes a large request."""
         self._idle_limit_s = math.inf
         self._asked_at = 0.0
         self._read_at = 0.0
         self._answered = False
 
     async def exchange(self, request: bytes) -> tuple[RawResponseMessage, StreamReader]:
-        """Sends a request; returns the head of the response once it has come, and the body, which comes as it is read.
+        """Sends a request. Returns the head of the response when it has arrived, and the body, still arriving.
 
-        Raises what aiohttp raises of a connection that is lost, or of what is no HTTP.
+        Raises aiohttp's exceptions for a lost connection, or for an answer that is not HTTP.
         """
         self.requests += 1
         self._asked_at = self._loop.time()
@@ -87,7 +87,7 @@ class Connection(ResponseHandler):
                 return message, body
 
     async def _write_in_parts(self, request: bytes) -> None:
-        with contextlib.suppress(ConnectionError):  # which its reader is told of
+        with contextlib.suppress(ConnectionError):  # the reader gets this error
             for start in range(0, len(request), PART_BYTES):
                 await self._drain_helper()
                 if self.transport is not None:
@@ -95,11 +95,11 @@ class Connection(ResponseHandler):
 
     @property
     def should_close(self) -> bool:
-        """Whether it cannot carry another request: also while this one is still being written."""
+        """Whether it cannot carry another request, for example because the last one is still being written."""
         return super().should_close or (self._writing is not None and not self._writing.done())
 
     def data_received(self, data: bytes) -> None:
-        """Takes what the connection brought."""
+        """Takes data that has arrived."""
         if data:
             self._read_at = self._loop.time()
             if not self._answered:
@@ -110,12 +110,12 @@ class Connection(ResponseHandler):
             self._end_body()
 
     def resume_reading(self, resume_parser: bool = True) -> None:
-        """Reads on after `pause_reading`. aiohttp calls it for each chunk of a body, and polls the parser each time."""
+        """Reads on after `pause_reading`. aiohttp calls it for each chunk of a body, which would poll the parser."""
         if self._reading_paused:
             super().resume_reading(resume_parser)
 
     def _without_head(self, data: bytes) -> bytes:
-        """Hands the head on by itself, so that what is wrong behind it cannot take the answer with it."""
+        """Passes the head on by itself, so that malformed data after it cannot lose the answer."""
         head, end, rest = data.partition(b"\r\n\r\n")
         if b"x-gzip" in head.lower():  # https://www.rfc-editor.org/rfc/rfc9110#section-8.4.1.3
             head = _X_GZIP.sub(rb"\1gzip", head)
@@ -123,38 +123,38 @@ class Connection(ResponseHandler):
         return rest
 
     def _end_body(self) -> None:
-        """Tells the reader of a body that it is malformed: aiohttp tells only those who wait for a head."""
+        """Tells the reader of a body that it is malformed. aiohttp tells only readers that wait for a head."""
         if self._payload is not None and not self._payload.is_eof() and self._payload.exception() is None:
             self._payload.set_exception(ClientPayloadError("malformed"))
 
     def close(self) -> None:
-        """Closes at once; what is unsent is not sent."""
+        """Closes at once, without sending what is still unsent."""
         if self._writing is not None:
             self._writing.cancel()
         self.abort()
 
     @property
     def is_good(self) -> bool:
-        """Whether the server has not yet closed it for its idleness, by what the server itself said."""
+        """Whether the server's announced idle time has not passed yet."""
         return self._loop.time() < self._read_at + self._idle_limit_s
 
     @property
     def was_stale(self) -> bool:
-        """Whether it was lost as idle connections are: in use before, and closed at once without a byte."""
+        """Whether it was probably closed while idle: it was used before, and was lost at once, without a byte."""
         age_s = self._loop.time() - self._asked_at
         return self.requests > 1 and not self._answered and age_s < self._redial_within_s
 
     def obey_keep_alive(self, header: str) -> None:
-        """Takes the time for which the server keeps an idle connection from its Keep-Alive header."""
+        """Reads from the Keep-Alive header how long the server keeps an idle connection."""
         if stated := _KEEP_ALIVE_TIMEOUT.search(header.lower()):
             self._idle_limit_s = int(stated[1]) - _CLOSING_MARGIN_S
 
 
 class Connector(TCPConnector):
-    """Keeps as many connections as there are requests at once."""
+    """A pool without a limit: it has as many connections as there are concurrent requests."""
 
     def __init__(self, tls: ssl.SSLContext | None, limits: Limits) -> None:
-        """`tls` None: https: servers are asked with aiohttp's own context."""
+        """Without `tls`, aiohttp's own context is used for https: servers."""
         super().__init__(
             limit=0,
             ssl=tls or True,
@@ -163,14 +163,14 @@ class Connector(TCPConnector):
             socket_factory=_create_socket,
         )
         self._patience = ClientTimeout(total=None, connect=limits.connect_timeout_s)
-        # aiohttp offers no other way to a connection class of one's own; the tests of reused connections watch over it.
+        # aiohttp offers no other way to set a connection class. The tests of reused connections check that it works.
         kind: Callable[..., ResponseHandler] = Connection
         self._factory = functools.partial(kind, loop=self._loop, redial_within_s=limits.redial_within_s)
 
     async def lease(self, server: ClientRequest, *, fresh: bool) -> Lease:
-        """Returns a connection: an idle one where that is good still, unless it must be `fresh`.
+        """Returns a connection: an idle one that is still good, or a new one; always a new one if `fresh`.
 
-        `server` is a request of aiohttp's, for what it says of the server and of the proxy before it.
+        `server` is an aiohttp request that names the server and the proxy before it.
         """
         while True:
             lease = await self.connect(server, [], self._patience)
@@ -181,13 +181,13 @@ class Connector(TCPConnector):
 
 
 def leased(lease: Lease) -> Connection:
-    """Returns the connection of a lease that has not been given back."""
+    """Returns the connection of a lease that has not been released."""
     return cast("Connection", lease.protocol)
 
 
 def _create_socket(address: AddrInfoType) -> socket.socket:
     family, kind, protocol, _, _ = address
     created = socket.socket(family=family, type=kind, proto=protocol)
-    # Before it is connected: the window that TCP may grow to is agreed on then.
+    # This must come before connecting, because TCP agrees on the largest window then.
     created.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
     return created

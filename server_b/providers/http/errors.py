@@ -1,6 +1,6 @@
 """Maps aiohttp's exceptions to RelayErrors.
 
-The caller hears the class of the error only. The operator is told what failed, where, and for TLS why.
+Callers see only the class of the error. The operator is told what failed, where, and for TLS why.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from llm_relay.addresses import shown_address
 from llm_relay.errors import ProviderProtocol, ProviderUnavailable, RelayError
 
 FAILURES = (aiohttp.ClientError, HttpProcessingError, OSError, RuntimeError, UnicodeError)
-"""What aiohttp raises of a request. TimeoutError is an OSError; UnicodeError: of a name that no host can have;
-RuntimeError: uvloop's, at times, for OSError."""
+"""What aiohttp raises for a request. TimeoutError is an OSError. UnicodeError is for a name that no host can have.
+RuntimeError is what uvloop sometimes raises in place of OSError."""
 
 
 def connect_failure(error: Exception, server: URL, *, timeout_s: float) -> RelayError:
-    """Makes the error for a request of which nothing was written: there was no connection for it."""
+    """Returns the error for a request of which nothing was written, because there was no connection."""
     where = address_of(server)
     match error:
         case aiohttp.ClientConnectorCertificateError():
@@ -50,10 +50,10 @@ def connect_failure(error: Exception, server: URL, *, timeout_s: float) -> Relay
 
 
 def answer_failure(error: Exception, server: URL) -> RelayError:
-    """Makes the error for a request that was written and has no answer."""
+    """Returns the error for a request that was written and got no answer."""
     where = address_of(server)
     if isinstance(error, HttpProcessingError):
-        detail = f"what {where} answers is not HTTP"
+        detail = f"the answer of {where} is not HTTP"
         if server.scheme == "http":
             detail += ": is its scheme https?"
         return ProviderProtocol("the provider's answer is not HTTP", operator_detail=detail)
@@ -63,13 +63,13 @@ def answer_failure(error: Exception, server: URL) -> RelayError:
 
 
 def body_failure(error: Exception, server: URL) -> RelayError:
-    """Makes the error for an answer that broke off before its end."""
+    """Returns the error for an answer that broke off before its end."""
     detail = f"the connection to {address_of(server)} was lost during the answer: {_reason(error)}"
     return ProviderProtocol("the provider's answer was cut short", operator_detail=detail)
 
 
 def proxy_refusal(status: int) -> RelayError:
-    """Makes the error for a proxy that does not pass the request on."""
+    """Returns the error for a proxy that does not forward the request."""
     if status // 100 == 5:
         detail = f"the proxy cannot reach the provider (HTTP {status})"
         return ProviderUnavailable(may_have_worked=False, operator_detail=detail)
@@ -97,11 +97,11 @@ def _no_tls(error: aiohttp.ClientConnectorSSLError, where: str) -> RelayError:
 
 
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
-"""OpenSSL's words for an answer that is no TLS."""
+"""OpenSSL's reasons for an answer that is not TLS."""
 
 
 def _reason(error: BaseException) -> str:
-    """Says in the system's words what failed; never what the other side sent."""
+    """Returns the system's text for what failed, never what the other side sent."""
     number = getattr(error, "errno", None)
     if isinstance(number, int) and number > 0:
         return os.strerror(number).lower()
@@ -117,30 +117,30 @@ _WORDS = {
 
 
 def stale_failure(server: URL) -> RelayError:
-    """Returns the error of a request on a kept connection that the server had closed: the request is sent again."""
+    """Returns the error of a request on a kept connection that the server had closed. The request is sent again."""
     detail = f"{address_of(server)} had closed the kept connection; asked again on a new one"
     return ProviderUnavailable(may_have_worked=False, operator_detail=detail)
 
 
 def after(before: Iterable[RelayError], error: RelayError) -> RelayError:
-    """Adds to an error why the same request was sent before."""
+    """Adds to an error the errors of earlier sendings of the same request."""
     error.asked_before = tuple(before)
     return error
 
 
 class Leaving:
-    """Within it, a cancellation gets why the same request was sent before: nobody else tells who is cancelled."""
+    """A context that adds the errors of earlier sendings of a request to a cancellation, as its arguments."""
 
     __slots__ = ("_before",)
 
     def __init__(self, before: Iterable[RelayError]) -> None:
-        """`before` is looked at when the cancellation comes."""
+        """`before` is read when the cancellation arrives."""
         self._before = before
 
     def __enter__(self) -> None:
         """Changes nothing."""
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """Adds to a cancellation."""
+        """Adds the errors to a cancellation."""
         if isinstance(error, asyncio.CancelledError):
             error.args = tuple(self._before)

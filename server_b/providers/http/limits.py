@@ -1,4 +1,4 @@
-"""The times and sizes of the HTTP client."""
+"""Time and size limits of the HTTP client."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How long the HTTP client waits and keeps, in seconds, and how much it takes."""
+    """Time limits, in seconds, and size limits of the HTTP client."""
 
     connect_timeout_s: float = 10.0
-    """For a connection with all that it needs: the server's addresses, a proxy's consent, TLS."""
+    """How long opening a connection may take: name resolution, a proxy's tunnel and TLS included."""
     idle_s: float = 15.0
-    """How long a connection is kept for the next request, where the server names no shorter time."""
+    """How long an idle connection is kept for the next request, unless the server names a shorter time."""
     redial_within_s: float = 0.1
-    """How soon after a request a kept connection must be lost for the request to be sent again."""
+    """If a kept connection is lost within this time of a request, the request is sent again."""
     max_decoded_bytes: int = 256 * 2**20
-    """How much a compressed body may unpack to: a small one can unpack to more than any machine has."""
+    """Largest size that a compressed body may unpack to: a small one can unpack to more than any memory."""
 
 
 DEFAULT_LIMITS = Limits()

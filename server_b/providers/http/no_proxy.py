@@ -1,4 +1,4 @@
-"""NO_PROXY, in all the forms that people write: Python itself knows only names and their subdomains."""
+"""Reads NO_PROXY in all the forms that people write. Python itself knows only names and their subdomains."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PORT = re.compile(r"(?P<host>\[[^\]]*\]|[^:]*):(?P<port>\d{1,5})")
 class NoProxy:
     """The servers that are asked without a proxy.
 
-    `text` has entries with commas or blanks between them, each optionally with a port (`host:8443`, `[::1]:8443`):
+    `text` has entries separated by commas or blanks, each optionally with a port (`host:8443`, `[::1]:8443`):
 
     - `*`: every server
     - `10.0.0.0/8`, `fd00::/8`: a network

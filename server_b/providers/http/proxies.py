@@ -1,4 +1,4 @@
-"""Which proxy the environment names for a server, and what its credentials are."""
+"""Finds the proxy that the environment names for a server, with its credentials."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proxy:
-    """An HTTP proxy. It forwards requests to http: servers, and passes on encrypted bytes to https: servers."""
+    """An HTTP proxy. It forwards requests to http: servers, and opens tunnels to https: servers."""
 
     url: URL
-    """Without credentials."""
+    """The URL without credentials."""
     headers: Mapping[str, str] = field(repr=False)
-    """What is sent to the proxy: its credentials."""
+    """The credentials, as headers for the proxy."""
 
 
 def proxy_for(server: URL) -> Proxy | None:
     """Returns the proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names for `server`; None: it is asked directly.
 
-    Loopback servers and those that NO_PROXY matches are asked directly. Raises ValueError naming the variable if the
-    proxy cannot be used.
+    Loopback servers and those that NO_PROXY matches are asked directly. Raises ValueError that names the variable if
+    the proxy cannot be used.
     """
     host, port = server.host or "", server.port or 0
     proxies = getproxies()

@@ -1,4 +1,4 @@
-"""One response: its status, its headers, and its body as it comes, decoded and bounded."""
+"""One response: its status, its headers, and its body as it arrives, decoded and bounded."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from server_b.providers.http.errors import FAILURES, body_failure
 from server_b.providers.http.limits import Limits
 
 DRAIN_S = 0.1
-"""How long the end of a body may take once all that matters has come, before its connection is given up."""
+"""How long the end of a body may take after the last useful byte before its connection is closed, in seconds."""
 
 
 class Response:
-    """The response to one request. One reader takes its body, and closes it."""
+    """The response to one request. One reader reads its body and closes it."""
 
     def __init__(self, head: RawResponseMessage, body: StreamReader, lease: Lease, server: URL, limits: Limits) -> None:
-        """`lease` of the connection that it comes over."""
+        """`lease` is the lease of the connection that the response arrives on."""
         self.status = head.code
         self.headers: Mapping[str, str] = head.headers
-        """Names in any case; of a name that comes twice the first."""
+        """Names are case-insensitive; if a name occurs twice, the first value is returned."""
         self._body = body
         self._lease = lease
         self._server = server
@@ -35,7 +35,7 @@ class Response:
         body.on_eof(lease.release)
 
     async def next_chunk(self) -> bytes:
-        """Returns what has come of the body since the last chunk, or waits for more; nothing at the body's end.
+        """Returns what has arrived of the body since the last chunk, or waits for more; empty at its end.
 
         Raises ProviderProtocol if the body is cut short, malformed or unpacks to too much.
         """
@@ -49,7 +49,7 @@ class Response:
         return chunk
 
     async def read(self, limit: int) -> bytes:
-        """Returns the whole body; raises ProviderProtocol for one that is cut short or larger than `limit` bytes."""
+        """Returns the whole body. Raises ProviderProtocol if it is cut short or larger than `limit` bytes."""
         body = bytearray()
         while chunk := await self.next_chunk():
             body += chunk
@@ -58,7 +58,7 @@ class Response:
         return bytes(body)
 
     async def drain(self) -> None:
-        """Reads on to the end of the body, so that the connection can serve another request; gives up soon."""
+        """Reads to the body's end, for at most DRAIN_S seconds, so that the connection can serve another request."""
         if self._body.at_eof():
             return
         with contextlib.suppress(TimeoutError, ProviderProtocol):
@@ -67,5 +67,5 @@ class Response:
                     pass
 
     def close(self) -> None:
-        """Leaves the connection to other requests, or closes it at once where the body has not been read to its end."""
+        """Releases the connection, or closes it at once if the body has not been read to its end."""
         self._lease.close()

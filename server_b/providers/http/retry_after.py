@@ -22,17 +22,17 @@ _MEMBER = re.compile(
     r"(?:retry(?:after|in|delay)|wait(?:for|time)?|resets?(?:in|after)|cooldown|estimatedtime)"
     r"(?:in)?(?P<unit>ms|milliseconds?|s|secs?|seconds?)?"
 )
-"""Names of members that tell how long to wait, in lower case and without separators."""
+"""Names of members that say how long to wait, in lower case and without separators."""
 _MOMENT_MEMBER = re.compile(r"(?:resets?|retry)at")
 _LIMIT_FIELD = re.compile(r"(?:^|[;,\s])(r|remaining|t|reset)\s*=\s*(\d{1,9})")
 """https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/, and what came before it."""
 _EPOCH_S = 10**9
-"""A larger number of seconds is a moment, not a duration."""
+"""A larger number of seconds is a point in time, not a duration."""
 _EPOCH_MS = 10**12
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Reads how long to wait, in seconds from 0 to a day; None: nothing sensible is said."""
+    """Returns how long to wait, from 0 seconds to a day; None: the headers say nothing sensible."""
     named = {name.lower(): value.strip() for name, value in headers.items()}
     stated = named.get("retry-after", "")
     return _sensible(
@@ -45,7 +45,7 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
 
 
 def wait_from_member(name: str, value: object) -> float | None:
-    """Reads a member of an error's details, such as Google's retryDelay; None: it says nothing about waiting."""
+    """Returns the wait in a member of an error's details, such as Google's retryDelay; None: it has none."""
     plain = re.sub(r"[^a-z]", "", name.lower())
     found = _MEMBER.fullmatch(plain) or _MOMENT_MEMBER.fullmatch(plain)
     if isinstance(value, Mapping):  # a protobuf Duration
@@ -61,7 +61,7 @@ def wait_from_member(name: str, value: object) -> float | None:
 
 
 def wait_from_text(text: str) -> float | None:
-    """Reads `Please try again in 6m1.2s` and its like, in lower case; None: nothing sensible is said."""
+    """Returns the wait in a text such as `please try again in 6m1.2s`, in lower case; None: it has none."""
     if found := _IN_TEXT.search(text):
         return _sensible(duration_s(found[1]))
     found = _SECONDS_IN_TEXT.search(text)
@@ -69,7 +69,7 @@ def wait_from_text(text: str) -> float | None:
 
 
 def duration_s(text: str) -> float | None:
-    """Adds up durations such as `1m26.4s`, `20ms` or `6 seconds`; None: there is none, or something else too."""
+    """Returns the seconds in `1m26.4s`, `20ms` or `6 seconds`; None: the text has no duration, or more text."""
     text = text.lower()
     if re.sub(r"[\s,]|and", "", _PART.sub("", text)):
         return None
@@ -82,7 +82,7 @@ def _unit_s(unit: str) -> float:
 
 
 def _until_reset(headers: Mapping[str, str]) -> float | None:
-    """Reads x-ratelimit-reset and its kin; of several limits the ones that are used up count, else the nearest."""
+    """Returns the wait in headers such as x-ratelimit-reset: the longest of used-up limits, else the shortest."""
     waits: list[float] = []
     used_up: list[float] = []
     for name, value in headers.items():

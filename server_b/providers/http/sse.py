@@ -1,13 +1,14 @@
-"""Server-sent events, as the standard has them and as servers break them.
+"""Reads server-sent events, both standard and as servers deviate from the standard.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
 
 The standard: lines end in LF, CRLF or CR; a byte order mark at the start, comments and unknown fields are skipped;
-several `data` lines are one event. Beyond it, because servers do so:
+several `data` lines are one event. In addition, because servers do so:
 
-- An event that is complete is given even if one newline, or none, follows it.
+- A complete event is yielded even if only one newline, or none, follows it.
 - A field `error` is an event of that name.
-- A line that can only be a damaged event raises ProviderProtocol instead of being skipped: its text would be lost.
+- A line that can only be a damaged event raises ProviderProtocol instead of being skipped, because its text would be
+  lost.
 """
 
 from __future__ import annotations
@@ -17,37 +18,37 @@ from collections.abc import Callable, Iterator
 from llm_relay.errors import ProviderProtocol
 
 MAX_EVENT_BYTES = 64 * 2**20
-"""The largest event."""
+"""Size of the largest event."""
 ERROR = "error"
-"""The name of an event that says that the server failed."""
+"""Name of an event that says that the server failed."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _DAMAGED_COMMENT = b'"choices"'
 
 Event = tuple[str, bytes]
-"""An event's name, empty for most, and its data, blank for a sign of life."""
+"""An event's name, usually empty, and its data, blank for a sign of life."""
 
 
 class SseReader:
-    """Splits a stream, which may come in pieces cut anywhere, into events."""
+    """Splits a stream, which may arrive in pieces cut anywhere, into events."""
 
     def __init__(self, is_complete: Callable[[bytes], bool], *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
-        """`is_complete` tells whether data is an event by itself, where no blank line has said so."""
+        """`is_complete` tells whether data is a whole event, when no blank line has ended it."""
         self._is_complete = is_complete
         self._max_event_bytes = max_event_bytes
         self._start: bytes | None = b""
-        """What came so far, while that may be a byte order mark; None after that."""
+        """What has arrived while it may still be a byte order mark; None after that."""
         self._after_cr = False
         self._rest = bytearray()
-        """A line that is not complete."""
+        """An incomplete line."""
         self._data: list[bytes] = []
         self._more_bytes = 0
-        """Of the data after its first line."""
+        """Size of the data after its first line."""
         self._name = ""
         self._late_name = ""
-        """A name that came after the data: this event's by the standard, the next one's if no blank line comes."""
+        """A name after the data: this event's by the standard, but the next event's if no blank line follows."""
 
     def read(self, block: bytes) -> Iterator[Event]:
-        """Yields the events that `block` completes; raises ProviderProtocol for a damaged or endless one."""
+        """Yields the events that `block` completes. Raises ProviderProtocol for a damaged or endless event."""
         lines = self._lines(block)
         if _are_plain(lines) and not (self._data or self._name or self._late_name):
             yield from [("", line[6:]) for line in lines[::2]]
@@ -84,7 +85,7 @@ class SseReader:
                 yield from self._end_event()
 
     def end(self) -> Iterator[Event]:
-        """Yields what is complete at the end of the stream."""
+        """Yields the events that the end of the stream completes."""
         rest, self._rest = bytes(self._start or self._rest), bytearray()
         if rest:
             yield from self._take_field(rest)
@@ -124,9 +125,9 @@ class SseReader:
                 yield from self._take_unknown(line, name, value)
 
     def _take_unknown(self, line: bytes, name: bytes, value: bytes) -> Iterator[Event]:
-        """Passes on JSON that stands in a line of its own, and end marks; skips what is no JSON.
+        """Yields JSON and end marks that are on a line of their own; skips what is not JSON.
 
-        Raises ProviderProtocol for the rest, which is a damaged event.
+        Raises ProviderProtocol for anything else, which is a damaged event.
         """
         if line.startswith((b"{", b"[")) and self._is_complete(line):
             yield "", line
@@ -165,7 +166,7 @@ class SseReader:
 
 
 def _are_plain(lines: list[bytes]) -> bool:
-    """Tells events of one line of data each, as most are, in less time than it takes to look at each line."""
+    """Tells whether all lines are events of one data line each: the usual case, and a fast check."""
     if len(lines) % 2 or any(lines[1::2]):
         return False
     return all([line.startswith(b"data: ") for line in lines[::2]])  # noqa: C419 - a generator takes twice as long

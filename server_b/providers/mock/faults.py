@@ -1,11 +1,11 @@
-"""Faults that a caller can ask the mock for, by the model's name, where they are allowed (MOCK_FAULTS=true).
+"""Faults that a caller can request from the mock by the model's name, if MOCK_FAULTS=true.
 
     mock-model?fault=cut&after=3          the stream is cut after 3 pieces: words of text, pieces of calls or reasoning
     mock-model?fault=rate_limit&retry_after=2&times=1
     mock-model?delay=0&word_delay=0.01    no fault, other delays
 
-`after` is a number of pieces (default 3), `times` how many tries fail before one succeeds (default all);
-`retry_after`, `delay` and `word_delay` are seconds.
+`after` is a number of pieces (default 3). `times` is how many tries fail before one succeeds (default: all fail).
+`retry_after`, `delay` and `word_delay` are in seconds.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from llm_relay.plain_numbers import decimal_number, whole_number
 
 
 class Fault(enum.Enum):
-    """What a caller can ask for."""
+    """The faults."""
 
     RATE_LIMIT = "rate_limit"
     SERVER_ERROR = "server_error"
@@ -36,7 +36,7 @@ class Fault(enum.Enum):
     REJECTED = "rejected"
     UNKNOWN_MODEL = "unknown_model"
     HANG = "hang"
-    """Silence before the first piece."""
+    """The mock sends nothing, not even a first piece."""
     HANG_DURING = "hang_during"
     CUT = "cut"
     """The stream ends without its end mark."""
@@ -48,7 +48,7 @@ DURING = frozenset({Fault.HANG_DURING, Fault.CUT, Fault.MALFORMED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
-    """How one call is answered; times in seconds."""
+    """How one call is answered. Times are in seconds."""
 
     delay_s: float
     word_delay_s: float
@@ -59,7 +59,7 @@ class Behaviour:
 
 
 def asked_behaviour(query: str, usual: Behaviour) -> Behaviour:
-    """Returns the behaviour that a model's query asks for; raises ProviderRejected for one that it does not know."""
+    """Returns the behaviour that a model's query requests. Raises ProviderRejected for an unknown one."""
     given = dict(parse_qsl(query))
     try:
         return Behaviour(
@@ -90,7 +90,7 @@ def _whole(text: str) -> int:
 
 
 async def fail_before(behaviour: Behaviour) -> None:
-    """Fails as a fault before the answer does."""
+    """Raises the error of a fault before the answer, or hangs."""
     match behaviour.fault:
         case Fault.RATE_LIMIT:
             raise ProviderRateLimited(retry_after_s=behaviour.retry_after_s)
@@ -109,7 +109,7 @@ async def fail_before(behaviour: Behaviour) -> None:
 
 
 async def fail_during(behaviour: Behaviour) -> None:
-    """Fails as a fault during the answer does."""
+    """Raises the error of a fault during the answer, or hangs."""
     if behaviour.fault is Fault.HANG_DURING:
         await asyncio.get_running_loop().create_future()
     if behaviour.fault in DURING:

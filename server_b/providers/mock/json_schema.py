@@ -1,6 +1,6 @@
-"""JSON Schema as far as the mock knows it: its keywords, and the references and combinations within one schema.
+"""The part of JSON Schema that the mock knows: keywords, and references and combinations within one schema.
 
-No remote reference is fetched and no pattern is run: both are unsupported, as every keyword that is not here.
+Remote references, patterns and all other keywords are unsupported.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Flat: TypeAlias = dict[str, Any]
 
 MAX_DEPTH = 32
 MAX_STEPS = 100_000
-"""How much is read of schemas in all: a small one can refer to itself without end."""
+"""Limit on the work for one schema: a small schema can refer to itself without end."""
 TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
 
 
@@ -88,18 +88,18 @@ DIRECT: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(("minItems", "maxItems", "minLength", "maxLength"), _is_count),
     **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"), _is_number),
 }
-"""The keywords that values are made by, and what the value of each must be."""
+"""Keywords that determine values, with a check of the value of each."""
 REMARKS = frozenset(
     (
         *("$schema", "$id", "$anchor", "$comment", "$defs", "definitions", "title", "description", "default"),
         *("example", "examples", "deprecated", "readOnly", "writeOnly", "discriminator", "nullable"),
     )
 )
-"""Keywords that say nothing about which values are valid."""
+"""Keywords that do not affect which values are valid."""
 
 
 class SchemaReader:
-    """Reads the schemas within one root schema. Its errors begin with `field`, the field that the root is in."""
+    """Reads the schemas within one root schema. Errors begin with `field`, the field that contains the root."""
 
     def __init__(self, root: dict[str, Any], field: str) -> None:
         self._root = root
@@ -107,18 +107,18 @@ class SchemaReader:
         self._left = MAX_STEPS
 
     def unsupported(self, text: str) -> Unsupported:
-        """Makes the error of something that the mock cannot do."""
+        """Returns the error for something that the mock cannot do."""
         return Unsupported.of_field(self._field, f"the mock {text}")
 
     def flat(self, schema: Schema, depth: int) -> Flat:
-        """Returns a schema with its reference and combinations worked into it; of anyOf and oneOf the first."""
+        """Returns a schema with its reference and combinations merged into it; of anyOf and oneOf, the first branch."""
         flat = self.direct(schema)
         for branch in self.branches(schema, depth):
             merge_into(flat, self.flat(branch, depth + 1))
         return flat
 
     def direct(self, schema: Schema) -> Flat:
-        """Returns the keywords of the schema itself that values are made by."""
+        """Returns the schema's own keywords that determine values."""
         if isinstance(schema, bool):
             return {} if schema else {"enum": []}
         self._left -= 1 + sum(len(value) for value in schema.values() if isinstance(value, dict | list))
@@ -138,7 +138,7 @@ class SchemaReader:
             raise ProviderRejected(f"{self._field}: the value of {keyword} is not valid in a JSON Schema")
 
     def branches(self, schema: Schema, depth: int) -> Iterator[Schema]:
-        """Yields the schemas that must hold beside it; `depth` is how many schemas it is within."""
+        """Yields the schemas that must hold together with `schema`; `depth` is how deeply it is nested."""
         if isinstance(schema, bool):
             return
         if depth > MAX_DEPTH:
@@ -151,7 +151,7 @@ class SchemaReader:
 
     def _referred(self, reference: str) -> Schema:
         if not reference.startswith("#"):
-            raise self.unsupported("follows no $ref to another document")
+            raise self.unsupported("does not follow a $ref to another document")
         _, *names = unquote(reference[1:]).split("/")
         found: Any = self._root if names or reference == "#" else None
         for name in names:

@@ -1,7 +1,7 @@
-"""The least JSON that satisfies a schema: what the mock calls tools with, and answers where JSON is asked for.
+"""Makes the smallest JSON that satisfies a schema: the mock's tool arguments, and its answers in JSON.
 
-Required properties only, the shortest texts and lists, the numbers nearest to 0, false before true, the first of
-several types, values or schemas.
+It has only the required properties, the shortest texts and lists, the numbers nearest to 0, false rather than true, and
+the first of several types, values or schemas.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from server_b.providers.mock.schema_check import is_valid, is_valid_flat
 from server_b.providers.mock.schema_merge import types_of
 
 MAX_CHARS = 64 * 1024
-"""How long the JSON may be, roughly: a small schema can ask for gigabytes."""
+"""Approximate limit on the length of the JSON: a small schema can require gigabytes."""
 
 FORMATS = {
     "date-time": "1970-01-01T00:00:00Z",
@@ -50,14 +50,14 @@ _HINTS = {
     "string": ("minLength", "maxLength", "format"),
     "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
 }
-"""Keywords that tell the type where no `type` does."""
+"""Keywords that imply the type if there is no `type`."""
 
 
 def least_json(schema_json: str, *, field: str) -> str:
-    """Returns the least JSON that satisfies a schema, as text; `field` is the one that the schema is in, for errors.
+    """Returns the smallest JSON that satisfies a schema; `field` is the name of the schema's field, for errors.
 
-    Raises Unsupported, naming the keyword, for a schema that the mock cannot make a value for, and ProviderRejected
-    for one that is not a JSON Schema.
+    Raises Unsupported, naming the keyword, for a schema that the mock cannot make a value for, and ProviderRejected for
+    something that is not a JSON Schema.
     """
     try:
         schema = json.loads(schema_json)
@@ -71,7 +71,7 @@ def least_json(schema_json: str, *, field: str) -> str:
 
 
 class _Maker:
-    """Makes values; counts what it makes, so that it ends."""
+    """Makes values. Counts their size, so that it ends."""
 
     def __init__(self, reader: SchemaReader) -> None:
         self._reader = reader

@@ -1,4 +1,4 @@
-"""The number nearest to 0 that a schema allows."""
+"""Finds the number nearest to 0 that a schema allows."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from server_b.providers.mock.schema_merge import exact, least_common_multiple
 
 @dataclass(frozen=True, slots=True)
 class _Bound:
-    """A bound away from 0 that a number must reach, as positive numbers, or pass where it is `passed`."""
+    """A distance from 0 that a number must reach, or exceed if `passed`."""
 
     at: Fraction
     passed: bool
     end: Fraction | None
-    """How far the range goes; None: without end."""
+    """The largest distance allowed; None: no limit."""
 
 
 def least_number(flat: dict[str, Any], *, is_whole: bool) -> int | float:
-    """Returns the number nearest to 0 by minimum, maximum, their exclusive forms and multipleOf.
+    """Returns the number nearest to 0 that minimum, maximum, their exclusive forms and multipleOf allow.
 
-    Where no number fits, it returns one that does not.
+    If no number fits, it returns one that does not.
     """
     step = _step(flat, is_whole=is_whole)
     bound = _bound(flat, 1) or _bound(flat, -1)
@@ -35,7 +35,7 @@ def least_number(flat: dict[str, Any], *, is_whole: bool) -> int | float:
 
 
 def _bound(flat: dict[str, Any], sign: int) -> tuple[int, _Bound] | None:
-    """Returns the bound that keeps the number away from 0 on one side, if there is one."""
+    """Returns the bound that keeps the number away from 0 on one side, if any."""
     near, far = ("minimum", "maximum") if sign > 0 else ("maximum", "minimum")
     inclusive, exclusive = (_distance(flat.get(name), sign) for name in (near, _exclusive(near)))
     ends = [_distance(flat.get(name), sign) for name in (far, _exclusive(far))]
@@ -63,7 +63,7 @@ def _step(flat: dict[str, Any], *, is_whole: bool) -> Fraction | None:
 
 
 def _beyond(bound: _Bound, step: Fraction | None) -> Fraction:
-    """Returns the least number that reaches the bound, a multiple of `step` if there is one."""
+    """Returns the smallest number that reaches the bound; a multiple of `step` if that is given."""
     if step is None and not bound.passed:
         return bound.at
     stride = step or Fraction(1)

@@ -1,15 +1,13 @@
-"""What the mock answers to a prompt, as parts: the rules by which a client can be tested without a provider.
+"""The rules of the mock's answers, by which clients can be tested without a provider. The first that applies counts.
 
-In this order:
+1. Tool results are quoted, unless a tool must be called.
+2. If a tool must be called, the named tool is called, or the first one.
+3. Tools that the message mentions are called: by their name, or a part of it of four letters or more.
+4. If JSON is requested, the answer is the smallest JSON that satisfies the schema.
+5. Otherwise the answer is a fixed text, with a sentence for each image and document, and for two questions: "what is my
+   name", if the history says "my name is …", and "count to N" or "count from M to N".
 
-1. Results of tools are quoted, unless a tool must be called.
-2. A tool that must be called is called: the one that is named, or the first.
-3. Tools that the message names are called: by their name, or by a part of it of four letters or more.
-4. Where JSON is asked for, the answer is the least JSON that satisfies the schema.
-5. Else the fixed text, with a sentence for each image and document, and for two questions: "what is my name", where the
-   history says "my name is …", and "count to N", or "count from M to N".
-
-Calls have the least arguments that satisfy the tool's schema. Where the caller asks to see reasoning, it comes first.
+Calls have the smallest arguments that satisfy the tool's schema. Reasoning, if requested, comes first.
 """
 
 from __future__ import annotations
@@ -38,7 +36,7 @@ from server_b.providers.mock.texts import asked_text, text_of
 PROVIDER = "mock"
 LEAST_NAME_PART = 4
 NO_EFFORT = "none"
-"""The word of `thinking.effort` that asks for no reasoning."""
+"""The value of `thinking.effort` that requests no reasoning."""
 
 _CHOICE = ToolChoice()
 _NAME_PARTS = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
@@ -46,14 +44,14 @@ _NAME_PARTS = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """An answer."""
+    """An answer of the mock."""
 
     parts: tuple[Part, ...]
     finish_reason: FinishReason
 
 
 def output_of(prompt: Prompt, *, number: int, whole: bool) -> Output:
-    """Returns answer `number` to a prompt.
+    """Returns the answer to a prompt; `number` is shown in its text.
 
     Raises Unsupported or ProviderRejected, naming the field, for a schema that the mock has no value for.
     """
@@ -68,7 +66,7 @@ def output_of(prompt: Prompt, *, number: int, whole: bool) -> Output:
 
 
 def _called(prompt: Prompt) -> list[tuple[int, Tool]]:
-    """Returns the tools to call, each with its place in the options."""
+    """Returns the tools to call, each with its index in the options."""
     tools, choice = [*enumerate(prompt.options.tools)], prompt.options.tool_choice or _CHOICE
     if choice.name is not None:
         return [(place, tool) for place, tool in tools if tool.name == choice.name]
@@ -112,5 +110,5 @@ def _reasoning(prompt: Prompt) -> tuple[Reasoning, ...]:
 
 
 def is_asked_to_think(options: Options) -> bool:
-    """Whether the caller asks for reasoning."""
+    """Tells whether the caller requests reasoning."""
     return options.thinking is not None and options.thinking.effort != NO_EFFORT

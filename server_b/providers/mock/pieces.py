@@ -1,4 +1,4 @@
-"""The mock's answer in pieces: a word, or a part of a call's arguments, each."""
+"""Splits the mock's answer into pieces: words, or parts of a call's arguments."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ARGUMENTS_CHARS = 8
 
 
 def pieces_of(parts: Sequence[Part], *, text_at_once: bool = False) -> Iterator[Text | ContentPiece]:
-    """Yields the parts' pieces in order; with `text_at_once` a text is one piece."""
+    """Yields the parts' pieces in order. With `text_at_once`, each text is one piece."""
     for index, part in enumerate(parts):
         match part:
             case TextPart():
@@ -25,12 +25,12 @@ def pieces_of(parts: Sequence[Part], *, text_at_once: bool = False) -> Iterator[
             case Reasoning():
                 yield from (ReasoningPiece(index, text=word) for word in words(part.text))
                 yield ReasoningPiece(index, signature=part.signature)
-            case _:  # the mock says nothing else
+            case _:  # the mock has no other parts
                 continue
 
 
 def words(text: str) -> list[str]:
-    """Splits a text after each space, so that the words join to the text again."""
+    """Splits a text after each space. The words concatenate to the text."""
     parts = text.split(" ")
     return [f"{part} " for part in parts[:-1]] + parts[-1:]
 

@@ -1,4 +1,4 @@
-"""The mock provider: answers by itself, for trying the relay out and for everybody's tests."""
+"""The mock provider: answers without a server, to try the relay out and to test clients."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ from server_b.providers.unused_options import options_of_others
 
 MODEL = "mock-model"
 OWN_WORDS = 150
-"""More than the mock adds to a message: a sentence, or the numbers to 100."""
+"""More words than the mock adds to a message: a sentence, or the numbers to 100."""
 NOTE = "The mock answers as mock-model, whatever model is named"
 
 
 class MockProvider:
-    """Answers with the prompt's own message, after a delay; `output` tells by which rules."""
+    """Answers with the prompt's own message, after a delay, by the rules in output.py."""
 
     name = "mock"
     default_model = MODEL
     endpoint = ""
 
     def __init__(self, *, delay_s: float = 0.1, word_delay_s: float = 0.05, faults_allowed: bool = False) -> None:
-        """`delay_s` comes before an answer, `word_delay_s` between a stream's words."""
+        """`delay_s` is the time before an answer, `word_delay_s` the time between a stream's words, in seconds."""
         self._usual = Behaviour(delay_s=delay_s, word_delay_s=word_delay_s)
         self._faults_allowed = faults_allowed
         self._count = itertools.count(1)
@@ -53,11 +53,11 @@ class MockProvider:
             output_of(prompt, number=0, whole=True)
 
     def ignored_options(self, prompt: Prompt) -> Iterator[str]:
-        """Yields the provider_options: each is another provider's."""
+        """Yields all members of provider_options, because the mock has none of its own."""
         return options_of_others(prompt.options, self.name)
 
     async def asked_models(self, prompt: Prompt) -> tuple[AskedModel, ...]:
-        """Returns the mock's model, whatever the prompt names: a token is a word of its output."""
+        """Returns the mock's model, whatever the prompt names. A word of output counts as a token."""
         if prompt.parts or prompt.options is not NO_OPTIONS:
             most = sum(len(text.split()) for text in _texts(output_of(prompt, number=0, whole=True).parts))
         else:
@@ -86,7 +86,7 @@ class MockProvider:
         return Models(provider=self.name, models=(MODEL,), default_model=MODEL, note=NOTE, details=(model,))
 
     async def close(self) -> None:
-        """Has nothing to close."""
+        """Does nothing."""
 
     def _behaviour(self, prompt: Prompt) -> Behaviour:
         _, _, query = (prompt.model or "").partition("?")

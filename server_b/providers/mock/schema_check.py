@@ -1,4 +1,4 @@
-"""Whether a JSON value is valid, by the keywords that the mock knows."""
+"""Checks JSON values by the keywords that the mock knows."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from server_b.providers.mock.schema_merge import canonical, exact, is_same, type
 
 
 def is_valid(value: object, schema: Schema, reader: SchemaReader, depth: int = 0) -> bool:
-    """Whether a value satisfies a schema; of anyOf and oneOf the first. Formats are not checked."""
+    """Tells whether a value satisfies a schema; of anyOf and oneOf, the first branch. Formats are not checked."""
     return is_valid_flat(value, reader.direct(schema), reader, depth) and all(
         is_valid(value, branch, reader, depth + 1) for branch in reader.branches(schema, depth)
     )
 
 
 def is_valid_flat(value: object, flat: Flat, reader: SchemaReader, depth: int) -> bool:
-    """Whether a value satisfies the keywords of a schema that has no combinations."""
+    """Tells whether a value satisfies the keywords of a schema without combinations."""
     if "type" in flat and not any(_IS_TYPE[kind](value) for kind in types_of(flat["type"])):
         return False
     if "enum" in flat and not any(is_same(value, one) for one in flat["enum"]):

@@ -1,4 +1,4 @@
-"""Two schemas that must both hold, keyword by keyword."""
+"""Merges two schemas that must both hold, keyword by keyword."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def merge_into(flat: dict[str, Any], other: dict[str, Any]) -> None:
-    """Adds the keywords of another schema to `flat`. Of two values of const or format the first stays."""
+    """Adds the keywords of another schema to `flat`. Of two values of const or format, the first stays."""
     for keyword, value in other.items():
         if keyword not in flat:
             flat[keyword] = value
@@ -19,22 +19,22 @@ def merge_into(flat: dict[str, Any], other: dict[str, Any]) -> None:
 
 
 def exact(number: float) -> Fraction:
-    """Returns a number as it is written: 0.1 is a tenth."""
+    """Returns a number exactly as it is written: 0.1 is one tenth."""
     return Fraction(str(number))
 
 
 def least_common_multiple(one: Fraction, other: Fraction) -> Fraction:
-    """Returns the least number that is a multiple of both."""
+    """Returns the smallest number that is a multiple of both."""
     return Fraction(math.lcm(one.numerator, other.numerator), math.gcd(one.denominator, other.denominator))
 
 
 def is_same(one: object, other: object) -> bool:
-    """Whether two JSON values are the same: true is not 1."""
+    """Tells whether two JSON values are equal; true is not 1."""
     return canonical(one) == canonical(other)
 
 
 def canonical(value: object) -> str:
-    """Returns the same text for the same JSON values."""
+    """Returns a text that is the same for equal JSON values."""
     return json.dumps(value, sort_keys=True)
 
 
@@ -44,7 +44,7 @@ def types_of(value: str | list[str]) -> list[str]:
 
 
 def _common_types(one: str | list[str], other: str | list[str]) -> list[str]:
-    # An integer is a number too: where one says number and the other integer, both say integer.
+    # An integer is also a number: `number` and `integer` together mean `integer`.
     ours, theirs = types_of(one), types_of(other)
     both = [kind for kind in ours if kind in theirs or (kind == "integer" and "number" in theirs)]
     return both + ["integer" for kind in ours if kind == "number" and kind not in theirs and "integer" in theirs]

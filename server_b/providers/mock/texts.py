@@ -1,4 +1,4 @@
-"""The mock's texts: the fixed ones, and a sentence for each thing that it was shown or asked."""
+"""The mock's texts: fixed texts, and a sentence for each thing that it was shown or asked."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _COUNT = re.compile(r"\bcount(?: up)?(?: from\s+([0-9]{1,3}))?(?: up)? to\s+([0-
 
 
 def text_of(prompt: Prompt, *, number: int, whole: bool) -> str:
-    """Returns the text of answer `number`: the fixed one, and a sentence for each image, result and known question."""
+    """Returns the fixed text of answer `number`, with a sentence for each tool result, image and known question."""
     text = (WHOLE_TEXT if whole else STREAM_TEXT).format(number=number, message=prompt.message)
     return " ".join([text, *_results(prompt), *_seen(prompt.parts), *_answers(prompt)])
 
 
 def asked_text(prompt: Prompt) -> str:
-    """Returns what the user says now, without what was shown."""
+    """Returns the text of what the user says now, without images and other parts."""
     return " ".join([prompt.message, *(part.text for part in prompt.parts if isinstance(part, TextPart))])
 
 
@@ -39,7 +39,7 @@ def _answers(prompt: Prompt) -> Iterator[str]:
 
 
 def _name_told(history: tuple[Turn, ...]) -> str:
-    """Returns the name that was told last."""
+    """Returns the name that the user gave last."""
     for turn in reversed(history):
         texts = [turn.text, *(part.text for part in turn.parts if isinstance(part, TextPart))]
         for text in reversed(texts):

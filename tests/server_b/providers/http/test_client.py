@@ -159,7 +159,7 @@ async def test_bytes_that_are_not_http_are_refused_and_the_connection_closed(ans
         with pytest.raises(ProviderProtocol, match="not HTTP") as raised:
             await ask(client, url)
         await server.lost.wait()
-    assert raised.value.operator_detail == f"what 127.0.0.1:{server.port} answers is not HTTP: is its scheme https?"
+    assert raised.value.operator_detail == f"the answer of 127.0.0.1:{server.port} is not HTTP: is its scheme https?"
 
 
 # Compressed bodies.
