@@ -3,18 +3,18 @@
 isort:skip_file
 Accounts: who may call, what they may spend, and what their calls have cost.
 
-AccountService is on the same port as RelayService. Its errors are as there (see relay.proto): UNSUPPORTED where the
-server has no ledger (LEDGER=off), LEDGER_UNAVAILABLE where the ledger cannot be read or written, PERMISSION_DENIED
-where the caller may not see or change what it asks for, INVALID_REQUEST with the field at fault.
+AccountService is on the same port as RelayService, and its errors have the same form (see relay.proto): UNSUPPORTED
+if the server has no ledger (LEDGER=off), LEDGER_UNAVAILABLE if the ledger cannot be read or written,
+PERMISSION_DENIED if the caller may not see or change something, INVALID_REQUEST with the invalid field.
 
-Everybody may see what is their own: their calls, usage, budgets, tokens and account. Admins see and change all.
-Admins are the callers named in RELAY_ADMINS and those whose account is an admin's. Rights do not pass through
-"relay-on-behalf-of": "gateway/alice" is an admin only if RELAY_ADMINS names "gateway/alice". Where there are no
-tokens at all, "anonymous" is an admin on connections from loopback.
+Every caller may see its own calls, usage, budgets, tokens and account. Admins see and change everything. Admins are
+the callers in RELAY_ADMINS and those whose account is an admin's. Rights do not pass through "relay-on-behalf-of":
+"gateway/alice" is an admin only if RELAY_ADMINS contains "gateway/alice". If there are no tokens at all, "anonymous"
+is an admin on connections from loopback.
 
-Money is in nano-USD (10^-9 USD). A number that is absent is not known; it is never 0 for unknown. Money, rates and
-models belong to the name after the last "/" of a caller: "gateway/alice" and "alice" are one account. Names of
-callers are 1 to 64 of A-Z a-z 0-9 . _ @ -.
+Money is in nano-USD (10^-9 USD). An absent number is unknown; an unknown number is never 0. Money, rates and models
+belong to the name after the last "/" of a caller: "gateway/alice" and "alice" are one account. Names of callers are
+1 to 64 of A-Z a-z 0-9 . _ @ -.
 """
 
 from collections import abc as _abc
@@ -53,7 +53,7 @@ class _PeriodEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Period.ValueTy
     """All time."""
 
 class Period(_Period, metaclass=_PeriodEnumTypeWrapper):
-    """The time that the amount of a budget is for, by the calendar of its time zone."""
+    """The period of a budget's amount, by the calendar of its time zone."""
 
 PERIOD_UNSPECIFIED: Period.ValueType  # 0
 """Not set. Not allowed in a request."""
@@ -76,27 +76,27 @@ class _CallStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CallState.V
     CALL_STATE_UNSPECIFIED: _CallState.ValueType  # 0
     """Not set. In a request: calls of every state."""
     CALL_STATE_OPEN: _CallState.ValueType  # 1
-    """It is running."""
+    """The call is running."""
     CALL_STATE_SETTLED: _CallState.ValueType  # 2
-    """It has ended."""
+    """The call has ended."""
     CALL_STATE_LOST: _CallState.ValueType  # 3
-    """Its server died. It is charged at what was reserved, and its cost is not known."""
+    """The call's server died. The call is charged its reservation, and its cost is unknown."""
     CALL_STATE_REFUSED: _CallState.ValueType  # 4
-    """A budget refused it, or its price was not known. No provider was asked."""
+    """A budget refused the call, or its price was unknown. No provider was called."""
 
 class CallState(_CallState, metaclass=_CallStateEnumTypeWrapper):
-    """How far a call is."""
+    """The state of a call."""
 
 CALL_STATE_UNSPECIFIED: CallState.ValueType  # 0
 """Not set. In a request: calls of every state."""
 CALL_STATE_OPEN: CallState.ValueType  # 1
-"""It is running."""
+"""The call is running."""
 CALL_STATE_SETTLED: CallState.ValueType  # 2
-"""It has ended."""
+"""The call has ended."""
 CALL_STATE_LOST: CallState.ValueType  # 3
-"""Its server died. It is charged at what was reserved, and its cost is not known."""
+"""The call's server died. The call is charged its reservation, and its cost is unknown."""
 CALL_STATE_REFUSED: CallState.ValueType  # 4
-"""A budget refused it, or its price was not known. No provider was asked."""
+"""A budget refused the call, or its price was unknown. No provider was called."""
 Global___CallState: _TypeAlias = CallState  # noqa: Y015
 
 class _Dimension:
@@ -157,11 +157,11 @@ class Rates(_message.Message):
     TOKENS_PER_MINUTE_FIELD_NUMBER: _builtins.int
     CONCURRENT_CALLS_FIELD_NUMBER: _builtins.int
     calls_per_minute: _builtins.int
-    """Most calls that may begin in a minute, 1 or more; absent: no limit."""
+    """How many calls may begin in a minute, 1 or more; absent: no limit."""
     tokens_per_minute: _builtins.int
-    """Most tokens in a minute, input and output together, 1 or more; absent: no limit."""
+    """How many tokens may be used in a minute, input and output together, 1 or more; absent: no limit."""
     concurrent_calls: _builtins.int
-    """Most calls that may run at once, 1 or more; absent: no limit."""
+    """How many calls may run at once, 1 or more; absent: no limit."""
     def __init__(
         self,
         *,
@@ -190,7 +190,7 @@ Global___Rates: _TypeAlias = Rates  # noqa: Y015
 
 @_typing.final
 class CallerAccount(_message.Message):
-    """A caller that the ledger knows."""
+    """A caller in the ledger."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -225,30 +225,30 @@ class CallerAccount(_message.Message):
     name: _builtins.str
     """Its name, without a "/". Required."""
     parent: _builtins.str
-    """The name of a caller, such as a team, in whose budgets this one's calls count too; empty: none. At most 4 levels,
-    without circles.
+    """The name of another caller, such as a team, whose budgets count this caller's calls too; empty: none. At most 4
+    levels, without cycles.
     """
     is_admin: _builtins.bool
-    """Whether it may see and change what belongs to others."""
+    """Whether the caller may see and change what belongs to others."""
     is_disabled: _builtins.bool
-    """Whether its tokens are refused, those of RELAY_TOKENS too."""
+    """Whether the caller's tokens are refused, including those of RELAY_TOKENS."""
     @_builtins.property
     def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Patterns of "provider/model" that it may use, with * and ?; empty: all. At most 100."""
+        """Patterns of "provider/model" that the caller may use, with * and ?; empty: all. At most 100."""
 
     @_builtins.property
     def rates(self) -> Global___Rates:
-        """How much it may do; absent: no limits."""
+        """The caller's rate limits; absent: none."""
 
     @_builtins.property
     def tags(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Tags that are added to each of its calls; a request cannot change them. At most 16, keys of 1 to 64 and values of
-        up to 512 characters.
+        """Tags that are added to each of the caller's calls. A request cannot change them. At most 16, keys of 1 to 64 and
+        values of up to 512 characters.
         """
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
-        """When it was made; absent: it is not in the ledger yet. Ignored in requests."""
+        """When the account was created; absent: it is not in the ledger yet. Ignored in requests."""
 
     def __init__(
         self,
@@ -286,22 +286,22 @@ class TokenInfo(_message.Message):
     id: _builtins.str
     """The ledger's id of the token."""
     caller: _builtins.str
-    """Whose it is."""
+    """The caller that the token belongs to."""
     label: _builtins.str
-    """What an admin calls it, up to 200 characters; may be empty."""
+    """An admin's label for the token, up to 200 characters; may be empty."""
     signed_in_with: _builtins.str
-    """Of a session that was signed in with a token of RELAY_TOKENS: that token's mark; else empty."""
+    """For a session that was signed in with a token of RELAY_TOKENS: the mark of that token. Otherwise empty."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
-        """When it was made."""
+        """When the token was created."""
 
     @_builtins.property
     def expires_at(self) -> _timestamp_pb2.Timestamp:
-        """When it stops working; absent: never."""
+        """When the token expires; absent: never."""
 
     @_builtins.property
     def revoked_at(self) -> _timestamp_pb2.Timestamp:
-        """When it was revoked; absent: it was not."""
+        """When the token was revoked; absent: it was not."""
 
     def __init__(
         self,
@@ -324,7 +324,7 @@ Global___TokenInfo: _TypeAlias = TokenInfo  # noqa: Y015
 
 @_typing.final
 class Budget(_message.Message):
-    """An amount of money for a period, of a caller or of a tag."""
+    """An amount of money that a caller, or the calls with a tag, may spend in a period."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -343,23 +343,23 @@ class Budget(_message.Message):
     STARTS_AT_FIELD_NUMBER: _builtins.int
     RESETS_AT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """The ledger's id of the budget. In PutBudget: the budget to change; empty: the one of this scope and period."""
+    """The ledger's id of the budget. In PutBudget: the budget to change; empty: the one with this scope and period."""
     caller: _builtins.str
-    """This caller's, and those of the callers below it."""
+    """The calls of this caller, and of the callers below it."""
     tag: _builtins.str
-    """Those with this tag, as "key=value"."""
+    """The calls with this tag, as "key=value"."""
     period: Global___Period.ValueType
-    """What the amount is for. Required."""
+    """The period of the amount. Required."""
     time_zone: _builtins.str
-    """An IANA time zone, such as Europe/Oslo. Empty in a request: the budget's own if there is one, else the setting
-    LEDGER_TIME_ZONE. A budget keeps the zone that it was made with.
+    """An IANA time zone, such as Europe/Oslo. Empty in a request: the existing budget's own, or the setting
+    LEDGER_TIME_ZONE for a new one. A budget keeps the zone that it was created with.
     """
     limit_nano_usd: _builtins.int
     """The amount, 0 or more. Required: 0 refuses every call that may cost something."""
     is_warning_only: _builtins.bool
-    """Whether no call is refused: thresholds are told all the same."""
+    """Whether the budget only warns: it raises alerts but refuses no call."""
     raised_by_nano_usd: _builtins.int
-    """What is added to the limit until raised_until."""
+    """The amount that is added to the limit until raised_until."""
     spent_nano_usd: _builtins.int
     """What was charged in the current window."""
     reserved_nano_usd: _builtins.int
@@ -370,7 +370,7 @@ class Budget(_message.Message):
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
-        """When the budget was made. Ignored in requests, as all that follows."""
+        """When the budget was created. Ignored in requests, like all fields below."""
 
     @_builtins.property
     def starts_at(self) -> _timestamp_pb2.Timestamp:
@@ -423,24 +423,24 @@ class Price(_message.Message):
     VALID_FROM_FIELD_NUMBER: _builtins.int
     VALID_UNTIL_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """The ledger's id of the price. In PutPrice: the price to replace; empty: another one is added."""
+    """The ledger's id of the price. In PutPrice: the price to replace; empty: a new one is added."""
     pattern: _builtins.str
     """The models, as "provider/model" with * and ?, such as openai/my-*. Required."""
     input: _builtins.int
-    """Of input, 0 or more."""
+    """The price of input, 0 or more."""
     output: _builtins.int
-    """Of output, 0 or more."""
+    """The price of output, 0 or more."""
     cache_read: _builtins.int
-    """Of input that the provider read from its cache; absent: as input."""
+    """The price of input that the provider read from its cache; absent: the price of input."""
     cache_write: _builtins.int
-    """Of input that the provider wrote into its cache; absent: as input."""
+    """The price of input that the provider wrote to its cache; absent: the price of input."""
     @_builtins.property
     def valid_from(self) -> _timestamp_pb2.Timestamp:
-        """From when it holds; absent: always."""
+        """When the price begins to apply; absent: it has always applied."""
 
     @_builtins.property
     def valid_until(self) -> _timestamp_pb2.Timestamp:
-        """When it ends, exclusive; absent: never."""
+        """When the price stops to apply, exclusive; absent: never."""
 
     def __init__(
         self,
@@ -482,11 +482,11 @@ class CallAttempt(_message.Message):
     OUTCOME_FIELD_NUMBER: _builtins.int
     MAY_HAVE_WORKED_FIELD_NUMBER: _builtins.int
     provider: _builtins.str
-    """Who was asked."""
+    """The provider that was called."""
     model: _builtins.str
-    """The model that was asked for."""
+    """The model in the request."""
     outcome: _builtins.str
-    """The reason of its error; empty: it answered."""
+    """The reason of its error; empty: it succeeded."""
     may_have_worked: _builtins.bool
     """Whether the provider may have started work, and may bill it."""
     @_builtins.property
@@ -495,7 +495,7 @@ class CallAttempt(_message.Message):
 
     @_builtins.property
     def ended_at(self) -> _timestamp_pb2.Timestamp:
-        """When it was over; absent: it is not known."""
+        """When the request ended; absent: unknown."""
 
     def __init__(
         self,
@@ -517,7 +517,7 @@ Global___CallAttempt: _TypeAlias = CallAttempt  # noqa: Y015
 
 @_typing.final
 class CallEntry(_message.Message):
-    """A call as the ledger has it. Never its text."""
+    """A call's row in the ledger. It never contains text of the call."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -574,60 +574,60 @@ class CallEntry(_message.Message):
     request_id: _builtins.str
     """The caller's idempotency key. Several calls can have the same."""
     caller: _builtins.str
-    """Who called, in full, as gateway/alice."""
+    """The caller's full name, such as gateway/alice."""
     protocol: _builtins.str
-    """How: grpc, http, openai or mcp."""
+    """The protocol of the call: grpc, http, openai or mcp."""
     provider: _builtins.str
-    """Who answered, or would have been asked."""
+    """The provider that answered, or that would have been called."""
     model: _builtins.str
     """The model that answered, or was asked for."""
     state: Global___CallState.ValueType
-    """How far the call is."""
+    """The state of the call."""
     outcome: _builtins.str
     """The reason of its error, or its finish reason in lower case; empty while it is running."""
     input_tokens: _builtins.int
-    """Tokens of the prompt, those of the cache included; absent: not known."""
+    """Tokens of the prompt, including cached ones; absent: unknown."""
     output_tokens: _builtins.int
-    """Tokens of the answer, reasoning included; absent: not known."""
+    """Tokens of the answer, including reasoning; absent: unknown."""
     cache_read_tokens: _builtins.int
-    """Of the input, what the provider read from its cache; absent: not known."""
+    """Input tokens that the provider read from its cache; absent: unknown."""
     cache_write_tokens: _builtins.int
-    """Of the input, what the provider wrote into its cache; absent: not known."""
+    """Input tokens that the provider wrote to its cache; absent: unknown."""
     reasoning_tokens: _builtins.int
-    """Of the output, what was reasoning; absent: not known."""
+    """Output tokens that were reasoning; absent: unknown."""
     accuracy: _builtins.str
-    """Where the counts are from: exact (the provider), estimated or unknown."""
+    """Where the counts come from: exact (the provider), estimated or unknown."""
     nano_usd: _builtins.int
-    """What the call cost, with its adjustments; absent: not known."""
+    """What the call cost, including adjustments; absent: unknown."""
     reserved_nano_usd: _builtins.int
-    """The upper bound of its cost when it began; absent: no price was known."""
+    """The upper bound of the call's cost when it began; absent: no price was known."""
     charged_nano_usd: _builtins.int
-    """What its budgets were charged."""
+    """What the call's budgets were charged."""
     is_overrun: _builtins.bool
-    """Whether it cost more than was reserved."""
+    """Whether the call cost more than was reserved."""
     price_source: _builtins.str
-    """Where the price is from; empty: there was none."""
+    """The source of the price; empty: no price was known."""
     service_tier: _builtins.str
     """The service tier that the provider used; empty: it named none."""
     joined: _builtins.int
     """How many more requests were given this call's answer without paying for it."""
     trace_id: _builtins.str
-    """The trace that it belongs to; empty: none."""
+    """The id of the call's trace; empty: none."""
     @_builtins.property
     def started_at(self) -> _timestamp_pb2.Timestamp:
-        """When it began."""
+        """When the call began."""
 
     @_builtins.property
     def ended_at(self) -> _timestamp_pb2.Timestamp:
-        """When it ended; absent: it is running."""
+        """When the call ended; absent: it is running."""
 
     @_builtins.property
     def first_token(self) -> _duration_pb2.Duration:
-        """How long the first token took; absent: there was none, or the answer came whole."""
+        """The time until the first token; absent: there was none, or the answer arrived whole."""
 
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration:
-        """How long the call took; absent: it is running."""
+        """How long the call took; absent: the call is running."""
 
     @_builtins.property
     def tags(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
@@ -635,7 +635,7 @@ class CallEntry(_message.Message):
 
     @_builtins.property
     def attempts(self) -> _containers.RepeatedCompositeFieldContainer[Global___CallAttempt]:
-        """Its requests to providers, in order."""
+        """The call's requests to providers, in order."""
 
     def __init__(
         self,
@@ -706,7 +706,7 @@ Global___CallEntry: _TypeAlias = CallEntry  # noqa: Y015
 
 @_typing.final
 class UsageGroup(_message.Message):
-    """What the calls of one group took together. Calls that are running are not counted; refused ones count as failed."""
+    """The totals of a group of calls. Running calls are not counted. Refused calls count as failed."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -727,23 +727,23 @@ class UsageGroup(_message.Message):
     failed: _builtins.int
     """How many of them failed."""
     unknown_cost_calls: _builtins.int
-    """Calls whose cost is not known: nano_usd leaves them out."""
+    """How many calls have an unknown cost. nano_usd leaves them out."""
     joined: _builtins.int
-    """Requests that were answered from another call, and cost nothing."""
+    """How many requests were given another call's answer, and cost nothing."""
     input_tokens: _builtins.int
-    """Tokens of the prompts, as far as they are known."""
+    """Tokens of the prompts, as far as known."""
     output_tokens: _builtins.int
-    """Tokens of the answers, as far as they are known."""
+    """Tokens of the answers, as far as known."""
     cache_read_tokens: _builtins.int
-    """Of the input, what came from caches."""
+    """Input tokens that were read from caches."""
     cache_write_tokens: _builtins.int
-    """Of the input, what was written into caches."""
+    """Input tokens that were written to caches."""
     reasoning_tokens: _builtins.int
-    """Of the output, what was reasoning."""
+    """Output tokens that were reasoning."""
     nano_usd: _builtins.int
-    """What the calls cost, as far as it is known."""
+    """What the calls cost, as far as known."""
     charged_nano_usd: _builtins.int
-    """What their budgets were charged."""
+    """What the calls' budgets were charged."""
     @_builtins.property
     def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The group's value of each dimension, in the order of the request."""
@@ -774,7 +774,7 @@ Global___UsageGroup: _TypeAlias = UsageGroup  # noqa: Y015
 
 @_typing.final
 class AuditEntry(_message.Message):
-    """A change that somebody made."""
+    """A change that an admin made."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -787,16 +787,16 @@ class AuditEntry(_message.Message):
     id: _builtins.str
     """The ledger's id of the change."""
     by: _builtins.str
-    """Who made it."""
+    """The caller who made it."""
     action: _builtins.str
     """What was done, such as budget.put or token.revoke."""
     subject: _builtins.str
     """The caller, budget, price or call that was changed."""
     detail: _builtins.str
-    """What it is now, as JSON, without secrets; may be empty."""
+    """The new values, as JSON without secrets; may be empty."""
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
-        """When it was made."""
+        """When the change was made."""
 
     def __init__(
         self,
@@ -818,13 +818,13 @@ Global___AuditEntry: _TypeAlias = AuditEntry  # noqa: Y015
 
 @_typing.final
 class WhoAmIRequest(_message.Message):
-    """How much is asked."""
+    """What to leave out."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     WITHOUT_BUDGETS_FIELD_NUMBER: _builtins.int
     without_budgets: _builtins.bool
-    """True: budgets are left out, which spares the server a look into its ledger. Default: false."""
+    """True: budgets are left out, so that the server need not read its ledger. Default: false."""
     def __init__(
         self,
         *,
@@ -840,7 +840,7 @@ Global___WhoAmIRequest: _TypeAlias = WhoAmIRequest  # noqa: Y015
 
 @_typing.final
 class WhoAmIResponse(_message.Message):
-    """The caller, and what it may still do."""
+    """The caller, and what it may still spend."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -850,20 +850,20 @@ class WhoAmIResponse(_message.Message):
     BUDGETS_FIELD_NUMBER: _builtins.int
     SIGNED_IN_WITH_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """Its name in full, as gateway/alice; anonymous without a token."""
+    """The caller's full name, such as gateway/alice; anonymous without a token."""
     is_admin: _builtins.bool
-    """Whether it may see and change what belongs to others."""
+    """Whether the caller may see and change what belongs to others."""
     signed_in_with: _builtins.str
-    """Of a session that was signed in with a token of RELAY_TOKENS: that token's mark; else empty.
-    A gateway ends the session when it has no such token any more.
+    """For a session that was signed in with a token of RELAY_TOKENS: the mark of that token. Otherwise empty.
+    A gateway ends the session once it no longer has that token.
     """
     @_builtins.property
     def account(self) -> Global___CallerAccount:
-        """Whom its money, rates and models belong to."""
+        """The account that the caller's money, rates and models belong to."""
 
     @_builtins.property
     def budgets(self) -> _containers.RepeatedCompositeFieldContainer[Global___Budget]:
-        """The budgets that its calls count in, with what was spent of each."""
+        """The budgets that count the caller's calls, with what was spent of each."""
 
     def __init__(
         self,
@@ -918,11 +918,11 @@ class GetUsageRequest(_message.Message):
 
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp:
-        """Only calls that began then or later; absent: the first of this month in time_zone."""
+        """Only calls that began at this time or later; absent: the first of this month in time_zone."""
 
     @_builtins.property
     def until(self) -> _timestamp_pb2.Timestamp:
-        """Only calls that began before; absent: until now."""
+        """Only calls that began before this time; absent: now."""
 
     def __init__(
         self,
@@ -948,14 +948,14 @@ Global___GetUsageRequest: _TypeAlias = GetUsageRequest  # noqa: Y015
 
 @_typing.final
 class GetUsageResponse(_message.Message):
-    """Calls added up."""
+    """Totals of calls."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     GROUPS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def groups(self) -> _containers.RepeatedCompositeFieldContainer[Global___UsageGroup]:
-        """The groups in the order of their values; without dimensions exactly one."""
+        """The groups, ordered by their values. Without dimensions there is exactly one."""
 
     def __init__(
         self,
@@ -991,9 +991,9 @@ class ListCallsRequest(_message.Message):
     SINCE_FIELD_NUMBER: _builtins.int
     UNTIL_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """Most calls in a page, 1 to 1000; 0: 50."""
+    """How many calls a page has at most, 1 to 1000; 0: 50."""
     page_token: _builtins.str
-    """next_page_token of the page before, with the same request; empty: the first page."""
+    """The next_page_token of the previous page, with an otherwise equal request; empty: the first page."""
     call_id: _builtins.str
     """Only the call with this id."""
     request_id: _builtins.str
@@ -1013,14 +1013,14 @@ class ListCallsRequest(_message.Message):
     tag: _builtins.str
     """Only the calls with this tag, as "key=value", or "key" for any value."""
     is_cost_unknown: _builtins.bool
-    """True: only calls that ended, or were lost, and whose cost is not known."""
+    """True: only calls that have ended, or were lost, and whose cost is unknown."""
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp:
-        """Only calls that began then or later."""
+        """Only calls that began at this time or later."""
 
     @_builtins.property
     def until(self) -> _timestamp_pb2.Timestamp:
-        """Only calls that began before."""
+        """Only calls that began before this time."""
 
     def __init__(
         self,
@@ -1057,7 +1057,7 @@ class ListCallsResponse(_message.Message):
     CALLS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """For the next page; empty: this is the last."""
+    """The page_token of the next page; empty: this page is the last."""
     @_builtins.property
     def calls(self) -> _containers.RepeatedCompositeFieldContainer[Global___CallEntry]:
         """The calls."""
@@ -1134,14 +1134,14 @@ Global___WatchActivityResponse: _TypeAlias = WatchActivityResponse  # noqa: Y015
 
 @_typing.final
 class PutCallerRequest(_message.Message):
-    """A caller to make or replace."""
+    """A caller to create or replace."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     CALLER_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def caller(self) -> Global___CallerAccount:
-        """The whole account: what is empty or absent is so afterwards."""
+        """The whole account. A field that is empty or absent is cleared."""
 
     def __init__(
         self,
@@ -1158,7 +1158,7 @@ Global___PutCallerRequest: _TypeAlias = PutCallerRequest  # noqa: Y015
 
 @_typing.final
 class PutCallerResponse(_message.Message):
-    """The caller as it is now."""
+    """The caller after the change."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1182,7 +1182,7 @@ Global___PutCallerResponse: _TypeAlias = PutCallerResponse  # noqa: Y015
 
 @_typing.final
 class ListCallersRequest(_message.Message):
-    """Nothing can be set."""
+    """Has no fields."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1206,7 +1206,7 @@ class ListCallersResponse(_message.Message):
     CALLERS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def callers(self) -> _containers.RepeatedCompositeFieldContainer[Global___CallerAccount]:
-        """Each whole."""
+        """The accounts, sorted by name."""
 
     def __init__(
         self,
@@ -1223,7 +1223,7 @@ Global___ListCallersResponse: _TypeAlias = ListCallersResponse  # noqa: Y015
 
 @_typing.final
 class CreateTokenRequest(_message.Message):
-    """A token to make."""
+    """A token to create."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1232,14 +1232,14 @@ class CreateTokenRequest(_message.Message):
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
     IS_ADMIN_FIELD_NUMBER: _builtins.int
     caller: _builtins.str
-    """Whose it will be. Required. The caller is made if the ledger does not know it."""
+    """The caller of the token. Required. The caller is created if it does not exist."""
     label: _builtins.str
-    """What to call it, up to 200 characters."""
+    """A label for the token, up to 200 characters."""
     is_admin: _builtins.bool
-    """True: its caller becomes an admin, in the same change."""
+    """True: the caller becomes an admin in the same change."""
     @_builtins.property
     def expires_at(self) -> _timestamp_pb2.Timestamp:
-        """When it stops working; absent: never."""
+        """When the token expires; absent: never."""
 
     def __init__(
         self,
@@ -1259,14 +1259,14 @@ Global___CreateTokenRequest: _TypeAlias = CreateTokenRequest  # noqa: Y015
 
 @_typing.final
 class CreateTokenResponse(_message.Message):
-    """A token that was made."""
+    """The new token."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     TOKEN_FIELD_NUMBER: _builtins.int
     SECRET_FIELD_NUMBER: _builtins.int
     secret: _builtins.str
-    """Its secret, which begins with "rly_". It is told this once; the ledger keeps its SHA-256 alone."""
+    """Its secret, which begins with "rly_". It is shown only once: the ledger stores only its SHA-256."""
     @_builtins.property
     def token(self) -> Global___TokenInfo:
         """The token."""
@@ -1287,15 +1287,15 @@ Global___CreateTokenResponse: _TypeAlias = CreateTokenResponse  # noqa: Y015
 
 @_typing.final
 class CreateSessionRequest(_message.Message):
-    """Asks for a session of the caller."""
+    """Asks for a new session of the caller."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     SIGNED_IN_WITH_FIELD_NUMBER: _builtins.int
     signed_in_with: _builtins.str
-    """The mark of the token of RELAY_TOKENS that a delegate's caller has signed in with: 16 hexadecimal digits chosen at
+    """The mark of the RELAY_TOKENS token that a delegate's caller has signed in with: 16 hexadecimal digits chosen at
     random, a colon, and the first 32 hexadecimal digits of HMAC-SHA-256 of those 16, keyed with the token's SHA-256.
-    The session ends when that token is gone. Empty: it is signed in with the token that makes this call.
+    The session ends when that token is removed. Empty: the caller signs in with the token of this call.
     """
     def __init__(
         self,
@@ -1312,17 +1312,17 @@ Global___CreateSessionRequest: _TypeAlias = CreateSessionRequest  # noqa: Y015
 
 @_typing.final
 class CreateSessionResponse(_message.Message):
-    """A session that was made."""
+    """The new session."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     TOKEN_FIELD_NUMBER: _builtins.int
     SECRET_FIELD_NUMBER: _builtins.int
     secret: _builtins.str
-    """The token's secret, told this once."""
+    """The token's secret, shown only once."""
     @_builtins.property
     def token(self) -> Global___TokenInfo:
-        """Its token."""
+        """The session's token."""
 
     def __init__(
         self,
@@ -1409,7 +1409,7 @@ class RotateTokenResponse(_message.Message):
     TOKEN_FIELD_NUMBER: _builtins.int
     SECRET_FIELD_NUMBER: _builtins.int
     secret: _builtins.str
-    """Its secret, told this once."""
+    """Its secret, shown only once."""
     @_builtins.property
     def token(self) -> Global___TokenInfo:
         """The new token."""
@@ -1430,7 +1430,7 @@ Global___RotateTokenResponse: _TypeAlias = RotateTokenResponse  # noqa: Y015
 
 @_typing.final
 class RevokeTokenRequest(_message.Message):
-    """A token to make worthless."""
+    """A token to revoke."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1459,7 +1459,7 @@ class RevokeTokenResponse(_message.Message):
     TOKEN_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def token(self) -> Global___TokenInfo:
-        """The token, with the time of its end."""
+        """The token, with the time when it was revoked."""
 
     def __init__(
         self,
@@ -1505,7 +1505,7 @@ class ListTokensResponse(_message.Message):
     TOKENS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def tokens(self) -> _containers.RepeatedCompositeFieldContainer[Global___TokenInfo]:
-        """Those that are revoked or expired too."""
+        """The tokens, including revoked and expired ones."""
 
     def __init__(
         self,
@@ -1522,15 +1522,15 @@ Global___ListTokensResponse: _TypeAlias = ListTokensResponse  # noqa: Y015
 
 @_typing.final
 class PutBudgetRequest(_message.Message):
-    """A budget to make or change."""
+    """A budget to create or change."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     BUDGET_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def budget(self) -> Global___Budget:
-        """The budget. A new amount keeps the window and what was spent in it; another period or zone counts the new window
-        from the calls. A raise that runs is kept where raised_until is absent.
+        """The budget. A new amount keeps the window and what was spent in it. A new period or zone counts the new window
+        from the calls. Without raised_until, a raise that is in force is kept.
         """
 
     def __init__(
@@ -1548,14 +1548,14 @@ Global___PutBudgetRequest: _TypeAlias = PutBudgetRequest  # noqa: Y015
 
 @_typing.final
 class PutBudgetResponse(_message.Message):
-    """The budget as it is now."""
+    """The budget after the change."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     BUDGET_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def budget(self) -> Global___Budget:
-        """With what was spent in its window."""
+        """The budget, with what was spent in its window."""
 
     def __init__(
         self,
@@ -1582,10 +1582,10 @@ class RaiseBudgetRequest(_message.Message):
     budget_id: _builtins.str
     """The budget's id. Required."""
     nano_usd: _builtins.int
-    """What is added to its limit, 0 or more; 0 ends the raise."""
+    """The amount to add to the limit, 0 or more; 0 ends the raise."""
     @_builtins.property
     def until(self) -> _timestamp_pb2.Timestamp:
-        """When the raise ends; absent: at the end of the current window. A budget for all time needs it."""
+        """When the raise ends; absent: at the end of the current window. Required for a budget of all time."""
 
     def __init__(
         self,
@@ -1611,7 +1611,7 @@ class RaiseBudgetResponse(_message.Message):
     BUDGET_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def budget(self) -> Global___Budget:
-        """With its raise."""
+        """The budget, with its raise."""
 
     def __init__(
         self,
@@ -1628,7 +1628,7 @@ Global___RaiseBudgetResponse: _TypeAlias = RaiseBudgetResponse  # noqa: Y015
 
 @_typing.final
 class DeleteBudgetRequest(_message.Message):
-    """A budget to end."""
+    """A budget to delete."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1650,7 +1650,7 @@ Global___DeleteBudgetRequest: _TypeAlias = DeleteBudgetRequest  # noqa: Y015
 
 @_typing.final
 class DeleteBudgetResponse(_message.Message):
-    """Empty: the budget is gone."""
+    """Has no fields: the budget is deleted."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1689,14 +1689,14 @@ Global___ListBudgetsRequest: _TypeAlias = ListBudgetsRequest  # noqa: Y015
 
 @_typing.final
 class ListBudgetsResponse(_message.Message):
-    """Budgets with their windows of now."""
+    """Budgets with their current windows."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     BUDGETS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def budgets(self) -> _containers.RepeatedCompositeFieldContainer[Global___Budget]:
-        """By scope and period."""
+        """The budgets, sorted by scope and period."""
 
     def __init__(
         self,
@@ -1737,14 +1737,14 @@ Global___PutPriceRequest: _TypeAlias = PutPriceRequest  # noqa: Y015
 
 @_typing.final
 class PutPriceResponse(_message.Message):
-    """The price as it is now."""
+    """The price after the change."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     PRICE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def price(self) -> Global___Price:
-        """With its id."""
+        """The price, with its id."""
 
     def __init__(
         self,
@@ -1783,7 +1783,7 @@ Global___DeletePriceRequest: _TypeAlias = DeletePriceRequest  # noqa: Y015
 
 @_typing.final
 class DeletePriceResponse(_message.Message):
-    """Empty: the price is gone."""
+    """Has no fields: the price is removed."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1800,7 +1800,7 @@ Global___DeletePriceResponse: _TypeAlias = DeletePriceResponse  # noqa: Y015
 
 @_typing.final
 class ListPricesRequest(_message.Message):
-    """Nothing can be set."""
+    """Has no fields."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1824,7 +1824,7 @@ class ListPricesResponse(_message.Message):
     PRICES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def prices(self) -> _containers.RepeatedCompositeFieldContainer[Global___Price]:
-        """Newest first: the first that matches wins."""
+        """The prices, newest first. The first match applies."""
 
     def __init__(
         self,
@@ -1841,13 +1841,13 @@ Global___ListPricesResponse: _TypeAlias = ListPricesResponse  # noqa: Y015
 
 @_typing.final
 class TestPriceRequest(_message.Message):
-    """A model whose price is asked for."""
+    """A model to look up the price of."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     MODEL_FIELD_NUMBER: _builtins.int
     model: _builtins.str
-    """A model, as it would be asked for; with "provider/" in front only at that provider. Required."""
+    """The model, as in a request. A prefix "provider/" limits the search to that provider. Required."""
     def __init__(
         self,
         *,
@@ -1863,14 +1863,14 @@ Global___TestPriceRequest: _TypeAlias = TestPriceRequest  # noqa: Y015
 
 @_typing.final
 class TestPriceResponse(_message.Message):
-    """What the model costs, at each provider that may be asked."""
+    """The model's price at each provider that may be called."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     FOUND_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def found(self) -> _containers.RepeatedCompositeFieldContainer[Global___PriceFound]:
-        """In the order in which they are asked."""
+        """The prices, in the order in which the providers are called."""
 
     def __init__(
         self,
@@ -1898,12 +1898,12 @@ class PriceFound(_message.Message):
     provider: _builtins.str
     """The provider's name."""
     model: _builtins.str
-    """The model that it is asked for."""
+    """The model in the request to this provider."""
     source: _builtins.str
-    """Where the price is from, as calls have it; empty: no price is known."""
+    """The source of the price, as in price_source of a call; empty: no price is known."""
     @_builtins.property
     def price(self) -> Global___Price:
-        """The rates that hold for short prompts; absent: no price is known."""
+        """The rates for short prompts; absent: no price is known."""
 
     def __init__(
         self,
@@ -1923,7 +1923,7 @@ Global___PriceFound: _TypeAlias = PriceFound  # noqa: Y015
 
 @_typing.final
 class PriceUnknownCallsRequest(_message.Message):
-    """Which calls to price. Empty and absent: all whose cost is not known."""
+    """Which calls to price. Empty and absent: all whose cost is unknown."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1940,11 +1940,11 @@ class PriceUnknownCallsRequest(_message.Message):
     """Only the calls of this provider."""
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp:
-        """Only calls that began then or later."""
+        """Only calls that began at this time or later."""
 
     @_builtins.property
     def until(self) -> _timestamp_pb2.Timestamp:
-        """Only calls that began before."""
+        """Only calls that began before this time."""
 
     def __init__(
         self,
@@ -1965,7 +1965,7 @@ Global___PriceUnknownCallsRequest: _TypeAlias = PriceUnknownCallsRequest  # noqa
 
 @_typing.final
 class PriceUnknownCallsResponse(_message.Message):
-    """What came of it."""
+    """The result."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1973,11 +1973,11 @@ class PriceUnknownCallsResponse(_message.Message):
     NANO_USD_FIELD_NUMBER: _builtins.int
     UNKNOWN_FIELD_NUMBER: _builtins.int
     priced: _builtins.int
-    """How many calls have a cost now."""
+    """How many calls were priced."""
     nano_usd: _builtins.int
     """What they cost together."""
     unknown: _builtins.int
-    """How many calls still have none: their tokens or their price are not known."""
+    """How many calls still have an unknown cost, because their tokens or their price are unknown."""
     def __init__(
         self,
         *,
@@ -1995,7 +1995,7 @@ Global___PriceUnknownCallsResponse: _TypeAlias = PriceUnknownCallsResponse  # no
 
 @_typing.final
 class AdjustCallRequest(_message.Message):
-    """A correction."""
+    """A correction of a call's cost."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -2005,9 +2005,9 @@ class AdjustCallRequest(_message.Message):
     call_id: _builtins.str
     """The ledger's id of the call. Required."""
     nano_usd: _builtins.int
-    """What is added to the call's cost. May be negative, but not below 0 for the call."""
+    """The amount to add to the call's cost. It may be negative, but the cost must not fall below 0."""
     reason: _builtins.str
-    """Why, 1 to 500 characters. Required."""
+    """The reason, 1 to 500 characters. Required."""
     def __init__(
         self,
         *,
@@ -2032,7 +2032,7 @@ class AdjustCallResponse(_message.Message):
     CALL_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def call(self) -> Global___CallEntry:
-        """With its new cost."""
+        """The call, with its new cost."""
 
     def __init__(
         self,
@@ -2055,7 +2055,7 @@ class ListAuditRequest(_message.Message):
 
     LIMIT_FIELD_NUMBER: _builtins.int
     limit: _builtins.int
-    """1 to 1000; 0: 100."""
+    """How many changes to list at most, 1 to 1000; 0: 100."""
     def __init__(
         self,
         *,
@@ -2078,7 +2078,7 @@ class ListAuditResponse(_message.Message):
     ENTRIES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___AuditEntry]:
-        """Newest first."""
+        """The changes, newest first."""
 
     def __init__(
         self,

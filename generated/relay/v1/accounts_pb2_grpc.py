@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class AccountServiceStub:
-    """Shows and changes callers, tokens, budgets and prices, and shows what calls have cost.
+    """Shows and changes callers, tokens, budgets and prices, and shows what calls cost.
     """
 
     def __init__(self, channel):
@@ -153,25 +153,25 @@ class AccountServiceStub:
 
 
 class AccountServiceServicer:
-    """Shows and changes callers, tokens, budgets and prices, and shows what calls have cost.
+    """Shows and changes callers, tokens, budgets and prices, and shows what calls cost.
     """
 
     def WhoAmI(self, request, context):
-        """Tells who the caller is, and what it may still spend. For everybody.
+        """Returns the caller, and what it may still spend. For every caller.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetUsage(self, request, context):
-        """Adds calls up, in groups. Others than admins see their own calls alone.
+        """Adds up calls, in groups. Callers who are not admins see only their own calls.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListCalls(self, request, context):
-        """Lists calls, newest first, in pages. Others than admins see their own calls alone.
+        """Lists calls, newest first, in pages. Callers who are not admins see only their own calls.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -179,85 +179,85 @@ class AccountServiceServicer:
 
     def WatchActivity(self, request, context):
         """Streams the calls of every server of the ledger as they begin and end, until the caller leaves. The first message
-        has totals alone. Others than admins see their own calls alone.
+        has only totals. Callers who are not admins see only their own calls.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PutCaller(self, request, context):
-        """Makes or replaces a caller. For admins.
+        """Creates or replaces a caller. For admins.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListCallers(self, request, context):
-        """Lists the callers that the ledger knows, by name. Others than admins see themselves alone.
+        """Lists the callers in the ledger, by name. Callers who are not admins see only themselves.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateToken(self, request, context):
-        """Makes a bearer token, and its caller if there is none. For admins. The first valid token has to be an admin's,
-        because from then on nobody is let in without a token: another is refused as PERMISSION_DENIED.
+        """Creates a bearer token, and its caller if it does not exist. For admins. The first valid token must be an admin's,
+        because from then on every call needs a token: any other first token is refused as PERMISSION_DENIED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RotateToken(self, request, context):
-        """Makes another token for the same caller. The old one stays valid for a while. For admins.
+        """Creates another token for the same caller. The old one stays valid for a while. For admins.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RevokeToken(self, request, context):
-        """Makes a token worthless, in every server within a second. For admins.
+        """Revokes a token. It takes effect on every server within a second. For admins.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListTokens(self, request, context):
-        """Lists tokens without their secrets, newest first. Others than admins see their own alone.
+        """Lists tokens without their secrets, newest first. Callers who are not admins see only their own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PutBudget(self, request, context):
-        """Makes a budget, or changes the one with the same id, or with the same scope and period. For admins.
+        """Creates a budget, or changes the one with the same id, or with the same scope and period. For admins.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RaiseBudget(self, request, context):
-        """Adds to a budget's limit for a time. Another raise replaces the one before. For admins.
+        """Raises a budget's limit for a time. A new raise replaces an earlier one. For admins.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteBudget(self, request, context):
-        """Ends a budget. For admins.
+        """Deletes a budget. For admins.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListBudgets(self, request, context):
-        """Lists budgets, with what was spent in their current windows. Others than admins see those that apply to them.
+        """Lists budgets, with what was spent in their current windows. Admins see all, others those that apply to them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PutPrice(self, request, context):
-        """Adds a price, or replaces the one with the same id. It wins over the setting PRICES and the list. For admins.
+        """Adds a price, or replaces the one with the same id. It takes precedence over PRICES and the list. For admins.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -271,21 +271,21 @@ class AccountServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListPrices(self, request, context):
-        """Lists the prices of the ledger, newest first. For everybody.
+        """Lists the prices of the ledger, newest first. For every caller.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def TestPrice(self, request, context):
-        """Tells what a model costs now, and where that price is from. For everybody.
+        """Returns what a model costs now, and the source of that price. For every caller.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PriceUnknownCalls(self, request, context):
-        """Gives calls whose cost is not known the cost that the prices of now make of their tokens. For admins.
+        """Prices calls whose cost is unknown, with the current prices and their token counts. For admins.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -299,22 +299,22 @@ class AccountServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateSession(self, request, context):
-        """Makes a token for a browser's session, valid for 12 hours and no longer than the token that this call is made
-        with. It is not in ListTokens. For everybody who has a token.
+        """Creates a token for a browser's session, valid for 12 hours and no longer than the token that this call is made
+        with. ListTokens leaves it out. For every caller with a token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def EndSession(self, request, context):
-        """Ends the session whose token this call is made with. Any other token stays as it is. For everybody.
+        """Ends the session whose token this call is made with. Does nothing for any other token. For every caller.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListAudit(self, request, context):
-        """Lists who changed what, newest first. For admins.
+        """Lists the changes and who made them, newest first. For admins.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -447,7 +447,7 @@ def add_AccountServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AccountService:
-    """Shows and changes callers, tokens, budgets and prices, and shows what calls have cost.
+    """Shows and changes callers, tokens, budgets and prices, and shows what calls cost.
     """
 
     @staticmethod

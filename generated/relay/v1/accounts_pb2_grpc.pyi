@@ -3,18 +3,18 @@
 isort:skip_file
 Accounts: who may call, what they may spend, and what their calls have cost.
 
-AccountService is on the same port as RelayService. Its errors are as there (see relay.proto): UNSUPPORTED where the
-server has no ledger (LEDGER=off), LEDGER_UNAVAILABLE where the ledger cannot be read or written, PERMISSION_DENIED
-where the caller may not see or change what it asks for, INVALID_REQUEST with the field at fault.
+AccountService is on the same port as RelayService, and its errors have the same form (see relay.proto): UNSUPPORTED
+if the server has no ledger (LEDGER=off), LEDGER_UNAVAILABLE if the ledger cannot be read or written,
+PERMISSION_DENIED if the caller may not see or change something, INVALID_REQUEST with the invalid field.
 
-Everybody may see what is their own: their calls, usage, budgets, tokens and account. Admins see and change all.
-Admins are the callers named in RELAY_ADMINS and those whose account is an admin's. Rights do not pass through
-"relay-on-behalf-of": "gateway/alice" is an admin only if RELAY_ADMINS names "gateway/alice". Where there are no
-tokens at all, "anonymous" is an admin on connections from loopback.
+Every caller may see its own calls, usage, budgets, tokens and account. Admins see and change everything. Admins are
+the callers in RELAY_ADMINS and those whose account is an admin's. Rights do not pass through "relay-on-behalf-of":
+"gateway/alice" is an admin only if RELAY_ADMINS contains "gateway/alice". If there are no tokens at all, "anonymous"
+is an admin on connections from loopback.
 
-Money is in nano-USD (10^-9 USD). A number that is absent is not known; it is never 0 for unknown. Money, rates and
-models belong to the name after the last "/" of a caller: "gateway/alice" and "alice" are one account. Names of
-callers are 1 to 64 of A-Z a-z 0-9 . _ @ -.
+Money is in nano-USD (10^-9 USD). An absent number is unknown; an unknown number is never 0. Money, rates and models
+belong to the name after the last "/" of a caller: "gateway/alice" and "alice" are one account. Names of callers are
+1 to 64 of A-Z a-z 0-9 . _ @ -.
 """
 
 from collections import abc as _abc
@@ -41,125 +41,125 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AccountServiceStub:
-    """Shows and changes callers, tokens, budgets and prices, and shows what calls have cost."""
+    """Shows and changes callers, tokens, budgets and prices, and shows what calls cost."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> AccountServiceAsyncStub: ...
     WhoAmI: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.WhoAmIRequest, _accounts_pb2.WhoAmIResponse]
-    """Tells who the caller is, and what it may still spend. For everybody."""
+    """Returns the caller, and what it may still spend. For every caller."""
     GetUsage: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.GetUsageRequest, _accounts_pb2.GetUsageResponse]
-    """Adds calls up, in groups. Others than admins see their own calls alone."""
+    """Adds up calls, in groups. Callers who are not admins see only their own calls."""
     ListCalls: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.ListCallsRequest, _accounts_pb2.ListCallsResponse]
-    """Lists calls, newest first, in pages. Others than admins see their own calls alone."""
+    """Lists calls, newest first, in pages. Callers who are not admins see only their own calls."""
     WatchActivity: _grpc.UnaryStreamMultiCallable[_accounts_pb2.WatchActivityRequest, _accounts_pb2.WatchActivityResponse]
     """Streams the calls of every server of the ledger as they begin and end, until the caller leaves. The first message
-    has totals alone. Others than admins see their own calls alone.
+    has only totals. Callers who are not admins see only their own calls.
     """
     PutCaller: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.PutCallerRequest, _accounts_pb2.PutCallerResponse]
-    """Makes or replaces a caller. For admins."""
+    """Creates or replaces a caller. For admins."""
     ListCallers: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.ListCallersRequest, _accounts_pb2.ListCallersResponse]
-    """Lists the callers that the ledger knows, by name. Others than admins see themselves alone."""
+    """Lists the callers in the ledger, by name. Callers who are not admins see only themselves."""
     CreateToken: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.CreateTokenRequest, _accounts_pb2.CreateTokenResponse]
-    """Makes a bearer token, and its caller if there is none. For admins. The first valid token has to be an admin's,
-    because from then on nobody is let in without a token: another is refused as PERMISSION_DENIED.
+    """Creates a bearer token, and its caller if it does not exist. For admins. The first valid token must be an admin's,
+    because from then on every call needs a token: any other first token is refused as PERMISSION_DENIED.
     """
     RotateToken: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.RotateTokenRequest, _accounts_pb2.RotateTokenResponse]
-    """Makes another token for the same caller. The old one stays valid for a while. For admins."""
+    """Creates another token for the same caller. The old one stays valid for a while. For admins."""
     RevokeToken: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.RevokeTokenRequest, _accounts_pb2.RevokeTokenResponse]
-    """Makes a token worthless, in every server within a second. For admins."""
+    """Revokes a token. It takes effect on every server within a second. For admins."""
     ListTokens: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.ListTokensRequest, _accounts_pb2.ListTokensResponse]
-    """Lists tokens without their secrets, newest first. Others than admins see their own alone."""
+    """Lists tokens without their secrets, newest first. Callers who are not admins see only their own."""
     PutBudget: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.PutBudgetRequest, _accounts_pb2.PutBudgetResponse]
-    """Makes a budget, or changes the one with the same id, or with the same scope and period. For admins."""
+    """Creates a budget, or changes the one with the same id, or with the same scope and period. For admins."""
     RaiseBudget: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.RaiseBudgetRequest, _accounts_pb2.RaiseBudgetResponse]
-    """Adds to a budget's limit for a time. Another raise replaces the one before. For admins."""
+    """Raises a budget's limit for a time. A new raise replaces an earlier one. For admins."""
     DeleteBudget: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.DeleteBudgetRequest, _accounts_pb2.DeleteBudgetResponse]
-    """Ends a budget. For admins."""
+    """Deletes a budget. For admins."""
     ListBudgets: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.ListBudgetsRequest, _accounts_pb2.ListBudgetsResponse]
-    """Lists budgets, with what was spent in their current windows. Others than admins see those that apply to them."""
+    """Lists budgets, with what was spent in their current windows. Admins see all, others those that apply to them."""
     PutPrice: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.PutPriceRequest, _accounts_pb2.PutPriceResponse]
-    """Adds a price, or replaces the one with the same id. It wins over the setting PRICES and the list. For admins."""
+    """Adds a price, or replaces the one with the same id. It takes precedence over PRICES and the list. For admins."""
     DeletePrice: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.DeletePriceRequest, _accounts_pb2.DeletePriceResponse]
     """Removes a price. For admins."""
     ListPrices: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.ListPricesRequest, _accounts_pb2.ListPricesResponse]
-    """Lists the prices of the ledger, newest first. For everybody."""
+    """Lists the prices of the ledger, newest first. For every caller."""
     TestPrice: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.TestPriceRequest, _accounts_pb2.TestPriceResponse]
-    """Tells what a model costs now, and where that price is from. For everybody."""
+    """Returns what a model costs now, and the source of that price. For every caller."""
     PriceUnknownCalls: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.PriceUnknownCallsRequest, _accounts_pb2.PriceUnknownCallsResponse]
-    """Gives calls whose cost is not known the cost that the prices of now make of their tokens. For admins."""
+    """Prices calls whose cost is unknown, with the current prices and their token counts. For admins."""
     AdjustCall: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.AdjustCallRequest, _accounts_pb2.AdjustCallResponse]
     """Corrects what a call cost. For admins."""
     CreateSession: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.CreateSessionRequest, _accounts_pb2.CreateSessionResponse]
-    """Makes a token for a browser's session, valid for 12 hours and no longer than the token that this call is made
-    with. It is not in ListTokens. For everybody who has a token.
+    """Creates a token for a browser's session, valid for 12 hours and no longer than the token that this call is made
+    with. ListTokens leaves it out. For every caller with a token.
     """
     EndSession: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.EndSessionRequest, _accounts_pb2.EndSessionResponse]
-    """Ends the session whose token this call is made with. Any other token stays as it is. For everybody."""
+    """Ends the session whose token this call is made with. Does nothing for any other token. For every caller."""
     ListAudit: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.ListAuditRequest, _accounts_pb2.ListAuditResponse]
-    """Lists who changed what, newest first. For admins."""
+    """Lists the changes and who made them, newest first. For admins."""
 
 @_typing.type_check_only
 class AccountServiceAsyncStub(AccountServiceStub):
-    """Shows and changes callers, tokens, budgets and prices, and shows what calls have cost."""
+    """Shows and changes callers, tokens, budgets and prices, and shows what calls cost."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     WhoAmI: _aio.UnaryUnaryMultiCallable[_accounts_pb2.WhoAmIRequest, _accounts_pb2.WhoAmIResponse]  # type: ignore[assignment]
-    """Tells who the caller is, and what it may still spend. For everybody."""
+    """Returns the caller, and what it may still spend. For every caller."""
     GetUsage: _aio.UnaryUnaryMultiCallable[_accounts_pb2.GetUsageRequest, _accounts_pb2.GetUsageResponse]  # type: ignore[assignment]
-    """Adds calls up, in groups. Others than admins see their own calls alone."""
+    """Adds up calls, in groups. Callers who are not admins see only their own calls."""
     ListCalls: _aio.UnaryUnaryMultiCallable[_accounts_pb2.ListCallsRequest, _accounts_pb2.ListCallsResponse]  # type: ignore[assignment]
-    """Lists calls, newest first, in pages. Others than admins see their own calls alone."""
+    """Lists calls, newest first, in pages. Callers who are not admins see only their own calls."""
     WatchActivity: _aio.UnaryStreamMultiCallable[_accounts_pb2.WatchActivityRequest, _accounts_pb2.WatchActivityResponse]  # type: ignore[assignment]
     """Streams the calls of every server of the ledger as they begin and end, until the caller leaves. The first message
-    has totals alone. Others than admins see their own calls alone.
+    has only totals. Callers who are not admins see only their own calls.
     """
     PutCaller: _aio.UnaryUnaryMultiCallable[_accounts_pb2.PutCallerRequest, _accounts_pb2.PutCallerResponse]  # type: ignore[assignment]
-    """Makes or replaces a caller. For admins."""
+    """Creates or replaces a caller. For admins."""
     ListCallers: _aio.UnaryUnaryMultiCallable[_accounts_pb2.ListCallersRequest, _accounts_pb2.ListCallersResponse]  # type: ignore[assignment]
-    """Lists the callers that the ledger knows, by name. Others than admins see themselves alone."""
+    """Lists the callers in the ledger, by name. Callers who are not admins see only themselves."""
     CreateToken: _aio.UnaryUnaryMultiCallable[_accounts_pb2.CreateTokenRequest, _accounts_pb2.CreateTokenResponse]  # type: ignore[assignment]
-    """Makes a bearer token, and its caller if there is none. For admins. The first valid token has to be an admin's,
-    because from then on nobody is let in without a token: another is refused as PERMISSION_DENIED.
+    """Creates a bearer token, and its caller if it does not exist. For admins. The first valid token must be an admin's,
+    because from then on every call needs a token: any other first token is refused as PERMISSION_DENIED.
     """
     RotateToken: _aio.UnaryUnaryMultiCallable[_accounts_pb2.RotateTokenRequest, _accounts_pb2.RotateTokenResponse]  # type: ignore[assignment]
-    """Makes another token for the same caller. The old one stays valid for a while. For admins."""
+    """Creates another token for the same caller. The old one stays valid for a while. For admins."""
     RevokeToken: _aio.UnaryUnaryMultiCallable[_accounts_pb2.RevokeTokenRequest, _accounts_pb2.RevokeTokenResponse]  # type: ignore[assignment]
-    """Makes a token worthless, in every server within a second. For admins."""
+    """Revokes a token. It takes effect on every server within a second. For admins."""
     ListTokens: _aio.UnaryUnaryMultiCallable[_accounts_pb2.ListTokensRequest, _accounts_pb2.ListTokensResponse]  # type: ignore[assignment]
-    """Lists tokens without their secrets, newest first. Others than admins see their own alone."""
+    """Lists tokens without their secrets, newest first. Callers who are not admins see only their own."""
     PutBudget: _aio.UnaryUnaryMultiCallable[_accounts_pb2.PutBudgetRequest, _accounts_pb2.PutBudgetResponse]  # type: ignore[assignment]
-    """Makes a budget, or changes the one with the same id, or with the same scope and period. For admins."""
+    """Creates a budget, or changes the one with the same id, or with the same scope and period. For admins."""
     RaiseBudget: _aio.UnaryUnaryMultiCallable[_accounts_pb2.RaiseBudgetRequest, _accounts_pb2.RaiseBudgetResponse]  # type: ignore[assignment]
-    """Adds to a budget's limit for a time. Another raise replaces the one before. For admins."""
+    """Raises a budget's limit for a time. A new raise replaces an earlier one. For admins."""
     DeleteBudget: _aio.UnaryUnaryMultiCallable[_accounts_pb2.DeleteBudgetRequest, _accounts_pb2.DeleteBudgetResponse]  # type: ignore[assignment]
-    """Ends a budget. For admins."""
+    """Deletes a budget. For admins."""
     ListBudgets: _aio.UnaryUnaryMultiCallable[_accounts_pb2.ListBudgetsRequest, _accounts_pb2.ListBudgetsResponse]  # type: ignore[assignment]
-    """Lists budgets, with what was spent in their current windows. Others than admins see those that apply to them."""
+    """Lists budgets, with what was spent in their current windows. Admins see all, others those that apply to them."""
     PutPrice: _aio.UnaryUnaryMultiCallable[_accounts_pb2.PutPriceRequest, _accounts_pb2.PutPriceResponse]  # type: ignore[assignment]
-    """Adds a price, or replaces the one with the same id. It wins over the setting PRICES and the list. For admins."""
+    """Adds a price, or replaces the one with the same id. It takes precedence over PRICES and the list. For admins."""
     DeletePrice: _aio.UnaryUnaryMultiCallable[_accounts_pb2.DeletePriceRequest, _accounts_pb2.DeletePriceResponse]  # type: ignore[assignment]
     """Removes a price. For admins."""
     ListPrices: _aio.UnaryUnaryMultiCallable[_accounts_pb2.ListPricesRequest, _accounts_pb2.ListPricesResponse]  # type: ignore[assignment]
-    """Lists the prices of the ledger, newest first. For everybody."""
+    """Lists the prices of the ledger, newest first. For every caller."""
     TestPrice: _aio.UnaryUnaryMultiCallable[_accounts_pb2.TestPriceRequest, _accounts_pb2.TestPriceResponse]  # type: ignore[assignment]
-    """Tells what a model costs now, and where that price is from. For everybody."""
+    """Returns what a model costs now, and the source of that price. For every caller."""
     PriceUnknownCalls: _aio.UnaryUnaryMultiCallable[_accounts_pb2.PriceUnknownCallsRequest, _accounts_pb2.PriceUnknownCallsResponse]  # type: ignore[assignment]
-    """Gives calls whose cost is not known the cost that the prices of now make of their tokens. For admins."""
+    """Prices calls whose cost is unknown, with the current prices and their token counts. For admins."""
     AdjustCall: _aio.UnaryUnaryMultiCallable[_accounts_pb2.AdjustCallRequest, _accounts_pb2.AdjustCallResponse]  # type: ignore[assignment]
     """Corrects what a call cost. For admins."""
     CreateSession: _aio.UnaryUnaryMultiCallable[_accounts_pb2.CreateSessionRequest, _accounts_pb2.CreateSessionResponse]  # type: ignore[assignment]
-    """Makes a token for a browser's session, valid for 12 hours and no longer than the token that this call is made
-    with. It is not in ListTokens. For everybody who has a token.
+    """Creates a token for a browser's session, valid for 12 hours and no longer than the token that this call is made
+    with. ListTokens leaves it out. For every caller with a token.
     """
     EndSession: _aio.UnaryUnaryMultiCallable[_accounts_pb2.EndSessionRequest, _accounts_pb2.EndSessionResponse]  # type: ignore[assignment]
-    """Ends the session whose token this call is made with. Any other token stays as it is. For everybody."""
+    """Ends the session whose token this call is made with. Does nothing for any other token. For every caller."""
     ListAudit: _aio.UnaryUnaryMultiCallable[_accounts_pb2.ListAuditRequest, _accounts_pb2.ListAuditResponse]  # type: ignore[assignment]
-    """Lists who changed what, newest first. For admins."""
+    """Lists the changes and who made them, newest first. For admins."""
 
 class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Shows and changes callers, tokens, budgets and prices, and shows what calls have cost."""
+    """Shows and changes callers, tokens, budgets and prices, and shows what calls cost."""
 
     @_abc_1.abstractmethod
     def WhoAmI(
@@ -167,7 +167,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _accounts_pb2.WhoAmIRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_accounts_pb2.WhoAmIResponse, _abc.Awaitable[_accounts_pb2.WhoAmIResponse]]:
-        """Tells who the caller is, and what it may still spend. For everybody."""
+        """Returns the caller, and what it may still spend. For every caller."""
 
     @_abc_1.abstractmethod
     def GetUsage(
@@ -175,7 +175,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _accounts_pb2.GetUsageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_accounts_pb2.GetUsageResponse, _abc.Awaitable[_accounts_pb2.GetUsageResponse]]:
-        """Adds calls up, in groups. Others than admins see their own calls alone."""
+        """Adds up calls, in groups. Callers who are not admins see only their own calls."""
 
     @_abc_1.abstractmethod
     def ListCalls(
@@ -183,7 +183,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _accounts_pb2.ListCallsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_accounts_pb2.ListCallsResponse, _abc.Awaitable[_accounts_pb2.ListCallsResponse]]:
-        """Lists calls, newest first, in pages. Others than admins see their own calls alone."""
+        """Lists calls, newest first, in pages. Callers who are not admins see only their own calls."""
 
     @_abc_1.abstractmethod
     def WatchActivity(
@@ -192,7 +192,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_accounts_pb2.WatchActivityResponse], _abc.AsyncIterator[_accounts_pb2.WatchActivityResponse]]:
         """Streams the calls of every server of the ledger as they begin and end, until the caller leaves. The first message
-        has totals alone. Others than admins see their own calls alone.
+        has only totals. Callers who are not admins see only their own calls.
         """
 
     @_abc_1.abstractmethod
@@ -201,7 +201,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _accounts_pb2.PutCallerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_accounts_pb2.PutCallerResponse, _abc.Awaitable[_accounts_pb2.PutCallerResponse]]:
-        """Makes or replaces a caller. For admins."""
+        """Creates or replaces a caller. For admins."""
 
     @_abc_1.abstractmethod
     def ListCallers(
@@ -209,7 +209,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _accounts_pb2.ListCallersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_accounts_pb2.ListCallersResponse, _abc.Awaitable[_accounts_pb2.ListCallersResponse]]:
-        """Lists the callers that the ledger knows, by name. Others than admins see themselves alone."""
+        """Lists the callers in the ledger, by name. Callers who are not admins see only themselves."""
 
     @_abc_1.abstractmethod
     def CreateToken(
@@ -217,8 +217,8 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _accounts_pb2.CreateTokenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_accounts_pb2.CreateTokenResponse, _abc.Awaitable[_accounts_pb2.CreateTokenResponse]]:
-        """Makes a bearer token, and its caller if there is none. For admins. The first valid token has to be an admin's,
-        because from then on nobody is let in without a token: another is refused as PERMISSION_DENIED.
+        """Creates a bearer token, and its caller if it does not exist. For admins. The first valid token must be an admin's,
+        because from then on every call needs a token: any other first token is refused as PERMISSION_DENIED.
         """
 
     @_abc_1.abstractmethod
@@ -227,7 +227,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _accounts_pb2.RotateTokenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_accounts_pb2.RotateTokenResponse, _abc.Awaitable[_accounts_pb2.RotateTokenResponse]]:
-        """Makes another token for the same caller. The old one stays valid for a while. For admins."""
+        """Creates another token for the same caller. The old one stays valid for a while. For admins."""
 
     @_abc_1.abstractmethod
     def RevokeToken(
@@ -235,7 +235,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _accounts_pb2.RevokeTokenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_accounts_pb2.RevokeTokenResponse, _abc.Awaitable[_accounts_pb2.RevokeTokenResponse]]:
-        """Makes a token worthless, in every server within a second. For admins."""
+        """Revokes a token. It takes effect on every server within a second. For admins."""
 
     @_abc_1.abstractmethod
     def ListTokens(
@@ -243,7 +243,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _accounts_pb2.ListTokensRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_accounts_pb2.ListTokensResponse, _abc.Awaitable[_accounts_pb2.ListTokensResponse]]:
-        """Lists tokens without their secrets, newest first. Others than admins see their own alone."""
+        """Lists tokens without their secrets, newest first. Callers who are not admins see only their own."""
 
     @_abc_1.abstractmethod
     def PutBudget(
@@ -251,7 +251,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _accounts_pb2.PutBudgetRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_accounts_pb2.PutBudgetResponse, _abc.Awaitable[_accounts_pb2.PutBudgetResponse]]:
-        """Makes a budget, or changes the one with the same id, or with the same scope and period. For admins."""
+        """Creates a budget, or changes the one with the same id, or with the same scope and period. For admins."""
 
     @_abc_1.abstractmethod
     def RaiseBudget(
@@ -259,7 +259,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _accounts_pb2.RaiseBudgetRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_accounts_pb2.RaiseBudgetResponse, _abc.Awaitable[_accounts_pb2.RaiseBudgetResponse]]:
-        """Adds to a budget's limit for a time. Another raise replaces the one before. For admins."""
+        """Raises a budget's limit for a time. A new raise replaces an earlier one. For admins."""
 
     @_abc_1.abstractmethod
     def DeleteBudget(
@@ -267,7 +267,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _accounts_pb2.DeleteBudgetRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_accounts_pb2.DeleteBudgetResponse, _abc.Awaitable[_accounts_pb2.DeleteBudgetResponse]]:
-        """Ends a budget. For admins."""
+        """Deletes a budget. For admins."""
 
     @_abc_1.abstractmethod
     def ListBudgets(
@@ -275,7 +275,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _accounts_pb2.ListBudgetsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_accounts_pb2.ListBudgetsResponse, _abc.Awaitable[_accounts_pb2.ListBudgetsResponse]]:
-        """Lists budgets, with what was spent in their current windows. Others than admins see those that apply to them."""
+        """Lists budgets, with what was spent in their current windows. Admins see all, others those that apply to them."""
 
     @_abc_1.abstractmethod
     def PutPrice(
@@ -283,7 +283,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _accounts_pb2.PutPriceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_accounts_pb2.PutPriceResponse, _abc.Awaitable[_accounts_pb2.PutPriceResponse]]:
-        """Adds a price, or replaces the one with the same id. It wins over the setting PRICES and the list. For admins."""
+        """Adds a price, or replaces the one with the same id. It takes precedence over PRICES and the list. For admins."""
 
     @_abc_1.abstractmethod
     def DeletePrice(
@@ -299,7 +299,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _accounts_pb2.ListPricesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_accounts_pb2.ListPricesResponse, _abc.Awaitable[_accounts_pb2.ListPricesResponse]]:
-        """Lists the prices of the ledger, newest first. For everybody."""
+        """Lists the prices of the ledger, newest first. For every caller."""
 
     @_abc_1.abstractmethod
     def TestPrice(
@@ -307,7 +307,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _accounts_pb2.TestPriceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_accounts_pb2.TestPriceResponse, _abc.Awaitable[_accounts_pb2.TestPriceResponse]]:
-        """Tells what a model costs now, and where that price is from. For everybody."""
+        """Returns what a model costs now, and the source of that price. For every caller."""
 
     @_abc_1.abstractmethod
     def PriceUnknownCalls(
@@ -315,7 +315,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _accounts_pb2.PriceUnknownCallsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_accounts_pb2.PriceUnknownCallsResponse, _abc.Awaitable[_accounts_pb2.PriceUnknownCallsResponse]]:
-        """Gives calls whose cost is not known the cost that the prices of now make of their tokens. For admins."""
+        """Prices calls whose cost is unknown, with the current prices and their token counts. For admins."""
 
     @_abc_1.abstractmethod
     def AdjustCall(
@@ -331,8 +331,8 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _accounts_pb2.CreateSessionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_accounts_pb2.CreateSessionResponse, _abc.Awaitable[_accounts_pb2.CreateSessionResponse]]:
-        """Makes a token for a browser's session, valid for 12 hours and no longer than the token that this call is made
-        with. It is not in ListTokens. For everybody who has a token.
+        """Creates a token for a browser's session, valid for 12 hours and no longer than the token that this call is made
+        with. ListTokens leaves it out. For every caller with a token.
         """
 
     @_abc_1.abstractmethod
@@ -341,7 +341,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _accounts_pb2.EndSessionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_accounts_pb2.EndSessionResponse, _abc.Awaitable[_accounts_pb2.EndSessionResponse]]:
-        """Ends the session whose token this call is made with. Any other token stays as it is. For everybody."""
+        """Ends the session whose token this call is made with. Does nothing for any other token. For every caller."""
 
     @_abc_1.abstractmethod
     def ListAudit(
@@ -349,6 +349,6 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _accounts_pb2.ListAuditRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_accounts_pb2.ListAuditResponse, _abc.Awaitable[_accounts_pb2.ListAuditResponse]]:
-        """Lists who changed what, newest first. For admins."""
+        """Lists the changes and who made them, newest first. For admins."""
 
 def add_AccountServiceServicer_to_server(servicer: AccountServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -4,7 +4,7 @@ isort:skip_file
 The contract of the relay: language-model calls between servers, with their cost.
 
 Errors are gRPC statuses with a google.rpc.ErrorInfo. Its domain is "relay.v1" and its reason says what
-happened (the README lists the reasons). RetryInfo and BadRequest are added where they apply. A call that
+happened (docs/errors.md lists the reasons). RetryInfo and BadRequest are added where they apply. A call that
 failed after it had begun also has a Finished message with what was spent.
 
 Every method reads this metadata: "authorization: Bearer TOKEN", and "relay-on-behalf-of: NAME" from callers
@@ -44,7 +44,7 @@ class _RoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Role.ValueType],
     ROLE_ASSISTANT: _Role.ValueType  # 2
     """The model."""
     ROLE_SYSTEM: _Role.ValueType  # 3
-    """Instructions within the history (a system or developer message). Moved to the system prompt where a provider
+    """Instructions within the history (a system or developer message). Moved to the system prompt if the provider
     has no other place for it.
     """
 
@@ -58,7 +58,7 @@ ROLE_USER: Role.ValueType  # 1
 ROLE_ASSISTANT: Role.ValueType  # 2
 """The model."""
 ROLE_SYSTEM: Role.ValueType  # 3
-"""Instructions within the history (a system or developer message). Moved to the system prompt where a provider
+"""Instructions within the history (a system or developer message). Moved to the system prompt if the provider
 has no other place for it.
 """
 Global___Role: _TypeAlias = Role  # noqa: Y015
@@ -100,7 +100,7 @@ class _AccuracyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Accuracy.Val
     ACCURACY_ESTIMATED: _Accuracy.ValueType  # 2
     """Estimated by this server, because the provider gave no count."""
     ACCURACY_UNKNOWN: _Accuracy.ValueType  # 3
-    """Nothing is known of what was spent."""
+    """The usage is unknown."""
 
 class Accuracy(_Accuracy, metaclass=_AccuracyEnumTypeWrapper):
     """Where a token count comes from."""
@@ -112,7 +112,7 @@ ACCURACY_EXACT: Accuracy.ValueType  # 1
 ACCURACY_ESTIMATED: Accuracy.ValueType  # 2
 """Estimated by this server, because the provider gave no count."""
 ACCURACY_UNKNOWN: Accuracy.ValueType  # 3
-"""Nothing is known of what was spent."""
+"""The usage is unknown."""
 Global___Accuracy: _TypeAlias = Accuracy  # noqa: Y015
 
 class _FinishReason:
@@ -124,7 +124,7 @@ class _FinishReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FinishRe
     FINISH_REASON_UNSPECIFIED: _FinishReason.ValueType  # 0
     """Not set."""
     FINISH_REASON_STOP: _FinishReason.ValueType  # 1
-    """The model was done."""
+    """The model completed its answer."""
     FINISH_REASON_LENGTH: _FinishReason.ValueType  # 2
     """The answer reached max_tokens or the model's own limit."""
     FINISH_REASON_CONTENT_FILTER: _FinishReason.ValueType  # 3
@@ -132,7 +132,7 @@ class _FinishReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FinishRe
     FINISH_REASON_CANCELLED: _FinishReason.ValueType  # 4
     """Cancel was called for this request."""
     FINISH_REASON_OTHER: _FinishReason.ValueType  # 5
-    """Another reason of the provider's own."""
+    """A reason that only this provider has."""
     FINISH_REASON_TOOL_CALLS: _FinishReason.ValueType  # 6
     """The model calls tools and waits for their results."""
     FINISH_REASON_REFUSAL: _FinishReason.ValueType  # 7
@@ -148,7 +148,7 @@ class FinishReason(_FinishReason, metaclass=_FinishReasonEnumTypeWrapper):
 FINISH_REASON_UNSPECIFIED: FinishReason.ValueType  # 0
 """Not set."""
 FINISH_REASON_STOP: FinishReason.ValueType  # 1
-"""The model was done."""
+"""The model completed its answer."""
 FINISH_REASON_LENGTH: FinishReason.ValueType  # 2
 """The answer reached max_tokens or the model's own limit."""
 FINISH_REASON_CONTENT_FILTER: FinishReason.ValueType  # 3
@@ -156,7 +156,7 @@ FINISH_REASON_CONTENT_FILTER: FinishReason.ValueType  # 3
 FINISH_REASON_CANCELLED: FinishReason.ValueType  # 4
 """Cancel was called for this request."""
 FINISH_REASON_OTHER: FinishReason.ValueType  # 5
-"""Another reason of the provider's own."""
+"""A reason that only this provider has."""
 FINISH_REASON_TOOL_CALLS: FinishReason.ValueType  # 6
 """The model calls tools and waits for their results."""
 FINISH_REASON_REFUSAL: FinishReason.ValueType  # 7
@@ -216,7 +216,7 @@ class Part(_message.Message):
     text: _builtins.str
     """Text. Not empty. In user and system turns not blank either."""
     refusal: _builtins.str
-    """The model's words where it refused to answer. Only in assistant turns. Not empty."""
+    """The model's text when it refused to answer. Only in assistant turns. Not empty."""
     @_builtins.property
     def image(self) -> Global___Image:
         """An image."""
@@ -235,7 +235,7 @@ class Part(_message.Message):
 
     @_builtins.property
     def reasoning(self) -> Global___Reasoning:
-        """The model's reasoning. Only in assistant turns. Send it back as it came."""
+        """The model's reasoning. Only in assistant turns. Send it back unchanged."""
 
     @_builtins.property
     def cache_point(self) -> Global___CachePoint:
@@ -279,10 +279,10 @@ class Image(_message.Message):
     """The file's bytes. Not empty. They are not checked against the media type."""
     url: _builtins.str
     """An https URL without credentials, at most 8192 characters, that the provider fetches. This server fetches
-    nothing. UNSUPPORTED where the provider does not fetch URLs itself.
+    nothing. UNSUPPORTED if the provider does not fetch URLs itself.
     """
     detail: _builtins.str
-    """How closely to look: a word of the provider's, such as "low", "high" or "auto". Empty: the provider's default."""
+    """The detail to look at: a value of the provider, such as "low", "high" or "auto". Empty: the provider's default."""
     def __init__(
         self,
         *,
@@ -348,15 +348,15 @@ class ToolCall(_message.Message):
     ARGUMENTS_JSON_FIELD_NUMBER: _builtins.int
     SIGNATURE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """The call's id, as the provider gave it. Required. Unlike the ids of the other calls of its turn."""
+    """The call's id, as the provider gave it. Required. Unique among the calls of its turn."""
     name: _builtins.str
     """The tool's name, 1 to 64 of A-Za-z0-9_-. Required."""
     arguments_json: _builtins.str
-    """The arguments as JSON text, exactly as the model wrote them. A model may write text that is not valid JSON: it is
-    passed on as it is. Empty is the same as "{}".
+    """The arguments as JSON text, exactly as the model wrote them. Text that is not valid JSON is passed on unchanged.
+    Empty is the same as "{}".
     """
     signature: _builtins.bytes
-    """The provider's signature of the call. Send it back as it came. Empty: none."""
+    """The provider's signature of the call. Send it back unchanged. Empty: none."""
     def __init__(
         self,
         *,
@@ -423,9 +423,9 @@ class Reasoning(_message.Message):
     PROVIDER_FIELD_NUMBER: _builtins.int
     ID_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """The reasoning in words. May be empty, also where there is a signature."""
+    """The reasoning as text. May be empty, even with a signature."""
     signature: _builtins.bytes
-    """The provider's signature. It goes back to the provider that made it byte for byte."""
+    """The provider's signature. It is sent back to that provider byte for byte."""
     redacted: _builtins.bytes
     """Reasoning that only the provider can read."""
     provider: _builtins.str
@@ -484,7 +484,7 @@ class Tool(_message.Message):
     INPUT_SCHEMA_JSON_FIELD_NUMBER: _builtins.int
     STRICT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """The name, 1 to 64 of A-Za-z0-9_-. Required. No two tools have the same."""
+    """The name, 1 to 64 of A-Za-z0-9_-. Required. Unique among the tools."""
     description: _builtins.str
     """What the tool does, for the model to read. Default: empty."""
     input_schema_json: _builtins.str
@@ -511,7 +511,7 @@ Global___Tool: _TypeAlias = Tool  # noqa: Y015
 
 @_typing.final
 class ToolChoice(_message.Message):
-    """Whether and which tools the model must call."""
+    """Whether the model must call tools, and which."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -550,7 +550,7 @@ class ToolChoice(_message.Message):
     name: _builtins.str
     """The tool that the model must call: the name of one of the tools."""
     parallel: _builtins.bool
-    """Whether the model may call several tools at once. Absent: the provider's default."""
+    """Whether the model may call several tools in one answer. Absent: the provider's default."""
     def __init__(
         self,
         *,
@@ -575,7 +575,7 @@ Global___ToolChoice: _TypeAlias = ToolChoice  # noqa: Y015
 
 @_typing.final
 class ResponseFormat(_message.Message):
-    """The form of the answer's text."""
+    """The format of the answer's text."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -595,7 +595,7 @@ class ResponseFormat(_message.Message):
         """JSON that matches the schema."""
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
-        """A form."""
+        """A format."""
 
     KIND_UNSPECIFIED: ResponseFormat.Kind.ValueType  # 0
     """Not set. The same as KIND_TEXT."""
@@ -611,7 +611,7 @@ class ResponseFormat(_message.Message):
     SCHEMA_JSON_FIELD_NUMBER: _builtins.int
     STRICT_FIELD_NUMBER: _builtins.int
     kind: Global___ResponseFormat.Kind.ValueType
-    """The form. Default: KIND_TEXT."""
+    """The format. Default: KIND_TEXT."""
     name: _builtins.str
     """A name for the schema, at most 64 of A-Za-z0-9_-. Empty: none."""
     schema_json: _builtins.str
@@ -650,14 +650,14 @@ class Sampling(_message.Message):
     top_p: _builtins.float
     """Nucleus sampling, 0 to 1. Absent: the provider's default."""
     seed: _builtins.int
-    """Asks for the same answer each time, as far as the provider can. Absent: none."""
+    """Asks for the same answer each time, as far as the provider supports it. Absent: none."""
     frequency_penalty: _builtins.float
     """Makes tokens less likely the more often they occur, -2 to 2. Absent: the provider's default."""
     presence_penalty: _builtins.float
-    """Makes tokens that occurred less likely, -2 to 2. Absent: the provider's default."""
+    """Makes tokens that have occurred less likely, -2 to 2. Absent: the provider's default."""
     @_builtins.property
     def stop(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Texts that end the answer where the model would write them: at most 16, each of 1 to 256 characters."""
+        """Texts that end the answer when the model would write them: at most 16, each of 1 to 256 characters."""
 
     def __init__(
         self,
@@ -700,7 +700,7 @@ class Thinking(_message.Message):
     EFFORT_FIELD_NUMBER: _builtins.int
     MAX_TOKENS_FIELD_NUMBER: _builtins.int
     effort: _builtins.str
-    """How much, in a word that the provider knows, such as "low", "medium" or "high". Empty: not set."""
+    """How much to reason: a value of the provider, such as "low", "medium" or "high". Empty: not set."""
     max_tokens: _builtins.int
     """The most tokens to spend on reasoning, 1 or more. Absent: the provider's default."""
     def __init__(
@@ -776,42 +776,42 @@ class Options(_message.Message):
     MAX_COST_NANO_USD_FIELD_NUMBER: _builtins.int
     END_USER_FIELD_NUMBER: _builtins.int
     service_tier: _builtins.str
-    """The provider's service tier, in its own word, such as "flex" or "priority". Empty: the provider's default."""
+    """The service tier, as the provider names it, such as "flex" or "priority". Empty: the provider's default."""
     max_cost_nano_usd: _builtins.int
     """The most that this call may cost, in 1e-9 US dollars, 0 or more. Absent: no limit."""
     end_user: _builtins.str
-    """Who uses the caller's product: an id for the provider's abuse detection, at most 256 characters. Empty: none."""
+    """The caller's end user: an id for the provider's abuse detection, at most 256 characters. Empty: none."""
     @_builtins.property
     def tools(self) -> _containers.RepeatedCompositeFieldContainer[Global___Tool]:
         """The tools that the model may call, at most 1024. Default: none."""
 
     @_builtins.property
     def tool_choice(self) -> Global___ToolChoice:
-        """Whether and which tools the model must call. Default: the model decides."""
+        """Whether the model must call tools, and which. Default: the model decides."""
 
     @_builtins.property
     def response_format(self) -> Global___ResponseFormat:
-        """The form of the answer's text. Default: plain text."""
+        """The format of the answer's text. Default: plain text."""
 
     @_builtins.property
     def sampling(self) -> Global___Sampling:
-        """How the model picks its next token. Default: as the provider does."""
+        """How the model picks its next token. Default: the provider's defaults."""
 
     @_builtins.property
     def thinking(self) -> Global___Thinking:
-        """Asks the model to reason first. Default: as the model does."""
+        """Asks the model to reason first. Default: the model's default."""
 
     @_builtins.property
     def tags(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """The caller's own labels for the cost records, never sent to the provider: at most 16, keys of 1 to 64
+        """The caller's own labels for the ledger, never sent to the provider: at most 16, keys of 1 to 64
         characters, values of at most 512.
         """
 
     @_builtins.property
     def provider_options(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """More members for the request body of one provider. The key is the provider's name (mock, openai or bedrock), the
-        value a JSON object, at most 64 KiB and 32 levels deep. Used only if that provider is asked. At bedrock they
-        join additionalModelRequestFields. Members that this server writes itself are refused, and so are those that
+        value a JSON object, at most 64 KiB and 32 levels deep. Used only if that provider is called. For bedrock they
+        join additionalModelRequestFields. Members that this server writes itself are refused, and so are members that
         change what is asked or spent, such as model, messages, stream, n, tools and max_tokens.
         """
 
@@ -1031,7 +1031,7 @@ class ProcessResponse(_message.Message):
     model: _builtins.str
     """The model that answered, as the provider names it."""
     provider: _builtins.str
-    """The provider that answered: mock, openai or bedrock. Where Cancel came before any did: all that might have
+    """The provider that answered: mock, openai or bedrock. If Cancel came before any answered: all that might have
     answered, such as "openai,bedrock".
     """
     finish_reason: Global___FinishReason.ValueType
@@ -1056,7 +1056,7 @@ class ProcessResponse(_message.Message):
 
     @_builtins.property
     def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Part]:
-        """The whole output in order: text, reasoning, tool calls and refusals. Empty where the output is text alone.
+        """The whole output in order: text, reasoning, tool calls and refusals. Empty if the output is only text.
         To continue the conversation, send it back as the parts of an assistant turn.
         """
 
@@ -1104,7 +1104,7 @@ class StreamProcessResponse(_message.Message):
     """
     @_builtins.property
     def started(self) -> Global___Started:
-        """The provider's first event has come. Sent once, after all retries."""
+        """The provider's first event has arrived. Sent once, after all retries."""
 
     @_builtins.property
     def delta(self) -> Global___Delta:
@@ -1132,7 +1132,7 @@ class StreamProcessResponse(_message.Message):
 
     @_builtins.property
     def refusal_delta(self) -> Global___RefusalDelta:
-        """More of the model's words where it refuses to answer."""
+        """More of the model's refusal."""
 
     def __init__(
         self,
@@ -1171,7 +1171,7 @@ class Started(_message.Message):
     model: _builtins.str
     """The model that answers, as the provider names it."""
     provider: _builtins.str
-    """The provider that answers: mock, openai or bedrock. Where Cancel came before any did: all that might have
+    """The provider that answers: mock, openai or bedrock. If Cancel came before any answered: all that might have
     answered, such as "openai,bedrock".
     """
     def __init__(
@@ -1200,7 +1200,7 @@ class Delta(_message.Message):
     text: _builtins.str
     """Text to append to what came before. Never empty."""
     index: _builtins.int
-    """Which block of the answer it belongs to. Blocks are numbered from 0 in the order in which they begin."""
+    """The number of the text's block. The blocks of an answer are numbered from 0 in the order in which they begin."""
     def __init__(
         self,
         *,
@@ -1217,7 +1217,7 @@ Global___Delta: _TypeAlias = Delta  # noqa: Y015
 
 @_typing.final
 class ToolCallStarted(_message.Message):
-    """The model begins to call a tool. Comes before the deltas of the call."""
+    """The model begins to call a tool. Sent before the deltas of the call."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1283,7 +1283,7 @@ class ToolCallFinished(_message.Message):
     index: _builtins.int
     """The block's number, as in Delta."""
     arguments_valid: _builtins.bool
-    """Whether the arguments are valid JSON. They are passed on as they came where they are not."""
+    """Whether the arguments are valid JSON. Invalid ones are passed on unchanged."""
     @_builtins.property
     def call(self) -> Global___ToolCall:
         """The whole call again."""
@@ -1317,7 +1317,7 @@ class ReasoningDelta(_message.Message):
     index: _builtins.int
     """The block's number, as in Delta."""
     text: _builtins.str
-    """Text to append to what came before. May be empty where there is a signature or redacted reasoning."""
+    """Text to append to what came before. May be empty beside a signature or redacted reasoning."""
     signature: _builtins.bytes
     """The provider's signature of the block, on the block's last delta. Empty: none."""
     redacted: _builtins.bytes
@@ -1343,7 +1343,7 @@ Global___ReasoningDelta: _TypeAlias = ReasoningDelta  # noqa: Y015
 
 @_typing.final
 class RefusalDelta(_message.Message):
-    """More of the model's words where it refuses to answer."""
+    """More of the model's refusal."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1369,7 +1369,7 @@ Global___RefusalDelta: _TypeAlias = RefusalDelta  # noqa: Y015
 
 @_typing.final
 class Finished(_message.Message):
-    """The end of an answer and what it took. Also a detail of the status of a call that failed after it had begun."""
+    """The end of an answer, and what it used. Also a detail of the status of a call that failed after it had begun."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1534,7 +1534,7 @@ Global___CancelRequest: _TypeAlias = CancelRequest  # noqa: Y015
 
 @_typing.final
 class CancelResponse(_message.Message):
-    """Whether there was such a call."""
+    """Whether the call was found."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1583,9 +1583,9 @@ class ListModelsResponse(_message.Message):
     NOTE_FIELD_NUMBER: _builtins.int
     DETAILS_FIELD_NUMBER: _builtins.int
     provider: _builtins.str
-    """The provider in force: mock, openai or bedrock. Several where one falls back on the next: "openai,bedrock"."""
+    """The provider in force: mock, openai or bedrock. A fallback chain has several: "openai,bedrock"."""
     default_model: _builtins.str
-    """The model used where a request names none."""
+    """The model of a request that names none."""
     note: _builtins.str
     """A remark for people, such as why the list is short. Empty: none."""
     @_builtins.property
@@ -1594,7 +1594,7 @@ class ListModelsResponse(_message.Message):
 
     @_builtins.property
     def details(self) -> _containers.RepeatedCompositeFieldContainer[Global___Model]:
-        """What is known of these models, in the order of models. A model that nothing is known of is left out."""
+        """What is known about these models, in the order of models. A model that nothing is known about is left out."""
 
     def __init__(
         self,
@@ -1615,7 +1615,7 @@ Global___ListModelsResponse: _TypeAlias = ListModelsResponse  # noqa: Y015
 
 @_typing.final
 class Model(_message.Message):
-    """What is known of one model."""
+    """What is known about one model."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1752,24 +1752,24 @@ class GetStatusResponse(_message.Message):
     state: Global___State.ValueType
     """How healthy the server is."""
     provider: _builtins.str
-    """The provider in force: mock, openai or bedrock. Several where one falls back on the next: "openai,bedrock"."""
+    """The provider in force: mock, openai or bedrock. A fallback chain has several: "openai,bedrock"."""
     provider_configured: _builtins.bool
-    """Whether the provider has what it needs to be called, such as its key."""
+    """Whether the provider is configured, for example with a key."""
     provider_state: Global___State.ValueType
-    """How healthy the provider is, by its last call. Degraded also where that call had to fall back."""
+    """How healthy the provider is, judged by its last call. Also degraded if that call had to fall back."""
     provider_error: _builtins.str
-    """The reason of the provider's last failure, such as PROVIDER_AUTH. Empty: none since its last success. Where one
-    provider falls back on the next: each that failed with its name, in the order in which they were asked, such as
+    """The reason of the provider's last failure, such as PROVIDER_AUTH. Empty: none since its last success. A fallback
+    chain has the reason and the name of each provider that failed, in the order in which they were called, such as
     "PROVIDER_RATE_LIMITED openai, PROVIDER_AUTH bedrock".
     """
     calls_processed: _builtins.int
     """Calls that ended since the start, successful or not."""
     default_model: _builtins.str
-    """The model used where a request names none."""
+    """The model of a request that names none."""
     default_temperature: _builtins.float
-    """The temperature used where a request names none, 0 to 2."""
+    """The temperature of a request that sets none, 0 to 2."""
     default_max_tokens: _builtins.int
-    """The token limit used where a request names none, 1 or more."""
+    """The output token limit of a request that sets none, 1 or more."""
     @_builtins.property
     def observed_at(self) -> _timestamp_pb2.Timestamp:
         """When this was observed."""

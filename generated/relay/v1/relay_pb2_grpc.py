@@ -74,7 +74,7 @@ class RelayServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def StreamProcess(self, request, context):
-        """Streams one answer as it is written: started, then content, then exactly one finished and the status OK.
+        """Streams one answer as it is generated: started, then content, then exactly one finished and the status OK.
         A stream that fails ends with another status. Sends initial metadata as Process does.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -4,7 +4,7 @@ isort:skip_file
 The contract of the relay: language-model calls between servers, with their cost.
 
 Errors are gRPC statuses with a google.rpc.ErrorInfo. Its domain is "relay.v1" and its reason says what
-happened (the README lists the reasons). RetryInfo and BadRequest are added where they apply. A call that
+happened (docs/errors.md lists the reasons). RetryInfo and BadRequest are added where they apply. A call that
 failed after it had begun also has a Finished message with what was spent.
 
 Every method reads this metadata: "authorization: Bearer TOKEN", and "relay-on-behalf-of: NAME" from callers
@@ -46,7 +46,7 @@ class RelayServiceStub:
     Process: _grpc.UnaryUnaryMultiCallable[_relay_pb2.ProcessRequest, _relay_pb2.ProcessResponse]
     """Returns one whole answer. Sends initial metadata with "relay-request-id" before the provider is called."""
     StreamProcess: _grpc.UnaryStreamMultiCallable[_relay_pb2.StreamProcessRequest, _relay_pb2.StreamProcessResponse]
-    """Streams one answer as it is written: started, then content, then exactly one finished and the status OK.
+    """Streams one answer as it is generated: started, then content, then exactly one finished and the status OK.
     A stream that fails ends with another status. Sends initial metadata as Process does.
     """
     Cancel: _grpc.UnaryUnaryMultiCallable[_relay_pb2.CancelRequest, _relay_pb2.CancelResponse]
@@ -64,7 +64,7 @@ class RelayServiceAsyncStub(RelayServiceStub):
     Process: _aio.UnaryUnaryMultiCallable[_relay_pb2.ProcessRequest, _relay_pb2.ProcessResponse]  # type: ignore[assignment]
     """Returns one whole answer. Sends initial metadata with "relay-request-id" before the provider is called."""
     StreamProcess: _aio.UnaryStreamMultiCallable[_relay_pb2.StreamProcessRequest, _relay_pb2.StreamProcessResponse]  # type: ignore[assignment]
-    """Streams one answer as it is written: started, then content, then exactly one finished and the status OK.
+    """Streams one answer as it is generated: started, then content, then exactly one finished and the status OK.
     A stream that fails ends with another status. Sends initial metadata as Process does.
     """
     Cancel: _aio.UnaryUnaryMultiCallable[_relay_pb2.CancelRequest, _relay_pb2.CancelResponse]  # type: ignore[assignment]
@@ -91,7 +91,7 @@ class RelayServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _relay_pb2.StreamProcessRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_relay_pb2.StreamProcessResponse], _abc.AsyncIterator[_relay_pb2.StreamProcessResponse]]:
-        """Streams one answer as it is written: started, then content, then exactly one finished and the status OK.
+        """Streams one answer as it is generated: started, then content, then exactly one finished and the status OK.
         A stream that fails ends with another status. Sends initial metadata as Process does.
         """
 
