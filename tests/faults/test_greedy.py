@@ -88,6 +88,7 @@ async def test_a_reader_that_stops_does_not_block_others_on_its_channel(server_b
                 taken += len(event.text) if isinstance(event, Delta) else 0
                 if taken > 10_000_000:
                     break
+        assert taken > 10_000_000
         for events in stopped:
             await events.aclose()
 

@@ -42,7 +42,7 @@ async def grpc_stream(wire: Wire, prompt: Prompt) -> Facts:
         return {**_failure(error), "said": _text(events)}
     finally:
         _check_order(events)
-    assert events[-1].WhichOneof("event") == "finished", "the stream just ended"
+    assert events[-1].WhichOneof("event") == "finished", "the stream ended without a finish or an error"
     finished = events[-1].finished
     assert finished.model == events[0].started.model
     return _success(_text(events), finished)
@@ -145,7 +145,7 @@ async def http_stream(http: httpx2.AsyncClient, prompt: Prompt) -> Facts:
         if "event" not in event:  # events of reasoning and refusals have names
             assert int(event["id"]) > last
             said, last = said + document["content"], int(event["id"])
-    raise AssertionError("the stream just ended")
+    raise AssertionError("the stream ended without a finish or an error")
 
 
 def _deadline() -> dict[str, str]:

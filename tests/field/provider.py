@@ -20,7 +20,7 @@ SEGMENT_GAP_S = 0.001
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """The provider sends nothing for so many seconds."""
+    """The provider sends nothing for this many seconds."""
 
     seconds: float
 

@@ -75,7 +75,7 @@ def seen(request: pytest.FixtureRequest) -> Iterator[Counter[str]]:
 
 
 def examples(in_full: int, in_short: int) -> hypothesis.settings:
-    """Returns settings for so many requests."""
+    """Returns settings for that many requests."""
     return hypothesis.settings(hypothesis.settings.get_profile("fuzz"), max_examples=in_full if FULL else in_short)
 
 

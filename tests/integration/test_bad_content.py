@@ -305,12 +305,12 @@ WAYS: dict[str, Callable[[Doors, Fields], Any]] = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("name", [*BROKEN, *IN_JSON_ALONE])
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [(name, way) for name in [*BROKEN, *IN_JSON_ALONE] for way in WAYS if way != "grpc" or name in BROKEN],
+)
 async def test_a_broken_rule_names_its_field(doors: Doors, name: str, way: str) -> None:
     fields, field = {**BROKEN, **IN_JSON_ALONE}[name]
-    if way == "grpc" and name in IN_JSON_ALONE:
-        return  # a protobuf message cannot express it
     said = {"message": "Hi", **fields}
     named = await WAYS[way](doors, said)
     assert (wire_field(field) if way == "grpc" else field) in named

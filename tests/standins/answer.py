@@ -51,7 +51,7 @@ def to_json(document: object, *, malformed: bool = False) -> bytes:
 
 
 def whole(script: Script, document: object, *, words: int = 0, status: int = 200, headers: Mapping[str, str]) -> Answer:
-    """Answers with one JSON document of so many words, in two halves, so that a fault can strike between them."""
+    """Answers with one JSON document of that many words, in two halves, so that a fault can strike between them."""
     body = to_json(document, malformed=script.fails(*MALFORMED))
     half = len(body) // 2
     pieces = (Piece(body[:half]), Piece(body[half:], words))

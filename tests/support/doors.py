@@ -129,7 +129,7 @@ class HttpDoor:
                         parts.append({"tool_call": document["call"]})
                     case _:
                         pass  # events of a tool call that begins, its deltas, and reasoning
-        raise AssertionError("the stream just ended")
+        raise AssertionError("the stream ended without a finish or an error")
 
 
 async def _events(response: httpx2.Response) -> AsyncIterator[tuple[str, str]]:

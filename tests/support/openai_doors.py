@@ -48,7 +48,7 @@ class ChatDoor:
                 if choice["finish_reason"]:
                     assert finish is None, "a second finish reason"
                     finish = {"finishReason": choice["finish_reason"]}
-        raise AssertionError("the stream just ended")
+        raise AssertionError("the stream ended without a finish or an error")
 
 
 class ResponsesDoor:
@@ -79,7 +79,7 @@ class ResponsesDoor:
                         raise Refusal(reason, text, failed["relay"]["request_id"])
                     case _:
                         pass
-        raise AssertionError("the stream just ended")
+        raise AssertionError("the stream ended without a finish or an error")
 
 
 def _chat(*, message: str, model: str = "any") -> Document:

@@ -98,7 +98,7 @@ class RawServer(Listener):
             self._waiting.pop().write(answer)
 
     async def until_requests(self, count: int) -> None:
-        """Waits until so many requests have arrived."""
+        """Waits until that many requests have arrived."""
         async with self._asked:
             await self._asked.wait_for(lambda: len(self.requests) >= count)
 

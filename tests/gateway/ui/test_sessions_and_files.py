@@ -169,7 +169,9 @@ async def test_pages_and_files_load_nothing_from_elsewhere(relay: Relay) -> None
             assert page.headers["content-security-policy"] == CONTENT_SECURITY_POLICY
             assert "//" not in page.text.replace("<!DOCTYPE html>", "")
             assert not re.search(r"<script>|<style>|\sstyle=|\son\w+=", page.text)
-            for link in re.findall(r'(?:src|href)="(assets/[^"]+)"', page.text):
+            links = re.findall(r'(?:src|href)="(assets/[^"]+)"', page.text)
+            assert links, path
+            for link in links:
                 file = await client.get(f"/ui/{link}")
                 assert file.status_code == 200, link
                 assert file.headers["content-security-policy"] == CONTENT_SECURITY_POLICY

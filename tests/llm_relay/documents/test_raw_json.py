@@ -1,6 +1,7 @@
 """Arguments keep their exact text, wherever they are in a body."""
 
 import json
+import math
 import re
 from typing import Any
 
@@ -21,7 +22,6 @@ ARGUMENTS = '{ "b": 9007199254740993,\n\t"a" : [1.0, 1e400, 12345678901234567890
         ('{"arguments": %s }', {"arguments": RawJson(ARGUMENTS)}),
         ('{"a":[{"arguments":%s,"b":1}]}', {"a": [{"arguments": RawJson(ARGUMENTS), "b": 1}]}),
         ('{"structured" :%s}', {"structured": RawJson(ARGUMENTS)}),
-        ('{"\\u0061rguments": %s}', {"\u0061rguments": {**json.loads(ARGUMENTS.replace("1e400", "1"))}}),
         (
             '{"x": {"arguments": 1, "y": {"arguments": %s}}, "arguments": "s"}',
             {
@@ -37,8 +37,13 @@ def test_the_text_of_arguments_is_kept(body: str, value: Any) -> None:
     if value is None:
         assert isinstance(found, list)
         assert found[:2] == ["arguments", {"a": "arguments"}]
-    elif "\\u" not in body:
+    else:
         assert found == value
+
+
+def test_a_member_whose_only_name_is_escaped_is_ordinary_json() -> None:
+    found = parse_json(f'{{"\\u0061rguments": {ARGUMENTS}}}'.encode())
+    assert found == {"arguments": {"b": 9007199254740993, "a": [1.0, math.inf, 1.2345678901234568e22], "s": '}"ä {'}}
 
 
 def test_a_member_whose_name_is_escaped_keeps_its_text_too_if_another_does() -> None:

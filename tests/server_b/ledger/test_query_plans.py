@@ -54,18 +54,32 @@ async def connection(tmp_path_factory: pytest.TempPathFactory) -> sqlite3.Connec
     return connection
 
 
+def without_a_key(connection: sqlite3.Connection, sql: str, params: dict[str, object]) -> list[str]:
+    """Returns the steps of a statement's plan that do not find their rows by a key."""
+    found = []
+    for _, _, _, step in connection.execute(f"EXPLAIN QUERY PLAN {sql}", params):
+        match = re.match(r"(SCAN|SEARCH) (\w+)(?: AS \w+)?(?: USING (?:COVERING )?INDEX (\w+))?", step)
+        if match is None or match[2] not in {*CALLS, *TABLES} - SMALL:
+            continue
+        is_searched = match[1] == "SEARCH" or match[3] == "calls_open"
+        if not is_searched or (match[2] in CALLS and match[3] not in {"calls_open", "sqlite_autoindex_calls_1"}):
+            found.append(step)
+    return found
+
+
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", STATEMENTS)
 async def test_rows_are_found_by_a_key(connection: sqlite3.Connection, name: str) -> None:
     many, one, lists = translated(STATEMENTS[name])
     for sql in (many, one):
-        params = {found: "[]" if found in lists else 0 for found in re.findall(r":([a-z]\w*)", sql)}
-        steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", params)]
-        for step in steps:
-            match = re.match(r"(SCAN|SEARCH) (\w+)(?: AS \w+)?(?: USING (?:COVERING )?INDEX (\w+))?", step)
-            if match and match[2] in {*CALLS, *TABLES} - SMALL:
-                assert match[1] == "SEARCH" or match[3] == "calls_open", steps
-                assert match[2] not in CALLS or match[3] in {"calls_open", "sqlite_autoindex_calls_1"}, steps
+        params: dict[str, object] = {found: "[]" if found in lists else 0 for found in re.findall(r":([a-z]\w*)", sql)}
+        assert without_a_key(connection, sql, params) == []
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("table", ["calls", "calls c", "windows", "usage_hours"])
+async def test_a_scan_of_a_whole_table_is_noticed(connection: sqlite3.Connection, table: str) -> None:
+    assert len(without_a_key(connection, f"SELECT * FROM {table}", {})) == 1
 
 
 def test_all_statements_are_checked() -> None:

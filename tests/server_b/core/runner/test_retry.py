@@ -278,10 +278,10 @@ async def test_a_stream_that_ends_before_it_began_is_an_error() -> None:
 
 async def test_nothing_after_the_providers_own_end_is_waited_for() -> None:
     provider = ScriptedProvider([OPENING, Ending(FinishReason.LENGTH, None), asyncio.Event()])
-    async for event in patient(provider).stream_process(HI, caller="alice"):
-        if isinstance(event, Finished):
-            assert event.finish_reason is FinishReason.LENGTH
-            assert provider.running == 0
+    *_, last = await streamed(patient(provider))
+    assert isinstance(last, Finished)
+    assert last.finish_reason is FinishReason.LENGTH
+    assert provider.running == 0
 
 
 async def test_an_answer_without_text_is_an_answer() -> None:
