@@ -1,4 +1,4 @@
-"""What an account may ask: the models and inference profiles that AWS lists, and the model in a profile."""
+"""Asks AWS for the models and inference profiles of an account, and for the model in a profile."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from server_b.providers.bedrock.models.model_ids import is_application_profile, 
 LIST_TIMEOUT_S = 4.0
 PROFILE_TIMEOUT_S = 2.0
 ASK_AGAIN_S = 300.0
-"""How long an answer that AWS did not give is not asked for again."""
+"""How long to wait before asking again for a profile that AWS did not describe, in seconds."""
 MAX_PAGES = 20
 MAX_REMEMBERED_PROFILES = 1000
 NOT_LISTED = "Bedrock did not list its models ({reason}): these are the short names and what they stand for"
@@ -28,22 +28,22 @@ class Listing:
     """What AWS lists."""
 
     ids: tuple[str, ...] = ()
-    """Of models and profiles."""
+    """Ids of models and profiles."""
     inputs: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """By the id of a model, what it takes: TEXT, IMAGE and others."""
+    """The input that each model accepts, by its id: TEXT, IMAGE and others."""
     note: str = ""
-    """Why there are no ids; empty: there are."""
+    """Why there are no ids; empty if there are."""
 
 
 class Catalogue:
-    """Asks AWS what there is."""
+    """Asks AWS which models and profiles there are."""
 
     def __init__(self, client: BedrockClient) -> None:
         self._client = client
         self._models: dict[str, asyncio.Task[str]] = {}
 
     async def models(self) -> Listing:
-        """Returns what AWS lists; where it does not, the note says why."""
+        """Returns what AWS lists. If it does not list anything, the note says why."""
         try:
             return await self.listed()
         except RelayError as error:
@@ -52,21 +52,21 @@ class Catalogue:
             return Listing(note=NOT_LISTED.format(reason=f"no answer in {LIST_TIMEOUT_S:g} s"))
 
     async def listed(self) -> Listing:
-        """Returns what AWS lists; raises a RelayError or TimeoutError if it does not."""
+        """Returns what AWS lists. Raises a RelayError or TimeoutError if AWS does not answer."""
         ends_at = asyncio.get_running_loop().time() + LIST_TIMEOUT_S
         async with asyncio.timeout_at(ends_at):
             models = await self._foundation_models()
         profiles: tuple[str, ...] = ()
-        # An account may be allowed to list models only.
+        # An account may be allowed to list models but not profiles.
         with contextlib.suppress(RelayError, TimeoutError):
             async with asyncio.timeout_at(ends_at):
                 profiles = await self._inference_profiles()
         return Listing(ids=(*models, *profiles), inputs=models)
 
     async def other_names(self, model: str) -> tuple[str, ...]:
-        """Returns the other names that a price list may have of a model; none where they are not known.
+        """Returns the other names that a price list may have for a model; none if they are not known.
 
-        Of an application inference profile AWS is asked which model it has: once, and for PROFILE_TIMEOUT_S at most.
+        For an application inference profile, AWS is asked once for its model, for at most PROFILE_TIMEOUT_S seconds.
         """
         named = await self._model_in_profile(model) if is_application_profile(model) else model
         return tuple(name for name in list_names(named) if name != model)
@@ -77,11 +77,11 @@ class Catalogue:
             if len(self._models) >= MAX_REMEMBERED_PROFILES:
                 del self._models[next(iter(self._models))]
             asked = self._models[arn] = asyncio.create_task(self._find_model(arn))
-        # One request for all who wait. Who leaves does not stop it.
+        # All waiting callers share one request. A caller who leaves does not stop it.
         return await asyncio.shield(asked)
 
     async def _find_model(self, arn: str) -> str:
-        """Asks AWS; returns an empty text where it does not tell, and asks again later."""
+        """Asks AWS for a profile's model. Returns an empty text if AWS does not say; it is asked again later."""
         try:
             async with asyncio.timeout(PROFILE_TIMEOUT_S):
                 profile = await self._client.get("inference-profiles", arn)
@@ -129,7 +129,7 @@ def _names(summaries: list[Any], key: str) -> list[str]:
 
 
 def _profile_names(summaries: object) -> list[str]:
-    """Returns the ids of the system's profiles, and the ARNs of the account's own, whose ids say nothing."""
+    """Returns the ids of AWS's profiles, and the ARNs of the account's own profiles, whose ids are random."""
     if not isinstance(summaries, list):
         return []
     own = [one for one in summaries if isinstance(one, Mapping) and one.get("type") == "APPLICATION"]

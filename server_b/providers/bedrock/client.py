@@ -1,4 +1,4 @@
-"""Bedrock's requests: signed, over the HTTP client that all providers share."""
+"""Sends Bedrock's requests, signed, with the HTTP client that all providers share."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from server_b.providers.http.client import HttpClient
 from server_b.providers.http.response import Response
 
 MAX_DOCUMENT_BYTES = 64 * 2**20
-"""The largest whole answer, or list."""
+"""Size of the largest whole answer, or list."""
 MAX_ERROR_BYTES = 2**20
 CONVERSATION = {"Content-Type": "application/json"}
 NO_CONTENT: Mapping[str, str] = {}
 UNESCAPED = "-._~"
-"""All other punctuation is escaped in paths and queries, as the signature's algorithm has it."""
+"""Punctuation that is not escaped in paths and queries, by the algorithm of the signature."""
 
 
 class BedrockClient:
-    """Asks Bedrock in the name of one account, and waits for answers without limit: who asks bounds the time."""
+    """Asks Bedrock on behalf of one account. It sets no time limit on answers: the caller does."""
 
     def __init__(self, account: Account) -> None:
         """Raises ValueError that names the variable of a proxy that cannot be used."""
@@ -36,16 +36,16 @@ class BedrockClient:
     async def converse(
         self, model: str, body: bytes, *, streaming: bool, asked_before: list[RelayError] | None = None
     ) -> Response:
-        """Asks a model, an id or an ARN; returns the response, to be closed, when its head has come.
+        """Asks a model, by id or ARN. Returns the response when its head has arrived; the caller must close it.
 
-        Raises Refusal or a RelayError; `asked_before` is that of HttpClient.
+        `asked_before` is passed to HttpClient.ask. Raises Refusal or a RelayError.
         """
         operation = "converse-stream" if streaming else "converse"
         url = f"{self._account.runtime_url}/model/{_escaped(model)}/{operation}"
         return await self._ask("POST", url, CONVERSATION, body, asked_before)
 
     async def get(self, *path: str, **query: str) -> dict[str, Any]:
-        """Reads a document of the lists; the parts of its path are escaped. Raises Refusal or a RelayError."""
+        """Returns a document of the control API; the parts of `path` are escaped. Raises Refusal or a RelayError."""
         url = "/".join((self._account.control_url, *map(_escaped, path)))
         if query:
             url += "?" + urlencode(query, safe=UNESCAPED, quote_via=quote)
@@ -54,7 +54,7 @@ class BedrockClient:
             return document(await response.read(MAX_DOCUMENT_BYTES))
 
     async def close(self) -> None:
-        """Closes the connections, those in use too."""
+        """Closes all connections, including those in use."""
         await self._http.close()
 
     async def _ask(
@@ -75,7 +75,7 @@ class BedrockClient:
 
 
 def _escaped(part: str) -> str:
-    """Escapes a part of a path as boto3 does, slashes too."""
-    if part in (".", ".."):  # which mean another path, escaped or not
+    """Escapes a part of a path as boto3 does, including slashes."""
+    if part in (".", ".."):  # these mean another path, escaped or not
         raise UnknownModel
     return quote(part, safe=UNESCAPED)

@@ -1,4 +1,4 @@
-"""The JSON objects that Bedrock sends."""
+"""Reads the JSON objects that Bedrock sends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def document(data: bytes, *, exactly: bool = False) -> dict[str, Any]:
-    """Reads a JSON object, `exactly` with every digit of large numbers; raises ProviderProtocol for anything else."""
+    """Reads a JSON object; with `exactly`, keeps every digit of large numbers. Raises ProviderProtocol otherwise."""
     try:
         read = parse_exactly(data) if exactly else parse(data)
     except ValueError as error:
@@ -24,7 +24,7 @@ def document(data: bytes, *, exactly: bool = False) -> dict[str, Any]:
 
 
 def document_or_nothing(data: bytes) -> Mapping[str, Any]:
-    """Reads a JSON object; returns an empty one for anything else."""
+    """Reads a JSON object. Returns an empty one for anything else."""
     try:
         return document(data)
     except ProviderProtocol:

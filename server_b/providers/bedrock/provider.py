@@ -1,4 +1,4 @@
-"""The Bedrock provider: one prompt asked with ConverseStream, or with Converse where the model does not stream."""
+"""The Bedrock provider. It asks with ConverseStream, or with Converse if the model does not stream."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ from server_b.providers.http.response import Response
 from server_b.providers.unused_options import options_of_others
 
 NEUTRAL_OPTIONS = frozenset({"top_k", "topK", "random_seed", "seed"})
-"""Of provider_options, what changes the answer but neither a price nor how much is written at most."""
+"""Members of provider_options that change neither prices nor the longest possible answer."""
 USAGE_TIMEOUT_S = 2.0
-"""How long an answer that has ended waits for its usage, which follows at once."""
+"""How long an answer that has ended waits for its usage, which follows at once, in seconds."""
 
 
 class BedrockProvider:
@@ -67,7 +67,7 @@ class BedrockProvider:
         default_model: str,
         defaults: Defaults,
     ) -> None:
-        """Blank texts are left to boto3.
+        """boto3 finds the values of blank arguments.
 
         Raises ValueError, with the variable and the fix, if there are no credentials or a setting is wrong.
         """
@@ -87,29 +87,29 @@ class BedrockProvider:
 
     @property
     def default_model(self) -> str:
-        """The id of the model used where a prompt names none."""
+        """The id of the model for prompts that name none."""
         return self._default_model
 
     @property
     def endpoint(self) -> str:
-        """The URL of the region's runtime, or the one that is set."""
+        """The URL of the region's runtime, or the configured one."""
         return self._account.runtime_url
 
     def refuse_unsupported(self, prompt: Prompt) -> None:
-        """Raises Unsupported, naming the field, for what Converse cannot carry, or the model is known not to take."""
+        """Raises Unsupported, naming the field, for what Converse or the model is known not to accept."""
         if not _is_plain(prompt):
             model = self._known_model(prompt)
             refuse_unsupported(prompt if model is None else thinking_as_possible(prompt, model), model)
 
     def ignored_options(self, prompt: Prompt) -> Iterator[str]:
-        """Yields the provider_options of others, and thinking where the model's earlier reasoning did not come back."""
+        """Yields other providers' options, and thinking if the model's earlier reasoning was not sent back."""
         yield from options_of_others(prompt.options, self.name)
         model = self._known_model(prompt)
         if model is not None and lacks_reasoning(prompt, model):
             yield "options.thinking"
 
     async def asked_models(self, prompt: Prompt) -> tuple[AskedModel, ...]:
-        """Returns the model that the prompt names, or the default one."""
+        """Returns the model that the prompt names, or the default model."""
         model = self._model(prompt)
         priced_as = await self._catalogue.other_names(model)
         if prompt.max_tokens is not None:
@@ -125,9 +125,9 @@ class BedrockProvider:
         return (asked,)
 
     async def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:  # noqa: ARG002
-        """Yields one Opening, Texts and, unless the stream was cut, one Ending; raises a RelayError.
+        """Yields one Opening, Texts and, unless the stream was cut, one Ending. Raises a RelayError.
 
-        Asks again without what the model refuses of our own, and without it from then on.
+        If the model refuses one of our own defaults, asks again without it, and leaves it out from then on.
         """
         model = self._model(prompt)
         if (known := self._known_model(prompt)) is not None:
@@ -165,7 +165,7 @@ class BedrockProvider:
                 return
 
     async def list_models(self) -> Models:
-        """Lists the short names, what they stand for, and what AWS lists; a note says if AWS does not."""
+        """Returns the short names, the ids they stand for, and what AWS lists. A note says if AWS lists nothing."""
         listing = await self._catalogue.models()
         names = listed(self._account.region, self._account.partition, (self._default_model, *listing.ids))
         ids = {name: self._resolved(name) for name in names}
@@ -179,20 +179,20 @@ class BedrockProvider:
         )
 
     async def aws_models(self) -> tuple[str, ...]:
-        """Returns what AWS lists for this account: ids of models and profiles.
+        """Returns the ids of the models and profiles that AWS lists for this account.
 
         Raises a RelayError, which says more than the note of `list_models`, or TimeoutError.
         """
         return (await self._catalogue.listed()).ids
 
     async def close(self) -> None:
-        """Closes the connections, those in use too."""
+        """Closes all connections, including those in use."""
         await self._client.close()
 
     async def _answer(
         self, prompt: Prompt, model: str, named: str, refused: Refused, before: list[RelayError]
     ) -> AsyncGenerator[Piece, None]:
-        """Asks once; `named` is the id of the model in a profile. Raises Refusal or a RelayError."""
+        """Asks once; `named` is the id of the model behind a profile. Raises Refusal or a RelayError."""
         streaming = STREAMING not in refused
         if not streaming:
             yield WholeAnswer()
@@ -217,7 +217,7 @@ class BedrockProvider:
         return self._resolved(named) if named else self._default_model
 
     def _known_model(self, prompt: Prompt) -> str | None:
-        """Returns the model; None where an application inference profile hides it until AWS is asked."""
+        """Returns the model; None for an application inference profile, whose model only AWS knows."""
         model = self._model(prompt)
         return None if is_application_profile(model) else model
 
@@ -226,7 +226,7 @@ class BedrockProvider:
 
 
 def _refusing(prompt: Prompt, model: str) -> str:
-    """Returns under which name refusals are kept: some models stream, but not with tools."""
+    """Returns the key under which refusals are remembered: some models stream, but not with tools."""
     return f"{model} with tools" if tool_config(prompt) else model
 
 
@@ -235,14 +235,14 @@ def _is_plain(prompt: Prompt) -> bool:
 
 
 def _is_json(response: Response) -> bool:
-    """Tells whether a document came where a stream was asked for: a whole answer, or an error."""
+    """Tells whether a document arrived instead of a stream: a whole answer, or an error."""
     return response.headers.get("content-type", "").lower().startswith("application/json")
 
 
 async def _next_block(response: Response, reader: StreamReader) -> bytes:
-    """Returns more of the body; nothing at its end, or once the reader has all of the answer.
+    """Returns more of the body; empty at its end, or when the reader has the whole answer.
 
-    An answer that has ended needs no more to be whole.
+    An answer that has ended is complete, even if its usage never arrives.
     """
     if reader.complete:
         return b""

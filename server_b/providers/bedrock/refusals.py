@@ -1,4 +1,4 @@
-"""What each model refuses of what the caller did not ask for: found out once, and left out from then on."""
+"""Remembers which of our own defaults each model refuses, so that they are left out from then on."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from server_b.providers.bedrock.failures.failure import Failure
 TEMPERATURE = "temperature"
 MAX_TOKENS = "maxTokens"
 STREAMING = "streaming"
-"""The model, or the account's policy, has whole answers only."""
+"""The model does not stream, or the account's policy does not allow it."""
 
 Refused = frozenset[str]
-"""Any of the three."""
+"""Any of these three."""
 NOTHING: Refused = frozenset()
 MAX_REMEMBERED_MODELS = 1000
 
 _REFUSING = frozenset({"ValidationException", "ValidationError"})
-"""The codes of a refusal. Behind any other, the model's own server may have refused."""
+"""Codes of a refusal. With any other code, the model's own server may have refused."""
 PATTERNS: Mapping[str, re.Pattern[str]] = {
     TEMPERATURE: re.compile("temperature", re.IGNORECASE),
     MAX_TOKENS: re.compile(
@@ -27,20 +27,20 @@ PATTERNS: Mapping[str, re.Pattern[str]] = {
         re.IGNORECASE,
     ),
 }
-"""How a model names a parameter that it refuses, in each vendor's own words."""
+"""How the vendors' messages name a refused parameter."""
 _NO_STREAMS = re.compile(
     r"(unsupported|(not|n['’]t) support(ed)?)\b.*\b(converse)?stream"
     r"|\b(converse)?stream(s|ing)?\b.*(unsupported|(not|n['’]t) supported)",
     re.IGNORECASE,
 )
 _STREAMS_NOT_ALLOWED = "InvokeModelWithResponseStream"
-"""The permission that streams need; whole answers need InvokeModel."""
+"""The AWS permission for streams; whole answers need InvokeModel."""
 _PROMPT_DEPENDENT = re.compile("context|input length|prompt", re.IGNORECASE)
 _NUMBER = re.compile(r"\d{1,12}")
 
 
 class Refusals:
-    """What each model is known to refuse. Forgets the oldest beyond MAX_REMEMBERED_MODELS."""
+    """What each model is known to refuse. Keeps at most MAX_REMEMBERED_MODELS, and forgets the oldest first."""
 
     def __init__(self) -> None:
         self._by_model: dict[str, Refused] = {}
@@ -50,7 +50,7 @@ class Refusals:
         return self._by_model.get(model, NOTHING)
 
     def remember(self, model: str, refused: Refused) -> None:
-        """Keeps what has been found out."""
+        """Remembers what a model refuses."""
         if not refused:
             return
         if len(self._by_model) >= MAX_REMEMBERED_MODELS and model not in self._by_model:
@@ -59,7 +59,7 @@ class Refusals:
 
 
 def refused_of(failure: Failure) -> Refused:
-    """Returns what a failure says that the model does not take."""
+    """Returns what the model refuses according to a failure."""
     if failure.code in _REFUSING or 400 <= (failure.original_status or 0) < 500:
         found = {name for name, pattern in PATTERNS.items() if pattern.search(failure.message)}
         return frozenset(found | {STREAMING} if _NO_STREAMS.search(failure.message) else found)
@@ -70,9 +70,9 @@ def refused_of(failure: Failure) -> Refused:
 
 
 def is_lasting(failure: Failure, max_tokens: int) -> bool:
-    """Tells whether the model refuses it always, and not because this prompt leaves too little room for an answer.
+    """Tells whether the model always refuses it, rather than because this prompt leaves too little room for an answer.
 
-    `max_tokens` is our own default, which is refused always where it is larger than every limit that is named.
+    `max_tokens` is our own default. It is always refused if it is larger than every limit that the message names.
     """
     if not _PROMPT_DEPENDENT.search(failure.message):
         return True

@@ -1,4 +1,4 @@
-"""The AWS account: what boto3's session finds of credentials, region and endpoints. It is read once, at the start."""
+"""The AWS account: the credentials, region and endpoints that boto3's session finds. Read once, at the start."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ ENDPOINT_SETTING = "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """What is needed to ask Bedrock in the name of an AWS account."""
+    """What is needed to ask Bedrock on behalf of an AWS account."""
 
     region: str
     partition: str
-    """The group of regions that this one belongs to: aws, aws-us-gov, aws-cn and so on."""
+    """The group of regions that `region` belongs to: aws, aws-us-gov, aws-cn and so on."""
     runtime_url: str
-    """Where models are asked."""
+    """URL at which models are asked."""
     control_url: str
-    """Where models and inference profiles are listed."""
+    """URL at which models and inference profiles are listed."""
     signer: Signer
     tls: ssl.SSLContext | None
-    """Which certificates are trusted; None: those that the system trusts."""
+    """The trusted certificates; None: those that the system trusts."""
 
 
 def open_account(
@@ -47,11 +47,11 @@ def open_account(
     region: str,
     endpoint_url: str,
 ) -> Account:
-    """Finds the account, blank arguments left to boto3: environment, profile, role, instance.
+    """Finds the account. boto3 finds the values of blank arguments: from environment, profile, role or instance.
 
-    Where there is nothing else it looks for an instance's role, which takes a few seconds at most. Where the runtime
-    has an endpoint of its own, models are listed there too, never at AWS. Raises ValueError that names the variable
-    and the fix.
+    If there is nothing else, it looks for an instance's role, for a few seconds at most. If the runtime has a
+    configured endpoint, models are listed there too, never at AWS. Raises ValueError that names the variable and the
+    fix.
     """
     keys = (access_key_id, secret_access_key, session_token or None) if access_key_id else (None, None, None)
     with _settings_errors(profile, region):
@@ -69,7 +69,7 @@ def open_account(
 
 
 def _signer(session: boto3.Session, region: str) -> Signer:
-    # As in boto3, a Bedrock API key comes before all other credentials.
+    # As in boto3, a Bedrock API key takes precedence over all other credentials.
     if api_key := get_token_from_environment(SIGNING_NAME):
         return BearerSigner(api_key)
     found = session.get_credentials()
@@ -82,7 +82,7 @@ def _signer(session: boto3.Session, region: str) -> Signer:
 
 
 def _trusted(ca_bundle: str) -> ssl.SSLContext | None:
-    """Trusts the certificates of a file or a folder, if one is named, as boto3 does."""
+    """Returns a context that trusts the certificates of a file or folder, if one is named, as boto3 does."""
     if not ca_bundle:
         return None
     path = Path(ca_bundle).expanduser()
@@ -90,7 +90,7 @@ def _trusted(ca_bundle: str) -> ssl.SSLContext | None:
         return ssl.create_default_context(
             cafile=None if path.is_dir() else path, capath=path if path.is_dir() else None
         )
-    except OSError as error:  # ssl's own errors are such too
+    except OSError as error:  # ssl.SSLError is one too
         reason = error.strerror or "it has no certificates"
         raise ValueError(f"AWS_CA_BUNDLE: cannot read {path.absolute()}: {reason.lower()}") from error
 
@@ -98,15 +98,15 @@ def _trusted(ca_bundle: str) -> ssl.SSLContext | None:
 def _partition(session: boto3.Session, region: str) -> str:
     try:
         return str(session.get_partition_for_region(region))
-    except UnknownRegionError:  # newer than this boto3, or an emulator's
+    except UnknownRegionError:  # a region newer than this boto3, or of an emulator
         return COMMERCIAL
 
 
 def _endpoint(service: str, profile: str, region: str) -> str:
-    """Returns the URL that boto3 asks, which the environment and ~/.aws/config can change.
+    """Returns the URL that boto3 would ask, which the environment and ~/.aws/config can change.
 
-    A client of boto3's knows it. It is made in a session of its own, which takes the service's description with it:
-    several megabytes.
+    Only a boto3 client knows it. The client is made in a session of its own, so that the service's description, which
+    takes several megabytes, is freed with it.
     """
     core = botocore.session.Session(profile=profile or None)
     session = boto3.Session("unused", "unused", region_name=region, botocore_session=core)

@@ -1,4 +1,4 @@
-"""AWS credentials that are good now. Those of a role are renewed in a thread, because botocore blocks meanwhile."""
+"""AWS credentials that are valid now. A role's credentials are renewed in a thread, because botocore blocks."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from botocore.exceptions import (
 from llm_relay.errors import ProviderAuth, ProviderUnavailable, RelayError
 
 REQUIRED_S = 600.0
-"""With less time left than this, a request waits for new credentials. Botocore begins to renew them earlier."""
+"""With less time left than this, a request waits for new credentials. Botocore starts to renew them earlier."""
 PAUSE_S = 30.0
-"""How long nobody tries again after a renewal that failed while the old credentials are still good."""
+"""Pause after a failed renewal while the old credentials are still valid, in seconds."""
 _UNREACHABLE = (ConnectionError, HTTPClientError)
 _FAILURES = (BotoCoreError, ClientError, OSError, RuntimeError, ValueError, KeyError)
-"""What botocore raises where it cannot renew: its own errors, AWS's refusals, those of a program that it runs."""
+"""What botocore raises if it cannot renew: its own errors, AWS's refusals, errors of a program that it runs."""
 
 
 class Credentials:
-    """What boto3 found, as a key pair and a token for the next request."""
+    """The credentials that boto3 found, as a key pair and a token for the next request."""
 
     def __init__(self, found: Any) -> None:
         """`found` is what a boto3 session's `get_credentials` returns."""
@@ -38,9 +38,9 @@ class Credentials:
         self._not_before = 0.0
 
     async def current(self) -> ReadOnlyCredentials:
-        """Returns credentials that are good for the next request.
+        """Returns credentials that are valid for the next request.
 
-        Raises ProviderAuth where AWS gives no new ones, ProviderUnavailable where it cannot be reached.
+        Raises ProviderAuth if AWS gives no new ones, ProviderUnavailable if AWS cannot be reached.
         """
         if not self._refreshable:
             return self._frozen
@@ -51,7 +51,7 @@ class Credentials:
         return self._frozen
 
     async def _renewed(self) -> ReadOnlyCredentials:
-        # One renewal for all who wait. Who leaves does not stop it.
+        # All waiting requests share one renewal. A caller who leaves does not stop it.
         renewal = self._running()
         try:
             return await asyncio.shield(renewal)

@@ -1,4 +1,4 @@
-"""How a request shows who asks: botocore's signature version 4, or a Bedrock API key."""
+"""Authenticates requests: with botocore's signature version 4, or a Bedrock API key."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from llm_relay.errors import ProviderAuth
 from server_b.providers.bedrock.account.credentials import Credentials
 
 SIGNING_NAME = "bedrock"
-"""Of the runtime and of its lists alike."""
+"""The service name in signatures, for the runtime and the control API."""
 
 
 class Signer(Protocol):
-    """Shows who asks."""
+    """Adds authentication to requests."""
 
     async def signed(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Mapping[str, str]:
-        """Returns the headers with those that show it. Raises ProviderAuth or ProviderUnavailable."""
+        """Returns the headers, with authentication added. Raises ProviderAuth or ProviderUnavailable."""
         ...
 
 
@@ -33,7 +33,7 @@ class SigV4Signer:
         self._region = region
 
     async def signed(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Mapping[str, str]:
-        """Returns the headers with date, session token and signature."""
+        """Returns the headers, with date, session token and signature added."""
         credentials = await self._credentials.current()
         request = AWSRequest(method=method, url=url, headers=headers, data=body)
         SigV4Auth(credentials, SIGNING_NAME, self._region).add_auth(request)
@@ -47,7 +47,7 @@ class BearerSigner:
         self._token = FrozenAuthToken(api_key)
 
     async def signed(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Mapping[str, str]:
-        """Returns the headers with the key."""
+        """Returns the headers, with the key added."""
         request = AWSRequest(method=method, url=url, headers=headers, data=body)
         try:
             BearerAuth(self._token).add_auth(request)

@@ -1,6 +1,6 @@
-"""The blocks of an answer as pieces: those of one read are given out in as few as they allow.
+"""Turns the blocks of an answer into pieces, as few as possible for the data of one read.
 
-Bedrock tells the blocks apart by contentBlockIndex. Ours are numbered in the order in which they begin.
+Bedrock identifies blocks by contentBlockIndex. We number them in the order in which they begin.
 """
 
 from __future__ import annotations
@@ -19,39 +19,39 @@ from server_b.providers.json_text import arguments_text
 from server_b.providers.surrogates import Surrogates
 
 _Run: TypeAlias = type[Text] | type[ReasoningPiece] | type[CallArguments]
-"""What texts that follow one another become."""
+"""The kind of piece that neighbouring texts are joined into."""
 
 
 @dataclass(slots=True)
 class _Call:
-    """A call that is being written."""
+    """A call that has not ended."""
 
     block: int
     surrogates: Surrogates = field(default_factory=Surrogates)
 
 
 class AnswerBlocks:
-    """Follows the blocks of one answer. All methods raise ProviderProtocol for what makes no sense."""
+    """Follows the blocks of one answer. All methods raise ProviderProtocol for malformed events."""
 
     def __init__(self) -> None:
         self.any = False
         """Whether the model has written anything."""
         self.any_calls = False
-        """Whether it calls a tool."""
+        """Whether the model has called a tool."""
         self._pieces: list[Piece] = []
         self._begun = 0
         self._numbers: dict[tuple[object, _Run], int] = {}
         self._calls: dict[object, _Call] = {}
         self._call_ids = CallIds()
         self._surrogates: dict[_Run, Surrogates] = {Text: Surrogates(), ReasoningPiece: Surrogates()}
-        # Texts of one block that follow one another.
+        # Neighbouring texts of one block.
         self._texts: list[str] = []
         self._run: _Run = Text
         self._block = 0
         self._index: object = None
 
     def begin(self, event: Mapping[str, Any]) -> None:
-        """Takes a contentBlockStart: only calls of tools have something in it."""
+        """Takes a contentBlockStart, which has content only for tool calls."""
         match event.get("start"):
             case {"toolUse": call}:
                 self._begin_call(_index(event), call)
@@ -59,7 +59,7 @@ class AnswerBlocks:
                 pass
 
     def add(self, event: Mapping[str, Any]) -> None:
-        """Takes a contentBlockDelta. What is not known is passed over."""
+        """Takes a contentBlockDelta. Unknown content is skipped."""
         delta = event.get("delta")
         if not isinstance(delta, dict):
             raise _malformed()
@@ -101,7 +101,7 @@ class AnswerBlocks:
                 pass
 
     def take(self) -> list[Piece]:
-        """Returns the pieces since the last time."""
+        """Returns the pieces since the last call."""
         self._flush()
         if not self._pieces:
             return self._pieces
@@ -162,7 +162,7 @@ class AnswerBlocks:
         self.any = True
 
     def _number(self, index: object, run: _Run) -> int:
-        """Returns our number of a block: a new one where it begins."""
+        """Returns our number of a block; a new number if the block begins."""
         number = self._numbers.get((index, run))
         if number is None:
             number = self._numbers[index, run] = self._next()
@@ -182,7 +182,7 @@ class AnswerBlocks:
             self._index = None
 
     def _flush(self) -> None:
-        """Makes one piece of the texts that have gathered; half of a character waits for its other half."""
+        """Makes one piece of the texts that have gathered. Half of a character waits for its other half."""
         if not self._texts:
             return
         text, count = "".join(self._texts), len(self._texts)

@@ -1,4 +1,4 @@
-"""The messages of an AWS event stream, from its bytes: botocore's parser, which checks both checksums of each.
+"""Splits an AWS event stream into messages, with botocore's parser, which checks both checksums of each.
 
 https://smithy.io/2.0/aws/amazon-eventstream.html
 """
@@ -14,10 +14,10 @@ from botocore.eventstream import EventStreamBuffer, EventStreamHeaderParser, Eve
 from llm_relay.errors import ProviderProtocol
 
 SLICE_BYTES = 16 * 1024
-"""How much botocore's buffer is given at once: for each message it copies all that it holds."""
+"""How much botocore's buffer gets at once, because it copies all of its content for each message."""
 MAX_REMEMBERED_HEADERS = 64
 _GARBAGE = (ParserError, struct.error, KeyError, IndexError, ValueError)
-"""What the parser raises; all but the first are for headers that no parser of AWS's would write."""
+"""What the parser raises. All but the first are for headers that AWS never sends."""
 
 
 class EventSplitter:
@@ -25,11 +25,11 @@ class EventSplitter:
 
     def __init__(self) -> None:
         self._buffer = EventStreamBuffer()
-        # Each message has one of a few sets of headers. Parsing them again took two thirds of the parser's time.
-        self._buffer._header_parser = _RememberingHeaderParser()  # noqa: SLF001 - without it only the time is lost
+        # Messages have one of a few sets of headers, and parsing them takes most of the parser's time.
+        self._buffer._header_parser = _RememberingHeaderParser()  # noqa: SLF001 - only for speed
 
     def split(self, block: bytes) -> Iterator[EventStreamMessage]:
-        """Yields the messages that `block` completes; raises ProviderProtocol where a checksum is wrong."""
+        """Yields the messages that `block` completes. Raises ProviderProtocol if a checksum is wrong."""
         for start in range(0, len(block), SLICE_BYTES):
             try:
                 self._buffer.add_data(block[start : start + SLICE_BYTES])
@@ -44,7 +44,7 @@ class _RememberingHeaderParser(EventStreamHeaderParser):  # type: ignore[misc]
         self._known: dict[bytes, dict[str, Any]] = {}
 
     def parse(self, data: bytes) -> dict[str, Any]:
-        """Returns the headers, to be read only."""
+        """Returns the headers, which must not be changed."""
         headers = self._known.get(data)
         if headers is None:
             headers = super().parse(data)

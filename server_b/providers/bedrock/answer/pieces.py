@@ -1,4 +1,4 @@
-"""What Converse and ConverseStream answer, as pieces of an answer.
+"""Reads the answers of Converse and ConverseStream as pieces.
 
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStreamOutput.html
 """
@@ -29,14 +29,14 @@ from server_b.providers.finish_reasons import finish_reason, finish_word, is_fai
 
 
 class StreamReader:
-    """Follows one stream of events."""
+    """Reads one stream of events."""
 
     def __init__(self, model: str) -> None:
-        """`model` is the one asked for: Bedrock names none."""
+        """`model` is the requested model: Bedrock's answers name none."""
         self.stopped = False
-        """Whether the answer's own end has come; its usage comes after that."""
+        """Whether the answer has ended; its usage follows after that."""
         self.complete = False
-        """Whether the usage has come too."""
+        """Whether the usage has arrived too."""
         self._model = model
         self._splitter = EventSplitter()
         self._opened = False
@@ -46,13 +46,13 @@ class StreamReader:
 
     @property
     def ending(self) -> Ending | None:
-        """The provider's own end; None while there is none."""
+        """The Ending; None while the answer has not ended."""
         return _ending(self._stop_reason, self._metadata, self._blocks) if self.stopped else None
 
     def read(self, block: bytes) -> Iterator[Piece]:
-        """Yields what `block` says, neighbouring texts of one block as one.
+        """Yields the pieces in `block`; neighbouring texts of one content block are joined.
 
-        Raises Refusal for an error that it says, and ProviderProtocol for damage, after what came before it.
+        Raises Refusal for an error event and ProviderProtocol for damage, after yielding what came before.
         """
         failure: Exception | None = None
         opened = self._opened
@@ -83,10 +83,10 @@ class StreamReader:
             self._opened = True
             take(self, document(message.payload))
 
-    # The events, by their names.
+    # One method for each event.
 
     def _take_message_start(self, event: dict[str, Any]) -> None:
-        """Takes the first event, which says nothing but that the model is at work."""
+        """Takes the first event, which only shows that the model is at work."""
 
     def _take_block_start(self, event: dict[str, Any]) -> None:
         self._blocks.begin(event)
@@ -123,7 +123,7 @@ def whole_answer(body: bytes, model: str) -> Iterator[Piece]:
 
     Raises Refusal for an error, and ProviderProtocol for an answer that is malformed or has no end.
     """
-    answer = document(body, exactly=b'"toolUse"' in body)  # it has the arguments of calls as objects
+    answer = document(body, exactly=b'"toolUse"' in body)  # tool arguments are objects in it
     blocks = AnswerBlocks()
     match answer:
         case {"output": {"message": {"content": list(content)}}, "stopReason": _}:
@@ -140,7 +140,7 @@ def whole_answer(body: bytes, model: str) -> Iterator[Piece]:
 
 
 def _stop_reason(event: Mapping[str, Any]) -> str:
-    """Returns why the model stopped; raises Refusal where that says that it failed."""
+    """Returns why the model stopped. Raises Refusal if the reason says that the model failed."""
     reason = event.get("stopReason")
     if not isinstance(reason, str):
         return ""
@@ -152,7 +152,7 @@ def _stop_reason(event: Mapping[str, Any]) -> str:
 def _ending(stop_reason: str, metadata: Mapping[str, Any], blocks: AnswerBlocks) -> Ending:
     usage = usage_from_wire(metadata.get("usage"), stop_reason, has_text=blocks.any)
     reason = finish_reason(finish_word(stop_reason))
-    if blocks.any_calls and reason is FinishReason.STOP:  # as some models end that wait for results
+    if blocks.any_calls and reason is FinishReason.STOP:  # some models end so when they wait for results
         reason = FinishReason.TOOL_CALLS
     match metadata.get("serviceTier"):
         case {"type": str(tier)}:

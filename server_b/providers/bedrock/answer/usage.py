@@ -1,4 +1,4 @@
-"""The usage that Bedrock reports, in the contract's meaning."""
+"""Reads the usage that Bedrock reports."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from server_b.providers.counts import count
 _CACHE_READ = ("cacheReadInputTokens", "cacheReadInputTokenCount")
 _CACHE_WRITE = ("cacheWriteInputTokens", "cacheWriteInputTokenCount")
 GUARDRAIL = "guardrail_intervened"
-"""The stop reason of an answer that a guardrail wrote: where it blocked the prompt, the model was not asked."""
+"""Stop reason of an answer that a guardrail wrote. If it blocked the prompt, the model was not asked."""
 
 
 def usage_from_wire(counts: object, stop_reason: str, *, has_text: bool) -> Usage | None:
-    """Reads a TokenUsage; None where nothing was counted, which is not zero.
+    """Reads a TokenUsage. Returns None if nothing was counted, which is not the same as zero.
 
     https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html
     """
@@ -24,7 +24,7 @@ def usage_from_wire(counts: object, stop_reason: str, *, has_text: bool) -> Usag
     read, stored = _first(counts, _CACHE_READ), _first(counts, _CACHE_WRITE)
     if fresh is None or written is None:
         return None
-    # Bedrock's inputTokens are those that no cache was used for.
+    # Bedrock's inputTokens exclude tokens that were read from or written to a cache.
     prompt = fresh + (read or 0) + (stored or 0)
     if stop_reason != GUARDRAIL and (not prompt or (has_text and not written)):
         return None

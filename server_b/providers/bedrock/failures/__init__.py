@@ -1,1 +1,1 @@
-"""Reads Bedrock's failures, and finds the RelayError that each is."""
+"""Reads Bedrock's failures and maps them to RelayErrors."""

@@ -1,6 +1,6 @@
-"""Bedrock's failures as RelayErrors: by what the message says where the code does not tell, by code, by status.
+"""Maps Bedrock's failures to RelayErrors: by message if the code is ambiguous, then by code, then by status.
 
-The texts are our own, because AWS's may contain account numbers, and a proxy's anything.
+The texts are our own, because AWS's texts may contain account numbers, and a proxy's may contain anything.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ KINDS_OF_CODES: tuple[tuple[re.Pattern[str], type[RelayError]], ...] = (
     (re.compile(r"^(?:Resource|Model)NotFound"), UnknownModel),
     (re.compile(r"^Internal|Unavailable|Time(?:d)?[oO]ut|Overload"), ProviderUnavailable),
 )
-"""What a code that is none of these is made of."""
+"""Patterns for codes that are not listed."""
 
 WRONG_ENDPOINT = "the provider's endpoint does not know this request: check AWS_ENDPOINT_URL_BEDROCK_RUNTIME"
 STATUSES: Mapping[int, Meaning] = {
@@ -113,7 +113,7 @@ STATUSES: Mapping[int, Meaning] = {
     429: Meaning(ProviderRateLimited),
     498: Meaning(ProviderUnavailable),
 }
-"""By HTTP status where the code is none of these, as in a proxy's response."""
+"""By HTTP status if the code is unknown, as in a proxy's response."""
 STATUS_CLASSES: Mapping[int, Meaning] = {
     3: Meaning(
         ProviderProtocol,
@@ -122,24 +122,24 @@ STATUS_CLASSES: Mapping[int, Meaning] = {
     4: Meaning(ProviderRejected),
     5: Meaning(ProviderUnavailable),
 }
-"""By the status's first digit, where the status is none of these."""
+"""By the first digit of a status that is not listed."""
 
 NOT_BEGUN = frozenset({400, 429, 498, 500, 502, 503, 529})
-"""The service has not begun to work where it says one of these itself; 400 is for limits that are no 429."""
+"""If the service itself sends one of these, it has not begun to work. 400 is for limits that are not a 429."""
 BEGUN = frozenset({"ModelErrorException", "ModelStreamErrorException", "ModelTimeoutException"})
-"""The model was at work."""
+"""Codes that say that the model was at work."""
 OVERLOADED = frozenset({"ServiceUnavailable", "ServiceUnavailableException"})
 
 
 def relay_error(failure: Failure, *, begun: bool = False, profile: str = "us.MODEL-ID") -> RelayError:
-    """Makes the relay's error.
+    """Returns the RelayError for a failure.
 
-    `begun` says that an event of the answer has come before; `profile` is the inference profile to name in place of a
+    `begun` says that an event of the answer arrived before it; `profile` is the inference profile to suggest for a
     model that is not served without one.
     """
     meaning = meaning_of_message(failure) or _meaning_of_code(failure)
     text = (meaning.text or meaning.error.default_message).replace(PROFILE, profile)
-    # A code that is none of AWS's may be anything.
+    # An unknown code may contain anything.
     known = failure.code in CODES
     return meaning.error(
         f"{text} ({failure.code})" if known else text,

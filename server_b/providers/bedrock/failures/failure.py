@@ -1,4 +1,4 @@
-"""What Bedrock, or something before it, says when it does not answer: read from a response or from a stream.
+"""Reads failures of Bedrock, or of a proxy before it, from a response or from a stream.
 
 https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html
 """
@@ -15,24 +15,24 @@ from server_b.providers.http.retry_after import retry_after_s
 
 MAX_MESSAGE_CHARS = 4096
 FAILED_AT_WORK = "ModelStreamErrorException"
-"""The code of a model's failure while it answers."""
+"""Code of a failure of the model during its answer."""
 _MODELS_ERRORS = "The model returned the following errors"
 _CODE = re.compile(r"[A-Z][A-Za-z]{2,63}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """An error as it was said. None of its texts is passed on: they may contain account numbers, or anything."""
+    """A failure as it was reported. Its texts are not passed on: they may contain account numbers, or anything."""
 
     status: int | None = None
-    """The HTTP status; None: it came in a stream that had begun."""
+    """The HTTP status; None: the failure is in a stream that had begun."""
     code: str = ""
-    """AWS's name of it, such as ThrottlingException; empty where there is none."""
+    """AWS's code, such as ThrottlingException; empty if there is none."""
     message: str = ""
     is_own: bool = False
-    """The service itself says it, in its own JSON, and not a proxy before it."""
+    """Whether the service itself reports it, in its own JSON, rather than a proxy."""
     original_status: int | None = None
-    """What the model's own server answered, where Bedrock passes that on."""
+    """HTTP status of the model's own server, if Bedrock passes it on."""
     retry_after_s: float | None = None
 
 
@@ -59,19 +59,19 @@ def failure_from_response(status: int, headers: Mapping[str, str], body: bytes) 
 
 
 def failure_from_exception(name: object, payload: bytes) -> Failure:
-    """Reads an exception that came as an event of a stream."""
+    """Reads an exception from an event of a stream."""
     document = document_or_nothing(payload)
     return Failure(code=_code(name), message=_message(document), is_own=True, original_status=_status(document))
 
 
 def failure_from_error(code: object, message: object) -> Failure:
-    """Reads an error of the event stream's own, which is in a message's headers."""
+    """Reads an error of the event stream itself, from a message's headers."""
     text = message if isinstance(message, str) else ""
     return Failure(code=_code(code), message=text[:MAX_MESSAGE_CHARS], is_own=True)
 
 
 def failure_from_document(document: Mapping[str, Any]) -> Failure | None:
-    """Reads an error that came with a status of success; None if the document is no error."""
+    """Reads an error in a document that arrived with a status of success. Returns None if it has none."""
     code, message = _code(document.get("__type")), _message(document)
     if not code and _MODELS_ERRORS in message:
         code = "ValidationException"
@@ -79,7 +79,7 @@ def failure_from_document(document: Mapping[str, Any]) -> Failure | None:
 
 
 def _code(stated: object) -> str:
-    """Returns the code as AWS writes it in responses: `com.amazon#NAME:http://…`; in a stream it begins small."""
+    """Returns the code from `com.amazon#NAME:http://…`, as in responses, or `nAME`, as in streams."""
     if not isinstance(stated, str):
         return ""
     name = stated.partition(":")[0].rpartition("#")[2].strip()

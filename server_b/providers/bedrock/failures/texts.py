@@ -1,4 +1,4 @@
-"""What AWS's messages mean where their codes do not tell: ValidationException is used for almost everything."""
+"""The meanings of AWS's messages, because codes say too little: ValidationException is used for almost everything."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from llm_relay.errors import (
 from server_b.providers.bedrock.failures.failure import Failure
 
 PROFILE = "{profile}"
-"""In a text, the id of the inference profile that the model would have."""
+"""Placeholder in a text for the id of the model's inference profile."""
 
 
 class Meaning(NamedTuple):
-    """The relay's error for a failure."""
+    """The RelayError for a failure."""
 
     error: type[RelayError]
     text: str = ""
-    """Empty: the class's own."""
+    """Message of the error; empty: the default of its class."""
     field: str = ""
-    """The field of the request that is refused; the text begins with it."""
+    """The refused field of the request; the text begins with it."""
     repeat_helps: bool = True
     cause: str = ""
-    """The error's, if it has one."""
+    """The error's `cause`, if it has one."""
 
 
 class Saying(NamedTuple):
-    """A message, and what it means."""
+    """A pattern of a message, and its meaning."""
 
     pattern: re.Pattern[str]
     meaning: Meaning
@@ -61,13 +61,13 @@ _OF_MODELS = (
     _saying(
         r"on-demand throughput|inference profile that contains",
         ProviderRejected,
-        f"Bedrock serves this model through an inference profile only; name that, such as {PROFILE}",
+        f"Bedrock serves this model only through an inference profile; use the profile's id, such as {PROFILE}",
         "model",
     ),
     _saying(
         r"doesn['’]t support the model|supported text or chat model|not support (the )?converse",
         ProviderRejected,
-        "this model cannot hold a conversation; name a text or chat model",
+        "this model cannot hold a conversation; use a text or chat model",
         "model",
     ),
     _saying(
@@ -85,7 +85,7 @@ _OF_CONTENT = (
     _saying(
         r"conversation blocks and tool (use|result) blocks",
         Unsupported,
-        f"text beside tool calls or their results in one turn is {_NOT_SUPPORTED}",
+        f"text together with tool calls or results in one turn is {_NOT_SUPPORTED}",
         "history",
     ),
     _saying(
@@ -105,14 +105,14 @@ _OF_CONTENT = (
         r"signature.*thinking|expected `?(thinking|redacted_thinking)|start with a thinking block|reasoningContent"
         r"|thinking.*blocks? .*(modified|changed)",
         ProviderRejected,
-        "the model refuses the reasoning in it: give all of it back unchanged, or leave out thinking",
+        "the model refuses its reasoning in the history: send all of it back unchanged, or leave out thinking",
         "history",
     ),
     _saying(r"thinking|budget_?tokens|\beffort\b", ProviderRejected, "the model refuses this", "options.thinking"),
     _saying(
         r"outputConfig|output_config|textFormat|structured output|json_?schema",
         ProviderRejected,
-        "the model does not take this schema, or none at all",
+        "the model accepts no schema, or not this one",
         "options.response_format",
     ),
     _saying(r"service_?\s?tier", Unsupported, _NOT_SUPPORTED, "options.service_tier"),
@@ -155,7 +155,7 @@ _OF_PROMPTS = (
     _saying(
         r"system (message|prompt|instruction|content|role|field)|\[system\]|/system\b|\bsystem: ",
         ProviderRejected,
-        "the model takes no system prompt; leave it out, or put it into the message",
+        "the model accepts no system prompt; leave it out, or put it into the message",
         "context",
     ),
     _saying(
@@ -212,10 +212,10 @@ SAYINGS: Mapping[str, tuple[Saying, ...]] = {
     "ValidationError": (_OF_ACCOUNTS, *_OF_MODELS, *_OF_CONTENT, *_OF_PROMPTS),
     "ValidationException": (_OF_ACCOUNTS, *_OF_MODELS, *_OF_CONTENT, *_OF_PROMPTS),
 }
-"""By code; the first that fits counts."""
+"""By code. The first match counts."""
 
 
 def meaning_of_message(failure: Failure) -> Meaning | None:
-    """Returns what a failure's message means; None where it tells no more than the code."""
+    """Returns the meaning of a failure's message; None if it says no more than the code."""
     sayings = SAYINGS.get(failure.code, ())
     return next((saying.meaning for saying in sayings if saying.pattern.search(failure.message)), None)

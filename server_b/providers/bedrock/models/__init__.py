@@ -1,1 +1,1 @@
-"""What is known of models from their ids."""
+"""What is known about models from their ids."""

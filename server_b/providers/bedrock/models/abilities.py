@@ -1,4 +1,4 @@
-"""What models other than those that AWS's list tells of are known to take, from their ids.
+"""What models are known to accept, by their ids, if AWS's list does not say.
 
 https://docs.aws.amazon.com/bedrock/latest/userguide/conversation-inference-supported-models-features.html
 """
@@ -11,7 +11,7 @@ from server_b.providers.bedrock.models.families import claude_version
 from server_b.providers.bedrock.models.model_ids import foundation_id
 
 TOOLS_SINCE = (3, 0)
-"""The first Claude that calls tools, and sees."""
+"""The first version of Claude that calls tools and accepts images."""
 _TEXT_ALONE = re.compile(
     r"amazon\.(?:nova-micro|titan-text|titan-tg1)|meta\.llama3-(?!2-(?:11|90)b)|mistral\.(?:mistral-7b|mixtral|mistral-(?:large|small)-24)"
     r"|deepseek\.|cohere\.command|ai21\."
@@ -28,12 +28,12 @@ _WITH_TOOLS = re.compile(
 
 
 def sees(model: str) -> bool | None:
-    """Tells whether a model takes images; None where that is not known."""
+    """Tells whether a model accepts images; None: not known."""
     return _known(model, _SEEING, _TEXT_ALONE)
 
 
 def calls_tools(model: str) -> bool | None:
-    """Tells whether a model calls tools; None where that is not known."""
+    """Tells whether a model calls tools; None: not known."""
     return _known(model, _WITH_TOOLS, _WITHOUT_TOOLS)
 
 
@@ -43,7 +43,7 @@ def _known(model: str, able: re.Pattern[str], unable: re.Pattern[str]) -> bool |
     if version is not None:
         if version < TOOLS_SINCE:
             return False
-        # Of Claude 3.5 Haiku it depends on the region.
+        # For Claude 3.5 Haiku it depends on the region.
         return None if able is _SEEING and "3-5-haiku" in named else True
     if unable.match(named):
         return False

@@ -1,4 +1,4 @@
-"""What a model's id says of the options that it takes: Claude's, by their version.
+"""Finds the options that a model accepts by its id: for Claude, by the version.
 
 https://docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-extended-thinking.html
 https://docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-adaptive-thinking.html
@@ -17,10 +17,10 @@ class ThinkingKind(enum.Enum):
 
     NONE = "none"
     BUDGET = "budget"
-    """A number of tokens."""
+    """By a number of tokens."""
     BUDGET_OR_EFFORT = "budget or effort"
     EFFORT = "effort"
-    """A word; the model itself decides how many tokens it takes."""
+    """By a level; the model itself decides how many tokens to use."""
 
 
 _CLAUDE = re.compile(r"anthropic\.claude-(?P<rest>[a-z0-9-]+)")
@@ -32,13 +32,13 @@ _KINDS: tuple[tuple[Version, ThinkingKind], ...] = (
     ((4, 6), ThinkingKind.BUDGET_OR_EFFORT),
     ((3, 7), ThinkingKind.BUDGET),
 )
-"""From which version on, the newest first."""
+"""The first version of each kind, the newest first."""
 
 
 def claude_version(model: str) -> Version | None:
-    """Returns the version of a Claude, (3, 7) for example, from its id, its profile's id or its ARN; None for others.
+    """Returns the version of Claude, such as (3, 7), from a model's id, profile id or ARN; None for other models.
 
-    A name without a number is taken for a new model's.
+    A name without a number is assumed to be a new model's.
     """
     found = _CLAUDE.search(model)
     if found is None:
@@ -50,7 +50,7 @@ def claude_version(model: str) -> Version | None:
 
 
 def thinking_kind(model: str) -> ThinkingKind:
-    """Returns how a model is asked to think, as far as it is known."""
+    """Returns how a model is asked to think; NONE if that is not known."""
     version = claude_version(model)
     if version is None:
         return ThinkingKind.NONE

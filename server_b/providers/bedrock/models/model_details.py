@@ -1,4 +1,4 @@
-"""What is known of a model: from AWS's list, and from its id."""
+"""Collects what is known about a model from AWS's list and from its id."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from server_b.providers.bedrock.provider_name import NAME
 
 
 def known_of(name: str, model: str, inputs: Mapping[str, frozenset[str]]) -> Model:
-    """Returns what is known of the model that is listed as `name`.
+    """Returns what is known about the model that is listed as `name`.
 
-    `model` is the id that the name stands for; `inputs` has what AWS says that each model takes.
+    `model` is the id that the name stands for; `inputs` has the inputs of each model in AWS's list.
     """
     takes = inputs.get(foundation_id(model))
     return Model(

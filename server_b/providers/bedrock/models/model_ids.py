@@ -1,4 +1,4 @@
-"""Short names of Bedrock's models, and what their ids say."""
+"""Short names of Bedrock's models, and what the models' ids say."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Model:
 
     id: str
     profiles: str
-    """The areas of its inference profiles, separated by spaces: `eu` is for `eu.` before the id."""
+    """The areas of its inference profiles, separated by spaces: `eu` stands for `eu.` before the id."""
     at_home: str = ""
-    """How the names of the regions begin that serve the id itself, separated by spaces."""
+    """Prefixes of the regions that serve the id without a profile, separated by spaces."""
 
 
 _EVERYWHERE = "us-east- us-west- eu- ap- ca- sa- me- il- af- mx-"
@@ -86,7 +86,7 @@ AREAS: tuple[tuple[str, str], ...] = (
     ("sa-", "sa us"),
     ("", "us"),
 )
-"""By how a region's name begins, the first that fits: the areas of its inference profiles, the narrowest first.
+"""The areas of a region's inference profiles, the narrowest first, by a prefix of the region; the first match counts.
 
 https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html
 """
@@ -110,7 +110,7 @@ def _id_in(model: Model, region: str, partition: str) -> str:
     profiles, areas = model.profiles.split(), _areas(region)
     if GLOBAL in profiles and partition == COMMERCIAL:
         return f"{GLOBAL}.{model.id}"
-    # Where no profile is known, that of the whole area is the likeliest: Bedrock may have added it.
+    # If no profile is known, the widest area's is the likeliest: Bedrock may have added it since.
     return f"{next((area for area in areas if area in profiles), areas[-1])}.{model.id}"
 
 
@@ -124,22 +124,22 @@ def profile_in_area(model: str, region: str) -> str:
 
 
 def listed(region: str, partition: str, found: Iterable[str] = ()) -> tuple[str, ...]:
-    """Returns the short names, their ids in this region, and the ids that were found besides, each once."""
+    """Returns the short names, their ids in this region, and the `found` ids, each once."""
     names = (*SHORT_NAMES, *OLDER_NAMES)
     ids = (resolve(name, region, partition) for name in names)
     return tuple(dict.fromkeys((*names, *ids, *found)))
 
 
 def is_application_profile(model: str) -> bool:
-    """Tells whether this is the ARN of an inference profile that an account made, which says nothing of its model."""
+    """Tells whether this is the ARN of an account's own inference profile, which does not name its model."""
     arn = _ARN.fullmatch(model)
     return arn is not None and arn["kind"] == "application-inference-profile"
 
 
 def list_names(model: str) -> tuple[str, ...]:
-    """Returns the names that a price list may have of this model, the likeliest first; none for an ARN that tells none.
+    """Returns the names that a price list may have for a model, the likeliest first; none if an ARN does not name it.
 
-    A profile of one area costs what the model itself does, a global one less, and one of GovCloud more.
+    A profile of one area costs as much as the model itself, a global one less, and one of GovCloud more.
     """
     arn = _ARN.fullmatch(model)
     if not model:
@@ -153,15 +153,15 @@ def list_names(model: str) -> tuple[str, ...]:
 
 
 def foundation_id(model: str) -> str:
-    """Returns the id of the model itself from that of one of its profiles, or from an ARN that has it."""
+    """Returns the id of the model itself from a profile's id, or from an ARN that contains it."""
     arn = _ARN.fullmatch(model)
     return _PROFILE_ID.sub("", arn["id"] if arn else model, count=1)
 
 
 def profiled_model(arns: Iterable[str]) -> str:
-    """Returns the id of the model that a profile sends requests to, from the ARNs of the model in each region.
+    """Returns the id of a profile's model from the ARNs of the model in each region.
 
-    The ARN of a model that is served globally names no region.
+    The ARN of a globally served model names no region.
     """
     found = [arn for arn in map(_ARN.fullmatch, arns) if arn is not None and arn["kind"] == "foundation-model"]
     if not found:

@@ -1,1 +1,1 @@
-"""Builds a Converse request from a prompt, and refuses what it cannot contain."""
+"""Builds a Converse request from a prompt, and refuses what such a request cannot contain."""

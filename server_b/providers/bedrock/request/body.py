@@ -1,4 +1,4 @@
-"""A prompt as the body of a Converse request.
+"""Builds the body of a Converse request from a prompt.
 
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html
 """
@@ -21,9 +21,9 @@ from server_b.providers.bedrock.request.tools import forbids_parallel, tool_choi
 
 
 def request_body(prompt: Prompt, defaults: Defaults, refused: Refused, model: str = "") -> dict[str, Any]:
-    """Makes the body of Converse and ConverseStream; our own defaults are left out where they are refused.
+    """Returns the body for Converse and ConverseStream, without those of our defaults that are in `refused`.
 
-    `model` is the id of the model itself, which says how it is asked to think.
+    `model` is the id of the model itself, which decides how it is asked to think.
     """
     body: dict[str, Any] = {"messages": messages_of(prompt)}
     if system := system_of(prompt):
@@ -40,7 +40,7 @@ def request_body(prompt: Prompt, defaults: Defaults, refused: Refused, model: st
 def _parameters(prompt: Prompt, defaults: Defaults, refused: Refused, model: str) -> dict[str, Any]:
     ours = {TEMPERATURE: defaults.temperature, MAX_TOKENS: defaults.max_tokens + room_tokens(prompt, model)}
     sampling = prompt.options.sampling
-    # A Claude that thinks has a temperature of its own, and one that takes top_p takes no temperature beside it.
+    # A thinking Claude has a fixed temperature, and Claude accepts no temperature together with top_p.
     has_top_p = sampling is not None and sampling.top_p is not None
     if prompt.options.thinking is not None or (has_top_p and claude_version(model) is not None):
         del ours[TEMPERATURE]
@@ -49,7 +49,7 @@ def _parameters(prompt: Prompt, defaults: Defaults, refused: Refused, model: str
 
 
 def asked_parameters(prompt: Prompt) -> dict[str, Any]:
-    """Returns the inference parameters that the caller itself asks for, by Bedrock's names."""
+    """Returns the inference parameters that the caller sets, by Bedrock's names."""
     asked: dict[str, Any] = {TEMPERATURE: prompt.temperature, MAX_TOKENS: prompt.max_tokens}
     if sampling := prompt.options.sampling:
         asked["topP"] = sampling.top_p
@@ -73,13 +73,13 @@ def _output(wanted: ResponseFormat | None, effort: str) -> dict[str, Any]:
     output: dict[str, Any] = {"effort": effort} if effort else {}
     if wanted is not None and wanted.kind is ResponseKind.JSON_SCHEMA:
         schema = {"schema": wanted.schema_json} | ({"name": wanted.name} if wanted.name else {})
-        # The answer always fits the schema there, so `strict` has no place of its own.
+        # Bedrock always enforces the schema, so it has no field for `strict`.
         output["textFormat"] = {"type": "json_schema", "structure": {"jsonSchema": schema}}
     return output
 
 
 def _model_fields(prompt: Prompt, model: str, *, has_tools: bool) -> dict[str, Any]:
-    """Returns the model's own fields, which Converse passes on."""
+    """Returns the model-specific fields, which Converse passes on."""
     fields: dict[str, Any] = orjson.loads(prompt.options.provider_options.get(NAME, "{}"))
     if thinking := thinking_field(prompt, model):
         fields["thinking"] = thinking

@@ -1,4 +1,4 @@
-"""Parts of a turn as Converse's content blocks.
+"""Builds Converse's content blocks from the parts of a turn.
 
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ContentBlock.html
 """
@@ -49,13 +49,13 @@ DOCUMENT_FORMATS: Mapping[str, str] = {
     "text/x-markdown": "md",
 }
 CACHE_TTLS: Mapping[float, str] = {300.0: "5m", 3600.0: "1h"}
-"""By seconds."""
+"""Bedrock's names of the TTLs, by seconds."""
 
 _CALL_ID = re.compile(r"[a-zA-Z0-9_.:-]{1,64}")
 
 
 def blocks_of(parts: Iterable[Part], names: DocumentNames) -> Iterator[Block]:
-    """Yields the blocks of parts that are supported; the documents take their names from `names`."""
+    """Yields the blocks of supported parts. Documents get their names from `names`."""
     for part in parts:
         match part:
             case TextPart() | Refusal():
@@ -78,7 +78,7 @@ def blocks_of(parts: Iterable[Part], names: DocumentNames) -> Iterator[Block]:
 
 
 def cache_point(point: CachePoint) -> Block:
-    """Returns the block of a cache point, which may stand in the system prompt too."""
+    """Returns the block of a cache point, which may also be in the system prompt."""
     block = {"type": "default"}
     if point.ttl_s is not None:
         block["ttl"] = CACHE_TTLS[point.ttl_s]
@@ -86,12 +86,12 @@ def cache_point(point: CachePoint) -> Block:
 
 
 def call_id(given: str) -> str:
-    """Returns an id as it is, or a digest of one that Converse does not allow: it only ties a result to its call."""
+    """Returns an id, or its digest if Converse does not allow the id: it only links a result to its call."""
     return given if _CALL_ID.fullmatch(given) else f"call_{hashlib.sha256(given.encode()).hexdigest()[:32]}"
 
 
 def goes_back(reasoning: Reasoning) -> bool:
-    """Tells whether Bedrock gets this reasoning back: only what it wrote, and signed or encrypted."""
+    """Tells whether this reasoning is sent back to Bedrock: only if Bedrock wrote it and signed or encrypted it."""
     return reasoning.provider == NAME and bool(reasoning.signature or reasoning.redacted)
 
 
@@ -119,7 +119,7 @@ def _tool_result(result: ToolResult, names: DocumentNames) -> Block:
 
 
 def _structured(text: str) -> Block:
-    """Returns a block of JSON; what is not an object goes as text, because Bedrock takes nothing else as JSON."""
+    """Returns a block of JSON. Anything but an object is sent as text, because Bedrock accepts only objects as JSON."""
     return {"json": orjson.Fragment(text)} if text.lstrip().startswith("{") else {"text": text}
 
 

@@ -1,4 +1,4 @@
-"""Names of documents as Converse wants them: of few characters, and no two alike in one request."""
+"""Makes names of documents that Converse accepts: of allowed characters, and unique in a request."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _ROOM_FOR_NUMBER = 8
 
 
 class DocumentNames:
-    """Gives out the names of one request. The same documents get the same names again, so that caches hold."""
+    """The document names of one request. The same documents always get the same names, so that caches work."""
 
     def __init__(self) -> None:
         self._given: set[str] = set()
 
     def cleaned(self, name: str) -> str:
-        """Returns a name near `name` that no other document has."""
+        """Returns a name like `name` that no other document of the request has."""
         letters = unicodedata.normalize("NFKD", name)
         marks = "".join(letter for letter in letters if not unicodedata.combining(letter))
         cleaned = _NOT_ALLOWED.sub(" ", marks).strip()[: MAX_NAME_CHARS - _ROOM_FOR_NUMBER].strip() or UNNAMED

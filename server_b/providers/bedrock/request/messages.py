@@ -1,4 +1,4 @@
-"""A prompt's turns as Converse's messages and system prompt."""
+"""Builds Converse's messages and system prompt from a prompt's turns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from server_b.providers.turns import turn_now
 
 
 def messages_of(prompt: Prompt) -> list[dict[str, Any]]:
-    """Returns the messages: one for neighbouring turns of one role, because Bedrock wants the roles to alternate."""
+    """Returns the messages. Neighbouring turns of one role are joined, because Bedrock requires alternating roles."""
     names = DocumentNames()
     messages: list[dict[str, Any]] = []
     last: Role | None = None
@@ -29,7 +29,7 @@ def messages_of(prompt: Prompt) -> list[dict[str, Any]]:
 
 
 def system_of(prompt: Prompt) -> list[Block]:
-    """Returns the system prompt: the context, then the system turns of the history, which have no place there."""
+    """Returns the system prompt: the context, then the system turns, which Bedrock's messages cannot contain."""
     system: list[Block] = [{"text": prompt.context}] if prompt.context and prompt.context.strip() else []
     for turn in prompt.history:
         if turn.role is Role.SYSTEM:

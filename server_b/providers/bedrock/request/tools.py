@@ -1,4 +1,4 @@
-"""Tools as Converse's toolConfig.
+"""Builds Converse's toolConfig from the tools of a prompt.
 
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolConfiguration.html
 """
@@ -17,13 +17,13 @@ _CHOICES = {ToolChoiceMode.AUTO: "auto", ToolChoiceMode.REQUIRED: "any"}
 
 
 def tool_config(prompt: Prompt) -> dict[str, Any] | None:
-    """Returns the tools; None for none.
+    """Returns the toolConfig; None if there are no tools.
 
-    Bedrock wants tools wherever the history has calls: where the prompt has none, those that were called are named.
+    Bedrock requires tools if the history has calls. If the prompt has none, the tools that were called are named.
     """
     choice = prompt.options.tool_choice
     if prompt.options.tools:
-        if choice is not None and choice.mode is ToolChoiceMode.NONE:  # which Converse cannot say
+        if choice is not None and choice.mode is ToolChoiceMode.NONE:  # Converse has no such choice
             return None
         specs = [_spec(tool) for tool in prompt.options.tools]
     else:
@@ -37,13 +37,13 @@ def tool_config(prompt: Prompt) -> dict[str, Any] | None:
 
 
 def has_tool_blocks(prompt: Prompt) -> bool:
-    """Tells whether the conversation has calls of tools or their results."""
+    """Tells whether the conversation has tool calls or results."""
     turns = (*(turn.parts for turn in prompt.history), prompt.parts)
     return any(isinstance(part, ToolCall | ToolResult) for parts in turns for part in parts)
 
 
 def forbids_parallel(prompt: Prompt) -> bool:
-    """Tells whether the caller wants one call at a time."""
+    """Tells whether the caller allows only one tool call at a time."""
     choice = prompt.options.tool_choice
     return choice is not None and choice.parallel is False
 
@@ -51,7 +51,7 @@ def forbids_parallel(prompt: Prompt) -> bool:
 def tool_choice_field(choice: ToolChoice) -> dict[str, Any]:
     """Returns Claude's own field `tool_choice`, for one call at a time.
 
-    It then stands in place of Converse's toolChoice: Bedrock refuses two that both say how tools are chosen.
+    It replaces Converse's toolChoice, because Bedrock refuses a request with both.
     """
     field: dict[str, Any] = {"type": _CHOICES[choice.mode]} if choice.name is None else {"type": "tool"}
     if choice.name is not None:

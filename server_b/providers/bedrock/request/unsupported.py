@@ -1,4 +1,4 @@
-"""Refuses what Converse cannot carry, or a model is known not to take, before anything is sent."""
+"""Refuses what Converse or the model is known not to accept, before anything is sent."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ from server_b.providers.bedrock.request.tools import forbids_parallel, has_tool_
 
 SERVICE_TIERS = ("default", "priority", "flex", "reserved")
 DETAILS = ("", "auto")
-"""Of an image: Bedrock itself decides."""
+"""Values of an image's `detail` that leave the decision to Bedrock."""
 Faults = Iterator[tuple[str, str]]
 _METADATA = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{1,256}")
-_SEND_DATA = "it does not fetch URLs; send data"
+_SEND_DATA = "Bedrock does not fetch URLs; send the data"
 
 
 def refuse_unsupported(prompt: Prompt, model: str | None) -> None:
-    """Raises Unsupported, naming the first field; `model` None: it is not known yet, and not checked."""
+    """Raises Unsupported, naming the first field. With `model` None, the model is not known yet and not checked."""
     for field, fault in _faults(prompt, model):
         raise Unsupported.of_field(field, f"not supported by {NAME}: {fault}")
 
@@ -67,16 +67,16 @@ def _option_faults(prompt: Prompt) -> Faults:
     options = prompt.options
     choice, sampling = options.tool_choice, options.sampling
     if choice is not None and choice.mode is ToolChoiceMode.NONE and has_tool_blocks(prompt):
-        yield "options.tool_choice.mode", "it cannot forbid tools where the history has calls; use auto"
+        yield "options.tool_choice.mode", "tools cannot be forbidden if the history has tool calls; use auto"
     if options.response_format is not None and options.response_format.kind is ResponseKind.JSON:
-        yield "options.response_format.kind", "it takes a schema; use json_schema"
+        yield "options.response_format.kind", "JSON needs a schema; use json_schema"
     for name in ("seed", "frequency_penalty", "presence_penalty"):
         if getattr(sampling, name, None) is not None:
             yield f"options.sampling.{name}", "leave it out"
     if options.service_tier and options.service_tier not in SERVICE_TIERS:
-        yield "options.service_tier", f"it has {', '.join(SERVICE_TIERS)}"
+        yield "options.service_tier", f"use one of {', '.join(SERVICE_TIERS)}"
     if options.end_user and not _METADATA.fullmatch(options.end_user):
-        yield "options.end_user", "it takes letters, digits, spaces and :_@$#=/+,.- only"
+        yield "options.end_user", "it must consist of letters, digits, spaces and :_@$#=/+,.-"
 
 
 def _model_faults(prompt: Prompt, model: str) -> Faults:
@@ -88,16 +88,16 @@ def _model_faults(prompt: Prompt, model: str) -> Faults:
 def _ability_faults(prompt: Prompt, model: str) -> Faults:
     if calls_tools(model) is False:
         if prompt.options.tools:
-            yield "options.tools", "this model is known to call no tools; leave them out"
+            yield "options.tools", "this model does not call tools; leave them out"
         elif has_tool_blocks(prompt):
-            yield "history", "this model is known to call no tools, and the history has calls"
+            yield "history", "this model does not call tools, but the history has tool calls"
     if sees(model) is False:
         for place, parts in _all_parts(prompt):
             for index, part in enumerate(parts):
                 if isinstance(part, Image):
-                    yield f"{place}[{index}].image", "this model is known to take none"
+                    yield f"{place}[{index}].image", "this model does not accept images"
                 if isinstance(part, ToolResult) and any(isinstance(one, Image) for one in part.content):
-                    yield f"{place}[{index}].tool_result.content", "this model is known to take no images"
+                    yield f"{place}[{index}].tool_result.content", "this model does not accept images"
 
 
 def _all_parts(prompt: Prompt) -> Iterator[tuple[str, Sequence[Part]]]:
@@ -113,15 +113,15 @@ def _part_faults(place: str, role: Role, parts: Sequence[Part]) -> Faults:
             case Image() | Document():
                 yield from _source_faults(where, part, role)
             case CachePoint() if part.ttl_s is not None and part.ttl_s not in CACHE_TTLS:
-                yield f"{where}.cache_point.ttl", "it has 300 and 3600 seconds"
+                yield f"{where}.cache_point.ttl", "use 300 or 3600 seconds"
             case ToolCall() if not (part.arguments_valid and part.arguments_json.lstrip().startswith("{")):
-                yield f"{where}.tool_call.arguments_json", "it takes a JSON object"
+                yield f"{where}.tool_call.arguments_json", "it must be a JSON object"
             case ToolResult():
                 for number, one in enumerate(part.content):
                     if not isinstance(one, TextPart):
                         yield from _source_faults(f"{where}.tool_result.content[{number}]", one, role)
             case Reasoning() if goes_back(part) and not _is_text(part.signature):
-                yield f"{where}.reasoning.signature", "it is not one of Bedrock's"
+                yield f"{where}.reasoning.signature", "it is not a signature of Bedrock"
             case _:
                 continue
 
@@ -130,17 +130,17 @@ def _source_faults(where: str, part: Image | Document, role: Role) -> Faults:
     kind, formats = ("image", IMAGE_FORMATS) if isinstance(part, Image) else ("document", DOCUMENT_FORMATS)
     where = f"{where}.{kind}"
     if role is not Role.USER:
-        yield where, f"it takes them in user turns only, not in those of the {role.value}"
+        yield where, f"it is allowed in turns of the user only, not of the {role.value}"
     if part.url:
         yield f"{where}.url", _SEND_DATA
     elif part.media_type.lower() not in formats:
-        yield f"{where}.media_type", f"it takes {', '.join(dict.fromkeys(formats.values()))}"
+        yield f"{where}.media_type", f"use one of {', '.join(dict.fromkeys(formats.values()))}"
     if isinstance(part, Image) and part.detail not in DETAILS:
         yield f"{where}.detail", "leave it out"
 
 
 def _lonely_document_faults(prompt: Prompt) -> Faults:
-    """Yields a document in a message without text, which Converse refuses. Neighbouring user turns are one message."""
+    """Yields documents in a message without text, which Converse refuses. Neighbouring user turns are one message."""
     turns = [(f"history[{index}].parts", turn.role, turn.text, turn.parts) for index, turn in enumerate(prompt.history)]
     spoken = (
         turn for turn in (*turns, ("parts", Role.USER, prompt.message, prompt.parts)) if turn[1] is not Role.SYSTEM
@@ -152,7 +152,7 @@ def _lonely_document_faults(prompt: Prompt) -> Faults:
         for place, _, _, parts in message:
             for index, part in enumerate(parts):
                 if isinstance(part, Document):
-                    yield f"{place}[{index}].document", "it wants text beside a document; say what to do with it"
+                    yield f"{place}[{index}].document", "a message with a document must have text too"
 
 
 def _is_text(data: bytes) -> bool:
