@@ -71,8 +71,7 @@ class Checkpoints:
         if self._timer is not None:
             self._timer.cancel()
         self._is_full = True
-        await asyncio.to_thread(self._sync)
-        self._connection.close()
+        await asyncio.to_thread(self._close)
 
     def _begin(self) -> None:
         self._timer = None
@@ -119,6 +118,10 @@ class Checkpoints:
             self._is_failing = True
         if is_full or self._log_bytes() > LARGE_LOG_BYTES:
             self._checkpoint()
+
+    def _close(self) -> None:
+        self._sync()
+        self._connection.close()
 
     def _checkpoint(self) -> None:
         """Copies the log to the file. Writers wait only for the end of it, when the log is restarted."""

@@ -98,7 +98,7 @@ class SqliteStore:
         async with self._lock:
             await asyncio.to_thread(self._readers.shutdown)
             await self._checkpoints.aclose()
-            self._close_connections()
+            await asyncio.to_thread(self._close_connections)  # the last one to close checkpoints the log
 
     async def _begin(self) -> None:
         deadline = asyncio.get_running_loop().time() + LOCK_PATIENCE_S

@@ -142,3 +142,23 @@ async def test_a_log_that_cannot_be_synchronised_is_reported_once(
     (tmp_path / "away").rename(log)
     [message] = caplog.messages
     assert message == f"LEDGER: cannot bring {log} to the disk; a power cut may lose calls: Is a directory"
+
+
+async def test_closing_waits_for_the_disk_in_a_thread(tmp_path: Path) -> None:
+    """SQLite puts the log into the file, and synchronises both, when the last connection closes."""
+    store = await open_store("sqlite:///relay.db", folder=tmp_path)
+    await store.write(write_a_little)
+    closed_here: list[object] = []
+
+    def note(_: object, event: str, function: object) -> None:
+        owner = getattr(function, "__self__", None)
+        if event == "c_call" and isinstance(owner, sqlite3.Connection):
+            closed_here.append(function)
+
+    sys.setprofile(note)  # of this thread, which is the event loop's
+    try:
+        await store.aclose()
+    finally:
+        sys.setprofile(None)
+    assert not closed_here
+    assert not (tmp_path / "relay.db-wal").exists()
