@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from server_b.ledger.books.leases import LEASE_S
+from server_b.ledger.live_servers import LEASE_S
 from server_b.ledger.open_ledger import POSTGRES, SQLITE, LedgerError, open_store
 from server_b.ledger.times import US_PER_S
 from server_b.ledger.transactions import Store, Transaction

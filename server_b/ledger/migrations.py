@@ -6,11 +6,24 @@ import re
 from functools import cache
 from importlib import resources
 
+from server_b.ledger.live_servers import LEASE_S, live_servers
 from server_b.ledger.transactions import Transaction
 
+IN_USE_PATIENCE_S = LEASE_S + 2
+"""How long a start waits for servers of an older version to end. One that was killed is dead when its lease is over."""
+IN_USE_POLL_S = 0.2
 
-class SchemaTooNew(ValueError):
+
+class WrongSchema(ValueError):
+    """This program cannot use the database as it is."""
+
+
+class SchemaTooNew(WrongSchema):
     """A newer version of the program wrote the database."""
+
+
+class SchemaInUse(WrongSchema):
+    """Servers of an older version use the database, and would not write what the newer schema needs."""
 
 
 @cache
@@ -24,18 +37,35 @@ def migrations() -> dict[int, list[str]]:
     return found
 
 
-async def migrate(transaction: Transaction, *, has_tables: bool) -> None:
-    """Applies the missing versions, in a transaction that excludes all others. Raises SchemaTooNew.
+async def schema_version(transaction: Transaction) -> int:
+    """Returns the version of the schema; the table `ledger` exists."""
+    rows = await transaction.fetch("SELECT value FROM ledger WHERE key = 'schema_version'")
+    return int(rows[0][0]) if rows else 0
 
-    `has_tables`: whether the table `ledger` exists.
-    """
-    version = 0
-    if has_tables:
-        rows = await transaction.fetch("SELECT value FROM ledger WHERE key = 'schema_version'")
-        version = rows[0][0] if rows else 0
+
+def check_version(version: int) -> None:
+    """Raises SchemaTooNew if this program does not know a version of the schema."""
     newest = max(migrations())
     if version > newest:
         raise SchemaTooNew(f"its schema is version {version}, and this program knows {newest}: install a newer version")
+
+
+async def migrate(transaction: Transaction, *, has_tables: bool) -> None:
+    """Applies the missing versions, in a transaction that excludes all others. Raises WrongSchema.
+
+    `has_tables`: whether the table `ledger` exists.
+    """
+    version = await schema_version(transaction) if has_tables else 0
+    newest = max(migrations())
+    check_version(version)
+    if 0 < version < newest:
+        if count := await live_servers(transaction):
+            raise SchemaInUse(
+                f"its schema is version {version}, this program needs {newest}, and servers of an older version still"
+                f" use it ({count}): stop all of them first, because what they write would miss in the newer schema"
+            )
+        # Has a server that is not dead after all read the policy again, and so find out.
+        await transaction.execute("UPDATE ledger SET value = value + 1 WHERE key = 'revision'")
     for number, statements in migrations().items():
         if number > version:
             for statement in statements:

@@ -17,7 +17,8 @@ from server_b.ledger.alerts.delivery import AlertDelivery, Receiver
 from server_b.ledger.base import Ledger
 from server_b.ledger.books import leases
 from server_b.ledger.books.sql_books import SqlBooks
-from server_b.ledger.migrations import SchemaTooNew
+from server_b.ledger.live_servers import LEASE_S
+from server_b.ledger.migrations import WrongSchema
 from server_b.ledger.reports.stored_reports import StoredReports
 from server_b.ledger.retention import Retention
 from server_b.ledger.sql_ledger import Helper, SqlLedger
@@ -47,7 +48,7 @@ async def open_ledger(
     alert_thresholds: Sequence[int] = (50, 80, 100),
     alert_receiver: Receiver | None = None,
     heartbeat_s: float = leases.HEARTBEAT_S,
-    lease_s: float = leases.LEASE_S,
+    lease_s: float = LEASE_S,
     now: Callable[[], datetime] = _now,
 ) -> Ledger:
     """Opens the ledger of `url`: `sqlite:///relay.db`, `sqlite:////absolute/path` or `postgresql://…`.
@@ -102,7 +103,7 @@ def open_sqlite(path: Path, *, is_full_sync: bool, now: Callable[[], datetime]) 
     clock = (lambda: time.time_ns() // 1000) if now is _now else (lambda: to_us(now()))
     try:
         return SqliteStore(path, is_full_sync=is_full_sync, now_us=clock)
-    except SchemaTooNew as error:
+    except WrongSchema as error:
         raise LedgerError(f"LEDGER: {path} cannot be used: {error}") from error
     except OSError as error:
         reason = error.strerror or str(error)
@@ -131,7 +132,10 @@ async def open_postgres(url: str) -> Store:
         raise LedgerError(f"LEDGER: not the URL of a PostgreSQL database: {error}") from error
     try:
         await store.start()
-    except (WrongSetting, SchemaTooNew) as error:
+    except WrongSchema as error:
+        await store.aclose()
+        raise LedgerError(f"LEDGER: {store.location} cannot be used: {error}") from error
+    except WrongSetting as error:
         await store.aclose()
         raise LedgerError(
             f"LEDGER: cannot use {store.location}: {error}: correct the URL, or what it points to"

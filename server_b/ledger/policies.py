@@ -6,8 +6,10 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from llm_relay.errors import LedgerUnavailable
 from llm_relay.messages.accounts import Budget, CallerAccount, Period, Price, RateLimits, TokenInfo
 from server_b.ledger.base import Policy
+from server_b.ledger.migrations import SchemaTooNew, check_version, schema_version
 from server_b.ledger.times import from_us, optional_from_us
 from server_b.ledger.transactions import Row, Transaction
 
@@ -108,6 +110,7 @@ async def read_changes(transaction: Transaction, since: int) -> Changes | None:
     revision = (await transaction.fetch(REVISION))[0][0]
     if revision == since:
         return None
+    await _check_schema(transaction)
     # The revision went back: an older copy of the database was restored.
     known = {"since": since if since < revision else -1}
     callers, tokens, prices, budgets = await transaction.fetch_each(
@@ -126,6 +129,14 @@ async def read_changes(transaction: Transaction, since: int) -> Changes | None:
         [(row[0], row[1] is not None, price_from_row(row[2:])) for row in prices],
         [(row[0] is not None, budget_from_row(row[1:])) for row in budgets],
     )
+
+
+async def _check_schema(transaction: Transaction) -> None:
+    """Raises LedgerUnavailable if a server of a newer version has migrated the ledger under this one."""
+    try:
+        check_version(await schema_version(transaction))
+    except SchemaTooNew as error:
+        raise LedgerUnavailable(operator_detail=f"the ledger was migrated by a newer version: {error}") from error
 
 
 @dataclass(slots=True)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from server_b.ledger.books.charges import Charges
 from server_b.ledger.books.settling import Settling
+from server_b.ledger.live_servers import Process
 from server_b.ledger.policies import PolicyCache
 from server_b.ledger.roll_up import RollUp
 from server_b.ledger.times import US_PER_S, to_us
 from server_b.ledger.transactions import Row, Transaction
 
 HEARTBEAT_S = 2.0
-LEASE_S = 10.0
 AT_ONCE = 200
 """How many calls one transaction takes over."""
 
@@ -37,29 +33,6 @@ _OWN = (
 )
 """`+ 0` keeps the databases from using the index of `started_at`, through which they would read every call."""
 _FORGET_DEAD = "DELETE FROM servers WHERE heartbeat_at < now_us() - :lease_us"
-
-
-@dataclass(frozen=True, slots=True)
-class Process:
-    """A process on a machine."""
-
-    host: str
-    """Includes the PID namespace: two containers can share a host name and each have a process 1."""
-    pid: int
-    started: int
-    """When it started, in a unit of the system; 0: unknown."""
-
-    @classmethod
-    def current(cls) -> Process:
-        """Returns the current process."""
-        return cls(_host(), os.getpid(), _started(os.getpid()))
-
-    @property
-    def is_gone(self) -> bool:
-        """Returns whether the process certainly no longer exists."""
-        if self.host != _host() or not Path("/proc/self/stat").exists():
-            return False
-        return _started(self.pid) != self.started
 
 
 async def beat(transaction: Transaction, server_id: str, process: Process) -> int:
@@ -109,21 +82,3 @@ async def take_over(
 async def own_calls(transaction: Transaction, server_id: str, lease_s: float) -> list[Row]:
     """Returns id, provider and model of a server's open calls that are older than a lease."""
     return await transaction.fetch(_OWN, {"id": server_id, "lease_us": int(lease_s * US_PER_S)})
-
-
-def _host() -> str:
-    try:
-        namespace = os.stat("/proc/self/ns/pid").st_ino  # noqa: PTH116 - a Path would do the same
-    except OSError:
-        namespace = 0
-    return f"{socket.gethostname()}/{namespace}"
-
-
-def _started(pid: int) -> int:
-    """Returns when a process started, in clock ticks since boot (Linux, proc(5)); 0: there is no such process."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-        fields = stat.rpartition(")")[2].split()
-    except OSError:
-        return 0
-    return 0 if fields[0] == "Z" else int(fields[19])

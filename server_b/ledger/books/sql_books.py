@@ -16,6 +16,7 @@ from server_b.ledger.books.batch import Batch, BatchWriter, BeginAgain, Outcomes
 from server_b.ledger.books.storable import bounded_call, bounded_end
 from server_b.ledger.books.writer import Writer
 from server_b.ledger.entries import CallEnd, NewCall, Reserved
+from server_b.ledger.live_servers import LEASE_S, Process
 from server_b.ledger.policies import PolicyCache, read_changes
 from server_b.ledger.times import from_us
 from server_b.ledger.transactions import Store, Transaction
@@ -38,7 +39,7 @@ class SqlBooks:
         now: Callable[[], datetime],
         thresholds: Sequence[int] = (),
         heartbeat_s: float = leases.HEARTBEAT_S,
-        lease_s: float = leases.LEASE_S,
+        lease_s: float = LEASE_S,
         is_on_this_machine: bool = True,
         is_clock_shared: bool = True,
     ) -> None:
@@ -56,7 +57,7 @@ class SqlBooks:
         self._is_on_this_machine = self._looks_for_gone = is_on_this_machine
         self._is_clock_shared = is_clock_shared
         self._server_id = str(uuid.uuid4())
-        self._process = leases.Process.current()
+        self._process = Process.current()
         self._beaten_at = 0.0
         self._policies = PolicyCache()
         self._batches = BatchWriter(self._server_id, self._policies, self.now, thresholds)

@@ -10,7 +10,7 @@ from typing import TypeVar
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from server_b.ledger.migrations import SchemaTooNew, migrate
+from server_b.ledger.migrations import IN_USE_PATIENCE_S, IN_USE_POLL_S, SchemaInUse, WrongSchema, migrate
 from server_b.ledger.postgres.connection import LastingConnection
 from server_b.ledger.postgres.dialect import (
     SESSION_LOST,
@@ -76,14 +76,28 @@ class PostgresStore:
     async def start(self) -> None:
         """Migrates the schema if the database can be reached; otherwise the first transaction does.
 
-        Raises WrongSetting and SchemaTooNew.
+        Waits a little for servers of an older version to end. Raises WrongSetting and WrongSchema.
         """
         try:
-            await self._migrate()
+            await self._migrate_when_unused()
         except psycopg.Error as error:
             if is_wrong_setting(error):
                 raise WrongSetting(first_line(error)) from error
             LOG.warning("the ledger cannot be reached yet; calls are refused: %s: %s", self.location, first_line(error))
+
+    async def _migrate_when_unused(self) -> None:
+        loop = asyncio.get_running_loop()
+        deadline, is_told = loop.time() + IN_USE_PATIENCE_S, False
+        while True:
+            try:
+                return await self._migrate()
+            except SchemaInUse as error:
+                if loop.time() > deadline:
+                    raise
+                if not is_told:
+                    LOG.warning("LEDGER: waiting for %s: %s", self.location, error)
+                is_told = True
+                await asyncio.sleep(IN_USE_POLL_S)
 
     async def write(self, work: Work[T], *, is_long: bool = False, is_durable: bool = True) -> T:  # noqa: ARG002
         """Runs `work` in a write transaction and commits it. Retries if the connection is lost."""
@@ -93,7 +107,7 @@ class PostgresStore:
             try:
                 await self._migrate()
                 return await self._writing.transact(work, patience_s=max(deadline - loop.time(), 0.1))
-            except (psycopg.Error, SchemaTooNew) as error:
+            except (psycopg.Error, WrongSchema) as error:
                 left_s = deadline - loop.time()
                 if left_s <= RECONNECT_S or not self._may_be_repeated(error):
                     raise self._as_ours(error) from error
@@ -126,7 +140,7 @@ class PostgresStore:
                 await self._migrate()
                 return await connection.transact(work, patience_s=patience_s)
             return await connection.transact(work, patience_s=patience_s)
-        except (psycopg.Error, SchemaTooNew) as error:
+        except (psycopg.Error, WrongSchema) as error:
             raise self._as_ours(error) from error
 
     async def _migrate(self) -> None:
@@ -146,7 +160,7 @@ class PostgresStore:
                 self._is_migrated = True
 
     def _as_ours(self, error: Exception) -> Exception:
-        if is_of_the_database(error) or isinstance(error, SchemaTooNew):
+        if is_of_the_database(error) or isinstance(error, WrongSchema):
             return unavailable(error, self.location)
         return error
 

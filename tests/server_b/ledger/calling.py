@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from llm_relay.messages.accounts import CallAttempt
 from server_b.ledger.base import Ledger
 from server_b.ledger.entries import CallEnd, NewCall
+from server_b.ledger.transactions import Store
 
 
 class Clock:
@@ -76,3 +77,13 @@ async def spend(
     await ledger.reserve(call)
     await ledger.settle(end_of(call, nano_usd))
     return call.id
+
+
+async def take_back_to_version_3(store: Store) -> None:
+    """Turns a ledger back to version 3: without usage by the day, and without what later versions added."""
+    for sql in (
+        "DROP TABLE usage_days",
+        "ALTER TABLE tokens DROP COLUMN signed_in_with",
+        "UPDATE ledger SET value = 3 WHERE key = 'schema_version'",
+    ):
+        await store.write(lambda transaction, sql=sql: transaction.execute(sql))  # type: ignore[misc]

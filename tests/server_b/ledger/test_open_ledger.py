@@ -13,7 +13,7 @@ import pytest
 
 from server_b.ledger.open_ledger import LedgerError, open_ledger, open_store
 from server_b.ledger.transactions import Store
-from tests.server_b.ledger.calling import Clock, spend
+from tests.server_b.ledger.calling import Clock, spend, take_back_to_version_3
 from tests.support.money import select
 from tests.support.postgres import PostgresServer
 
@@ -76,16 +76,6 @@ async def test_a_newer_schema_stops_the_start(ledger_url: str, tmp_path: Path) -
     await store.aclose()
     with pytest.raises(LedgerError, match=r"^LEDGER: .*its schema is version 999, and this program knows \d+: install"):
         await open_store(ledger_url, folder=tmp_path)
-
-
-async def take_back_to_version_3(store: Store) -> None:
-    """Turns a ledger back to version 3: without usage by the day, and without what later versions added."""
-    for sql in (
-        "DROP TABLE usage_days",
-        "ALTER TABLE tokens DROP COLUMN signed_in_with",
-        "UPDATE ledger SET value = 3 WHERE key = 'schema_version'",
-    ):
-        await store.write(lambda transaction, sql=sql: transaction.execute(sql))  # type: ignore[misc]
 
 
 async def test_an_old_ledger_without_usage_by_the_day_gets_it(ledger_url: str, tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import dataclasses
 
 import pytest
 
-from server_b.ledger.books.leases import AT_ONCE, Process
+from server_b.ledger.books.leases import AT_ONCE
+from server_b.ledger.live_servers import Process
 from server_b.ledger.transactions import Store, Transaction
 from tests.support.money import call_end, new_call, open_books, put_budget, select, wait_for_rows
 
