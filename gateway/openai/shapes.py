@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 class Shape(BaseModel):
     """An object of a request. `model_extra` contains its unknown members."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, strict=True, protected_namespaces=())
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True, protected_namespaces=(), defer_build=True)
 
 
 def unknown_names(shape: Shape, prefix: str = "") -> Iterator[str]:
