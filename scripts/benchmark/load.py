@@ -70,6 +70,7 @@ class Figures:
     load_share: float
     """Of the load's core: this process and what shares its core, 0 to 1."""
     latency_p50_ms: float
+    latency_p99_ms: float
     added_p50_ms: float
     added_p99_ms: float
     streams_timed: int
@@ -140,6 +141,7 @@ def _figures(tally: Tally, seconds: float, cpu_s: float, busy_s: float) -> Figur
         cpu_s=cpu_s,
         load_share=busy_s / seconds,
         latency_p50_ms=_percentile_ms(tally.latencies_ns, 50),
+        latency_p99_ms=_percentile_ms(tally.latencies_ns, 99),
         added_p50_ms=_percentile_ms(tally.added_ns, 50),
         added_p99_ms=_percentile_ms(tally.added_ns, 99),
         streams_timed=len(tally.added_ns),

@@ -37,6 +37,8 @@ class Measures:
     requests_per_s: float
     """Whole answers of 20 tokens that the provider gives at once, 64 callers."""
     cpu_us_per_request: float
+    latency_p99_ms: float
+    """Of the same whole answers, from the request to the answer."""
     tokens_per_s: float
     """Streams of 500 tokens that the provider gives as fast as they are taken, 64 callers."""
     cpu_us_per_token: float
@@ -97,6 +99,7 @@ class Bench:
         measures = Measures(
             requests_per_s=whole.answers / whole.seconds,
             cpu_us_per_request=whole.cpu_s * 1e6 / whole.answers,
+            latency_p99_ms=whole.latency_p99_ms,
             tokens_per_s=long.tokens / long.seconds,
             cpu_us_per_token=long.cpu_s * 1e6 / long.tokens,
             added_p50_ms=paced.added_p50_ms,

@@ -8,11 +8,12 @@ from scripts.benchmark.loads import Measures
 from scripts.benchmark.results import Results, median
 from scripts.benchmark.targets import TARGETS
 
-_RATIO_HEAD = ("ours to the floor", "requests/s", "CPU a request", "tokens/s", "CPU a token", "first token p50")
+_RATIO_HEAD = ("ours to the floor", "requests/s", "CPU a request", "p99", "tokens/s", "CPU a token", "first token p50")
 _HEAD = (
     "one core for all of a row's processes",
     "requests/s",
     "CPU µs a request",
+    "p99 ms",
     "tokens/s",
     "CPU µs a token",
     "first token +p50/p99 ms",
@@ -20,9 +21,9 @@ _HEAD = (
     "MB",
 )
 _LEGEND = """\
-Medians of interleaved rounds ({rounds}). Requests: 20 tokens, 64 at once. Tokens: 64 streams of 500, four to a packet.
-First token: beyond the provider's own delay, 16 paced streams. Cold: from the start to the first answer.
-MB: resident, idle; the larger process."""
+Medians of interleaved rounds ({rounds}). Requests: 20 tokens, 64 at once; p99: how long one takes.
+Tokens: 64 streams of 500, four to a packet. First token: beyond the provider's own delay, 16 paced streams.
+Cold: from the start to the first answer. MB: resident, idle; the larger process."""
 
 
 def report(results: Results) -> str:
@@ -70,6 +71,7 @@ def _ratio_cells(ratio: Measures) -> tuple[str, ...]:
     parts = (
         ratio.requests_per_s,
         ratio.cpu_us_per_request,
+        ratio.latency_p99_ms,
         ratio.tokens_per_s,
         ratio.cpu_us_per_token,
         ratio.added_p50_ms,
@@ -81,6 +83,7 @@ def _cells(one: Measures) -> tuple[str, ...]:
     return (
         f"{one.requests_per_s:,.0f}",
         f"{one.cpu_us_per_request:,.0f}",
+        f"{one.latency_p99_ms:,.0f}",
         f"{one.tokens_per_s:,.0f}",
         f"{one.cpu_us_per_token:,.1f}",
         f"{one.added_p50_ms:.2f} / {one.added_p99_ms:.1f}",
