@@ -70,9 +70,9 @@ def counted(usage: object, **facts: object) -> Case:
 ANSWERS = {
     "a stream": good(GOOD),
     "byte by byte": good(*byte_by_byte(GOOD)),
-    "an event a chunk": good(START, FIRST, SECOND, BLOCK_END, stop(), metadata()),
+    "one event per chunk": good(START, FIRST, SECOND, BLOCK_END, stop(), metadata()),
     "an initial response first": good(OPENING, GOOD),
-    "events that nobody knows": good(START, event("somethingNew", {"a": 1}), FIRST, SECOND, END),
+    "unknown events": good(START, event("somethingNew", {"a": 1}), FIRST, SECOND, END),
     "a block's start": good(
         START, event("contentBlockStart", {"contentBlockIndex": 0, "start": {}}), FIRST, SECOND, END
     ),
@@ -86,10 +86,10 @@ ANSWERS = {
         END,
     ),
     "redacted reasoning": good(START, delta({"reasoningContent": {"redactedContent": "eA=="}}), FIRST, SECOND, END),
-    "a delta that nobody knows": good(START, FIRST, delta({"somethingNew": {"a": 1}}), SECOND, END),
+    "an unknown delta": good(START, FIRST, delta({"somethingNew": {"a": 1}}), SECOND, END),
     "two blocks of text": good(START, text("Hel", 0), BLOCK_END, text("lo", 1), END),
     "a citation": good(START, FIRST, delta({"citation": {"title": "x"}}), SECOND, END),
-    "members that nobody knows": good(START, FIRST, SECOND, BLOCK_END, stop(), metadata(), event("trace", {})),
+    "unknown members": good(START, FIRST, SECOND, BLOCK_END, stop(), metadata(), event("trace", {})),
     "characters of several bytes": case(stream(*byte_by_byte(START + text("wörld €😀") + END)), answered("wörld €😀")),
     "an empty delta": good(START, text(""), FIRST, text(""), SECOND, END),
     "no text": case(stream(START, END), answered("")),
@@ -108,7 +108,7 @@ ENDS = {
     "another vendor's end": ended("eos", "stop"),
     "another vendor's limit": ended("length", "length"),
     "refusal": ended("refusal", "refusal"),
-    "something new": ended("something_new", "other"),
+    "an unknown reason": ended("something_new", "other"),
     "error": case(
         stream(HELLO, BLOCK_END, stop("error"), metadata()), failed(UNAVAILABLE, "Hello", may_have_worked=True)
     ),
@@ -116,7 +116,7 @@ ENDS = {
     "a block's end alone": case(stream(HELLO, BLOCK_END), CUT),
     "a usage without an end": case(stream(HELLO, BLOCK_END, metadata()), CUT),
     "an end without a reason": case(stream(HELLO, event("messageStop", {}), metadata()), answered(finish="other")),
-    "an end that is null": ended(None, "other"),
+    "a null end": ended(None, "other"),
     "a cut within a frame": case(stream(HELLO + stop()[:-7]), CUT),
     "a cut of the chunks": case(stream(HELLO, last=b""), CUT),
     "a reset": case(stream(HELLO, last=b"", then=(Reset(),)), CUT),
@@ -128,7 +128,7 @@ USAGES = {
     "metadata without it": case(
         stream(HELLO, BLOCK_END, stop(), event("metadata", {"metrics": {}})), answered(**ESTIMATE)
     ),
-    "all zeros": counted({"inputTokens": 0, "outputTokens": 0, "totalTokens": 0}, **ESTIMATE),
+    "only zeros": counted({"inputTokens": 0, "outputTokens": 0, "totalTokens": 0}, **ESTIMATE),
     "cached": counted(
         {"inputTokens": 8, "outputTokens": 3, "totalTokens": 15, "cacheReadInputTokens": 4, "cacheWriteInputTokens": 0},
         input=12,
@@ -143,10 +143,10 @@ USAGES = {
         cached=4,
         accuracy=EXACT,
     ),
-    "as texts, and with a point": counted(
+    "as strings, and as decimals": counted(
         {"inputTokens": "8", "outputTokens": 3.0, "totalTokens": "11"}, input=8, output=3, accuracy=EXACT
     ),
-    "cached, with a total that leaves them out": counted(
+    "cached, with a total without them": counted(
         {"inputTokens": 8, "outputTokens": 3, "totalTokens": 11, "cacheReadInputTokens": 100},
         input=108,
         output=3,
@@ -157,30 +157,30 @@ USAGES = {
         {"inputTokens": 8, "outputTokens": 3, "totalTokens": 999}, accuracy=NOT_EXACT
     ),
     "before the end": case(stream(HELLO, BLOCK_END, metadata(), stop()), COUNTED),
-    "of a kind that it is not": counted(
+    "of another type": counted(
         {"inputTokens": "many", "outputTokens": None},
         accuracy=OneOf(EXACT, *("ACCURACY_ESTIMATED", "ACCURACY_UNKNOWN")),
     ),
 }
 DAMAGE = {
-    "a message's sum": case(stream(START, FIRST, eventstream.spoiled(SECOND, -4), END), failed(PROTOCOL, "Hel")),
-    "a prelude's sum": case(stream(START, FIRST, eventstream.spoiled(SECOND, 8), END), failed(PROTOCOL, "Hel")),
+    "a message's checksum": case(stream(START, FIRST, eventstream.spoiled(SECOND, -4), END), failed(PROTOCOL, "Hel")),
+    "a prelude's checksum": case(stream(START, FIRST, eventstream.spoiled(SECOND, 8), END), failed(PROTOCOL, "Hel")),
     "a byte of the payload": case(stream(START, FIRST, eventstream.spoiled(SECOND, -20), END), failed(PROTOCOL, "Hel")),
     "a length": case(stream(START, FIRST, eventstream.spoiled(SECOND, 0), END), failed(PROTOCOL, "Hel")),
-    "JSON that is not closed": case(
+    "unclosed JSON": case(
         stream(START, FIRST, event("contentBlockDelta", b'{"delta":{"text":"lo"}'), END), failed(PROTOCOL, "Hel")
     ),
     "invalid UTF-8": case(
         stream(START, FIRST, event("contentBlockDelta", b'{"delta":{"text":"l\xff"},"contentBlockIndex":0}'), END),
         failed(PROTOCOL, "Hel"),
     ),
-    "JSON that is no object": case(
+    "JSON that is not an object": case(
         stream(START, FIRST, event("contentBlockDelta", b"5"), END), failed(PROTOCOL, "Hel")
     ),
-    "a page": case(whole(b"<html>Sign in</html>", content_type="text/html"), failed(PROTOCOL)),
+    "an HTML page": case(whole(b"<html>Sign in</html>", content_type="text/html"), failed(PROTOCOL)),
     "an empty answer": case(whole(b""), failed(PROTOCOL)),
     "garbage": case((b"\x00\xff\x16\x03" * 20,), failed(OneOf(PROTOCOL, UNAVAILABLE))),
-    "nothing at all": case(((),), failed(UNAVAILABLE, may_have_worked=True)),
+    "no bytes": case(((),), failed(UNAVAILABLE, may_have_worked=True)),
     "204": case((head(204),), failed(PROTOCOL)),
     "a redirect": case((head(307, "", "Location: /elsewhere", "Content-Length: 0"),), failed(PROTOCOL)),
 }
@@ -200,7 +200,7 @@ REFUSALS = {
     "a wrong key": once(AUTH, "UnrecognizedClientException", "x", 403),
     "an incomplete signature": once(AUTH, "IncompleteSignatureException"),
     "a suspended account": invalid(AUTH, "Invocation of model is blocked: account suspended"),
-    "a token that is invalid": invalid(AUTH, "The security token included in the request is invalid"),
+    "an invalid token": invalid(AUTH, "The security token included in the request is invalid"),
     **{
         f"the code {code}": once(AUTH, code, status=status)
         for code, status in (
@@ -214,7 +214,7 @@ REFUSALS = {
         )
     },
     "a model of another region": invalid(MODEL, "The model ID is not supported in this region"),
-    "a model that is not in the region": invalid(MODEL, "This model isn't available in this region"),
+    "a model that the region does not have": invalid(MODEL, "This model isn't available in this region"),
     "an ARN": invalid(MODEL, "ARN is not valid"),
     "an unknown model": invalid(MODEL, "The provided model identifier is invalid."),
     "a retired model": once(
@@ -315,13 +315,13 @@ LIMITS = {
     "503": repeated(UNAVAILABLE, "ServiceUnavailableException", 503),
     "424": case(refusal("ModelErrorException", "x", 424), failed(UNAVAILABLE, may_have_worked=True)),
     "408": case(refusal("ModelTimeoutException", "x", 408), failed(UNAVAILABLE, may_have_worked=True)),
-    "502 as a page": case(
+    "502 as an HTML page": case(
         whole(b"<html>Bad gateway</html>", 502, "text/html"), failed(UNAVAILABLE, may_have_worked=True)
     ),
-    "504 as a page": case(
+    "504 as an HTML page": case(
         whole(b"<html>Gateway timeout</html>", 504, "text/html"), failed(UNAVAILABLE, may_have_worked=True)
     ),
-    "403 as a page": case(whole(b"<html>Forbidden</html>", 403, "text/html"), failed(AUTH)),
+    "403 as an HTML page": case(whole(b"<html>Forbidden</html>", 403, "text/html"), failed(AUTH)),
 }
 IN_STREAMS = {
     "throttled as the first event": case(
@@ -365,14 +365,14 @@ IN_STREAMS = {
         stream(exception("validationException", {"message": "Input is too long for requested model."})),
         failed(REJECTED, message=Says("too long")),
     ),
-    "an exception that nobody knows": case(
+    "an unknown exception": case(
         stream(HELLO, exception("somethingNewException", {"message": "x"})),
         failed(OneOf(PROTOCOL, UNAVAILABLE), "Hello"),
     ),
     "an error without an exception": case(
         stream(HELLO, failure("InternalFailure", "x")), failed(OneOf(PROTOCOL, UNAVAILABLE), "Hello")
     ),
-    "an exception, and a good end behind": case(
+    "an exception followed by a good end": case(
         stream(HELLO, exception("internalServerException", {"message": "x"}), END), failed(UNAVAILABLE, "Hello")
     ),
     "an exception after the end": case(

@@ -72,7 +72,7 @@ CASES: Mapping[str, tuple[Steps, Content]] = {
         stream(START, text("Hi", 5), ends(5), begins(7, "c1", "look"), arguments(7, '{"x":1}'), ends(7), CALLED),
         Content("Hi", calls=ONE, finish="tool_calls"),
     ),
-    "numbers to the letter": (
+    "numbers exactly as written": (
         stream(START, begins(0, "c1", "look"), *(arguments(0, letter) for letter in LETTERS), ends(0), CALLED),
         Content(calls=[("c1", "look", LETTERS)], finish="tool_calls"),
     ),
@@ -84,7 +84,7 @@ CASES: Mapping[str, tuple[Steps, Content]] = {
         stream(START, reasoning(text=""), reasoning(signature=SIGNATURE), ends(0), text("Hi", 1), END),
         Content("Hi", signature=SIGNATURE.encode(), finish="stop"),
     ),
-    "a signature alone": (
+    "only a signature": (
         stream(START, reasoning(signature=SIGNATURE), ends(0), text("Hi", 1), END),
         Content("Hi", signature=SIGNATURE.encode(), finish="stop"),
     ),
@@ -102,7 +102,7 @@ CASES: Mapping[str, tuple[Steps, Content]] = {
         Content("Hi", redacted=REDACTED, finish="stop"),
     ),
     "a refusal": (stream(START, text("No."), ends(0), stop("refusal"), metadata()), Content("No.", finish="refusal")),
-    "a call that the model broke off": (
+    "a call that the model did not finish": (
         stream(START, begins(0, "c1", "look"), arguments(0, '{"x"'), ends(0), stop("malformed_tool_use"), metadata()),
         Content(calls=[("c1", "look", '{"x"')], finish="malformed_output"),
     ),

@@ -73,14 +73,14 @@ CASES = {
     ),
     "an empty list of parts": good(delta([]), HELLO, END),
     "null and empty content": good(ROLE, delta(None), delta(""), HELLO, delta(None), END),
-    "a delta that is null": good(event(chunk(None)), HELLO, event(chunk(None, "stop")), usage_event(), DONE),
+    "a null delta": good(event(chunk(None)), HELLO, event(chunk(None, "stop")), usage_event(), DONE),
     "reasoning in its own member": good(
         delta(None, reasoning_content="hm"), delta("", reasoning="hm"), delta(None, reasoning_details=[]), HELLO, END
     ),
-    "reasoning that is null beside the text": good(
+    "null reasoning beside the text": good(
         delta("Hel", reasoning_content=None), delta("lo", reasoning=None, refusal=None), END
     ),
-    "tool calls that are null or empty": good(delta("Hel", tool_calls=None), delta("lo", tool_calls=[]), END),
+    "null or empty tool calls": good(delta("Hel", tool_calls=None), delta("lo", tool_calls=[]), END),
     "a refusal": case(stream(event(chunk({"refusal": "I can't"})), END), answered("", "refusal")),
     "unknown members everywhere": good(
         ROLE.replace(b'"model"', b'"x_new":{"a":[1]},"model"'),
@@ -110,7 +110,7 @@ CASES = {
         ),
         END,
     ),
-    "a second choice in chunks of its own": good(
+    "a second choice in separate chunks": good(
         text("Hel"),
         event({**CHUNK_HEAD, "choices": [{"index": 1, "delta": {"content": "no"}, "finish_reason": "length"}]}),
         text("lo"),
@@ -119,7 +119,7 @@ CASES = {
     "choices without an index": good(
         HELLO.replace(b'"index":0,', b""), finish().replace(b'"index":0,', b""), usage_event(), DONE
     ),
-    "choices that are null beside the usage": good(
+    "null choices beside the usage": good(
         HELLO,
         finish(),
         event({**CHUNK_HEAD, "choices": None, "usage": {"prompt_tokens": 8, "completion_tokens": 3}}),
@@ -135,14 +135,14 @@ CASES = {
     ),
     "error is null in every chunk": good(GOOD.replace(b'"object"', b'"error":null,"object"')),
     "error is empty in every chunk": good(GOOD.replace(b'"object"', b'"error":"","code":0,"message":"","object"')),
-    "finish reasons that are empty texts": good(HELLO.replace(b"null", b'""'), END),
-    "finish reasons that are the text null": good(HELLO.replace(b"null", b'"null"'), END),
-    "the whole message once more at the end, as MiniMax sends it": good(HELLO, event(completion())),
-    "the whole message once more after the finish reason": good(HELLO, finish(), event(completion()), DONE),
-    "the whole message after all, with more": case(
+    "empty finish reasons": good(HELLO.replace(b"null", b'""'), END),
+    'finish reasons with the text "null"': good(HELLO.replace(b"null", b'"null"'), END),
+    "the whole message repeated at the end, as MiniMax sends it": good(HELLO, event(completion())),
+    "the whole message repeated after the finish reason": good(HELLO, finish(), event(completion()), DONE),
+    "the whole message at the end, with more": case(
         stream(HELLO, event(completion("Hello!"))), answered("Hello!", input=8, output=3)
     ),
-    "the whole message behind half a surrogate pair": case(
+    "the whole message after half a surrogate pair": case(
         stream(
             event(b'{"choices":[{"index":0,"delta":{"content":"a\\ud83d"}}]}'),
             event(b'{"choices":[{"index":0,"delta":{"content":"\\ude00b"}}]}'),
@@ -156,8 +156,8 @@ CASES = {
     "messages that repeat one another before the end are no repeats": case(
         stream(text("ha"), text("ha").replace(b'"delta"', b'"message"'), text("!"), finish(), DONE), answered("haha!")
     ),
-    "a message where the delta belongs": case(stream(HELLO.replace(b'"delta"', b'"message"'), END), COUNTED, PROTOCOL),
-    "a text where the delta belongs": case(
+    "a message in place of the delta": case(stream(HELLO.replace(b'"delta"', b'"message"'), END), COUNTED, PROTOCOL),
+    "a text in place of the delta": case(
         stream(
             HELLO.replace(b'"delta":{"content":"Hel"}', b'"text":"Hel"').replace(
                 b'"delta":{"content":"lo"}', b'"text":"lo"'
@@ -167,7 +167,7 @@ CASES = {
         COUNTED,
         PROTOCOL,
     ),
-    "Perplexity's message that grows beside the delta": good(
+    "Perplexity's growing message beside the delta": good(
         event({**CHUNK_HEAD, "choices": [{"index": 0, "delta": {"content": "Hel"}, "message": {"content": "Hel"}}]}),
         event({**CHUNK_HEAD, "choices": [{"index": 0, "delta": {"content": "lo"}, "message": {"content": "Hello"}}]}),
         END,
@@ -177,7 +177,7 @@ CASES = {
     "infinities beside the text": good(
         text("Hel").replace(b'"index":0', b'"index":0,"a":Infinity,"b":-Infinity'), text("lo"), END
     ),
-    "NaN in words beside the text": good(text("Hel"), text("lo", note="NaN, Infinity"), END),
+    "NaN as a string beside the text": good(text("Hel"), text("lo", note="NaN, Infinity"), END),
     "NaN in the text": case(
         stream(text("NaN: "), text("NaN", score=1).replace(b":1}", b":NaN}"), END), answered("NaN: NaN")
     ),
@@ -190,7 +190,7 @@ CASES = {
     "halves of a surrogate pair around an empty delta": case(
         stream(event(HALVES % b"\\ud83d"), delta(None), event(HALVES % b"\\ude00"), END), answered("😀")
     ),
-    "half of a surrogate pair alone": case(
+    "a lone half of a surrogate pair": case(
         stream(event(HALVES % b"a\\ud83d"), event(HALVES % b"b"), END),
         answered("a\ufffdb"),
         failed("PROVIDER_PROTOCOL", "a"),
@@ -201,29 +201,29 @@ CASES = {
     "a pair in one delta": case(stream(event(HALVES % b"\\ud83d\\ude00"), END), answered("😀")),
     # Whole answers.
     "whole": good_whole(completion()),
-    "whole, of the type of a stream": good_whole(completion(), EVENT_STREAM),
-    "whole, of no type": good_whole(completion(), "application/octet-stream"),
-    "whole, of the type of plain text": good_whole(completion(), "text/plain; charset=utf-8"),
-    "whole, in lines": good_whole(json.dumps(completion(), indent=2).encode()),
-    "whole, in lines, of the type of a stream": good_whole(json.dumps(completion(), indent=2).encode(), EVENT_STREAM),
-    "whole, with the end mark behind": good_whole(compact(completion()) + b"\n\n" + DONE),
-    "whole, with the end mark behind, of the type of a stream": good_whole(
-        compact(completion()) + b"\n\n" + DONE, EVENT_STREAM
+    "whole, typed as a stream": good_whole(completion(), EVENT_STREAM),
+    "whole, typed as bytes": good_whole(completion(), "application/octet-stream"),
+    "whole, typed as plain text": good_whole(completion(), "text/plain; charset=utf-8"),
+    "whole, over several lines": good_whole(json.dumps(completion(), indent=2).encode()),
+    "whole, over several lines, typed as a stream": good_whole(
+        json.dumps(completion(), indent=2).encode(), EVENT_STREAM
     ),
-    "whole, with the end mark right behind": good_whole(compact(completion()) + b"data: [DONE]"),
-    "whole, behind a BOM": good_whole(BOM + compact(completion())),
-    "whole, behind a BOM, of the type of a stream": good_whole(BOM + compact(completion()), EVENT_STREAM),
-    "whole, behind blank lines that keep it alive": case(
+    "whole, then the end mark": good_whole(compact(completion()) + b"\n\n" + DONE),
+    "whole, then the end mark, typed as a stream": good_whole(compact(completion()) + b"\n\n" + DONE, EVENT_STREAM),
+    "whole, then the end mark without a space": good_whole(compact(completion()) + b"data: [DONE]"),
+    "whole, after a BOM": good_whole(BOM + compact(completion())),
+    "whole, after a BOM, typed as a stream": good_whole(BOM + compact(completion()), EVENT_STREAM),
+    "whole, after blank keep-alive lines": case(
         stream(b"\n", b"\n\n", b" \r\n", compact(completion()), content_type="application/json"), COUNTED
     ),
     "whole, byte by byte": case(stream(*byte_by_byte(compact(completion())), content_type="application/json"), COUNTED),
     "whole, as one event": good(event(completion()), DONE),
     "whole, as one event without the end mark": good(event(completion())),
-    "a stream of the type of JSON": case(stream(GOOD, content_type="application/json"), COUNTED),
-    "a stream of no type": case(stream(GOOD, content_type="application/octet-stream"), COUNTED),
-    "a stream of no type at all": case(stream(GOOD, content_type=""), COUNTED),
+    "a stream typed as JSON": case(stream(GOOD, content_type="application/json"), COUNTED),
+    "a stream typed as bytes": case(stream(GOOD, content_type="application/octet-stream"), COUNTED),
+    "a stream without a type": case(stream(GOOD, content_type=""), COUNTED),
     "a stream with a charset": case(stream(GOOD, content_type="Text/Event-Stream;charset=UTF-8"), COUNTED),
-    "a stream of plain text": case(stream(GOOD, content_type="text/plain"), COUNTED),
+    "a stream typed as plain text": case(stream(GOOD, content_type="text/plain"), COUNTED),
     "whole in parts": good_whole(
         completion([*THINKING, {"type": "text", "text": "Hel"}, {"type": "text", "text": "lo"}])
     ),
@@ -232,7 +232,7 @@ CASES = {
     ),
     "whole with NaN": good_whole(compact(completion()).replace(b'"index":0', b'"index":0,"logprobs":NaN')),
     "whole without text": case(whole(completion("")), answered("")),
-    "whole with null for text": case(whole(completion(None)), answered("")),
+    "whole with null text": case(whole(completion(None)), answered("")),
     "whole with two choices": good_whole(
         {
             **completion(),
@@ -249,19 +249,19 @@ CASES = {
     "whole with a delta": case(
         whole(with_choice({"index": 0, "delta": {"content": "Hello"}, "finish_reason": "stop"})), COUNTED, PROTOCOL
     ),
-    "whole, cut short": case(stream(compact(completion())[:-20], content_type="application/json"), PROTOCOL),
+    "whole, cut": case(stream(compact(completion())[:-20], content_type="application/json"), PROTOCOL),
     "whole, cut within its text": case(
         stream(compact(completion()).partition(b"lo")[0], content_type="application/json"), PROTOCOL
     ),
     "whole without choices": case(whole({**completion(), "choices": []}), PROTOCOL),
-    "whole with null for choices": case(whole({**completion(), "choices": None}), PROTOCOL),
+    "whole with null choices": case(whole({**completion(), "choices": None}), PROTOCOL),
     "whole without the member choices": case(whole({"id": "x", "object": "chat.completion"}), PROTOCOL),
     "two whole answers": case(whole(compact(completion("no")) + compact(completion())), PROTOCOL),
     "a list": case(whole([1, 2]), PROTOCOL),
     "a JSON null": case(whole(b"null"), PROTOCOL),
     "an empty answer": case(whole(b""), PROTOCOL),
     "a blank answer": case(whole(b" \n"), PROTOCOL),
-    "a page": case(whole(b"<html><body>Sign in</body></html>", content_type="text/html"), PROTOCOL),
+    "an HTML page": case(whole(b"<html><body>Sign in</body></html>", content_type="text/html"), PROTOCOL),
     "invalid UTF-8 in a whole answer": case(whole(compact(completion()).replace(b"Hello", b"Hel\xfflo")), PROTOCOL),
     "lines of JSON": case(
         whole(HELLO.replace(b"data: ", b"") + finish()[6:], content_type="application/x-ndjson"), answered(), PROTOCOL

@@ -48,7 +48,7 @@ CALLS: Mapping[str, Steps] = {
     "parallel calls that all say index 0": stream(
         calling(part('{"x":1}', "look", "c1", index=0)), calling(part("{}", "find", "c2", index=0)), CALLED
     ),
-    "the same in fragments": stream(
+    "parallel calls that all say index 0, in fragments": stream(
         calling(part("", "look", "c1", index=0)),
         calling(part('{"x"', index=0)),
         calling(part(":1}", index=0)),
@@ -59,7 +59,7 @@ CALLS: Mapping[str, Steps] = {
     "no index": stream(
         calling(part('{"x"', "look", "c1")), calling(part(":1}")), calling(part("{}", "find", "c2")), CALLED
     ),
-    "the id in the first fragment alone, the others with null and empty ones": stream(
+    "the id only in the first fragment, then null and empty ids": stream(
         calling(part("", "look", "c1", index=0)),
         calling(part('{"x"', "", "", index=0)),
         event(chunk({"tool_calls": [{"index": 0, "id": None, "function": {"name": None, "arguments": ":1}"}}]})),
@@ -72,22 +72,22 @@ CALLS: Mapping[str, Steps] = {
         calling(part(":1}", index=0), part("}", index=1)),
         CALLED,
     ),
-    "arguments that are empty, and null": stream(
+    "empty and null arguments": stream(
         calling(part('{"x":1}', "look", "c1", index=0)), calling(part(None, "find", "c2", index=1)), CALLED
     ),
-    "arguments that are objects": stream(
+    "arguments as objects": stream(
         calling(part({"x": 1}, "look", "c1", index=0), part({}, "find", "c2", index=1)), CALLED
     ),
     "a whole call in one chunk, with its end": stream(
         event(chunk({"tool_calls": [part('{"x":1}', "look", "c1"), part("{}", "find", "c2")]}, "tool_calls")), DONE
     ),
-    "an end that says stop": stream(
+    "an end with the reason stop": stream(
         calling(part('{"x":1}', "look", "c1", index=0), part("{}", "find", "c2", index=1)), finish("stop"), DONE
     ),
     "no finish_reason, but the end mark": stream(
         calling(part('{"x":1}', "look", "c1", index=0), part("{}", "find", "c2", index=1)), DONE
     ),
-    "an index that is text": stream(
+    "an index as text": stream(
         calling(part('{"x"', "look", "c1", index="0")),
         calling(part(":1}", index="0")),
         calling(part("{}", "find", "c2", index="1")),
@@ -106,15 +106,15 @@ CALLS: Mapping[str, Steps] = {
         calling(part("{}", "find", "c2", index=1)),
         CALLED,
     ),
-    "all calls once more at the end": stream(
+    "all calls repeated at the end": stream(
         calling(part('{"x":1}', "look", "c1", index=0), part("{}", "find", "c2", index=1)),
         event(with_choice({"index": 0, "message": {"tool_calls": ONCE_MORE}, "finish_reason": "tool_calls"})),
     ),
-    "all calls once more at the end, without ids": stream(
+    "all calls repeated at the end, without ids": stream(
         calling(part('{"x":1}', "look", "c1", index=0), part("{}", "find", "c2", index=1)),
         event(with_choice({"index": 0, "message": {"tool_calls": WITHOUT_IDS}, "finish_reason": "tool_calls"})),
     ),
-    "content null with calls": message(
+    "null content with calls": message(
         content=None, refusal=None, tool_calls=[part('{"x":1}', "look", "c1"), part("{}", "find", "c2")]
     ),
     "whole, with objects": message(tool_calls=[part({"x": 1}, "look", "c1"), part({}, "find", "c2")]),
@@ -126,11 +126,11 @@ CALLS: Mapping[str, Steps] = {
     ),
 }
 SAID: Mapping[str, tuple[Steps, Content]] = {
-    "numbers to the letter": (
+    "numbers exactly as written": (
         stream(calling(part(LETTERS[:40], "look", "c1", index=0)), calling(part(LETTERS[40:], index=0)), CALLED),
         Content(calls=[("c1", "look", LETTERS)], finish="tool_calls"),
     ),
-    "numbers to the letter, whole": (
+    "numbers exactly as written, whole": (
         message(content=None, tool_calls=[part(LETTERS, "look", "c1")]),
         Content(calls=[("c1", "look", LETTERS)], finish="tool_calls"),
     ),
@@ -146,7 +146,7 @@ SAID: Mapping[str, tuple[Steps, Content]] = {
         says({"content": "Hi", "tool_calls": [], "function_call": None}),
         Content(text="Hi", finish="stop"),
     ),
-    "calls that are null beside text": (
+    "null calls beside text": (
         says({"content": "Hi", "tool_calls": None}),
         Content(text="Hi", finish="stop"),
     ),
@@ -158,7 +158,7 @@ SAID: Mapping[str, tuple[Steps, Content]] = {
     "a refusal, whole": (message(content=None, refusal="I can't."), Content(refusal="I can't.", finish="refusal")),
     "reasoning": (says({"reasoning": "hm", "content": "Hi"}), Content("Hi", "hm", finish="stop")),
     "reasoning_content": (says({"reasoning_content": "hm", "content": "Hi"}), Content("Hi", "hm", finish="stop")),
-    "reasoning in details alone": (
+    "reasoning only in details": (
         says({"reasoning_details": [{"type": "reasoning.text", "text": "hm", "index": 0}], "content": "Hi"}),
         Content("Hi", "hm", finish="stop"),
     ),
@@ -174,7 +174,7 @@ SAID: Mapping[str, tuple[Steps, Content]] = {
         message(content=[{"type": "thinking", "thinking": "hm", "signature": "s"}, {"type": "text", "text": "Hi"}]),
         Content("Hi", "hm", finish="stop"),
     ),
-    "all of it once more at the end": (
+    "everything repeated at the end": (
         stream(
             event(chunk({"reasoning_content": "hm"})),
             text("Hi"),
@@ -212,11 +212,11 @@ async def test_reasoning_and_refusals_are_passed_on(openai: Field, name: str, wa
 
 OWN_IDS: Mapping[str, Steps] = {
     "no ids": stream(calling(part('{"x":1}', "look", index=0)), calling(part("{}", "find", index=1)), CALLED),
-    "ids that are empty, index 0": stream(
+    "empty ids, index 0": stream(
         calling(part('{"x":1}', "look", "", index=0)), calling(part("{}", "find", "", index=0)), CALLED
     ),
     "one id": stream(calling(part('{"x":1}', "look", "c", index=0)), calling(part("{}", "find", "c", index=1)), CALLED),
-    "ids that are numbers": stream(
+    "ids as numbers": stream(
         calling(part('{"x":1}', "look", 0, index=0)), calling(part("{}", "find", 1, index=1)), CALLED
     ),
     "whole, with one id": message(tool_calls=[part('{"x":1}', "look", "c"), part("{}", "find", "c")]),

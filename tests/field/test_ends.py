@@ -91,7 +91,7 @@ CASES: dict[str, Case] = {
         )
         for word in PROVIDER_FAILED
     },
-    "a context window that is full": case(
+    "a full context window": case(
         stream(HELLO, finish("model_context_window_exceeded"), DONE),
         answered(finish=OneOf("length", "context_exceeded")),
     ),
@@ -115,10 +115,10 @@ CASES: dict[str, Case] = {
     "OpenRouter's whole failure": case(
         whole(whole_error(502)), failed("PROVIDER_UNAVAILABLE", PART, may_have_worked=True)
     ),
-    "OpenRouter's whole failure, its code as text": case(
+    "OpenRouter's whole failure, with the code as text": case(
         whole(whole_error("502")), failed("PROVIDER_UNAVAILABLE", PART)
     ),
-    "an error in the choice alone": case(
+    "an error only in the choice": case(
         stream(
             HELLO,
             event(
@@ -139,7 +139,7 @@ CASES: dict[str, Case] = {
     ),
     "before the last text": case(stream(text("Hel"), finish(), text("lo"), DONE), answered()),
     "twice": case(stream(HELLO, finish(), finish(), usage_event(), DONE), answered(accuracy=EXACT)),
-    "that is no text": case(stream(HELLO, finish(1), DONE), CUT, answered(finish="other")),
+    "with a reason that is not text": case(stream(HELLO, finish(1), DONE), CUT, answered(finish="other")),
     # End marks and cuts.
     "an end mark without a finish reason": case(stream(HELLO, DONE), answered(finish="other")),
     "an end mark and a usage without a finish reason": case(
@@ -160,18 +160,18 @@ CASES: dict[str, Case] = {
     ),
     "a reset": case(stream(HELLO, Reset()), CUT),
     "a reset within an event": case(stream(HELLO + text("more")[:40], Reset()), CUT),
-    "a length that is not reached": case((head(200, "text/event-stream", "Content-Length: 9999") + HELLO,), CUT),
-    "a length that is not reached, after the end mark": case(
+    "fewer bytes than the length": case((head(200, "text/event-stream", "Content-Length: 9999") + HELLO,), CUT),
+    "fewer bytes than the length, after the end mark": case(
         (head(200, "text/event-stream", "Content-Length: 9999") + HELLO + finish() + usage_event() + DONE,), answered()
     ),
-    "a whole answer's length that is not reached": case(
+    "fewer bytes than a whole answer's length": case(
         (head(200, "application/json", "Content-Length: 9999") + compact(completion()),), failed("PROVIDER_PROTOCOL")
     ),
     "a whole answer's reset": case(
         (head(200, "application/json", "Content-Length: 9999") + compact(completion())[:50], Reset()),
         failed("PROVIDER_PROTOCOL"),
     ),
-    "a head and nothing more": case(
+    "only a head": case(
         (head(200, "text/event-stream", "Transfer-Encoding: chunked"),),
         failed(OneOf("PROVIDER_PROTOCOL", "PROVIDER_UNAVAILABLE")),
     ),

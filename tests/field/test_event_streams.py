@@ -53,10 +53,10 @@ CASES = {
     "lines end in LF": good(GOOD),
     "lines end in CRLF": good(CRLF),
     "lines end in CR": good(CR),
-    "a line a document": good(GOOD.replace(b"data: ", b"").replace(b"\n\n", b"\n")),
+    "one document per line": good(GOOD.replace(b"data: ", b"").replace(b"\n\n", b"\n")),
     "each event has its own line end": good(text("Hel"), text("lo").replace(b"\n", b"\r"), END.replace(b"\n", b"\r\n")),
     "CRLF is split between its bytes": good(*CRLF.split(b"\n")[:1], *(b"\n" + line for line in CRLF.split(b"\n")[1:])),
-    "an end of line in CR waits for nothing more": case(
+    "a line end in CR is complete without another byte": case(
         (head(200, "text/event-stream", "Transfer-Encoding: chunked"), chunked(CR, last=b""), Hold()), COUNTED
     ),
     "blank lines before, between and after events": good(
@@ -69,7 +69,7 @@ CASES = {
     "comments": good(b": connected\n\n", text("Hel"), b":\n\n: ping\n", text("lo"), b":x\n:y\n", END),
     "OpenRouter's comments": good(b": OPENROUTER PROCESSING\n\n" * 3, GOOD),
     "event, id and retry": good(GOOD.replace(b"data: ", b"event: message\nid: 1\nretry: 3000\ndata: ")),
-    "fields behind the data": good(GOOD.replace(b"\n\n", b"\nid: 7\nevent: chunk\n\n")),
+    "fields after the data": good(GOOD.replace(b"\n\n", b"\nid: 7\nevent: chunk\n\n")),
     "an event without data": good(b"retry: 3000\n\nid: 1\n\n", text("Hel"), b"event: ping\n\n", text("lo"), END),
     "fields without a colon": good(text("Hel"), b"id\nretry\nfoo\n\n", text("lo"), END),
     "an unknown field": good(text("Hel"), b"foo: bar\n", text("lo"), b"sequence: 7\n\n", END),
@@ -78,13 +78,15 @@ CASES = {
     "white space around the data": good(text("Hel"), event(b"  " + compact(chunk({"content": "lo"})) + b" \t"), END),
     # Heartbeats.
     "heartbeats without data": good(text("Hel"), b"data:\n\n", b"data: \n\n", text("lo"), b"data\n\n", END),
-    "heartbeats by name": good(b"event: ping\ndata:\n\n", text("Hel"), b"event: ping\ndata: \n\n", text("lo"), END),
+    "heartbeats as named events": good(
+        b"event: ping\ndata:\n\n", text("Hel"), b"event: ping\ndata: \n\n", text("lo"), END
+    ),
     "heartbeats in CRLF": good(text("Hel"), b"event: ping\r\ndata:\r\n\r\n", text("lo"), END),
-    "a first event that says that all is well": good(
+    "a first event with a success code": good(
         event({"code": 0, "message": "Success", "sid": "s", "choices": []}), GOOD
     ),
     "pings with a message": good(event({"type": "ping", "message": "still here"}), GOOD),
-    "heartbeats before all else": good(b"data: \n\n" * 5, GOOD),
+    "heartbeats before everything else": good(b"data: \n\n" * 5, GOOD),
     "heartbeats named keep-alive": good(text("Hel"), b"event: keepalive\ndata: \n\n", text("lo"), END),
     "heartbeats of several empty lines": good(text("Hel"), b"data:\ndata:\n\n", text("lo"), END),
     "Anthropic's pings": good(text("Hel"), b'event: ping\ndata: {"type": "ping"}\n\n', text("lo"), END),
@@ -97,8 +99,8 @@ CASES = {
     "byte by byte": good(*byte_by_byte(GOOD)),
     "byte by byte in CRLF": good(*byte_by_byte(CRLF)),
     "byte by byte in CR": good(*byte_by_byte(CR)),
-    "a chunk for each byte": case(in_chunks(*byte_by_byte(GOOD)), COUNTED),
-    "a chunk for each three bytes": case(in_chunks(*(GOOD[at : at + 3] for at in range(0, len(GOOD), 3))), COUNTED),
+    "one byte per chunk": case(in_chunks(*byte_by_byte(GOOD)), COUNTED),
+    "three bytes per chunk": case(in_chunks(*(GOOD[at : at + 3] for at in range(0, len(GOOD), 3))), COUNTED),
     "all in one chunk": case(in_chunks(GOOD), COUNTED),
     "head and body in one segment": case((b"".join(in_chunks(GOOD)),), COUNTED),
     "slow bytes": good(GOOD[:30], GOOD[30:31], GOOD[31:200], GOOD[200:]),
@@ -110,70 +112,68 @@ CASES = {
     "the last event ends in one newline": case(
         stream(text("Hel") + event(chunk({"content": "lo"}, "stop")).removesuffix(b"\n")), answered()
     ),
-    "the last event ends in no newline": case(
+    "the last event ends without a newline": case(
         stream(text("Hel") + event(chunk({"content": "lo"}, "stop"), end=b"")), answered()
     ),
-    "the last event ends in no newline, in chunks": case(
+    "the last event ends without a newline, in chunks": case(
         in_chunks(text("Hel"), event(chunk({"content": "lo"}, "stop"), end=b"")), answered()
     ),
-    "the end mark ends in no newline": good(HELLO + finish() + usage_event() + DONE.rstrip()),
+    "the end mark ends without a newline": good(HELLO + finish() + usage_event() + DONE.rstrip()),
     "the end mark ends in one newline": good(HELLO + finish() + usage_event() + DONE.removesuffix(b"\n")),
-    "the finish reason ends in no newline": case(stream(HELLO + finish().rstrip()), answered()),
+    "the finish reason ends without a newline": case(stream(HELLO + finish().rstrip()), answered()),
     "the last event is cut": damaged(text("Hel") + event(chunk({"content": "lo"}, "stop"), end=b"")[:-5]),
-    "the last event is cut behind its JSON's text": damaged(
-        text("Hel") + b'data: {"choices":[{"delta":{"content":"lo"'
-    ),
-    "the last event is cut behind its field": damaged(text("Hel") + b"data:"),
+    "the last event is cut after its JSON's text": damaged(text("Hel") + b'data: {"choices":[{"delta":{"content":"lo"'),
+    "the last event is cut after its field": damaged(text("Hel") + b"data:"),
     # The end mark.
     "an end mark without a space": good(HELLO + finish() + usage_event() + b"data:[DONE]\n\n"),
-    "an end mark in spaces": good(HELLO + finish() + usage_event() + b"data:  [DONE] \n\n"),
+    "an end mark between spaces": good(HELLO + finish() + usage_event() + b"data:  [DONE] \n\n"),
     "two end marks": good(GOOD, DONE),
-    "text behind the end mark": good(GOOD, text("more"), DONE),
-    "damage behind the end mark": good(GOOD, b"data: {nonsense\n\n"),
-    "an end mark by name": good(HELLO + finish() + usage_event() + b"event: done\ndata: [DONE]\n\n"),
+    "text after the end mark": good(GOOD, text("more"), DONE),
+    "damage after the end mark": good(GOOD, b"data: {nonsense\n\n"),
+    "an end mark as a named event": good(HELLO + finish() + usage_event() + b"event: done\ndata: [DONE]\n\n"),
     "an end mark, and the connection stays open": case(
         (head(200, "text/event-stream", "Transfer-Encoding: chunked"), chunked(GOOD, last=b""), Hold()), COUNTED
     ),
     "an end mark, and then a reset of the body": case(
         (head(200, "text/event-stream", "Transfer-Encoding: chunked"), chunked(GOOD, last=b"zz\r\n")), COUNTED
     ),
-    "an end mark in small letters": good(HELLO + finish() + usage_event() + b"data: [done]\n\n"),
+    "an end mark in lower case": good(HELLO + finish() + usage_event() + b"data: [done]\n\n"),
     "an end mark in quotes": good(HELLO + finish() + usage_event() + b'data: "[DONE]"\n\n'),
     "an end mark without brackets": good(HELLO + finish() + usage_event() + b"data: DONE\n\n"),
     "an end mark as a list": good(HELLO + finish() + usage_event() + b'data: ["DONE"]\n\n'),
-    "an end mark as a line of its own": case(stream(HELLO + b"[DONE]\n\n"), answered(finish="other")),
-    "an end mark that is cut": damaged(HELLO + b"data: [DO", said="Hello"),
+    "an end mark on its own line": case(stream(HELLO + b"[DONE]\n\n"), answered(finish="other")),
+    "a cut end mark": damaged(HELLO + b"data: [DO", said="Hello"),
     "an end mark in the same event as the finish": good(
         HELLO + usage_event() + b"data: %b\ndata: [DONE]\n\n" % compact(chunk({}, "stop"))
     ),
     # Damage.
-    "a field that is no field": damaged(text("Hel"), b"D" + text("lo")[1:], END),
+    "a line that is no field": damaged(text("Hel"), b"D" + text("lo")[1:], END),
     "a field that lost its first byte": damaged(text("Hel"), text("lo")[1:], END),
     "a field that lost its colon": damaged(text("Hel"), text("lo").replace(b"data:", b"data"), END),
     "a field with another byte": damaged(text("Hel"), text("lo").replace(b"data", b"dat\xff"), END),
     "an unknown field with an object": damaged(text("Hel"), b'result: {"a":1}\n\n', text("lo"), END),
-    "an unknown field with an object behind blanks": damaged(text("Hel"), b'result:  {"a":1}\n\n', text("lo"), END),
-    "an unknown field with an object behind a tab": damaged(text("Hel"), b'result:\t{"a":1}\n\n', text("lo"), END),
+    "an unknown field with an object after spaces": damaged(text("Hel"), b'result:  {"a":1}\n\n', text("lo"), END),
+    "an unknown field with an object after a tab": damaged(text("Hel"), b'result:\t{"a":1}\n\n', text("lo"), END),
     "an unknown field with a list, a text or a number": good(
         text("Hel"), b'meta: [1,2]\nname: "x"\nusage: 7\n', text("lo"), END
     ),
-    "JSON that is not closed": damaged(text("Hel"), event(compact(chunk({"content": "lo"}))[:-1]), END),
-    "JSON that is no object": damaged(text("Hel"), event(b"5"), END),
+    "unclosed JSON": damaged(text("Hel"), event(compact(chunk({"content": "lo"}))[:-1]), END),
+    "JSON that is not an object": damaged(text("Hel"), event(b"5"), END),
     "JSON that is a string": damaged(text("Hel"), event(b'"lo"'), END),
-    "words that are no JSON": damaged(text("Hel"), event(b"upstream connect error"), END),
-    "choices of another name": damaged(text("Hel"), text("lo").replace(b"choices", b"ch\x20ices"), END),
-    "a delta of another name": damaged(text("Hel"), text("lo").replace(b'"delta"', b'"del\x20a"'), END),
-    "choices that are no list": damaged(text("Hel"), event({**CHUNK_HEAD, "choices": {"0": {}}}), END),
-    "a choice that is no object": damaged(text("Hel"), event({**CHUNK_HEAD, "choices": ["lo"]}), END),
-    "a delta that is a list": damaged(text("Hel"), event(chunk(["lo"])), END),
+    "text that is not JSON": damaged(text("Hel"), event(b"upstream connect error"), END),
+    "choices under another name": damaged(text("Hel"), text("lo").replace(b"choices", b"ch\x20ices"), END),
+    "a delta under another name": damaged(text("Hel"), text("lo").replace(b'"delta"', b'"del\x20a"'), END),
+    "choices that are not a list": damaged(text("Hel"), event({**CHUNK_HEAD, "choices": {"0": {}}}), END),
+    "a choice that is not an object": damaged(text("Hel"), event({**CHUNK_HEAD, "choices": ["lo"]}), END),
+    "a delta as a list": damaged(text("Hel"), event(chunk(["lo"])), END),
     "invalid UTF-8": damaged(text("Hel"), event(b'{"choices":[{"index":0,"delta":{"content":"l\xff"}}]}'), END),
-    "UTF-8 that is cut short": damaged(text("Hel"), event(b'{"choices":[{"index":0,"delta":{"content":"\xe2\x82"}}]}')),
+    "cut UTF-8": damaged(text("Hel"), event(b'{"choices":[{"index":0,"delta":{"content":"\xe2\x82"}}]}')),
     # Data that is no chunk.
     "an empty stream": damaged(b"", said=""),
-    "an end mark alone": damaged(DONE, said=""),
+    "only an end mark": damaged(DONE, said=""),
     "heartbeats and an end mark": damaged(b": hi\n\ndata:\n\n" + DONE, said=""),
-    "events of something else": damaged(event({"hello": 1}), event({"world": 2}), DONE, said=""),
-    "a page": case(stream(b"<!DOCTYPE html><html><body>Hello</body></html>"), failed("PROVIDER_PROTOCOL")),
+    "events of another protocol": damaged(event({"hello": 1}), event({"world": 2}), DONE, said=""),
+    "an HTML page": case(stream(b"<!DOCTYPE html><html><body>Hello</body></html>"), failed("PROVIDER_PROTOCOL")),
     "words": case(stream(b"Hello there\n\n"), failed("PROVIDER_PROTOCOL")),
     # UTF-8 split between reads.
     "characters of several bytes, byte by byte": case(

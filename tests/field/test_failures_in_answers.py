@@ -23,9 +23,9 @@ FAILURES: dict[str, tuple[object, object]] = {
     "code 502": (UNAVAILABLE, error("x", None, 502)),
     "code 402": (AUTH, error("x", None, 402)),
     "code 504 of vLLM": (UNAVAILABLE, error("TimeoutError", "GatewayTimeout", 504)),
-    "a status beside": (REJECTED, {"error": {"type": INVALID, "message": "x", "status_code": 400}}),
-    "a status beside, as text": (LIMITED, {"error": {"message": "x", "status_code": "429"}}),
-    "a status of another name": (UNAVAILABLE, {"error": {"message": "x", "status": 503}}),
+    "a status beside the error": (REJECTED, {"error": {"type": INVALID, "message": "x", "status_code": 400}}),
+    "a status beside the error, as text": (LIMITED, {"error": {"message": "x", "status_code": "429"}}),
+    "a status under another name": (UNAVAILABLE, {"error": {"message": "x", "status": 503}}),
     "a status at the top": (UNAVAILABLE, {"error": {"message": "x"}, "status_code": 503}),
     "a refusal by its type": (REJECTED, error("x", INVALID)),
     "vLLM's refusal": (
@@ -48,19 +48,19 @@ FAILURES: dict[str, tuple[object, object]] = {
     "Zhipu's empty account": (AUTH, {"error": {"code": "1113", "message": "x"}}),
     "Google's limit": (LIMITED, [{"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "x"}}]),
     "Google's failure": (UNAVAILABLE, {"error": {"code": 503, "status": "UNAVAILABLE", "message": "x"}}),
-    "Google's failure by its word": (UNAVAILABLE, {"error": {"status": "UNAVAILABLE", "message": "x"}}),
+    "Google's failure by its status name": (UNAVAILABLE, {"error": {"status": "UNAVAILABLE", "message": "x"}}),
     "an unknown model": (MODEL, error("x", INVALID, "model_not_found")),
     "llama.cpp's failure": (UNAVAILABLE, {"error": {"code": 500, "message": "x", "type": "server_error"}}),
-    "a text for error": (BROKEN_OFF, {"error": "Model crashed"}),
-    "a list for error": (BROKEN_OFF, {"error": ["x"]}),
-    "true for error": (BROKEN_OFF, {"error": True}),
+    "an error as text": (BROKEN_OFF, {"error": "Model crashed"}),
+    "an error as a list": (BROKEN_OFF, {"error": ["x"]}),
+    "an error that is true": (BROKEN_OFF, {"error": True}),
     "an error without members": (BROKEN_OFF, {"error": {"message": "x"}}),
     "a detail": (BROKEN_OFF, {"detail": "x"}),
     "TGI's error": (BROKEN_OFF, {"error": "Request failed during generation", "error_type": "generation"}),
     "MiniMax's limit beside no choices": (LIMITED, {"choices": None, "base_resp": {"status_code": 1002}}),
     "MiniMax's empty account beside no choices": (AUTH, {"choices": [], "base_resp": {"status_code": 1008}}),
     "MiniMax's filter": (REJECTED, {"choices": None, "base_resp": {"status_code": 1027, "status_msg": "x"}}),
-    "MiniMax's key beside counts of nothing": (
+    "MiniMax's key beside zero counts": (
         AUTH,
         {"choices": None, "usage": {"total_tokens": 0}, "base_resp": {"status_code": 1004, "status_msg": "login fail"}},
     ),
@@ -75,7 +75,7 @@ FAILURES: dict[str, tuple[object, object]] = {
     "TGI's status": (UNAVAILABLE, {"error": {"http_status_code": 424, "message": "x"}}),
     "a title and a status": (LIMITED, {"type": "about:blank", "title": "Too Many Requests", "status": 429}),
     "a list of errors": (LIMITED, {"errors": [{"status": 429, "title": "Too many"}]}),
-    "a word for error": (LIMITED, {"error": "rate_limit_exceeded"}),
+    "an error as one word": (LIMITED, {"error": "rate_limit_exceeded"}),
     "SiliconFlow's message": (BROKEN_OFF, {"code": 50507, "message": "Request failed", "data": None}),
 }
 
@@ -109,36 +109,36 @@ CASES: dict[str, Case] = {
         for name, (reason, document) in FAILURES.items()
     },
     # A failure that says it is a rate limit or overload, before anything was begun, is safe to retry.
-    "a limit as the first event is repeated": case(
+    "a limit as the first event is retried": case(
         stream(event(error("x", None, "429")), DONE), failed(LIMITED, requests=3, may_have_worked=False)
     ),
-    "an overload as the first event is repeated": case(
+    "an overload as the first event is retried": case(
         stream(event({"error": {"type": "overloaded_error", "message": "x"}}), DONE),
         failed(UNAVAILABLE, requests=3, may_have_worked=False),
     ),
     "a limit as the first event, then an answer": case(
         (stream(event(error("x", None, 429)), DONE), stream(GOOD)), answered(requests=2)
     ),
-    "a limit after a comment, which is no event, is repeated": case(
+    "a limit after a comment, which is no event, is retried": case(
         (stream(b": hi\n\n", event(error("x", None, 429)), DONE), stream(GOOD)), answered(requests=2)
     ),
-    "a limit after a heartbeat is not": case(
+    "a limit after a heartbeat is not retried": case(
         (stream(b"data:\n\n", event(error("x", None, 429)), DONE), stream(GOOD)), failed(LIMITED, may_have_worked=True)
     ),
-    "a failure as the first event is not": case(
+    "a failure as the first event is not retried": case(
         stream(event(error("x", "server_error")), DONE), failed(UNAVAILABLE, may_have_worked=True)
     ),
-    "a limit after a role is not": case(
+    "a limit after a role is not retried": case(
         stream(event(chunk({"role": "assistant", "content": ""})), event(error("x", None, 429)), DONE),
         failed(LIMITED, may_have_worked=True),
     ),
-    "a limit after reasoning is not": case(
+    "a limit after reasoning is not retried": case(
         stream(event(chunk({"reasoning_content": "hm"})), event(error("x", None, 429)), DONE),
         failed(LIMITED, may_have_worked=True),
     ),
     # Errors inside an event of their own.
     "an event named error": after_text(BROKEN_OFF, {"message": "x"}, b"event: error\n"),
-    "an event named error, with words": case(
+    "an event named error, with text": case(
         stream(HELLO, b"event: error\ndata: upstream went away\n\n", finish(), DONE), failed(BROKEN_OFF, "Hello")
     ),
     "an event named error, without data": case(
@@ -146,10 +146,10 @@ CASES: dict[str, Case] = {
     ),
     "an event named error, with a code": after_text(LIMITED, {"code": 429, "message": "x"}, b"event: error\n"),
     "an event named error, with an error": after_text(UNAVAILABLE, error("x", "server_error"), b"event: error\n"),
-    "an event named error, its name behind": case(
+    "an event named error, with its name after the data": case(
         stream(HELLO, event({"message": "x"}, b"\nevent: error\n\n"), finish(), DONE), failed(BROKEN_OFF, "Hello")
     ),
-    "an event named error as the first": case(
+    "an event named error as the first event": case(
         stream(b"event: error\n" + event({"message": "x"}), DONE), failed(BROKEN_OFF)
     ),
     "LM Studio's too long prompt": case(

@@ -50,15 +50,13 @@ BAD_KEY = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_K
 KEY_AND_ACCOUNT = {
     "401": once(AUTH, 401, error("Incorrect API key", INVALID, "invalid_api_key")),
     "401 without a body": once(AUTH, 401, b""),
-    "401 as a page": once(AUTH, 401, b"<html>Unauthorized</html>"),
+    "401 as an HTML page": once(AUTH, 401, b"<html>Unauthorized</html>"),
     "402": once(AUTH, 402, error("Insufficient Balance", "unknown_error", INVALID)),
     "403": once(AUTH, 403, error("Country, region, or territory not supported", "request_forbidden")),
     "OpenAI's quota": once(
         AUTH, 429, error("You exceeded your current quota", "insufficient_quota", "insufficient_quota")
     ),
-    "OpenAI's quota, by its type alone": once(
-        AUTH, 429, error("You exceeded your current quota", "insufficient_quota")
-    ),
+    "OpenAI's quota, only by its type": once(AUTH, 429, error("You exceeded your current quota", "insufficient_quota")),
     "OpenAI's billing": once(
         AUTH, 429, error("Your account is not active", "billing_not_active", "billing_not_active")
     ),
@@ -120,7 +118,7 @@ OF_THE_ACCOUNT: dict[str, tuple[int, object]] = {
         [google(400, "FAILED_PRECONDITION", "The free tier is not available in your country. Please enable billing")],
     ),
     "Novita's empty account": (400, {"code": 400, "reason": "NOT_ENOUGH_BALANCE", "message": "not enough balance"}),
-    "an account to be topped up": (400, {"error": {"message": "Insufficient account balance, please top up"}}),
+    "an account that needs a top-up": (400, {"error": {"message": "Insufficient account balance, please top up"}}),
     "OpenRouter's key limit": (403, {"error": {"message": "Key limit exceeded (total limit)", "code": 403}}),
     "Cloudflare's key": (400, {"success": False, "errors": [{"code": 10000, "message": "Authentication error"}]}),
     "Volcengine's overdue account": (403, {"error": {"code": "AccountOverdueError", "message": "overdue balance"}}),
@@ -131,12 +129,12 @@ OF_THE_ACCOUNT: dict[str, tuple[int, object]] = {
         400,
         {"code": "Client specified an invalid argument", "error": "API key is currently blocked"},
     ),
-    "a word alone": (400, {"error": {"message": "Unauthorized"}}),
+    "a single word": (400, {"error": {"message": "Unauthorized"}}),
     "a gateway's code": (400, {"error": {"code": "unauthenticated", "message": "x"}}),
     "a region": (400, {"error": {"message": "Your region is not supported"}}),
     "an unpaid invoice": (400, {"error": {"message": "Your account has an unpaid invoice. Please pay it."}}),
     "a failed payment": (429, {"error": {"message": "Your last payment failed. Please update your payment method."}}),
-    "a quota of the month": (429, {"error": {"message": "You have exceeded your monthly quota. Upgrade your plan."}}),
+    "a monthly quota": (429, {"error": {"message": "You have exceeded your monthly quota. Upgrade your plan."}}),
     "Cohere's trial": (429, {"message": "You are using a Trial key, which is limited to 1000 API calls / month."}),
     "a gateway's 500": (500, error("OpenAIException - Incorrect API key provided: sk-x", None, "500")),
     "a gateway's 502": (502, error("You exceeded your current quota; insufficient balance")),
@@ -210,7 +208,7 @@ TOO_LONG = {
             }
         }
     ),
-    "llama.cpp, by its words": too_long(
+    "llama.cpp, by its text": too_long(
         {
             "error": {
                 "code": 400,
@@ -299,7 +297,7 @@ TOO_LONG = {
 REQUESTS = {
     "400": once(REJECTED, 400, error("Bad", INVALID)),
     "400 without a body": once(REJECTED, 400, b""),
-    "400 in words": once(REJECTED, 400, b"bad request"),
+    "400 with plain text": once(REJECTED, 400, b"bad request"),
     "422 of FastAPI": once(
         REJECTED, 422, {"detail": [{"loc": ["body", "x"], "msg": "field required", "type": "missing"}]}
     ),
@@ -340,30 +338,30 @@ REQUESTS = {
 LIMITS = {
     "429": repeated(LIMITED, 429, error("Rate limit reached", "requests", "rate_limit_exceeded")),
     "429 of LiteLLM": repeated(LIMITED, 429, error("x", None, "429")),
-    "429 in words of Azure": repeated(LIMITED, 429, {"error": {"code": "429", "message": "Requests have exceeded"}}),
+    "429 with Azure's text": repeated(LIMITED, 429, {"error": {"code": "429", "message": "Requests have exceeded"}}),
     "429 with a message": repeated(LIMITED, 429, {"message": "API rate limit exceeded", "request_id": "x"}),
     "429 with a detail": repeated(LIMITED, 429, {"detail": "Rate limit exceeded"}),
-    "429 with a text for error": repeated(LIMITED, 429, {"error": "Too many requests"}),
+    "429 with the error as text": repeated(LIMITED, 429, {"error": "Too many requests"}),
     "429 of Google": repeated(LIMITED, 429, [google(429, "RESOURCE_EXHAUSTED", "Resource exhausted")]),
     "429 of Zhipu": repeated(LIMITED, 429, {"error": {"code": "1302", "message": "并发数过高"}}),
     "429 of Anthropic": repeated(
         LIMITED, 429, {"type": "error", "error": {"type": "rate_limit_error", "message": "x"}}
     ),
-    "429 of tokens a minute": repeated(
+    "429 for tokens per minute": repeated(
         LIMITED,
         429,
         error("Request too large for gpt-4o: Limit 30000, Requested 35000", "tokens", "rate_limit_exceeded"),
     ),
     "403 of Google": repeated(LIMITED, 403, error("Rate Limit Exceeded", errors=[{"reason": "rateLimitExceeded"}])),
-    "400 in words": repeated(LIMITED, 400, {"error": {"message": "Rate limit exceeded, please slow down"}}),
+    "400 with plain text": repeated(LIMITED, 400, {"error": {"message": "Rate limit exceeded, please slow down"}}),
     "500 of a gateway": repeated(
         LIMITED, 500, error("RateLimitError: OpenAIException - Rate limit reached", None, 500)
     ),
     "429 without a body": case(whole(b"", 429), failed(LIMITED, requests=OneOf(1, 3))),
-    "429 as a page": case(whole(PAGE, 429, "text/html"), failed(LIMITED, requests=OneOf(1, 3))),
+    "429 as an HTML page": case(whole(PAGE, 429, "text/html"), failed(LIMITED, requests=OneOf(1, 3))),
     "429, then an answer": case((whole(error("x"), 429), stream(GOOD)), answered(requests=2)),
     "429, then a whole answer": case((whole(error("x"), 429), whole(completion())), answered(requests=2)),
-    "429 that should not be repeated": case(
+    "429 that should not be retried": case(
         whole(error("x", None, "rate_limit_exceeded"), 429, lines=["x-should-retry: false"]), failed(LIMITED)
     ),
 }
@@ -387,19 +385,19 @@ SERVICE = {
     ),
     "498, then an answer": case((whole(error("x", "capacity_exceeded"), 498), stream(GOOD)), answered(requests=2)),
     "503, then an answer": case((whole(error("x"), 503), stream(GOOD)), answered(requests=2)),
-    "503 that should not be repeated": case(
+    "503 that should not be retried": case(
         whole(error("x"), 503, lines=["x-should-retry: false"]), failed(UNAVAILABLE)
     ),
     "424 of TGI": maybe(UNAVAILABLE, 424, {"error": "Request failed during generation", "error_type": "generation"}),
-    "400 of a crash": maybe(UNAVAILABLE, 400, {"error": "The model has crashed without additional information."}),
-    "400 of memory": maybe(UNAVAILABLE, 400, {"error": "CUDA out of memory. Tried to allocate 2.00 GiB"}),
-    "400 of a model that does not load": maybe(UNAVAILABLE, 400, error("Failed to load model 'x'.", INVALID)),
-    "500 in words": maybe(UNAVAILABLE, 500, b"Internal Server Error", "text/plain"),
+    "400 for a crash": maybe(UNAVAILABLE, 400, {"error": "The model has crashed without additional information."}),
+    "400 for lack of memory": maybe(UNAVAILABLE, 400, {"error": "CUDA out of memory. Tried to allocate 2.00 GiB"}),
+    "400 for a model that does not load": maybe(UNAVAILABLE, 400, error("Failed to load model 'x'.", INVALID)),
+    "500 with plain text": maybe(UNAVAILABLE, 500, b"Internal Server Error", "text/plain"),
     "500 without a body": maybe(UNAVAILABLE, 500, b""),
-    "502 as a page": maybe(UNAVAILABLE, 502, PAGE, "text/html"),
-    "503 as a page": maybe(UNAVAILABLE, 503, PAGE, "text/html"),
+    "502 as an HTML page": maybe(UNAVAILABLE, 502, PAGE, "text/html"),
+    "503 as an HTML page": maybe(UNAVAILABLE, 503, PAGE, "text/html"),
     "504": maybe(UNAVAILABLE, 504, error("Gateway timeout", None, "504")),
-    "504 as a page": maybe(UNAVAILABLE, 504, PAGE, "text/html"),
+    "504 as an HTML page": maybe(UNAVAILABLE, 504, PAGE, "text/html"),
     "408": maybe(UNAVAILABLE, 408, error("Request timed out", "timeout")),
     "409": maybe(UNAVAILABLE, 409, error("Conflict", "conflict")),
     "520 of Cloudflare": maybe(UNAVAILABLE, 520, PAGE, "text/html"),
@@ -419,7 +417,7 @@ STATUSES = {
     "301": case(bare(301, "Location: /v2"), failed(PROTOCOL)),
     "307": case(bare(307, "Location: /elsewhere"), failed(PROTOCOL)),
     "308 to another host": case(bare(308, "Location: https://example.com/v1"), failed(PROTOCOL)),
-    "404 in words": case(whole(b"404 page not found", 404, "text/plain"), failed(OneOf(MODEL, PROTOCOL))),
+    "404 with plain text": case(whole(b"404 page not found", 404, "text/plain"), failed(OneOf(MODEL, PROTOCOL))),
     "418": case(whole(error("I'm a teapot"), 418), failed(REJECTED)),
     "599": case(whole(error("x"), 599), failed(UNAVAILABLE)),
     "600": case(whole(error("x"), 600), failed(PROTOCOL)),

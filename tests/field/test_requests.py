@@ -71,10 +71,10 @@ TEMPERATURE_REFUSED: dict[str, object] = {
         "unsupported_value",
         param="temperature",
     ),
-    "OpenAI's other words": error(
+    "OpenAI's other text": error(
         "Unsupported parameter: 'temperature'", INVALID, "unsupported_parameter", param="temperature"
     ),
-    "OpenAI's older words": error("Model incompatible request argument supplied: temperature", INVALID),
+    "OpenAI's older text": error("Model incompatible request argument supplied: temperature", INVALID),
     "Moonshot": error("invalid temperature: only 1 is allowed for this model", INVALID),
     "LiteLLM": error(
         "litellm.UnsupportedParamsError: m doesn't support temperature=0.7. Only temperature=1 is supported",
@@ -109,7 +109,7 @@ STREAM_REFUSED: dict[str, object] = {
     "OpenAI": error(
         "Your organization must be verified to stream this model.", INVALID, "unsupported_value", param="stream"
     ),
-    "in words": error("This model does not support streaming.", INVALID),
+    "in plain text": error("This model does not support streaming.", INVALID),
     "by its name": error("Unsupported parameter: 'stream'", INVALID, "unsupported_parameter", param="stream"),
     "FastAPI": {"detail": "Streaming is not supported"},
     "by its form": {"detail": "SSE not supported"},
@@ -194,11 +194,11 @@ CASES: dict[str, Case] = {
         ),
         answered(requests=OneOf(3, 4)),
     ),
-    "our limit, and a prompt that is too long all the same": case(
+    "our limit, and a prompt that is too long anyway": case(
         bad(LIMIT_REFUSED["vLLM, older"]), failed(REJECTED, message=Says("too long"), requests=OneOf(2, 3))
     ),
     "a server that streams unless it is told not to": case(either, answered()),
-    "a server that refuses what it does not know": case(
+    "a server that refuses unknown members": case(
         lambda request: (
             stream(GOOD)
             if request.body.keys() <= {"model", "messages", "stream", "temperature", "max_tokens", "stream_options"}
@@ -212,7 +212,7 @@ CASES: dict[str, Case] = {
         )
         for name, steps in ROLES.items()
     },
-    "a system prompt that the template does not take": case(
+    "a system prompt that the template does not accept": case(
         bad(vllm("System role not supported")), failed(REJECTED, message=Says("context")), context="Be brief."
     ),
 }
@@ -328,7 +328,7 @@ MODEL_LISTS: dict[str, tuple[Steps, bool]] = {
     "404": (whole({"detail": "Not Found"}, 404), False),
     "405": (whole({"detail": "Method Not Allowed"}, 405), False),
     "501": (whole(b"", 501), False),
-    "something strange among them": (whole({"data": [{"id": "a"}, {"id": None}, 5, {"id": "b"}]}), True),
+    "an invalid entry among them": (whole({"data": [{"id": "a"}, {"id": None}, 5, {"id": "b"}]}), True),
 }
 
 

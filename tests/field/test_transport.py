@@ -71,12 +71,12 @@ COMPRESSED = {
     "deflate, raw": case(encoded("deflate", deflated(GOOD, -15)), COUNTED),
     "deflate of an error": case(encoded("deflate", deflated(QUOTA, 15), JSON, 429), failed("PROVIDER_AUTH")),
     "identity": case(encoded("identity", GOOD), COUNTED),
-    "a coding that we never asked for": case(encoded("br", b"\x8b\x02\x80\x03"), failed(PROTOCOL)),
-    "a coding that nobody knows": case(encoded("rot13", GOOD), failed(PROTOCOL), COUNTED),
-    "gzip that is none": case(encoded("gzip", GOOD), failed(PROTOCOL)),
-    "gzip, cut short": case(encoded("gzip", gzip.compress(WHOLE)[:-20], JSON), failed(PROTOCOL)),
-    "gzip with a wrong sum": case(encoded("gzip", gzip.compress(WHOLE)[:-8] + bytes(8), JSON), failed(PROTOCOL)),
-    "gzip of very much": case(encoded("gzip", LONG, JSON), failed(PROTOCOL)),
+    "a coding that we did not request": case(encoded("br", b"\x8b\x02\x80\x03"), failed(PROTOCOL)),
+    "an unknown coding": case(encoded("rot13", GOOD), failed(PROTOCOL), COUNTED),
+    "invalid gzip": case(encoded("gzip", GOOD), failed(PROTOCOL)),
+    "gzip, cut": case(encoded("gzip", gzip.compress(WHOLE)[:-20], JSON), failed(PROTOCOL)),
+    "gzip with a wrong checksum": case(encoded("gzip", gzip.compress(WHOLE)[:-8] + bytes(8), JSON), failed(PROTOCOL)),
+    "gzip of very much text": case(encoded("gzip", LONG, JSON), failed(PROTOCOL)),
     "gzip of very many blanks": case(encoded("gzip", BLANKS), failed(PROTOCOL)),
     "gzip of a very long error": case(encoded("gzip", LONG, JSON, 400), failed("PROVIDER_REJECTED")),
 }
@@ -110,12 +110,12 @@ HTTP = {
     "Transfer-Encoding in capitals": case(
         (head(200, "text/event-stream", "Transfer-Encoding: Chunked"), chunked(GOOD)), COUNTED
     ),
-    "a chunk size that is none": case(
+    "an invalid chunk size": case(
         (head(200, "text/event-stream", "Transfer-Encoding: chunked"), b"xyz\r\n" + GOOD), failed(PROTOCOL)
     ),
     "a large header": case(stream(GOOD, lines=[BIG]), COUNTED),
     "a hundred headers": case(stream(GOOD, lines=[f"X-{number}: {number}" for number in range(100)]), COUNTED),
-    "a cookie that is none": case(stream(GOOD, lines=["Set-Cookie: \x01;=;;"]), COUNTED, failed(PROTOCOL)),
+    "an invalid cookie": case(stream(GOOD, lines=["Set-Cookie: \x01;=;;"]), COUNTED, failed(PROTOCOL)),
     "headers in Latin-1": case(stream(GOOD, lines=["X-Name: caf\xe9"]), COUNTED),
     "the head byte by byte": case(
         (*(bytes([byte]) for byte in head(200, JSON, f"Content-Length: {len(WHOLE)}")), WHOLE), COUNTED
@@ -126,17 +126,17 @@ HTTP = {
     "another protocol": case((b"SSH-2.0-OpenSSH_9.6\r\n",), failed(LOST, may_have_worked=True)),
     "garbage": case((b"\x00\xff\x16\x03" * 20,), failed(LOST, may_have_worked=True)),
     "another version": case((b"HTTP/3.7 200 OK\r\n\r\n",), failed(LOST)),
-    "nothing at all": case(((),), failed(UNAVAILABLE, may_have_worked=True)),
-    "a reset before all": case((Reset(),), failed(UNAVAILABLE, may_have_worked=True)),
-    "a status line that is cut": case((b"HTTP/1.1 20",), failed(LOST, may_have_worked=True)),
+    "no bytes": case(((),), failed(UNAVAILABLE, may_have_worked=True)),
+    "a reset before the first byte": case((Reset(),), failed(UNAVAILABLE, may_have_worked=True)),
+    "a cut status line": case((b"HTTP/1.1 20",), failed(LOST, may_have_worked=True)),
     "a negative length": case((head(200, JSON, "Content-Length: -5") + WHOLE,), failed(LOST)),
-    "a length that is no number": case((head(200, JSON, "Content-Length: many") + WHOLE,), failed(LOST)),
+    "a length that is not a number": case((head(200, JSON, "Content-Length: many") + WHOLE,), failed(LOST)),
     "more than its length": case(
         (head(200, JSON, f"Content-Length: {len(WHOLE)}") + WHOLE + b"GARBAGE",), COUNTED, failed(PROTOCOL)
     ),
     "an event that is too large": case(stream(b"data: " + b"x" * (65 * 2**20)), failed(PROTOCOL)),
     "an error of 2 MB": case(whole(b'{"error":{"message":"' + b"x" * 2**21, 400), failed("PROVIDER_REJECTED")),
-    "an error that is cut": case(
+    "a cut error": case(
         (head(429, JSON, "Content-Length: 999") + compact(error("x", None, "rate_limit_exceeded"))[:20],),
         failed(OneOf("PROVIDER_RATE_LIMITED", PROTOCOL, UNAVAILABLE), requests=OneOf(1, 3)),
     ),

@@ -52,13 +52,13 @@ USAGES: dict[str, tuple[Case, Case]] = {
     "reasoning on top, beside the counts": both(
         counts(20, 5, 325, reasoning_tokens=300), input=20, output=305, accuracy=OneOf(EXACT, ESTIMATED)
     ),
-    "reasoning on top that nobody names": both(counts(20, 5, 325), output=OneOf(305, 5), input=20),
+    "reasoning on top, without a name": both(counts(20, 5, 325), output=OneOf(305, 5), input=20),
     "a total that contradicts its parts": both(
         counts(20, 5, 999, completion_tokens_details={"reasoning_tokens": 3}), accuracy=NOT_EXACT
     ),
     "a total that is less than its parts": both(counts(20, 5, 12), accuracy=NOT_EXACT),
-    "all zeros": both(counts(0, 0, 0), **ESTIMATE),
-    "all zeros and no total": both(counts(0, 0, None), **ESTIMATE),
+    "only zeros": both(counts(0, 0, 0), **ESTIMATE),
+    "only zeros and no total": both(counts(0, 0, None), **ESTIMATE),
     "no output counted": both(counts(8, 0, 8), accuracy=NOT_EXACT, output=Within(1, 5)),
     "no input counted": both(counts(0, 3, 3), accuracy=NOT_EXACT, input=Within(1, 20)),
     "only the input": both(
@@ -71,13 +71,13 @@ USAGES: dict[str, tuple[Case, Case]] = {
     "negative": both(counts(-1, -1, -2), **ESTIMATE),
     "negative output": both(counts(8, -1, 7), accuracy=NOT_EXACT),
     "absurd": both(counts(8, 2**63, None), accuracy=NOT_EXACT),
-    "absurd, though a number of 64 bits": both(counts(8, 10**12, None), accuracy=NOT_EXACT, output=Within(1, 5)),
-    "whole numbers with a point": both(counts(8.0, 3.0), input=8, output=3),
+    "absurd, but within 64 bits": both(counts(8, 10**12, None), accuracy=NOT_EXACT, output=Within(1, 5)),
+    "whole numbers as decimals": both(counts(8.0, 3.0), input=8, output=3),
     "numbers as texts": both(counts("8", "3", "11"), input=8, output=3, accuracy=EXACT),
     "words as numbers": both(counts("eight", "3.5", None), **ESTIMATE),
     "parts of a number": both(counts(8.5, 3.2, 11.7), accuracy=NOT_EXACT),
     "cached, as a text": both(counts(prompt_tokens_details={"cached_tokens": "4"}), input=8, cached=4, accuracy=EXACT),
-    "cached beside the input, as Anthropic tells": both(
+    "cached beside the input, as Anthropic reports": both(
         {"input_tokens": 8, "output_tokens": 3, "cache_read_input_tokens": 100, "cache_creation_input_tokens": 20},
         input=128,
         output=3,
@@ -86,21 +86,21 @@ USAGES: dict[str, tuple[Case, Case]] = {
     ),
     "a total that is off by one": both(counts(8, 3, 12), accuracy=NOT_EXACT),
     "a total of zero": both(counts(8, 3, 0), input=8, output=3),
-    "cached, as OpenAI tells": both(
+    "cached, as OpenAI reports": both(
         counts(prompt_tokens_details={"cached_tokens": 4}), input=8, cached=4, accuracy=EXACT
     ),
-    "cached, as DeepSeek tells": both(
+    "cached, as DeepSeek reports": both(
         counts(prompt_cache_hit_tokens=4, prompt_cache_miss_tokens=4), input=8, cached=4, accuracy=EXACT
     ),
-    "cached, as Moonshot tells": both(counts(cached_tokens=4), input=8, cached=4, accuracy=EXACT),
-    "cached, beside what OpenAI tells": both(
+    "cached, as Moonshot reports": both(counts(cached_tokens=4), input=8, cached=4, accuracy=EXACT),
+    "cached, beside OpenAI's report": both(
         counts(cached_tokens=4, prompt_tokens_details={"cached_tokens": 4}), input=8, cached=4, accuracy=EXACT
     ),
-    "cached, as Mistral tells": both(counts(num_cached_tokens=4), input=8, cached=4, accuracy=EXACT),
-    "cached, in details of another name": both(
+    "cached, as Mistral reports": both(counts(num_cached_tokens=4), input=8, cached=4, accuracy=EXACT),
+    "cached, in details under another name": both(
         counts(prompt_token_details={"cached_tokens": 4}), input=8, cached=4, accuracy=EXACT
     ),
-    "cached and written, as LiteLLM tells of Anthropic": both(
+    "cached and written, as LiteLLM reports for Anthropic": both(
         counts(128, 3, cache_creation_input_tokens=20, cache_read_input_tokens=100),
         input=128,
         cached=100,
@@ -110,13 +110,11 @@ USAGES: dict[str, tuple[Case, Case]] = {
     "details that are null": both(
         counts(prompt_tokens_details=None, completion_tokens_details=None), input=8, output=3, accuracy=EXACT
     ),
-    "more cached than asked": both(counts(prompt_tokens_details={"cached_tokens": 99}), accuracy=NOT_EXACT),
+    "more cached than input": both(counts(prompt_tokens_details={"cached_tokens": 99}), accuracy=NOT_EXACT),
     "names of the responses API": both(
         {"input_tokens": 8, "output_tokens": 3, "total_tokens": 11}, input=8, output=3, accuracy=EXACT
     ),
-    "members that nobody knows": both(
-        counts(queue_time=0.1, cost=0.5, num_sources_used=0), input=8, output=3, accuracy=EXACT
-    ),
+    "unknown members": both(counts(queue_time=0.1, cost=0.5, num_sources_used=0), input=8, output=3, accuracy=EXACT),
 }
 
 GEMINI = {"promptTokenCount": 8, "candidatesTokenCount": 3, "thoughtsTokenCount": 2} | {
@@ -135,7 +133,7 @@ CASES: dict[str, Case] = {
         ),
         answered(input=8, output=3, accuracy=EXACT),
     ),
-    "within the choice and behind": case(
+    "within the choice and after it": case(
         stream(
             HELLO,
             event({**CHUNK_HEAD, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop", "usage": counts()}]}),
@@ -190,14 +188,14 @@ CASES: dict[str, Case] = {
         answered(input=8, output=3, accuracy=EXACT),
     ),
     "none": case(stream(HELLO, finish(), DONE), answered(**ESTIMATE)),
-    "none, a character an event": case(
+    "none, one character per event": case(
         stream(b"".join(text(letter) for letter in THIRTY_SEVEN), finish(), DONE),
         answered(THIRTY_SEVEN, accuracy=ESTIMATED, output=Within(5, 15)),
     ),
     "none, many words in one event": case(
         stream(text(LONG), finish(), DONE), answered(LONG, accuracy=ESTIMATED, output=Within(135, 300))
     ),
-    "none, with reasoning that was shown": case(
+    "none, with visible reasoning": case(
         stream(event(chunk({"reasoning_content": LONG})), HELLO, finish(), DONE),
         answered(accuracy=ESTIMATED, output=Within(135, 300)),
     ),

@@ -48,22 +48,22 @@ ABOUT_AN_HOUR = Within(1800, 3600)
 CASES: dict[str, Case] = {
     "seconds": passed_on(LONG_S, f"Retry-After: {LONG_S}"),
     "seconds in lower case": passed_on(LONG_S, f"retry-after: {LONG_S}"),
-    "seconds with a point": passed_on(OneOf(53.5, 54), "Retry-After: 53.5"),
-    "seconds in spaces": passed_on(LONG_S, f"Retry-After:   {LONG_S}  "),
+    "seconds as a decimal": passed_on(OneOf(53.5, 54), "Retry-After: 53.5"),
+    "seconds between spaces": passed_on(LONG_S, f"Retry-After:   {LONG_S}  "),
     "a date": passed_on(ABOUT_AN_HOUR, f"Retry-After: {date(3600)}"),
-    "a date in numbers of its zone": passed_on(ABOUT_AN_HOUR, f"Retry-After: {date(3600).replace('GMT', '+0000')}"),
+    "a date with a numeric zone": passed_on(ABOUT_AN_HOUR, f"Retry-After: {date(3600).replace('GMT', '+0000')}"),
     "milliseconds": passed_on(LONG_S, f"retry-after-ms: {LONG_S}000"),
     "milliseconds before seconds": passed_on(LONG_S, f"retry-after-ms: {LONG_S}000", "Retry-After: 99"),
     "Google's RetryInfo": passed_on(LONG_S, body=EXHAUSTED),
     "Google's RetryInfo in a list": passed_on(LONG_S, body=[EXHAUSTED]),
-    "OpenAI's words": passed_on(LONG_S, body=said(f"Limit 30000, Used 30000. Please try again in {LONG_S}s. Visit")),
-    "OpenAI's words, with minutes": passed_on(90, body=said("Please try again in 1m30s.")),
-    "Groq's words": passed_on(OneOf(53.25, 54), body=said("Limit 6000, Used 5000. Please try again in 53.25s.")),
-    "Azure's words": passed_on(
+    "OpenAI's text": passed_on(LONG_S, body=said(f"Limit 30000, Used 30000. Please try again in {LONG_S}s. Visit")),
+    "OpenAI's text, with minutes": passed_on(90, body=said("Please try again in 1m30s.")),
+    "Groq's text": passed_on(OneOf(53.25, 54), body=said("Limit 6000, Used 5000. Please try again in 53.25s.")),
+    "Azure's text": passed_on(
         LONG_S, body={"error": {"code": "429", "message": f"Please retry after {LONG_S} seconds."}}
     ),
-    "GitHub's words": passed_on(LONG_S, body=said(f"Please wait {LONG_S} seconds before retrying.")),
-    "words with a colon": passed_on(LONG_S, body=said(f"Retry after: {LONG_S} seconds")),
+    "GitHub's text": passed_on(LONG_S, body=said(f"Please wait {LONG_S} seconds before retrying.")),
+    "text with a colon": passed_on(LONG_S, body=said(f"Retry after: {LONG_S} seconds")),
     "a header of IETF's draft": passed_on(LONG_S, f'RateLimit: "default";r=0;t={LONG_S}'),
     "Hugging Face's time to load": passed_on(LONG_S, body={"error": "x", "estimated_time": float(LONG_S)}),
     "a member of the body": passed_on(LONG_S, body={"error": {"message": "x", "code": 429, "retry_after": LONG_S}}),
@@ -72,22 +72,22 @@ CASES: dict[str, Case] = {
     ),
     "zero, then an answer": case((limited("Retry-After: 0"), stream(GOOD)), answered(requests=2)),
     "a little, then an answer": case((limited("retry-after-ms: 50"), stream(GOOD)), answered(requests=2)),
-    "words of a little, then an answer": case(
+    "text with a little, then an answer": case(
         (limited(body=said("Please try again in 50ms.")), stream(GOOD)), answered(requests=2)
     ),
     "nonsense": case(limited("Retry-After: soon"), failed(LIMITED, requests=3, retry_after_s=None)),
     "negative": case(limited("Retry-After: -5"), failed(LIMITED, requests=3, retry_after_s=OneOf(None, 0))),
-    "no number": case(limited("Retry-After: NaN"), failed(LIMITED, requests=3, retry_after_s=None)),
+    "not a number": case(limited("Retry-After: NaN"), failed(LIMITED, requests=3, retry_after_s=None)),
     "infinite": case(
         limited("Retry-After: inf"), failed(LIMITED, requests=OneOf(1, 3), retry_after_s=OneOf(None, 86400))
     ),
     "a year": case(limited("Retry-After: 31536000"), failed(LIMITED, requests=OneOf(1, 3))),
-    "of a server that is overloaded": case(
+    "of an overloaded server": case(
         limited(f"Retry-After: {LONG_S}", body=error("x", "server_error"), status=503),
         failed("PROVIDER_UNAVAILABLE", retry_after_s=LONG_S, may_have_worked=False),
     ),
     "in a stream": case(stream(event(EXHAUSTED), DONE), failed(LIMITED, retry_after_s=LONG_S, may_have_worked=False)),
-    "of an account that is empty": case(
+    "of an empty account": case(
         limited("Retry-After: 0", body=error("x", "insufficient_quota", "insufficient_quota")), failed("PROVIDER_AUTH")
     ),
 }

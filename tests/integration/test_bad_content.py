@@ -63,7 +63,7 @@ BROKEN: dict[str, tuple[Fields, str]] = {
         "response_format.schema",
     ),
     "no schema": ({"response_format": {"kind": "json_schema"}}, "response_format.schema"),
-    "a schema too many": ({"response_format": {"kind": "json", "schema": {}}}, "response_format.schema"),
+    "one schema too many": ({"response_format": {"kind": "json", "schema": {}}}, "response_format.schema"),
     "a schema's bad name": (
         {"response_format": {"kind": "json_schema", "schema": {}, "name": "a b"}},
         "response_format.name",
@@ -75,9 +75,9 @@ BROKEN: dict[str, tuple[Fields, str]] = {
     "a name that is not ASCII": (tool(name="wetter_ä"), "tools[0].name"),
     "a name of 65 letters": (tool(name="x" * 65), "tools[0].name"),
     "a name with a newline at its end": (tool(name="f\n"), "tools[0].name"),
-    "two tools alike": ({"tools": [TOOL, {**TOOL, "name": "g"}, TOOL]}, "tools[2].name"),
+    "two tools with the same name": ({"tools": [TOOL, {**TOOL, "name": "g"}, TOOL]}, "tools[2].name"),
     # A tool choice that exists.
-    "a choice of no tool": ({"tools": [TOOL], "tool_choice": {"name": "g"}}, "tool_choice.name"),
+    "a choice of an unknown tool": ({"tools": [TOOL], "tool_choice": {"name": "g"}}, "tool_choice.name"),
     "a choice by name without tools": ({"tool_choice": {"name": "f"}}, "tool_choice.name"),
     "a choice that needs tools": ({"tool_choice": {"mode": "required"}}, "tool_choice.mode"),
     # Calls and results.
@@ -114,11 +114,11 @@ BROKEN: dict[str, tuple[Fields, str]] = {
         "history[0].parts[0].tool_call.name",
     ),
     "a call of the user": (turn("user", CALL), "history[0].parts[0].tool_call"),
-    "a call said now": ({"parts": [CALL]}, "parts[0].tool_call"),
+    "a call in the current turn": ({"parts": [CALL]}, "parts[0].tool_call"),
     "a result of the assistant": (turn("assistant", RESULT), "history[0].parts[0].tool_result"),
     "reasoning of the user": (turn("user", {"reasoning": {"text": "hm"}}), "history[0].parts[0].reasoning"),
     "a refusal of the user": (turn("user", {"refusal": "No"}), "history[0].parts[0].refusal"),
-    "reasoning with nothing in it": (turn("assistant", {"reasoning": {}}), "history[0].parts[0].reasoning"),
+    "empty reasoning": (turn("assistant", {"reasoning": {}}), "history[0].parts[0].reasoning"),
     "a result within a result": (
         {"history": CALLED, "parts": [{"tool_result": {"tool_call_id": "c1", "content": [{"image": {}}]}}]},
         "parts[0].tool_result.content[0].image",
@@ -155,7 +155,7 @@ BROKEN: dict[str, tuple[Fields, str]] = {
     "a tag's key that is empty": ({"tags": {"": "v"}}, "tags"),
     "a tag's key of 65 letters": ({"tags": {"k" * 65: "v"}}, "tags"),
     "a tag's value of 513 letters": ({"tags": {"k": "v" * 513}}, "tags"),
-    "a provider that is not known": ({"provider_options": {"azure": {}}}, "provider_options"),
+    "an unknown provider": ({"provider_options": {"azure": {}}}, "provider_options"),
     "a member that the relay writes": (
         {"provider_options": {"openai": {"model": "gpt-4o"}}},
         "provider_options.openai.model",
@@ -174,7 +174,7 @@ BROKEN: dict[str, tuple[Fields, str]] = {
     "an end user that is too long": ({"end_user": "x" * 257}, "end_user"),
 }
 IN_JSON_ALONE: dict[str, tuple[Fields, str]] = {
-    "data that is no base64": (image(media_type="image/png", data="no base64!"), "parts[0].image.data"),
+    "data that is not base64": (image(media_type="image/png", data="no base64!"), "parts[0].image.data"),
     "base64 without its padding": (image(media_type="image/png", data="AAA"), "parts[0].image.data"),
     "a data: URL without data": (image(url="data:image/png;base64,"), "parts[0].image.url"),
     "a data: URL of another type": (
@@ -182,13 +182,13 @@ IN_JSON_ALONE: dict[str, tuple[Fields, str]] = {
         "parts[0].image.media_type",
     ),
     "a part with two members": ({"parts": [{"text": "a", "refusal": "b"}]}, "parts[0]"),
-    "a part with none": ({"parts": [{}]}, "parts[0]"),
+    "a part without members": ({"parts": [{}]}, "parts[0]"),
     "a part of an unknown kind": ({"parts": [{"video": {}}]}, "parts[0]"),
-    "parts that are no list": ({"parts": {"text": "a"}}, "parts"),
+    "parts that are not a list": ({"parts": {"text": "a"}}, "parts"),
     "an unknown member": (tool(schema={}), "tools[0]"),
-    "a mode that is not known": ({"tools": [TOOL], "tool_choice": {"mode": "any"}}, "tool_choice.mode"),
-    "a kind that is not known": ({"response_format": {"kind": "xml"}}, "response_format.kind"),
-    "arguments twice": (
+    "an unknown mode": ({"tools": [TOOL], "tool_choice": {"mode": "any"}}, "tool_choice.mode"),
+    "an unknown kind": ({"response_format": {"kind": "xml"}}, "response_format.kind"),
+    "duplicate arguments": (
         {
             "history": [
                 {
@@ -201,10 +201,13 @@ IN_JSON_ALONE: dict[str, tuple[Fields, str]] = {
         "history[0].parts[0].tool_call.arguments_text",
     ),
     "a cost that is negative": ({"max_cost_usd": -1}, "max_cost_usd"),
-    "a cost that is no number": ({"max_cost_usd": "a lot"}, "max_cost_usd"),
-    "a cost beyond all sense": ({"max_cost_usd": 1e30}, "max_cost_usd"),
-    "a whole number that is none": ({"sampling": {"seed": 1.5}}, "sampling.seed"),
-    "a cache point of no time": ({"parts": [{"cache_point": {"ttl_seconds": 0}}]}, "parts[0].cache_point.ttl_seconds"),
+    "a cost that is not a number": ({"max_cost_usd": "a lot"}, "max_cost_usd"),
+    "an absurd cost": ({"max_cost_usd": 1e30}, "max_cost_usd"),
+    "a whole number with decimals": ({"sampling": {"seed": 1.5}}, "sampling.seed"),
+    "a cache point without time": (
+        {"parts": [{"cache_point": {"ttl_seconds": 0}}]},
+        "parts[0].cache_point.ttl_seconds",
+    ),
 }
 TOGETHER: Fields = {
     "message": " ",
@@ -331,7 +334,7 @@ async def test_the_number_of_named_fields_is_limited_to_what_an_error_can_carry(
 
 
 GRPC_ALONE: dict[str, tuple[pb.ProcessRequest, str]] = {
-    "a schema that is no JSON": (
+    "a schema that is not JSON": (
         pb.ProcessRequest(message="Hi", options=pb.Options(tools=[pb.Tool(name="f", input_schema_json="{")])),
         "options.tools[0].input_schema_json",
     ),
@@ -340,12 +343,12 @@ GRPC_ALONE: dict[str, tuple[pb.ProcessRequest, str]] = {
         "options.tools[0].input_schema_json",
     ),
     "a part of no kind": (pb.ProcessRequest(message="Hi", parts=[pb.Part()]), "parts[0]"),
-    "a role that is not set": (pb.ProcessRequest(message="Hi", history=[pb.Turn(text="a")]), "history[0].role"),
+    "an unset role": (pb.ProcessRequest(message="Hi", history=[pb.Turn(text="a")]), "history[0].role"),
     "a data: URL": (
         pb.ProcessRequest(message="Hi", parts=[pb.Part(image=pb.Image(url="data:image/png;base64,AAAA"))]),
         "parts[0].image.url",
     ),
-    "a result that is no JSON": (
+    "a result that is not JSON": (
         pb.ProcessRequest(
             parts=[pb.Part(tool_result=pb.ToolResult(tool_call_id="c1", structured_json="{"))],
             history=[
@@ -354,7 +357,7 @@ GRPC_ALONE: dict[str, tuple[pb.ProcessRequest, str]] = {
         ),
         "parts[0].tool_result.structured_json",
     ),
-    "options of a provider that are no object": (
+    "options of a provider that are not an object": (
         pb.ProcessRequest(message="Hi", options=pb.Options(provider_options={"openai": "[]"})),
         "options.provider_options.openai",
     ),

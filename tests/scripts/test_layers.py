@@ -16,7 +16,7 @@ FOREIGN = {
     "addresses import pydantic": ("llm_relay/addresses.py", "import pydantic"),
     "the core's broadcast imports orjson": ("server_b/core/calls/broadcast.py", "import orjson"),
     "the core imports gRPC": ("server_b/core/relay.py", "import grpc"),
-    "a provider imports what is generated": (
+    "a provider imports generated code": (
         "server_b/providers/mock/provider.py",
         "import generated.relay.v1.relay_pb2",
     ),

@@ -8,20 +8,20 @@ from tests.support.mutations import readable_text
 SEEN = {
     "a field of another name": text("Hel") + b"D" + text("lo")[1:] + finish(),
     "a field without its colon": text("Hel").replace(b"data:", b"data") + finish(),
-    "JSON that is not closed": text("Hel")[:-4] + b"\n\n" + finish(),
+    "unclosed JSON": text("Hel")[:-4] + b"\n\n" + finish(),
     "no choices": text("Hel").replace(b"choices", b"choice$") + finish(),
-    "no delta at all": HELLO + finish().replace(b'"delta":{},', b"").replace(b'"stop"', b'null,"x":1'),
+    "no member delta": HELLO + finish().replace(b'"delta":{},', b"").replace(b'"stop"', b'null,"x":1'),
     "no delta": text("Hel").replace(b"delta", b"d$lta") + finish(),
     "a cut": HELLO,
     "an error": HELLO + b'data: {"choices":[],"error":{"code":500}}\n\n' + finish(),
 }
 UNSEEN = {
     "nothing": (GOOD, "Hello"),
-    "an event that is missing": (text("Hel") + finish(), "Hel"),
+    "a missing event": (text("Hel") + finish(), "Hel"),
     "a letter of the text": (GOOD.replace(b"Hel", b"Hil"), "Hillo"),
     "an unknown field": (HELLO + b"foo: bar\n\n" + finish(), "Hello"),
     "one newline": (HELLO.replace(b"\n\n", b"\n") + finish(), "Hello"),
-    "what comes behind the end mark": (GOOD + b"nonsense", "Hello"),
+    "text after the end mark": (GOOD + b"nonsense", "Hello"),
     "no finish reason": (HELLO + DONE, "Hello"),
 }
 

@@ -44,7 +44,7 @@ REFUSED = {
     "a zero byte": (head("X-A: b\0c", "Content-Length: 5") + b"hello", 400),
     "no colon": (head("Hello", "Content-Length: 5") + b"hello", 400),
     "no name": (head(": x", "Content-Length: 5") + b"hello", 400),
-    "chunk size that is none": (head(CHUNKED) + b"zz\r\nhello\r\n0\r\n\r\n", 400),
+    "invalid chunk size": (head(CHUNKED) + b"zz\r\nhello\r\n0\r\n\r\n", 400),
     "chunk size with 0x": (head(CHUNKED) + b"0x5\r\nhello\r\n0\r\n\r\n", 400),
     "negative chunk size": (head(CHUNKED) + b"-5\r\nhello\r\n0\r\n\r\n", 400),
     "chunk size that overflows": (head(CHUNKED) + b"ffffffffffffffffff\r\nhello", 400),
@@ -73,7 +73,7 @@ async def test_it_is_refused_at_once_and_the_connection_closed(sent: bytes, stat
     assert b"\r\nconnection: close\r\n" in answer
 
 
-@pytest.mark.parametrize("sent", [REFUSED["chunk size that is none"][0], REFUSED["endless trailers"][0]])
+@pytest.mark.parametrize("sent", [REFUSED["invalid chunk size"][0], REFUSED["endless trailers"][0]])
 async def test_a_body_that_breaks_later_is_refused_as_soon_as_it_does(sent: bytes) -> None:
     begun, _, rest = sent.partition(b"\r\n\r\n")
     async with connected(App()) as (reader, writer):

@@ -179,7 +179,7 @@ OF_MODELS: dict[str, tuple[str, Prompt, str]] = {
         "options.tool_choice.parallel",
     ),
     "thinking by Nova": ("bedrock", asking("nova-pro", thinking=Thinking(effort="low")), "options.thinking"),
-    "a tool that must be called by one who thinks": (
+    "a required tool with thinking": (
         "bedrock",
         asking(
             SONNET_4,
@@ -192,13 +192,13 @@ OF_MODELS: dict[str, tuple[str, Prompt, str]] = {
 }
 TAKEN_BY_MODELS: dict[str, tuple[str, Prompt]] = {
     "an image to gpt-5": ("vendor's chat", saying(PNG, model="gpt-5-mini")),
-    "an image to a model that is not known": ("vendor's chat", saying(PNG, model="gpt-9")),
+    "an image to an unknown model of OpenAI": ("vendor's chat", saying(PNG, model="gpt-9")),
     "an image to a compatible server's o3-mini": ("chat", saying(PNG, model="o3-mini")),
     "an effort to o3": ("vendor's chat", asking("o3", thinking=Thinking(effort="low"))),
     "no effort to gpt-4o": ("vendor's chat", asking("gpt-4o", thinking=Thinking(effort="none"))),
     "an image to Nova Lite": ("bedrock", saying(PNG, model="nova-lite")),
-    "an image to a model that nobody knows": ("bedrock", saying(PNG, model="new.model-v1:0")),
-    "tools to a model that nobody knows": ("bedrock", asking("new.model-v1:0", tools=(TOOL,))),
+    "an image to an unknown model": ("bedrock", saying(PNG, model="new.model-v1:0")),
+    "tools to an unknown model": ("bedrock", asking("new.model-v1:0", tools=(TOOL,))),
     "tokens to think to Sonnet 4": ("bedrock", asking(SONNET_4, thinking=Thinking(max_tokens=1024))),
 }
 

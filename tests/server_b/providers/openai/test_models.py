@@ -14,7 +14,7 @@ LISTS = {
     "bare names": b'["a","b"]',
     "Ollama": b'{"models":[{"name":"a","model":"a"},{"name":"b","model":"b"}]}',
     "empty data, then models": b'{"data":[],"models":[{"id":"a"},{"id":"b"}]}',
-    "what is no model": b'{"data":[{"id":"a"},{"id":"b"},{"id":7},{},null,[],""]}',
+    "entries that are no models": b'{"data":[{"id":"a"},{"id":"b"},{"id":7},{},null,[],""]}',
 }
 NONE = [b'{"data":null}', b'{"object":"list","data":[]}', b"[]", b'{"models":null}', b"null"]
 BAD = [b"", b"<html>", b"{", b'{"error":"x"}', b'{"data":7}', b'{"data":{"a":1}}', b"7"]

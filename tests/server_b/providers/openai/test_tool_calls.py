@@ -111,7 +111,7 @@ FORMS = {
         delta(fragment(":1}", index=None)),
         delta(fragment("{}", "b", "c2", index=None)),
     ],
-    "the id alone in its fragment": [
+    "only the id in a fragment": [
         {"tool_calls": [{"index": 0, "id": "c1"}]},
         delta(fragment("", "a", index=0)),
         delta(fragment('{"x":1}', index=0)),
@@ -130,13 +130,13 @@ FORMS = {
         delta(fragment("{", "b", "c2")),
         delta(fragment("}", "b")),
     ],
-    "the whole call again at its end": [
+    "the whole call repeated at its end": [
         delta(fragment('{"x"', "a", "c1", index=0)),
         delta(fragment(":1}", index=0)),
         delta(fragment('{"x":1}', "a", "c1", index=0), fragment("{}", "b", "c2", index=1)),
         delta(fragment("{}", "b", "c2", index=1)),
     ],
-    "the name and nothing more at its end": [
+    "only the name at its end": [
         delta(fragment('{"x":1}', "a", "c1", index=0)),
         delta(fragment("", "a", "c1", index=0)),
         delta(fragment("{}", "b", "c2", index=1)),
