@@ -17,7 +17,7 @@ from gateway.settings import PROGRAM, GatewaySettings
 from llm_relay.addresses import hold_port, is_loopback_host, listen, listen_fault, shown_address
 from llm_relay.client.caller_check import needs_token
 from llm_relay.http.stalled_readers import drop_stalled_readers
-from llm_relay.program.event_loop import run, spare_what_is_there, stopping_signals
+from llm_relay.program.event_loop import freeze_existing_objects, run, stopping_signals
 from llm_relay.program.exposure import check_exposure
 from llm_relay.program.metrics import published
 from llm_relay.program.settings import SettingsError
@@ -88,7 +88,7 @@ async def serve(settings: GatewaySettings, supervised: Supervised | None = None)
         port = listener.getsockname()[1]
         address = shown_address(host, port)
         logger.info("Starting the gateway (HTTP) on %s://%s", "https" if tls else "http", address)
-        spare_what_is_there()
+        freeze_existing_objects()
         with serving(supervised, signals, port):
             await serve_until_signal(server, listener, signals, app.state.watchers.stop)
     return 0

@@ -28,19 +28,19 @@ class GatewaySettings(
     """The gateway."""
 
     http_host: ListeningHost = Field(
-        "127.0.0.1", min_length=1, description="Address that the gateway listens on; 0.0.0.0: all of them"
+        "127.0.0.1", min_length=1, description="Address that the gateway listens on; 0.0.0.0: all addresses"
     )
-    http_port: int = Field(8000, ge=0, le=65535, description="Port of the gateway, 0 to 65535; 0: any free one")
+    http_port: int = Field(8000, ge=0, le=65535, description="Port of the gateway, 0 to 65535; 0: any free port")
     cors_origins: str = Field(
         "",
         description="Origins of web pages that may call the gateway, comma-separated, such as https://app.example;"
-        " *: every page",
+        " *: all pages",
     )
 
     http_allowed_hosts: str = Field(
         "",
         description="Host headers that the gateway accepts besides loopback's names and its own address,"
-        " comma-separated, host or host:port; *: every host",
+        " comma-separated, as host or host:port; *: all hosts",
     )
 
     @model_validator(mode="after")

@@ -1,11 +1,11 @@
-"""The relay's Python client, and what its programs share.
+"""The relay's Python client, and the code that its programs share.
 
     from llm_relay import Dial, Prompt, RelayClient
 
     async with RelayClient(Dial(target="127.0.0.1:50051")) as client:
         answer = await client.process(Prompt(message="Hi"))
 
-Names are imported at their first use: `llm_relay.messages` and `llm_relay.errors` need the standard library only.
+Names are imported on first use: `llm_relay.messages` and `llm_relay.errors` need the standard library only.
 """
 
 import importlib
@@ -212,7 +212,7 @@ _MODULES = (
     "llm_relay.client.relay_client",
     "llm_relay.client.account_client",
 )
-"""Where the names are, cheapest to import first."""
+"""The modules that define these names, cheapest to import first."""
 
 
 def __getattr__(name: str) -> Any:

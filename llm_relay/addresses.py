@@ -1,4 +1,4 @@
-"""Addresses to listen on: which of them stay on this machine, and why one cannot be had."""
+"""Addresses to listen on: whether one is loopback, and why listening on it failed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BACKLOG = 2048
 
 
 def is_loopback_host(host: str) -> bool:
-    """Tells whether a host name or address is this machine's loopback."""
+    """Returns whether a host name or address is this machine's loopback."""
     host = host.strip("[]").lower()
     if host == "localhost" or host.endswith(".localhost"):
         return True
@@ -32,11 +32,11 @@ def listening_host(host: str) -> str:
     """Returns a host to listen on, without the brackets of an IPv6 address. Raises ValueError with the fix."""
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if "://" in host:
-        raise ValueError("is a host to listen on, not a URL: write it alone, such as 127.0.0.1")
+        raise ValueError("must be a host to listen on, not a URL: write the host alone, such as 127.0.0.1")
     if "/" in host or re.search(r"\s", host):
-        raise ValueError("is not a host: write one alone, such as 127.0.0.1")
+        raise ValueError("is not a host: write a host alone, such as 127.0.0.1")
     if ":" in bare and ip_version(bare) is None:
-        raise ValueError("has a port: write the host alone, the port has a setting of its own")
+        raise ValueError("contains a port: write the host alone; the port has its own setting")
     return bare
 
 
@@ -49,7 +49,7 @@ def ip_version(host: str) -> int | None:
 
 
 def near_host(host: str) -> str:
-    """Returns the host to connect to from this machine: a server that listens on every address is on loopback too."""
+    """Returns the host to connect to from this machine: loopback for a server that listens on every address."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
 
 
@@ -59,18 +59,18 @@ def shown_address(host: str, port: int) -> str:
 
 
 def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
-    """Returns a socket that listens on host:port (0: any free port); raises OSError if it cannot be had.
+    """Returns a socket that listens on host:port (port 0: any free port). Raises OSError if it cannot listen there.
 
-    `shared`: beside other sockets that share the port (SO_REUSEPORT); the kernel spreads connections over them.
+    `shared` lets other sockets listen on the port too (SO_REUSEPORT); the kernel spreads connections over them.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # create_server would hide that the name is what is wrong.
+    # Resolve first: create_server would hide that the name is the problem.
     address = socket.getaddrinfo(host.strip("[]"), port, family, socket.SOCK_STREAM)[0][4]
     return socket.create_server(address, family=family, backlog=BACKLOG, reuse_port=shared)
 
 
 def listen_fault(host: str, port: int, host_setting: str, port_setting: str, error: OSError) -> str:
-    """Tells why `listen` or `hold_port` failed: names the setting and the fix."""
+    """Returns why `listen` or `hold_port` failed, with the setting and the fix."""
     where = f"cannot listen on {shown_address(host, port)}"
     if isinstance(error, socket.gaierror):
         return f"{host_setting}: {where}: the name {host} cannot be resolved. Set {host_setting} to an address"
@@ -82,7 +82,7 @@ def listen_fault(host: str, port: int, host_setting: str, port_setting: str, err
             fix = f"Set {host_setting} to one of its addresses, such as 127.0.0.1, or to 0.0.0.0 for all of them"
             return f"{host_setting}: {where}: {host} is not an address of this machine. {fix}"
         case errno.EACCES | errno.EPERM:
-            fix = f"Set {port_setting} to a port from 1024 on"
+            fix = f"Set {port_setting} to a port of 1024 or above"
             return f"{port_setting}: {where}: this user may not use port {port}. {fix}"
         case errno.EAFNOSUPPORT:
             return f"{host_setting}: {where}: this system has no IPv6. Set {host_setting} to an IPv4 address"
@@ -91,11 +91,11 @@ def listen_fault(host: str, port: int, host_setting: str, port_setting: str, err
 
 
 def hold_port(host: str, port: int) -> socket.socket:
-    """Returns a socket that keeps host:port (0: any free port) for sockets with SO_REUSEPORT, and takes no connection.
+    """Returns a socket that reserves host:port (port 0: any free port) for sockets with SO_REUSEPORT.
 
-    Raises OSError if the port is not free, shared by others or not.
+    It accepts no connections. Raises OSError if the port is in use, even by sockets with SO_REUSEPORT.
     """
-    with listen(host, port) as alone:  # without SO_REUSEPORT: fails beside any other
+    with listen(host, port) as alone:  # without SO_REUSEPORT: fails if another socket has the port
         alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # from here on others may join
         held = socket.socket(alone.family)
         try:

@@ -1,4 +1,4 @@
-"""Base URLs of HTTP APIs that settings name: what is wrong with one."""
+"""Checks the base URLs of HTTP APIs in settings."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 from urllib.parse import urlsplit
 
 _REQUEST_PATHS = ("/chat/completions", "/completions")
-"""What is added to a base URL for a request; it is often pasted along."""
+"""Paths that requests add to a base URL. People often paste them with it."""
 _HOST = re.compile(r"[\w.-]+|\[[0-9A-Fa-f:.%]+\]")
 
 
 def base_url_fault(url: str) -> str:
-    """Tells what is wrong with a base URL, and the fix; empty: nothing. The text has no credentials in it."""
+    """Returns what is wrong with a base URL and the fix, or "" if nothing is. The text contains no credentials."""
     if re.search(r"\s", url):
         return "contains a space: write a URL, such as https://host/v1"
     try:
@@ -22,13 +22,13 @@ def base_url_fault(url: str) -> str:
     if parts.scheme not in ("http", "https") or not url.lower().startswith(f"{parts.scheme}://"):
         return "must begin with http:// or https://"
     if parts.username is not None or parts.password is not None:
-        return "contains a user name or password: leave it out; keys have their own settings"
+        return "contains a user name or password: remove it; keys have their own settings"
     if not parts.hostname or port == 0:
-        return "has no host that can be reached: write https://host/v1"
+        return "has no host, or has port 0: write https://host/v1"
     if not _is_host(parts.netloc.removesuffix(f":{port}"), parts.hostname):
-        return "has a host name that does not exist: write https://host/v1"
+        return "has an invalid host name: write https://host/v1"
     if "?" in url or "#" in url:
-        return "has a query or fragment (? or #): write it without"
+        return "has a query or fragment (? or #): remove it"
     for path in _REQUEST_PATHS:
         if parts.path.rstrip("/").endswith(path):
             base = url.rstrip("/").removesuffix(path)
@@ -37,7 +37,7 @@ def base_url_fault(url: str) -> str:
 
 
 def _is_host(written: str, host: str) -> bool:
-    """Tells whether a name can be looked up: every label has 1 to 63 characters, and Punycode can be decoded."""
+    """Returns whether a host name is valid: every label has 1 to 63 characters, and Punycode can be decoded."""
     if not _HOST.fullmatch(written.rstrip(":")):
         return False
     if written.startswith("["):

@@ -1,4 +1,4 @@
-"""What a client's SDK tells of its own timeout and retries, and how it travels to Server B."""
+"""A client SDK's own timeout and retries, and how they are sent to Server B."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _SECONDS = re.compile(r"[0-9.eE+-]{1,32}")
 
 @dataclass(frozen=True, slots=True)
 class ClientRetry:
-    """Tells a repeated request from a new one, and when the client gives up and repeats it."""
+    """Identifies a repeated request, and says when the client gives up and repeats it."""
 
     body_digest: str
     """SHA-256 of the raw request body: 64 lowercase hex digits."""
     retry_count: int = 0
-    """How often the client has sent the request before, 0 to 1000."""
+    """How many times the client has sent the request before, 0 to 1000."""
     read_timeout_s: float | None = None
     """After how many seconds of silence the client gives up; None: unknown."""
 
@@ -46,7 +46,7 @@ class ClientRetry:
 
     @classmethod
     def from_metadata(cls, metadata: Iterable[tuple[str, str | bytes]] | None) -> Self | None:
-        """Reads the metadata of a call; None where it has no valid digest."""
+        """Reads the metadata of a call. Returns None if it has no valid digest."""
         digest = first_value(metadata, BODY_DIGEST)
         if digest is None:
             return None
@@ -56,7 +56,7 @@ class ClientRetry:
 
     @property
     def metadata(self) -> Metadata:
-        """What is sent to Server B."""
+        """The metadata that is sent to Server B."""
         pairs = ((BODY_DIGEST, self.body_digest), (RETRY_COUNT, str(self.retry_count)))
         return pairs if self.read_timeout_s is None else (*pairs, (READ_TIMEOUT, repr(float(self.read_timeout_s))))
 

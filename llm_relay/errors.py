@@ -29,21 +29,21 @@ if TYPE_CHECKING:
 
 
 class RelayError(Exception):
-    """A call failed for a reason that the contract names.
+    """A call failed, for one of the contract's reasons.
 
-    `message` is for people and contains nothing of a prompt, a key or a token. `retry_after_s` is how long
-    to wait before trying again, in seconds, if that is known. `spent` is what a call that had begun has used.
+    `message` is for people, and contains no part of a prompt, a key or a token. `retry_after_s` is how long
+    to wait before trying again, in seconds, if that is known. `spent` is what the call used, if it had begun.
     """
 
     reason: ClassVar[str] = ""
     default_message: ClassVar[str] = ""
     default_retry_after_s: ClassVar[float | None] = None
     may_have_worked: bool = True
-    """False: no provider can have started work on the request, so sending it again costs nothing twice."""
+    """False: no provider can have started work on the request, so a retry is not billed twice."""
     repeat_helps: bool = True
     """False: the same server would fail again, for example because its certificate is not trusted."""
     asked_before: tuple[RelayError, ...] = ()
-    """Of a provider's error, in the server only: why the same request was sent before, and was not worked on."""
+    """For a provider's error, in the server only: the errors of earlier attempts, which did no work."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class RelayError(Exception):
         operator_detail: str = "",
         cause: str = "",
     ) -> None:
-        """`may_have_worked` None: what is usual for the class. `cause` is a word that says more than the class, if any.
+        """`may_have_worked` None: the class's default. `cause` is a word that says more than the class, or empty.
 
         `operator_detail` says more to the operator of the server, such as "connection refused by HOST:PORT". It goes
         to the log and to `check`, never to callers.
@@ -81,7 +81,7 @@ class RelayError(Exception):
 
 
 class InvalidRequest(RelayError):
-    """A field has a value that it may not have."""
+    """A field has an invalid value."""
 
     reason = "INVALID_REQUEST"
     default_message = "the request is not valid"
@@ -89,7 +89,7 @@ class InvalidRequest(RelayError):
 
     @classmethod
     def of(cls, *violations: Violation) -> InvalidRequest:
-        """Makes the error of these violations; its text names each field and the fix, MAX_VIOLATIONS at most."""
+        """Returns the error of these violations. Its text names at most MAX_VIOLATIONS fields, each with the fix."""
         named = violations[:MAX_VIOLATIONS]
         text = "; ".join(f"{v.field}: {v.description}" for v in named)
         return cls(f"{text}; and more" if len(named) < len(violations) else text, violations=named)
@@ -103,7 +103,7 @@ class TooLarge(RelayError):
 
 
 class Unsupported(RelayError):
-    """The request asks for something that this version does not have."""
+    """The request needs something that this version does not have."""
 
     reason = "UNSUPPORTED"
     default_message = "not supported by this version"
@@ -111,7 +111,7 @@ class Unsupported(RelayError):
 
     @classmethod
     def of_field(cls, field: str, fault: str) -> Unsupported:
-        """Makes the error of a field that cannot be taken, such as `options.sampling.seed`."""
+        """Returns the error of a field that is not supported, such as `options.sampling.seed`."""
         return cls(f"{field}: {fault}", violations=(Violation(field, fault),))
 
 
@@ -126,14 +126,14 @@ class UnknownModel(RelayError):
 
 
 class Unauthenticated(RelayError):
-    """The caller gave no credentials, or wrong ones: they look alike."""
+    """The caller gave no credentials, or wrong ones. The error does not say which."""
 
     reason = "UNAUTHENTICATED"
     default_message = "a valid bearer token is required (authorization: Bearer TOKEN)"
     may_have_worked = False
 
     def __init__(self, message: str = "", *, is_of_caller: bool = False, **common: Any) -> None:
-        """`is_of_caller`: not the program that presented a token is refused, but the caller that it called for.
+        """`is_of_caller`: the caller that the program called for is refused, not the program itself.
 
         `common` are the arguments of RelayError.
         """
@@ -157,7 +157,7 @@ class RateLimited(RelayError):
     may_have_worked = False
 
     def __init__(self, message: str = "", *, rates_left: RatesLeft | None = None, **common: Any) -> None:
-        """`rates_left` is what its rates leave the caller, if that is known; `common` are RelayError's arguments."""
+        """`rates_left` is what is left of the caller's rates, if known. `common` are RelayError's arguments."""
         super().__init__(message, **common)
         self.rates_left = rates_left
 
@@ -171,7 +171,7 @@ class ProviderRateLimited(RelayError):
 
 
 class ProviderUnavailable(RelayError):
-    """The provider cannot be reached, fails, or keeps silent."""
+    """The provider cannot be reached, fails, or sends nothing."""
 
     reason = "PROVIDER_UNAVAILABLE"
     default_message = "the provider cannot be reached or failed"
@@ -186,7 +186,7 @@ class ProviderAuth(RelayError):
 
 
 class ProviderRejected(RelayError):
-    """The provider refuses this request, for one because the prompt is too long for the model."""
+    """The provider refuses this request, for example because the prompt is too long for the model."""
 
     reason = "PROVIDER_REJECTED"
     default_message = "the provider refuses this request"
@@ -220,7 +220,7 @@ class BudgetExceeded(RelayError):
     ) -> None:
         """`scope` is `caller:NAME` or `tag:KEY=VALUE`, or `call` for the request's own `max_cost_nano_usd`.
 
-        `spent` and `reserved` are of the budget's current window, which ends at `resets_at`; None: it never does.
+        `spent` and `reserved` are of the budget's current window, which ends at `resets_at`; None: it never ends.
         `common` are the arguments of RelayError.
         """
         if scope and not message:
@@ -235,7 +235,7 @@ class BudgetExceeded(RelayError):
 
 
 class PriceUnknown(RelayError):
-    """The cost is limited, and nobody knows what the model costs."""
+    """The cost is limited, and the model has no known price."""
 
     reason = "PRICE_UNKNOWN"
     default_message = "the model has no known price, and the cost of this call is limited: set PRICES"
@@ -243,7 +243,7 @@ class PriceUnknown(RelayError):
 
 
 class LedgerUnavailable(RelayError):
-    """The ledger cannot be read or written, so no provider may be asked."""
+    """The ledger cannot be read or written, so no provider may be called."""
 
     reason = "LEDGER_UNAVAILABLE"
     default_message = "the ledger cannot be written, so no provider was asked; try again in a moment"
@@ -252,7 +252,7 @@ class LedgerUnavailable(RelayError):
 
 
 class DeadlineExceeded(RelayError):
-    """The time given for the call is over."""
+    """The deadline of the call has passed."""
 
     reason = "DEADLINE_EXCEEDED"
     default_message = "the deadline of the call has passed"
@@ -277,10 +277,10 @@ class Overloaded(RelayError):
 
 
 class Draining(RelayError):
-    """This server is stopping and takes no new calls."""
+    """This server is stopping, and accepts no new calls."""
 
     reason = "DRAINING"
-    default_message = "this server is stopping; try another one, or again in a moment"
+    default_message = "this server is stopping; try another server, or try again in a moment"
 
 
 class ServerBUnavailable(RelayError):
@@ -291,7 +291,7 @@ class ServerBUnavailable(RelayError):
 
 
 class Internal(RelayError):
-    """Anything else; says nothing more to the caller."""
+    """Any other failure. The caller learns nothing more."""
 
     reason = "INTERNAL"
     default_message = "internal error"

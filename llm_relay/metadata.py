@@ -1,4 +1,4 @@
-"""Names of the metadata that travels with a call."""
+"""Names of the metadata of a call."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ LOCAL = "relay-local"
 REQUEST_ID = "relay-request-id"
 """In initial metadata, before the provider is called: the id by which the call can be cancelled."""
 IGNORED = "relay-ignored"
-"""In initial metadata: the options that have no effect at the provider, as fields with commas; absent: none."""
+"""In initial metadata: the options that have no effect at the provider, as comma-separated fields; absent: none."""
 REQUIRED = "relay-required"
-"""The options that must have their effect, as fields with commas; a call where one has none is UNSUPPORTED."""
+"""The options that must have an effect, as comma-separated fields. If one has none, the call is UNSUPPORTED."""
 PROTOCOL = "relay-protocol"
-"""How the caller itself was called, one of PROTOCOLS. For the log and the ledger only: any caller can say anything."""
+"""How the caller itself was called, one of PROTOCOLS. Only for the log and the ledger: a caller can send anything."""
 PROTOCOLS = frozenset(("grpc", "http", "openai", "mcp"))
 RATES = "relay-rates"
-"""In initial metadata, where the caller has rates: what is left of each, as `calls=LIMIT/REMAINING/RESET_SECONDS`."""
+"""In initial metadata, if the caller has rates: what is left of each, as `calls=LIMIT/REMAINING/RESET_SECONDS`."""
 BODY_DIGEST = "relay-body-digest"
 """SHA-256 of the body of the client's request, in hex: a repeat of the request has the same."""
 RETRY_COUNT = "relay-retry-count"
-"""How often the client has sent this request before: 0 at first."""
+"""How many times the client has sent this request before: 0 at first."""
 READ_TIMEOUT = "relay-read-timeout"
 """After how many seconds of silence the client gives up."""
 
@@ -35,7 +35,7 @@ Metadata = tuple[tuple[str, str], ...]
 
 
 def call_metadata(token: str, on_behalf_of: str = "", protocol: str = "") -> Metadata:
-    """Makes what a caller sends; empty values are left out."""
+    """Returns the metadata that a caller sends, without empty values."""
     pairs = ((AUTHORIZATION, f"Bearer {token}" if token else ""), (ON_BEHALF_OF, on_behalf_of), (PROTOCOL, protocol))
     return tuple((key, value) for key, value in pairs if value)
 
@@ -44,12 +44,12 @@ MOST_NAMES = 20
 
 
 def names_of(value: str | None) -> tuple[str, ...]:
-    """Reads names with commas."""
+    """Reads comma-separated names."""
     return tuple(name for name in (value or "").split(",") if name)
 
 
 def value_of(names: Iterable[str]) -> str:
-    """Writes MOST_NAMES names at most; one that metadata cannot carry is left out."""
+    """Returns comma-separated names, at most MOST_NAMES, without names that metadata cannot contain."""
     return ",".join([name for name in dict.fromkeys(names) if _NAME.fullmatch(name)][:MOST_NAMES])
 
 

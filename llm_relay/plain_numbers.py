@@ -1,7 +1,7 @@
 """Numbers that people write in settings, options and requests: plain decimal digits, such as 10, 0.5 or -3.
 
-Python's own readers take more than a person means by a number: 1_000, ٣, 1e3, +5, nan, and blanks around it. Such a
-text is a mistake, and only its author knows which number was meant.
+Python's own functions accept more than people mean by a number: 1_000, ٣, 1e3, +5, nan, and whitespace around it. Such
+a text is a mistake, and only its author knows the intended number.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""gRPC targets (https://grpc.github.io/grpc/core/md_doc_naming.html): what they name, and what is wrong with them."""
+"""Reads and checks gRPC targets (https://grpc.github.io/grpc/core/md_doc_naming.html)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from llm_relay.addresses import ip_version, is_loopback_host, shown_address
 
 DEFAULT_PORT = 50051
-"""Server B's, for the examples in error texts."""
+"""Server B's port, for the examples in error texts."""
 
 _GRPC_DEFAULT_PORT = 443
 _URL_SCHEMES = ("http", "https", "grpc", "grpcs")
@@ -17,14 +17,14 @@ _HOST = re.compile(r"[^\s/?#@\\\[\]]+")
 
 
 def is_loopback_target(target: str) -> bool:
-    """Tells whether a gRPC target stays on this machine."""
+    """Returns whether a gRPC target stays on this machine."""
     if socket_path(target) is not None:
         return True
     return _names_addresses(target) and all(is_loopback_host(host) for host, _ in _split(target))
 
 
 def target_addresses(target: str) -> list[tuple[str, int]]:
-    """Lists the hosts and ports of a gRPC target; none for a Unix socket, or a scheme that may look them up anywhere.
+    """Returns the hosts and ports of a gRPC target; none for a Unix socket, or a scheme with its own name lookup.
 
     Raises ValueError if a port is not a number.
     """
@@ -37,7 +37,7 @@ def target_addresses(target: str) -> list[tuple[str, int]]:
 
 
 def socket_path(target: str) -> str | None:
-    """Returns the path of a Unix socket that a gRPC target names, as asyncio takes it; None for other targets."""
+    """Returns the path of a Unix socket that a gRPC target names, as asyncio expects it; None for other targets."""
     if target.startswith("unix-abstract:"):
         return "\0" + target.removeprefix("unix-abstract:")
     if target.startswith("unix:"):
@@ -46,12 +46,12 @@ def socket_path(target: str) -> str | None:
 
 
 def target_fault(target: str) -> str:
-    """Tells what is wrong with a gRPC target, and the fix; empty: nothing."""
+    """Returns what is wrong with a gRPC target, and the fix, or "" if nothing is."""
     if re.search(r"\s", target):
         return "contains a space: write host:port"
     scheme, separator, _ = target.partition("://")
     if separator and scheme.lower() in _URL_SCHEMES:
-        return "is a gRPC target, not a URL: write host:port, and SERVER_B_TLS=true for TLS"
+        return "must be a gRPC target, not a URL: write host:port, and SERVER_B_TLS=true for TLS"
     path = socket_path(target)
     if path is not None:
         return "" if path.strip("\0/") else "names no socket: write unix:/path/to/socket"
@@ -75,7 +75,7 @@ def _addresses_fault(target: str) -> str:
 
 
 def _address_fault(address: str, scheme: str) -> str:
-    """Tells what is wrong with one `host:port`."""
+    """Returns what is wrong with one `host:port`, or "" if nothing is."""
     if "/" in address:
         return f"has a path: write {address.partition('/')[0] or 'host:port'} without a slash"
     if address.count(":") > 1 and not address.startswith("["):
@@ -84,15 +84,15 @@ def _address_fault(address: str, scheme: str) -> str:
     if not host:
         return f"has no host: write 127.0.0.1:{port or DEFAULT_PORT}"
     if not _HOST.fullmatch(host):
-        return "has a character that no host name has: write host:port"
+        return "has a character that is not allowed in a host name: write host:port"
     if not port:
         return f"has no port: write {shown_address(host, DEFAULT_PORT)}"
     if not (port.isascii() and port.isdecimal()):
         return "has a port that is not a number: write host:port"
     if not 1 <= int(port) <= 65535:
-        return f"has the port {port[:9]}, which does not exist: ports are 1 to 65535"
+        return f"has the port {port[:9]}, which is out of range: write a port from 1 to 65535"
     if scheme and ip_version(host) is None:
-        return f"takes addresses after {scheme}, and {host} is a name: write dns:///{host}:{port}"
+        return f"needs an address after {scheme}, but {host} is a name: write dns:///{host}:{port}"
     return ""
 
 
@@ -104,7 +104,7 @@ def _bracketed(address: str) -> str:
 
 
 def _names_addresses(target: str) -> bool:
-    return "://" not in _bare(target)  # a scheme that may look the name up anywhere: xds, passthrough
+    return "://" not in _bare(target)  # a scheme with its own name lookup: xds, passthrough
 
 
 def _bare(target: str) -> str:

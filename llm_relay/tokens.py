@@ -14,7 +14,7 @@ from llm_relay.errors import InvalidRequest, Unauthenticated, Violation
 from llm_relay.metadata import ON_BEHALF_OF
 
 ANONYMOUS = "anonymous"
-"""The caller's name where no tokens are set."""
+"""The caller's name if no tokens are set."""
 
 CALLER_NAME = re.compile(r"[A-Za-z0-9._@\-]{1,64}")
 NAME_RULE = "a name is 1 to 64 of A-Z a-z 0-9 . _ @ -"
@@ -22,12 +22,12 @@ TOKEN = re.compile(r"[!-~]+")
 TOKEN_MARK = re.compile(r"[0-9a-f]{16}:[0-9a-f]{32}")
 TOKEN_RULE = "a token is printable ASCII without spaces"  # noqa: S105 - what a token is made of
 LEDGER_PREFIX = "rly_"
-"""What the tokens begin with that the ledger makes. Server B alone decides about them."""
+"""The beginning of tokens from the ledger. Only Server B decides about them."""
 _ANOTHER_ENTRY = re.compile(r"[;|][A-Za-z0-9._@\-]{1,64}:")
 
 
 class CallerArguments(TypedDict):
-    """How a client of Server B is told for whom a call is made."""
+    """The arguments that tell a client of Server B who a call is for."""
 
     on_behalf_of: str
     token: str
@@ -38,9 +38,9 @@ class Caller:
     """Who calls a program in front of Server B."""
 
     name: str = ""
-    """ANONYMOUS where no tokens are set; empty: the program itself."""
+    """ANONYMOUS if no tokens are set; empty: the program itself."""
     token: str = field(default="", repr=False)
-    """The caller's own token of the ledger, which is presented in place of the program's; empty: it has none."""
+    """The caller's own token from the ledger, which is sent instead of the program's; empty: none."""
 
     @property
     def arguments(self) -> CallerArguments:
@@ -49,16 +49,16 @@ class Caller:
 
 
 class Callers(Protocol):
-    """Tells callers by their tokens."""
+    """Identifies callers by their tokens."""
 
     async def caller(self, authorization: str | None) -> Caller:
-        """Returns the caller. Raises Unauthenticated, or what prevents an answer."""
+        """Returns the caller. Raises Unauthenticated, or another RelayError if the caller cannot be checked."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The accepted tokens. Only their digests are kept, so that none can leak from here."""
+    """The accepted tokens. Only their digests are stored, so that no token can leak."""
 
     names_by_digest: dict[bytes, str]
     delegates: frozenset[str] = frozenset()
@@ -75,7 +75,7 @@ class Tokens:
                 raise ValueError(f"entry {place} is not name:token ({NAME_RULE}; {TOKEN_RULE})")
             if name == ANONYMOUS:
                 raise ValueError(
-                    f"entry {place} is named {ANONYMOUS}, as callers without a token are: give it another name"
+                    f"entry {place} is named {ANONYMOUS}, the name of callers without a token: give it another name"
                 )
             names_by_digest[token_digest(token)] = name
         return cls(names_by_digest, frozenset(delegates))
@@ -84,9 +84,9 @@ class Tokens:
         return bool(self.names_by_digest)
 
     def caller(self, authorization: str | None, on_behalf_of: str | None = None) -> str:
-        """Returns the caller's name, `delegate/name` for a delegate's caller; ANONYMOUS where no tokens are set.
+        """Returns the caller's name, `delegate/name` for a delegate's caller; ANONYMOUS if no tokens are set.
 
-        Raises Unauthenticated for missing and for wrong credentials alike, InvalidRequest for a delegate's bad name.
+        Raises Unauthenticated for missing or wrong credentials, InvalidRequest for a bad name from a delegate.
         """
         if not self:
             return ANONYMOUS
@@ -96,7 +96,7 @@ class Tokens:
         return self.caller_behind(name, on_behalf_of)
 
     def name_of(self, token: str) -> str | None:
-        """Returns whose token it is; None: it is none of these."""
+        """Returns the name of a token's owner, or None if the token is not accepted."""
         if not self.names_by_digest:
             return None
         presented = token_digest(token)
@@ -107,14 +107,14 @@ class Tokens:
         return found
 
     def has_marked(self, mark: str) -> bool:
-        """Tells whether one of these tokens has a mark that `token_mark` has made."""
+        """Returns whether one of these tokens has this mark, made by `token_mark`."""
         salt, _, code = mark.partition(":")
         return any(hmac.compare_digest(_mark_code(salt, digest), code) for digest in self.names_by_digest)
 
     def caller_behind(self, name: str, on_behalf_of: str | None) -> str:
-        """Returns whom a token's owner calls for: `name/on_behalf_of` if it is a delegate, else itself.
+        """Returns who a token's owner calls for: `name/on_behalf_of` if it is a delegate, else itself.
 
-        Raises InvalidRequest for a delegate's bad name.
+        Raises InvalidRequest for a bad name from a delegate.
         """
         if on_behalf_of is None or name not in self.delegates:
             return name
@@ -124,26 +124,26 @@ class Tokens:
 
 
 def bearer_token(authorization: str | None) -> str:
-    """Returns the token of an authorization header; empty: there is none, or it is of another scheme."""
+    """Returns the token of an authorization header, or "" if there is none or the scheme is not bearer."""
     scheme, _, token = (authorization or "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def ledger_token(authorization: str | None) -> str:
-    """Returns the token of an authorization header if the ledger has made it; else nothing."""
+    """Returns the token of an authorization header if it is from the ledger, else ""."""
     token = bearer_token(authorization)
     return token if token.startswith(LEDGER_PREFIX) else ""
 
 
 def token_digest(token: str) -> bytes:
-    """Returns the SHA-256 of a token, which is all that is kept of it."""
+    """Returns the SHA-256 of a token. Nothing else of a token is stored."""
     return hashlib.sha256(token.encode(errors="surrogatepass")).digest()
 
 
 def token_mark(token: str) -> str:
-    """Returns a mark of a token: who has the token can tell it again, and nobody can tell the token from it.
+    """Returns a mark of a token. A holder of the token can recognise it, but it does not reveal the token.
 
-    Each is another one, so that two sessions do not show that they are of one token.
+    Each mark is different, so that two sessions do not show that they have the same token.
     """
     salt = secrets.token_hex(8)
     return f"{salt}:{_mark_code(salt, token_digest(token))}"
@@ -154,10 +154,10 @@ def _mark_code(salt: str, digest: bytes) -> str:
 
 
 def token_warnings(text: str) -> Iterator[str]:
-    """Yields what is probably a mistake in RELAY_TOKENS, without any token."""
+    """Yields probable mistakes in RELAY_TOKENS, without any token."""
     for place, (_, token) in enumerate(_entries(text), start=1):
         if _ANOTHER_ENTRY.search(token):
-            yield f"entry {place} has a ';' or '|' in its token: if it is several callers, separate them with commas"
+            yield f"entry {place} has a ';' or '|' in its token: to list several callers, separate them with commas"
 
 
 def _entries(text: str) -> Iterator[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """The W3C trace context of a request: which trace it belongs to, and under which span.
 
-It comes with a request of any interface and goes on with the requests that are made for it, whether or not this process
-exports spans of its own. https://www.w3.org/TR/trace-context/
+It arrives with a request of any interface and is sent with the requests that are made for it, whether or not this
+process exports its own spans. https://www.w3.org/TR/trace-context/
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _STATE = re.compile(r"[\x20-\x7e]{1,512}")
 
 @dataclass(frozen=True, slots=True)
 class TraceContext:
-    """A span of a trace; what is done for a request is done under it."""
+    """A span of a trace: the parent of all work for a request."""
 
     trace_id: str
     """32 lowercase hex digits."""
@@ -33,15 +33,15 @@ class TraceContext:
     flags: str = "01"
     """Two hex digits; 01: its spans are recorded."""
     state: str = ""
-    """tracestate, as it came: what tracing systems tell one another."""
+    """tracestate, as received: data of tracing systems."""
     parent_id: str = ""
-    """The span above it; known of spans of this process alone."""
+    """The parent span; known only for spans of this process."""
     began_ns: int = 0
     """When the span began, in Unix nanoseconds; 0: this process records no span here."""
 
     @classmethod
     def read(cls, traceparent: str, tracestate: str = "") -> Self | None:
-        """Reads what was sent as text; None where that is no traceparent. A bad tracestate is left out."""
+        """Reads a trace context from text, or returns None for a bad traceparent. A bad tracestate is left out."""
         found = _PARENT.fullmatch(traceparent)
         if found is None or (found[1] == "00" and found[5]):
             return None
@@ -53,7 +53,7 @@ class TraceContext:
         parent, states = None, []
         for name, value in metadata or ():
             if name == TRACEPARENT:
-                if parent is not None:  # two of them are none, as the standard has it
+                if parent is not None:  # more than one is invalid by the standard
                     return None
                 parent = value
             elif name == TRACESTATE:
@@ -62,7 +62,7 @@ class TraceContext:
 
     @classmethod
     def from_headers(cls, headers: Iterable[tuple[bytes, bytes]]) -> Self | None:
-        """Reads the headers of an HTTP request; names are in lower case."""
+        """Reads the headers of an HTTP request. Their names must be in lower case."""
         parent, states = None, []
         for name, value in headers:
             if name == _TRACEPARENT_BYTES:
@@ -84,12 +84,12 @@ class TraceContext:
 
     @property
     def traceparent(self) -> str:
-        """What is sent on."""
+        """The traceparent to send."""
         return f"00-{self.trace_id}-{self.span_id}-{self.flags}"
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        """What is sent on, as metadata or headers."""
+        """What to send, as metadata or headers."""
         parent = ((TRACEPARENT, self.traceparent),)
         return (*parent, (TRACESTATE, self.state)) if self.state else parent
 
@@ -99,13 +99,13 @@ class TraceContext:
         return self.began_ns > 0
 
     def child(self) -> TraceContext:
-        """Returns a span below this one that begins now; this one itself where no spans are recorded."""
+        """Returns a child span that begins now, or this span if no spans are recorded."""
         if not self.is_recorded:
             return self
         return replace(self, span_id=_new_span_id(), parent_id=self.span_id, began_ns=time.time_ns())
 
     def sibling(self) -> TraceContext:
-        """Returns another span beside this one that began when it did; this one itself where none are recorded."""
+        """Returns a sibling span with the same beginning, or this span if no spans are recorded."""
         return replace(self, span_id=_new_span_id()) if self.is_recorded else self
 
 
@@ -113,7 +113,7 @@ _current: ContextVar[TraceContext | None] = ContextVar("trace_context", default=
 
 
 def current_trace() -> TraceContext | None:
-    """Returns what the running task's requests belong to; None: no trace."""
+    """Returns the trace of the running task's requests, or None."""
     return _current.get()
 
 
@@ -124,7 +124,7 @@ def current_trace_id() -> str:
 
 
 def set_current_trace(context: TraceContext | None) -> None:
-    """Has the requests of the running task, and of those that it starts, belong to a trace from now on."""
+    """Sets the trace of requests by the running task, and by the tasks that it starts from now on."""
     _current.set(context)
 
 

@@ -14,6 +14,6 @@ class Violation:
 
 
 MAX_VIOLATIONS = 20
-"""How many violations one error names: gRPC carries 8 KiB of status at most."""
+"""How many violations one error names. A gRPC status can have at most 8 KiB."""
 PROMPT_TOO_LONG = "context_length_exceeded"
-"""The cause of a PROVIDER_REJECTED whose prompt is longer than the model takes."""
+"""The cause of a PROVIDER_REJECTED whose prompt is longer than the model accepts."""

@@ -27,7 +27,7 @@ PROGRAMS: dict[str, type[ProgramSettings]] = {
 }
 EXAMPLE_HEAD = """\
 # Every setting, with its default. Copy this file to .env, and uncomment what you change.
-# The environment goes before .env. One .env serves all programs: each reads the settings that it knows.
+# The environment overrides .env. One .env serves all programs: each reads the settings that it knows.
 # Written from the settings classes by `python -m scripts.settings_reference`.
 """
 KNOWN_NAMES = "llm_relay/program/known_settings.py"

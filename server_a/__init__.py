@@ -1,4 +1,4 @@
-"""Server A: an MCP server beside the user. Its tools are coroutines too: `await send_message("Hi")`."""
+"""Server A: an MCP server on the user's side. Its tools are also coroutines: `await send_message("Hi")`."""
 
 import importlib
 from typing import TYPE_CHECKING, Any

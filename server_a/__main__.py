@@ -21,7 +21,7 @@ PROGRAM = "server_a"
 
 
 def main() -> None:
-    """Runs Server A until its client is gone or it is told to stop."""
+    """Runs Server A until its client leaves or it is told to stop."""
     parser = argparse.ArgumentParser(prog=f"python -m {PROGRAM}", description="Server A of the relay")
     parser.add_argument(
         "transport", nargs="?", choices=("stdio", "sse", "http", "check"), help="default: MCP_TRANSPORT"
@@ -36,7 +36,7 @@ def main() -> None:
     settings = begin(ServerASettings, PROGRAM)
     try:
         serving = settings.model_copy(update={"mcp_transport": transport or settings.mcp_transport})
-        # An editor may start many of these over stdio on one machine: they have no port for metrics.
+        # An editor may start many of these over stdio on one machine, so they have no port for metrics.
         port = None if serving.mcp_transport == "stdio" else settings.metrics_port
         with published(settings.metrics_host, port), traced(PROGRAM, settings.file):
             sys.exit(run(_serve(serving)))
@@ -51,7 +51,7 @@ async def _serve(settings: ServerASettings) -> int:
     from server_a.mcp_server import create_server
 
     if settings.server_b_tls:
-        await tools.connect()  # certificates that cannot be read stop the start, not the first call
+        await tools.connect()  # unreadable certificates fail at the start, not at the first call
     async with CallerCheck(settings.tokens, settings.dial, checks_anonymous=True) as callers:
         return await serve_tools(
             create_server(),
@@ -66,7 +66,7 @@ async def _serve(settings: ServerASettings) -> int:
 
 
 async def _needs_token(settings: ServerASettings) -> bool:
-    """Tells whether Server B asks for a token, where it matters to a server that is reached from other machines."""
+    """Returns whether Server B requires a token; False, without asking, if only this machine can call Server A."""
     is_beyond = settings.mcp_transport != "stdio" and not is_loopback_host(settings.mcp_host)
     if not is_beyond:
         return False

@@ -1,4 +1,4 @@
-"""`python -m server_a check`: whether Server A's settings are right and Server B answers, line by line."""
+"""`python -m server_a check`: checks Server A's settings, and whether Server B answers."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ SETTINGS = ServerASettings
 
 
 async def check() -> int:
-    """Writes what is right and what is not to stdout; returns the exit code."""
+    """Writes the findings to stdout. Returns the exit code."""
     return await check_settings(SETTINGS, findings)
 
 
 async def findings(settings: ServerASettings) -> AsyncIterator[Finding]:
-    """Tells what is right, and what is not, with the settings and with the Server B that they name."""
+    """Yields findings about the settings, and about the Server B that they name."""
     async for finding in own_findings(settings):
         yield finding
     async for finding in server_b_findings(settings.dial):
@@ -28,7 +28,7 @@ async def findings(settings: ServerASettings) -> AsyncIterator[Finding]:
 
 
 async def own_findings(settings: ServerASettings) -> AsyncIterator[Finding]:
-    """Tells what is right, and what is not, with the settings alone."""
+    """Yields findings about the settings alone."""
     if settings.mcp_transport == "stdio":
         yield ok("MCP_TRANSPORT: stdio, for a client that starts Server A itself")
         return

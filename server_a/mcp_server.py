@@ -1,4 +1,4 @@
-"""Server A's tools as an MCP server offers them to models."""
+"""The MCP server that offers Server A's tools to models."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MODEL_NAMES = "Model names: list_available_models."
 
 
 def create_server() -> ToolServer:
-    """Makes the MCP server of Server A's tools."""
+    """Returns the MCP server of Server A's tools."""
     return ToolServer(
         "Server A",
         [
@@ -47,14 +47,14 @@ def create_server() -> ToolServer:
             create_caller_tool(
                 tools.get_server_b_config,
                 title="Show Server B's defaults",
-                description="Shows the provider, model, temperature and token limit of a message that names none.",
+                description="Shows the default provider, model, temperature and token limit of a message.",
                 document=ConfigDocument,
                 text=config_text,
             ),
             create_caller_tool(
                 tools.whoami,
                 title="Who am I",
-                description="Tells who you are to Server B, and how much of your budgets is left.",
+                description="Shows your name at Server B, and how much of your budgets is left.",
                 document=IdentityDocument,
                 text=identity_text,
             ),

@@ -1,6 +1,6 @@
-"""Server A's tools as coroutines for Python. They ask Server B, and keep no key.
+"""Server A's tools as coroutines for Python. They call Server B, and need no provider's key.
 
-They read the settings at their first use on an event loop, and keep one channel for each loop.
+They read the settings on their first use on an event loop, and have one channel for each loop.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ async def _open_accounts() -> AsyncGenerator[AccountClient, None]:
 _clients = PerLoop(_open_client)
 _accounts = PerLoop(_open_accounts)
 ITSELF = Caller()
-"""The one who runs this program."""
+"""The user of this program."""
 
 
 async def connect() -> RelayClient:
@@ -62,7 +62,7 @@ async def connect() -> RelayClient:
 
 @takes_prompt_arguments
 async def send_message(prompt: Prompt) -> AnswerDocument:
-    """Sends a message to a language model and returns its whole answer, with what it cost.
+    """Sends a message to a language model and returns its whole answer, with its cost.
 
     `context` is the system prompt, `history` has the earlier turns, oldest first; `temperature` is 0 to 2.
     Raises RelayError.
@@ -74,7 +74,7 @@ async def send_message(prompt: Prompt) -> AnswerDocument:
 async def send_message_stream(prompt: Prompt) -> str:
     """Sends a message to a language model and returns the text of its answer.
 
-    Arguments are those of send_message. Raises RelayError, also if the answer was cut short.
+    The arguments are as in send_message. Raises RelayError, also if the answer was cut short.
     """
     async with contextlib.aclosing(stream_process(prompt)) as events:
         return "".join([event.text async for event in events if isinstance(event, Delta)])
@@ -83,7 +83,7 @@ async def send_message_stream(prompt: Prompt) -> str:
 async def check_server_b_health() -> HealthDocument:
     """Returns the health of Server B and its provider: healthy, degraded, or unhealthy if it cannot be reached.
 
-    Raises RelayError if Server B is reached and refuses to answer.
+    Raises RelayError if Server B can be reached but refuses to answer.
     """
     client = await connect()
     try:
@@ -99,7 +99,7 @@ async def list_available_models(caller: Caller = ITSELF) -> ModelsDocument:
 
 
 async def get_server_b_config(caller: Caller = ITSELF) -> ConfigDocument:
-    """Returns the provider, model, temperature and token limit that a message without its own uses.
+    """Returns the provider, model, temperature and token limit that a message uses by default.
 
     Raises RelayError.
     """
@@ -108,13 +108,13 @@ async def get_server_b_config(caller: Caller = ITSELF) -> ConfigDocument:
 
 
 async def whoami(caller: Caller = ITSELF) -> IdentityDocument:
-    """Returns who Server B takes the caller for, and what is left of its budgets. Raises RelayError."""
+    """Returns the caller's name at Server B, and what is left of its budgets. Raises RelayError."""
     accounts = await _accounts.get()
     return identity_document(await accounts.who_am_i(**caller.arguments))
 
 
 async def process(prompt: Prompt, caller: Caller = ITSELF) -> Answer:
-    """Answers a caller's prompt whole. Raises RelayError."""
+    """Returns the whole answer to a caller's prompt. Raises RelayError."""
     client = await connect()
     return await client.process(prompt, **caller.arguments)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from llm_relay.addresses import hold_port, listen, listen_fault
 from llm_relay.program.env_file import leave_out_working_folder
-from llm_relay.program.event_loop import run, spare_what_is_there, stopping_signals, unless_signalled
+from llm_relay.program.event_loop import freeze_existing_objects, run, stopping_signals, unless_signalled
 from llm_relay.program.exposure import check_exposure
 from llm_relay.program.metrics import published
 from llm_relay.program.settings import SettingsError
@@ -109,7 +109,7 @@ async def serve_grpc(settings: ServerBSettings, supervised: Supervised | None = 
             settings.ai_provider,
             settings.ledger_place,
         )
-        spare_what_is_there()
+        freeze_existing_objects()
         with serving(supervised, signals, port):
             await signals.get()
             logger.info("Stopping Server B: running calls have %g s to end", settings.drain_seconds)

@@ -44,14 +44,14 @@ class LedgerSettings(ProgramSettings):
 
     ledger: SecretStr = Field(
         SecretStr(f"{SQLITE}relay.db"),
-        description="Where each call and its cost is written: sqlite:///FILE for one machine (a relative file is in the"
+        description="Database for each call and its cost: sqlite:///FILE for one machine (a relative file is in the"
         " folder of the .env in force, else in the working folder), postgresql://USER:PASSWORD@HOST/DATABASE for"
-        " several, or off",
+        " several machines, or off",
     )
     ledger_sync: Literal["normal", "full"] = Field(
         "normal",
         description="How SQLite writes to disk: normal loses nothing if a program is killed, but may lose the last"
-        " moments in a power cut; full waits for the disk at each write, and loses nothing in a power cut either",
+        " moments in a power cut; full waits for the disk at each write, and loses nothing in a power cut",
     )
     ledger_time_zone: str = Field(
         "UTC", description="IANA time zone of budgets that are created without one, such as Europe/Berlin"
@@ -60,37 +60,38 @@ class LedgerSettings(ProgramSettings):
         0,
         ge=0,
         le=36_500,
-        description="Number of days that single calls are kept, 0 to 36500; of older calls only sums are kept;"
-        " 0: all are kept",
+        description="Number of days that single calls are kept, 0 to 36500; older calls are kept only as totals;"
+        " 0: all calls are kept",
     )
     budget_estimate: Literal["bound", "likely"] = Field(
         "bound",
-        description="What is set aside in budgets for a call that runs: bound, the most that it can cost, so that no"
-        " number of calls passes a limit; likely, an estimate, so that more calls run at once and may pass it",
+        description="Amount reserved in budgets for a running call: bound, the most that it can cost, so that no number"
+        " of calls exceeds a limit; likely, an estimate, so that more calls can run at once but may exceed it",
     )
     prices: str = Field(
         "",
         description="Prices of models that the price list lacks, or that differ from it, comma-separated, as"
         " provider/pattern=input/output[/cache_read[/cache_write]] in USD per million tokens, such as"
-        " openai/my-*=2.50/10.00; the first match holds; 0 is a price",
+        " openai/my-*=2.50/10.00; the first match applies; 0 means free",
     )
     relay_admins: str = Field(
         "",
-        description="Names of callers, comma-separated, that may see and change all accounts and budgets; callers"
-        " behind the gateway as gateway/NAME",
+        description="Names of callers, comma-separated, that may see and change all accounts and budgets; write a"
+        " caller of the gateway as gateway/NAME",
     )
     alert_webhook_url: str = Field(
         "",
         description="URL that receives a POST when a budget passes a threshold, with JSON that Slack accepts",
     )
     alert_webhook_secret: SecretStr = Field(
-        SecretStr(""), description="Secret that signs what is sent to ALERT_WEBHOOK_URL (HMAC-SHA-256, Relay-Signature)"
+        SecretStr(""),
+        description="Secret that signs the alerts sent to ALERT_WEBHOOK_URL (HMAC-SHA-256, Relay-Signature)",
     )
     alert_thresholds: str = Field(
         "50,80,100", description="Percentages of a budget at which an alert is sent, comma-separated, 1 to 100"
     )
     alert_allow_private: bool = Field(
-        False, description="true: allow ALERT_WEBHOOK_URL to be an address of a private network or of this machine"
+        False, description="true: ALERT_WEBHOOK_URL may be an address in a private network or on this machine"
     )
 
     @field_validator("ledger")
@@ -144,7 +145,7 @@ class LedgerSettings(ProgramSettings):
     def _go_together(self) -> Self:
         if not self.has_ledger and (given := [name for name in _NEED_A_LEDGER if name in self.model_fields_set]):
             names = ", ".join(name.upper() for name in given)
-            raise ValueError(f"LEDGER: off, and {names} needs a ledger: unset it, or set LEDGER to sqlite:///relay.db")
+            raise ValueError(f"LEDGER: off, but {names} needs a ledger: unset it, or set LEDGER to sqlite:///relay.db")
         if self.alert_webhook_url and not self.alert_webhook_secret.get_secret_value():
             raise ValueError("ALERT_WEBHOOK_SECRET: must be set together with ALERT_WEBHOOK_URL, to sign what is sent")
         return self

@@ -22,19 +22,18 @@ class ServerBSettings(LedgerSettings, McpServingSettings, WorkerSettings):
     ai_provider: str = Field(
         "mock",
         description="Provider that Server B calls: mock, openai or bedrock. Several, comma-separated, are a fallback"
-        " chain: "
-        "the next is asked if one fails",
+        " chain: if one fails, the next is called",
     )
     model_map: str = Field(
         "",
-        description="Models that a provider is asked for in place of others, comma-separated, as"
-        " provider/model-asked-for=its-model, such as bedrock/gpt-4o=sonnet-v2",
+        description="Models to use at a provider instead of the requested model, comma-separated, as"
+        " provider/requested-model=its-model, such as bedrock/gpt-4o=sonnet-v2",
     )
     ai_temperature: float = Field(
         0.7, ge=0, le=2, allow_inf_nan=False, description="Default temperature, for calls that set none, 0 to 2"
     )
     ai_max_tokens: int = Field(
-        1000, ge=1, le=2**31 - 1, description="Default limit of output tokens, for calls that set none, 1 or more"
+        1000, ge=1, le=2**31 - 1, description="Default maximum of output tokens, for calls that set none, 1 or more"
     )
 
     openai_api_key: SecretStr = Field(SecretStr(""), description="API key for AI_PROVIDER=openai")
@@ -43,29 +42,29 @@ class ServerBSettings(LedgerSettings, McpServingSettings, WorkerSettings):
         description="Base URL of an OpenAI-compatible server, such as http://127.0.0.1:8080/v1; empty: OpenAI's own",
     )
     openai_default_model: str = Field(
-        "gpt-4o", min_length=1, description="Default model of OpenAI, for calls that name none"
+        "gpt-4o", min_length=1, description="Default OpenAI model, for calls that name none"
     )
     openai_api: Literal["auto", "chat", "responses"] = Field(
         "auto",
-        description="OpenAI's interface: chat (completions), responses, or auto: chat, but responses for a model that"
-        " answers only there, and at OpenAI's own endpoint for a call that asks to see the model's reasoning",
+        description="OpenAI API to use: chat (completions), responses, or auto: chat, except responses for a model that"
+        " works only there, and at OpenAI's own endpoint for a call that asks to see the model's reasoning",
     )
 
     provider_fetches_urls: bool = Field(
         False,
-        description="Whether the server at OPENAI_BASE_URL fetches images by their URL; OpenAI's own does in any case",
+        description="true: the server at OPENAI_BASE_URL fetches images by URL; OpenAI's own server always does",
     )
 
     aws_access_key_id: SecretStr = Field(
-        SecretStr(""), description="AWS access key id for AI_PROVIDER=bedrock; empty: credentials as boto3 finds them"
+        SecretStr(""), description="AWS access key id for AI_PROVIDER=bedrock; empty: the credentials that boto3 finds"
     )
     aws_secret_access_key: SecretStr = Field(
         SecretStr(""), description="AWS secret access key that belongs to AWS_ACCESS_KEY_ID"
     )
     aws_session_token: SecretStr = Field(
-        SecretStr(""), description="AWS session token, if AWS_ACCESS_KEY_ID is of temporary credentials"
+        SecretStr(""), description="AWS session token, if AWS_ACCESS_KEY_ID belongs to temporary credentials"
     )
-    aws_profile: str = Field("", description="Profile of ~/.aws to take AWS credentials from, instead of a key pair")
+    aws_profile: str = Field("", description="Profile in ~/.aws that has the AWS credentials, instead of a key pair")
     aws_region: str = Field("us-east-1", min_length=1, description="AWS region of Bedrock")
     aws_endpoint_url_bedrock_runtime: str = Field(
         "", description="URL of the Bedrock runtime, such as a VPC endpoint's; empty: the region's"
@@ -73,25 +72,36 @@ class ServerBSettings(LedgerSettings, McpServingSettings, WorkerSettings):
     bedrock_default_model: str = Field(
         "anthropic.claude-3-5-sonnet-20241022-v2:0",
         min_length=1,
-        description="Default model of Bedrock, for calls that name none, as an id or a short name such as sonnet-v2",
+        description="Default Bedrock model, for calls that name none, as an id or a short name such as sonnet-v2",
     )
 
     mock_delay_seconds: float = Field(
-        0.1, ge=0, le=3600, allow_inf_nan=False, description="How long the mock waits before it answers, in seconds"
+        0.1,
+        ge=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="How long the mock provider waits before it answers, in seconds",
     )
     mock_word_delay_seconds: float = Field(
-        0.05, ge=0, le=3600, allow_inf_nan=False, description="How long the mock waits between two words, in seconds"
+        0.05,
+        ge=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="How long the mock provider waits between two words, in seconds",
     )
     mock_faults: bool = Field(
-        False, description="true: callers may ask the mock for faults, such as model mock-model?fault=cut&after=3"
+        False,
+        description="true: callers may ask the mock provider for faults, such as model mock-model?fault=cut&after=3",
     )
 
     grpc_host: ListeningHost = Field(
-        "127.0.0.1", min_length=1, description="Address that Server B listens on over gRPC; 0.0.0.0: all of them"
+        "127.0.0.1", min_length=1, description="Address that Server B listens on over gRPC; 0.0.0.0: all addresses"
     )
-    grpc_port: int = Field(50051, ge=0, le=65535, description="Port of Server B over gRPC, 0 to 65535; 0: any free one")
+    grpc_port: int = Field(
+        50051, ge=0, le=65535, description="Port of Server B over gRPC, 0 to 65535; 0: any free port"
+    )
     mcp_port_b: int = Field(
-        8002, ge=0, le=65535, description="Port of Server B over MCP (HTTP and SSE), 0 to 65535; 0: any free one"
+        8002, ge=0, le=65535, description="Port of Server B over MCP (HTTP and SSE), 0 to 65535; 0: any free port"
     )
     tls_cert_file: str = Field("", description="PEM certificate of Server B over gRPC; empty: no TLS")
     tls_key_file: str = Field("", description="PEM key of TLS_CERT_FILE, unencrypted")
@@ -109,7 +119,7 @@ class ServerBSettings(LedgerSettings, McpServingSettings, WorkerSettings):
     )
     retry_maybe_worked: bool = Field(
         False,
-        description="true: send a request again, to the same provider or the next, although the provider may have"
+        description="true: retry a request, at the same provider or the next, even if the provider may have"
         " worked on it; both requests may be billed",
     )
     max_concurrent_calls: int = Field(
@@ -123,7 +133,7 @@ class ServerBSettings(LedgerSettings, McpServingSettings, WorkerSettings):
         gt=0,
         le=86_400,
         allow_inf_nan=False,
-        description="How long a provider may take until the first token of a stream, in seconds, up to 86400",
+        description="How long a provider may take to send the first token of a stream, in seconds, up to 86400",
     )
     token_gap_seconds: float = Field(
         60,

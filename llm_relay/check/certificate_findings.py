@@ -1,4 +1,4 @@
-"""Whether certificates can be used now, for whom they are and until when."""
+"""Checks certificates: whether they can be used now, which names they cover, and when they expire."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from llm_relay.tls.pem import shown_path
 
 
 def http_tls_findings(settings: HttpTlsSettings) -> Iterator[Finding]:
-    """Tells whether the certificate of an HTTP server can be used; nothing if there is none."""
+    """Yields whether the certificate of an HTTP server can be used, or nothing if there is none."""
     try:
         found = http_certificates(settings.http_tls_cert_file, settings.http_tls_key_file)
     except ValueError as error:
@@ -25,17 +25,17 @@ def http_tls_findings(settings: HttpTlsSettings) -> Iterator[Finding]:
 
 
 def pair_finding(name: str, cert_file: str, key_file: str, *, of_client: bool = False) -> Finding:
-    """Tells for whom and until when a certificate is, and whether it can be used now."""
+    """Returns which names a certificate covers, when it expires, and whether it can be used now."""
     try:
         certificate = certificates.certificate(cert_file, key_file, of_client=of_client)
     except OSError:
         whose = "clients" if of_client else "servers"
-        return failure(f"{name}: {shown_path(cert_file)} cannot be used with its key: is it one for {whose}?")
+        return failure(f"{name}: {shown_path(cert_file)} cannot be used with its key: use a certificate for {whose}")
     return certificate_finding(name, cert_file, certificate)
 
 
 def certificate_finding(name: str, path: str, certificate: Certificate) -> Finding:
-    """Tells for whom and until when a certificate is, and whether it can be used now."""
+    """Returns which names a certificate covers, when it expires, and whether it can be used now."""
     if fault := certificate.fault(datetime.now(UTC)):
         return failure(f"{name}: {shown_path(path)} {fault}")
     whose = f" for {', '.join(certificate.names)}" if certificate.names else ""

@@ -1,4 +1,4 @@
-"""What certificate files say: for whom they are, and until when."""
+"""Reads certificate files: which names they cover, and when they expire."""
 
 from __future__ import annotations
 
@@ -9,43 +9,43 @@ from datetime import UTC, datetime
 from typing import Any
 
 _NO_CHECK_TIME = 0x200000
-"""X509_V_FLAG_NO_CHECK_TIME, which Python has no name for."""
+"""X509_V_FLAG_NO_CHECK_TIME, which Python does not name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A certificate, as far as its users must know it."""
+    """The names and the validity of a certificate."""
 
     names: tuple[str, ...]
-    """Host names and addresses that it is for."""
+    """The host names and addresses that it covers."""
     begins: datetime
     ends: datetime
 
     def fault(self, now: datetime) -> str:
-        """Tells why it cannot be used now; empty: it can."""
+        """Returns why it cannot be used now, or "" if it can."""
         if now > self.ends:
-            return f"has expired on {self.ends:%Y-%m-%d %H:%M} UTC: renew it"
+            return f"expired on {self.ends:%Y-%m-%d %H:%M} UTC: renew it"
         if now < self.begins:
-            return f"is not valid before {self.begins:%Y-%m-%d %H:%M} UTC: is the clock right?"
+            return f"is not valid before {self.begins:%Y-%m-%d %H:%M} UTC: check the clock"
         return ""
 
 
 def certificate(cert_file: str, key_file: str, *, of_client: bool = False) -> Certificate:
-    """Reads a pair as a peer is shown it: by a handshake with itself. Raises OSError if it cannot be used so."""
+    """Reads a certificate as a peer would see it, in a handshake with itself. Raises OSError if it cannot be used."""
     client, server = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     client.check_hostname = False
     client.verify_mode, server.verify_mode = ssl.CERT_NONE, ssl.CERT_NONE
     for end in (client, server):
         end.load_cert_chain(cert_file, key_file, password="")
-    onlooker = server if of_client else client
-    onlooker.load_verify_locations(cert_file)
-    onlooker.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | _NO_CHECK_TIME
-    onlooker.verify_mode = ssl.CERT_REQUIRED
-    client_end, server_end = _shaken(client, server)
+    verifier = server if of_client else client
+    verifier.load_verify_locations(cert_file)
+    verifier.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | _NO_CHECK_TIME
+    verifier.verify_mode = ssl.CERT_REQUIRED
+    client_end, server_end = _handshake(client, server)
     return _certificate((server_end if of_client else client_end).getpeercert() or {})
 
 
-def _shaken(client: ssl.SSLContext, server: ssl.SSLContext) -> tuple[ssl.SSLObject, ssl.SSLObject]:
+def _handshake(client: ssl.SSLContext, server: ssl.SSLContext) -> tuple[ssl.SSLObject, ssl.SSLObject]:
     there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
     ends = client.wrap_bio(back, there), server.wrap_bio(there, back, server_side=True)
     for end in (*ends, *ends):
@@ -55,7 +55,7 @@ def _shaken(client: ssl.SSLContext, server: ssl.SSLContext) -> tuple[ssl.SSLObje
 
 
 def authorities(path: str) -> list[Certificate]:
-    """Reads the authorities in a PEM file; raises OSError if it holds none that can be read."""
+    """Reads the authorities in a PEM file. Raises OSError if it contains none that can be read."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(path)
     return [_certificate(found) for found in context.get_ca_certs()]

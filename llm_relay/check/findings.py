@@ -1,4 +1,4 @@
-"""What a check finds: a line for each fact, with the fix in it if something is wrong."""
+"""The findings of a check: one line for each fact, with the fix if something is wrong."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 
 class Verdict(enum.Enum):
-    """How a fact is; the value begins its line."""
+    """The verdict on a fact. Its value begins the line."""
 
     OK = "ok"
     WARNING = "warning"
-    """Probably a mistake, which stops nothing."""
+    """Probably a mistake, but the program runs."""
     FAILED = "FAILED"
 
 
@@ -25,7 +25,7 @@ class Finding:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing has to be changed."""
+        """Whether nothing needs to be fixed."""
         return self.verdict is not Verdict.FAILED
 
     def __str__(self) -> str:
@@ -33,15 +33,15 @@ class Finding:
 
 
 def ok(text: str) -> Finding:
-    """Makes a finding that is as it should be."""
+    """Returns a finding of something in order."""
     return Finding(Verdict.OK, text)
 
 
 def warning(text: str) -> Finding:
-    """Makes a finding that is probably a mistake."""
+    """Returns a finding of a probable mistake."""
     return Finding(Verdict.WARNING, text)
 
 
 def failure(text: str) -> Finding:
-    """Makes a finding that has to be fixed."""
+    """Returns a finding of something to fix."""
     return Finding(Verdict.FAILED, text)

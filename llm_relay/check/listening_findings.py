@@ -1,4 +1,4 @@
-"""Whether a server may and can listen where its settings say, and who may call it there."""
+"""Checks whether a server may and can listen where its settings say, and who may call it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from llm_relay.program.settings import SettingsError
 
 
 def exposure_finding(host: str, host_setting: str, settings: TokenSettings, *, tls: bool) -> Finding:
-    """Tells whether a server may listen on `host`, and who may call it there."""
+    """Returns whether a server may listen on `host`, and who may call it there."""
     try:
         check_exposure(host, host_setting, tokens=bool(settings.tokens), tls=tls, insecure=settings.relay_insecure)
     except SettingsError as error:
@@ -23,12 +23,12 @@ def exposure_finding(host: str, host_setting: str, settings: TokenSettings, *, t
 
 
 def port_finding(host: str, port: int, host_setting: str, port_setting: str) -> Finding | None:
-    """Tells whether a server can listen on host:port; None if another program does already."""
+    """Returns whether a server can listen on host:port, or None if another program already does."""
     try:
         listen(host, port).close()
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             return None
         return failure(listen_fault(host, port, host_setting, port_setting, error))
-    free = f"{shown_address(host, port)} is free" if port else "0, so any free port is taken"
+    free = f"{shown_address(host, port)} is free" if port else "0, so the system picks a free port"
     return ok(f"{port_setting}: {free}")

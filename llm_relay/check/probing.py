@@ -1,4 +1,4 @@
-"""Why Server B cannot be reached: a connection, step by step, each failure with its fix."""
+"""Finds out why Server B cannot be reached: connects step by step, and names the fix for each failure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from llm_relay.client.channel import Dial
 from llm_relay.targets import socket_path, target_addresses
 
 STEP_LIMIT_S = 5.0
-"""For each step of a connection."""
+"""Time limit for each step of a connection."""
 GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
 """HTTP/2's preface and empty settings: a server answers with its own settings (RFC 9113, 3.4)."""
 SETTINGS_FRAME = 4
@@ -25,7 +25,7 @@ _EXPIRED, _NOT_YET_VALID, _NAME_DIFFERS = {10}, {9}, {62, 64}
 
 
 class Unreachable(Exception):
-    """A step of the connection fails; the text names the setting and the fix."""
+    """A step of the connection failed. The text names the setting and the fix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +35,16 @@ class Place:
     host: str
     port: int
     name: str
-    """What gRPC compares the certificate's names with: `localhost` for a Unix socket, the first host of several."""
+    """The name that gRPC looks for in the certificate: `localhost` for a Unix socket, the first host of several."""
     path: str = ""
-    """Of a Unix socket."""
+    """The path of a Unix socket; empty for TCP."""
 
     def __str__(self) -> str:
         return self.path.replace("\0", "@") or shown_address(self.host, self.port)
 
 
 def places(target: str) -> list[Place]:
-    """Lists the addresses of a gRPC target; none where only gRPC can look them up. Raises ValueError for a bad port."""
+    """Returns the addresses of a gRPC target; none if only gRPC can resolve it. Raises ValueError for a bad port."""
     path = socket_path(target)
     if path is not None:
         return [Place("", 0, "localhost", path)]
@@ -53,7 +53,7 @@ def places(target: str) -> list[Place]:
 
 
 async def probe(dial: Dial, place: Place) -> None:
-    """Connects to one of the target's addresses as the channel does; raises Unreachable."""
+    """Connects to one of the target's addresses as the channel does. Raises Unreachable if it cannot."""
     try:
         await (_probe_tls(dial, place) if dial.tls else _probe_plaintext(place))
     except socket.gaierror as error:
@@ -61,7 +61,7 @@ async def probe(dial: Dial, place: Place) -> None:
     except TimeoutError as error:
         raise Unreachable(
             f"SERVER_B_TARGET: no answer from {place} in {STEP_LIMIT_S:g} s:"
-            " check that the machine is up, that Server B runs, and that no firewall is in between"
+            " check that the machine is up, that Server B runs, and that no firewall blocks it"
         ) from error
     except (ConnectionRefusedError, FileNotFoundError) as error:
         raise Unreachable(
@@ -69,7 +69,7 @@ async def probe(dial: Dial, place: Place) -> None:
             " or set SERVER_B_TARGET to where it listens"
         ) from error
     except OSError as error:
-        raise Unreachable(f"SERVER_B_TARGET: {place} cannot be reached ({_words(error)})") from error
+        raise Unreachable(f"SERVER_B_TARGET: {place} cannot be reached ({_reason(error)})") from error
 
 
 async def _probe_plaintext(place: Place) -> None:
@@ -93,7 +93,7 @@ async def _probe_tls(dial: Dial, place: Place) -> None:
 
 def _context(dial: Dial) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=dial.ca_file or None)
-    # As gRPC does, which trusts an intermediate or the certificate itself where it is given one.
+    # Like gRPC, trust an intermediate, or the certificate itself, if the file contains it.
     context.verify_flags = ssl.VERIFY_X509_TRUSTED_FIRST | ssl.VERIFY_X509_PARTIAL_CHAIN
     context.set_alpn_protocols(["h2"])
     if dial.cert_file:
@@ -106,15 +106,15 @@ async def _untrusted(dial: Dial, place: Place, error: ssl.SSLCertVerificationErr
     if error.verify_code in _EXPIRED:
         return Unreachable(f"SERVER_B_TLS: {whose} has expired: renew TLS_CERT_FILE at Server B")
     if error.verify_code in _NOT_YET_VALID:
-        return Unreachable(f"SERVER_B_TLS: {whose} is not valid yet: are the clocks of both machines right?")
+        return Unreachable(f"SERVER_B_TLS: {whose} is not valid yet: check the clocks of both machines")
     if error.verify_code in _NAME_DIFFERS:
-        names = ", ".join(await _names(dial, place)) or "no name at all"
+        names = ", ".join(await _names(dial, place)) or "no name"
         return Unreachable(
             f"SERVER_B_TARGET: {whose} is for {names}, not for {place.name}: set SERVER_B_TARGET"
             f" to one of its names, or give Server B a certificate that is also for {place.name}"
         )
     return Unreachable(
-        f"SERVER_B_CA_FILE: {whose} is not from an authority that is trusted here ({error.verify_message}):"
+        f"SERVER_B_CA_FILE: {whose} is not from a trusted authority ({error.verify_message}):"
         " set SERVER_B_CA_FILE to the authority's file"
     )
 
@@ -134,7 +134,7 @@ async def _no_tls(place: Place, error: OSError) -> Unreachable:
                 f"SERVER_B_TLS: {place} speaks plaintext, and this end speaks TLS: set TLS_CERT_FILE and TLS_KEY_FILE"
                 " at Server B, or SERVER_B_TLS=false here"
             )
-    return Unreachable(f"SERVER_B_TLS: TLS with {place} fails ({_words(error)}): is it another program's port?")
+    return Unreachable(f"SERVER_B_TLS: TLS with {place} fails ({_reason(error)}): another program may use the port")
 
 
 def _client_certificate_fault(dial: Dial, place: Place) -> str:
@@ -144,15 +144,15 @@ def _client_certificate_fault(dial: Dial, place: Place) -> str:
             " TLS_CLIENT_CA_FILE at Server B, and be valid now"
         )
     return (
-        f"SERVER_B_CLIENT_CERT_FILE: {place} takes only clients with a certificate: set SERVER_B_CLIENT_CERT_FILE"
+        f"SERVER_B_CLIENT_CERT_FILE: {place} accepts only clients with a certificate: set SERVER_B_CLIENT_CERT_FILE"
         " and SERVER_B_CLIENT_KEY_FILE"
     )
 
 
 async def _greets(place: Place, context: ssl.SSLContext | None) -> bool:
-    """Tells whether a server answers HTTP/2's greeting rather than hanging up.
+    """Returns whether a server answers HTTP/2's preface instead of closing the connection.
 
-    Raises OSError if the connection does not even stand, Unreachable if the answer is something else.
+    Raises OSError if it cannot connect, Unreachable if the answer is not HTTP/2.
     """
     async with _connection(place, context) as (reader, writer):
         writer.write(GREETING)
@@ -161,7 +161,7 @@ async def _greets(place: Place, context: ssl.SSLContext | None) -> bool:
                 head = await reader.readexactly(FRAME_HEAD_BYTES)
         except TimeoutError:
             raise
-        except (OSError, asyncio.IncompleteReadError):  # it hung up, perhaps with an alert of TLS
+        except (OSError, asyncio.IncompleteReadError):  # closed, perhaps with a TLS alert
             return False
     if head[3] != SETTINGS_FRAME:
         raise _no_grpc(place)
@@ -169,11 +169,11 @@ async def _greets(place: Place, context: ssl.SSLContext | None) -> bool:
 
 
 def _no_grpc(place: Place) -> Unreachable:
-    return Unreachable(f"SERVER_B_TARGET: what listens at {place} is not a gRPC server: is it another program's port?")
+    return Unreachable(f"SERVER_B_TARGET: {place} is not a gRPC server: another program may use the port")
 
 
 async def _shakes_hands(place: Place) -> bool:
-    """Tells whether a server speaks TLS, whatever its certificate."""
+    """Returns whether a server speaks TLS, without checking its certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -201,6 +201,6 @@ async def _connection(
         writer.transport.abort()
 
 
-def _words(error: OSError) -> str:
+def _reason(error: OSError) -> str:
     reason = getattr(error, "reason", None) or error.strerror or type(error).__name__
     return str(reason).replace("_", " ").lower()

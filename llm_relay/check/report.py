@@ -22,12 +22,12 @@ Findings = Callable[[S], AsyncIterator[Finding]]
 
 
 async def check(settings_type: type[S], findings: Findings[S]) -> int:
-    """Writes every finding to stdout as it comes; returns the exit code: 0 if nothing has failed."""
+    """Runs a check and writes its findings to stdout as they arrive. Returns the exit code: 0 if none failed."""
     return await report(all_findings(settings_type, findings))
 
 
 async def report(findings: AsyncIterator[Finding]) -> int:
-    """Writes findings to stdout as they come; returns the exit code: 0 if nothing has failed."""
+    """Writes findings to stdout as they arrive. Returns the exit code: 0 if none failed."""
     failed = False
     async for finding in findings:
         failed = failed or not finding.ok
@@ -38,7 +38,7 @@ async def report(findings: AsyncIterator[Finding]) -> int:
 
 
 async def all_findings(settings_type: type[S], findings: Findings[S]) -> AsyncIterator[Finding]:
-    """Yields what is found about how the settings are written, and then what `findings` finds about them."""
+    """Yields findings about how the settings are written, then those of `findings`."""
     try:
         settings = settings_type.read()
     except SettingsError as error:
@@ -60,12 +60,12 @@ def _traces_findings(settings: ProgramSettings) -> Iterator[Finding]:
             if export is not None:
                 yield ok(f"OTEL_*: traces are sent to {export.endpoint}; this check does not connect to it")
     except TracesFault as fault:
-        yield warning(str(fault))  # the program starts all the same
+        yield warning(str(fault))  # the program starts anyway
 
 
 def _bad_settings_findings(error: SettingsError) -> list[Finding]:
     found = [failure(line) for line in str(error).splitlines()]
     try:
         return found + [warning(text) for text in file_warnings(read_env_file(), os.environ)]
-    except EnvFileError:  # which is what the error says
+    except EnvFileError:  # the error already says so
         return found

@@ -1,4 +1,4 @@
-"""Whether Server B can be reached, takes the token, is of this version, and is well."""
+"""Checks whether Server B can be reached, accepts the token, has this version, and is healthy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from llm_relay.tls.client import channel_credentials
 
 
 async def server_b_findings(dial: Dial) -> AsyncIterator[Finding]:
-    """Tells whether Server B can be reached, takes the token, is of this version, and is well."""
+    """Yields whether Server B can be reached, accepts the token, has this version, and is healthy."""
     files = list(_file_findings(dial))
     for finding in files:
         yield finding
@@ -58,23 +58,23 @@ async def _call_findings(dial: Dial) -> list[Finding]:
         async with RelayClient(dial) as client:
             status = await client.get_status()
     except Unauthenticated:
-        fault = "is not one that Server B accepts" if dial.token else "is not set, and Server B asks for one"
+        fault = "is not accepted by Server B" if dial.token else "is not set, and Server B requires a token"
         return [failure(f"RELAY_TOKEN: {fault}: set it to one of Server B's RELAY_TOKENS")]
     except ServerBUnavailable:
         return [failure(_unreachable_for_grpc(dial))]
     except RelayError as error:
         return [failure(f"SERVER_B_TARGET: {dial.target} answers {error.reason}: {error.message}")]
-    token = "accepted" if dial.token else "not set, and not asked for"
+    token = "accepted" if dial.token else "not set, and not required"
     return [ok(f"RELAY_TOKEN: {token}"), *_status_findings(status)]
 
 
 def _unreachable_for_grpc(dial: Dial) -> str:
     text = (
-        f"SERVER_B_TARGET: a call to {dial.target} does not get through: is it Server B, and serving?"
-        " If http_proxy or https_proxy is set, gRPC goes that way: name the host in no_proxy"
+        f"SERVER_B_TARGET: a call to {dial.target} fails: check that it is Server B, and that it is serving."
+        " If http_proxy or https_proxy is set, gRPC uses that proxy: add the host to no_proxy"
     )
     if dial.tls and not dial.ca_file:
-        return f"{text}. gRPC trusts a list of authorities of its own: set SERVER_B_CA_FILE"
+        return f"{text}. gRPC has its own list of trusted authorities: set SERVER_B_CA_FILE"
     return text
 
 
@@ -82,7 +82,7 @@ def _status_findings(status: Status) -> Iterator[Finding]:
     if status.version == VERSION:
         yield ok(f"version: {VERSION} at both ends")
     else:
-        yield failure(f"version: Server B is {status.version}, this is {VERSION}: install the same at both ends")
+        yield failure(f"version: Server B has {status.version}, this end {VERSION}: install the same at both ends")
     if status.state is State.DEGRADED or status.provider_state is State.DEGRADED:
         error = status.provider_error or "no reason given"
         yield failure(f"provider: {status.provider} fails ({error}): run `relay check server-b` at Server B")

@@ -1,4 +1,4 @@
-"""Shows one answer as it comes, until its end or Ctrl-C."""
+"""Shows one answer as it arrives, until its end or Ctrl-C."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from llm_relay.program.event_loop import stopping_signals
 
 
 class AnswerDisplay:
-    """Asks one prompt, which has a request_id, and shows the answer."""
+    """Sends one prompt, which must have a request_id, and shows the answer."""
 
     def __init__(self, client: RelayClient, prompt: Prompt, *, as_json: bool) -> None:
-        """`as_json`: shows the whole answer as one JSON object, at its end."""
+        """`as_json` shows the whole answer as one JSON object once it has ended."""
         self._client = client
         self._prompt = prompt
         self._as_json = as_json
@@ -60,7 +60,7 @@ class AnswerDisplay:
         sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
 
     async def _stop_on_signals(self, signals: asyncio.Queue[Signals], answering: asyncio.Task[None]) -> None:
-        """Cancels the call softly at the first signal, so that its cost is told; gives up at the second."""
+        """Cancels the call at the first signal and still shows its cost; stops at once at the second."""
         await signals.get()
         self._interrupted = True
         if await self._cancelled():

@@ -1,4 +1,4 @@
-"""`relay ask`: one question to a model; the answer goes to stdout as it comes, what it cost to stderr."""
+"""`relay ask`: asks a model one question. Writes the answer to stdout as it arrives, and its cost to stderr."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser = commands.add_parser(
         "ask",
         parents=[common],
-        help="ask a model through Server B, and see the answer as it comes",
-        description="Asks a model through Server B. The answer goes to stdout as it comes, what it cost to stderr."
-        " Ctrl-C stops the answer and still tells what it cost; a second Ctrl-C quits at once.",
+        help="ask a model through Server B, and see the answer as it arrives",
+        description="Asks a model through Server B. Writes the answer to stdout as it arrives, and its cost to stderr."
+        " Ctrl-C stops the answer and still shows its cost; a second Ctrl-C quits at once.",
         epilog="exit codes: 0 answered, 1 refused or failed, 2 wrong arguments or settings, 3 Server B cannot be"
         " reached, 130 stopped by Ctrl-C",
     )
-    parser.add_argument("message", nargs="?", help="the question; - or nothing: read it from stdin")
+    parser.add_argument("message", nargs="?", help="the question; if it is - or missing, it is read from stdin")
     parser.add_argument("--model", help="the model (default: the server's)")
     parser.add_argument("--context", metavar="TEXT", help="the system prompt")
     parser.add_argument(
         "--image", metavar="FILE", action="append", default=[], help="an image to look at; may be repeated"
     )
     parser.add_argument("--temperature", type=decimal(), metavar="N", help="0 to 2 (default: the server's)")
-    parser.add_argument("--max-tokens", type=whole(), metavar="N", help="most output tokens (default: the server's)")
-    parser.add_argument("--request-id", metavar="ID", default="", help="idempotency key; the same one is answered once")
+    parser.add_argument("--max-tokens", type=whole(), metavar="N", help="maximum output tokens (default: the server's)")
+    parser.add_argument("--request-id", metavar="ID", default="", help="idempotency key; a repeat makes no second call")
     parser.add_argument(
         "--timeout", type=decimal(0.001, 86_400), metavar="SECONDS", help="deadline (default: TIMEOUT_SECONDS)"
     )
@@ -47,13 +47,13 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Asks, and returns the exit code."""
+    """Asks the question. Returns the exit code."""
     import asyncio
 
-    from llm_relay.cli.server_b_client import exit_code_of, told_failures
+    from llm_relay.cli.server_b_client import exit_code_of, reported_failures
     from llm_relay.errors import RelayError
 
-    with told_failures():
+    with reported_failures():
         prompt = _prompt(arguments)
         try:
             return asyncio.run(_ask(prompt, arguments.timeout, as_json=arguments.json))
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _prompt(arguments: argparse.Namespace) -> Prompt:
-    """Makes the prompt; raises InvalidRequest naming each bad argument, or CommandError."""
+    """Returns the prompt. Raises InvalidRequest naming each bad argument, or CommandError."""
     from llm_relay.messages import Prompt
 
     return Prompt(
@@ -110,7 +110,7 @@ def _image(path: Path) -> Image:
         raise CommandError(f"--image: cannot read {path.absolute()} ({error.strerror})", exit_codes.USAGE) from error
     media_type, _ = mimetypes.guess_type(path.name)
     if not media_type or not media_type.startswith("image/"):
-        raise CommandError(f"--image: {path.name} has no ending of an image, such as .png or .jpg", exit_codes.USAGE)
+        raise CommandError(f"--image: {path.name} has no image extension, such as .png or .jpg", exit_codes.USAGE)
     return Image(media_type=media_type, data=data)
 
 

@@ -1,4 +1,4 @@
-"""`relay certificates`: an authority for tests and trusted networks, and certificates for both ends."""
+"""`relay certificates`: makes an authority and certificates for both ends, for tests and trusted networks."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser = commands.add_parser(
         "certificates",
         parents=[common],
-        help="make certificates for a first try, or for a network of your own",
-        description="Makes an authority, and certificates for both ends, and prints the lines for .env. Run again, it"
-        " renews the certificates, which running programs take up.",
+        help="make certificates for a trial or a private network",
+        description="Makes an authority and certificates for both ends, and prints the lines for .env. If you run it"
+        " again, it renews the certificates, and running programs load them.",
     )
     parser.add_argument("folder", type=Path, help="folder for the files, created if it is missing")
     parser.add_argument(
         "--host", nargs="+", action="extend", default=[], help="names and addresses of the servers, besides localhost"
     )
     parser.add_argument(
-        "--days", type=whole(1, 3650), default=30, help="how many days they are valid, 1 to 3650 (default: 30)"
+        "--days", type=whole(1, 3650), default=30, help="days that the certificates are valid, 1 to 3650 (default: 30)"
     )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Makes them and prints the lines for .env; returns the exit code."""
+    """Makes the certificates and prints the lines for .env. Returns the exit code."""
     from llm_relay.tls.authority import make_certificates
 
     try:

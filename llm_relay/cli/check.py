@@ -1,4 +1,4 @@
-"""`relay check`: whether the settings of the programs are right, and whether what they need can be reached."""
+"""`relay check`: checks the settings of the programs, and whether they can reach what they need."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
         parents=[common],
         help="check the settings, and show how to fix each problem",
         description="Checks settings, certificates and ports, whether the provider accepts the key, and whether"
-        " Server B can be reached. Exits with 1 if something has to be fixed.",
+        " Server B can be reached. Exits with 1 if something must be fixed.",
     )
     parser.add_argument(
         "programs",

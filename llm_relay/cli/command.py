@@ -1,4 +1,4 @@
-"""The command `relay`: its subcommands, its help, and what is common to all of them."""
+"""The command `relay`: its subcommands, its help, and the options that all of them share."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from llm_relay.program.colours import Colour, coloured
 ENV_FILE_VARIABLE = "RELAY_ENV_FILE"
 
 SETTINGS_HELP = """\
-settings come from the environment, or from a .env file in the working folder; these matter most:
+settings come from the environment, or from a .env file in the working folder; the most important:
 
   AI_PROVIDER                    mock (default), openai or bedrock; several: openai,bedrock
   OPENAI_API_KEY                 key for AI_PROVIDER=openai
   OPENAI_BASE_URL                any OpenAI-compatible server, such as http://127.0.0.1:8080/v1
-  OPENAI_DEFAULT_MODEL           model of a call that names none
+  OPENAI_DEFAULT_MODEL           model for calls that name none
   AWS_REGION, AWS_PROFILE        for AI_PROVIDER=bedrock; or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
-  BEDROCK_DEFAULT_MODEL          model of a call that names none
-  SERVER_B_TARGET                where Server B is, for all the others (default 127.0.0.1:50051)
+  BEDROCK_DEFAULT_MODEL          model for calls that name none
+  SERVER_B_TARGET                address of Server B, for all other programs (default 127.0.0.1:50051)
   GRPC_HOST, GRPC_PORT           where Server B listens (default 127.0.0.1, 50051)
   HTTP_HOST, HTTP_PORT           where the gateway listens (default 127.0.0.1, 8000)
   MCP_HOST, MCP_PORT_A           where Server A listens over HTTP (default 127.0.0.1, 8001)
   RELAY_TOKENS                   who may call, as name:token,name:token
-  RELAY_TOKEN                    the token that is presented to Server B
+  RELAY_TOKEN                    the token sent to Server B
   TLS_CERT_FILE, TLS_KEY_FILE    TLS of Server B; SERVER_B_TLS=true at the other end
 
-`relay files .env.example` prints all of them; `relay check` tells what is wrong with yours.
+`relay files .env.example` prints all of them; `relay check` shows what is wrong with yours.
 """
 
 
@@ -51,14 +51,14 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return exit_codes.INTERRUPTED
-    except BrokenPipeError:  # nobody reads the output any more, as in `relay models | head -1`
+    except BrokenPipeError:  # the reader of the output has gone, as in `relay models | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exit_codes.FAILED
     return code
 
 
 def create_parser() -> argparse.ArgumentParser:
-    """Makes the parser of the whole command."""
+    """Returns the parser of the whole command."""
     parser = argparse.ArgumentParser(
         prog="relay",
         description="Relays language-model calls between servers: MCP and HTTP in front, gRPC between, and OpenAI, AWS"
@@ -90,7 +90,7 @@ def _common_options() -> argparse.ArgumentParser:
 
 
 def _use_env_file(name: str) -> None:
-    """Names the file for this process, and for what it starts. Raises CommandError if it is not there."""
+    """Sets the settings file of this process and its children. Raises CommandError if the file does not exist."""
     path = Path(name).expanduser().absolute()
     if not path.exists():
         raise CommandError(f"--env-file: there is no file {path}", exit_codes.USAGE)

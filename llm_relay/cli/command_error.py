@@ -1,4 +1,4 @@
-"""How a subcommand fails."""
+"""The error that ends a subcommand."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from llm_relay.cli import exit_codes
 
 
 class CommandError(Exception):
-    """The command cannot do what it was asked to; each line of the text is told to the user."""
+    """The command failed. Each line of the text is shown to the user."""
 
     def __init__(self, text: str, exit_code: int = exit_codes.FAILED) -> None:
         super().__init__(text)

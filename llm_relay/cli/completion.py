@@ -1,4 +1,4 @@
-"""`relay completion`: prints what makes a shell complete the command."""
+"""`relay completion`: prints a completion script for a shell."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser = commands.add_parser(
         "completion",
         parents=[common],
-        help="print what makes your shell complete this command",
+        help="print a completion script for your shell",
         description="Prints a script for your shell. For bash or zsh, put this into ~/.bashrc or ~/.zshrc:"
         ' eval "$(relay completion bash)", or zsh in place of bash. For fish:'
         " relay completion fish > ~/.config/fish/completions/relay.fish",
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _words(parser: argparse.ArgumentParser) -> dict[str, list[str]]:
-    """Returns what can follow each subcommand; under an empty name what can follow `relay` itself."""
+    """Returns what can follow each subcommand, and under an empty name what can follow `relay` itself."""
     commands = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction))  # noqa: SLF001
     words = {"": [*commands.choices, "--help", "--version", "--env-file"]}
     for name, command in commands.choices.items():
@@ -56,7 +56,7 @@ def _words(parser: argparse.ArgumentParser) -> dict[str, list[str]]:
 
 
 def _options(parser: argparse.ArgumentParser) -> list[str]:
-    """Returns a command's options, and those of the commands within it."""
+    """Returns a command's options, and those of its subcommands."""
     inner = [one for within in _inner(parser) for one in _options(within)]
     own = [option for action in parser._actions for option in action.option_strings if option.startswith("--")]  # noqa: SLF001
     return list(dict.fromkeys([*own, *inner]))

@@ -1,4 +1,4 @@
-"""Where the command `relay` begins."""
+"""The entry point of the command `relay`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ def main() -> None:
 
 
 def _leave_out_own_folder() -> None:
-    """Takes the folder of the command, where other programs are too, off the import path: Python puts it there."""
+    """Removes the command's folder from the import path. Python adds it, and other programs' modules may be in it."""
     if not sys.flags.safe_path and sys.path and sys.path[0] == str(Path(sys.argv[0]).resolve().parent):
         del sys.path[0]

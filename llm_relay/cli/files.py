@@ -20,7 +20,7 @@ NAMES = (
     *("README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "SECURITY.md", ".env.example"),
     *("deploy", "docs", "proto", "scripts/README.md", "scripts/benchmark/chart.svg", "scripts/mcp-clients"),
 )
-"""What there is, by its place in the repository: files, and folders with all that is in them."""
+"""The files that come with the relay, and folders with all their files, by path in the repository."""
 
 
 def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -33,12 +33,14 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
         " configurations for MCP clients, containers, proxies and monitoring. With a name, prints that file.",
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="the file to print, such as docs/money.md")
-    parser.add_argument("--copy", metavar="FOLDER", help="copy them into FOLDER, which is made; with NAME, only that")
+    parser.add_argument(
+        "--copy", metavar="FOLDER", help="copy the files into FOLDER, which is created; with NAME, only that file"
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Lists, prints or copies; returns the exit code."""
+    """Lists, prints or copies the files. Returns the exit code."""
     root = _root()
     places = list(_places(root))
     if arguments.name:
@@ -76,4 +78,4 @@ def _copy(places: list[Path], root: Path, folder: Path) -> None:
             target.write_bytes(place.read_bytes())
     except OSError as error:
         raise CommandError(f"--copy: {error}") from error
-    sys.stderr.write(f"{len(targets)} files are in {folder}\n")
+    sys.stderr.write(f"copied {len(targets)} files into {folder}\n")

@@ -1,4 +1,4 @@
-"""`relay health`: whether Server B takes calls, for the health checks of containers and service managers."""
+"""`relay health`: checks whether Server B accepts calls, for containers and service managers."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser = commands.add_parser(
         "health",
         parents=[common],
-        help="tell whether Server B takes calls, for health checks",
-        description="Asks Server B's health service, which needs no token. Exits with 0 if Server B takes calls, with"
+        help="check whether Server B accepts calls, for health checks",
+        description="Asks Server B's health service, which needs no token. Exits with 0 if Server B accepts calls, with"
         " 3 if it does not or cannot be reached.",
     )
     parser.set_defaults(run=run)
 
 
 def run(_: argparse.Namespace) -> int:
-    """Prints `serving`, or fails; returns the exit code."""
+    """Prints `serving` and returns the exit code. Raises CommandError if Server B accepts no calls."""
     import asyncio
 
-    from llm_relay.cli.server_b_client import read_dial_settings, told_failures
+    from llm_relay.cli.server_b_client import read_dial_settings, reported_failures
     from llm_relay.client.health import check_health
 
     dial = read_dial_settings().dial
-    with told_failures():
+    with reported_failures():
         asyncio.run(check_health(dial, timeout_s=TIMEOUT_S))
     sys.stdout.write("serving\n")
     return 0

@@ -1,4 +1,4 @@
-"""`relay models`: the models that can be asked for."""
+"""`relay models`: lists the available models."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser = commands.add_parser(
         "models",
         parents=[common],
-        help="list the models that can be asked for",
-        description="Lists the models that can be asked for, the default first. On a terminal the list is a table with"
-        " what is known of each model: context in tokens, prices in USD per million tokens, abilities. Elsewhere it is"
-        " one name a line.",
+        help="list the available models",
+        description="Lists the available models, the default first. On a terminal the list is a table with"
+        " what is known of each model: context in tokens, prices in USD per million tokens, abilities. Otherwise it is"
+        " one name per line.",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--long", action="store_true", help="print the table, also where stdout is no terminal")
+    parser.add_argument("--long", action="store_true", help="print the table even if stdout is not a terminal")
     parser.set_defaults(run=run)
 
 
@@ -35,10 +35,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Prints the models; returns the exit code."""
     import asyncio
 
-    from llm_relay.cli.server_b_client import told_failures
+    from llm_relay.cli.server_b_client import reported_failures
     from llm_relay.documents import models_document
 
-    with told_failures():
+    with reported_failures():
         models = asyncio.run(_models())
     if arguments.json:
         sys.stdout.write(json.dumps(models_document(models), ensure_ascii=False) + "\n")

@@ -1,4 +1,4 @@
-"""Numbers on the command line: plain decimal digits, within bounds where nobody else checks them."""
+"""Numbers on the command line: plain decimal digits, with bounds if nothing else checks them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from llm_relay.plain_numbers import decimal_number, whole_number
 
 
 def whole(least: float = -math.inf, most: float = math.inf) -> Callable[[str], int]:
-    """Returns a reader of whole numbers from `least` to `most`."""
+    """Returns a function that reads a whole number from `least` to `most`."""
 
     def read(text: str) -> int:
         number = whole_number(text)
@@ -23,7 +23,7 @@ def whole(least: float = -math.inf, most: float = math.inf) -> Callable[[str], i
 
 
 def decimal(least: float = -math.inf, most: float = math.inf) -> Callable[[str], float]:
-    """Returns a reader of numbers from `least` to `most`."""
+    """Returns a function that reads a number from `least` to `most`."""
 
     def read(text: str) -> float:
         number = decimal_number(text)

@@ -1,4 +1,4 @@
-"""Rows for people (aligned, in dollars), as JSON (an object a line), or as CSV."""
+"""Writes rows as an aligned table in dollars, as JSON (one object per line), or as CSV."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GAP = "  "
 def add_formats(parser: argparse.ArgumentParser) -> None:
     """Adds --json and --csv."""
     formats = parser.add_mutually_exclusive_group()
-    for name, help_ in (("json", "print a JSON object a line"), ("csv", "print CSV with a line of names")):
+    for name, help_ in (("json", "print one JSON object per line"), ("csv", "print CSV with a header line")):
         formats.add_argument(
             f"--{name}", dest="format", action="store_const", const=name, default=argparse.SUPPRESS, help=help_
         )
@@ -25,20 +25,20 @@ def add_formats(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column for people."""
+    """A column of the table."""
 
     title: str
     text: Callable[[Row], str]
     is_number: bool = False
     colour: Callable[[Row], Colour | None] | None = None
-    """What is shown in a colour on a terminal; None: nothing."""
+    """Returns the colour of a row's cell on a terminal; None: no colour."""
 
 
 class Output:
-    """Writes rows, all at once or as they come."""
+    """Writes rows, all at once or as they arrive."""
 
     def __init__(self, arguments: argparse.Namespace, columns: Sequence[Column], names: Sequence[str] = ()) -> None:
-        """`names` are the members that CSV names where there is no row."""
+        """`names` are the header of a CSV without rows."""
         self._format: str = getattr(arguments, "format", "table")
         self._columns = columns
         self._names = list(names)
@@ -57,7 +57,7 @@ class Output:
         sys.stdout.flush()
 
     def add(self, row: Row) -> None:
-        """Writes one row as soon as it is there."""
+        """Writes one row at once."""
         self._write_row(row)
         sys.stdout.flush()
 
@@ -108,7 +108,7 @@ def _cells(columns: Sequence[Column], row: Row) -> list[str]:
 
 
 def _aligned(plain: Sequence[str], inked: Sequence[str], widths: Sequence[int], columns: Sequence[Column]) -> str:
-    """Returns a line; colours take no room in it."""
+    """Returns an aligned line. Colour codes do not count in its width."""
     padded = []
     for text, ink, most, column in zip(plain, inked, widths, columns, strict=True):
         room = " " * (most - width(text))
@@ -121,19 +121,19 @@ def _coloured(text: str, column: Column, row: Row) -> str:
 
 
 def when_counted(name: str, colour: Colour) -> Callable[[Row], Colour | None]:
-    """Returns what colours a count that is not 0."""
+    """Returns a function that colours a count unless it is 0."""
     return lambda row: colour if row[name] else None
 
 
 def shown(text: str) -> str:
-    """Returns a text without what would move a terminal's cursor: names and tags may be anything."""
+    """Replaces characters that could control a terminal. Names and tags may contain any character."""
     if text.isprintable():
         return text
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def width(text: str) -> int:
-    """Returns how many columns of a terminal a text takes: Chinese and emoji two a character, accents none."""
+    """Returns how many terminal columns a text takes: two for a Chinese character or emoji, none for an accent."""
     if text.isascii():
         return len(text)
     import unicodedata
@@ -145,7 +145,7 @@ def width(text: str) -> int:
 
 
 def dollars(nano_usd: int | None) -> str:
-    """Returns an amount as people write it: cents at least, millionths at most; ? if it is not known."""
+    """Returns an amount in dollars with two to six decimal places, or ? if it is not known."""
     if nano_usd is None:
         return "?"
     sign = "-" if nano_usd < 0 else ""
@@ -158,20 +158,20 @@ def dollars(nano_usd: int | None) -> str:
 
 
 def text_of(name: str) -> Callable[[Row], str]:
-    """Returns what shows a member as it is; empty for none."""
+    """Returns a function that shows a member as text, and None as nothing."""
     return lambda row: "" if row[name] is None else str(row[name])
 
 
 def count_of(name: str) -> Callable[[Row], str]:
-    """Returns what shows a count; ? if it is not known."""
+    """Returns a function that shows a count, and ? if it is not known."""
     return lambda row: "?" if row[name] is None else f"{row[name]:,}"
 
 
 def dollars_of(name: str) -> Callable[[Row], str]:
-    """Returns what shows an amount of money."""
+    """Returns a function that shows an amount of money."""
     return lambda row: dollars(row[name])
 
 
 def time_of(name: str) -> Callable[[Row], str]:
-    """Returns what shows a time, to the second."""
+    """Returns a function that shows a time, to the second."""
     return lambda row: row[name][:19].replace("T", " ") if row[name] else ""

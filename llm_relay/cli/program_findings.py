@@ -1,4 +1,4 @@
-"""The findings of several programs, each told once."""
+"""The findings of several programs, without repeats."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from llm_relay.program.settings import ProgramSettings
 from llm_relay.targets import target_addresses
 
 MODULES = {"server-b": "server_b.check.server_findings", "gateway": "gateway.check", "mcp": "server_a.check"}
-"""By the names that the command has for the programs; imported by name, for nothing below them may depend on them.
+"""The check modules of the programs. Imported by name, because llm_relay must not depend on a program.
 
-Each has SETTINGS (its settings class) and `own_findings` (about the settings, but not about the Server B that is
-dialled); Server B's also has `idle_address` (where it will listen, None if something does already).
+Each has SETTINGS (its settings class) and `own_findings` (about the settings, but not about the Server B that the
+program connects to). Server B's also has `idle_address`: where it will listen, or None if the port is in use.
 """
 
 
 async def findings_of(names: Iterable[str]) -> AsyncIterator[Finding]:
-    """Yields what is found about programs, by their names in MODULES; what several have in common once."""
+    """Yields the findings of programs, by their names in MODULES. Each finding is yielded once."""
     checks = _Checks()
-    told: set[Finding] = set()
+    seen: set[Finding] = set()
     for name in names:
         async for finding in checks.findings(importlib.import_module(MODULES[name])):
-            if finding not in told:
-                told.add(finding)
+            if finding not in seen:
+                seen.add(finding)
                 yield finding
 
 
@@ -41,10 +41,10 @@ class _Checks:
     def __init__(self) -> None:
         self._dialled: set[Dial] = set()
         self._idle_server_b: tuple[str, int] | None = None
-        """Where Server B will listen on this machine, if it is checked too and does not run yet."""
+        """Where Server B will listen on this machine, if it is checked too and is not running yet."""
 
     def findings(self, program: ModuleType) -> AsyncIterator[Finding]:
-        """Yields what a program's module `check` finds, and what is found about the Server B that it dials."""
+        """Yields the findings of a program's check module, and those about the Server B that it connects to."""
 
         async def found(settings: ProgramSettings) -> AsyncIterator[Finding]:
             async for finding in program.own_findings(settings):
@@ -62,7 +62,7 @@ class _Checks:
             return
         self._dialled.add(dial)
         if self._is_idle_server_b(dial.target):
-            yield ok(f"SERVER_B_TARGET: {dial.target}, where no Server B runs yet: `relay serve` starts it too")
+            yield ok(f"SERVER_B_TARGET: no Server B runs at {dial.target} yet; `relay serve` starts it too")
             return
         async for finding in server_b_findings(dial):
             yield finding

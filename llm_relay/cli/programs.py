@@ -1,4 +1,4 @@
-"""`relay server-b`, `relay gateway` and `relay mcp`: each becomes the program that it names."""
+"""`relay server-b`, `relay gateway` and `relay mcp`: each replaces itself with a program."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
     gateway = commands.add_parser(
         "gateway",
         parents=[common],
-        help="run the gateway, HTTP in front of Server B",
+        help="run the gateway: HTTP in front of Server B",
         description="Runs the gateway: HTTP in front of Server B.",
     )
     gateway.set_defaults(run=lambda _: become("gateway"))
@@ -35,7 +35,7 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
         "mcp",
         parents=[common],
         help="run Server A, the MCP server that an assistant starts, over stdio",
-        description="Runs Server A, an MCP server in front of Server B. Over stdio it reads no .env of the working"
+        description="Runs Server A, an MCP server in front of Server B. Over stdio it ignores .env in the working"
         " folder, because an editor starts it in whatever folder is open.",
     )
     transport = mcp.add_mutually_exclusive_group()
@@ -49,4 +49,4 @@ def become(module: str, *arguments: str) -> int:
     command = [sys.executable, "-P", "-m", module, *arguments]
     if os.name != "nt":
         os.execv(sys.executable, command)  # noqa: S606 - a module of ours
-    return subprocess.call(command)  # noqa: S603 - there exec would start another process and end this one
+    return subprocess.call(command)  # noqa: S603 - on Windows, exec would end this process

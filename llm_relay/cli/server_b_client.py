@@ -1,4 +1,4 @@
-"""Settings of the subcommands that are clients of Server B, and how their failures end the command."""
+"""Clients of Server B for the subcommands, their settings, and the exit codes of their failures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def read_dial_settings() -> DialSettings:
 
 
 def create_client(settings: DialSettings, *, timeout_s: float | None = None) -> RelayClient:
-    """Makes a client of Server B. Raises CommandError if a certificate cannot be used."""
+    """Returns a client of Server B. Raises CommandError if a certificate cannot be used."""
     try:
         return RelayClient(settings.dial, timeout_s=timeout_s or settings.timeout_seconds)
     except ValueError as error:
@@ -34,7 +34,7 @@ def create_client(settings: DialSettings, *, timeout_s: float | None = None) -> 
 
 
 def create_account_client(settings: DialSettings) -> AccountClient:
-    """Makes a client of Server B's accounts. Raises CommandError if a certificate cannot be used."""
+    """Returns a client of Server B's accounts. Raises CommandError if a certificate cannot be used."""
     try:
         return AccountClient(settings.dial)
     except ValueError as error:
@@ -42,8 +42,8 @@ def create_account_client(settings: DialSettings) -> AccountClient:
 
 
 @contextmanager
-def told_failures() -> Iterator[None]:
-    """Turns a failed call into the CommandError that tells of it."""
+def reported_failures() -> Iterator[None]:
+    """Turns a failed call into a CommandError."""
     try:
         yield
     except RelayError as error:

@@ -1,4 +1,4 @@
-"""What a call took, in a line for people."""
+"""What a call used and cost, in one line."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from llm_relay.messages import Accuracy, Finished, FinishReason
 
 
 def spending(finished: Finished) -> str:
-    """Tells model, tokens, cost and time of a call, and why its answer ended if that was not its own end."""
+    """Returns the model, tokens, cost and time of a call, and why its answer was cut short, if it was."""
     usage = finished.usage
     tokens = f"{_count(usage.input_tokens)} tokens in, {_count(usage.output_tokens)} out"
     estimated = " (estimated)" if usage.accuracy is Accuracy.ESTIMATED else ""

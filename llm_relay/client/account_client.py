@@ -1,11 +1,11 @@
-"""AccountClient: callers, tokens, budgets, prices and usage of a relay, as plain Python.
+"""AccountClient: the callers, tokens, budgets, prices and usage of a relay, in plain Python.
 
     async with AccountClient(Dial(target="127.0.0.1:50051")) as accounts:
         for group in await accounts.usage(UsageQuery(by=(Dimension.CALLER,))):
             print(group.group["caller"], group.nano_usd)
 
-Every failure raises a RelayError: Unsupported where the server keeps no ledger, PermissionDenied for what only admins
-may see or change, InvalidRequest with the field that is wrong.
+Every failure raises a RelayError: Unsupported if the server has no ledger, PermissionDenied for what only admins may
+see or change, InvalidRequest with the name of the wrong field.
 """
 
 from __future__ import annotations
@@ -65,13 +65,13 @@ class AccountClient:
         self._acting: dict[str, Any] = {}
 
     def acting_for(self, *, on_behalf_of: str = "", token: str = "", is_local: bool = False) -> AccountClient:
-        """Returns a client of the same channel, all of whose calls are made for a caller of this program's own.
+        """Returns a client on the same channel that makes all its calls for one of this program's callers.
 
-        `is_local`: the caller has no token and is on this machine, which this program vouches for. Close only the
-        client that this one came from.
+        `is_local` vouches that the caller is on this machine; such a caller has no token. Close only the original
+        client.
         """
         other = copy.copy(self)
-        other._acting = {"on_behalf_of": on_behalf_of, "token": token, "is_local": is_local}  # noqa: SLF001 - of its own class
+        other._acting = {"on_behalf_of": on_behalf_of, "token": token, "is_local": is_local}  # noqa: SLF001 - same class
         return other
 
     async def __aenter__(self) -> Self:
@@ -87,9 +87,9 @@ class AccountClient:
         await self._connection.close()
 
     async def who_am_i(self, *, with_budgets: bool = True, on_behalf_of: str = "", token: str = "") -> Identity:
-        """Tells who the caller is, and what is left of its budgets.
+        """Returns who the caller is, and what is left of its budgets.
 
-        `on_behalf_of` and `token` are of a caller of this program's own, as in RelayClient.process.
+        `on_behalf_of` and `token` name one of this program's callers, as in RelayClient.process.
         """
         request = pb.WhoAmIRequest(without_budgets=not with_budgets)
         response = await self._call(request, pb.WhoAmIResponse, on_behalf_of=on_behalf_of, token=token)
@@ -98,7 +98,7 @@ class AccountClient:
     async def usage(
         self, query: UsageQuery | None = None, *, on_behalf_of: str = "", token: str = ""
     ) -> Sequence[UsageGroup]:
-        """Adds calls up; without groups, one row. Others than admins get their own."""
+        """Returns the total of calls by group; one row without groups. Only admins see other callers."""
         query = query or UsageQuery()
         request = wire.USAGE_QUERY.to_wire(query)
         response = await self._call(request, pb.GetUsageResponse, on_behalf_of=on_behalf_of, token=token)
@@ -106,7 +106,7 @@ class AccountClient:
         return [wire.usage_group_from_wire(group, names) for group in response.groups]
 
     async def calls(self, query: CallQuery | None = None, *, on_behalf_of: str = "", token: str = "") -> CallsPage:
-        """Lists a page of calls, newest first. Others than admins get their own."""
+        """Returns a page of calls, newest first. Only admins see other callers."""
         query = query or CallQuery()
         request = wire.CALL_QUERY.to_wire(query, page_size=query.limit)
         response = await self._call(request, pb.ListCallsResponse, on_behalf_of=on_behalf_of, token=token)
@@ -116,7 +116,7 @@ class AccountClient:
     async def watch(self, caller: str = "") -> AsyncGenerator[Activity, None]:
         """Yields the totals, then each call as it begins and ends, until you leave the loop.
 
-        Hold the iterator in `contextlib.aclosing`, so that the stream ends at once.
+        Use `contextlib.aclosing`, so that the stream ends at once.
         """
         method = self._connection.stub().of(pb.WatchActivityRequest, pb.WatchActivityResponse)
         call = method(pb.WatchActivityRequest(caller=caller), metadata=caller_metadata(self._dial, **self._acting))
@@ -130,38 +130,38 @@ class AccountClient:
             await end(call)
 
     async def put_caller(self, caller: CallerAccount) -> CallerAccount:
-        """Makes or replaces a caller."""
+        """Creates or replaces a caller."""
         request = pb.PutCallerRequest(caller=wire.CALLER_ACCOUNT.to_wire(caller))
         return wire.CALLER_ACCOUNT.from_wire((await self._call(request, pb.PutCallerResponse)).caller)
 
     async def callers(self) -> Sequence[CallerAccount]:
-        """Lists the callers that the ledger knows, by name."""
+        """Returns the callers in the ledger, by name."""
         response = await self._call(pb.ListCallersRequest(), pb.ListCallersResponse)
         return [wire.CALLER_ACCOUNT.from_wire(caller) for caller in response.callers]
 
     async def create_token(
         self, caller: str, *, label: str = "", expires_at: datetime | None = None, is_admin: bool = False
     ) -> NewToken:
-        """Makes a token, and its caller if there is none. The first valid token has to be an admin's."""
+        """Creates a token, and its caller if it does not exist. The first valid token must be an admin's."""
         request = pb.CreateTokenRequest(caller=caller, label=label, is_admin=is_admin)
         if expires_at is not None:
             request.expires_at.CopyFrom(time_to_wire(expires_at))
         return _new_token(await self._call(request, pb.CreateTokenResponse))
 
     async def rotate_token(self, token_id: str, *, overlap_s: float | None = None) -> NewToken:
-        """Makes another token for the same caller; the old one is valid for `overlap_s` more seconds (None: a day)."""
+        """Creates another token for the same caller. The old one stays valid for `overlap_s` seconds (None: a day)."""
         overlap = None if overlap_s is None else duration_to_wire(overlap_s)
         return _new_token(
             await self._call(pb.RotateTokenRequest(token_id=token_id, overlap=overlap), pb.RotateTokenResponse)
         )
 
     async def revoke_token(self, token_id: str) -> TokenInfo:
-        """Makes a token worthless, in every server within a second."""
+        """Revokes a token. Every server refuses it within a second."""
         response = await self._call(pb.RevokeTokenRequest(token_id=token_id), pb.RevokeTokenResponse)
         return wire.TOKEN_INFO.from_wire(response.token)
 
     async def create_session(self, *, signed_in_with: str = "", on_behalf_of: str = "", token: str = "") -> NewToken:
-        """Makes a token for a browser's session of the caller.
+        """Creates a token for the caller's browser session.
 
         `signed_in_with` is the `token_mark` of a token of RELAY_TOKENS that only this program knows.
         """
@@ -169,21 +169,21 @@ class AccountClient:
         return _new_token(await self._call(request, pb.CreateSessionResponse, on_behalf_of=on_behalf_of, token=token))
 
     async def end_session(self, *, token: str) -> None:
-        """Ends the session whose token this is."""
+        """Ends the session that has this token."""
         await self._call(pb.EndSessionRequest(), pb.EndSessionResponse, token=token)
 
     async def tokens(self, caller: str = "") -> Sequence[TokenInfo]:
-        """Lists tokens without their secrets, newest first."""
+        """Returns tokens without their secrets, newest first."""
         response = await self._call(pb.ListTokensRequest(caller=caller), pb.ListTokensResponse)
         return [wire.TOKEN_INFO.from_wire(token) for token in response.tokens]
 
     async def put_budget(self, budget: Budget) -> Budget:
-        """Makes a budget, or changes the one with its id, or with its scope and period."""
+        """Creates a budget, or changes the one with the same id, or with the same scope and period."""
         request = pb.PutBudgetRequest(budget=wire.BUDGET.to_wire(budget))
         return wire.BUDGET.from_wire((await self._call(request, pb.PutBudgetResponse)).budget)
 
     async def raise_budget(self, budget_id: str, nano_usd: int, *, until: datetime | None = None) -> Budget:
-        """Adds to a budget's limit until then; None: until its window ends."""
+        """Adds to a budget's limit until a time (None: until its window ends)."""
         request = pb.RaiseBudgetRequest(budget_id=budget_id, nano_usd=nano_usd)
         if until is not None:
             request.until.CopyFrom(time_to_wire(until))
@@ -194,7 +194,7 @@ class AccountClient:
         await self._call(pb.DeleteBudgetRequest(budget_id=budget_id), pb.DeleteBudgetResponse)
 
     async def budgets(self, caller: str = "") -> Sequence[Budget]:
-        """Lists budgets with what was spent of them: all, or those that apply to a caller."""
+        """Returns budgets and what has been spent: all of them, or those that apply to a caller."""
         response = await self._call(pb.ListBudgetsRequest(caller=caller), pb.ListBudgetsResponse)
         return [wire.BUDGET.from_wire(budget) for budget in response.budgets]
 
@@ -208,29 +208,29 @@ class AccountClient:
         await self._call(pb.DeletePriceRequest(price_id=price_id), pb.DeletePriceResponse)
 
     async def prices(self) -> Sequence[Price]:
-        """Lists the prices of the ledger, newest first."""
+        """Returns the prices in the ledger, newest first."""
         response = await self._call(pb.ListPricesRequest(), pb.ListPricesResponse)
         return [wire.PRICE.from_wire(price) for price in response.prices]
 
     async def test_price(self, model: str) -> Sequence[PriceFound]:
-        """Tells what a model costs at each provider that may be asked."""
+        """Returns the price of a model at each provider that may be used."""
         response = await self._call(pb.TestPriceRequest(model=model), pb.TestPriceResponse)
         return [wire.PRICE_FOUND.from_wire(found) for found in response.found]
 
     async def price_unknown_calls(self, query: CallQuery | None = None) -> Repricing:
-        """Prices calls whose cost is not known; uses the query's caller, model, provider, since and until."""
+        """Prices calls of unknown cost. Uses only the query's caller, model, provider, since and until."""
         request = wire.UNKNOWN_CALLS.to_wire(query or CallQuery())
         return wire.REPRICING.from_wire(await self._call(request, pb.PriceUnknownCallsResponse))
 
     async def adjust(self, adjustment: Adjustment) -> CallEntry:
-        """Corrects what a call cost; returns the call."""
+        """Corrects the cost of a call. Returns the call."""
         request = pb.AdjustCallRequest(
             call_id=adjustment.call_id, nano_usd=adjustment.nano_usd, reason=adjustment.reason
         )
         return wire.CALL_ENTRY.from_wire((await self._call(request, pb.AdjustCallResponse)).call)
 
     async def audit(self, *, limit: int = 100) -> Sequence[AuditEntry]:
-        """Lists who changed what, newest first."""
+        """Returns who changed what, newest first."""
         response = await self._call(pb.ListAuditRequest(limit=limit), pb.ListAuditResponse)
         return [wire.AUDIT_ENTRY.from_wire(entry) for entry in response.entries]
 

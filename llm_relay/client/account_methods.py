@@ -14,7 +14,7 @@ _METHODS = pb.DESCRIPTOR.services_by_name["AccountService"].methods_by_name
 
 
 class AccountMethods:
-    """Calls the method that a request belongs to. All are called as streams: see llm_relay.client.responses."""
+    """The method for each type of request. All are called as streams: see llm_relay.client.responses."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._channel = channel

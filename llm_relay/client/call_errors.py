@@ -1,4 +1,4 @@
-"""Turns the failure of a call into the RelayError that it stands for."""
+"""Turns the failure of a call into a RelayError."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from llm_relay.wire.errors import error_from_call
 
 
 class raising:  # noqa: N801 - read as a verb: with raising(dial, …)
-    """Raises the RelayError where the block's call fails.
+    """Context manager that raises a RelayError if the call in its block fails.
 
-    A class: a generator of contextlib costs more than the block that it wraps.
+    A class, because a contextlib generator costs more than the block that it wraps.
     """
 
     __slots__ = ("_dial", "_of_caller", "_request_id")
 
     def __init__(self, dial: Dial, request_id: str = "", *, of_caller: bool = False) -> None:
-        """`of_caller`: the token that was presented is not this program's own but its caller's."""
+        """`of_caller`: the call sent the token of this program's caller, not its own."""
         self._dial = dial
         self._request_id = request_id
         self._of_caller = of_caller
@@ -40,14 +40,14 @@ class raising:  # noqa: N801 - read as a verb: with raising(dial, …)
             return ServerBUnavailable(
                 f"Server B at {target} cannot be reached, or the connection was lost during the call."
                 " Start it with `relay server-b` (or `python -m server_b`), or set SERVER_B_TARGET to its address;"
-                " `relay check` tells what is wrong",
+                " `relay check` shows what is wrong",
                 request_id=self._request_id,
             )
         if isinstance(error, Unauthenticated):
             if error.is_of_caller or self._of_caller:
                 return Unauthenticated(error.message, is_of_caller=True, request_id=self._request_id)
-            refusal = "refuses this program's token" if self._dial.token else "asks for a token"
-            fix = "set RELAY_TOKEN to one of its RELAY_TOKENS, or of its ledger (`relay tokens create NAME`)"
+            refusal = "refuses this program's token" if self._dial.token else "requires a token"
+            fix = "set RELAY_TOKEN to a token from its RELAY_TOKENS or its ledger (`relay tokens create NAME`)"
             return Unauthenticated(f"Server B at {target} {refusal}: {fix}", request_id=self._request_id)
         error.request_id = error.request_id or self._request_id
         return error

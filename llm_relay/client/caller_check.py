@@ -13,19 +13,19 @@ from llm_relay.errors import RelayError, Unauthenticated, Unsupported
 from llm_relay.tokens import ANONYMOUS, Caller, Tokens, ledger_token, token_digest
 
 REMEMBERED_S = 1.0
-"""How long a token is good once Server B has accepted it. Each call presents it to Server B again."""
+"""How long a token that Server B has accepted is not checked again. Each call sends it to Server B anyway."""
 MOST_REMEMBERED = 10_000
 TIMEOUT_S = 10.0
 ANONYMOUS_TIMEOUT_S = 2.0
 
 
 class CallerCheck:
-    """Tells callers by RELAY_TOKENS, and asks Server B about the tokens that its ledger has made."""
+    """Identifies callers by RELAY_TOKENS, and asks Server B about tokens from its ledger."""
 
     def __init__(self, tokens: Tokens, dial: Dial, *, checks_anonymous: bool = False) -> None:
-        """`tokens` are those of RELAY_TOKENS here; empty: whoever presents no token of the ledger is anonymous.
+        """`tokens` are this program's RELAY_TOKENS. If empty, a caller without a token from the ledger is anonymous.
 
-        `checks_anonymous`: Server B is asked about those too, and they are let in if it cannot be asked.
+        `checks_anonymous`: asks Server B about anonymous callers too, and accepts them if it cannot be reached.
         Raises ValueError if a certificate cannot be used.
         """
         self._tokens = tokens
@@ -43,7 +43,7 @@ class CallerCheck:
         await self._accounts.close()
 
     async def caller(self, authorization: str | None) -> Caller:
-        """Returns the caller. Raises Unauthenticated, or the RelayError that keeps Server B from answering."""
+        """Returns the caller. Raises Unauthenticated, or another RelayError if Server B cannot answer."""
         token = ledger_token(authorization)
         if not token or self._tokens.name_of(token) is not None:
             caller = Caller(self._tokens.caller(authorization))
@@ -53,7 +53,7 @@ class CallerCheck:
         return Caller(await self._name_of(token), token)
 
     async def _name_of(self, token: str) -> str:
-        """Returns the name of a token's owner; without a token ANONYMOUS, or nothing if Server B asks for one."""
+        """Returns the name of a token's owner; without a token ANONYMOUS, or "" if Server B requires a token."""
         digest, now = token_digest(token), asyncio.get_running_loop().time()
         until, name = self._names.get(digest, (0.0, ""))
         if now < until:
@@ -62,7 +62,7 @@ class CallerCheck:
         if asking is None:
             asking = self._asking[digest] = asyncio.create_task(self._ask(token) if token else self._ask_anonymous())
             asking.add_done_callback(lambda done: self._asked(digest, done))
-        # Others may wait for it too: one who gives up must not end it.
+        # Other calls may wait for this task, so one that gives up must not cancel it.
         name = await asyncio.shield(asking)
         if len(self._names) >= MOST_REMEMBERED:
             self._names.clear()
@@ -72,15 +72,15 @@ class CallerCheck:
     def _asked(self, digest: bytes, done: asyncio.Task[str]) -> None:
         self._asking.pop(digest, None)
         if not done.cancelled():
-            done.exception()  # nobody need be there any more to see it
+            done.exception()  # retrieved here, because no caller may be waiting any more
 
     async def _ask(self, token: str) -> str:
         try:
             found = await self._accounts.who_am_i(with_budgets=False, token=token)
-        except Unsupported as error:  # there is no ledger that can have made it
+        except Unsupported as error:  # no ledger, so no token of it
             raise Unauthenticated(is_of_caller=True) from error
         if found.signed_in_with and not self._tokens.has_marked(found.signed_in_with):
-            raise Unauthenticated("the token that this session was signed in with is gone", is_of_caller=True)
+            raise Unauthenticated("the token that this session signed in with is no longer valid", is_of_caller=True)
         return found.name
 
     async def _ask_anonymous(self) -> str:
@@ -88,14 +88,14 @@ class CallerCheck:
             async with asyncio.timeout(ANONYMOUS_TIMEOUT_S):
                 await self._accounts.who_am_i(with_budgets=False, on_behalf_of=ANONYMOUS)
         except Unauthenticated as error:
-            return "" if error.is_of_caller else ANONYMOUS  # else it is this program's own token that is refused
+            return "" if error.is_of_caller else ANONYMOUS  # otherwise Server B refused this program's own token
         except (RelayError, TimeoutError):
             return ANONYMOUS
         return ANONYMOUS
 
 
 async def needs_token(dial: Dial) -> bool:
-    """Tells whether Server B refuses calls without a token; not if it cannot be asked."""
+    """Returns whether Server B refuses calls without a token; False if it cannot be reached."""
     async with AccountClient(dataclasses.replace(dial, token=""), timeout_s=TIMEOUT_S) as client:
         try:
             await client.who_am_i(with_budgets=False)

@@ -1,4 +1,4 @@
-"""The metadata that tells Server B for whom a call is made."""
+"""The metadata that tells Server B who a call is for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from llm_relay.trace_context import current_trace
 def caller_metadata(
     dial: Dial, *, on_behalf_of: str = "", token: str = "", protocol: str = "", is_local: bool = False
 ) -> Metadata:
-    """Makes the metadata of a call, with its trace; `token` is presented in place of the dial's own.
+    """Returns the metadata of a call, with its trace. `token` replaces the dial's own.
 
     Raises InvalidRequest for a name or a token that cannot be sent.
     """

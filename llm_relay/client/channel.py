@@ -1,4 +1,4 @@
-"""The channel to Server B: credentials, keepalive, retries of calls that were never admitted."""
+"""The channel to Server B: credentials, keepalive, and retries of calls that no server has admitted."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from llm_relay.tokens import TOKEN, TOKEN_RULE
 DEFAULT_TARGET = "127.0.0.1:50051"
 DEFAULT_MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 ENVELOPE_BYTES = 64 * 1024
-"""What the metadata of a request takes, at most."""
+"""Upper bound for the metadata of a request."""
 READ_AHEAD_BYTES = 4 * 1024
-"""How much of a stream the server may send before it is read. A message for which a reader waits may be larger."""
+"""How much of a stream the server may send before it is read. A message that a reader waits for may be larger."""
 SERVICE = "relay.v1.RelayService"
 ACCOUNT_SERVICE = "relay.v1.AccountService"
 
-# A call may be sent again only where no server has admitted it: once initial metadata has come, gRPC never does.
+# Retries only a call that no server has admitted: gRPC never retries after initial metadata has arrived.
 _SERVICE_CONFIG = json.dumps(
     {
         "loadBalancingConfig": [{"round_robin": {}}],
@@ -46,12 +46,12 @@ class Dial:
     """How to reach Server B."""
 
     target: str = DEFAULT_TARGET
-    """Any gRPC name: `host:port`, `dns:///host:port`, `unix:/path`, `ipv4:a:port,b:port`."""
+    """A gRPC target: `host:port`, `dns:///host:port`, `unix:/path`, `ipv4:a:port,b:port`."""
     token: str = ""
-    """The bearer token that is presented; empty: none."""
+    """The bearer token to send; empty: none."""
     tls: bool = False
     ca_file: str = ""
-    """PEM file of the authorities that are trusted; empty: the public ones that grpcio ships."""
+    """PEM file of the trusted authorities; empty: the public ones that grpcio ships."""
     cert_file: str = ""
     key_file: str = ""
     """This client's own certificate, for mutual TLS."""
@@ -74,24 +74,24 @@ def check_dial(dial: Dial) -> None:
 def open_channel(dial: Dial, credentials: grpc.ChannelCredentials | None) -> grpc.aio.Channel:
     """Opens a channel on the running event loop; it connects at the first call. Close it on the same loop.
 
-    `credentials` None: plaintext.
+    It is plaintext if `credentials` is None.
     """
     options: list[tuple[str, str | int]] = [
         ("grpc.service_config", _SERVICE_CONFIG),
         ("grpc.service_config_disable_resolution", 1),
         ("grpc.enable_retries", 1),
-        # gRPC keeps a request for its retries only if it fits in here; its own default is 256 KiB.
+        # gRPC retries a request only if it fits in this buffer. The default is 256 KiB.
         ("grpc.per_rpc_retry_buffer_size", dial.max_message_bytes + ENVELOPE_BYTES),
         ("grpc.max_send_message_length", dial.max_message_bytes),
         ("grpc.max_receive_message_length", -1),
-        # A frozen or vanished server is noticed within 5 s, on idle streams too: 3.5 s, and the retries' back-off.
+        # Notices a frozen or vanished server within 5 s, on idle streams too: 3.5 s, plus the retries' backoff.
         ("grpc.keepalive_time_ms", 2_000),
         ("grpc.http2.ping_timeout_ms", 1_500),
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.initial_reconnect_backoff_ms", 200),
         ("grpc.min_reconnect_backoff_ms", 200),
         ("grpc.max_reconnect_backoff_ms", 2_000),
-        # With bandwidth probing a stream that nobody reads would gather 4 MiB here before it is slowed.
+        # With bandwidth probing, an unread stream would buffer 4 MiB here before it is slowed down.
         ("grpc.http2.bdp_probe", 0),
         ("grpc.http2.lookahead_bytes", READ_AHEAD_BYTES),
         # gRPC obeys http_proxy for loopback too, where no proxy can help.
@@ -100,6 +100,6 @@ def open_channel(dial: Dial, credentials: grpc.ChannelCredentials | None) -> grp
     if credentials is None:
         return grpc.aio.insecure_channel(dial.target, options=options)
     if len(addresses := target_addresses(dial.target)) > 1:
-        # gRPC would look for a certificate that is for the whole list: each must be for the first address.
+        # gRPC would expect a certificate for the whole list. Each certificate must name the first address.
         options.append(("grpc.default_authority", shown_address(*addresses[0])))
     return grpc.aio.secure_channel(dial.target, credentials, options=options)

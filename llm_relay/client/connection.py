@@ -15,14 +15,14 @@ from llm_relay.tls.client import channel_credentials
 S = TypeVar("S")
 
 LONGEST_CALL_S = 365 * 86_400.0
-"""How long the calls of a channel that has been replaced may go on: until their own deadlines."""
+"""How long calls on a replaced channel may continue: until their own deadlines."""
 
 
 class Connection(Generic[S]):
-    """Makes a stub over a channel that belongs to one event loop: the one of the first call."""
+    """A channel and its stub, which belong to the event loop of the first call."""
 
     def __init__(self, dial: Dial, stub: Callable[[grpc.aio.Channel], S]) -> None:
-        """`stub` makes what the client calls from a channel.
+        """`stub` makes the stub for a channel.
 
         Raises ValueError if a token would be sent in plaintext beyond this machine, or a certificate cannot be used.
         """
@@ -45,7 +45,7 @@ class Connection(Generic[S]):
                 "this RelayClient has made calls on another event loop, which is still open:"
                 " make a RelayClient for each event loop"
             )
-        if self._files and self._have_changed():
+        if self._files and self._reload():
             self._retire(self._opened[1])
             return self._open(loop)
         return self._opened[2]
@@ -63,14 +63,14 @@ class Connection(Generic[S]):
         self._opened = (loop, channel, stub)
         return stub
 
-    def _have_changed(self) -> bool:
-        """Tells whether the files on disk are others than those in use, and takes them up if they can be used."""
+    def _reload(self) -> bool:
+        """Loads the certificate files if they have changed. Returns whether it did; not if they cannot be used."""
         found = self._look()
         if found == self._stamps:
             return False
         try:
             self._credentials = channel_credentials(self._dial)
-        except ValueError:  # renewed by half: the files in use go on until the new ones are whole
+        except ValueError:  # half renewed: keep the old files until the new ones are complete
             return False
         self._stamps = found
         return True

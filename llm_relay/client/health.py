@@ -1,4 +1,4 @@
-"""Whether Server B takes calls, asked as load balancers ask: by grpc.health.v1, which needs no token."""
+"""Checks whether Server B accepts calls, as load balancers do: with grpc.health.v1, which needs no token."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from llm_relay.wire.errors import error_from_call
 
 
 async def check_health(dial: Dial, *, timeout_s: float) -> None:
-    """Returns if Server B takes calls. Raises ServerBUnavailable if it does not, or does not reply in `timeout_s`."""
+    """Returns if Server B accepts calls. Raises ServerBUnavailable if it does not, or does not reply in `timeout_s`."""
     connection: Connection[Any] = Connection(dial, health_pb2_grpc.HealthStub)
     try:
         request = health_pb2.HealthCheckRequest(service=SERVICE)
         response = await connection.stub().Check(request, timeout=timeout_s)
     except grpc.aio.AioRpcError as error:
         cause = error_from_call(error).message
-        raise ServerBUnavailable(f"Server B does not take calls at {dial.target}: {cause}") from error
+        raise ServerBUnavailable(f"Server B at {dial.target} does not accept calls: {cause}") from error
     finally:
         await connection.close()
     if response.status != health_pb2.HealthCheckResponse.SERVING:
-        raise ServerBUnavailable(f"Server B at {dial.target} takes no calls: it is starting or stopping")
+        raise ServerBUnavailable(f"Server B at {dial.target} accepts no calls: it is starting or stopping")

@@ -15,7 +15,7 @@ R = TypeVar("R", bound=Message)
 
 
 class Methods:
-    """What a client calls. Methods with one response are called as streams too: see llm_relay.client.responses."""
+    """The methods of a client. Those with one response are called as streams too: see llm_relay.client.responses."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self.process = _method(channel, "Process", pb.ProcessRequest, pb.ProcessResponse)

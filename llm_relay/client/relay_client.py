@@ -1,4 +1,4 @@
-"""RelayClient: a language model behind Server B, as plain Python.
+"""RelayClient: a language model behind Server B, in plain Python.
 
     async with RelayClient(Dial(target="127.0.0.1:50051")) as client:
         answer = await client.process(Prompt(message="Hi"))
@@ -32,23 +32,23 @@ from llm_relay.metadata import REQUIRED, Metadata, value_of
 from llm_relay.wire import codec, introspection
 
 OnAdmitted = Callable[[Admitted], object]
-"""What is told what Server B says of a call before the provider is asked."""
+"""Receives what Server B reports about a call before the provider is called."""
 DEFAULT_TIMEOUT_S = 120.0
 LONGEST_TIMEOUT_S = 365 * 86_400.0
-"""gRPC treats a deadline beyond its clock's range as one that has passed."""
+"""gRPC treats a deadline beyond its clock's range as already passed."""
 CONTROL_TIMEOUT_S = 10.0
-"""Deadline of the calls that ask no model: cancel, list_models, get_status."""
+"""Deadline of the calls that use no model: cancel, list_models, get_status."""
 
 
 class RelayClient:
     """Calls Server B over one channel, which is opened at the first call and closed with the context.
 
-    A client serves the event loop of its first call, and can be made anywhere. Certificate files that are renewed on
-    disk are used from the next call on.
+    A client belongs to the event loop of its first call, and can be created anywhere. Certificate files that are
+    renewed on disk are used from the next call on.
     """
 
     def __init__(self, dial: Dial | None = None, *, timeout_s: float = DEFAULT_TIMEOUT_S, protocol: str = "") -> None:
-        """`timeout_s` is the deadline, in seconds, of calls that name none; `protocol` is told in Server B's log.
+        """`timeout_s` is the deadline, in seconds, of calls that set none. `protocol` appears in Server B's log.
 
         Raises ValueError if a token would be sent in plaintext beyond this machine, or a certificate cannot be used.
         """
@@ -86,13 +86,13 @@ class RelayClient:
         protocol: str = "",
         on_admitted: OnAdmitted | None = None,
     ) -> Answer:
-        """Answers a prompt whole. `timeout_s` (seconds) bounds the provider's call too.
+        """Returns the whole answer to a prompt. `timeout_s` (seconds) also bounds the provider's call.
 
-        A call for a caller of this program's own has that one's name in `on_behalf_of`, which Server B accepts from
-        delegates only, or its `token`, which is presented in place of this program's.
-        With `client_retry` a repeat of a request that its client gave up waiting for joins the call of the first.
-        `on_admitted` is told the options that have no effect at the provider, and the caller's rates; a call where
-        that is one of the `required` ones raises Unsupported. `protocol` is the client's for this call alone.
+        To call for one of this program's callers, give its name in `on_behalf_of`, which Server B accepts only from
+        delegates, or its `token`, which replaces this program's.
+        With `client_retry`, a request that its client repeats after a timeout joins the first call.
+        `on_admitted` receives the options that have no effect at the provider, and the caller's rates. Raises
+        Unsupported if an option in `required` has no effect. `protocol` replaces the client's for this call.
         """
         prompt = _identified(prompt)
         call = self._connection.stub().process(
@@ -123,9 +123,9 @@ class RelayClient:
         protocol: str = "",
         on_admitted: OnAdmitted | None = None,
     ) -> AsyncGenerator[Event, None]:
-        """Yields one Started, Deltas and one Finished, or raises; leaving the loop cancels the provider's call.
+        """Yields one Started, Deltas and one Finished, or raises. Leaving the loop cancels the provider's call.
 
-        If you may leave early, hold the iterator in `contextlib.aclosing`, so that the call stops at once.
+        If you may leave early, use `contextlib.aclosing`, so that the call stops at once.
         The other arguments are as in `process`; `on_admitted` is called before the first event.
         """
         prompt = _identified(prompt)
@@ -146,13 +146,14 @@ class RelayClient:
                         yield event
             if not finished:
                 raise ServerBUnavailable(
-                    f"the stream from Server B at {self.target} broke off before its end", request_id=prompt.request_id
+                    f"the stream from Server B at {self.target} ended before the answer was complete",
+                    request_id=prompt.request_id,
                 )
         finally:
             await end(call)
 
     async def cancel(self, request_id: str, *, on_behalf_of: str = "", token: str = "") -> bool:
-        """Stops a running call of the same caller softly; returns whether there was one."""
+        """Stops a running call of the same caller, which still reports its usage. Returns whether there was one."""
         if fault := request_id_fault(request_id):
             raise InvalidRequest.of(Violation("request_id", fault))
         with self._raising(request_id, token):
@@ -166,7 +167,7 @@ class RelayClient:
         return response.found
 
     async def list_models(self, *, on_behalf_of: str = "", token: str = "") -> Models:
-        """Lists the models that can be asked for."""
+        """Returns the available models."""
         with self._raising("", token):
             response = await only_response(
                 self._connection.stub().list_models(
@@ -176,7 +177,7 @@ class RelayClient:
         return introspection.models_from_wire(response)
 
     async def get_status(self, *, on_behalf_of: str = "", token: str = "") -> Status:
-        """Tells Server B's health and the configuration in force."""
+        """Returns Server B's health and the configuration in force."""
         with self._raising("", token):
             response = await only_response(
                 self._connection.stub().get_status(

@@ -1,7 +1,7 @@
-"""Reads the responses of a grpc.aio call so that a call that is given up frees all that it holds.
+"""Reads the responses of a grpc.aio call, and frees all memory of a call that is given up.
 
-grpc.aio leaks what is cancelled while it waits: 1 KB for a read, 16 KB for a request that is still being sent. So a
-read runs in a task of its own. A caller who gives up cancels the call itself, and the read then ends by itself.
+grpc.aio leaks memory if an operation is cancelled while it waits: 1 KB for a read, 16 KB for a request that is still
+being sent. So a read runs in its own task. A caller that gives up cancels the call, and the read then ends by itself.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Call = grpc.aio.UnaryStreamCall[Any, R]
 
 
 async def only_response(call: Call[R]) -> R:
-    """Returns the one response of a call, once the call has ended. Raises AioRpcError, or Internal if there is none."""
+    """Returns the only response of a call once it has ended. Raises AioRpcError, or Internal if there is none."""
     try:
         response = await next_response(call)
         if response is not END and await call.code() is not grpc.StatusCode.OK:
@@ -39,7 +39,7 @@ async def only_response(call: Call[R]) -> R:
 async def next_response(call: Call[R]) -> R:
     """Returns the next response of a call, END after the last. Raises AioRpcError.
 
-    If it is cancelled, it cancels the call and waits until gRPC has let go of it.
+    If cancelled, it cancels the call and waits until gRPC has released it.
     """
     reading = asyncio.ensure_future(call.read())
     try:
@@ -48,16 +48,16 @@ async def next_response(call: Call[R]) -> R:
         if not reading.done():
             _cancel(call)
             await asyncio.wait([reading])
-        _ = reading.cancelled() or reading.exception()  # seen: nobody is left who would be told
+        _ = reading.cancelled() or reading.exception()  # retrieved, so that asyncio does not log it
         raise
     if response is None:
-        raise Internal("the answer of Server B cannot be read")  # grpc.aio gives None for what it cannot parse
-    return response  # type: ignore[return-value]  # END is one of R to those who compare
+        raise Internal("the answer of Server B cannot be read")  # grpc.aio returns None for what it cannot parse
+    return response  # type: ignore[return-value]  # END counts as an R
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admitted:
-    """What Server B says of a call before the provider is asked."""
+    """What Server B reports about a call before the provider is called."""
 
     ignored: tuple[str, ...]
     """Options that have no effect at the provider, as fields of the prompt."""
@@ -66,7 +66,7 @@ class Admitted:
 
 
 async def admitted(call: Call[Any]) -> Admitted:
-    """Waits until the call is admitted; returns what Server B says of it, which is nothing if it fails."""
+    """Waits until the call is admitted. Returns what Server B reports about it, or nothing if the call fails."""
     metadata: Any = await call.initial_metadata()
     return Admitted(
         ignored=names_of(first_value(metadata, IGNORED)), rates=rates_from_text(first_value(metadata, RATES))
@@ -74,9 +74,9 @@ async def admitted(call: Call[Any]) -> Admitted:
 
 
 async def end(call: Call[R]) -> None:
-    """Cancels the call unless it has ended, and waits until gRPC has let go of it.
+    """Cancels the call unless it has ended, and waits until gRPC has released it.
 
-    A response stream that is merely dropped would never be cancelled on the server (grpc/grpc#43462).
+    If the response stream were only dropped, the server would never cancel it (grpc/grpc#43462).
     """
     _cancel(call)
     await call.code()

@@ -1,4 +1,4 @@
-"""What travels as JSON, the same over HTTP and MCP: prompts in, answers and lookups out."""
+"""The JSON documents of HTTP and MCP: prompts in, answers and lookups out."""
 
 from llm_relay.documents.answers import (
     AnswerDocument,

@@ -1,4 +1,4 @@
-"""Answers as JSON, for HTTP and MCP. Written by hand: a library would cost more than the rest of the call."""
+"""Answers as JSON, for HTTP and MCP. Built by hand, because a library would cost more than the rest of the call."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Literal, NotRequired, TypeAlias
 
 from pydantic import Field
 
-# pydantic needs this one to read a TypedDict before Python 3.12.
+# Before Python 3.12 pydantic cannot read typing.TypedDict.
 from typing_extensions import TypedDict
 
 from llm_relay.documents.part_writing import JsonValue, part_document
@@ -42,7 +42,7 @@ class AnswerDocument(TypedDict):
     status: Literal["success"]
     aiResponse: str
     parts: NotRequired[
-        Annotated[list[PartDocument], Field(description="The whole output in order, where it is more than text")]
+        Annotated[list[PartDocument], Field(description="The whole output in order, if it is more than text")]
     ]
     model: str
     usage: UsageDocument
@@ -77,7 +77,7 @@ class StreamErrorDocument(TypedDict):
 
 
 def answer_document(answer: Answer, json_value: JsonValue = exact_value) -> AnswerDocument:
-    """Returns a whole answer. `json_value` makes of the text of tool calls' arguments what the document holds."""
+    """Returns a whole answer. `json_value` converts the text of tool calls' arguments for the document."""
     finished = answer.finished
     document: AnswerDocument = {
         "status": "success",
@@ -138,7 +138,7 @@ def stream_error_document(error: RelayError) -> StreamErrorDocument:
 
 
 def timestamp(time: datetime) -> str:
-    """Writes a UTC time as RFC 3339 with a Z."""
+    """Returns a UTC time as RFC 3339 with a Z."""
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

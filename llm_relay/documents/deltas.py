@@ -1,4 +1,4 @@
-"""The events of a stream besides text, as JSON: their names and their data."""
+"""The events of a stream other than text, as JSON: their names and their data."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Any, NotRequired, TypeAlias
 
 from pydantic import Field
 
-# pydantic needs this one to read a TypedDict before Python 3.12.
+# Before Python 3.12 pydantic cannot read typing.TypedDict.
 from typing_extensions import TypedDict
 
 from llm_relay.documents.part_writing import JsonValue, base64_text, tool_call_document
@@ -14,7 +14,7 @@ from llm_relay.documents.parts import ToolCallDocument
 from llm_relay.documents.raw_json import exact_value
 from llm_relay.messages import ReasoningDelta, RefusalDelta, ToolCallDelta, ToolCallFinished, ToolCallStarted
 
-_Index: TypeAlias = Annotated[int, Field(description="Numbers the blocks of an answer from 0, in their order")]
+_Index: TypeAlias = Annotated[int, Field(description="Number of the block in the answer, from 0")]
 
 ContentDelta: TypeAlias = ReasoningDelta | RefusalDelta | ToolCallStarted | ToolCallDelta | ToolCallFinished
 
@@ -24,13 +24,13 @@ class ReasoningDeltaDocument(TypedDict):
 
     index: _Index
     content: str
-    signature: NotRequired[Annotated[str, Field(description="In base64; on a block's last event")]]
+    signature: NotRequired[Annotated[str, Field(description="The signature in base64, on a block's last event")]]
     redacted: NotRequired[Annotated[str, Field(description="Reasoning that only the provider can read, in base64")]]
-    id: NotRequired[Annotated[str, Field(description="The provider's own; on a block's first event")]]
+    id: NotRequired[Annotated[str, Field(description="The provider's id, on a block's first event")]]
 
 
 class RefusalDeltaDocument(TypedDict):
-    """More of the model's words where it refuses to answer."""
+    """More of the text in which the model refuses to answer."""
 
     index: _Index
     content: str
@@ -48,7 +48,7 @@ class ToolCallDeltaDocument(TypedDict):
     """More of a call's arguments."""
 
     index: _Index
-    arguments: Annotated[str, Field(description="JSON text to append to what came before")]
+    arguments: Annotated[str, Field(description="JSON text to append to the arguments so far")]
 
 
 class ToolCallFinishedDocument(TypedDict):
@@ -70,7 +70,7 @@ DELTA_DOCUMENTS: dict[str, type] = {
 
 
 def delta_document(delta: ContentDelta, json_value: JsonValue = exact_value) -> tuple[str, dict[str, Any]]:
-    """Returns an event's name and its data. `json_value` makes of the arguments' text what the data holds."""
+    """Returns an event's name and its data. `json_value` converts the text of arguments for the data."""
     match delta:
         case ReasoningDelta():
             return "reasoning", _reasoning(delta)

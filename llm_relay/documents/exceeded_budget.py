@@ -1,4 +1,4 @@
-"""Budgets as JSON."""
+"""The budget that refused a call, as JSON."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-# pydantic needs this one to read a TypedDict before Python 3.12.
+# Before Python 3.12 pydantic cannot read typing.TypedDict.
 from typing_extensions import TypedDict
 
 from llm_relay.errors import BudgetExceeded
@@ -19,12 +19,12 @@ class BudgetStateDocument(TypedDict):
     scope: Annotated[str, Field(description="`caller:NAME`, `tag:KEY=VALUE`, or `call`: the request's own limit")]
     limit_nano_usd: int
     spent_nano_usd: Annotated[int, Field(description="In the current window")]
-    reserved_nano_usd: Annotated[int, Field(description="By the calls that run")]
+    reserved_nano_usd: Annotated[int, Field(description="By running calls")]
     resets_at: Annotated[str | None, Field(description="When the next window begins; null: never")]
 
 
 def budget_state_document(error: BudgetExceeded) -> BudgetStateDocument:
-    """Returns the budget that the error tells of."""
+    """Returns the budget in the error."""
     at = error.resets_at
     return {
         "scope": error.scope,

@@ -1,4 +1,4 @@
-"""The names of fields in JSON, where they differ from those of the contract."""
+"""The names of fields in JSON that differ from the names in the contract."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ _NEW_NAMES = {"cache_point.ttl": "cache_point.ttl_seconds", "max_cost_nano_usd":
 
 
 def with_json_names(violations: tuple[Violation, ...]) -> tuple[Violation, ...]:
-    """Returns the violations with the names that their fields have in JSON."""
+    """Returns the violations with the JSON names of their fields."""
     return tuple(Violation(json_name(violation.field), violation.description) for violation in violations)
 
 
 def json_name(field: str) -> str:
-    """Returns a field's name in JSON: `tools[0].input_schema` of `options.tools[0].input_schema_json`."""
+    """Returns a field's name in JSON: `tools[0].input_schema` for `options.tools[0].input_schema_json`."""
     return _RENAMED.sub(lambda found: _NEW_NAMES.get(found[0], ""), field)
 
 
 def with_fields_of_json(error: RelayError) -> RelayError:
-    """Returns an error of Server B with the names that its fields have in JSON, in its text too.
+    """Returns an error of Server B with the JSON names of its fields, in its text too.
 
-    An InvalidRequest is mostly found here, by the names of JSON: only `options.…` in it is a name of Server B.
+    Most violations of an InvalidRequest are found on this side and have JSON names already. Only a name that begins
+    with `options.` is Server B's.
     """
     renamed = {
         one.field: json_name(one.field)
@@ -33,10 +34,10 @@ def with_fields_of_json(error: RelayError) -> RelayError:
     }
     if all(field == name for field, name in renamed.items()):
         return error
-    told = copy.copy(error)
+    copied = copy.copy(error)
     text = error.message
-    for field in sorted(renamed, key=len, reverse=True):  # one may be the beginning of another
+    for field in sorted(renamed, key=len, reverse=True):  # one name may begin another
         text = text.replace(field, renamed[field])
-    told.args = (text,)
-    told.violations = tuple(Violation(renamed.get(one.field, one.field), one.description) for one in error.violations)
-    return told
+    copied.args = (text,)
+    copied.violations = tuple(Violation(renamed.get(one.field, one.field), one.description) for one in error.violations)
+    return copied

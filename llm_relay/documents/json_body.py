@@ -14,18 +14,18 @@ from llm_relay.documents.shown_names import shown_name
 from llm_relay.errors import InvalidRequest, Violation
 
 BODY = "(body)"
-"""Names the whole body where no single field is at fault."""
+"""The name of the whole body, if no single field is at fault."""
 LONGEST_WHOLE_NUMBER = 20
-"""Digits. No field takes more, and Python refuses to read thousands of them."""
+"""In digits. No field accepts more, and Python refuses to read thousands of them."""
 MAX_VALUES = 250_000
-"""How many values one body may have. A prompt needs a few for each turn; to parse a million takes seconds."""
+"""How many values one body may have. A prompt needs a few for each turn; parsing a million takes seconds."""
 
 ENVELOPE_BYTES = 64 * 1024
-"""How much a body may have around its message."""
+"""How much a body may contain besides its message."""
 
 
 def max_body_bytes(max_message_bytes: int) -> int:
-    """Returns how large a JSON body may be whose message has `max_message_bytes`: its bytes are in base64."""
+    """Returns the size limit of a JSON body for messages of `max_message_bytes`, whose bytes are in base64."""
     return max_message_bytes * 4 // 3 + ENVELOPE_BYTES
 
 
@@ -34,7 +34,7 @@ def parse_json(body: bytes | bytearray, *, keeps_raw: bool = True) -> object:
 
     Raises InvalidRequest if it is malformed, in another encoding, nested too deeply, has more than MAX_VALUES values,
     or names a member twice.
-    NaN, infinities and lone surrogates pass, so that the check of fields can name the field that has one.
+    Accepts NaN, infinities and lone surrogates, so that the check of fields can name the field that has one.
     The values of RAW_MEMBERS are RawJson, unless `keeps_raw` is False.
     """
     if has_more_values(body, MAX_VALUES):
@@ -49,7 +49,7 @@ def parse_json(body: bytes | bytearray, *, keeps_raw: bool = True) -> object:
         raise _refusal("is nested too deeply") from error
 
 
-# A string without an end matches too, up to the body's end: else each quote in it would be tried as a beginning.
+# An unterminated string matches up to the end of the body. Otherwise each quote in it would be tried as a start.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 
 
@@ -100,11 +100,11 @@ def _repeated(members: list[tuple[str, Any]]) -> str:
 
 
 def whole_number(text: str) -> int | float:
-    """Reads a whole number of JSON; one that is too long for any field becomes a float."""
+    """Reads a whole number of JSON. A number too long for any field becomes a float."""
     return int(text) if len(text) <= LONGEST_WHOLE_NUMBER else float(text)
 
 
-# Not orjson: it lets a member be named twice, and refuses NaN and lone surrogates without the field's name. For a long
+# Not orjson: it accepts duplicate members, and refuses NaN and lone surrogates without naming the field. For a long
 # text both take the same time.
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=whole_number)
 

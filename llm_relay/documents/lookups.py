@@ -7,7 +7,7 @@ from typing import Annotated, Literal, NotRequired
 
 from pydantic import Field
 
-# pydantic needs this one to read a TypedDict before Python 3.12.
+# Before Python 3.12 pydantic cannot read typing.TypedDict.
 from typing_extensions import TypedDict
 
 from llm_relay.documents.answers import timestamp
@@ -20,7 +20,7 @@ class ProviderHealthDocument(TypedDict):
 
     configured: bool
     status: Annotated[
-        Literal["healthy", "degraded", "unspecified"], Field(description="unspecified: it has not been asked yet")
+        Literal["healthy", "degraded", "unspecified"], Field(description="unspecified: it has not been called yet")
     ]
     error: NotRequired[Annotated[str, Field(description="Reason of the last failure, if no success followed")]]
 
@@ -38,7 +38,7 @@ class HealthDocument(TypedDict):
 
 
 class ModelsDocument(TypedDict):
-    """The models that can be asked for."""
+    """The available models."""
 
     provider: str
     models: list[str]
@@ -47,7 +47,7 @@ class ModelsDocument(TypedDict):
 
 
 class ConfigDocument(TypedDict):
-    """What a call uses where it names nothing else."""
+    """What a call uses if it sets nothing else."""
 
     provider: str
     defaultModel: str
@@ -71,7 +71,7 @@ def health_document(status: Status) -> HealthDocument:
 
 
 def healthy_document() -> HealthDocument:
-    """Returns the state of a Server B that takes calls, and tells no more without a token."""
+    """Returns the state of a Server B that accepts calls, without the details that need a token."""
     return {"status": "healthy", "timestamp": timestamp(datetime.now(UTC))}
 
 
@@ -81,7 +81,7 @@ def unhealthy_document(error: RelayError) -> HealthDocument:
 
 
 def models_document(models: Models) -> ModelsDocument:
-    """Returns the models that can be asked for."""
+    """Returns the available models."""
     document: ModelsDocument = {
         "provider": models.provider,
         "models": list(models.models),
@@ -93,7 +93,7 @@ def models_document(models: Models) -> ModelsDocument:
 
 
 def config_document(status: Status) -> ConfigDocument:
-    """Returns what a call uses where it names nothing else."""
+    """Returns what a call uses if it sets nothing else."""
     return {
         "provider": status.provider,
         "defaultModel": status.default_model,

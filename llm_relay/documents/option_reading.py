@@ -1,4 +1,4 @@
-"""Options from JSON."""
+"""Reads options from JSON."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ _KINDS = {kind.value: kind for kind in ResponseKind} | {f"KIND_{kind.name}": kin
 """The names of the protobuf enums are accepted too."""
 _DECIMAL = re.compile(r"[0-9]{1,10}(\.[0-9]{1,400})?")
 _UNREADABLE_JSON = "{}"
-"""Stands in for JSON that could not be read, so that the others are checked."""
+"""Replaces JSON that could not be read, so that the other options are checked too."""
 
 
 class OptionReader:
-    """Reads options, and gathers what is wrong with their JSON values; the rest is for Prompt to check."""
+    """Reads options, and collects what is wrong with their JSON values. Prompt checks the rest."""
 
     def __init__(self) -> None:
         self.violations: list[Violation] = []
@@ -90,7 +90,9 @@ class OptionReader:
             return None
         text = usd if isinstance(usd, str) else _number_text(usd)
         if text is None or not _DECIMAL.fullmatch(text):
-            self._refuse("max_cost_usd", f"must be a number of US dollars from 0 to {MAX_COST_USD:.0f}, or its text")
+            self._refuse(
+                "max_cost_usd", f"must be a number of US dollars from 0 to {MAX_COST_USD:.0f}, or a string of it"
+            )
             return None
         nano_usd = Fraction(text) * NANO_USD_PER_USD
         return nano_usd.numerator // nano_usd.denominator
@@ -107,7 +109,7 @@ class OptionReader:
 
 
 def _number_text(number: object) -> str | None:
-    """Returns a number without an exponent, or None for what is no number in range."""
+    """Returns a number without an exponent, or None if it is not a number in range."""
     is_number = isinstance(number, int | float) and not isinstance(number, bool)
     return f"{Decimal(repr(number)):f}" if is_number and abs(number) <= MAX_COST_USD else None  # type: ignore[arg-type]
 
@@ -133,10 +135,10 @@ def _thinking(thinking: Mapping[str, Any] | None) -> Thinking | None:
 
 
 def _named(members: Mapping[str, Any], name: object) -> object:
-    # A name that is not known is left for Prompt to refuse.
+    # Prompt refuses an unknown name.
     return members.get(name) if isinstance(name, str) else None
 
 
 def whole_number(value: Any) -> Any:
-    """Returns 5 for 5.0, which JSON takes for the same; other values as they are."""
+    """Returns 5 for 5.0, which is the same in JSON, and other values unchanged."""
     return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -1,4 +1,4 @@
-"""Options as JSON: their shapes. The values are checked by Prompt, for gRPC too."""
+"""The shapes of options in JSON. Prompt checks the values, for gRPC too."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypeAlias
 
 from pydantic import BeforeValidator, Field, SkipValidation
 
-# pydantic needs this one to read a TypedDict before Python 3.12.
+# Before Python 3.12 pydantic cannot read typing.TypedDict.
 from typing_extensions import TypedDict
 
 from llm_relay.documents.parts import Flag, closed
@@ -31,7 +31,9 @@ class ToolDocument(TypedDict):
     name: Annotated[
         str, Field(pattern=f"^{NAME_PATTERN}$", description="At most 64 letters, digits, _ and -."), SkipValidation
     ]
-    description: NotRequired[Annotated[str, Field(description="What it does, for the model to read."), SkipValidation]]
+    description: NotRequired[
+        Annotated[str, Field(description="What the tool does, for the model to read."), SkipValidation]
+    ]
     input_schema: Annotated[_Object, Field(description="The JSON Schema of its arguments.")]
     strict: NotRequired[Annotated[Flag, Field(description="Whether the arguments must match the schema exactly.")]]
 
@@ -41,10 +43,14 @@ class ToolChoiceDocument(TypedDict):
     """Whether and which tools the model must call."""
 
     mode: NotRequired[
-        Annotated[Literal["auto", "none", "required"], Field(description="How free the model is."), SkipValidation]
+        Annotated[
+            Literal["auto", "none", "required"],
+            Field(description="Whether the model may, must not or must call tools."),
+            SkipValidation,
+        ]
     ]
     name: NotRequired[
-        Annotated[str, Field(description="The tool that must be called. Instead of mode."), SkipValidation]
+        Annotated[str, Field(description="The tool that the model must call; use it instead of mode."), SkipValidation]
     ]
     parallel: NotRequired[Annotated[Flag, Field(description="Whether several tools may be called at once.")]]
 
@@ -70,7 +76,7 @@ class SamplingDocument(TypedDict):
         Annotated[float, Field(ge=-2, le=2, description="Makes frequent tokens less likely."), SkipValidation]
     ]
     presence_penalty: NotRequired[
-        Annotated[float, Field(ge=-2, le=2, description="Makes tokens that occurred less likely."), SkipValidation]
+        Annotated[float, Field(ge=-2, le=2, description="Makes tokens that have occurred less likely."), SkipValidation]
     ]
 
 
@@ -79,10 +85,10 @@ class ThinkingDocument(TypedDict):
     """Asks the model to reason before it answers."""
 
     effort: NotRequired[
-        Annotated[str, Field(description="A word of the provider's: low, medium, high."), SkipValidation]
+        Annotated[str, Field(description="A level of the provider, such as low, medium or high."), SkipValidation]
     ]
     max_tokens: NotRequired[
-        Annotated[int, Field(ge=1, le=MAX_TOKENS_LIMIT, description="Most tokens for reasoning."), SkipValidation]
+        Annotated[int, Field(ge=1, le=MAX_TOKENS_LIMIT, description="Maximum tokens for reasoning."), SkipValidation]
     ]
 
 

@@ -1,4 +1,4 @@
-"""Parts from JSON."""
+"""Reads parts from JSON."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ from llm_relay.messages import (
 _DATA_URL = re.compile(r"data:([^;,]*)((?:;[^;,]*)*),(.*)", re.IGNORECASE | re.DOTALL)
 _UNREADABLE = b"-"
 _ANY_MEDIA_TYPE = "image/png"
-"""They stand in for what could not be read, so that the rest of the part is checked."""
+"""They replace what could not be read, so that the rest of the part is checked."""
 
 S = TypeVar("S", Image, Document)
 
 
 class PartReader:
-    """Reads parts, and gathers what is wrong with their bytes and JSON values; the rest is for Prompt to check."""
+    """Reads parts, and collects what is wrong with their bytes and JSON values. Prompt checks the rest."""
 
     def __init__(self) -> None:
         self.violations: list[Violation] = []
 
     def parts(self, documents: Sequence[PartDocument | ResultPartDocument], place: str) -> tuple[Part, ...]:
-        """Reads the parts of a list that is at `place`."""
+        """Reads a list of parts. `place` is its name in errors."""
         return tuple(self._part(document, f"{place}[{index}]") for index, document in enumerate(documents))
 
     def _part(self, document: PartDocument | ResultPartDocument, place: str) -> Part:
@@ -78,7 +78,7 @@ class PartReader:
             return kind(**{"media_type": _ANY_MEDIA_TYPE, **members}, data=_UNREADABLE)
         media_type, parameters, content = found.groups()
         if members.setdefault("media_type", media_type) != media_type:
-            self._refuse(f"{place}.media_type", "must be that of the data: URL")
+            self._refuse(f"{place}.media_type", "must be the media type of the data: URL")
         is_base64 = parameters.lower().endswith(";base64")
         data = self._bytes(content, f"{place}.url") if is_base64 else unquote_to_bytes(content)
         if not data:
@@ -91,7 +91,7 @@ class PartReader:
         if arguments is None or arguments == RawJson("null"):
             return ToolCall(arguments_json="" if text is None else text, **members)
         if text is not None:
-            self._refuse(f"{place}.arguments_text", "must not be given beside arguments")
+            self._refuse(f"{place}.arguments_text", "must not be given together with arguments")
         return ToolCall(arguments_json=self._json(arguments, f"{place}.arguments"), **members)
 
     def _tool_result(self, members: dict[str, Any], place: str) -> ToolResult:
@@ -104,7 +104,7 @@ class PartReader:
         )
 
     def _with_bytes(self, members: dict[str, Any], place: str, *names: str) -> dict[str, Any]:
-        """Returns the members with those of these names decoded."""
+        """Returns the members, with those in `names` decoded."""
         read = {name: self._bytes(members[name], f"{place}.{name}") for name in names if name in members}
         return {**members, **read}
 

@@ -1,4 +1,4 @@
-"""Parts to JSON."""
+"""Writes parts as JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from llm_relay.messages import (
 )
 
 JsonValue = Callable[[str], Any]
-"""Makes of a JSON text the value that a document holds: `exact_value`, or what a serializer writes as it is."""
+"""Converts a JSON text to a value of a document: `exact_value`, or text that a serializer writes unchanged."""
 
 
 def part_document(part: Part, json_value: JsonValue = exact_value) -> PartDocument:
@@ -46,13 +46,13 @@ def part_document(part: Part, json_value: JsonValue = exact_value) -> PartDocume
 
 
 def tool_call_document(call: ToolCall, json_value: JsonValue = exact_value) -> ToolCallDocument:
-    """Returns a call; its arguments are a JSON value, or text where they are not valid JSON."""
+    """Returns a call. Its arguments are a JSON value, or text if they are not valid JSON."""
     document: ToolCallDocument = {"id": call.id, "name": call.name}
     try:
         if not call.arguments_valid:
             raise ValueError
         document["arguments"] = json_value(call.arguments_json)
-    except ValueError:  # or valid, with numbers beyond Python's
+    except ValueError:  # invalid, or valid with numbers beyond Python's
         document["arguments_text"] = call.arguments_json
     if call.signature:
         document["signature"] = base64_text(call.signature)

@@ -1,4 +1,4 @@
-"""Parts as JSON: their shapes, the same in prompts and in answers. The values are checked by Prompt, for gRPC too."""
+"""The shapes of parts in JSON, the same in prompts and in answers. Prompt checks the values, for gRPC too."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Any, NotRequired, TypeAlias
 
 from pydantic import ConfigDict, Field, SkipValidation, Strict, with_config
 
-# pydantic needs this one to read a TypedDict before Python 3.12.
+# Before Python 3.12 pydantic cannot read typing.TypedDict.
 from typing_extensions import TypedDict
 
 from llm_relay.documents.shapes import members_of
@@ -16,7 +16,7 @@ _ANY_JSON: list[str] = ["object", "array", "string", "number", "boolean"]
 
 Flag: TypeAlias = Annotated[bool, Strict()]
 closed = with_config(ConfigDict(extra="forbid"))
-"""What every shape is: an object with no other members."""
+"""Makes a shape an object without other members."""
 
 
 @closed
@@ -28,7 +28,7 @@ class ImageDocument(TypedDict):
     url: NotRequired[
         Annotated[
             str,
-            Field(description="An https URL that the provider fetches, or a data: URL. Instead of data."),
+            Field(description="An https URL that the provider fetches, or a data: URL; use it instead of data."),
             SkipValidation,
         ]
     ]
@@ -47,7 +47,7 @@ class DocumentDocument(TypedDict):
     url: NotRequired[
         Annotated[
             str,
-            Field(description="An https URL that the provider fetches, or a data: URL. Instead of data."),
+            Field(description="An https URL that the provider fetches, or a data: URL; use it instead of data."),
             SkipValidation,
         ]
     ]
@@ -57,20 +57,20 @@ class DocumentDocument(TypedDict):
 class ToolCallDocument(TypedDict):
     """A call of a tool by the model."""
 
-    id: Annotated[str, Field(description="The call's id, as it came."), SkipValidation]
+    id: Annotated[str, Field(description="The call's id, as received."), SkipValidation]
     name: Annotated[str, Field(pattern=f"^{NAME_PATTERN}$", description="The tool's name."), SkipValidation]
     arguments: NotRequired[
         Annotated[
             Any,
-            Field(description="The arguments, as they came.", json_schema_extra={"type": _ANY_JSON}),
+            Field(description="The arguments, as received.", json_schema_extra={"type": _ANY_JSON}),
         ]
     ]
     arguments_text: NotRequired[
         Annotated[
-            str, Field(description="The arguments where they are not valid JSON. Instead of arguments."), SkipValidation
+            str, Field(description="The arguments if they are not valid JSON, instead of arguments."), SkipValidation
         ]
     ]
-    signature: NotRequired[Annotated[str, Field(description="In base64, as it came."), SkipValidation]]
+    signature: NotRequired[Annotated[str, Field(description="In base64, as received."), SkipValidation]]
 
 
 _Image: TypeAlias = Annotated[
@@ -114,13 +114,13 @@ class ToolResultDocument(TypedDict):
 
 @closed
 class ReasoningDocument(TypedDict):
-    """What the model thought before it answered."""
+    """The model's reasoning before it answered."""
 
-    text: NotRequired[Annotated[str, Field(description="As it came."), SkipValidation]]
-    signature: NotRequired[Annotated[str, Field(description="In base64, as it came."), SkipValidation]]
-    redacted: NotRequired[Annotated[str, Field(description="In base64, as it came."), SkipValidation]]
+    text: NotRequired[Annotated[str, Field(description="As received."), SkipValidation]]
+    signature: NotRequired[Annotated[str, Field(description="In base64, as received."), SkipValidation]]
+    redacted: NotRequired[Annotated[str, Field(description="In base64, as received."), SkipValidation]]
     provider: NotRequired[Annotated[str, Field(description="The provider that wrote it."), SkipValidation]]
-    id: NotRequired[Annotated[str, Field(description="As it came."), SkipValidation]]
+    id: NotRequired[Annotated[str, Field(description="As received."), SkipValidation]]
 
 
 @closed
@@ -143,21 +143,21 @@ class PartDocument(TypedDict):
         Annotated[
             ToolCallDocument,
             members_of(ToolCallDocument),
-            Field(description="A call by the model, as it came: id, name, arguments."),
+            Field(description="A call by the model, as received: id, name, arguments."),
         ]
     ]
     tool_result: NotRequired[
         Annotated[
             ToolResultDocument,
             members_of(ToolResultDocument),
-            Field(description="The result of such a call: tool_call_id, content (a list of parts), is_error."),
+            Field(description="The result of a tool call: tool_call_id, content (a list of parts), is_error."),
         ]
     ]
     reasoning: NotRequired[
         Annotated[
             ReasoningDocument,
             members_of(ReasoningDocument),
-            Field(description="The model's reasoning, as it came: text, signature, redacted, provider, id."),
+            Field(description="The model's reasoning, as received: text, signature, redacted, provider, id."),
         ]
     ]
     cache_point: NotRequired[
@@ -168,7 +168,7 @@ class PartDocument(TypedDict):
         ]
     ]
     refusal: NotRequired[
-        Annotated[str, Field(description="The model's words where it refused to answer."), SkipValidation]
+        Annotated[str, Field(description="The text in which the model refused to answer."), SkipValidation]
     ]
 
 

@@ -44,7 +44,7 @@ class PromptDocument(BaseModel):
 
     message: Annotated[
         str,
-        Field(description="What the user says now. Not blank; may be empty where parts say something."),
+        Field(description="What the user says now. Not blank, but may be empty if there are parts."),
         SkipValidation,
     ]
     context: Annotated[
@@ -69,7 +69,7 @@ class PromptDocument(BaseModel):
     ] = None
     max_tokens: Annotated[
         int | None,
-        Field(ge=1, le=MAX_TOKENS_LIMIT, description="Most tokens of the answer. Absent: the server's default."),
+        Field(ge=1, le=MAX_TOKENS_LIMIT, description="Maximum tokens of the answer. Absent: the server's default."),
         SkipValidation,
     ] = None
     request_id: Annotated[
@@ -107,11 +107,11 @@ class PromptDocument(BaseModel):
     ] = None
     tags: Annotated[Tags | None, Field(description="Labels for the cost records. The model does not see them.")] = None
     provider_options: Annotated[
-        ProviderOptions | None, Field(description="By provider, more members for the body of its requests.")
+        ProviderOptions | None, Field(description="By provider, extra members for the body of its requests.")
     ] = None
     service_tier: Annotated[
         str | None,
-        Field(pattern=f"^({WORD_PATTERN})?$", description="A word of the provider's, such as flex."),
+        Field(pattern=f"^({WORD_PATTERN})?$", description="A tier of the provider, such as flex."),
         SkipValidation,
     ] = None
     max_cost_usd: Annotated[
@@ -124,12 +124,12 @@ class PromptDocument(BaseModel):
     ] = None
     end_user: Annotated[
         str | None,
-        Field(max_length=MAX_END_USER_CHARS, pattern=_NO_NUL, description="An id of your own user."),
+        Field(max_length=MAX_END_USER_CHARS, pattern=_NO_NUL, description="The id of your own user."),
         SkipValidation,
     ] = None
 
     def prompt(self) -> Prompt:
-        """Makes the prompt; raises InvalidRequest naming each field with a bad value."""
+        """Returns the prompt. Raises InvalidRequest, which names each field with a bad value."""
         prompt: Prompt | None = None
         bad_values: tuple[Violation, ...] = ()
         reader = PartReader()
@@ -163,7 +163,7 @@ def _turn(turn: TurnDocument, place: int, reader: PartReader) -> Turn:
     role: object = turn["role"]
     documents = turn.get("parts")
     return Turn(
-        # A role that is not known is left for Prompt to refuse, with the turn's place.
+        # Prompt refuses an unknown role, and names the turn.
         role=cast("Role", _ROLES.get(role) if isinstance(role, str) else None),
         text=turn.get("text", ""),
         parts=reader.parts(documents, f"history[{place}].parts") if documents else (),

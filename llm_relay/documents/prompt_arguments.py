@@ -1,4 +1,4 @@
-"""A prompt's fields as the arguments of a Python function: the tools' coroutines take them."""
+"""A prompt's fields as the arguments of a Python function, for the coroutines of tools."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def prompt_from_arguments(
     max_cost_usd: float | str | None = None,
     end_user: str | None = None,
 ) -> Prompt:
-    """Makes a prompt. The arguments are the fields of PromptDocument; raises InvalidRequest as for a document."""
+    """Returns a prompt. The arguments are the fields of PromptDocument. Raises InvalidRequest for bad ones."""
     return prompt_from_document(locals())
 
 
@@ -66,4 +66,4 @@ def _with_arguments_of(
 
 
 takes_prompt_arguments = _with_arguments_of(prompt_from_arguments)
-"""Decorates a coroutine function of a Prompt, so that it is called with the arguments of prompt_from_arguments."""
+"""Decorates a coroutine function of a Prompt, so that it takes the arguments of prompt_from_arguments."""

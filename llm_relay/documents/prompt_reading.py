@@ -1,4 +1,4 @@
-"""Prompts from JSON values, with every bad field named at once."""
+"""Reads prompts from JSON values, and names every bad field at once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _KNOWN = "the fields are " + ", ".join(f"{name} (required)" if name in _REQUIRED
 def prompt_from_document(document: object, *, request_id: str = "") -> Prompt:
     """Reads a prompt from JSON values; null is the same as absent.
 
-    `request_id` is used where the document has none. Raises InvalidRequest that names every field that is unknown,
+    `request_id` is used if the document has none. Raises InvalidRequest, which names every field that is unknown,
     missing, of the wrong type or out of range.
     """
     if not isinstance(document, Mapping):
@@ -43,14 +43,14 @@ def prompt_from_document(document: object, *, request_id: str = "") -> Prompt:
         shape: list[Violation] = []
     except ValidationError as error:
         shape = [*shape_violations(error)]
-        if len(unknown) + len(shape) > MAX_VIOLATIONS:  # no other could be named
+        if len(unknown) + len(shape) > MAX_VIOLATIONS:  # no room to name others
             raise InvalidRequest.of(*unknown, *shape) from None
         read = without_unreadable(given, error)
     raise InvalidRequest.of(*unknown, *shape, *_value_violations(read))
 
 
 def _unknown_fields(document: Mapping[Any, Any]) -> Iterator[Violation]:
-    """Yields as many as an error can name: a body can have hundreds of thousands."""
+    """Yields only as many as an error can name: a body can have hundreds of thousands."""
     unknown = itertools.islice((name for name in document if name not in _FIELDS), MAX_VIOLATIONS + 1)
     for place, name in enumerate(unknown):
         yield Violation(shown_name(name), f"is not a known field{_hint(name)}{'' if place else f'; {_KNOWN}'}")

@@ -1,4 +1,4 @@
-"""JSON values that keep their text: not the order, the spacing or a 64-bit integer of them changes on the way."""
+"""JSON values that keep their text, so that order, spacing and 64-bit integers do not change."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _BLANKS = " \t\r\n"
 
 @dataclass(frozen=True, slots=True)
 class RawJson:
-    """A JSON value by its text."""
+    """A JSON value, as its text."""
 
     text: str
 
 
 def json_text(value: object) -> str:
-    """Returns a JSON value as text. Raises ValueError where it is no JSON value."""
+    """Returns a JSON value as text. Raises ValueError if it is not a JSON value."""
     if isinstance(value, RawJson):
         return value.text
     try:
@@ -35,32 +35,32 @@ def json_text(value: object) -> str:
 
 
 def exact_value(text: str) -> Any:
-    """Parses JSON. Raises ValueError for a number that Python's own would only come near to."""
+    """Parses JSON. Raises ValueError for a number that a Python float cannot hold exactly."""
     return json.loads(text, parse_float=_exact_float)
 
 
 def _exact_float(text: str) -> float:
     number = float(text)
-    # What a reader has for nearly every number: the shortest text that means the same.
+    # repr is the shortest text that gives the same float.
     if not math.isfinite(number) or Decimal(repr(number)) != Decimal(text):
         raise ValueError("must be a number that a double can hold")
     return number
 
 
 def arguments_of_call(request: bytes) -> RawJson | None:
-    """Finds `params.arguments` in a valid JSON-RPC request in UTF-8, to be parsed with RAW_MEMBERS kept.
+    """Returns `params.arguments` of a valid JSON-RPC request in UTF-8, to be parsed with RAW_MEMBERS kept.
 
-    None where there is nothing in it that would have to be kept.
+    Returns None if they have no such members.
     """
     if request.count(b'"arguments"') < 2 and b'"structured"' not in request:
         return None
-    # Objects end from within: the last one that has arguments is `params`.
+    # Inner objects end first, so the last object that has arguments is `params`.
     *_, params = (found for found in raw_members(request.decode()) if "arguments" in found)
     return params["arguments"]
 
 
 def plain_value(value: Any) -> Any:
-    """Returns what a value means, where its text does not matter."""
+    """Parses a RawJson. Returns other values unchanged."""
     return json.loads(value.text) if isinstance(value, RawJson) else value
 
 
@@ -71,7 +71,7 @@ def _parsed(value: object) -> Any:
 
 
 def has_raw_members(text: str) -> bool:
-    """Whether a JSON text may have members that keep their text."""
+    """Returns whether a JSON text may have members that keep their text."""
     return any(f'"{name}"' in text for name in RAW_MEMBERS)
 
 
@@ -81,7 +81,7 @@ class _Open:
 
     is_object: bool
     name: str | None = None
-    """Of the member that is being read."""
+    """The name of the member that is being read."""
     starts_at: int = 0
     """Where the member's value begins."""
     found: dict[str, RawJson] = field(default_factory=dict)
@@ -95,8 +95,8 @@ class _Open:
 def raw_members(text: str) -> Iterator[dict[str, RawJson]]:
     """Yields the RAW_MEMBERS of each object that has any, in the order in which the objects end.
 
-    The text must be valid JSON as far as it is read. That is so where a JSON decoder asks for the next ones at the end
-    of each object that has such members.
+    The text must be valid JSON as far as it is read. A JSON decoder ensures that if it asks for the next ones at the
+    end of each object that has such members.
     """
     opened = [_Open(is_object=False)]
     for token in _TOKEN.finditer(text):

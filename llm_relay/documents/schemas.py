@@ -17,7 +17,7 @@ _NULLABLE = "x-nullable"
 
 
 class _PlainSchema(GenerateJsonSchema):
-    """What may be null keeps a `type`, as `["string", "null"]`, and defaults are left out: all are null."""
+    """A nullable value has a `type` such as `["string", "null"]`. Defaults are left out, because all are null."""
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         """Returns the schema of the value itself, with null as one more type."""
@@ -34,11 +34,11 @@ def body_schema(model: type[BaseModel]) -> JsonSchema:
 
 
 def arguments_schema(model: type[BaseModel], *, in_full: Collection[str] = ()) -> JsonSchema:
-    """Returns the schema of a tool's arguments, in the few keywords that every model provider takes.
+    """Returns the schema of a tool's arguments, with only the keywords that every model provider accepts.
 
-    It has one type for each property, no patterns and no limits of length, and shows what is within an object or a
-    list only of the properties `in_full`: it is in every prompt of a client. The descriptions of the others say what is
-    in them, and everything is checked when the tool is called.
+    Each property has one type, no pattern and no length limit. Only the properties `in_full` show the members of their
+    objects and lists, because the schema is in every prompt of a client. The descriptions of the others name the
+    members, and everything is checked when the tool is called.
     """
     schema = body_schema(model)
     properties = {name: _argument(one, in_full=name in in_full) for name, one in schema["properties"].items()}
@@ -46,7 +46,7 @@ def arguments_schema(model: type[BaseModel], *, in_full: Collection[str] = ()) -
 
 
 def result_schema(document: type) -> JsonSchema:
-    """Returns the schema of a tool's result, a TypedDict: its members, their types, and what its objects are.
+    """Returns the schema of a tool's result, a TypedDict: its members, their types, and descriptions of its objects.
 
     It is short, because clients put the schemas of all tools into the model's prompt.
     """
@@ -59,7 +59,7 @@ _ARGUMENT_KEYWORDS = ("description", "enum", "minimum", "maximum")
 
 def _argument(schema: JsonSchema, *, in_full: bool) -> JsonSchema:
     argument = {keyword: schema[keyword] for keyword in ("type", *_ARGUMENT_KEYWORDS) if keyword in schema}
-    if isinstance(kinds := schema["type"], list):  # a model leaves out what would be null
+    if isinstance(kinds := schema["type"], list):  # a model leaves out null values
         argument["type"] = next(kind for kind in kinds if kind != "null")
     if in_full and "properties" in schema:
         argument["properties"] = {name: _argument(one, in_full=False) for name, one in schema["properties"].items()}
@@ -90,9 +90,9 @@ def _without_references(schema: JsonSchema) -> JsonSchema:
         if "$ref" in value:
             name = value["$ref"].removeprefix(_ROOT)
             if name in inside:
-                return {"type": "object"}  # it contains itself, without end
+                return {"type": "object"}  # it contains itself
             return resolved({**definitions[name], **_without(value, "$ref")}, (*inside, name))
-        # The title of a class is a text; that of a property of this name is a schema.
+        # The title of a class is a string. A property named `title` is a schema.
         members = {
             name: resolved(one, inside) for name, one in value.items() if name != "title" or isinstance(one, dict)
         }

@@ -1,4 +1,4 @@
-"""The shape of JSON objects: what must be so before their values can be checked."""
+"""Checks the shape of JSON objects, before their values are checked."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _TEXTS = {
     "dict_type": "must be a JSON object",
     "mapping_type": "must be a JSON object",
 }
-"""What to say for pydantic's own errors. Its texts could hold a caller's values."""
+"""The texts of pydantic's own errors. pydantic's texts could contain a caller's values."""
 
 
 def members_of(document: Any, *, exactly_one: bool = False) -> BeforeValidator:
-    """Makes the check that a value is an object with members of this TypedDict only; null is the same as absent.
+    """Returns a check that a value is an object with members of this TypedDict only. Null is the same as absent.
 
-    There is one error for each object, whatever is wrong with it. pydantic would make one for each unknown member, and
-    there can be hundreds of thousands in a body.
+    It reports one error for each object. pydantic would report one for each unknown member, and a body can have
+    hundreds of thousands.
     """
     names: tuple[str, ...] = tuple(document.__annotations__)
 
@@ -45,12 +45,12 @@ def members_of(document: Any, *, exactly_one: bool = False) -> BeforeValidator:
 
 
 def shape_error(text: str) -> PydanticCustomError:
-    """Makes an error with this text, which must not hold a caller's values."""
+    """Returns an error with this text, which must not contain a caller's values."""
     return PydanticCustomError("shape", "{text}", {"text": text})
 
 
 def shape_violations(error: ValidationError) -> Iterator[Violation]:
-    """Yields what is wrong with the shape, each with its place."""
+    """Yields the errors of the shape, each with its place."""
     for detail in error.errors(include_url=False, include_input=False):
         yield Violation(_place(detail["loc"]), _text(detail))
 
@@ -60,7 +60,7 @@ def _text(detail: Any) -> str:
         case "shape":
             return str(detail["msg"])
         case "too_long":
-            return f"must have {detail['ctx']['max_length']} at most"
+            return f"must have at most {detail['ctx']['max_length']} items"
         case kind:
             return _TEXTS.get(kind, "is not valid")
 

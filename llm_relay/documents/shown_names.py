@@ -1,4 +1,4 @@
-"""Names that a client made up, in a form that is safe to repeat in an error's text."""
+"""Names that a client chose, in a form that is safe to show in an error."""
 
 from __future__ import annotations
 

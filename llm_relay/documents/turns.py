@@ -1,4 +1,4 @@
-"""Turns as JSON."""
+"""The shape of turns in JSON."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Literal, NotRequired, TypeAlias
 
 from pydantic import BeforeValidator, Field, SkipValidation
 
-# pydantic needs this one to read a TypedDict before Python 3.12.
+# Before Python 3.12 pydantic cannot read typing.TypedDict.
 from typing_extensions import TypedDict
 
 from llm_relay.documents.parts import Parts, closed
@@ -16,7 +16,7 @@ from llm_relay.documents.shown_names import shown_name
 from llm_relay.messages import MAX_TURNS
 
 NOT_BLANK = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
-"""As str.strip has it, and without NUL."""
+"""Not blank, as str.strip defines it, and without NUL."""
 TURN_RULE = 'must be {"role": "user"|"assistant"|"system", "text": "…"}, or have parts instead of text'
 _PLAIN = frozenset(("role", "text"))
 
@@ -38,8 +38,8 @@ class TurnDocument(TypedDict):
 
 
 def _shape(turn: object) -> object:
-    # One error for each turn, whatever is wrong with it. pydantic would make one for each unknown member, and there can
-    # be hundreds of thousands in a body.
+    # Reports one error for each turn. pydantic would report one for each unknown member, and a body can have hundreds
+    # of thousands.
     if isinstance(turn, Mapping) and turn.keys() == _PLAIN:
         return turn
     if not isinstance(turn, Mapping):

@@ -1,4 +1,4 @@
-"""What stands in for values of a prompt's document that cannot be read, so that all others are checked and named."""
+"""Replaces the values of a prompt's document that cannot be read, so that all others are checked too."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ MESSAGE = "-"
 _TEXT = "-"
 _NAME = "unread"
 _OF_TOOLS = frozenset(("tools", "tool_choice"))
-"""Fields that are valid together only."""
+"""Fields that are valid only together."""
 _SCHEMAS = frozenset(("schema", "input_schema"))
 _IDS = {"tool_call": "id", "tool_result": "tool_call_id"}
-"""Kinds of parts that are valid together only, and the member that ties them."""
+"""Kinds of parts that are valid only together, and the member that links them."""
 
 Place = tuple[str | int, ...]
 
 
 def without_unreadable(given: Mapping[str, Any], error: ValidationError) -> PromptDocument:
-    """Makes the document with what could not be read left out, or replaced where something must stand."""
+    """Returns the document with unreadable values left out, or replaced if they are required."""
     readable = {"message": MESSAGE, **given}
     dropped: set[str] = set()
     for detail in error.errors(include_url=False, include_input=False):
         place: Place = detail["loc"]
         field = str(place[0])
-        if field == "message" and given.get("message") is None:  # missing: another one stands in for it
+        if field == "message" and given.get("message") is None:  # missing: already replaced
             continue
         if field in dropped or not _repair(readable, field, place):
             dropped.add(field)
@@ -36,22 +36,22 @@ def without_unreadable(given: Mapping[str, Any], error: ValidationError) -> Prom
         dropped |= _OF_TOOLS
     if "parts" in dropped:
         readable["message"] = readable["message"] or MESSAGE
-        if readable.get("history"):  # its calls would miss the results that are there
+        if readable.get("history"):  # its calls would lack the results in the parts
             readable["history"] = [_without_parts(turn) for turn in readable["history"]]
     return PromptDocument.model_construct(**{name: readable[name] for name in readable if name not in dropped})
 
 
 def _repair(readable: dict[str, Any], field: str, place: Place) -> bool:
-    """Replaces what cannot be read within a field, in copies; returns whether the rest of the field can be read."""
+    """Replaces what cannot be read in a field, in copies. Returns whether the rest of the field can be read."""
     match field, place:
         case "tools", (_, int(index), *inner):
             stand_in = _tool(readable["tools"][index], index, inner)
             readable["tools"] = _replaced(readable["tools"], index, stand_in)
-            if stand_in["name"] == f"{_NAME}_{index}":  # perhaps the one that is chosen
+            if stand_in["name"] == f"{_NAME}_{index}":  # tool_choice may name this tool
                 readable["tool_choice"] = None
             return True
         case "parts", (_, int(index), *_):
-            if readable["parts"] is None:  # left out already
+            if readable["parts"] is None:  # already left out
                 return True
             part = _part(readable["parts"][index])
             if part is not None:
@@ -73,7 +73,7 @@ def _repair_turn(readable: dict[str, Any], index: int, inner: list[str | int]) -
         case ["parts", int(place), *_] if isinstance(turn, Mapping) and (part := _part(turn["parts"][place])):
             made: Any = {**turn, "parts": _replaced(turn["parts"], place, part)}
         case _ if isinstance(turn, Mapping) and "parts" in turn:
-            # What is left of the parts would miss calls and results that are there.
+            # The remaining parts would lack some of the calls and results.
             readable["parts"] = None
             readable["message"] = readable["message"] or MESSAGE
             readable["history"] = [_without_parts(one) for one in readable["history"]]
@@ -97,7 +97,7 @@ def _tool(tool: object, index: int, inner: list[str | int]) -> dict[str, Any]:
 
 
 def _part(part: object) -> dict[str, Any] | None:
-    """Returns what stands in for a part; None for one that cannot be told from a call or a result of a known id."""
+    """Returns a replacement for a part, or None for a call or a result without a readable id."""
     members: Mapping[str, Any] = part if isinstance(part, Mapping) else {}
     for kind, member in _IDS.items():
         if kind in members:

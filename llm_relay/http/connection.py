@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection: uvicorn's, with limits that it lacks, and one that sees its client leave at any moment."""
+"""One HTTP/1.1 connection: uvicorn's, with more limits, which notices at any time that its client has left."""
 
 from __future__ import annotations
 
@@ -24,38 +24,38 @@ from llm_relay.http.http10 import without_chunks
 logger = logging.getLogger("relay.http")
 
 HEAD_TIMEOUT_S = 15.0
-"""How long a client may take to send a request's head, or the rest of a body that has been answered already."""
+"""How long a client may take to send a request's head, or the rest of a body that is already answered."""
 FRAMING_BYTES = 8
-"""What may surround each byte of a body that comes in chunks, beside MAX_HEAD_BYTES: sizes, extensions and trailers."""
+"""Chunk sizes, extensions and trailers allowed for each byte of a chunked body, besides MAX_HEAD_BYTES in all."""
 WRITE_AHEAD_BYTES = 16 * 1024
-"""How much of an answer may wait for a client that does not read, before its writer has to wait."""
+"""How much of an answer is buffered for a client that does not read, before the writer has to wait."""
 MAX_PIPELINED_BYTES = 256 * 1024
-"""How much a client may send behind a request that is not answered yet."""
+"""How much a client may send after a request that is not answered yet."""
 
 
 class HttpConnection(HttpToolsProtocol):
-    """Closes connections on which no request gets under way, bounds heads, and reads on while a request is answered.
+    """Closes connections without a request, limits heads, and keeps reading while a request is answered.
 
-    uvicorn stops reading when one request waits behind another, and so does not see the client leave. It takes bodies
-    in codings that it cannot decode, and adds a body's trailers to the header fields, after they were checked.
+    uvicorn stops reading when one request waits behind another, so it does not notice that the client has left. It
+    accepts bodies in codings that it cannot decode, and adds trailers to the header fields after their check.
     """
 
     head_timeout_s = HEAD_TIMEOUT_S
     _head_timer: asyncio.TimerHandle | None = None
     _head_bytes: int | None = None
-    """What has come of a head since the read that it began with; None where no head is under way."""
+    """Bytes of the current head, not counting the read in which it began; None if no head is being received."""
     _read_bytes = 0
     """Size of the last read."""
     _is_reading_body = False
-    """Whether the head of a request has come, and its body is not whole."""
+    """Whether a request's head has arrived, but not its whole body."""
     _framing_bytes: int | None = None
-    """What has come around a body's chunks, less what may; None where no chunks come."""
+    """Bytes around a body's chunks, minus the allowance; None if no chunked body is being received."""
     _answering: RequestResponseCycle | None = None
-    """The request that is answered now, or was last."""
+    """The request that is being answered, or the last one."""
     _pipelined_bytes = 0
-    """What has come since a request has been waiting behind another."""
+    """Bytes received while a request has been waiting behind another."""
     _is_ignoring = False
-    """Whether what still comes is thrown away, and the connection ends with the answer that is under way."""
+    """Whether further input is discarded, and the connection ends with the current answer."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -67,9 +67,9 @@ class HttpConnection(HttpToolsProtocol):
         self._head_bytes = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._head_bytes is None:  # a trailer; RFC 9110, 6.5.1: it must not be taken for a header field
+        if self._head_bytes is None:  # a trailer, which is not a header field (RFC 9110, 6.5.1)
             return
-        # RFC 9110, 5.5: blanks around a value are no part of it. httptools keeps those behind it.
+        # RFC 9110, 5.5: whitespace around a value is not part of it. httptools keeps the whitespace after it.
         super().on_header(name, value.strip(b" \t"))
 
     def on_headers_complete(self) -> None:
@@ -108,7 +108,7 @@ class HttpConnection(HttpToolsProtocol):
         if (self._framing_bytes or 0) > MAX_HEAD_BYTES:
             self._refuse(CHUNKS_TOO_LARGE)
         if self.pipeline:
-            self._read_on(len(data))
+            self._keep_reading(len(data))
         if not self._is_answering():
             self._wait_for_head()
         elif self._head_timer is not None:
@@ -132,9 +132,9 @@ class HttpConnection(HttpToolsProtocol):
         self._refuse(refusal)
 
     def _without_upgrade(self) -> bytes:
-        """Returns the request's head without the offer to speak another protocol.
+        """Returns the request's head without its Upgrade header.
 
-        Java's and curl's clients make the offer (h2c). The parser stops at it, and the request's body would be lost.
+        Java's and curl's clients offer h2c in it. The parser stops at it, and the request's body would be lost.
         """
         first = b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
         lines = [b"%b: %b" % (name, value) for name, value in self.headers if name != b"upgrade"]
@@ -144,16 +144,16 @@ class HttpConnection(HttpToolsProtocol):
         logger.warning("refused a request: %s", refusal.text)
         cycle, is_answered = self._answering, False
         if self._is_reading_body and cycle is not None and self.cycle is cycle:
-            is_answered = cycle.response_started  # early, as 413 is
+            is_answered = cycle.response_started  # early, such as a 413
             if not is_answered:
                 cycle.disconnected = True
                 cycle.message_event.set()
         if self._is_answering():
-            self._ignore_what_comes()  # the answer under way is sound, and goes on
+            self._ignore_input()  # the current answer continues
             return
         if not is_answered:
             self.transport.write(refusal.response(self.server_state.default_headers))
-        self._ignore_what_comes()
+        self._ignore_input()
         self._hang_up()
         if not self.transport.can_write_eof():
             self.transport.close()
@@ -165,9 +165,9 @@ class HttpConnection(HttpToolsProtocol):
             super().on_response_complete()
 
     def _hang_up(self) -> None:
-        """Sends nothing more, and closes the connection when the client has, or in a while.
+        """Sends nothing more. Closes the connection when the client has closed it, or after a while.
 
-        Not at once: the kernel would reset the connection for what comes unread, and the answer could be lost.
+        Not at once: unread input would make the kernel reset the connection, and the answer could be lost.
         """
         if self.transport.can_write_eof():
             self.transport.write_eof()
@@ -189,13 +189,13 @@ class HttpConnection(HttpToolsProtocol):
     def _is_answering(self) -> bool:
         return self._answering is not None and not (self._answering.response_complete or self._answering.disconnected)
 
-    def _read_on(self, length: int) -> None:
+    def _keep_reading(self, length: int) -> None:
         self._pipelined_bytes += length
         if self._pipelined_bytes > MAX_PIPELINED_BYTES:
-            self._ignore_what_comes()
+            self._ignore_input()
         self.flow.resume_reading()
 
-    def _ignore_what_comes(self) -> None:
+    def _ignore_input(self) -> None:
         self._is_ignoring, self._framing_bytes = True, None
         self.pipeline.clear()
 

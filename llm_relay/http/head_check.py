@@ -1,4 +1,4 @@
-"""What is wrong with a request's head although the parser takes it: framing that two servers could read differently."""
+"""Refuses heads of requests that the parser accepts, but whose framing two servers could read differently."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 MAX_HEAD_BYTES = 64 * 1024
-"""Of the request line and the header fields together."""
+"""Limit of the request line and the header fields together."""
 MAX_FIELDS = 200
-"""More header fields than browsers, SDKs and proxies send; each costs more than its bytes."""
+"""Limit of header fields. Browsers, SDKs and proxies send fewer, and each field costs more than its bytes."""
 
 Headers = Sequence[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The answer to a request that no application sees; its connection is closed."""
+    """The answer to a request that no application sees. The connection is closed after it."""
 
     status: http.HTTPStatus
     text: str
 
     def response(self, headers: Headers) -> bytes:
-        """Returns the whole response, with these header fields too."""
+        """Returns the whole response, including these header fields."""
         body = self.text.encode("ascii")
         fields = [
             *headers,
@@ -35,27 +35,29 @@ class Refusal:
 
 
 class RefusedError(Exception):
-    """The request has to be refused."""
+    """The request must be refused."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.text)
         self.refusal = refusal
 
 
-NOT_HTTP = Refusal(http.HTTPStatus.BAD_REQUEST, "It is not valid HTTP/1.1, or asks for a tunnel.")
-HEAD_TOO_LARGE = Refusal(http.HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "Its head is too large.")
-CHUNKS_TOO_LARGE = Refusal(http.HTTPStatus.BAD_REQUEST, "What it has around its chunks is too large.")
+NOT_HTTP = Refusal(http.HTTPStatus.BAD_REQUEST, "The request is not valid HTTP/1.1, or asks for a tunnel.")
+HEAD_TOO_LARGE = Refusal(http.HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The request's head is too large.")
+CHUNKS_TOO_LARGE = Refusal(http.HTTPStatus.BAD_REQUEST, "The request has too many bytes around its chunks.")
 _TOO_MANY_FIELDS = Refusal(
-    http.HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"It has more than {MAX_FIELDS} header fields."
+    http.HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"The request has more than {MAX_FIELDS} header fields."
 )
-_OLD_CHUNKS = Refusal(http.HTTPStatus.BAD_REQUEST, "HTTP/1.0 has no Transfer-Encoding.")
-_NO_LENGTH = Refusal(http.HTTPStatus.BAD_REQUEST, "Its length is unknown: its last Transfer-Encoding is not chunked.")
-_UNKNOWN_CODING = Refusal(http.HTTPStatus.NOT_IMPLEMENTED, "Its Transfer-Encoding is not supported: chunked alone is.")
-_OTHER_HOST = Refusal(http.HTTPStatus.BAD_REQUEST, "Its Host is not the one of its URL.")
+_OLD_CHUNKS = Refusal(http.HTTPStatus.BAD_REQUEST, "Transfer-Encoding is not allowed in HTTP/1.0.")
+_NO_LENGTH = Refusal(
+    http.HTTPStatus.BAD_REQUEST, "The body's length is unknown: the last Transfer-Encoding is not chunked."
+)
+_UNKNOWN_CODING = Refusal(http.HTTPStatus.NOT_IMPLEMENTED, "Transfer-Encoding must be chunked alone.")
+_OTHER_HOST = Refusal(http.HTTPStatus.BAD_REQUEST, "The Host differs from the host in the URL.")
 
 
 def check_head(version: str, url: bytes, headers: Headers) -> bool:
-    """Tells whether the body comes in chunks; names of `headers` are in lower case. Raises RefusedError."""
+    """Returns whether the body is chunked. The names of `headers` must be in lower case. Raises RefusedError."""
     if len(headers) > MAX_FIELDS:
         raise RefusedError(_TOO_MANY_FIELDS)
     if not url.startswith(b"/") and b"://" in url:
@@ -63,7 +65,7 @@ def check_head(version: str, url: bytes, headers: Headers) -> bool:
     codings = [value for name, value in headers if name == b"transfer-encoding"]
     if not codings:
         return False
-    if version == "1.0":  # RFC 9112, 6.1: its framing is faulty
+    if version == "1.0":  # RFC 9112, 6.1: the framing is faulty
         raise RefusedError(_OLD_CHUNKS)
     named = b",".join(codings).strip().lower()
     if named != b"chunked":
@@ -79,7 +81,7 @@ def check_size(url: bytes, headers: Headers) -> None:
 
 
 def _check_authority(url: bytes, headers: Headers) -> None:
-    # RFC 9112, 3.2.2: the URL's counts. Applications look at Host, so the two have to be the same.
+    # RFC 9112, 3.2.2: the URL's host counts. Applications read Host, so the two must be equal.
     authority = url.partition(b"://")[2].partition(b"/")[0].partition(b"?")[0].lower()
     if any(value.lower() != authority for name, value in headers if name == b"host"):
         raise RefusedError(_OTHER_HOST)

@@ -1,4 +1,4 @@
-"""Answers for clients that speak HTTP/1.0, such as nginx where it is told nothing else: they do not know chunks."""
+"""Answers for HTTP/1.0 clients, such as nginx by default. They do not know chunked encoding."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 
 def without_chunks(app: Any, cycle: RequestResponseCycle) -> Any:
-    """Has an answer of unknown length end with its connection, where uvicorn would send it in chunks."""
+    """Makes an answer of unknown length end with its connection. uvicorn would send it in chunks."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         has_length = False

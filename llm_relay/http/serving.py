@@ -1,4 +1,4 @@
-"""The HTTP server under the gateway and MCP: uvicorn with our connections, and with signals left to its owner."""
+"""The HTTP server of the gateway and MCP: uvicorn with our connections, and with signals left to its owner."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from llm_relay.http.connection import HttpConnection
 from llm_relay.tls.http import HttpCertificates
 
 KEEP_ALIVE_S = 75
-"""How long a connection may be idle between two requests: longer than the 60 s of most load balancers, else one of
-them may send a request on a connection that is being closed."""
+"""How long a connection may be idle between two requests: longer than the 60 s of most load balancers, which might
+otherwise send a request on a connection that is being closed."""
 
 
 class HttpServer(uvicorn.Server):
-    """uvicorn, with signals left to its owner: uvicorn would end the process by the signal instead of with 0."""
+    """uvicorn, with signals left to its owner. uvicorn would end the process by the signal instead of with 0."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         yield
 
     def stop_accepting(self) -> None:
-        """Closes the port at once, and ends `serve` when running requests have ended, or their grace is over."""
+        """Closes the port at once, and ends `serve` once running requests have ended or their grace period is over."""
         self.should_exit = True
         if self.started:
             for server in self.servers:
@@ -35,7 +35,7 @@ class HttpServer(uvicorn.Server):
 def create_server(
     app: Any, *, certificates: HttpCertificates | None, grace_s: int, lifespan: Literal["on", "off"]
 ) -> HttpServer:
-    """Makes the HTTP server of an ASGI application; `grace_s` is for running requests once it is told to stop."""
+    """Returns the HTTP server of an ASGI application. `grace_s` is how long requests may run after it is stopped."""
     config = uvicorn.Config(
         app,
         http=HttpConnection,

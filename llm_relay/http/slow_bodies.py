@@ -1,4 +1,4 @@
-"""Gives up requests whose body does not arrive in time."""
+"""Drops requests whose body does not arrive in time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BODY_TIMEOUT_S = 15.0
 
 
 class BodyInTime:
-    """Tells the application that the client has left if its body is not whole in time, and answers 408."""
+    """Tells the application that the client has left if its body is not complete in time, and answers 408."""
 
     def __init__(self, app: ASGIApp, timeout_s: float = BODY_TIMEOUT_S) -> None:
         self._app = app

@@ -8,14 +8,14 @@ import sys
 SEND_BUFFER_BYTES = 256 * 1024
 """Otherwise Linux buffers up to 4 MiB of text for a client that does not read it."""
 UNSENT_BYTES = 16 * 1024
-"""What of it may wait to be sent: a client that reads has the rest of the buffer on its way."""
+"""How much of it may be unsent. For a client that reads, the rest of the buffer is in transit."""
 
 
 def drop_stalled_readers(listener: socket.socket, stall_s: float) -> None:
-    """Has the kernel close connections of `listener` whose client has taken no data for `stall_s` seconds.
+    """Makes the kernel close connections of `listener` whose client has read no data for `stall_s` seconds.
 
-    Only data that waits counts: an idle connection stays open. Systems other than Linux have no such option. There
-    it takes until TCP gives up, but Server B drops the call.
+    An idle connection, without waiting data, stays open. Systems other than Linux have no such option: there the
+    connection stays until TCP gives up, but Server B drops the call.
     """
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
     if sys.platform == "linux":

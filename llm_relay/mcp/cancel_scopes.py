@@ -8,14 +8,14 @@ import anyio
 
 
 class CancelScopes:
-    """Makes scopes that one call of `cancel` cancels, including those made later."""
+    """Makes scopes that one call of `cancel` cancels, including scopes made later."""
 
     def __init__(self) -> None:
         self.cancelled = False
         self._scopes: weakref.WeakSet[anyio.CancelScope] = weakref.WeakSet()
 
     def scope(self) -> anyio.CancelScope:
-        """Makes a scope. Once cancelled, its block is left at its next await, and execution continues after it."""
+        """Returns a new scope. Once cancelled, its block ends at its next await, and execution continues after it."""
         scope = anyio.CancelScope()
         self._scopes.add(scope)
         if self.cancelled:

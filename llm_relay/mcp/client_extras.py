@@ -1,6 +1,6 @@
 """Arguments that MCP clients add to every tool call, although no tool declares them.
 
-Refusing them would make a client unable to use any tool, and there is nothing its user could correct.
+If they were refused, the client could use no tool, and its user could not fix that.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From a program's settings to its MCP server: checks the exposure, announces the start, serves."""
+"""Serves a program's MCP tools as its settings say: checks the exposure, announces the start, serves."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ async def serve_tools(
     port_setting: str,
     note: str = "",
 ) -> int:
-    """Serves the tools until told to stop; returns the exit code.
+    """Serves the tools until told to stop. Returns the exit code.
 
-    `callers` tells who calls over HTTP, `has_tokens` whether one needs a token for that; neither matters over stdio.
-    `name` is the program's in its start line, `note` what that says beside; `port_setting` is the name of the setting
-    that holds `port`. Raises SettingsError or ValueError, naming the setting, for what must not or cannot be served.
+    Over HTTP, `callers` identifies callers, and `has_tokens` says whether they need a token. `name` and `note` are for
+    the start line. `port_setting` is the name of the setting that holds `port`. Raises SettingsError or ValueError,
+    naming the setting, if the tools must not or cannot be served.
     """
     announcement = f"Starting {name} (MCP) with {transport.upper()} transport{note}"
     if transport == "stdio":

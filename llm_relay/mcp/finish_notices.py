@@ -1,4 +1,4 @@
-"""The notice in an answer that is not whole: many clients pass a model the text and nothing else."""
+"""The notice in an incomplete answer. Many clients pass a model the text and nothing else."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ NOTICES = {
     FinishReason.CONTEXT_EXCEEDED: "the model's context window was full; send a shorter prompt",
     FinishReason.MALFORMED_OUTPUT: "the provider discarded output that it could not parse",
 }
-"""Why an answer that ended for one of these reasons is not whole."""
+"""Why an answer with one of these finish reasons is incomplete."""
 
 
 def with_finish_notice(text: str, finish_reason: FinishReason | None) -> str:
-    """Returns the text, followed by a notice in brackets if the answer ended before it was whole."""
+    """Returns the text, followed by a notice in brackets if the answer is incomplete."""
     if finish_reason not in NOTICES:
         return text
     notice = f"[This answer is incomplete: {NOTICES[finish_reason]} (finish reason: {finish_reason.value}).]"

@@ -15,7 +15,7 @@ from llm_relay.mcp.repeated_members import UTF8_BOM, RepeatingObject, parse_json
 
 ENVELOPE_BYTES = 64 * 1024
 MAX_VALUES = 100_000
-"""How many values one message may have. A prompt needs a few for each turn; the SDK reads each of them five times."""
+"""How many values one message may have. A prompt needs a few for each turn; the SDK reads each value five times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,13 +24,13 @@ class ReceivedMessage:
 
     message: mcp_types.JSONRPCMessage
     repeated_arguments: tuple[str, ...]
-    """Names that are given twice in one object of a tool's arguments: the tool refuses them, as other bad arguments."""
+    """Names given twice in one object of a tool's arguments. The tool refuses them, like other bad arguments."""
     raw_arguments: dict[str, Any] | None = None
     """A tool's arguments, in which JSON values that keep their text are RawJson; None: there are no such values."""
 
 
 class MessageError(Exception):
-    """What was received cannot be served; `answer` tells its sender why."""
+    """A received message cannot be served. `answer` tells its sender why."""
 
     def __init__(self, code: int, text: str, request_id: object = None) -> None:
         super().__init__(text)
@@ -42,15 +42,15 @@ class MessageError(Exception):
 
 
 def max_request_bytes(max_message_bytes: int) -> int:
-    """Returns how large a request may be whose message has `max_message_bytes`: in base64, and in its envelope."""
+    """Returns the size limit of a request for messages of `max_message_bytes`, with base64 and the envelope."""
     return max_message_bytes * 4 // 3 + ENVELOPE_BYTES
 
 
 def read_message(text: bytes) -> ReceivedMessage:
     """Reads one message in UTF-8. Raises MessageError.
 
-    A member that is given twice outside a tool's arguments is an error of the message: nobody can know which call
-    was meant.
+    A member that is given twice outside a tool's arguments is an error of the message, because it is not clear which
+    call was meant.
     """
     if has_more_values(text, MAX_VALUES):
         raise MessageError(mcp_types.INVALID_REQUEST, f"Invalid Request: more than {MAX_VALUES} values")
@@ -68,10 +68,10 @@ def read_message(text: bytes) -> ReceivedMessage:
 
 
 def encode_message(message: mcp_types.JSONRPCMessage) -> bytes:
-    """Writes a message as JSON on one line, without the line's end."""
+    """Returns a message as one line of JSON, without a line ending."""
     try:
         return message.model_dump_json(by_alias=True, exclude_unset=True).encode()
-    except ValueError:  # it repeats a lone surrogate of the client's, which UTF-8 cannot carry, but an escape can
+    except ValueError:  # it has a lone surrogate from the client, which must be escaped in UTF-8
         return json.dumps(message.model_dump(by_alias=True, exclude_unset=True)).encode()
 
 

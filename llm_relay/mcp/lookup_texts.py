@@ -24,7 +24,7 @@ def health_text(document: HealthDocument) -> str:
 
 
 def models_text(document: ModelsDocument) -> str:
-    """Lists the models, one a line."""
+    """Lists the models, one per line."""
     lines = [f"{document['provider']} offers (default: {document['default']}):", *document["models"]]
     if "note" in document:
         lines.append(document["note"])
@@ -40,7 +40,7 @@ def config_text(document: ConfigDocument) -> str:
 
 
 def identity_text(document: IdentityDocument) -> str:
-    """Describes who the caller is, and what is left of its budgets, a line each."""
+    """Describes who the caller is, and what is left of its budgets, one per line."""
     lines = [f"You are {document['name']}{', an admin' if document['is_admin'] else ''}."]
     if document["models"]:
         lines.append(f"You may use {', '.join(document['models'])}.")

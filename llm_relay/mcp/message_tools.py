@@ -1,4 +1,4 @@
-"""The message tools: one returns an answer whole, the other reports its text as it arrives."""
+"""The message tools: one returns the whole answer, the other reports its text as it arrives."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from llm_relay.messages import Answer, Delta, Event, Finished, OutputDelta, Prom
 from llm_relay.tokens import Caller
 
 Process = Callable[[Prompt, Caller], Awaitable[Answer]]
-"""Answers a caller's prompt whole."""
+"""Returns the whole answer to a caller's prompt."""
 StreamProcess = Callable[[Prompt, Caller], AsyncGenerator[Event, None]]
 """Streams the answer to a caller's prompt."""
 
@@ -43,11 +43,11 @@ class StreamedDocument(FinishDocument):
     """A streamed answer, and how it ended."""
 
     text: str
-    parts: NotRequired[Annotated[list[PartDocument], Field(description="The whole output, unless it is text alone")]]
+    parts: NotRequired[Annotated[list[PartDocument], Field(description="The whole output, unless it is only text")]]
 
 
 def create_whole_tool(name: str, *, title: str, hint: str, process: Process) -> Tool:
-    """Makes the tool that returns an answer whole. `hint` ends its description, with what its server knows."""
+    """Returns the tool that gives whole answers. `hint` is the server's own end of the tool's description."""
 
     async def answer(arguments: Mapping[str, Any], context: CallContext) -> ToolOutput:
         prompt = prompt_from_document(arguments)
@@ -60,7 +60,7 @@ def create_whole_tool(name: str, *, title: str, hint: str, process: Process) -> 
 
 
 def create_stream_tool(name: str, *, title: str, hint: str, stream_process: StreamProcess) -> Tool:
-    """Makes the tool that reports the text as progress, and ends with the whole of it. `hint` is as above."""
+    """Returns the tool that reports text as progress and returns all of it. `hint` is as in `create_whole_tool`."""
 
     async def answer(arguments: Mapping[str, Any], context: CallContext) -> ToolOutput:
         prompt = prompt_from_document(arguments)
@@ -71,7 +71,7 @@ def create_stream_tool(name: str, *, title: str, hint: str, stream_process: Stre
             deltas, started, finished = await _followed(events, context.progress)
         text = "".join(delta.text for delta in deltas if isinstance(delta, Delta))
         end = finish_document(started.request_id, started.provider, finished)
-        document = StreamedDocument(**end, text=text)  # type: ignore[typeddict-item]  # parts need not be there
+        document = StreamedDocument(**end, text=text)  # type: ignore[typeddict-item]  # parts are optional
         if parts := answer_parts(deltas, started.provider):
             document["parts"] = [part_document(part) for part in parts]
         return ToolOutput(text=with_finish_notice(text, finished.finish_reason), document=document)
@@ -82,7 +82,7 @@ def create_stream_tool(name: str, *, title: str, hint: str, stream_process: Stre
 async def _followed(
     events: AsyncGenerator[Event, None], progress: Progress
 ) -> tuple[list[OutputDelta], Started, Finished]:
-    """Reports the text of a stream, and nothing else of it; returns its deltas and its first and last event."""
+    """Reports only the text of a stream. Returns its deltas, and its first and last event."""
     deltas: list[OutputDelta] = []
     started: Started | None = None
     finished: Finished | None = None

@@ -1,4 +1,4 @@
-"""A message that is too large to be read: which request it is, so that its sender gets an error."""
+"""Identifies a message that is too large to be read, so that its sender gets an error."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from llm_relay.mcp.tool_results import error_result
 
 HEAD_BYTES = 4096
 TAIL_BYTES = 1024
-"""How much of its beginning and of its end is looked at: clients write the id into either."""
+"""How much of its beginning and its end is searched: clients write the id into either."""
 TOOL_CALL = "tools/call"
 
 _TOKEN = re.compile(rb'\s*("(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s"{}\[\]:,]+)', re.DOTALL)
@@ -24,12 +24,12 @@ _ID_AT_END = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Oversized:
-    """What is known of a message that is too large."""
+    """What is known about a message that is too large."""
 
     id: str | int | None = None
-    """None: it is not found."""
+    """None: not found."""
     method: str = ""
-    """Empty: it is not found."""
+    """Empty: not found."""
 
     @property
     def is_tool_call(self) -> bool:
@@ -37,14 +37,14 @@ class Oversized:
         return self.id is not None and self.method == TOOL_CALL
 
     def answer(self) -> mcp_types.JSONRPCResponse | mcp_types.JSONRPCError:
-        """Returns what its sender is answered: a tool call with a tool error, another message with the protocol's."""
+        """Returns the answer for its sender: a tool error for a tool call, a protocol error for other messages."""
         if self.id is None or not self.is_tool_call:
             return self.error()
         result = too_large_result().model_dump(mode="json", by_alias=True, exclude_none=True)
         return mcp_types.JSONRPCResponse(jsonrpc="2.0", id=self.id, result=result)
 
     def error(self) -> mcp_types.JSONRPCError:
-        """Returns the protocol's own error."""
+        """Returns a protocol error."""
         error = TooLarge()
         text, data = f"{error.reason}: {error.message}", {"reason": error.reason}
         return mcp_types.JSONRPCError(
@@ -54,7 +54,7 @@ class Oversized:
         )
 
     def without_arguments(self) -> bytes:
-        """Returns the request in small, for a server that is told by TOO_LARGE to refuse it."""
+        """Returns the request without its arguments, for a server that refuses it because of TOO_LARGE."""
         params: dict[str, object] = {"name": "", "arguments": {}}
         return json.dumps({"jsonrpc": "2.0", "id": self.id, "method": self.method, "params": params}).encode()
 
@@ -77,12 +77,12 @@ def oversized(head: bytes, tail: bytes = b"") -> Oversized:
 
 
 def _members(head: bytes) -> dict[str, object]:
-    """Returns the id and the method that a JSON object begins with, outside of all that is nested in it."""
+    """Returns the id and the method at the beginning of a JSON object, outside of nested objects."""
     found: dict[str, object] = {}
     depth, name, is_value, at = 0, b"", False, 0
     while match := _TOKEN.match(head, at):
         token, at = match[1], match.end()
-        if at == len(head):  # it may go on
+        if at == len(head):  # the token may be cut off
             break
         if token in b"{[":
             depth += 1

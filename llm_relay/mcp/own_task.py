@@ -1,4 +1,4 @@
-"""Runs a coroutine in a task of its own, so that grpc.aio's cancellations do not reach anyio."""
+"""Runs a coroutine in its own task, so that grpc.aio's cancellations do not reach anyio."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 async def run_in_own_task(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Returns what the coroutine returns. If this task is cancelled, cancels the other once and waits for its end.
+    """Returns the coroutine's result. If this task is cancelled, cancels the other once and waits for its end.
 
     anyio recognises its own cancellations by the text of the CancelledError. grpc.aio raises one without that text,
     and anyio would then cancel everything around it: one cancelled call would end the session and all its calls.

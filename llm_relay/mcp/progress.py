@@ -1,4 +1,4 @@
-"""Progress notifications: an answer's text as it arrives, and a sign of life while there is none."""
+"""Progress notifications: an answer's text as it arrives, and a heartbeat while there is none."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 INTERVAL_S = 0.1
 """Shortest time between two notifications."""
 HEARTBEAT_S = 10.0
-"""Longest silence: clients give up after 60 s, some of them unless they receive progress."""
+"""Longest silence. Clients give up after 60 s, some of them only if they receive no progress."""
 SETTLE_S = 0.03
-"""Shortest time between the last notification and the result: TypeScript clients lose progress that comes with it."""
+"""Shortest time between the last notification and the result: TypeScript clients lose progress that arrives with it."""
 
 READ_AHEAD_CHARS = 256 * 1024
 """How much text may wait for a slow client before its call is made to wait."""
@@ -21,9 +21,9 @@ Notify = Callable[[float, float | None, str | None], Awaitable[None]]
 
 
 class Progress:
-    """Reports a call's text to its client: the first text at once, then what has gathered, every INTERVAL_S.
+    """Reports a call's text to its client: the first text at once, then the new text every INTERVAL_S.
 
-    Text that is still unsent when the call ends is left to the result.
+    Text that is still unsent when the call ends is only in the result.
     """
 
     def __init__(self, notify: Notify | None, *, heartbeat_s: float = HEARTBEAT_S) -> None:
@@ -46,7 +46,7 @@ class Progress:
             self._has_text.set()
 
     async def wait_for_room(self) -> None:
-        """Waits until the client has taken enough of what was added."""
+        """Waits until the client has received enough of the added text."""
         while self._unsent_chars > READ_AHEAD_CHARS:
             self._was_sent.clear()
             await self._was_sent.wait()

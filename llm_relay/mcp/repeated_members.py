@@ -1,7 +1,7 @@
-"""Parses JSON and notices members that are given twice in one object.
+"""Parses JSON and finds members that are given twice in one object.
 
-A parser keeps one of them, and not every parser the same one: what a filter in front of the relay has checked would
-not be what the relay reads.
+Parsers differ in which of the two they keep, so a filter in front of the relay might check another value than the one
+that the relay reads.
 """
 
 from __future__ import annotations

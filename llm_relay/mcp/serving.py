@@ -1,4 +1,4 @@
-"""Serves MCP over stdio, SSE or streamable HTTP until the client is gone or a signal comes."""
+"""Serves MCP over stdio, SSE or streamable HTTP until the client leaves or a signal arrives."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from llm_relay.addresses import listen, listen_fault
 from llm_relay.http.stalled_readers import drop_stalled_readers
 from llm_relay.mcp.stdio.connection import StdioConnection, open_stdio
 from llm_relay.mcp.tool_server import ToolServer
-from llm_relay.program.event_loop import spare_what_is_there, stopping_signals, unless_signalled
+from llm_relay.program.event_loop import freeze_existing_objects, stopping_signals, unless_signalled
 from llm_relay.program.supervised import serving, this_process
 
 if TYPE_CHECKING:
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
 EXIT_CANNOT_LISTEN = 1
 GRACE_S = 1
-"""For closing connections once their calls have ended."""
+"""Time to close connections once their calls have ended."""
 
 logger = logging.getLogger("relay")
 
 
 async def serve_stdio(tools: ToolServer, max_message_bytes: int) -> None:
-    """Serves the client at standard input and output until it closes its end, SIGINT or SIGTERM."""
+    """Serves the client at standard input and output until it closes its end, or until SIGINT or SIGTERM."""
     signals = await stopping_signals()
     async with anyio.create_task_group() as tasks:
         async with open_stdio(max_message_bytes) as client:
             tasks.start_soon(_stop_on_signal, tools, client, signals, tasks.cancel_scope)
-            spare_what_is_there()
+            freeze_existing_objects()
             options = tools.protocol.create_initialization_options()
             await tools.protocol.run(client.from_client, client.to_client, options)
         tasks.cancel_scope.cancel()
@@ -52,7 +52,7 @@ async def _stop_on_signal(
 async def serve_http(
     tools: ToolServer, transport: str, endpoint: HttpEndpoint, announce: Callable[[str, int], None]
 ) -> int:
-    """Serves `transport` ("sse" or "http") until SIGINT or SIGTERM, lets running calls end, returns the exit code.
+    """Serves `transport` ("sse" or "http") until SIGINT or SIGTERM, then lets running calls end. Returns the exit code.
 
     A second signal, or the end of the endpoint's `drain_s`, stops the calls that still run. `announce` is called with
     the host and the port once clients can connect.
@@ -67,7 +67,7 @@ async def serve_http(
         logger.error(listen_fault(endpoint.host, endpoint.port, "MCP_HOST", endpoint.port_setting, error))  # noqa: TRY400
         return EXIT_CANNOT_LISTEN
     drop_stalled_readers(listener, endpoint.stall_s)
-    # The application is left first: it ends its streams, so that the server has no connection to wait for.
+    # The application closes first and ends its streams, so that the server has no connection to wait for.
     open_app = open_sse if transport == "sse" else open_streamable
     async with anyio.create_task_group() as tasks, open_app(tools.protocol, endpoint) as app:
         grace_s = math.ceil(endpoint.drain_s) + GRACE_S
@@ -75,7 +75,7 @@ async def serve_http(
         tasks.start_soon(server.serve, [listener])
         port = listener.getsockname()[1]
         announce(endpoint.host, port)
-        spare_what_is_there()
+        freeze_existing_objects()
         with serving(this_process(), signals, port):
             await signals.get()
             server.stop_accepting()

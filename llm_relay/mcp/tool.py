@@ -27,7 +27,7 @@ class CallContext:
     """Who called a tool, and how progress is reported to them."""
 
     caller: Caller
-    """Whose token the request has; over stdio the program itself."""
+    """The owner of the request's token; over stdio the program itself."""
     progress: Progress
 
 
@@ -37,7 +37,7 @@ Answer = Callable[[Mapping[str, Any], CallContext], Awaitable[ToolOutput]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
-    """A tool as clients see it, and what answers a call."""
+    """A tool as clients see it, and the coroutine that answers a call."""
 
     definition: mcp_types.Tool
     document: TypeAdapter[Any]
@@ -46,7 +46,7 @@ class Tool:
 
     @property
     def declared(self) -> Mapping[str, Any]:
-        """The arguments that it takes, by name."""
+        """The arguments that it accepts, by name."""
         properties: Mapping[str, Any] = self.definition.input_schema["properties"]
         return properties
 
@@ -61,7 +61,7 @@ def create_tool(
     document: type,
     answer: Answer,
 ) -> Tool:
-    """Makes a tool. `document` is the TypedDict of its structured content."""
+    """Returns a tool. `document` is the TypedDict of its structured content."""
     definition = mcp_types.Tool(
         name=name,
         title=title,
@@ -82,17 +82,17 @@ def create_lookup_tool(
     text: Callable[[D], str],
     asks_provider: bool = False,
 ) -> Tool:
-    """Makes a tool, named like `function`, that takes no arguments and changes nothing.
+    """Returns a tool, named like `function`, that takes no arguments and changes nothing.
 
     `text` writes the document for the model. `asks_provider`: the answer comes from outside the relay.
     """
 
-    async def of_nobody(_: Caller) -> D:
+    async def of_any_caller(_: Caller) -> D:
         return await function()
 
     return _create_lookup(
         function.__name__,
-        of_nobody,
+        of_any_caller,
         title=title,
         description=description,
         document=document,
@@ -110,7 +110,7 @@ def create_caller_tool(
     text: Callable[[D], str],
     asks_provider: bool = False,
 ) -> Tool:
-    """Makes a tool as `create_lookup_tool` does, whose answer depends on who calls."""
+    """Returns a tool as `create_lookup_tool` does, whose answer depends on the caller."""
     return _create_lookup(
         function.__name__,
         function,

@@ -1,4 +1,4 @@
-"""Metrics of tool calls, by tool and reason. Only where somebody publishes metrics."""
+"""Metrics of tool calls, by tool and reason, if metrics are published."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from llm_relay.program.metrics import is_metered
 SUCCESS = "success"
 
 Count = Callable[[str, str], None]
-"""Counts a call of a tool with that name, which ended for that reason."""
+"""Counts a call that has ended, by the tool's name and the reason."""
 
 
 def create_count(server: str) -> Count:
-    """Makes what counts the tool calls of the MCP server with this name, such as Server A."""
+    """Returns the function that counts the tool calls of the MCP server with this name, such as Server A."""
     if not is_metered():
         return lambda _tool, _reason: None
     from prometheus_client import Counter

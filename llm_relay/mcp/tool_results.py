@@ -1,4 +1,4 @@
-"""The result of a tool call: text for the model, a document for the program, advice about an error."""
+"""The result of a tool call: text for the model, a document for the program, and advice for an error."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ class ToolOutput:
 
 
 def success_result(output: ToolOutput) -> CallToolResult:
-    """Makes the MCP result of a call that succeeded."""
+    """Returns the MCP result of a call that succeeded."""
     return CallToolResult(
         content=[TextContent(type="text", text=output.text)], structured_content=dict(output.document), is_error=False
     )
 
 
 def error_result(error: RelayError) -> CallToolResult:
-    """Makes the MCP result of a call that failed: the reason, what happened, what to do, and the request_id.
+    """Returns the MCP result of a call that failed: the reason, what happened, what to do, and the request_id.
 
     The details are in `_meta`, because some clients check structured content against the output schema on errors too.
     """

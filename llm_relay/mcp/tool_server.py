@@ -1,4 +1,4 @@
-"""The MCP server that offers a program's tools: lists them, answers calls, and ends the running ones.
+"""The MCP server that offers a program's tools: lists them, answers calls, and stops running calls.
 
 It uses the SDK's low-level Server. MCPServer would check arguments by a function's signature, put rejected values (a
 prompt) into the error's text, ignore names that it does not know, and offer prompts and resources.
@@ -39,9 +39,9 @@ _ITSELF = Caller()
 RequestContext = ServerRequestContext[Any, Request]
 
 LAST_ANSWERS_S = 0.2
-"""How long the last answers have to reach their clients when the server stops."""
+"""How long the server waits at its end for the last answers to reach their clients."""
 TOOLS_FRESH_MS = 300_000
-"""How long a client may keep the list of tools."""
+"""How long a client may cache the list of tools."""
 
 logger = logging.getLogger("relay.mcp")
 
@@ -68,14 +68,14 @@ class ToolServer:
         )
 
     async def drain(self, grace_s: float) -> None:
-        """Refuses new calls from now on, and waits until none runs, `grace_s` seconds at most."""
+        """Refuses new calls from now on, and waits at most `grace_s` seconds until no call is running."""
         self._draining = True
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace_s):
                 await self._idle.wait()
 
     async def stop(self) -> None:
-        """Cancels the calls that run and refuses new ones; each is answered that the server is stopping."""
+        """Cancels running calls and refuses new ones. The answer to each says that the server is stopping."""
         self._running.cancel()
         await asyncio.sleep(LAST_ANSWERS_S)
 

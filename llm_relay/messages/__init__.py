@@ -1,7 +1,7 @@
-"""What travels through the relay, in plain Python: frozen, slotted, and free of gRPC and protobuf.
+"""The relay's messages, in plain Python: frozen, slotted, and free of gRPC and protobuf.
 
 A `Prompt` that exists is valid: its constructor raises InvalidRequest naming each bad field, so gRPC, HTTP and MCP
-have the same checks. Text is refused where UTF-8 cannot carry it (lone surrogates) and with NUL.
+have the same checks. Text with NUL or with lone surrogates, which UTF-8 cannot encode, is refused.
 """
 
 from llm_relay.messages.answer import Answer

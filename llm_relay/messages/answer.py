@@ -17,4 +17,4 @@ class Answer:
     provider: str
     finished: Finished
     parts: tuple[Part, ...] = ()
-    """The whole output in order; empty where it is text alone."""
+    """The whole output in order; empty if it is only text."""

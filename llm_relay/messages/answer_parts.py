@@ -1,4 +1,4 @@
-"""An answer's deltas as parts, each block one part, in the order in which the blocks began."""
+"""Turns an answer's deltas into parts: one part for each block, in the order in which the blocks began."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from llm_relay.messages.parts import Part, Reasoning, Refusal, TextPart
 
 
 def answer_parts(deltas: Sequence[OutputDelta], provider: str) -> tuple[Part, ...]:
-    """Returns the parts of an answer by `provider`; none where it is text alone. Calls that were cut are left out."""
+    """Returns the parts of an answer by `provider`; none if it is only text. Unfinished tool calls are left out."""
     if all(type(delta) is Delta for delta in deltas):
         return ()
     blocks: dict[int, list[OutputDelta]] = {}

@@ -1,7 +1,7 @@
 """The events of a streamed answer.
 
 `index` numbers the blocks of an answer from 0, in the order in which they begin; `sequence` counts the provider's
-own events, from 1 for Started. An event that carries several of them has the number of the last.
+own events, from 1 for Started. An event that combines several of them has the number of the last.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class FinishReason(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """The provider's first event has come."""
+    """The provider's first event has arrived."""
 
     request_id: str
     model: str
@@ -67,7 +67,7 @@ class ReasoningDelta:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusalDelta:
-    """More of the model's words where it refuses to answer."""
+    """More of the text in which the model refuses to answer."""
 
     index: int
     text: str
@@ -107,7 +107,7 @@ class ToolCallFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """The end of an answer and what it took; `finish_reason` None: it failed."""
+    """The end of an answer, and what it used. `finish_reason` None: it failed."""
 
     finish_reason: FinishReason | None
     model: str
@@ -118,11 +118,11 @@ class Finished:
     duration_s: float
     """From admission to the end."""
     service_tier: str = ""
-    """What the provider says it used; empty: not known."""
+    """The tier that the provider says it used; empty: not known."""
     sequence: int = 0
-    """The last delta's number + 1; 0 where it is not part of a stream."""
+    """The last delta's number + 1; 0 if it is not part of a stream."""
 
 
 OutputDelta: TypeAlias = Delta | ReasoningDelta | RefusalDelta | ToolCallStarted | ToolCallDelta | ToolCallFinished
-"""What comes between Started and Finished."""
+"""The events between Started and Finished."""
 Event: TypeAlias = Started | OutputDelta | Finished

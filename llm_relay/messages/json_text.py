@@ -1,4 +1,4 @@
-"""JSON that travels as text, so that nothing of it changes: not the order, the spacing or a 64-bit integer."""
+"""JSON that is kept as text, so that order, spacing and 64-bit integers do not change."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_JSON_DEPTH = 32
 
 
 def is_json(text: str) -> bool:
-    """Whether a text is one JSON value. NaN and Infinity are not JSON."""
+    """Returns whether a text is one JSON value. NaN and Infinity are not JSON."""
     try:
         json_value(text)
     except ValueError:
@@ -21,7 +21,7 @@ def is_json(text: str) -> bool:
 
 
 def json_value(text: object) -> Any:
-    """Parses JSON text. Integers come as floats: this is for checking. Raises ValueError that says what is wrong."""
+    """Parses JSON text to check it; integers become floats. Raises ValueError, which says what is wrong."""
     if not isinstance(text, str):
         raise ValueError("must be JSON text")  # noqa: TRY004 - callers put the text into a violation
     if not text.isascii() and not is_utf8(text):
@@ -39,7 +39,7 @@ def _refuse_constant(_: str) -> NoReturn:
 
 
 def json_object(text: object) -> dict[str, Any]:
-    """Parses the text of a JSON object of at most 64 KiB and 32 levels. Raises ValueError that says what is wrong."""
+    """Parses the text of a JSON object of at most 64 KiB and 32 levels. Raises ValueError, which says what is wrong."""
     if isinstance(text, str) and len(text.encode(errors="replace")) > MAX_SCHEMA_BYTES:
         raise ValueError(f"must be {MAX_SCHEMA_BYTES // 1024} KiB at most")
     value = json_value(text)
@@ -51,7 +51,7 @@ def json_object(text: object) -> dict[str, Any]:
 
 
 def json_object_fault(text: object) -> str | None:
-    """Returns what keeps a text from being such a JSON object, or None."""
+    """Returns why a text is not such a JSON object, or None if it is."""
     try:
         json_object(text)
     except ValueError as error:
@@ -60,7 +60,7 @@ def json_object_fault(text: object) -> str | None:
 
 
 def json_value_fault(text: object) -> str | None:
-    """Returns what keeps a text from being a JSON value of at most 32 levels, or None."""
+    """Returns why a text is not a JSON value of at most 32 levels, or None if it is."""
     try:
         value = json_value(text)
     except ValueError as error:
@@ -69,7 +69,7 @@ def json_value_fault(text: object) -> str | None:
 
 
 def is_deeper_than(value: object, levels: int) -> bool:
-    """Whether objects and lists are nested more than `levels` deep."""
+    """Returns whether objects and lists are nested more than `levels` deep."""
     layer = [value]
     for _ in range(levels):
         layer = [child for one in layer for child in _children(one)]

@@ -1,4 +1,4 @@
-"""What options must be."""
+"""The rules for options."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _SAMPLING = ("temperature", "top_p", "stop", "stop_sequences", "seed", "frequenc
 _THINKING = ("reasoning", "reasoning_effort", "thinking")
 _DELIVERY = ("stream", "stream_options", "store", "background", "service_tier", "user", "safety_identifier")
 FORBIDDEN_MEMBERS = frozenset((*_PROMPT, *_TOOLS, *_OUTPUT, *_SAMPLING, *_THINKING, *_DELIVERY))
-"""Of provider_options: what the relay writes itself, and what changes what is asked or spent. max_…tokens too."""
+"""Not allowed in provider_options: the relay writes them, or they change the request or its cost. max_…tokens too."""
 _TOKEN_LIMIT = re.compile("max_[a-z_]*tokens")
 
 
@@ -133,7 +133,7 @@ def _thinking_faults(thinking: Thinking) -> Faults:
 
 
 def tags_fault(tags: Mapping[str, str]) -> str | None:
-    """Returns what makes `tags` unfit as the tags of a call, or None."""
+    """Returns why `tags` cannot be the tags of a call, or None if they can."""
     if len(tags) > MAX_TAGS:
         return f"must be {MAX_TAGS} at most"
     for key, value in tags.items():
@@ -156,7 +156,7 @@ def _provider_faults(provider: str, text: str) -> Faults:
         return
     for member in members:
         if member in FORBIDDEN_MEMBERS or _TOKEN_LIMIT.fullmatch(member):
-            yield f"{place}.{member}", "must be left out: the relay writes it, or it changes what is asked or spent"
+            yield f"{place}.{member}", "must be left out: the relay writes it, or it changes the request or its cost"
 
 
 def _limited_text_fault(text: object, most: int) -> str | None:

@@ -1,4 +1,4 @@
-"""Options: how a prompt is to be answered."""
+"""Options: how to answer a prompt."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ class Tool:
     """A tool that the model may call."""
 
     name: str
-    """1 to 64 of A-Za-z0-9_-; no two tools have the same."""
+    """1 to 64 of A-Za-z0-9_-; unique among the tools."""
     description: str = ""
-    """For the model to read."""
+    """What the tool does, for the model to read."""
     input_schema_json: str
     """The JSON Schema of the arguments, as text."""
     strict: bool | None = None
@@ -22,7 +22,7 @@ class Tool:
 
 
 class ToolChoiceMode(enum.Enum):
-    """How freely the model chooses among the tools."""
+    """Whether the model may, must not or must call tools."""
 
     AUTO = "auto"
     NONE = "none"
@@ -36,11 +36,11 @@ class ToolChoice:
     """Whether and which tools the model must call."""
 
     mode: ToolChoiceMode = ToolChoiceMode.AUTO
-    """Not used where there is a name."""
+    """Not used if there is a name."""
     name: str | None = None
-    """The tool that must be called; None: `mode` says."""
+    """The tool that the model must call; None: `mode` decides."""
     parallel: bool | None = None
-    """Whether several may be called at once; None: the provider's default."""
+    """Whether the model may call several tools at once; None: the provider's default."""
 
 
 class ResponseKind(enum.Enum):
@@ -58,9 +58,9 @@ class ResponseFormat:
 
     kind: ResponseKind = ResponseKind.TEXT
     name: str = ""
-    """Of the schema; empty: none."""
+    """The schema's name; empty: none."""
     schema_json: str = ""
-    """The JSON Schema, as text; only and always with JSON_SCHEMA."""
+    """The JSON Schema, as text. Required with JSON_SCHEMA, empty otherwise."""
     strict: bool | None = None
     """Whether the answer must match the schema exactly; None: the provider's default."""
 
@@ -72,7 +72,7 @@ class Sampling:
     top_p: float | None = None
     """0 to 1."""
     stop: tuple[str, ...] = ()
-    """Texts that end the answer, MAX_STOPS at most."""
+    """Texts that end the answer, at most MAX_STOPS."""
     seed: int | None = None
     """64 bits, signed."""
     frequency_penalty: float | None = None
@@ -86,14 +86,14 @@ class Thinking:
     """Asks the model to reason before it answers."""
 
     effort: str = ""
-    """In the provider's own word, such as "low"; empty: not set."""
+    """A level of the provider, such as "low"; empty: not set."""
     max_tokens: int | None = None
     """1 or more; None: the provider's default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How a prompt is to be answered."""
+    """How to answer a prompt."""
 
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice | None = None
@@ -105,13 +105,13 @@ class Options:
     tags: Mapping[str, str] = field(default_factory=dict, hash=False)
     """The caller's labels for the cost records, never sent to a provider."""
     provider_options: Mapping[str, str] = field(default_factory=dict, hash=False)
-    """By provider, a JSON object, as text, that joins the body of a request to that one."""
+    """By provider, a JSON object, as text, that is added to the body of requests to that provider."""
     service_tier: str = ""
-    """In the provider's own word; empty: its default."""
+    """A tier of the provider; empty: its default."""
     max_cost_nano_usd: int | None = None
     """The most that the call may cost; None: no limit."""
     end_user: str = ""
-    """Who uses the caller's product; empty: not told."""
+    """The user of the caller's product; empty: not given."""
 
 
 NO_OPTIONS = Options()

@@ -1,4 +1,4 @@
-"""What a part must be, and in which turns it may stand."""
+"""The rules for parts, and the turns in which they may be."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from llm_relay.messages.turns import Role
 from llm_relay.messages.urls import url_fault
 
 MAX_PARTS = 10_000
-TOO_MANY_PARTS = f"must be {MAX_PARTS} at most, those of the history included"
+TOO_MANY_PARTS = f"must have at most {MAX_PARTS} parts, including those of the history"
 MAX_DOCUMENT_NAME_CHARS = 255
 MAX_CACHE_TTL_S = 86_400.0
 ONE_KIND = f"must have exactly one of {', '.join(PART_NAMES.values())}"
@@ -40,12 +40,12 @@ _TURNS: dict[type[Part], Role] = {
     Refusal: Role.ASSISTANT,
     ToolResult: Role.USER,
 }
-"""The turns of kinds that may not stand in every turn."""
+"""The kinds of parts that may be in one kind of turn only."""
 _RESULT_PARTS = frozenset((TextPart, Image, Document))
 
 
 def part_violations(place: str, part: Part, role: Role) -> Iterator[Violation]:
-    """Yields what is wrong with a part of a turn; `place` is where it stands, such as "history[0].parts[1]"."""
+    """Yields what is wrong with a part of a turn; `place` is its name in errors, such as "history[0].parts[1]"."""
     name = PART_NAMES.get(type(part))
     if name is None:
         yield Violation(place, ONE_KIND)
@@ -63,7 +63,7 @@ def part_violations(place: str, part: Part, role: Role) -> Iterator[Violation]:
 
 def _faults(part: Part, role: Role) -> Faults:
     if isinstance(part, TextPart):
-        # A model may write nothing but blanks, before a call for example, and gets its own words back.
+        # A model may write only whitespace, before a call for example, and its own text is sent back to it.
         yield "", text_fault(part.text, blank_allowed=role is Role.ASSISTANT) or _empty_fault(part.text)
     else:
         yield from _RULES[type(part)](part)
@@ -92,7 +92,7 @@ def _document_faults(document: Document) -> Faults:
 
 def _source_faults(source: Image | Document, media_type: re.Pattern[str], example: str) -> Faults:
     if bool(source.data) == bool(source.url):
-        yield "", "must have data or url, and not both"
+        yield "", "must have data or url, but not both"
     yield from _bytes_faults(data=source.data)
     if source.url:
         yield "url", url_fault(source.url)

@@ -1,4 +1,4 @@
-"""Parts: what a turn or an answer is made of where it is more than text."""
+"""Parts: the content of a turn or an answer that is more than text."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Image:
     url: str = ""
     """https, without credentials."""
     detail: str = ""
-    """How closely to look, in the provider's own word; empty: its default."""
+    """How closely to look, as a level of the provider; empty: its default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +48,9 @@ class ToolCall:
     id: str
     name: str
     arguments_json: str = "{}"
-    """As the model wrote them, valid JSON or not; empty becomes `{}`."""
+    """The arguments as the model wrote them, valid JSON or not; empty becomes `{}`."""
     signature: bytes = b""
-    """The provider's own; goes back to it byte for byte."""
+    """The provider's signature, which is sent back to it byte for byte."""
 
     def __post_init__(self) -> None:
         if self.arguments_json == "":
@@ -64,16 +64,16 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reasoning:
-    """What the model thought before it answered; goes back unchanged to the provider that wrote it."""
+    """The model's reasoning before it answered. It is sent back unchanged to the provider that wrote it."""
 
     text: str = ""
-    """May be empty beside a signature."""
+    """May be empty if there is a signature."""
     signature: bytes = b""
     redacted: bytes = b""
     """Reasoning that only the provider can read."""
     provider: str = ""
     id: str = ""
-    """The provider's own; empty: none."""
+    """The provider's id; empty: none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +86,7 @@ class CachePoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """The model's words where it refused to answer."""
+    """The text in which the model refused to answer."""
 
     text: str
 

@@ -1,4 +1,4 @@
-"""A Prompt: a question to a model. One that exists is valid."""
+"""A Prompt: a question to a model. Every Prompt is valid."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class Prompt:
     """A question to a model. Raises InvalidRequest, naming every bad field, if it is not valid."""
 
     message: str = ""
-    """What the user says now; not blank, but may be empty where `parts` has more than cache points."""
+    """What the user says now; not blank, but may be empty if `parts` has more than cache points."""
     context: str | None = None
     """System prompt; None or blank: none."""
     history: tuple[Turn, ...] = ()
     """Earlier turns, oldest first, MAX_TURNS at most."""
     model: str | None = None
-    """The provider's model or a short name that it lists, 512 characters at most; None or blank: the default."""
+    """A model of the provider, or a short name that it lists, at most 512 characters; None or blank: the default."""
     temperature: float | None = None
     """0 to 2; None: the server's default."""
     max_tokens: int | None = None
@@ -46,7 +46,7 @@ class Prompt:
     request_id: str = ""
     """The caller's idempotency key; empty: the server makes one."""
     parts: tuple[Part, ...] = ()
-    """What the user says now beside the message; tool results go first, then the message, then the others."""
+    """What the user says now besides the message. Sent as tool results, then the message, then the other parts."""
     options: Options = NO_OPTIONS
     """How to answer."""
 
@@ -56,9 +56,9 @@ class Prompt:
 
     @property
     def size_bytes(self) -> int:
-        """How much memory it takes, in bytes, with everything in it."""
+        """The memory that the prompt and its contents take, in bytes."""
         size = getsizeof(self.message) + getsizeof(self.context) + getsizeof(self.history)
-        for turn in self.history:  # held_bytes would do, but takes six times as long for a history of plain text
+        for turn in self.history:  # held_bytes is much slower for a history of plain text
             size += getsizeof(turn) + getsizeof(turn.text) + (held_bytes(turn.parts) if turn.parts else 0)
         if self.parts:
             size += held_bytes(self.parts)

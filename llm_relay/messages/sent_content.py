@@ -1,4 +1,4 @@
-"""What of a prompt reaches a provider, as bytes to be digested: equal for equal questions, and only for those."""
+"""Writes what a provider receives of a prompt, for a digest: equal bytes for equal questions, and only for those."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
 Write = Callable[[bytes], object]
 
 _NOT_SENT = frozenset({"request_id", "tags", "max_cost_nano_usd"})
-"""Fields that no provider is told of."""
+"""Fields that no provider receives."""
 
 
 def write_sent_content(prompt: Prompt, write: Write) -> None:
-    """Writes all that a provider may be told of a prompt: without its request_id, tags and max_cost_nano_usd.
+    """Writes all that a provider may receive of a prompt: everything but request_id, tags and max_cost_nano_usd.
 
-    `write` takes it piece by piece, such as `hashlib.sha256().update`.
+    `write`, such as `hashlib.sha256().update`, is called with each piece.
     """
     _write_fields(prompt, write)
 
 
 def _write(value: object, write: Write) -> None:
-    # Each value says its kind and its length, so that no two prompts write the same bytes.
+    # The kind and the length of each value are written too, so that no two prompts write the same bytes.
     if isinstance(value, str):
         text = value.encode()
         write(b"s%d:" % len(text))
@@ -50,7 +50,7 @@ def _write(value: object, write: Write) -> None:
 
 
 def _number(value: float | None) -> float | None:
-    # 1 and 1.0 ask the same.
+    # 1 and 1.0 are the same question.
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

@@ -1,4 +1,4 @@
-"""What a server says of itself: its models and its status."""
+"""What a server reports about itself: its models and its status."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ class Model:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Models:
-    """The models that can be asked for."""
+    """The available models."""
 
     provider: str
     models: tuple[str, ...]
     default_model: str
     note: str = ""
     details: tuple[Model, ...] = ()
-    """Of those models that something is known of."""
+    """Details of the models that something is known about."""
     priced_as: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By model, other names that a price list may have of it. It stays within the server."""
+    """By model, other names that a price list may have for it. It is not sent to clients."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,7 @@ class Status:
     provider_error: str
     """Reason of the provider's last failure; empty: none since its last success.
 
-    Of several providers: "REASON name" of each that failed, with commas, in the order in which they were asked.
+    With several providers: "REASON name" of each that failed, comma-separated, in the order of the calls.
     """
     calls_processed: int
     default_model: str

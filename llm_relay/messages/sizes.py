@@ -7,9 +7,9 @@ from sys import getsizeof
 
 
 def held_bytes(value: object) -> int:
-    """Returns how much memory a value and all that it holds take, in bytes.
+    """Returns how much memory a value and its contents take, in bytes.
 
-    It knows what messages are made of: texts, bytes, numbers, enums, tuples, mappings and slotted dataclasses.
+    It knows the types that messages consist of: texts, bytes, numbers, enums, tuples, mappings and slotted dataclasses.
     """
     if isinstance(value, tuple):
         return getsizeof(value) + sum(map(held_bytes, value))

@@ -34,11 +34,11 @@ def _turns(history: Iterable[Turn], parts: tuple[Part, ...]) -> Iterator[tuple[s
 
 
 def _result_violations(place: str, parts: tuple[Part, ...], calls: Calls) -> Iterator[Violation]:
-    """Takes the calls that are answered out of `calls`."""
+    """Yields each result without a call, and removes answered calls from `calls`."""
     for index, part in enumerate(parts):
         if isinstance(part, ToolResult) and calls.pop(part.tool_call_id, None) is None:
             where = f"{place}[{index}].tool_result.tool_call_id"
-            yield Violation(where, "must be the id of a call in the assistant turn before, and answer it once")
+            yield Violation(where, "must be the id of a call in the previous assistant turn, and answer it only once")
 
 
 def _collect(place: str, parts: tuple[Part, ...], calls: Calls) -> Iterator[Violation]:

@@ -9,7 +9,7 @@ from llm_relay.messages.parts import Part
 
 
 class Role(enum.Enum):
-    """Who spoke a turn."""
+    """Who spoke in a turn."""
 
     USER = "user"
     ASSISTANT = "assistant"

@@ -1,4 +1,4 @@
-"""Which URLs of images and documents are passed on to a provider. The relay itself fetches none."""
+"""Checks the URLs of images and documents that are passed on to a provider. The relay itself fetches none."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NOT_IN_URLS = re.compile(r"[\s\x00-\x20\x7f\\]")
 
 
 def url_fault(url: object) -> str | None:
-    """Returns what makes `url` unfit, or None."""
+    """Returns what is wrong with `url`, or None."""
     if not isinstance(url, str):
         return "must be text"
     if url[:5].lower() == "data:":
@@ -20,7 +20,7 @@ def url_fault(url: object) -> str | None:
     if len(url) > MAX_URL_CHARS:
         return f"must be {MAX_URL_CHARS} characters at most"
     if _NOT_IN_URLS.search(url) or not is_utf8(url):
-        return "must not contain blanks, control characters or backslashes"
+        return "must not contain whitespace, control characters or backslashes"
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port

@@ -48,7 +48,7 @@ class Cost:
 
     @property
     def nano_usd(self) -> int | None:
-        """The cost in billionths of a dollar, as callers and the ledger are told it; None: no price is known."""
+        """The cost in billionths of a dollar, as callers and the ledger see it; None: no price is known."""
         if self.usd is None:
             return None
         return int((self.usd * NANO_USD_PER_USD).to_integral_value(rounding=ROUND_HALF_EVEN))

@@ -1,4 +1,4 @@
-"""A log that writes its INFO lines together, a few milliseconds late, and all others at once."""
+"""A log that writes INFO lines together, a few milliseconds late, and all other lines at once."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Callable
 from typing import Any
 
 GATHER_S = 0.01
-"""How long INFO lines wait. A server that is killed (-9) may lose them; one that is stopped loses nothing."""
+"""How long INFO lines wait. A server that is killed (-9) may lose them. A server that is stopped loses none."""
 LINES_A_WRITE = 4
-"""So that a write stays under 4 KiB, which a pipe takes in one piece, even if several workers write to it."""
+"""Keeps a write under 4 KiB, which a pipe accepts in one piece, even if several workers write to it."""
 
 
 class BufferedLog:
-    """Writes a line for each thing that has ended, INFO lines together with others of the last GATHER_S.
+    """Writes a line for each event. INFO lines wait up to GATHER_S and are written together.
 
-    Written one by one between other work, each would take several times the CPU.
+    Written one by one between other work, they would take several times the CPU.
     """
 
     def __init__(self, logger: logging.Logger, message: str) -> None:
@@ -37,7 +37,7 @@ class BufferedLog:
             asyncio.get_running_loop().call_later(GATHER_S, self.flush)
 
     def flush(self) -> None:
-        """Writes what has gathered."""
+        """Writes the lines that are waiting."""
         gathered, self._gathered = self._gathered, []
         for start in range(0, len(gathered), LINES_A_WRITE):
             lines = [facts() for facts in gathered[start : start + LINES_A_WRITE]]

@@ -1,4 +1,4 @@
-"""Colours of text on a terminal; elsewhere text stays as it is."""
+"""Colours text on a terminal. Elsewhere text is unchanged."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def coloured(text: str, colour: Colour | None, stream: TextIO) -> str:
 
 
 def shows_colours(stream: TextIO) -> bool:
-    """Whether `stream` is a terminal that shows colours."""
+    """Returns whether `stream` is a terminal that shows colours."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not stream.isatty():
         return False
     return sys.platform != "win32" or "WT_SESSION" in os.environ  # the old console shows the sequences as text

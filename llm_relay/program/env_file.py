@@ -1,4 +1,4 @@
-"""The .env file: which one is in force, and what it says.
+"""The .env file: which one is in force, and what it contains.
 
 It is the file that RELAY_ENV_FILE names, else `.env` in the working folder, else `.env` beside the project.
 """
@@ -24,12 +24,12 @@ class EnvFileError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvFile:
-    """What a .env file says."""
+    """The contents of a .env file."""
 
     path: Path | None = None
     """None: there is no file."""
     values: Mapping[str, str] = field(default_factory=dict)
-    """By name, in upper case; without those that are blank."""
+    """The values by name, in upper case, without blank ones."""
     lines: Mapping[str, int] = field(default_factory=dict)
     """The line of each name."""
     unreadable: tuple[int, ...] = ()
@@ -37,7 +37,7 @@ class EnvFile:
 
 
 def env_file_path() -> Path | None:
-    """Returns the path of the .env file in force; None where there is none. It may not exist if it was named."""
+    """Returns the path of the .env file in force, or None. A file that RELAY_ENV_FILE names may not exist."""
     if named := os.environ.get(ENV_FILE_VARIABLE):
         return None if named == os.devnull else Path(named).expanduser().absolute()
     candidates = (Path.cwd() / ".env", PROJECT_FOLDER / ".env")
@@ -45,9 +45,9 @@ def env_file_path() -> Path | None:
 
 
 def leave_out_working_folder() -> None:
-    """From now on this process, and those that it starts, do not read the `.env` of the working folder.
+    """Makes this process, and the processes that it starts, ignore the `.env` of the working folder.
 
-    For programs that a client starts inside whatever folder it has open. A file that was named stays in force.
+    For programs that a client starts in whatever folder it has open. A file that RELAY_ENV_FILE names is still read.
     """
     if not os.environ.get(ENV_FILE_VARIABLE):
         beside = PROJECT_FOLDER / ".env"
@@ -55,7 +55,7 @@ def leave_out_working_folder() -> None:
 
 
 def read_env_file() -> EnvFile:
-    """Reads the .env file in force. Raises EnvFileError if it cannot be read; lines that are wrong are left out."""
+    """Reads the .env file in force. Raises EnvFileError if it cannot be read. Malformed lines are left out."""
     path = env_file_path()
     if path is None:
         return EnvFile()
@@ -69,7 +69,7 @@ def read_env_file() -> EnvFile:
 
 
 def value_of(name: str) -> str:
-    """Returns one setting as it is written, before all are read and checked; empty if nothing says it."""
+    """Returns one setting as it is written, before all are read and checked; empty if it is not set."""
     try:
         return os.environ.get(name) or read_env_file().values.get(name, "")
     except EnvFileError:
@@ -87,7 +87,7 @@ def _parsed(path: Path, text: str) -> EnvFile:
         readable.append(binding.original.string)
         if binding.key is not None:
             lines[binding.key.upper()] = _first_line(binding)
-    # Only what can be read: the library writes a line of its own to stderr about the rest.
+    # Only the readable lines: the library would write to stderr about the others.
     values = dotenv_values(stream=io.StringIO("".join(readable)))
     return EnvFile(
         path=path,
@@ -98,6 +98,6 @@ def _parsed(path: Path, text: str) -> EnvFile:
 
 
 def _first_line(binding: Binding) -> int:
-    """Returns the line on which a statement begins: the blank lines before it belong to it too."""
+    """Returns the line on which a statement begins. The blank lines before it are part of the binding."""
     text = binding.original.string
     return binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")

@@ -13,32 +13,31 @@ from typing import Any
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 YOUNG_OBJECTS = 10_000
-"""How many new objects there are before the garbage collector runs, instead of 700: calls leave few cycles."""
+"""How many new objects start the garbage collector. Python's default is 700, but calls leave few cycles."""
 
 
 def run(main: Coroutine[Any, Any, int]) -> int:
     """Runs `main` and returns its exit code."""
     _let_threads_finish()
-    spare_what_is_there()
+    freeze_existing_objects()
     gc.set_threshold(YOUNG_OBJECTS)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(main)
 
 
-def spare_what_is_there() -> None:
-    """Tells the garbage collector to ignore all objects that exist when a program begins to run, or to serve.
+def freeze_existing_objects() -> None:
+    """Makes the garbage collector ignore all objects that exist now. Called when a program starts, and when it serves.
 
-    Imported modules stay for the life of the program; scanning them again and again doubled the longest pauses.
+    Imported modules stay for the life of the program, and scanning them repeatedly would lengthen the pauses.
     """
     gc.freeze()
 
 
 def _let_threads_finish() -> None:
-    """Asks Linux not to interrupt one thread for another that has just got work; those that start later inherit it.
+    """Asks Linux not to interrupt a running thread when another one gets work. Later threads inherit this.
 
-    gRPC's threads wake the event loop's for each step of a call, and are woken by it: taking turns when they are done,
-    instead of at once, saves nine switches and a sixth of a call's CPU where they share a core. A thread still starts
-    at once where a core is free.
+    gRPC's threads and the event loop's thread wake each other at each step of a call. If they share a core, it saves
+    CPU to switch when a thread is done instead of at once. If a core is free, a thread still starts at once.
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError):  # a sandbox may forbid it
@@ -66,10 +65,10 @@ async def stopping_signals() -> asyncio.Queue[signal.Signals]:
 
 
 async def unless_signalled(work: Coroutine[Any, Any, None], signals: asyncio.Queue[signal.Signals]) -> None:
-    """Runs `work` to its end, or until a signal comes: then cancels it, and waits for what it does about that."""
-    working, impatient = asyncio.create_task(work), asyncio.create_task(signals.get())
-    await asyncio.wait([working, impatient], return_when=asyncio.FIRST_COMPLETED)
-    impatient.cancel()
+    """Runs `work` until it ends or a signal arrives. After a signal, cancels it and waits for its end."""
+    working, signalled = asyncio.create_task(work), asyncio.create_task(signals.get())
+    await asyncio.wait([working, signalled], return_when=asyncio.FIRST_COMPLETED)
+    signalled.cancel()
     working.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await working

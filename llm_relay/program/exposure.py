@@ -1,4 +1,4 @@
-"""Beyond this machine a server needs tokens and TLS."""
+"""A server that listens beyond this machine needs tokens and TLS."""
 
 from __future__ import annotations
 

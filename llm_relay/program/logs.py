@@ -1,6 +1,6 @@
-"""Logs to stderr: readable lines, or JSON.
+"""Logs to stderr, as readable lines or JSON.
 
-A record's `facts` (a dict) become key=value pairs or JSON members; of several in a list each has a line of its own.
+A record's `facts` (a dict) become key=value pairs or JSON members. A list of facts becomes one line for each.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, TextIO
 from llm_relay.program.unexpected_errors import class_and_place
 
 STDERR = 2
-"""The file descriptor."""
+"""The file descriptor of standard error."""
 
 
 def configure_logging(log_format: str = "text", level: int = logging.INFO) -> None:
@@ -25,9 +25,9 @@ def configure_logging(log_format: str = "text", level: int = logging.INFO) -> No
         sys.stderr = _unbuffered_stderr()
     stream = _LastingHandler(sys.stderr)
     stream.setFormatter(_JsonFormatter() if log_format == "json" else _TextFormatter())
-    stream.addFilter(_is_fit_to_be_written)
+    stream.addFilter(_may_be_written)
     logging.basicConfig(level=level, handlers=[stream], force=True)
-    # No line of ours shows these, so logging need not look them up: https://docs.python.org/3/howto/logging.html#optimization
+    # Our lines do not show these, so logging need not look them up: https://docs.python.org/3/howto/logging.html#optimization
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None  # noqa: SLF001 - as that page says
 
@@ -38,18 +38,18 @@ _TALKATIVE = ("httpx2", "httpcore2", "botocore", "boto3", "urllib3", "mcp", "uvi
 
 _GRPC = "grpc._cython.cygrpc"
 _CALLER_LEFT = "ExecuteBatchError"
-"""How gRPC's line begins where a caller leaves at the moment at which it is answered."""
+"""How gRPC's line begins if a caller leaves while it is being answered."""
 
 
-def _is_fit_to_be_written(record: logging.LogRecord) -> bool:
+def _may_be_written(record: logging.LogRecord) -> bool:
     if record.name == _GRPC and record.getMessage().startswith(_CALLER_LEFT):
         return False
-    # Not by setting their levels: a library may set its own again when it is imported.
+    # Filtered here, because a library may set its logger's level again when it is imported.
     return record.levelno >= logging.WARNING or not record.name.startswith(_TALKATIVE)
 
 
 def _unbuffered_stderr() -> TextIO:
-    # A buffer would try again at the end of the program what it cannot write, and the exit code would be 120.
+    # A buffer would retry a failed write at the end of the program, and the exit code would be 120.
     return io.TextIOWrapper(
         io.FileIO(STDERR, "w", closefd=False),
         encoding="utf-8",
@@ -59,7 +59,7 @@ def _unbuffered_stderr() -> TextIO:
 
 
 class _LastingHandler(logging.StreamHandler[TextIO]):
-    """Leaves out lines that cannot be written: a full disk must not end the program."""
+    """Drops lines that cannot be written: a full disk must not end the program."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
         if not isinstance(sys.exception(), OSError):
@@ -76,13 +76,13 @@ def _second(at: int) -> str:
 
 
 def _lines(record: logging.LogRecord) -> list[dict[str, Any]]:
-    """Returns the facts of each line that the record stands for."""
+    """Returns the facts of each line of a record."""
     facts: dict[str, Any] | list[dict[str, Any]] = getattr(record, "facts", {})
     return facts if isinstance(facts, list) else [facts]
 
 
 def _error(record: logging.LogRecord) -> str:
-    # Not the traceback: an exception's text may hold a key or a prompt, a library's as well as ours.
+    # Not the traceback: the text of an exception, ours or a library's, may contain a key or a prompt.
     error = record.exc_info[1] if record.exc_info else None
     return class_and_place(error) if error else ""
 

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: counted in each process, added up over all of them, and served by the one that started them.
+"""Metrics for Prometheus: counted in each process, and served as totals by the process that started the others.
 
 Each process writes its numbers to files of a folder (prometheus_client's multiprocess mode). The folder is named in
 the environment, so that workers, and what `relay serve` starts, find it.
@@ -17,22 +17,22 @@ from llm_relay.program.metrics_folder import in_use, metrics_folder
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 """prometheus_client reads it when it is imported, so nothing imports that before it is set."""
 SERVE_PORT = 9464
-"""Where `relay serve` serves metrics unless METRICS_PORT is set."""
+"""The port on which `relay serve` serves metrics unless METRICS_PORT is set."""
 
 logger = logging.getLogger("relay.metrics")
 
 
 def is_metered() -> bool:
-    """Tells whether this process counts for somebody."""
+    """Returns whether the metrics of this process are published."""
     return FOLDER_VARIABLE in os.environ
 
 
 @contextlib.contextmanager
 def published(host: str, port: int | None) -> Iterator[None]:
-    """Serves the metrics of this process, and of all that it starts in the block, at http://host:port/metrics.
+    """Serves the metrics of this process, and of those that it starts in the block, at http://host:port/metrics.
 
-    `port` None: nothing is counted and no port is opened; 0: any free port. Where a supervisor publishes already, the
-    block is a part of that. A port that cannot be opened is an error in the log, and no more.
+    `port` None: nothing is counted and no port is opened; 0: any free port. If a supervisor already publishes metrics,
+    it serves those of this process too. A port that cannot be opened is only logged as an error.
     """
     if is_metered():
         with in_use(os.environ[FOLDER_VARIABLE]):
@@ -64,14 +64,14 @@ def _served(folder: str, host: str, port: int) -> Iterator[None]:
             served_port = stack.enter_context(serving_metrics(make_wsgi_app(registry), host, port))
         except OSError as error:
             fault = listen_fault(host, port, "METRICS_HOST", "METRICS_PORT", error)
-            logger.error("%s. Until then no metrics are served", fault)  # noqa: TRY400 - the traceback tells nothing
+            logger.error("%s. Until then no metrics are served", fault)  # noqa: TRY400 - the traceback adds nothing
         else:
             logger.info("Metrics: http://%s/metrics", shown_address(host, served_port))
         yield
 
 
 def forget_process(pid: int) -> None:
-    """Takes a process that has ended out of the sums of what is running; what it has counted stays."""
+    """Removes a process that has ended from the sums of running work. What it has counted stays."""
     if is_metered():
         from prometheus_client.multiprocess import mark_process_dead
 

@@ -1,4 +1,4 @@
-"""The folder that processes write their metrics to. What a process that was killed left behind is removed later."""
+"""The folder that processes write their metrics to. Folders that killed processes left behind are removed later."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ try:
     import fcntl
 except ImportError:
     HAS_LOCKS = False
-    """On Windows. What a killed process leaves there stays."""
+    """False on Windows, where the folder of a killed process stays."""
 else:
     HAS_LOCKS = True
 
 PREFIX = "relay-metrics-"
 LOCK_NAME = "lock"
-"""A file of the folder. Every process that writes there holds a lock on it, which ends with the process."""
+"""A file in the folder. Every process that writes there holds a lock on it, which ends with the process."""
 
 
 @contextlib.contextmanager
 def metrics_folder() -> Iterator[str]:
-    """Makes a folder for metrics, and removes it at the end, with those of this user that no process uses."""
+    """Makes a folder for metrics, and removes it at the end. Also removes this user's unused folders."""
     _remove_unused()
     folder, lock = _made()
     try:
@@ -37,10 +37,10 @@ def metrics_folder() -> Iterator[str]:
 
 @contextlib.contextmanager
 def in_use(folder: str) -> Iterator[None]:
-    """Keeps a folder that another process has made from being removed, for as long as this process writes there."""
+    """Prevents the removal of another process's folder while this process writes there."""
     try:
         lock = _locked(folder)
-    except OSError:  # it has been removed, or its file system has no locks
+    except OSError:  # the folder was removed, or its file system has no locks
         yield
         return
     try:
@@ -55,7 +55,7 @@ def _made() -> tuple[str, int]:
         lock = _locked(folder, os.O_CREAT)
         if Path(folder, LOCK_NAME).exists():
             return folder, lock
-        os.close(lock)  # another process has removed the folder before it was locked
+        os.close(lock)  # another process removed the folder before it was locked
 
 
 def _locked(folder: str, flags: int = 0) -> int:
@@ -77,7 +77,7 @@ def _remove_unused() -> None:
 
 
 def _remove_if_unused(entry: os.DirEntry[str]) -> None:
-    """Raises OSError if a process holds its lock, or it has none: an earlier version made it, or something else."""
+    """Raises OSError if a process holds its lock, or if it has none because something else made it."""
     if not entry.is_dir(follow_symlinks=False) or entry.stat(follow_symlinks=False).st_uid != os.getuid():
         return
     lock = os.open(Path(entry.path, LOCK_NAME), os.O_RDWR | os.O_NOFOLLOW)

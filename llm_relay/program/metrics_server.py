@@ -1,4 +1,4 @@
-"""The HTTP server of /metrics: in a thread, so that a busy event loop answers too."""
+"""The HTTP server of /metrics. It runs in a thread, so that it answers even if the event loop is busy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 from llm_relay.addresses import host_name, is_loopback_host, listen
 
 PATIENCE_S = 15
-"""How long a client may take to send its request, and to take the answer."""
+"""How long a client may take to send its request, and to read the answer."""
 _POLL_S = 0.1
 
 Start = Callable[[str, list[tuple[str, str]]], Any]
@@ -23,7 +23,7 @@ Application = Callable[[dict[str, Any], Start], Iterable[bytes]]
 class _Handler(WSGIRequestHandler):
     timeout = PATIENCE_S
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - it is named so
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
         """Logs nothing."""
 
 
@@ -31,12 +31,12 @@ class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Logs nothing: a client was too slow, or has left."""
+        """Logs nothing, because the client was too slow or has left."""
 
 
 @contextlib.contextmanager
 def serving_metrics(app: Application, host: str, port: int) -> Iterator[int]:
-    """Serves a WSGI application at host:port (0: any free port) during the block; yields the port.
+    """Serves a WSGI application at host:port (port 0: any free port) during the block. Yields the port.
 
     Raises OSError if it cannot listen there.
     """
@@ -57,15 +57,15 @@ def serving_metrics(app: Application, host: str, port: int) -> Iterator[int]:
 
 
 def _for_this_machine(app: Application) -> Application:
-    """Refuses what asks for another host than this machine.
+    """Refuses requests for another host than this machine.
 
-    A web page can give its own name any address, this machine's too (DNS rebinding), and would read the metrics.
+    A web page can give its own name the address of this machine (DNS rebinding), and could read the metrics.
     """
 
     def checked(environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
         if is_loopback_host(host_name(environ.get("HTTP_HOST", "localhost"))):
             return app(environ, start_response)
         start_response("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8")])
-        return [b"this Host is not allowed: METRICS_HOST is of this machine alone, so ask for localhost\n"]
+        return [b"this Host is not allowed: METRICS_HOST is a loopback address, so use localhost\n"]
 
     return checked

@@ -1,6 +1,6 @@
-"""Spans by OpenTelemetry's SDK, to an OTLP receiver over gRPC. The one place that knows OpenTelemetry.
+"""Sends spans to an OTLP receiver over gRPC. The only module that uses OpenTelemetry.
 
-Its provider of tracers is this module's own, not the process's: what libraries trace by themselves holds texts.
+It has its own tracer provider, not the process's, because the spans of libraries contain texts.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from llm_relay.trace_context import TraceContext
 
 SCOPE = InstrumentationScope("grpc-llm-relay", VERSION)
 CLOSE_S = 3.0
-"""How long the receiver has for the last spans when a program ends."""
+"""How long a program waits at its end for the receiver to accept the last spans."""
 _FAILED = Status(StatusCode.ERROR)
 _UNSET = Status(StatusCode.UNSET)
 
@@ -50,7 +50,7 @@ class OtlpExport:
         """Raises what the library raises for a variable that it cannot use."""
         named = next(value for name in ENDPOINT_VARIABLES if (value := os.environ.get(name)))
         self.endpoint = named.rpartition("@")[2]
-        """For the log."""
+        """The receiver, without credentials, for the log."""
         self._exporter = OTLPSpanExporter()
         self._provider = TracerProvider(resource=_resource(program), shutdown_on_exit=False)
         self._processor = BatchSpanProcessor(self._exporter)
@@ -63,7 +63,7 @@ class OtlpExport:
         return _OpenSpan(self._tracer.start_span(span.name, above, SpanKind.SERVER), parent)
 
     def add(self, span: EndedSpan) -> None:
-        """Has a span sent soon; beyond OTEL_BSP_MAX_QUEUE_SIZE the oldest are lost."""
+        """Queues a span. Beyond OTEL_BSP_MAX_QUEUE_SIZE the oldest are lost."""
         context = span.context
         self._processor.on_end(
             ReadableSpan(
@@ -82,8 +82,8 @@ class OtlpExport:
         )
 
     def close(self) -> None:
-        """Sends what has gathered, within CLOSE_S; what a receiver does not take by then is lost."""
-        # The library's own end waits for half a minute where the receiver is gone.
+        """Sends the queued spans. Those that the receiver does not accept within CLOSE_S are lost."""
+        # The library's own shutdown waits for half a minute if the receiver is gone.
         closing = threading.Thread(target=self._provider.shutdown, name="traces-close", daemon=True)
         closing.start()
         closing.join(CLOSE_S)
@@ -100,7 +100,7 @@ class _OpenSpan:
         made = span.get_span_context()
         if span.is_recording():
             self.context = _trace_context(made, began_ns=time.time_ns())
-        else:  # nobody would see it: what is done belongs to what the request came with
+        else:  # not recorded: further work belongs to the trace of the request
             self.context = parent or _trace_context(made, began_ns=0)
 
     def end(self, span: InterfaceSpan) -> None:
@@ -115,7 +115,7 @@ class _OpenSpan:
 
 def _resource(program: str) -> Resource:
     named = {"service.version": VERSION}
-    # What is given here would win over the variables.
+    # A value given here would win over the variables.
     if not os.environ.get("OTEL_SERVICE_NAME") and "service.name" not in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", ""):
         named["service.name"] = f"relay-{program.replace('_', '-')}"
     return Resource.create(named)

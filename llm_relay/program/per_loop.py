@@ -1,4 +1,4 @@
-"""One resource for each event loop, closed when its loop ends: for coroutines that are called from anywhere."""
+"""One resource for each event loop, closed when the loop ends, for coroutines that may run on any loop."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ class PerLoop(Generic[T]):
     """Opens a resource at its first use on an event loop; `asyncio.run` and `asyncio.Runner` close it at their end.
 
     The end of a loop has one documented hook: `loop.shutdown_asyncgens` closes the asynchronous generators that
-    were begun on it. So a generator holds the resource.
+    were started on it. So a generator holds the resource.
     """
 
     def __init__(self, open_: Callable[[], AsyncGenerator[T, None]]) -> None:
         """`open_` yields the resource once and closes it when it is closed itself.
 
-        It must not wait before it yields, or two callers would open two; nor yield inside another generator's
-        `async with`, for both would be closed at the same time.
+        It must not wait before it yields, or two callers would open two resources. It must not yield inside another
+        generator's `async with`, because both would be closed at the same time.
         """
         self._open = open_
         self._opened: dict[asyncio.AbstractEventLoop, tuple[T, AsyncGenerator[T, None]]] = {}

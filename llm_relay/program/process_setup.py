@@ -1,11 +1,11 @@
-"""Imported first by every program, before grpc: sets up what a process must have from its first moment.
+"""Sets up a process. Every program imports this module first, before grpc.
 
-gRPC's C core writes lines of its own to stderr, among JSON too. They are about failed handshakes and lost connections,
-which statuses tell as well. Set GRPC_VERBOSITY to have them.
+gRPC's C core writes its own lines to stderr, even between JSON lines. They report failed handshakes and lost
+connections, which the statuses of calls report too. Set GRPC_VERBOSITY to see them.
 
-Two things make a start quicker. The garbage collector seldom runs before the event loop does: what modules make stays,
-and scanning it again and again took a tenth of the start. Pydantic does not look for plugins among all installed
-packages; set PYDANTIC_DISABLE_PLUGINS to an empty value if you need them.
+Two things make the start faster. The garbage collector seldom runs before the event loop does, because the objects of
+modules stay, and scanning them repeatedly takes time. Pydantic does not look for plugins among all installed packages;
+set PYDANTIC_DISABLE_PLUGINS to an empty value if you need them.
 """
 
 import gc

@@ -22,7 +22,7 @@ class TokenSettings(ProgramSettings):
 
     relay_tokens: SecretStr = Field(
         SecretStr(""),
-        description="Callers that are accepted, as name:token,name:token; empty: anyone who can reach the port",
+        description="Callers that may call, as name:token,name:token; empty: anyone who can reach the port",
     )
     relay_delegates: str = Field(
         "",
@@ -82,7 +82,9 @@ class DialSettings(ProgramSettings):
     @classmethod
     def _old_name(cls, value: str) -> str:
         if value:  # the default is validated too
-            raise ValueError("is gone: set SERVER_B_TARGET=host:port instead (Server B speaks gRPC now and has no URL)")
+            raise ValueError(
+                "is no longer used: set SERVER_B_TARGET=host:port instead (Server B uses gRPC now and has no URL)"
+            )
         return value
 
     @field_validator("server_b_target")
@@ -140,14 +142,14 @@ class StallSettings(ProgramSettings):
 
 
 class DrainSettings(ProgramSettings):
-    """Stopping."""
+    """Shutdown."""
 
     drain_seconds: float = Field(
         30,
         ge=0,
         le=3600,
         allow_inf_nan=False,
-        description="How long running calls may go on after SIGTERM, in seconds, 0 to 3600",
+        description="How long running calls may continue after SIGTERM, in seconds, 0 to 3600",
     )
 
 
@@ -155,13 +157,13 @@ class MetricsSettings(ProgramSettings):
     """Metrics for Prometheus."""
 
     metrics_host: ListeningHost = Field(
-        "127.0.0.1", min_length=1, description="Address that metrics are served on; 0.0.0.0: all of them"
+        "127.0.0.1", min_length=1, description="Address that metrics are served on; 0.0.0.0: all addresses"
     )
     metrics_port: int | None = Field(
         None,
         ge=0,
         le=65535,
-        description="Port of /metrics for Prometheus, 0 to 65535; 0: any free one; empty: none, but 9464 under"
+        description="Port of /metrics for Prometheus, 0 to 65535; 0: any free port; empty: no metrics, but 9464 under"
         " `relay serve`",
     )
 
@@ -188,7 +190,7 @@ class McpServingSettings(TokenSettings, HttpTlsSettings, StallSettings, DrainSet
     """MCP servers over HTTP and SSE."""
 
     mcp_host: ListeningHost = Field(
-        "127.0.0.1", description="Address that MCP servers listen on over HTTP and SSE; 0.0.0.0: all of them"
+        "127.0.0.1", description="Address that MCP servers listen on over HTTP and SSE; 0.0.0.0: all addresses"
     )
     mcp_allowed_hosts: str = Field(
         "",

@@ -20,7 +20,7 @@ from llm_relay.program.known_settings import KNOWN_SETTINGS
 
 
 class SettingsError(Exception):
-    """A setting has a value that it may not have; the text has a line for each, with its name and the fix."""
+    """A setting has an invalid value. The text has one line for each such setting, with its name and the fix."""
 
 
 class ProgramSettings(BaseSettings):
@@ -57,7 +57,7 @@ class ProgramSettings(BaseSettings):
     @field_validator("*", mode="before")
     @classmethod
     def _numbers_are_plain(cls, value: object, info: ValidationInfo) -> object:
-        """Refuses what Pydantic reads as a number and a person does not write, such as 1_000."""
+        """Refuses texts that Pydantic reads as numbers but people do not write, such as 1_000."""
         if not isinstance(value, str) or info.field_name is None:
             return value
         kinds = _kinds(cls.model_fields[info.field_name].annotation)
@@ -88,12 +88,12 @@ class ProgramSettings(BaseSettings):
         return settings
 
     def environment_in_force(self) -> dict[str, str]:
-        """Returns an environment from which a process reads these very settings, whatever becomes of the .env file."""
+        """Returns an environment from which a process reads the same settings, even if the .env file changes."""
         from_file = {name: value for name, value in _not_in_environment(self._file).items() if _travels(name)}
         return {**os.environ, **from_file, ENV_FILE_VARIABLE: os.devnull}
 
     def warnings(self) -> Iterator[str]:
-        """Yields what is probably a mistake although every value is allowed, a line for each."""
+        """Yields a line for each probable mistake in settings whose values are valid."""
         yield from ()
 
 
@@ -103,12 +103,12 @@ def _kinds(annotation: Any) -> tuple[Any, ...]:
 
 
 def _travels(name: str) -> bool:
-    # OpenTelemetry's own names are no settings of the relay, and the .env file may have them.
+    # OpenTelemetry's variables are not settings of the relay, but the .env file may have them.
     return name in KNOWN_SETTINGS or name.startswith("OTEL_")
 
 
 def _not_in_environment(file: EnvFile) -> dict[str, str]:
-    """Returns what the file says and the environment does not; a blank variable is the same as none."""
+    """Returns the values that are only in the file. A blank variable is the same as none."""
     in_environment = {name.upper() for name, value in os.environ.items() if value}
     return {name: value for name, value in file.values.items() if name not in in_environment}
 

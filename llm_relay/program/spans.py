@@ -1,4 +1,4 @@
-"""What a span is here, and what sends it. OpenTelemetry itself is known in llm_relay.program.otlp alone."""
+"""Spans, and the interface that sends them. Only llm_relay.program.otlp uses OpenTelemetry itself."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from llm_relay.trace_context import TraceContext
 
 ENDPOINT_VARIABLES = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 MAX_VALUE_CHARS = 200
-"""Of each text: some hold what a caller or a provider chose."""
+"""Limit of each text, because callers and providers choose some of them."""
 
 Value: TypeAlias = str | int | float | bool | Sequence[str]
 
@@ -26,21 +26,21 @@ class EndedSpan:
     ended_ns: int
     attributes: Mapping[str, Value]
     error: str = ""
-    """Why it failed; empty: it did not."""
+    """Why it failed; empty if it did not."""
     is_client: bool = False
     """Whether it is a request to another server."""
     link: TraceContext | None = None
-    """Another span that has to do with it."""
+    """A related span."""
 
 
 @dataclass(slots=True, kw_only=True)
 class InterfaceSpan:
-    """A request that an interface was sent; filled in until its end."""
+    """A request to an interface. Its fields are filled in until its end."""
 
     name: str
     attributes: dict[str, Value] = field(default_factory=dict)
     error: str = ""
-    """Why it failed; empty: it did not."""
+    """Why it failed; empty if it did not."""
 
 
 class OpenSpan(Protocol):
@@ -48,16 +48,16 @@ class OpenSpan(Protocol):
 
     @property
     def context(self) -> TraceContext:
-        """What is done for the request is done under it."""
+        """The parent of all further work for the request."""
         ...
 
     def end(self, span: InterfaceSpan) -> None:
-        """Ends it, with all that is known now."""
+        """Ends the span, with all that is known now."""
         ...
 
 
 class SpanExport(Protocol):
-    """Sends spans to a receiver, from a thread of its own."""
+    """Sends spans to a receiver, from its own thread."""
 
     @property
     def endpoint(self) -> str:
@@ -65,13 +65,13 @@ class SpanExport(Protocol):
         ...
 
     def begin(self, span: InterfaceSpan, parent: TraceContext | None) -> OpenSpan:
-        """Begins the span of a request that came with `parent`; None: with no trace."""
+        """Begins the span of a request. `parent` is the trace that it was sent with; None: no trace."""
         ...
 
     def add(self, span: EndedSpan) -> None:
-        """Has a span sent."""
+        """Queues a span."""
         ...
 
     def close(self) -> None:
-        """Sends what has gathered, within a few seconds."""
+        """Sends the queued spans, within a few seconds."""
         ...

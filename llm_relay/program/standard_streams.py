@@ -9,8 +9,8 @@ import sys
 def open_missing_streams() -> None:
     """Opens the null device for each standard stream that is closed.
 
-    Otherwise Python has no `sys.stderr` to write to, and the first socket that the program opens would get its
-    descriptor, and with it what others write to standard error.
+    Otherwise Python has no `sys.stderr`, and the first socket that the program opens would get its descriptor and
+    receive what libraries write to standard error.
     """
     descriptor = os.open(os.devnull, os.O_RDWR)
     while descriptor <= 2:

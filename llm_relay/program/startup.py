@@ -1,4 +1,4 @@
-"""How a program starts: it reads its settings, sets up its log, and says what is odd about the settings."""
+"""How a program starts: it reads its settings, sets up its log, and warns about probable mistakes."""
 
 from __future__ import annotations
 
@@ -50,20 +50,20 @@ def exit_for_bad_settings(program: str, error: Exception) -> NoReturn:
 
 
 def log_warnings(settings: ProgramSettings) -> None:
-    """Logs what is probably a mistake in the settings; a supervisor does so for what it starts."""
+    """Logs probable mistakes in the settings. A supervisor does so for the processes that it starts."""
     if not is_supervised():
         for line in settings_warnings(settings):
             logger.warning(line)
 
 
 def settings_warnings(settings: ProgramSettings) -> Iterator[str]:
-    """Yields what is probably a mistake in the settings or in how they are written, a line for each."""
+    """Yields a line for each probable mistake in the settings, or in how they are written."""
     yield from file_warnings(settings.file, os.environ)
     yield from settings.warnings()
 
 
 def file_warnings(file: EnvFile, environment: Mapping[str, str]) -> Iterator[str]:
-    """Yields what is probably a mistake in how settings are written in a .env file and in the environment."""
+    """Yields a line for each probable mistake in how settings are written in a .env file and in the environment."""
     for line in file.unreadable:
         yield f"{file.path}, line {line}: is not NAME=value, and is ignored"
     yield from unknown_names(file, environment)

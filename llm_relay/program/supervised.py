@@ -1,7 +1,7 @@
-"""What a process knows of the supervisor that started it.
+"""A process's side of the line to the supervisor that started it.
 
-Between the two is a line, a pair of sockets. Over it the process says that it serves, and on which port; and either
-notices by its end that the other has ended, by kill -9 too.
+The line is a pair of sockets. Over it the process reports that it serves, and on which port. When either side ends,
+even by kill -9, the line closes and the other side notices.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 LINE_VARIABLE = "RELAY_LINE"
-"""Internal, set by a supervisor for what it starts: the descriptor of the line."""
+"""Internal, set by a supervisor for the processes that it starts: the descriptor of the line."""
 SHARED_PORT_VARIABLE = "RELAY_SHARED_PORT"
 """Internal, set for workers: the port that they share."""
 
@@ -29,16 +29,16 @@ class Supervised:
 
     line: socket.socket
     shared_port: int = 0
-    """The port that it shares with other workers; 0: it is no worker."""
+    """The port that it shares with other workers; 0: it is not a worker."""
 
 
 def is_supervised() -> bool:
-    """Tells whether a supervisor has started this process, until `this_process` is asked."""
+    """Returns whether a supervisor has started this process; False once `this_process` has been called."""
     return LINE_VARIABLE in os.environ
 
 
 def this_process() -> Supervised | None:
-    """Returns what this process knows of its supervisor, None if it has none; what it starts itself will have none."""
+    """Returns this process's side of the line, or None without a supervisor. Its own children will have none."""
     descriptor = os.environ.pop(LINE_VARIABLE, "")
     shared_port = int(os.environ.pop(SHARED_PORT_VARIABLE, "0"))
     if not descriptor:
@@ -51,9 +51,9 @@ def this_process() -> Supervised | None:
 
 @contextlib.contextmanager
 def serving(supervised: Supervised | None, signals: asyncio.Queue[signal.Signals], port: int) -> Iterator[None]:
-    """Tells the supervisor that this process serves on `port`.
+    """Reports to the supervisor that this process serves on `port`.
 
-    Within the block the end of the supervisor counts as a SIGTERM. None: there is nobody to tell.
+    Within the block the end of the supervisor counts as a SIGTERM. None: there is no supervisor.
     """
     if supervised is None:
         yield
@@ -64,7 +64,7 @@ def serving(supervised: Supervised | None, signals: asyncio.Queue[signal.Signals
         loop.remove_reader(line)
         signals.put_nowait(signal.SIGTERM)
 
-    with contextlib.suppress(OSError):  # it has ended already: the reader tells
+    with contextlib.suppress(OSError):  # it has already ended: the reader will notice
         line.send(f"{port}\n".encode())
     loop.add_reader(line, supervisor_ended)
     try:

@@ -18,9 +18,9 @@ from llm_relay.program.supervised import LINE_VARIABLE
 EXIT_FAILED = 1
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
-"""Before a process that ended is replaced; doubled each time."""
+"""The pause before a process that ended is replaced; doubled each time."""
 LONG_RUN_S = 10.0
-"""After a process that ran that long, the pauses start over."""
+"""After a process has run this long, the pauses start over."""
 LONGEST_LINE_BYTES = 16
 
 logger = logging.getLogger("relay.workers")
@@ -28,23 +28,23 @@ logger = logging.getLogger("relay.workers")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """What is run: `python -m MODULE ARGUMENTS`."""
+    """A command to run: `python -m MODULE ARGUMENTS`."""
 
     subject: str
     """For the log, such as "A worker"."""
     module: str
     arguments: tuple[str, ...] = ()
     environment: Mapping[str, str]
-    """All of it: every process gets the same, however late it starts."""
+    """The whole environment. Every process gets the same, however late it starts."""
     port_setting: str = ""
-    """The setting of its port. A replacement serves where the first one did, even if that took any free port."""
+    """The setting of its port. A replacement uses the port of the first process, even if that was any free port."""
 
 
 class Supervisor:
-    """Keeps some processes of one command running until it is told to stop.
+    """Keeps some processes of one command running until it is served_on to stop.
 
-    Each is a fresh interpreter, because grpc.aio does not survive a fork, in a session of its own, so that Ctrl-C in a
-    terminal reaches it once, by way of the supervisor.
+    Each is a new interpreter, because grpc.aio does not survive a fork. Each has its own session, so that Ctrl-C in a
+    terminal reaches it only once, through the supervisor.
     """
 
     def __init__(self, command: Command, *, count: int = 1) -> None:
@@ -54,12 +54,12 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._tried = asyncio.Event()
         self.port = 0
-        """Where the command serves; 0 until it does."""
+        """The port on which the command serves; 0 until it does."""
 
     async def run(self) -> int:
         """Runs the processes until `stop`, and returns 0 if they ended well.
 
-        If the first cannot even start, returns its exit code: what is wrong with the settings is then said once. Once
+        If the first process cannot start, returns its exit code, so that a bad setting is reported only once. After
         one has served, every process that ends is replaced, however often that fails.
         """
         keepers = [asyncio.create_task(self._keep())]
@@ -69,31 +69,31 @@ class Supervisor:
         return next((code if code > 0 else EXIT_FAILED for code in codes if code), 0)
 
     async def until_tried(self) -> None:
-        """Waits until the first process serves, or until there will be none: `port` tells."""
+        """Waits until the first process serves, or has failed to. `port` says which."""
         await self._tried.wait()
 
     def stop(self) -> None:
-        """Sends SIGTERM to every process; a second time too, which ends their drain."""
+        """Sends SIGTERM to every process. A second call ends their drain."""
         self._stopping.set()
         self._tried.set()
         for process in self._processes:
             _terminate(process)
 
     async def _keep(self) -> int:
-        """Keeps one process running until `stop`; returns its exit code, 0 if it ended as told."""
+        """Keeps one process running until `stop`; returns its exit code, 0 if it ended as served_on."""
         pause_s = FIRST_PAUSE_S
         while not self._stopping.is_set():
             began_at = asyncio.get_running_loop().time()
             code = await self._run_one()
             if self._stopping.is_set():
-                return 0 if code == -signal.SIGTERM else code  # it was told before it could listen for that
+                return 0 if code == -signal.SIGTERM else code  # stopped before it could handle the signal
             if not self.port:
                 self.stop()
                 return code or EXIT_FAILED
             if asyncio.get_running_loop().time() - began_at >= LONG_RUN_S:
                 pause_s = FIRST_PAUSE_S
             subject = self._command.subject
-            logger.warning("%s ended unexpectedly (%d): another is started in %g s", subject, code, pause_s)
+            logger.warning("%s ended unexpectedly (%d): starting another in %g s", subject, code, pause_s)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
@@ -114,8 +114,8 @@ class Supervisor:
             if self._stopping.is_set():
                 _terminate(process)
             try:
-                if told := await asyncio.get_running_loop().sock_recv(ours, LONGEST_LINE_BYTES):
-                    self._serves(process, int(told))
+                if served_on := await asyncio.get_running_loop().sock_recv(ours, LONGEST_LINE_BYTES):
+                    self._serves(process, int(served_on))
                 return await process.wait()
             finally:
                 self._processes.discard(process)
@@ -146,7 +146,7 @@ class Supervisor:
 
 
 def import_path_option() -> tuple[str, ...]:
-    """Returns `-P` unless this process imports from the working folder itself: what it starts then does not either."""
+    """Returns `-P`, which keeps the working folder off the import path, unless it is on this process's path."""
     return () if str(os.getcwd()) in sys.path else ("-P",)  # noqa: PTH109 - as Python itself puts it there
 
 

@@ -1,7 +1,7 @@
-"""Traces: the spans of this process, sent to an OTLP receiver. Nothing of OpenTelemetry is imported unless they are on.
+"""Traces: sends the spans of this process to an OTLP receiver. OpenTelemetry is imported only if traces are on.
 
-They are on where OpenTelemetry's own variables name an endpoint, in the environment or in the .env file. Only the
-interfaces begin spans here; spans of calls are made from their records. No span holds text of prompts or answers.
+They are on if OpenTelemetry's own variables name an endpoint, in the environment or in the .env file. Only the
+interfaces begin spans here; spans of calls are made from their records. No span contains text of prompts or answers.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ _export: SpanExport | None = None
 
 
 def span_export() -> SpanExport | None:
-    """Returns what this process's spans are sent by; None: traces are off."""
+    """Returns the export of this process's spans, or None if traces are off."""
     return _export
 
 
 @contextlib.contextmanager
 def traced(program: str, file: EnvFile) -> Iterator[None]:
-    """Sends the spans of this process within the block, if traces are on; `program` names them.
+    """Sends the spans of this process within the block, if traces are on. `program` names them.
 
     OpenTelemetry's variables may be in the .env `file` too.
-    Where an outer block does so already, this one is a part of it. What is wrong is an error in the log and no more:
-    the variables are often set for every program of a machine, and a relay without traces is better than none.
+    If an outer block already sends them, this block is part of it. A fault is only logged as an error: the variables
+    are often set for every program of a machine, and a relay without traces is better than none.
     """
-    global _export  # noqa: PLW0603 - one of a process, as its log
+    global _export  # noqa: PLW0603 - one for each process, like its log
     if _export is not None or (export := _opened(program, file)) is None:
         yield
         return
@@ -51,9 +51,9 @@ def traced(program: str, file: EnvFile) -> Iterator[None]:
 
 @contextlib.contextmanager
 def interface_span(name: str, parent: TraceContext | None, **attributes: Value) -> Iterator[InterfaceSpan]:
-    """Makes a span of the request that the block serves; what the block asks others for belongs to it.
+    """Makes a span of the request that the block serves. Calls that the block makes belong to it.
 
-    Where traces are off, it belongs to what the request came with.
+    If traces are off, they belong to the trace that the request was sent with.
     """
     span = InterfaceSpan(name=name, attributes=attributes)
     if _export is None:
@@ -69,12 +69,12 @@ def interface_span(name: str, parent: TraceContext | None, **attributes: Value) 
 
 
 class TracesFault(Exception):
-    """Traces are on, and cannot be sent; the text names the variable and the fix."""
+    """Traces are on, but cannot be sent. The text names the variable and the fix."""
 
 
 @contextlib.contextmanager
 def trial_export(file: EnvFile) -> Iterator[SpanExport | None]:
-    """Makes what would send the spans of a program, and sends none; None: traces are off. Raises TracesFault."""
+    """Yields the export of a program's spans and sends none; None: traces are off. Raises TracesFault."""
     export = _export_of("check", file)
     try:
         yield export
@@ -87,7 +87,7 @@ def _opened(program: str, file: EnvFile) -> SpanExport | None:
     try:
         export = _export_of(program, file)
     except TracesFault as fault:
-        logger.error("%s", fault)  # noqa: TRY400 - the traceback would tell nothing
+        logger.error("%s", fault)  # noqa: TRY400 - the traceback adds nothing
         return None
     if export is not None:
         logger.info("Traces: sent to %s", export.endpoint)
@@ -114,12 +114,12 @@ def _export_of(program: str, file: EnvFile) -> SpanExport | None:
         return OtlpExport(program)
     except Exception as error:  # the library reads a dozen variables, and may raise anything
         raise TracesFault(
-            f"OTEL_*: a variable has a value that OpenTelemetry does not take ({error}): no traces are sent"
+            f"OTEL_*: a variable has a value that OpenTelemetry does not accept ({error}): no traces are sent"
         ) from error
 
 
 def _take_from(file: EnvFile) -> None:
-    """Makes the file's variables known to OpenTelemetry's library, which reads the environment alone."""
+    """Copies the file's variables into the environment, because OpenTelemetry's library reads nothing else."""
     for name, value in file.values.items():
         if name.startswith(PREFIX) and not os.environ.get(name):
             os.environ[name] = value

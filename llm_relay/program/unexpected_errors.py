@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def class_and_place(error: BaseException) -> str:
-    """Names an error by its class and where it was raised, innermost first; its text may hold a key or a prompt."""
+    """Returns an error's class and where it was raised, innermost first. Its text may contain a key or a prompt."""
     places = []
     trace = error.__traceback__
     while trace is not None:

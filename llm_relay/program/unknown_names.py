@@ -1,4 +1,4 @@
-"""Names that are no settings: probably misspelt, so that what they say is not in force."""
+"""Names that are not settings: probably misspelt, so their values have no effect."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from llm_relay.program.env_file import ENV_FILE_VARIABLE, EnvFile
 from llm_relay.program.known_settings import KNOWN_SETTINGS
 
 _NEAR = 0.8
-"""How alike a name in a .env file must be to one of ours, from 0 to 1; it is written for the relay."""
+"""How similar a name in a .env file must be to a setting, from 0 to 1. The file is written for the relay."""
 _NEARER = 0.85
-"""The same for a name in the environment, which holds the names of every other program too."""
+"""The same for a name in the environment, which has the names of other programs too."""
 _OURS = ("RELAY_", "SERVER_B_")
-"""What begins so is meant for the relay even if it is like none of its names."""
+"""Names that begin so are meant for the relay, even if they are similar to none of its settings."""
 _FAMILIES = frozenset(f"{name.partition('_')[0]}_" for name in KNOWN_SETTINGS if "_" in name)
 _OF_OTHERS = frozenset(
     (
@@ -24,9 +24,9 @@ _OF_OTHERS = frozenset(
         "RELAY_FAULTS",
     )
 )
-"""Names of other programs that are like one of ours."""
+"""Names of other programs that are similar to a setting."""
 _KUBERNETES = re.compile(r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP)(_\w+)?|PORT)$")
-"""What Kubernetes sets for every service, one named `relay` too."""
+"""Names that Kubernetes sets for every service, such as one named `relay`."""
 _SPELT_ELSEWHERE = {
     "OPENAI_API_BASE": "OPENAI_BASE_URL",
     "OPENAI_MODEL": "OPENAI_DEFAULT_MODEL",
@@ -38,14 +38,14 @@ _SPELT_ELSEWHERE = {
 def unknown_names(file: EnvFile, environment: Mapping[str, str]) -> Iterator[str]:
     """Yields a line for each name in the .env file, and in the environment, that is probably a misspelt setting."""
     for name, line in file.lines.items():
-        if text := _told(name, _NEAR):
+        if text := _misspelling(name, _NEAR):
             yield f"{file.path}, line {line}: {text}"
     for name in environment:
-        if name.startswith(tuple(_FAMILIES)) and not _KUBERNETES.search(name) and (text := _told(name, _NEARER)):
+        if name.startswith(tuple(_FAMILIES)) and not _KUBERNETES.search(name) and (text := _misspelling(name, _NEARER)):
             yield f"environment: {text}"
 
 
-def _told(name: str, likeness: float) -> str:
+def _misspelling(name: str, likeness: float) -> str:
     if name in KNOWN_SETTINGS or name in _OF_OTHERS or name == ENV_FILE_VARIABLE:
         return ""
     if meant := _SPELT_ELSEWHERE.get(name) or _nearest(name, likeness):

@@ -1,4 +1,4 @@
-"""WORKERS: several processes of one program that share a port."""
+"""The setting WORKERS: several processes of one program that share a port."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ async def run_workers(
 ) -> int:
     """Runs `count` workers, each `python -m module`, until SIGINT or SIGTERM, and replaces those that end.
 
-    All of them get the settings in force, whatever becomes of the .env file. Each signal is passed on to all of them.
-    Returns 0 if they ended well, or the exit code of a first worker that could not start. `supervised` is this process.
+    All of them get the settings in force, even if the .env file changes. Each signal is passed on to all of them.
+    Returns 0 if they ended well, or the first worker's exit code if it could not start. `supervised` is this process.
     """
     environment = {**settings.environment_in_force(), SHARED_PORT_VARIABLE: str(port)}
     workers = Supervisor(Command(subject="A worker", module=module, environment=environment), count=count)

@@ -1,4 +1,4 @@
-"""A certificate authority for tests and trusted networks, and what it issues for both ends of the relay."""
+"""A certificate authority for tests and trusted networks, which issues certificates for both ends of the relay."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ class Pair:
 
 
 class Authority:
-    """Issues certificates into a folder; one that has been there before goes on with its key."""
+    """Issues certificates into a folder. If the folder has an authority already, its key is used."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        """Writes `name`.pem and `name`.key where they are missing."""
+        """Writes `name`.pem and `name`.key if they are missing."""
         self._folder = folder
         self._name = _name(name)
         self._cert, self._key_file = folder / f"{name}.pem", folder / f"{name}.key"
@@ -55,13 +55,13 @@ class Authority:
 
     @property
     def ca_file(self) -> str:
-        """What those who trust this authority need."""
+        """The certificate that clients need to trust this authority."""
         return str(self._cert)
 
     def issue(self, name: str, *, hosts: Iterable[str] = LOOPBACK, life: timedelta = HOUR) -> Pair:
-        """Issues a certificate for `hosts`; a second one of the same name takes the place of the first on disk.
+        """Issues a certificate for `hosts`. A second one of the same name replaces the first on disk.
 
-        `life` counts from now, and may be negative: such a certificate has expired.
+        `life` counts from now. If it is negative, the certificate has already expired.
         """
         key = ec.generate_private_key(ec.SECP256R1())
         names = x509.SubjectAlternativeName([_general_name(host) for host in hosts])
@@ -122,12 +122,12 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 def _load_key(path: Path) -> ec.EllipticCurvePrivateKey:
     key = load_pem_private_key(path.read_bytes(), None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise ValueError(f"{path} is not a key of this command: give a folder that it has made, or a new one")  # noqa: TRY004
+        raise ValueError(f"{path} is not a key of this command: give a folder that it has created, or a new one")  # noqa: TRY004
     return key
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Writes a file that only its owner can read, whole at once: programs may be reading it."""
+    """Writes a file that only its owner can read, in one step, because programs may be reading it."""
     new = path.with_name(f"{path.name}.new")
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -155,9 +155,9 @@ HTTP_TLS_KEY_FILE={folder}/server.key
 
 
 def make_certificates(folder: Path, hosts: Sequence[str], life: timedelta) -> str:
-    """Makes ca, server and client, each a .pem and a .key; returns the lines for .env.
+    """Makes ca, server and client, each a .pem and a .key. Returns the lines for .env.
 
-    Called again it issues new certificates of the same authority. Raises OSError or ValueError.
+    A second call issues new certificates of the same authority. Raises OSError or ValueError.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     authority = Authority(folder, "ca")

@@ -1,4 +1,4 @@
-"""TLS at the dialling end: what a channel to Server B trusts and presents."""
+"""TLS of clients of Server B: what a channel trusts and presents."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from llm_relay.tls.pem import check_authorities, check_pair, read_pem
 
 
 class ClientFiles(Protocol):
-    """The PEM files of a dialling end; empty names are not used."""
+    """The PEM files of a client. Empty names are not used."""
 
     @property
     def ca_file(self) -> str: ...
@@ -21,7 +21,7 @@ class ClientFiles(Protocol):
 
 
 def channel_credentials(files: ClientFiles) -> grpc.ChannelCredentials:
-    """Makes the credentials of a dialling end; raises ValueError naming the bad setting."""
+    """Returns the credentials of a client. Raises ValueError, which names the bad setting."""
     if bool(files.cert_file) != bool(files.key_file):
         raise ValueError("SERVER_B_CLIENT_CERT_FILE and SERVER_B_CLIENT_KEY_FILE: set both or neither")
     credentials = _channel_credentials(files)

@@ -10,7 +10,7 @@ from llm_relay.tls.pem import check_pair, read_pem
 
 
 class HttpCertificates:
-    """The certificate of an HTTP server; each handshake uses the files on disk at that moment."""
+    """The certificate of an HTTP server. Each handshake uses the files on disk at that moment."""
 
     def __init__(self, cert_file: str, key_file: str) -> None:
         self._files = (cert_file, key_file)
@@ -21,13 +21,13 @@ class HttpCertificates:
         self._in_use = self._load()
 
     def context(self) -> ssl.SSLContext:
-        """Makes a context whose handshakes follow the files."""
+        """Returns a context whose handshakes use the current files."""
         context = self._load()
         context.sni_callback = self._follow
         return context
 
     def _follow(self, handshake: ssl.SSLObject, _server_name: str | None, _context: ssl.SSLContext) -> None:
-        with contextlib.suppress(OSError):  # renewed by half: the pair in use goes on until the new one is whole
+        with contextlib.suppress(OSError):  # half renewed: keep the old pair until the new one is complete
             found = self._look()
             if found != self._stamps:
                 self._in_use, self._stamps = self._load(), found
@@ -45,7 +45,7 @@ class HttpCertificates:
 
 
 def http_certificates(cert_file: str, key_file: str) -> HttpCertificates | None:
-    """Makes the certificate of an HTTP server, None if neither file is set; raises ValueError with the fix."""
+    """Returns the certificate of an HTTP server, None if neither file is set. Raises ValueError with the fix."""
     if bool(cert_file) != bool(key_file):
         raise ValueError("HTTP_TLS_CERT_FILE and HTTP_TLS_KEY_FILE: set both or neither")
     return HttpCertificates(cert_file, key_file) if cert_file else None

@@ -1,4 +1,4 @@
-"""PEM files that settings name: reads and checks them."""
+"""Reads and checks the PEM files that settings name."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from pathlib import Path
 
 
 def read_pem(name: str, path: str) -> bytes:
-    """Reads a PEM file; raises ValueError naming the setting `name` if it cannot be read or holds no PEM."""
+    """Reads a PEM file. Raises ValueError, which names the setting `name`, if it cannot be read or contains no PEM."""
     try:
         data = Path(path).read_bytes()
     except OSError as error:
         why = (error.strerror or type(error).__name__).lower()
         raise ValueError(f"{name}: cannot read {shown_path(path)}: {why}") from error
     if b"-----BEGIN " not in data:
-        raise ValueError(f"{name}: {shown_path(path)} holds no PEM block (-----BEGIN …)")
+        raise ValueError(f"{name}: {shown_path(path)} contains no PEM block (-----BEGIN …)")
     return data
 
 
 def check_pair(cert_name: str, cert_file: str, key_name: str, key_file: str) -> None:
-    """Raises ValueError naming the settings unless the files are a certificate and its own key, unencrypted."""
+    """Raises ValueError, which names the settings, unless the files are a certificate and its own unencrypted key."""
     if b"ENCRYPTED" in read_pem(key_name, key_file):
         raise ValueError(f"{key_name}: {shown_path(key_file)} has a passphrase: give an unencrypted key")
     try:
@@ -30,14 +30,14 @@ def check_pair(cert_name: str, cert_file: str, key_name: str, key_file: str) -> 
 
 
 def check_authorities(name: str, path: str) -> None:
-    """Raises ValueError naming the setting unless the file holds certificates."""
+    """Raises ValueError, which names the setting, unless the file contains certificates."""
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except OSError as error:
-        raise ValueError(f"{name}: {shown_path(path)} holds no certificate that can be read") from error
+        raise ValueError(f"{name}: {shown_path(path)} contains no certificate that can be read") from error
 
 
 def shown_path(path: str) -> str:
-    """Returns a path as error texts and checks show it: absolute, and whether that depends on the working folder."""
+    """Returns a path as errors and checks show it: absolute, with a note if it depends on the working folder."""
     absolute = Path(path).absolute()
     return str(absolute) if Path(path).is_absolute() else f"{absolute} (relative to the working folder)"

@@ -8,7 +8,7 @@ from llm_relay.tls.pem import check_authorities, check_pair, read_pem
 
 
 class ServerCertificates:
-    """Server B's certificates; with a client CA, clients must present a certificate of it (mutual TLS)."""
+    """Server B's certificates. With a client CA, clients must present a certificate from it (mutual TLS)."""
 
     def __init__(self, cert_file: str, key_file: str, client_ca_file: str = "") -> None:
         self._names = {"TLS_CERT_FILE": cert_file, "TLS_KEY_FILE": key_file}
@@ -18,10 +18,10 @@ class ServerCertificates:
         self._check()
 
     def credentials(self) -> grpc.ServerCredentials:
-        """Makes credentials that follow the files: each handshake uses what lies on disk then."""
+        """Returns credentials with which each handshake uses the files on disk at that moment."""
         return grpc.dynamic_ssl_server_credentials(
             self._configuration(),
-            self._fetch,  # type: ignore[arg-type]  # the stub forgets None: unchanged
+            self._fetch,  # type: ignore[arg-type]  # the stub lacks None, which means unchanged
             require_client_authentication="TLS_CLIENT_CA_FILE" in self._names,
         )
 
@@ -45,7 +45,7 @@ class ServerCertificates:
             if found == self._loaded:
                 return None
             self._check()
-        except ValueError:  # half-renewed: the pair in use goes on until the new one is whole
+        except ValueError:  # half renewed: keep the old pair until the new one is complete
             return None
         self._loaded = found
         return self._configuration()

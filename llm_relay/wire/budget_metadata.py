@@ -14,7 +14,7 @@ _RESETS_AT = "resets_at"
 
 
 def budget_metadata(error: BudgetExceeded) -> dict[str, str]:
-    """Returns what the error says of the budget; `resets_at` is in UTC by RFC 3339, and left out if there is none."""
+    """Returns the error's details of the budget. `resets_at` is RFC 3339 in UTC, and is left out if there is none."""
     metadata = {"scope": error.scope, **{name: str(getattr(error, name)) for name in _AMOUNTS}}
     if error.resets_at is not None:
         metadata[_RESETS_AT] = error.resets_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
@@ -22,7 +22,7 @@ def budget_metadata(error: BudgetExceeded) -> dict[str, str]:
 
 
 def budget_details(metadata: Mapping[str, str]) -> dict[str, Any]:
-    """Returns the arguments of BudgetExceeded; what is missing or malformed is left out."""
+    """Returns the arguments of BudgetExceeded. Missing or malformed ones are left out."""
     details: dict[str, Any] = {"scope": metadata.get("scope", "")}
     for name in _AMOUNTS:
         with contextlib.suppress(ValueError):

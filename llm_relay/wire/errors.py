@@ -1,4 +1,4 @@
-"""Errors to gRPC statuses with google.rpc details, and back."""
+"""Converts errors to gRPC statuses with google.rpc details, and back."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CAUSE = "cause"
 REFUSED = "refused"
 RATES_LEFT = "rates"
 REFUSED_CALLER = "caller"
-"""Not the program that presented the token is refused, but the caller that it called for."""
+"""The caller that the program called for is refused, not the program that sent the token."""
 _BOOLS = {"true": True, "false": False}
 
 CODES: dict[type[RelayError], grpc.StatusCode] = {
@@ -71,14 +71,14 @@ _NEVER_SENT = ("failed to connect to all addresses", "DNS resolution failed")
 """In the text of gRPC's core: there was no connection to send the call on."""
 
 LONGEST_TEXT_BYTES = 1_500
-"""Of an error's text. gRPC refuses statuses over 8 KiB, and writes each byte that is not ASCII as three, twice."""
+"""Limit of an error's text. gRPC refuses statuses over 8 KiB, and writes each non-ASCII byte as three, twice."""
 LONGEST_RETRY_AFTER_S = 86_400.0
 
 D = TypeVar("D", bound=Message)
 
 
 def status_from_error(error: RelayError) -> status_pb2.Status:
-    """Makes the rich status that a server sends for this error."""
+    """Returns the rich status that a server sends for this error."""
     info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN)
     if error.request_id:
         info.metadata["request_id"] = error.request_id
@@ -125,14 +125,14 @@ def _packed(message: Message) -> Any:
 
 
 def error_from_status(code: grpc.StatusCode, message: str, status: status_pb2.Status | None) -> RelayError:
-    """Makes the error that a client raises; `status` is the rich status if there was one."""
+    """Returns the error that a client raises. `status` is the rich status, if there was one."""
     if status is not None and (info := _detail(status, error_details_pb2.ErrorInfo)) and info.domain == DOMAIN:
         error_type = errors.ERRORS_BY_REASON.get(info.reason) or _bare_error_type(code, message)
         return _with_details(error_type, status, info)
     if code is grpc.StatusCode.UNAVAILABLE and _REFUSED_STREAM in message:
         return errors.Overloaded(retry_after_s=errors.OVERLOADED_RETRY_AFTER_S)
     error_type = _bare_error_type(code, message)
-    # The text of a foreign status may contain anything, so only the class's own text is passed on.
+    # The text of another program's status may contain anything, so only the class's own text is passed on.
     if code is grpc.StatusCode.UNAVAILABLE and any(text in message for text in _NEVER_SENT):
         return error_type(may_have_worked=False)
     return error_type()
@@ -189,8 +189,8 @@ Context = grpc.aio.ServicerContext[object, object]
 class aborting:  # noqa: N801 - read as a verb: async with aborting(context, …)
     """Ends the call with the right status if the block raises.
 
-    grpc.aio would send the text of an uncaught exception to the caller. It is a class because contextlib's generators
-    cost a call more time than the code that they guard.
+    grpc.aio would send the text of an uncaught exception to the caller. A class, because a contextlib generator takes
+    more time than the code in the block.
     """
 
     __slots__ = ("_context", "_note", "_report")
@@ -201,9 +201,9 @@ class aborting:  # noqa: N801 - read as a verb: async with aborting(context, …
         report: Callable[[Exception], RelayError],
         note: Callable[[RelayError], None] | None = None,
     ) -> None:
-        """`report` gets what is not a RelayError, logs it, and returns what the caller may know.
+        """`report` receives an exception that is not a RelayError, logs it, and returns the error for the caller.
 
-        `note` gets each RelayError that the block raises.
+        `note` receives each RelayError that the block raises.
         """
         self._context = context
         self._report = report
@@ -221,7 +221,7 @@ class aborting:  # noqa: N801 - read as a verb: async with aborting(context, …
             if self._note is not None:
                 self._note(error)
             await _abort(self._context, error)
-        elif isinstance(error, Exception):  # the outermost frame of a call: nothing of it may reach the caller
+        elif isinstance(error, Exception):  # the outermost frame of a call: the caller must not see the exception
             await _abort(self._context, self._report(error))
 
 
@@ -233,19 +233,19 @@ async def _abort(context: Context, error: RelayError) -> None:
 
 
 def _raise_departure(error: grpc.aio.BaseError) -> NoReturn:
-    """Raises CancelledError for what gRPC raises when a caller leaves during a write: no fault, nothing to log."""
+    """Raises CancelledError if a caller left during a write, which is no fault and is not logged."""
     if isinstance(error, grpc.aio.InternalError):
         raise asyncio.CancelledError from error
     raise error
 
 
 def error_from_call(error: grpc.aio.AioRpcError) -> RelayError:
-    """Makes the RelayError of a failed call."""
+    """Returns the RelayError of a failed call."""
     return error_from_status(error.code(), error.details() or "", _rich_status(error))
 
 
 def _rich_status(error: grpc.aio.AioRpcError) -> status_pb2.Status | None:
-    # rpc_status.aio.from_call raises where a proxy changed the code or the text, although the details are good.
+    # rpc_status.aio.from_call raises if a proxy changed the code or the text, although the details are valid.
     for key, value in error.trailing_metadata() or ():
         if key == "grpc-status-details-bin" and isinstance(value, bytes):
             with contextlib.suppress(DecodeError):

@@ -1,4 +1,4 @@
-"""A server's models and its status, to protobuf and back, as codec does it for calls."""
+"""Converts a server's models and status to protobuf and back, as codec does for calls."""
 
 from __future__ import annotations
 

@@ -8,13 +8,13 @@ _KINDS = ("calls", "tokens")
 
 
 def rates_text(left: RatesLeft) -> str:
-    """Writes the rates, as `calls=60/59/1.000,tokens=100000/98000/1.200`."""
+    """Returns the rates as text, such as `calls=60/59/1.000,tokens=100000/98000/1.200`."""
     rates = ((kind, getattr(left, kind)) for kind in _KINDS)
     return ",".join(f"{kind}={rate.limit}/{rate.remaining}/{rate.reset_s:.3f}" for kind, rate in rates if rate)
 
 
 def rates_from_text(text: str | None) -> RatesLeft:
-    """Reads the rates; what cannot be read is left out."""
+    """Reads the rates. Unreadable ones are left out."""
     found = {}
     for one in (text or "").split(","):
         kind, _, numbers = one.partition("=")

@@ -64,7 +64,7 @@ def expired(ours: Authority, _: Authority) -> Fault:
 
 
 def wrong_authority(ours: Authority, other: Authority) -> Fault:
-    told = "is not from an authority that is trusted here"
+    told = "is not from a trusted authority"
     return Fault("a certificate of another authority", served(ours.issue("server")), trusting(other), told)
 
 
@@ -86,7 +86,7 @@ def tls_to_plaintext(ours: Authority, _: Authority) -> Fault:
 
 def no_client_certificate(ours: Authority, _: Authority) -> Fault:
     certificates = served(ours.issue("server"), ours.ca_file)
-    return Fault("no client certificate", certificates, trusting(ours), "takes only clients with a certificate")
+    return Fault("no client certificate", certificates, trusting(ours), "accepts only clients with a certificate")
 
 
 def foreign_client_certificate(ours: Authority, other: Authority) -> Fault:
@@ -98,7 +98,7 @@ def foreign_client_certificate(ours: Authority, other: Authority) -> Fault:
 def expired_client_certificate(ours: Authority, _: Authority) -> Fault:
     certificates = served(ours.issue("server"), ours.ca_file)
     settings = trusting(ours, ours.issue("client", life=timedelta(minutes=-1)))
-    return Fault("an expired client certificate", certificates, settings, "has expired on")
+    return Fault("an expired client certificate", certificates, settings, "expired on")
 
 
 FAULTS = (

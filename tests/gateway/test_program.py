@@ -164,7 +164,7 @@ async def test_uvicorn_reports_a_bad_setting_in_one_line(tmp_path: Path) -> None
     code, told = await ends(tmp_path, "uvicorn", "gateway:app", "--port", "0", SERVER_B_TARGET="http://b")
     assert code == 2
     assert [line for line in told.splitlines() if "INFO" not in line] == [
-        "gateway: SERVER_B_TARGET: is a gRPC target, not a URL: write host:port, and SERVER_B_TLS=true for TLS"
+        "gateway: SERVER_B_TARGET: must be a gRPC target, not a URL: write host:port, and SERVER_B_TLS=true for TLS"
     ]
 
 

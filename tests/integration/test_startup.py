@@ -27,7 +27,7 @@ MODEL_MAP=bedrock/gpt-4o=sonnet-v2
 WARNINGS = [
     ".env, line 2: is not NAME=value, and is ignored",
     ".env, line 1: GRPC_PROT is not a setting; did you mean GRPC_PORT?",
-    "RELAY_TOKENS: entry 1 has a ';' or '|' in its token: if it is several callers, separate them with commas",
+    "RELAY_TOKENS: entry 1 has a ';' or '|' in its token: to list several callers, separate them with commas",
     "RELAY_DELEGATES: no caller in RELAY_TOKENS is named gatway",
 ]
 OF_SERVER_B = ["MODEL_MAP: bedrock/gpt-4o is never used, because AI_PROVIDER does not name bedrock"]

@@ -90,7 +90,7 @@ def test_no_caller_may_have_the_name_of_callers_without_a_token() -> None:
 @pytest.mark.parametrize("text", ["a:x;b:y", "a:x|b:y", "alice:1;bob:2;carol:3"])
 def test_entries_that_are_not_separated_by_commas_are_suspected(text: str) -> None:
     (warning,) = token_warnings(text)
-    assert warning.startswith("entry 1 has a ';' or '|' in its token: if it is several callers, separate them with")
+    assert warning.startswith("entry 1 has a ';' or '|' in its token: to list several callers, separate them with")
 
 
 @pytest.mark.parametrize("text", ["", "a:x", "a:x,b:y", "a:x;y", "a:;=|"])

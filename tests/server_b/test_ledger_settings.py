@@ -96,7 +96,7 @@ def test_an_invalid_ledger_is_refused_with_the_fix(ledger: str, monkeypatch: pyt
 @pytest.mark.parametrize("name", NEED_A_LEDGER)
 def test_a_setting_that_needs_a_ledger_is_refused_without_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     line = refusal(monkeypatch, LEDGER="off", **{name: NEED_A_LEDGER[name]})
-    assert line.startswith(f"LEDGER: off, and {name} needs a ledger")
+    assert line.startswith(f"LEDGER: off, but {name} needs a ledger")
 
 
 def test_prices_apply_without_a_ledger_too(monkeypatch: pytest.MonkeyPatch) -> None:

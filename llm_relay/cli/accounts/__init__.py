@@ -1,1 +1,1 @@
-"""The account commands: `relay usage`, `calls`, `callers`, `budgets`, `tokens`, `prices`, and what goes with them."""
+"""The account commands: `relay usage`, `calls`, `callers`, `budgets`, `tokens`, `prices` and related commands."""

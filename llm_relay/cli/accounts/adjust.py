@@ -21,11 +21,11 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
         "adjust",
         parents=[common],
         help="correct what a call cost",
-        description="Adds an amount to what a call cost, and to its budgets. It may be negative, as --amount=-0.10.",
+        description="Adds an amount to what a call cost, and to its budgets. Write a negative one as --amount=-0.10.",
     )
-    parser.add_argument("id", metavar="CALL_ID", help="as `relay calls` shows it")
-    parser.add_argument("--amount", type=argument_types.usd, metavar="USD", required=True, help="what is added")
-    parser.add_argument("--reason", metavar="TEXT", required=True, help="why, for the log of changes")
+    parser.add_argument("id", metavar="CALL_ID", help="the call's id, as `relay calls` shows it")
+    parser.add_argument("--amount", type=argument_types.usd, metavar="USD", required=True, help="the amount to add")
+    parser.add_argument("--reason", metavar="TEXT", required=True, help="the reason, for the audit log")
     parser.set_defaults(run=_run)
     add_formats(parser)
 

@@ -1,4 +1,4 @@
-"""What people write on the command line: amounts, times, spans of time, and tags."""
+"""Types of command-line arguments: amounts, times, spans of time, and tags."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def usd(text: str) -> int:
     if amount is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not an amount in USD in plain digits, such as 12.50")
     if abs(amount) > MOST_USD:
-        raise argparse.ArgumentTypeError(f"{text!r} is too large: a billion USD is the most")
+        raise argparse.ArgumentTypeError(f"{text!r} is too large: the maximum is a billion USD")
     nano_usd = amount * NANO_USD_PER_USD
     if nano_usd != nano_usd.to_integral_value():
         raise argparse.ArgumentTypeError(f"{text!r} has more than nine decimal places")
@@ -39,12 +39,12 @@ def span(text: str) -> float:
 
 
 def past(text: str) -> datetime:
-    """Reads a time: a date, a date with a time, or how long ago, such as 7d. Without an offset it has no time zone."""
+    """Reads a time: a date, a date with a time, or an age such as 7d. A time without an offset has no time zone."""
     return _moment(text, -1, "such as 2026-11-26, 2026-11-26T09:30 or 7d (seven days ago)")
 
 
 def future(text: str) -> datetime:
-    """Reads a time: a date, a date with a time, or from now on, such as 30d. Without an offset it has no time zone."""
+    """Reads a time: a date, a date with a time, or a span from now such as 30d. Without an offset it has no zone."""
     return _moment(text, 1, "such as 2026-11-26, 2026-11-26T09:30 or 7d (seven days from now)")
 
 
@@ -58,7 +58,7 @@ def _moment(text: str, direction: int, hint: str) -> datetime:
 
 
 def in_zone(moment: datetime | None, zone: tzinfo = UTC) -> datetime | None:
-    """Returns a time with the zone that it is meant in, where it says none itself."""
+    """Adds `zone` to a time that has no time zone."""
     if moment is None or moment.tzinfo is not None:
         return moment
     return moment.replace(tzinfo=zone)

@@ -20,7 +20,7 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
         "audit", parents=[common], help="list who changed what", description="Lists who changed what, newest first."
     )
     parser.add_argument(
-        "--limit", type=whole(1, 1000), default=100, metavar="N", help="how many, 1 to 1000 (default: 100)"
+        "--limit", type=whole(1, 1000), default=100, metavar="N", help="entries to list, 1 to 1000 (default: 100)"
     )
     parser.set_defaults(run=_run)
     add_formats(parser)

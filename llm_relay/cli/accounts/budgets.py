@@ -1,4 +1,4 @@
-"""`relay budgets`: how much may be spent, and how much has been."""
+"""`relay budgets`: how much may be spent, and how much has been spent."""
 
 from __future__ import annotations
 
@@ -26,34 +26,34 @@ NEARLY_SPENT = 5
 
 
 def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
-    """Adds the subcommand and its own."""
+    """Adds the command and its subcommands."""
     parser, inner = add_group(
         commands,
         common,
         "budgets",
         help_="list, set, raise and delete budgets",
-        description="Lists budgets with what was spent of them. Callers see their own, admins see all.",
+        description="Lists budgets and what has been spent. Callers see their own, admins see all.",
     )
     parser.set_defaults(run=_list, caller="")
-    listed = add_to_group(inner, common, "list", "list budgets with what was spent of them")
-    listed.add_argument("--caller", metavar="NAME", default="", help="only those that apply to this caller")
+    listed = add_to_group(inner, common, "list", "list budgets and what has been spent")
+    listed.add_argument("--caller", metavar="NAME", default="", help="only budgets that apply to this caller")
     listed.set_defaults(run=_list)
-    put = add_to_group(inner, common, "put", "make a budget, or change the one of the same scope and period")
+    put = add_to_group(inner, common, "put", "create a budget, or change the one with the same scope and period")
     scope = put.add_mutually_exclusive_group(required=True)
     scope.add_argument(
-        "--caller", metavar="NAME", default="", help="counts the calls of this caller and those below it"
+        "--caller", metavar="NAME", default="", help="count the calls of this caller and the callers below it"
     )
-    scope.add_argument("--tag", metavar="KEY=VALUE", default="", help="counts the calls with this tag")
+    scope.add_argument("--tag", metavar="KEY=VALUE", default="", help="count the calls with this tag")
     put.add_argument("--amount", type=argument_types.usd, metavar="USD", required=True, help="the limit, such as 12.50")
     put.add_argument("--period", choices=PERIODS, required=True)
     put.add_argument("--time-zone", metavar="ZONE", default="", help="an IANA name (default: LEDGER_TIME_ZONE)")
-    put.add_argument("--warning-only", action="store_true", help="refuse nothing; alerts are sent all the same")
+    put.add_argument("--warning-only", action="store_true", help="refuse no calls, but send alerts")
     put.add_argument("--id", metavar="ID", default="", help="change the budget with this id")
     put.set_defaults(run=_put)
     raised = add_to_group(inner, common, "raise", "add to a budget's limit for a time")
-    raised.add_argument("id", metavar="ID", help="as `relay budgets` shows it")
+    raised.add_argument("id", metavar="ID", help="the budget's id, as `relay budgets` shows it")
     raised.add_argument(
-        "--amount", type=argument_types.usd, metavar="USD", required=True, help="what is added; 0 ends the raise"
+        "--amount", type=argument_types.usd, metavar="USD", required=True, help="the amount to add; 0 ends the raise"
     )
     raised.add_argument(
         "--until",
@@ -63,7 +63,7 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
     )
     raised.set_defaults(run=_raise)
     deleted = add_to_group(inner, common, "delete", "end a budget")
-    deleted.add_argument("id", metavar="ID", help="as `relay budgets` shows it")
+    deleted.add_argument("id", metavar="ID", help="the budget's id, as `relay budgets` shows it")
     deleted.set_defaults(run=_delete)
 
 

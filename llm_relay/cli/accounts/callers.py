@@ -1,4 +1,4 @@
-"""`relay callers`: who may call, how much, and what."""
+"""`relay callers`: who may call, how much, and which models."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ RATES = ("calls_per_minute", "tokens_per_minute", "concurrent_calls")
 
 
 def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
-    """Adds the subcommand and its own."""
+    """Adds the command and its subcommands."""
     parser, inner = add_group(
         commands,
         common,
         "callers",
-        help_="list, make and change callers: their rights, rates and models",
-        description="Lists the callers that the ledger knows. Those of RELAY_TOKENS are there once they have been put.",
+        help_="list, create and change callers: their rights, rates and models",
+        description="Lists the callers in the ledger. A caller from RELAY_TOKENS appears after `relay callers put`.",
     )
     parser.set_defaults(run=_list)
     add_to_group(inner, common, "list", "list callers").set_defaults(run=_list)
-    put = add_to_group(inner, common, "put", "make a caller, or change what the options name")
-    put.add_argument("name", metavar="NAME", help="the name that money and limits belong to")
+    put = add_to_group(inner, common, "put", "create a caller, or change the fields that the options name")
+    put.add_argument("name", metavar="NAME", help="the caller's name, which budgets and limits apply to")
     put.add_argument(
         "--parent", metavar="NAME", help="the caller, such as a team, whose budgets its calls also count in; '': none"
     )
-    put.add_argument("--admin", action=argparse.BooleanOptionalAction, help="may see and change what belongs to others")
-    put.add_argument("--disabled", action=argparse.BooleanOptionalAction, help="its tokens are refused")
+    put.add_argument("--admin", action=argparse.BooleanOptionalAction, help="may see and change other callers' data")
+    put.add_argument("--disabled", action=argparse.BooleanOptionalAction, help="refuse its tokens")
     put.add_argument(
         "--models",
         metavar="LIST",
-        help="may use only these: provider/model with * and ?, comma-separated; '': all",
+        help="the models that it may use: provider/model with * and ?, comma-separated; '': all",
     )
-    for name, what in zip(RATES, ("calls in a minute", "tokens in a minute", "calls at once"), strict=True):
+    for name, what in zip(RATES, ("calls per minute", "tokens per minute", "calls at once"), strict=True):
         option = f"--{name.replace('_', '-')}"
         put.add_argument(
-            option, type=argument_types.limit, metavar="N", default=..., help=f"most {what}; none: no limit"
+            option, type=argument_types.limit, metavar="N", default=..., help=f"maximum {what}; none: no limit"
         )
     put.add_argument(
         "--tag",
@@ -52,7 +52,7 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
         type=argument_types.tag,
         metavar="KEY=VALUE",
         action="append",
-        help="added to each of its calls, in place of the tags before; may be repeated",
+        help="tag to add to each of its calls; replaces its earlier tags; may be repeated",
     )
     put.add_argument("--no-tags", dest="tags", action="store_const", const=[], help="stop adding tags to its calls")
     put.set_defaults(run=_put)

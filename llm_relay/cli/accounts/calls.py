@@ -1,4 +1,4 @@
-"""`relay calls`: calls as the ledger has them, listed or followed."""
+"""`relay calls`: lists the calls in the ledger, or follows them."""
 
 from __future__ import annotations
 
@@ -36,27 +36,27 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
         help="list calls, newest first, or follow them as they begin and end",
         description="Lists calls, newest first. Callers see their own, admins see all.",
     )
-    parser.add_argument("--limit", type=whole(1), default=50, metavar="N", help="how many at most (default: 50)")
+    parser.add_argument("--limit", type=whole(1), default=50, metavar="N", help="maximum number of calls (default: 50)")
     parser.add_argument("--follow", action="store_true", help="show calls as they begin and end, until Ctrl-C")
     add_filters(parser)
-    parser.add_argument("--protocol", metavar="PROTOCOL", default="", help="only over grpc, http, openai or mcp")
-    parser.add_argument("--state", choices=STATES, help="only in this state")
-    parser.add_argument("--outcome", metavar="OUTCOME", default="", help="only with this finish reason or error")
-    parser.add_argument("--tag", metavar="KEY[=VALUE]", default="", help="only with this tag")
-    parser.add_argument("--request-id", metavar="ID", default="", help="only with this request_id")
-    parser.add_argument("--id", metavar="ID", default="", help="only the call with this id of the ledger")
-    parser.add_argument("--unknown", action="store_true", help="only those that ended and whose cost is not known")
+    parser.add_argument("--protocol", metavar="PROTOCOL", default="", help="only calls over grpc, http, openai or mcp")
+    parser.add_argument("--state", choices=STATES, help="only calls in this state")
+    parser.add_argument("--outcome", metavar="OUTCOME", default="", help="only calls with this finish reason or error")
+    parser.add_argument("--tag", metavar="KEY[=VALUE]", default="", help="only calls with this tag")
+    parser.add_argument("--request-id", metavar="ID", default="", help="only calls with this request_id")
+    parser.add_argument("--id", metavar="ID", default="", help="only the call with this ledger id")
+    parser.add_argument("--unknown", action="store_true", help="only calls that ended without a known cost")
     add_formats(parser)
     parser.set_defaults(run=run)
 
 
 def add_filters(parser: argparse.ArgumentParser) -> None:
     """Adds the options that choose calls."""
-    parser.add_argument("--caller", metavar="CALLER", default="", help="only of this caller")
-    parser.add_argument("--model", metavar="MODEL", default="", help="only of this model")
-    parser.add_argument("--provider", metavar="PROVIDER", default="", help="only of this provider")
-    parser.add_argument("--since", type=argument_types.past, metavar="TIME", help="only those that began then or later")
-    parser.add_argument("--until", type=argument_types.past, metavar="TIME", help="only those that began before")
+    parser.add_argument("--caller", metavar="CALLER", default="", help="only calls of this caller")
+    parser.add_argument("--model", metavar="MODEL", default="", help="only calls of this model")
+    parser.add_argument("--provider", metavar="PROVIDER", default="", help="only calls of this provider")
+    parser.add_argument("--since", type=argument_types.past, metavar="TIME", help="only calls that began then or later")
+    parser.add_argument("--until", type=argument_types.past, metavar="TIME", help="only calls that began before then")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -110,7 +110,7 @@ async def _listed(client: AccountClient, query: CallQuery, limit: int) -> list[R
 
 
 async def _follow(client: AccountClient, query: CallQuery, output: Output) -> None:
-    """Shows calls until Ctrl-C; once it has begun, it waits for a server that was stopped or lost."""
+    """Shows calls until Ctrl-C. After the first connection, it waits for a server that stops or cannot be reached."""
     import asyncio
 
     from llm_relay.errors import RelayError
@@ -129,8 +129,8 @@ async def _follow(client: AccountClient, query: CallQuery, output: Output) -> No
                 raise
             if not is_away:
                 sys.stderr.write(
-                    f"relay: Server B stops or cannot be reached ({error.reason}): waiting for it; what ends meanwhile"
-                    " is not shown\n"
+                    f"relay: Server B is stopping or cannot be reached ({error.reason}): waiting for it; calls that"
+                    " end in the meantime are not shown\n"
                 )
             is_away = True
             await asyncio.sleep(RECONNECT_S)
@@ -144,11 +144,11 @@ async def _follow_one_server(
     async with contextlib.aclosing(client.watch(query.caller)) as activity:
         async for one in activity:
             begun()
-            if one.call is not None and _is_asked_for(one.call, query):
+            if one.call is not None and _matches(one.call, query):
                 output.add(dict(call_document(one.call)))
 
 
-def _is_asked_for(call: CallEntry, query: CallQuery) -> bool:
+def _matches(call: CallEntry, query: CallQuery) -> bool:
     key, equals, value = query.tag.partition("=")
     is_unknown = call.nano_usd is None and call.state.value in ("settled", "lost")
     return (

@@ -13,12 +13,12 @@ def ask(work: Callable[[AccountClient], Awaitable[None]]) -> int:
     """Runs `work` with a client of Server B; returns the exit code. Raises CommandError where the call fails."""
     import asyncio
 
-    from llm_relay.cli.server_b_client import create_account_client, read_dial_settings, told_failures
+    from llm_relay.cli.server_b_client import create_account_client, read_dial_settings, reported_failures
 
     async def asked() -> None:
         async with create_account_client(read_dial_settings()) as client:
             await work(client)
 
-    with told_failures():
+    with reported_failures():
         asyncio.run(asked())
     return 0

@@ -1,4 +1,4 @@
-"""`relay ledger`: copies of the ledger itself, made on Server B's machine with its settings."""
+"""`relay ledger`: copies the ledger, on Server B's machine and with its settings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
-    """Adds the subcommand and its own."""
+    """Adds the command and its subcommands."""
     parser = commands.add_parser(
         "ledger",
         parents=[common],
@@ -27,7 +27,7 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
         "backup",
         parents=[common],
         help="copy a SQLite ledger into a new file, while servers use it",
-        description="Copies a SQLite ledger into a new file, as it is at one moment. Servers go on meanwhile.",
+        description="Copies a SQLite ledger into a new file, as it is at one moment. Servers keep running.",
     )
     backup.add_argument("file", type=Path, metavar="FILE", help="the new file")
     backup.set_defaults(run=_backup)
@@ -36,7 +36,7 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
         parents=[common],
         help="copy a SQLite ledger into an empty PostgreSQL database",
         description="Copies the SQLite ledger of LEDGER into a PostgreSQL database that has none, and compares the two."
-        " Stop the servers first. If it is interrupted, run it again: it goes on where it was.",
+        " Stop the servers first. If it is interrupted, run it again: it continues where it stopped.",
     )
     copy.add_argument("target", metavar="URL", help="postgresql://USER:PASSWORD@HOST/DATABASE; -: read it from stdin")
     copy.set_defaults(run=_copy)
@@ -48,7 +48,7 @@ def _backup(arguments: argparse.Namespace) -> int:
 
     settings = _settings()
     backup = importlib.import_module("server_b.ledger.backup").backup
-    size = _told(lambda: asyncio.run(backup(settings.ledger_url, arguments.file, folder=settings.ledger_folder)))
+    size = _run(lambda: asyncio.run(backup(settings.ledger_url, arguments.file, folder=settings.ledger_folder)))
     sys.stderr.write(f"{arguments.file.absolute()}: {size:,} bytes\n")
     return exit_codes.OK
 
@@ -60,10 +60,10 @@ def _copy(arguments: argparse.Namespace) -> int:
     settings = _settings()
     target = sys.stdin.readline().strip() if arguments.target == "-" else arguments.target
     copy = importlib.import_module("server_b.ledger.copying").copy_ledger
-    rows = _told(
+    rows = _run(
         lambda: asyncio.run(copy(settings.ledger_url, target, folder=settings.ledger_folder, progress=_progress))
     )
-    sys.stderr.write(f"{rows:,} rows are copied, and the same in both. Set LEDGER to that database now\n")
+    sys.stderr.write(f"{rows:,} rows are copied, and both ledgers are equal. Now set LEDGER to that database\n")
     return exit_codes.OK
 
 
@@ -72,23 +72,23 @@ def _progress(table: str, done: int, rows: int) -> None:
 
 
 def _settings() -> Any:
-    """Returns Server B's settings. Raises CommandError for a bad one, and where there is no ledger."""
+    """Returns Server B's settings. Raises CommandError if one is bad, or if there is no ledger."""
     import importlib
 
     from llm_relay.program.settings import SettingsError
 
-    # By name: nothing here may depend on a program.
+    # Imported by name: llm_relay must not depend on a program.
     try:
         settings = importlib.import_module("server_b.settings").ServerBSettings.read()
     except SettingsError as error:
         raise CommandError(str(error), exit_codes.USAGE) from error
     if not settings.has_ledger:
-        raise CommandError("LEDGER: off, so there is no ledger to copy", exit_codes.FAILED)
+        raise CommandError("LEDGER is off, so there is no ledger to copy", exit_codes.FAILED)
     return settings
 
 
-def _told(work: Any) -> Any:
-    """Runs `work`; raises CommandError for what keeps a ledger from being copied."""
+def _run(work: Any) -> Any:
+    """Runs `work` and returns its result. Raises CommandError if the ledger cannot be copied."""
     from llm_relay.errors import RelayError
 
     try:

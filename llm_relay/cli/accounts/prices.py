@@ -1,4 +1,4 @@
-"""`relay prices`: what models cost where the list has no price, or another one."""
+"""`relay prices`: the ledger's prices of models, which win over PRICES and the price list."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RATES = ("input", "output", "cache_read", "cache_write")
 
 
 def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
-    """Adds the subcommand and its own."""
+    """Adds the command and its subcommands."""
     parser, inner = add_group(
         commands,
         common,
@@ -34,32 +34,32 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
     )
     parser.set_defaults(run=_list)
     add_to_group(inner, common, "list", "list the prices of the ledger").set_defaults(run=_list)
-    put = add_to_group(inner, common, "put", "set the price of models, in USD per million tokens; 0 is a price")
+    put = add_to_group(inner, common, "put", "set the price of models, in USD per million tokens; 0 means free")
     put.add_argument("pattern", metavar="PATTERN", help="provider/model with * and ?, such as 'openai/my-*'")
     for name, is_required in zip(RATES, (True, True, False, False), strict=True):
-        default = "" if is_required else " (default: as input)"
+        default = "" if is_required else " (default: the input price)"
         put.add_argument(
             f"--{name.replace('_', '-')}",
             type=argument_types.usd,
             metavar="USD",
             required=is_required,
-            help=f"of {name.replace('_', ' ')}{default}",
+            help=f"price of {name.replace('_', ' ')} tokens{default}",
         )
     put.add_argument(
-        "--from", dest="valid_from", type=argument_types.future, metavar="TIME", help="from when (default: always)"
+        "--from", dest="valid_from", type=argument_types.future, metavar="TIME", help="when it begins (default: always)"
     )
     put.add_argument("--until", type=argument_types.future, metavar="TIME", help="when it ends (default: never)")
     put.add_argument("--id", metavar="ID", default="", help="replace the price with this id")
     put.set_defaults(run=_put)
     deleted = add_to_group(inner, common, "delete", "remove a price")
-    deleted.add_argument("id", metavar="ID", help="as `relay prices` shows it")
+    deleted.add_argument("id", metavar="ID", help="the price's id, as `relay prices` shows it")
     deleted.set_defaults(run=_delete)
-    tested = add_to_group(inner, common, "test", "tell what a model costs, and where that price is from")
+    tested = add_to_group(inner, common, "test", "show what a model costs, and where that price comes from")
     tested.add_argument(
         "model", metavar="MODEL", help="the name that callers use; with provider/ in front, only at that provider"
     )
     tested.set_defaults(run=_test)
-    unknown = add_to_group(inner, common, "apply-unknown", "price calls whose cost is not known, at current prices")
+    unknown = add_to_group(inner, common, "apply-unknown", "price calls of unknown cost, at current prices")
     add_filters(unknown)
     unknown.set_defaults(run=_apply_unknown)
 
@@ -110,7 +110,7 @@ def _test(arguments: argparse.Namespace) -> int:
     ask(test)
     if not is_known:
         raise CommandError(
-            f"no price is known for {arguments.model}: `relay prices put` sets one, or PRICES", exit_codes.FAILED
+            f"no price is known for {arguments.model}: set one with `relay prices put` or PRICES", exit_codes.FAILED
         )
     return exit_codes.OK
 

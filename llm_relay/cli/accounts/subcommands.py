@@ -1,4 +1,4 @@
-"""Commands with commands of their own, such as `relay budgets put`."""
+"""Commands with subcommands, such as `relay budgets put`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def add_group(
     commands: Commands, common: argparse.ArgumentParser, name: str, *, help_: str, description: str
 ) -> tuple[argparse.ArgumentParser, Commands]:
-    """Adds a command that lists where no command follows it; returns its parser, and where its commands are added."""
+    """Adds a command with subcommands. Returns its parser, and the group that its subcommands are added to."""
     parser = commands.add_parser(name, parents=[common], help=help_, description=description)
     add_formats(parser)
     inner = parser.add_subparsers(title="commands", metavar="COMMAND")

@@ -1,4 +1,4 @@
-"""`relay tokens`: bearer tokens, made, rotated and revoked while everything runs."""
+"""`relay tokens`: creates, rotates and revokes bearer tokens without a restart."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 
 def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
-    """Adds the subcommand and its own."""
+    """Adds the command and its subcommands."""
     parser, inner = add_group(
         commands,
         common,
         "tokens",
-        help_="make, rotate, revoke and list bearer tokens",
+        help_="create, rotate, revoke and list bearer tokens",
         description="Lists tokens, without their secrets. As soon as one is valid, calls without a token are refused.",
     )
     parser.set_defaults(run=_list, caller="")
-    create = add_to_group(inner, common, "create", "make a token, and print its secret, which is shown this once")
-    create.add_argument("caller", metavar="NAME", help="the caller that it is for, created if it does not exist")
+    create = add_to_group(inner, common, "create", "create a token, and print its secret, which is shown only once")
+    create.add_argument("caller", metavar="NAME", help="the token's caller, created if it does not exist")
     create.add_argument(
         "--admin", action="store_true", help="make the caller an admin; the first token must be an admin's"
     )
@@ -37,21 +37,21 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
         "--expires", type=argument_types.future, metavar="TIME", help="such as 2027-01-01 or 90d (default: never)"
     )
     create.set_defaults(run=_create)
-    rotate = add_to_group(inner, common, "rotate", "make a token that replaces another, and print its secret")
-    rotate.add_argument("id", metavar="ID", help="id of the old token, as `relay tokens` shows it")
+    rotate = add_to_group(inner, common, "rotate", "create a token that replaces another, and print its secret")
+    rotate.add_argument("id", metavar="ID", help="the old token's id, as `relay tokens` shows it")
     rotate.add_argument(
         "--overlap",
         type=argument_types.span,
         default=86_400.0,
         metavar="SPAN",
-        help="how long both are valid (default: 24h)",
+        help="how long both tokens are valid (default: 24h)",
     )
     rotate.set_defaults(run=_rotate)
     revoke = add_to_group(inner, common, "revoke", "revoke a token, on every server within a second")
-    revoke.add_argument("id", metavar="ID", help="as `relay tokens` shows it")
+    revoke.add_argument("id", metavar="ID", help="the token's id, as `relay tokens` shows it")
     revoke.set_defaults(run=_revoke)
     listed = add_to_group(inner, common, "list", "list tokens, without their secrets")
-    listed.add_argument("--caller", metavar="NAME", default="", help="only those of this caller")
+    listed.add_argument("--caller", metavar="NAME", default="", help="only tokens of this caller")
     listed.set_defaults(run=_list)
 
 
@@ -94,15 +94,15 @@ def _revoke(arguments: argparse.Namespace) -> int:
 
 
 def _write_new(arguments: argparse.Namespace, made: NewToken) -> None:
-    """Writes the secret alone to stdout for people, so that a shell can take it."""
+    """Writes the new token. Without --format, stdout gets only the secret, so that a shell can capture it."""
     from llm_relay.documents.accounts import token_document
 
     if getattr(arguments, "format", ""):
         Output(arguments, COLUMNS).write([{**token_document(made.info), "secret": made.secret}])
         return
     sys.stderr.write(
-        f"token {made.info.id} of {made.info.caller}; keep it now, it is not shown again. Callers present it as"
-        " `authorization: Bearer`, programs of the relay as RELAY_TOKEN:\n"
+        f"token {made.info.id} of {made.info.caller}: save it now, it is not shown again. Callers send it as"
+        " `authorization: Bearer`; the relay's programs take it as RELAY_TOKEN:\n"
     )
     sys.stdout.write(f"{made.secret}\n")
 

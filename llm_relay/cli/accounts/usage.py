@@ -1,4 +1,4 @@
-"""`relay usage`: what the calls took together."""
+"""`relay usage`: the total tokens and cost of calls."""
 
 from __future__ import annotations
 
@@ -40,15 +40,17 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
         "--since",
         type=argument_types.past,
         metavar="TIME",
-        help="calls that began then or later, such as 2026-11-01 or 7d (default: the first of this month)",
+        help="only calls since then, such as 2026-11-01 or 7d (default: the first of this month)",
     )
     parser.add_argument(
-        "--until", type=argument_types.past, metavar="TIME", help="calls that began before (default: now)"
+        "--until", type=argument_types.past, metavar="TIME", help="only calls before then (default: now)"
     )
-    parser.add_argument("--time-zone", metavar="ZONE", default="UTC", help="of days, hours and times (default: UTC)")
+    parser.add_argument(
+        "--time-zone", metavar="ZONE", default="UTC", help="time zone of days, hours and times (default: UTC)"
+    )
     for name in ("caller", "model", "provider", "protocol"):
-        parser.add_argument(f"--{name}", metavar=name.upper(), default="", help=f"only of this {name}")
-    parser.add_argument("--tag", metavar="KEY=VALUE", default="", help="only with this tag")
+        parser.add_argument(f"--{name}", metavar=name.upper(), default="", help=f"only calls of this {name}")
+    parser.add_argument("--tag", metavar="KEY=VALUE", default="", help="only calls with this tag")
     add_formats(parser)
     parser.set_defaults(run=run)
 

@@ -1,4 +1,4 @@
-"""`relay whoami`: who the caller is to Server B, and what is left of its budgets."""
+"""`relay whoami`: the caller's name at Server B, its rights, and what is left of its budgets."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser = commands.add_parser(
         "whoami",
         parents=[common],
-        help="tell who you are to Server B, and what is left of your budgets",
-        description="Tells who you are to Server B, what you may do, and what is left of each budget.",
+        help="show your name and rights at Server B, and what is left of your budgets",
+        description="Shows your name at Server B, what you may do, and what is left of each budget.",
     )
     parser.set_defaults(run=_run)
     add_formats(parser)
@@ -36,7 +36,7 @@ def _run(arguments: argparse.Namespace) -> int:
         if getattr(arguments, "format", ""):
             Output(arguments, []).write([dict(document)])
             return
-        rights = "an admin" if identity.is_admin else "no admin"
+        rights = "an admin" if identity.is_admin else "not an admin"
         behind = f" (account {document['account']})" if document["account"] != document["name"] else ""
         sys.stdout.write(f"You are {document['name']}{behind}, {rights}.\n")
         Output(arguments, callers.COLUMNS[3:5]).write([caller_document(identity.account)])

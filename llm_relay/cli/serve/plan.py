@@ -1,4 +1,4 @@
-"""What `relay serve` starts, from the settings that the programs themselves will have."""
+"""What `relay serve` starts, planned from the programs' own settings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Plan:
     server_b: Any
     gateway: Any
     server_a: Any
-    """Settings of the programs. Their classes are imported by name: nothing below the programs may depend on them."""
+    """Settings of the programs. Their classes are imported by name: llm_relay must not depend on a program."""
     tokens: ProgramTokens
 
     @classmethod
@@ -35,8 +35,8 @@ class Plan:
         )
         if server_b.tls_cert_file and not gateway.server_b_tls:
             raise SettingsError(
-                "SERVER_B_TLS: Server B is served over TLS, so the programs that connect to it need SERVER_B_TLS=true,"
-                " SERVER_B_TARGET with a name of its certificate, and SERVER_B_CA_FILE"
+                "SERVER_B_TLS: Server B serves TLS, so the programs that connect to it need SERVER_B_TLS=true,"
+                " a SERVER_B_TARGET that its certificate names, and SERVER_B_CA_FILE"
             )
         return cls(server_b=server_b, gateway=gateway, server_a=server_a, tokens=ProgramTokens.create(server_b))
 
@@ -47,17 +47,17 @@ class Plan:
 
     @property
     def metrics_host(self) -> str:
-        """Address that the metrics of all programs are served on."""
+        """Address that serves the metrics of all programs."""
         return str(self.server_b.metrics_host)
 
     @property
     def metrics_port(self) -> int:
-        """Port of the metrics of all programs."""
+        """Port that serves the metrics of all programs."""
         port: int | None = self.server_b.metrics_port
         return SERVE_PORT if port is None else port
 
     def addresses(self, server_b_port: int, gateway_port: int, server_a_port: int) -> tuple[str, str, str]:
-        """Returns where each program is reached once it serves on that port, as people write it."""
+        """Returns the address of each program once it serves on its port, as shown to people."""
         scheme = "https" if self.gateway.serves_tls else "http"
         http = shown_address(near_host(self.gateway.http_host), gateway_port)
         mcp = shown_address(near_host(self.server_a.mcp_host), server_a_port)
@@ -65,13 +65,13 @@ class Plan:
         return grpc, f"{scheme}://{http}", f"{scheme}://{mcp}/mcp"
 
     def warnings(self) -> Iterator[str]:
-        """Yields what is probably a mistake in the settings, each once."""
+        """Yields probable mistakes in the settings, each once."""
         yield from dict.fromkeys(
             text for settings in (self.server_b, self.gateway, self.server_a) for text in settings_warnings(settings)
         )
 
     def server_b_command(self) -> Command:
-        """Makes the command that starts Server B."""
+        """Returns the command that starts Server B."""
         environment = {**self.server_b.environment_in_force(), **self.tokens.accepted}
         return Command(
             subject="Server B",
@@ -82,12 +82,12 @@ class Plan:
         )
 
     def gateway_command(self, server_b_port: int) -> Command:
-        """Makes the command that starts the gateway in front of the Server B on that port."""
+        """Returns the command that starts the gateway in front of the Server B on that port."""
         environment = self._dialling(self.gateway, server_b_port, self.tokens.gateway)
         return Command(subject="The gateway", module="gateway", environment=environment, port_setting="HTTP_PORT")
 
     def server_a_command(self, server_b_port: int) -> Command:
-        """Makes the command that starts Server A over HTTP in front of the Server B on that port."""
+        """Returns the command that starts Server A over HTTP in front of the Server B on that port."""
         environment = self._dialling(self.server_a, server_b_port, self.tokens.server_a)
         return Command(
             subject="Server A",
@@ -98,7 +98,7 @@ class Plan:
         )
 
     def _dialling(self, settings: ProgramSettings, server_b_port: int, token: str) -> dict[str, str]:
-        # What only Server B reads, such as a provider's key or the database's password, is none of its business.
+        # Leave out what only Server B reads, such as a provider's key or the database's password.
         unused = type(self.server_b).model_fields.keys() - type(settings).model_fields.keys()
         environment = {
             name: value for name, value in settings.environment_in_force().items() if name.lower() not in unused

@@ -1,4 +1,4 @@
-"""Tokens that `relay serve` makes for its own programs, new at each start, so that nobody has to set any for them."""
+"""Tokens that `relay serve` makes for its own programs at each start, so that you need not set any."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ TOKEN_BYTES = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramTokens:
-    """What Server B accepts from the programs in front of it, and what they present."""
+    """The tokens that Server B accepts from the programs in front of it, and that these programs send."""
 
     accepted: dict[str, str]
-    """Of Server B's environment. It takes them for delegates, and not for tokens that keep others out."""
+    """Variables for Server B's environment. Their tokens make delegates, but do not make tokens required for others."""
     gateway: str
     server_a: str
 
     @classmethod
     def create(cls, settings: TokenSettings) -> Self:
-        """Makes tokens; the programs' callers stay who they are to Server B."""
+        """Makes the tokens. The programs' callers keep their own names at Server B."""
         taken = set(settings.tokens.names_by_digest.values())
         gateway, server_a = secrets.token_urlsafe(TOKEN_BYTES), secrets.token_urlsafe(TOKEN_BYTES)
         names = [_free_name(name, taken) for name in ("gateway", "server_a")]
@@ -33,7 +33,7 @@ class ProgramTokens:
 
 
 def _free_name(name: str, taken: Iterable[str]) -> str:
-    """Returns the name, with a number behind it if a caller has it already: they stay two callers."""
+    """Returns the name, with a number after it if another caller has the name."""
     free, number = name, 1
     while free in taken:
         number += 1

@@ -1,4 +1,4 @@
-"""Runs the programs of a plan as one: Server B first, then those in front of it; they stop in the other order."""
+"""Runs the programs of a plan: starts Server B, then the programs in front of it, and stops them in reverse order."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ logger = logging.getLogger("relay")
 
 
 async def serve(plan: Plan) -> int:
-    """Runs the programs until SIGINT or SIGTERM, which lets running calls end; a second one ends them.
+    """Runs the programs until SIGINT or SIGTERM. Running calls may end; a second signal stops them.
 
-    Returns 0 if all ended well, or the exit code of a program that could not start.
+    Returns 0 if all programs ended well, or the exit code of one that could not start.
     """
     for text in plan.warnings():
         logger.warning(text)
@@ -39,11 +39,11 @@ class _Programs:
         self._plan = plan
         self._server_b = Supervisor(plan.server_b_command())
         self._in_front: list[Supervisor] = []
-        """What runs in front of Server B; empty before and after."""
+        """The programs in front of Server B, while they run."""
         self._stopping = False
 
     async def run(self) -> int:
-        """Runs all of them until `stop`, or until one cannot start; returns the exit code."""
+        """Runs all programs until `stop`, or until one cannot start. Returns the exit code."""
         server_b = asyncio.create_task(self._server_b.run())
         await self._server_b.until_tried()
         codes = await self._run_in_front(self._server_b.port) if self._server_b.port and not self._stopping else []
@@ -68,7 +68,7 @@ class _Programs:
         return codes
 
     def stop(self) -> None:
-        """Stops what is in front, and Server B once that has ended; called again, it ends running calls."""
+        """Stops the programs in front, and Server B once they have ended. A second call stops running calls."""
         self._stopping = True
         for program in self._in_front or [self._server_b]:
             program.stop()

@@ -1,4 +1,4 @@
-"""`relay serve`: Server B, the gateway and Server A over HTTP, started, watched and stopped as one."""
+"""`relay serve`: starts, watches and stops Server B, the gateway and Server A over HTTP together."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
         parents=[common],
         help="run everything: Server B, the gateway, and Server A over HTTP",
         description="Runs Server B (gRPC), the gateway (HTTP) and Server A (MCP over HTTP) until Ctrl-C or SIGTERM."
-        " A program that ends by itself is started again.",
+        " Restarts a program that ends by itself.",
     )
     parser.set_defaults(run=run)
 
@@ -29,7 +29,7 @@ def run(_: argparse.Namespace) -> int:
     if sys.platform == "win32":
         raise CommandError(
             "relay serve does not run on Windows: run `relay server-b`, `relay gateway` and `relay mcp --http`,"
-            " each in a terminal of its own"
+            " each in its own terminal"
         )
     import llm_relay.program.process_setup  # noqa: F401 - before grpc
     from llm_relay.cli.serve.plan import Plan

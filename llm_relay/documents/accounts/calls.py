@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-# pydantic needs this one to read a TypedDict before Python 3.12.
+# Before Python 3.12 pydantic cannot read typing.TypedDict.
 from typing_extensions import TypedDict
 
 from llm_relay.documents.accounts.times import time_text
@@ -21,14 +21,14 @@ class AttemptDocument(TypedDict):
     model: str
     started_at: str | None
     ended_at: str | None
-    outcome: Annotated[str, Field(description="The reason of its error; empty: it answered")]
+    outcome: Annotated[str, Field(description="The reason of its error; empty if it answered")]
     may_have_worked: bool
 
 
 class CallDocument(TypedDict):
-    """A call as the ledger has it."""
+    """A call in the ledger."""
 
-    id: Annotated[str, Field(description="The ledger's own; several calls can have one request_id")]
+    id: Annotated[str, Field(description="The ledger's id of the call. Several calls can have the same request_id")]
     request_id: str
     caller: str
     protocol: Annotated[str, Field(description="grpc, http, openai or mcp")]
@@ -42,13 +42,13 @@ class CallDocument(TypedDict):
     cache_write_tokens: int | None
     reasoning_tokens: int | None
     accuracy: Annotated[str, Field(description="exact, estimated or unknown")]
-    nano_usd: Annotated[int | None, Field(description="What it cost; null: not known")]
-    reserved_nano_usd: Annotated[int | None, Field(description="The upper bound of its cost when it began")]
-    charged_nano_usd: Annotated[int, Field(description="What its budgets were charged")]
+    nano_usd: Annotated[int | None, Field(description="What the call cost; null: not known")]
+    reserved_nano_usd: Annotated[int | None, Field(description="The upper bound of its cost, set when it began")]
+    charged_nano_usd: Annotated[int, Field(description="The amount charged to its budgets")]
     is_overrun: Annotated[bool, Field(description="Whether it cost more than was reserved")]
     price_source: str
     service_tier: str
-    joined: Annotated[int, Field(description="Requests that were given its answer without paying for it")]
+    joined: Annotated[int, Field(description="Requests that received its answer without paying for it")]
     started_at: str | None
     ended_at: str | None
     first_token_s: float | None
@@ -62,7 +62,7 @@ class CallsDocument(TypedDict):
     """A page of calls, newest first."""
 
     calls: list[CallDocument]
-    next_page_token: Annotated[str, Field(description="For the next page; empty: this is the last")]
+    next_page_token: Annotated[str, Field(description="Token of the next page; empty on the last page")]
 
 
 def call_document(call: CallEntry) -> CallDocument:

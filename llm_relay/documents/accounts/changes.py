@@ -1,4 +1,4 @@
-"""What admins set, as JSON objects: callers, tokens, prices, and the log of changes."""
+"""What admins set, as JSON objects: callers, tokens, prices, and the audit log."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def price_document(price: Price) -> Document:
 
 
 def price_found_document(found: PriceFound) -> Document:
-    """Returns what a model costs as an object; its rates are null where no price is known."""
+    """Returns the price of a model as an object. Its rates are null if no price is known."""
     rates = ("input", "output", "cache_read", "cache_write")
     return {
         "provider": found.provider,

@@ -1,4 +1,4 @@
-"""CSV that spreadsheets read as data: no cell of a caller's making is taken for a formula."""
+"""CSV that spreadsheets read as data: no text from a caller becomes a formula."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def csv_line(cells: Iterable[object]) -> str:
-    """Returns a line of CSV (RFC 4180) with its end; None is empty, objects are JSON."""
+    """Returns a line of CSV (RFC 4180) with its line ending. None is empty, objects are JSON."""
     line = io.StringIO()
     csv.writer(line).writerow([_cell(cell) for cell in cells])
     return line.getvalue()
@@ -23,6 +23,6 @@ def _cell(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
-        return str(value)  # a negative number is a number
+        return str(value)  # a negative number is no formula
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text

@@ -6,7 +6,7 @@ from typing import Annotated, NotRequired
 
 from pydantic import Field
 
-# pydantic needs this one to read a TypedDict before Python 3.12.
+# Before Python 3.12 pydantic cannot read typing.TypedDict.
 from typing_extensions import TypedDict
 
 from llm_relay.documents.accounts.times import time_text
@@ -14,7 +14,7 @@ from llm_relay.messages.accounts import Budget, Identity, RateLimits
 
 
 class RatesDocument(TypedDict):
-    """How much a caller may do; null: no limit."""
+    """The rate limits of a caller; null: no limit."""
 
     calls_per_minute: int | None
     tokens_per_minute: int | None
@@ -22,20 +22,20 @@ class RatesDocument(TypedDict):
 
 
 class BudgetDocument(TypedDict):
-    """An amount for a period, and what is left of it. It has `caller` or `tag`."""
+    """A budget for a period, and what is left of it. It has either `caller` or `tag`."""
 
     id: str
     caller: NotRequired[str]
     tag: NotRequired[Annotated[str, Field(description="As key=value")]]
     period: Annotated[str, Field(description="day, week, month or total")]
     time_zone: str
-    limit_nano_usd: Annotated[int, Field(description="Without the raise")]
+    limit_nano_usd: Annotated[int, Field(description="The limit, without the raise")]
     spent_nano_usd: int
-    reserved_nano_usd: Annotated[int, Field(description="The most that the running calls may cost")]
-    remaining_nano_usd: Annotated[int, Field(description="With the raise: 0 or more")]
+    reserved_nano_usd: Annotated[int, Field(description="The upper bound of what running calls may cost")]
+    remaining_nano_usd: Annotated[int, Field(description="What is left, with the raise: 0 or more")]
     resets_at: Annotated[str | None, Field(description="When the next window begins; null: never")]
     starts_at: str | None
-    is_warning_only: Annotated[bool, Field(description="Whether no call is refused")]
+    is_warning_only: Annotated[bool, Field(description="Whether the budget only warns and refuses no calls")]
     raised_by_nano_usd: int
     raised_until: str | None
 
@@ -43,7 +43,7 @@ class BudgetDocument(TypedDict):
 class IdentityDocument(TypedDict):
     """A caller as the relay knows it."""
 
-    name: Annotated[str, Field(description="In full, as gateway/alice")]
+    name: Annotated[str, Field(description="The full name, such as gateway/alice")]
     account: Annotated[str, Field(description="The account that money and limits belong to: the name after the last /")]
     is_admin: bool
     parent: str

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-# pydantic needs this one to read a TypedDict before Python 3.12.
+# Before Python 3.12 pydantic cannot read typing.TypedDict.
 from typing_extensions import TypedDict
 
 from llm_relay.messages.accounts import Dimension, UsageGroup
@@ -17,11 +17,13 @@ NAMES = tuple(one.value for one in Dimension if one is not Dimension.TAG)
 
 
 class UsageGroupDocument(TypedDict):
-    """What the calls of a group took together. The group's own values are members too, as `caller` or `tag:project`."""
+    """The total usage of a group of calls. The group's values are members too, such as `caller` or `tag:project`."""
 
     calls: int
     failed: int
-    unknown_cost_calls: Annotated[int, Field(description="Calls whose cost is not known: nano_usd leaves them out")]
+    unknown_cost_calls: Annotated[
+        int, Field(description="Calls whose cost is not known. nano_usd does not include them")
+    ]
     joined: Annotated[int, Field(description="Requests that were answered from another call, and cost nothing")]
     input_tokens: int
     output_tokens: int
@@ -29,17 +31,17 @@ class UsageGroupDocument(TypedDict):
     cache_write_tokens: int
     reasoning_tokens: int
     nano_usd: int
-    charged_nano_usd: Annotated[int, Field(description="What their budgets were charged")]
+    charged_nano_usd: Annotated[int, Field(description="The amount charged to their budgets")]
 
 
 class UsageGroupsDocument(TypedDict):
-    """Calls added up, a group each."""
+    """The total usage of each group of calls."""
 
     usage: list[UsageGroupDocument]
 
 
 def usage_group_document(group: UsageGroup, tag_key: str = "") -> UsageGroupDocument:
-    """Returns a group as an object; `tag_key` is the key of the tag that it is grouped by, if it is."""
+    """Returns a group as an object. `tag_key` is the tag key that calls are grouped by, if any."""
     values = {f"tag:{tag_key}" if name == Dimension.TAG.value else name: value for name, value in group.group.items()}
     counts: UsageGroupDocument = {
         "calls": group.calls,
@@ -58,9 +60,9 @@ def usage_group_document(group: UsageGroup, tag_key: str = "") -> UsageGroupDocu
 
 
 def dimensions_from_text(text: str) -> tuple[tuple[Dimension, ...], str]:
-    """Reads what to group by, such as `caller,day,tag:project`; returns the dimensions, and the key of the tag.
+    """Reads dimensions, such as `caller,day,tag:project`. Returns them, and the key of the tag.
 
-    Raises ValueError that names what can be grouped by.
+    Raises ValueError, which lists the dimensions, for an unknown one.
     """
     by: dict[Dimension, None] = {}
     tag_key = ""

@@ -19,13 +19,15 @@ _EVENT_RANGES = (EVENTS, "text/*", "*/*")
 _EVENT_END = b"\r\n\r\n"
 _NO_ANSWER = b'{"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"The session ended before the answer"}}'
 
-_NOT_ACCEPTABLE = PlainTextResponse(f"the answer is {JSON} or {EVENTS}, and the Accept header names neither\n", 406)
+_NOT_ACCEPTABLE = PlainTextResponse(
+    f"this server answers with {JSON} or {EVENTS}, but the Accept header allows neither\n", 406
+)
 
 
 class AnswerInAcceptedForm:
-    """Tells the SDK that both forms are accepted, and turns its answer into the other where only one is.
+    """Tells the SDK that both forms are accepted, and converts its answer if the client accepts only the other one.
 
-    Errors stay JSON, since clients read those by their status. Where neither form is accepted, the answer is a 406.
+    Errors stay JSON, since clients read those by their status. If neither form is accepted, the answer is a 406.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -66,12 +68,12 @@ def _weight(parameter: str) -> float:
 
 
 def _takes(accepted: dict[str, float], ranges: tuple[str, ...]) -> bool:
-    """The most specific range that is named decides."""
+    """Returns whether a form is accepted. The most specific range in the header decides."""
     return next((accepted[name] > 0 for name in ranges if name in accepted), False)
 
 
 class _AsJson:
-    """Turns a stream of events into the one JSON-RPC answer in it; what is no stream passes."""
+    """Turns a stream of events into the JSON-RPC answer in it. Other responses pass unchanged."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -90,7 +92,7 @@ class _AsJson:
                 await self._answer(answer)
 
     async def end(self) -> None:
-        """Answers for a stream that has ended without an answer, as that of a session that was closed."""
+        """Sends an error if the stream has ended without an answer, as when its session was closed."""
         if self._start is not None and not self._has_answered:
             self._start = {**self._start, "status": 500}
             await self._answer(_NO_ANSWER)
@@ -114,7 +116,7 @@ class _AsJson:
 
 
 class _AsEvents:
-    """Turns a JSON-RPC answer into a stream of one event; what is a stream already, or a failure, passes."""
+    """Turns a JSON-RPC answer into a stream of one event. Streams and failures pass unchanged."""
 
     def __init__(self, send: Send) -> None:
         self._send = send

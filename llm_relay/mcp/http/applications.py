@@ -1,6 +1,6 @@
-"""The two ASGI applications that serve MCP over HTTP, and what every request passes on its way to them.
+"""The two ASGI applications that serve MCP over HTTP, and the checks that every request passes first.
 
-In order: the time that a body may take, Host and Origin, the token, the path, the whole body, the caller's sessions.
+In order: the body's time limit, Host and Origin, the token, the path, the whole body, the caller's sessions.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ STREAMABLE_PATH = "/mcp"
 
 @contextlib.asynccontextmanager
 async def open_sse(protocol: Server[Any], endpoint: HttpEndpoint) -> AsyncIterator[ASGIApp]:
-    """Opens the HTTP+SSE application of the first revisions. Its connections end with the block."""
+    """Opens the HTTP+SSE application of the first protocol revisions. Its connections end with the block."""
     transport = SseServerTransport(f"{MESSAGES_PATH}/", None, max_request_bytes(endpoint.max_message_bytes))
     connections = CancelScopes()
     paths: dict[str, ASGIApp] = {
@@ -61,14 +61,13 @@ class _EventStream:
             await Response(status_code=405, headers={"Allow": "GET"})(scope, receive, send)
             return
         async with self._transport.connect_sse(scope, receive, _untransformed(send)) as (read, write):
-            # Inside the connection: its response ends properly once the protocol has ended, but would be cut off if it
-            # were cancelled itself.
+            # Cancels the protocol, not the connection: its response then ends properly, and would be cut off otherwise.
             with self._connections.scope():
                 await self._protocol.run(read, write, self._protocol.create_initialization_options())
 
 
 def _untransformed(send: Send) -> Send:
-    """Asks proxies not to compress the events: they would hold them back. The SDK asks so on `/mcp` only."""
+    """Asks proxies not to compress the events, which would delay them. The SDK does so only on `/mcp`."""
 
     async def send_untransformed(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -82,10 +81,10 @@ def _untransformed(send: Send) -> Send:
 
 @contextlib.asynccontextmanager
 async def open_streamable(protocol: Server[Any], endpoint: HttpEndpoint, **options: Any) -> AsyncIterator[ASGIApp]:
-    """Opens the streamable HTTP application, for revisions with and without sessions. Its sessions end with the block.
+    """Opens the streamable HTTP application, for protocol revisions with and without sessions.
 
-    Clients of the earlier revisions have sessions: without one, `notifications/cancelled` cannot reach its call.
-    `options` are StreamableHTTPSessionManager's own.
+    Its sessions end with the block. Clients of the earlier revisions have sessions: without one,
+    `notifications/cancelled` cannot reach its call. `options` are StreamableHTTPSessionManager's own.
     """
     manager = StreamableHTTPSessionManager(
         protocol,

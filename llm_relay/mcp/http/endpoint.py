@@ -14,19 +14,19 @@ class HttpEndpoint:
 
     host: str
     port: int
-    """0: any free one."""
+    """0: any free port."""
     port_setting: str
     """The name of the setting that holds the port, for error messages."""
     allowed_hosts: tuple[str, ...]
-    """Host headers accepted beside loopback's: `host` (any port) or `host:port`."""
+    """Host headers accepted besides loopback's: `host` (any port) or `host:port`."""
     allowed_origins: tuple[str, ...]
-    """Origin headers accepted beside loopback's, such as `https://app.example`."""
+    """Origin headers accepted besides loopback's, such as `https://app.example`."""
     callers: Callers
-    """Whom it accepts, by their tokens."""
+    """Identifies callers by their tokens."""
     certificates: HttpCertificates | None
     """None: no TLS."""
     max_message_bytes: int
     drain_s: float
     """How long running calls may take once the server is told to stop, in seconds."""
     stall_s: float
-    """How long a client may take no data before its connection is closed, in seconds."""
+    """How long a client may read no data before its connection is closed, in seconds."""

@@ -1,4 +1,4 @@
-"""Refuses requests for another host, or from a web page of another origin: DNS rebinding, and other sites' pages."""
+"""Refuses requests for other hosts, or from web pages of other origins, against DNS rebinding and other sites."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class AllowLists:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         if len(headers.getlist("host")) > 1 or len(headers.getlist("origin")) > 1:
-            await PlainTextResponse("Host and Origin must not be sent twice\n", 400)(scope, receive, send)
+            await PlainTextResponse("send only one Host and one Origin header\n", 400)(scope, receive, send)
         elif not self._allows_host(headers.get("host", "")):
             await self._refuse("Host", "MCP_ALLOWED_HOSTS", MISDIRECTED)(scope, receive, send)
         elif not self._allows_origin(headers.get("origin", "")):

@@ -1,4 +1,4 @@
-"""Routes by path, with and without a slash at its end."""
+"""Routes by path, with and without a trailing slash."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Paths:
     """
 
     def __init__(self, apps: Mapping[str, ASGIApp]) -> None:
-        """`apps` have paths without a slash at the end."""
+        """The paths of `apps` have no trailing slash."""
         self._apps = apps
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

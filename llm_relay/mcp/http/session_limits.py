@@ -1,4 +1,4 @@
-"""Bounds what one caller can hold open: sessions over streamable HTTP, connections over SSE."""
+"""Limits what one caller can hold open: sessions over streamable HTTP, connections over SSE."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from llm_relay.mcp.http.token_check import caller_of
 
 MAX_SESSIONS_PER_CALLER = 500
-"""A session takes about 40 KiB. Where no tokens are set, all clients are one caller."""
+"""A session takes about 40 KiB. If no tokens are set, all clients are one caller."""
 SESSION_IDLE_S = 30 * 60.0
 """How long a session may be unused, in seconds, before the SDK closes it."""
 RETRY_AFTER_S = 1
@@ -21,7 +21,7 @@ SESSION_ID = "mcp-session-id"
 PROTOCOL_VERSION = "mcp-protocol-version"
 
 _Sessions = OrderedDict[str, int]
-"""How many requests use each session of a caller; the least recently used session first."""
+"""How many requests use each session of a caller, from the least recently used session on."""
 
 
 class LimitSessions:
@@ -83,7 +83,7 @@ class LimitSessions:
             _end_use(sessions, session_id)
 
     async def _close_excess(self, sessions: _Sessions, scope: Scope) -> None:
-        """Ends unused sessions as their client would: by DELETE."""
+        """Ends unused sessions as their client would: with DELETE."""
         while len(sessions) > self._limit and (unused := _least_recently_used(sessions)):
             del sessions[unused]
             kept = [(name, value) for name, value in scope["headers"] if name != SESSION_ID.encode()]
@@ -92,7 +92,7 @@ class LimitSessions:
 
 
 class LimitConnections:
-    """Refuses a caller's connection when it holds too many; each is a session while it is open."""
+    """Refuses a connection if its caller holds too many. Each connection is a session."""
 
     def __init__(self, app: ASGIApp, limit: int = MAX_SESSIONS_PER_CALLER) -> None:
         self._app = app

@@ -14,7 +14,7 @@ from llm_relay.tokens import ANONYMOUS, Caller, Callers
 
 
 class RequireToken:
-    """Answers 401 to requests without a valid token; names the caller of the others to the SDK and the tools."""
+    """Answers 401 to requests without a valid token, and tells the SDK and the tools who sent the others."""
 
     def __init__(self, app: ASGIApp, callers: Callers) -> None:
         self._app = app
@@ -31,7 +31,7 @@ class RequireToken:
             await PlainTextResponse(f"{error.message}\n", 503)(scope, receive, send)
             return
         scope[CALLER] = caller
-        # The SDK lets nobody but this user into the session that it opens now.
+        # The SDK lets only this user into the session that it opens now.
         scope["user"] = AuthenticatedUser(AccessToken(token="", client_id=caller.name, scopes=[]))
         await self._app(scope, receive, send)
 

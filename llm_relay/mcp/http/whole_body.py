@@ -1,4 +1,4 @@
-"""Reads a POST's body whole before the SDK sees the request."""
+"""Reads the whole body of a POST before the SDK sees the request."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from llm_relay.mcp.scope_keys import RAW_ARGUMENTS, REPEATED_ARGUMENTS, TOO_LARG
 
 JSON = "application/json"
 LARGE_BODY_BYTES = 64 * 1024
-"""A larger one is parsed in a thread, so that other requests do not wait for it."""
+"""A larger body is parsed in a thread, so that other requests do not wait for it."""
 
 
 class ReadWholeBody:
     """Refuses a body that is too large, ends early, or is not one message that can be served.
 
-    The SDK logs a traceback for some of these, which are the client's doing. Members that are repeated in a tool's
-    arguments are left for the tool server to refuse, as other bad arguments.
+    For some of these the SDK would log a traceback, although they are the client's fault. The tool server refuses
+    repeated members in a tool's arguments, like other bad arguments.
     """
 
     def __init__(self, app: ASGIApp, max_bytes: int, *, answers_elsewhere: bool = False) -> None:
-        """`answers_elsewhere`: clients wait for the answer on another connection, and some of them read none here."""
+        """`answers_elsewhere`: clients wait for the answer on another connection, and some of them ignore this one."""
         self._app = app
         self._max_bytes = max_bytes
         self._answers_elsewhere = answers_elsewhere

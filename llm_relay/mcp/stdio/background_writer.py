@@ -12,7 +12,7 @@ from llm_relay.mcp.stdio.other_end import other_end_is_closed
 
 
 class BackgroundWriter:
-    """Writes in a daemon thread, so that a client that does not read delays nothing but its own answers."""
+    """Writes in a daemon thread, so that a client that does not read delays only its own answers."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -21,13 +21,13 @@ class BackgroundWriter:
         start_daemon_thread("stdout", self._write_all)
 
     async def write(self, data: bytes) -> None:
-        """Returns once the data has been written, or cannot be because the client has closed its end."""
+        """Waits until the data is written, or cannot be written because the client has closed its end."""
         written = self._loop.create_future()
         self._pending.put((data, written))
         await written
 
     def has_reader(self) -> bool:
-        """Returns whether anybody can still read what is written; True for a file."""
+        """Returns whether the output can still be read; True for a file."""
         return not other_end_is_closed(self._descriptor)
 
     def _write_all(self) -> None:

@@ -1,7 +1,7 @@
-"""MCP over standard input and output, one JSON-RPC message a line.
+"""MCP over standard input and output, one JSON-RPC message per line.
 
-The SDK's stdio_server does not serve here: it waits for a thread that is blocked in a read, which no signal wakes
-(modelcontextprotocol/python-sdk#3551), and answers nothing to a line that it cannot parse.
+The SDK's stdio_server is not used: it waits for a thread that is blocked in a read, which no signal interrupts
+(modelcontextprotocol/python-sdk#3551), and does not answer a line that it cannot parse.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ FromClient = MemoryObjectReceiveStream[SessionMessage | Exception]
 ToClient = MemoryObjectSendStream[SessionMessage]
 
 ANSWER_GRACE_S = 3.0
-"""Once the input has ended, how long the next answer to a request that was read may take."""
+"""How long each next answer may take after the input has ended."""
 READER_CHECK_S = 0.05
-"""How often it is checked during that time that somebody reads the answers."""
+"""How often to check during that time that the answers can still be read."""
 MAX_UNANSWERED = 256
-"""Requests that are read before the first of them is answered; after that the client has to wait."""
+"""How many requests are read before one is answered. Then the client has to wait."""
 
 _ANSWERS = (mcp_types.JSONRPCResponse, mcp_types.JSONRPCError)
 
 
 @dataclass(frozen=True, slots=True)
 class StdioRequest:
-    """What the tool server may ask about a request, as it does over HTTP."""
+    """What the tool server reads about a request, as it does over HTTP."""
 
     scope: dict[str, Any] = field(default_factory=dict)
 
@@ -49,9 +49,9 @@ class StdioRequest:
 class StdioConnection:
     """The client at standard input and output.
 
-    `from_client` ends when the input has ended and what was read is answered, or ANSWER_GRACE_S has passed without
-    an answer. After the input has ended only answers are written, and after the grace nothing: clients that have
-    closed their end may fail on a message that they do not expect.
+    `from_client` ends when the input has ended and all requests are answered, or ANSWER_GRACE_S has passed without an
+    answer. After the input has ended only answers are written, and nothing after the grace period: clients that have
+    closed their end may fail on an unexpected message.
     """
 
     def __init__(self, wire_in: int, wire_out: int, max_message_bytes: int) -> None:
@@ -65,11 +65,11 @@ class StdioConnection:
         self._is_silent = False
 
     def stop(self) -> None:
-        """Makes the program's end silent if the client has closed its end already."""
+        """Stops all output if the client has already closed its end."""
         self._is_silent = self._input_has_ended or not self._reader.has_writer()
 
     async def receive(self) -> None:
-        """Passes on what the client sends, until it has ended its input and what was read is answered."""
+        """Passes on what the client sends, until its input has ended and its requests are answered."""
         async with self._to_server:
             async for line in self._reader.lines():
                 await self._receive_line(line)
@@ -136,7 +136,7 @@ class StdioConnection:
 async def open_stdio(max_message_bytes: int) -> AsyncIterator[StdioConnection]:
     """Takes standard input and output for MCP and yields the connection to the client.
 
-    What the program prints meanwhile, or its children do, goes to stderr.
+    Anything else that the program or its children print goes to stderr.
     """
     connection = StdioConnection(*_take_standard_streams(), max_message_bytes)
     async with contextlib.aclosing(connection), anyio.create_task_group() as tasks:

@@ -1,4 +1,4 @@
-"""Threads for standard input and output, which may be files: no event loop can wait for those."""
+"""Threads for standard input and output, which may be files. An event loop cannot wait for files."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from collections.abc import Callable
 
 
 def start_daemon_thread(name: str, target: Callable[[], None]) -> None:
-    """Starts a daemon thread: nothing wakes a blocked read or write, and the program's end must not wait for one."""
+    """Starts a daemon thread. Nothing interrupts a blocked read or write, and the program must not wait for it."""
     threading.Thread(name=name, target=target, daemon=True).start()

@@ -1,4 +1,4 @@
-"""Lines of a file descriptor, read no faster than they are taken."""
+"""Reads the lines of a file descriptor, no faster than they are used."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ READ_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class LineTooLong:
-    """Stands for a line that was longer than the limit and was skipped."""
+    """A line that was longer than the limit and was skipped."""
 
     head: bytes
     """Its first HEAD_BYTES bytes."""
@@ -27,7 +27,7 @@ class LineTooLong:
 
 
 class LineReader:
-    """Reads lines in a daemon thread, one chunk ahead of what has been taken."""
+    """Reads lines in a daemon thread, one chunk ahead of what has been used."""
 
     def __init__(self, descriptor: int, max_line_bytes: int) -> None:
         self._descriptor = descriptor
@@ -37,7 +37,7 @@ class LineReader:
         self._taken = threading.Semaphore(0)
 
     async def lines(self) -> AsyncIterator[bytes | LineTooLong]:
-        """Yields each line that is not blank, without its end. Ends when the input does."""
+        """Yields each line that is not blank, without its line ending, until the input ends."""
         start_daemon_thread("stdin", self._read)
         line, head = bytearray(), b""
         async for chunk in self._read_chunks():
@@ -58,7 +58,7 @@ class LineReader:
             yield whole
 
     def has_writer(self) -> bool:
-        """Returns whether more input can come; True for a file."""
+        """Returns whether more input can arrive; True for a file."""
         return not other_end_is_closed(self._descriptor)
 
     async def _read_chunks(self) -> AsyncIterator[bytes]:

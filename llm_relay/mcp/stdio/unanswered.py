@@ -1,4 +1,4 @@
-"""The requests that were read and not yet answered."""
+"""The requests that were read and are not answered yet."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mcp_types import RequestId
 
 
 class UnansweredRequests:
-    """Counts requests and their bytes, so that a client that sends faster than it is answered is made to wait."""
+    """Counts requests and their bytes, so that a client that sends faster than it is answered has to wait."""
 
     def __init__(self, *, max_count: int, max_bytes: int) -> None:
         self._max_count = max_count
@@ -27,7 +27,7 @@ class UnansweredRequests:
         self.count += 1
 
     def remove(self, request_id: RequestId) -> None:
-        """Counts a request as answered, or as one that will not be; ignores unknown ids."""
+        """Counts a request as answered or abandoned. Ignores unknown ids."""
         if request_id not in self._sizes:
             return
         sizes = self._sizes[request_id]

@@ -1,4 +1,4 @@
-"""The vocabulary of money: callers, their tokens and limits, budgets, calls and usage as the ledger has them.
+"""The vocabulary of money: callers, their tokens and limits, and the budgets, calls and usage in the ledger.
 
 Money is in nano-USD, as int; None is unknown, never 0. Times are in UTC unless a field says otherwise.
 """

@@ -1,4 +1,4 @@
-"""What a ledger's servers do now."""
+"""The current activity of a ledger's servers."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class Activity:
     """A call that has just begun or ended, and the totals afterwards."""
 
     call: CallEntry | None = None
-    """None: only the totals are told, at the beginning."""
+    """None at the beginning, when only the totals are reported."""
     running: int = 0
     """How many calls are running."""
     totals: UsageGroup = field(default_factory=UsageGroup)
-    """Of the calls that ended since watching began."""
+    """The totals of calls that ended since watching began."""

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 SESSION_PREFIX = "ses_"
-"""What the ids of sessions begin with."""
+"""The beginning of session ids."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimits:
-    """How much a caller may do; None: no limit."""
+    """The rate limits of a caller; None: no limit."""
 
     calls_per_minute: int | None = None
     tokens_per_minute: int | None = None
@@ -25,11 +25,11 @@ class RateLeft:
     """What is left of one rate."""
 
     limit: int
-    """In a minute."""
+    """Per minute."""
     remaining: int
     """0 or more."""
     reset_s: float
-    """How long it takes until all of it is there again, in seconds."""
+    """Time until all of it is available again, in seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,19 +42,19 @@ class RatesLeft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallerAccount:
-    """A caller whom the ledger knows. Money, rates and models belong to the name after the last `/` of a caller."""
+    """A caller in the ledger. Budgets, rates and models apply to the part of a caller's name after the last `/`."""
 
     name: str
     parent: str = ""
-    """A caller whose budgets this one's calls count in too, such as a team; empty: none."""
+    """Another caller, such as a team, whose budgets count this caller's calls too; empty: none."""
     is_admin: bool = False
     is_disabled: bool = False
-    """Its tokens are refused, those of RELAY_TOKENS too."""
+    """Its tokens are refused, including those of RELAY_TOKENS."""
     models: tuple[str, ...] = ()
     """Patterns of `provider/model` that it may use, with `*` and `?`; empty: all."""
     rates: RateLimits = RateLimits()
     tags: Mapping[str, str] = field(default_factory=dict, hash=False)
-    """Added to each of its calls, in place of the request's own values."""
+    """Added to each of its calls. They replace the request's own values."""
     created_at: datetime | None = None
     """None: it is not in the ledger yet."""
 
@@ -72,21 +72,21 @@ class TokenInfo:
     revoked_at: datetime | None = None
     """None: it has not been revoked."""
     signed_in_with: str = ""
-    """Of a session: the mark of the token of RELAY_TOKENS that it was signed in with; empty: of none."""
+    """For a session: the mark of the token of RELAY_TOKENS that signed it in; empty: no such token."""
 
     @property
     def is_session(self) -> bool:
-        """Whether it is a browser's session."""
+        """Whether the token is of a browser session."""
         return self.id.startswith(SESSION_PREFIX)
 
     def has_expired(self, now: datetime) -> bool:
-        """Whether its time is over."""
+        """Returns whether the token has expired."""
         return self.expires_at is not None and self.expires_at <= now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewToken:
-    """A token that was made just now; nobody can be told its secret again."""
+    """A new token. Its secret cannot be shown again."""
 
     info: TokenInfo
     secret: str = field(repr=False)

@@ -1,4 +1,4 @@
-"""Calls as the ledger has them: a row each, with a row for each attempt. Never their text."""
+"""Calls in the ledger: one row for each call, and one for each attempt, never with their text."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from datetime import datetime
 
 
 class CallState(enum.Enum):
-    """How far a call is."""
+    """The state of a call."""
 
     OPEN = "open"
     SETTLED = "settled"
     LOST = "lost"
-    """Its server died. It is charged at what was reserved, and its cost is not known."""
+    """Its server died. It is charged the reserved amount, and its cost is not known."""
     REFUSED = "refused"
-    """By a budget, or because there is no price; the provider was not asked."""
+    """Refused by a budget, or because there is no price. The provider was not called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +25,11 @@ class CallAttempt:
 
     provider: str
     model: str
-    """The one asked for."""
+    """The model that was asked for."""
     started_at: datetime
     ended_at: datetime | None = None
     outcome: str = ""
-    """The reason of its error; empty: it answered."""
+    """The reason of its error; empty if it answered."""
     may_have_worked: bool = True
     """False: the provider cannot have started work, so it bills nothing."""
 
@@ -39,10 +39,10 @@ class CallEntry:
     """One call."""
 
     id: str
-    """The ledger's own, a UUIDv7; a request_id can occur in several calls."""
+    """The ledger's id, a UUIDv7. Several calls can have the same request_id."""
     request_id: str
     caller: str
-    """In full, as `gateway/alice`."""
+    """The full name, such as `gateway/alice`."""
     protocol: str = ""
     """grpc, http, openai or mcp."""
     provider: str = ""
@@ -58,17 +58,17 @@ class CallEntry:
     accuracy: str = "unknown"
     """exact, estimated or unknown."""
     nano_usd: int | None = None
-    """What it cost."""
+    """What it cost; None: not known."""
     reserved_nano_usd: int | None = None
-    """The upper bound of its cost when it began; None: no price was known."""
+    """The upper bound of its cost, set when it began; None: no price was known."""
     charged_nano_usd: int = 0
-    """What its budgets were charged."""
+    """The amount charged to its budgets."""
     is_overrun: bool = False
     """It cost more than was reserved."""
     price_source: str = ""
     service_tier: str = ""
     joined: int = 0
-    """How many requests were given its answer without paying for it."""
+    """How many requests received its answer without paying for it."""
     started_at: datetime
     ended_at: datetime | None = None
     first_token_s: float | None = None
@@ -85,7 +85,7 @@ class CallQuery:
     limit: int = 50
     """1 to 1,000."""
     page_token: str = ""
-    """Of the page before; empty: the first page."""
+    """The token from the page before; empty: the first page."""
     call_id: str = ""
     request_id: str = ""
     caller: str = ""
@@ -106,8 +106,8 @@ class CallQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallsPage:
-    """Some of the calls that a query finds."""
+    """A page of the calls that a query finds."""
 
     calls: tuple[CallEntry, ...]
     next_page_token: str = ""
-    """Empty: this is the last page."""
+    """Empty on the last page."""

@@ -1,4 +1,4 @@
-"""What was changed by people: corrections of calls, and the log of changes."""
+"""Changes by people: corrections of calls, and the audit log."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adjustment:
-    """A correction of what a call cost. All corrections of a call and its first cost add up to 0 or more."""
+    """A correction of what a call cost. A call's first cost and all its corrections add up to 0 or more."""
 
     id: str = ""
     call_id: str
@@ -33,4 +33,4 @@ class AuditEntry:
     subject: str
     """The caller, budget or price that was changed."""
     detail: str = ""
-    """What it is now, as JSON, without secrets."""
+    """The new state as JSON, without secrets."""

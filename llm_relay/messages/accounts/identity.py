@@ -13,12 +13,12 @@ class Identity:
     """A caller as Server B knows it."""
 
     name: str
-    """In full, as `gateway/alice`."""
+    """The full name, such as `gateway/alice`."""
     is_admin: bool
-    """Whether it may see and change what belongs to others."""
+    """Whether it may see and change other callers' data."""
     account: CallerAccount
-    """Whom its money, rates and models belong to: the name after the last `/`."""
+    """The account whose budgets, rates and models apply: the name after the last `/`."""
     budgets: tuple[Budget, ...] = ()
-    """Those that its calls count in, with what is left of each."""
+    """The budgets that count its calls, with what is left of each."""
     signed_in_with: str = ""
-    """Of a session: the mark of the token of RELAY_TOKENS that it was signed in with; empty: of none."""
+    """For a session: the mark of the token of RELAY_TOKENS that signed it in; empty: no such token."""

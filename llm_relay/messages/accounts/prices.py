@@ -1,4 +1,4 @@
-"""Prices that an operator sets, where the list has none or another one."""
+"""Prices that an operator sets, which win over the price list."""
 
 from __future__ import annotations
 
@@ -8,43 +8,43 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """What the tokens of the models that match a pattern cost, in nano-USD a million; 0 is a price."""
+    """The price of the models that match a pattern, in nano-USD per million tokens. 0 means free."""
 
     id: str = ""
-    """Empty: not made yet, or of the setting PRICES."""
+    """Empty: not created yet, or from the setting PRICES."""
     pattern: str
     """`provider/model`, with `*` and `?`."""
     input: int
     output: int
     cache_read: int | None = None
-    """None: as input."""
+    """None: the input price."""
     cache_write: int | None = None
-    """None: as input."""
+    """None: the input price."""
     valid_from: datetime | None = None
     """None: always."""
     valid_until: datetime | None = None
-    """Exclusive; None: for ever."""
+    """Exclusive; None: forever."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceFound:
-    """What a model costs at a provider now, and where that price is from."""
+    """The current price of a model at a provider, and where that price comes from."""
 
     provider: str
     model: str
     price: Price | None
-    """The rates that hold for short prompts; None: no price is known."""
+    """The rates for short prompts; None: no price is known."""
     source: str = ""
     """As in `price_source` of calls; empty: no price is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repricing:
-    """What came of pricing calls afterwards whose cost was not known."""
+    """The result of pricing calls of unknown cost."""
 
     priced: int
-    """Calls that have a cost now."""
+    """How many calls have a cost now."""
     nano_usd: int
-    """What they cost together."""
+    """Their total cost."""
     unknown: int
-    """Calls whose cost is still not known."""
+    """How many calls still have an unknown cost."""

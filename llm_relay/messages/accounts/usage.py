@@ -1,4 +1,4 @@
-"""Usage: calls added up."""
+"""Usage: the totals of calls."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime
 
 
 class Dimension(enum.Enum):
-    """What usage can be grouped by."""
+    """The dimensions that usage can be grouped by."""
 
     CALLER = "caller"
     """By the name after the last `/`."""
@@ -49,14 +49,14 @@ class UsageQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageGroup:
-    """What the calls of one group took together. Open calls are not counted; refused ones count as failed."""
+    """The totals of one group of calls. Open calls are not counted. Refused calls count as failed."""
 
     group: Mapping[str, str] = field(default_factory=dict, hash=False)
     """The group's value of each dimension, in the order of the query."""
     calls: int = 0
     failed: int = 0
     unknown_cost_calls: int = 0
-    """Calls whose cost is not known: `nano_usd` leaves them out."""
+    """Calls whose cost is not known. `nano_usd` does not include them."""
     joined: int = 0
     """Requests that were answered from another call, and cost nothing."""
     input_tokens: int = 0

@@ -1,4 +1,4 @@
-"""The vocabulary of money to protobuf and back."""
+"""Converts the messages of accounts to protobuf and back."""
 
 from llm_relay.wire.accounts.messages import (
     AUDIT_ENTRY,

@@ -28,7 +28,7 @@ _WORD_START = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 class Shape(Generic[M, D]):
-    """One message, and the dataclass that stands for it. Fields that only one of them has are left alone."""
+    """One message and its dataclass. Fields that only one of them has are ignored."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Shape(Generic[M, D]):
         nested: Mapping[str, Shape[Any, Any]] | None = None,
         enums: Mapping[str, type[enum.Enum]] | None = None,
     ) -> None:
-        """`nested` and `enums` have the fields that are messages and enums of ours, by name."""
+        """`nested` and `enums` are the fields that are our messages and enums, by name."""
         self._message = message
         self._data = data
         self._nested = nested or {}
@@ -49,7 +49,7 @@ class Shape(Generic[M, D]):
             if (found := message.DESCRIPTOR.fields_by_name.get(one.name.removesuffix(_SECONDS)))
         ]
         self._plain = [field.name for field in every if field.is_plain]
-        """Numbers, texts and flags that are never absent and have one name: most fields, so they take a short way."""
+        """Numbers, texts and flags that are never absent and keep their name: most fields, so they have a fast path."""
         self._fields = [field for field in every if not field.is_plain]
         self._required = {
             one.name
@@ -58,7 +58,7 @@ class Shape(Generic[M, D]):
         }
 
     def to_wire(self, data: D, **others: Any) -> M:
-        """Makes the message; `others` are fields that the dataclass does not have."""
+        """Returns the message. `others` are fields that the dataclass does not have."""
         message = self._message(**{name: value for name in self._plain if (value := getattr(data, name))}, **others)
         for field in self._fields:
             value = getattr(data, field.name)
@@ -67,7 +67,7 @@ class Shape(Generic[M, D]):
         return message
 
     def from_wire(self, message: M, *, strict: bool = False, **others: Any) -> D:
-        """Makes the dataclass; `others` are fields that the message does not have, or has otherwise.
+        """Returns the dataclass. `others` are fields that the message lacks, or has in another form.
 
         `strict`, for requests: raises InvalidRequest for what is missing or has a value that this version does not
         know. Otherwise an unknown enum value becomes the last member.
@@ -85,7 +85,7 @@ class Shape(Generic[M, D]):
 
 
 class _Field:
-    """A field under both of its names, and how one value of it maps."""
+    """A field under both of its names, and how its values map."""
 
     def __init__(self, name: str, wire: Any, members: type[enum.Enum] | None, nested: Shape[Any, Any] | None) -> None:
         self.name = name

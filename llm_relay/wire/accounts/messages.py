@@ -1,4 +1,4 @@
-"""Each message of accounts.proto, and the dataclass that stands for it."""
+"""Each message of accounts.proto, with its dataclass."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ AUDIT_ENTRY = Shape(pb.AuditEntry, AuditEntry)
 IDENTITY = Shape(pb.WhoAmIResponse, Identity, nested={"account": CALLER_ACCOUNT, "budgets": BUDGET})
 USAGE_QUERY = Shape(pb.GetUsageRequest, UsageQuery, enums={"by": Dimension})
 CALL_QUERY = Shape(pb.ListCallsRequest, CallQuery, enums={"state": CallState})
-"""Without `limit`, which is `page_size` there."""
+"""Without `limit`, which is `page_size` in the message."""
 UNKNOWN_CALLS = Shape(pb.PriceUnknownCallsRequest, CallQuery)
 
 _USAGE_GROUP = Shape(pb.UsageGroup, UsageGroup)
 
 
 def usage_group_to_wire(group: UsageGroup) -> pb.UsageGroup:
-    """Makes the message, with the group's values in their order."""
+    """Returns the message, with the group's values in their order."""
     return _USAGE_GROUP.to_wire(group, values=group.group.values())
 
 
 def usage_group_from_wire(message: pb.UsageGroup, names: Iterable[str] = ()) -> UsageGroup:
-    """Makes the group; `names` are those of its dimensions, in the order of the request."""
+    """Returns the group. `names` are the names of its dimensions, in the order of the request."""
     return _USAGE_GROUP.from_wire(message, group=dict(zip(names, message.values, strict=False)))

@@ -1,8 +1,8 @@
-"""Messages to protobuf and back. Nothing else knows both, but introspection, which has the others.
+"""Converts messages to protobuf and back. Models and statuses are in introspection.
 
 `x_to_wire` never fails on a valid message. `x_from_wire` maps values that this version does not know to the most
-general one (OTHER, UNKNOWN, UNSPECIFIED), so that a newer peer can be talked to. In a request they are refused
-instead: a server that cannot know what is asked must not answer something else.
+general one (OTHER, UNKNOWN, UNSPECIFIED), so that it works with a newer peer. In a request they are refused instead,
+because a server must not answer a request that it does not fully understand.
 """
 
 from llm_relay.wire.codec.answers import answer_from_wire, answer_to_wire, finished_from_wire, finished_to_wire

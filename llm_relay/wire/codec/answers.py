@@ -1,4 +1,4 @@
-"""Whole answers, and the end of every answer."""
+"""Converts whole answers, and the end of every answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events of a stream."""
+"""Converts the events of a stream."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options of a request. What is not known is left for Prompt to refuse, by its name."""
+"""Converts the options of a request. Prompt refuses unknown values, and names the field."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bytes to protobuf messages."""
+"""Parses bytes as protobuf messages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ M = TypeVar("M", bound=Message)
 
 
 def parse(message_type: type[M], data: bytes) -> M:
-    """Parses the bytes of one message; raises InvalidRequest if they are not one."""
+    """Parses the bytes of one message. Raises InvalidRequest if they are malformed."""
     try:
         return message_type.FromString(data)
     except DecodeError as error:

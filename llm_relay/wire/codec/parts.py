@@ -1,4 +1,4 @@
-"""Parts of turns and answers."""
+"""Converts the parts of turns and answers."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def part_to_wire(part: Part) -> pb.Part:
 
 
 def part_from_wire(part: pb.Part) -> Part | None:
-    """Returns None for a part of no kind, or of one that this version does not know."""
+    """Returns None for a part without a kind, or of a kind that this version does not know."""
     kind = part.WhichOneof("kind")
     return _FROM_WIRE[kind](getattr(part, kind)) if kind else None
 
 
 def _source(source: Image | Document) -> dict[str, Any]:
-    # Of a oneof the field that is given last would win, empty or not.
+    # In a oneof the last field given would win, even if it is empty.
     return {"url": source.url} if source.url else {"data": source.data}
 
 
@@ -96,7 +96,7 @@ def _tool_result_from_wire(result: pb.ToolResult) -> ToolResult:
 
 
 def _result_part_from_wire(part: pb.Part) -> ResultPart:
-    # A kind that a result may not have is left for Prompt to refuse, with its place; results in results too.
+    # Prompt refuses kinds that a result must not have, such as results in results, and names the part.
     known = part.WhichOneof("kind") in ("text", "image", "document")
     return cast("ResultPart", part_from_wire(part) if known else None)
 

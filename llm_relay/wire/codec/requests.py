@@ -1,4 +1,4 @@
-"""Requests: a Prompt to either method's message and back."""
+"""Converts a Prompt to the request of either method, and back."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ R = TypeVar("R", pb.ProcessRequest, pb.StreamProcessRequest)
 
 
 def prompt_to_wire(prompt: Prompt, request_type: type[R]) -> R:
-    """Makes the request of either method."""
+    """Returns the request of either method."""
     return request_type(
         message=prompt.message,
         context=prompt.context,
@@ -51,7 +51,7 @@ def _turn_to_wire(turn: Turn) -> pb.Turn:
 
 
 def prompt_from_wire(request: pb.ProcessRequest | pb.StreamProcessRequest) -> Prompt:
-    """Raises InvalidRequest for bad fields, Unsupported for a resume, with the request_id if that is good."""
+    """Raises InvalidRequest for bad fields, Unsupported for a resume, with the request_id if it is valid."""
     try:
         if isinstance(request, pb.StreamProcessRequest):
             _refuse_resume(request)
@@ -79,7 +79,7 @@ def _prompt(request: pb.ProcessRequest | pb.StreamProcessRequest) -> Prompt:
 
 def _turn_from_wire(turn: pb.Turn) -> Turn:
     return Turn(
-        # A role that is not known is left for Prompt to refuse, with the turn's place.
+        # Prompt refuses an unknown role, and names the turn.
         role=cast("Role", _ROLES_FROM_WIRE.get(turn.role)),
         text=turn.text,
         parts=_parts_from_wire(turn.parts) if turn.parts else (),
@@ -87,7 +87,7 @@ def _turn_from_wire(turn: pb.Turn) -> Turn:
 
 
 def _parts_from_wire(parts: Iterable[pb.Part]) -> tuple[Part, ...]:
-    # As with roles: a part that is none is left for Prompt to refuse, with its place.
+    # Prompt refuses a part without a known kind, and names the part.
     return tuple(cast("Part", part_from_wire(part)) for part in parts)
 
 
@@ -99,7 +99,7 @@ def _refuse_resume(request: pb.StreamProcessRequest) -> None:
 
 
 def _refuse_too_many(request: pb.ProcessRequest | pb.StreamProcessRequest) -> None:
-    """Refuses lists over their limits: an object for each of millions of empty items would fill the memory."""
+    """Refuses lists over their limits, because objects for millions of empty items would fill the memory."""
     if len(request.history) > MAX_TURNS:
         raise InvalidRequest.of(Violation("history", TOO_MANY_TURNS))
     if _count(request.parts) + sum(_count(turn.parts) for turn in request.history) > MAX_PARTS:

@@ -1,4 +1,4 @@
-"""Times and durations."""
+"""Converts times and durations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def time_to_wire(time: datetime) -> Timestamp:
 def time_from_wire(time: Timestamp) -> datetime:
     try:
         return datetime.fromtimestamp(time.seconds, UTC).replace(microsecond=time.nanos // 1000)
-    except (OverflowError, ValueError, OSError):  # no time that the calendar knows
+    except (OverflowError, ValueError, OSError):  # not a time of the calendar
         return _EPOCH
 
 

@@ -1,4 +1,4 @@
-"""What a call used, and what that costs."""
+"""Converts what a call used, and what that costs."""
 
 from __future__ import annotations
 

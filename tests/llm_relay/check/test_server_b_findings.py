@@ -94,7 +94,7 @@ async def test_a_certificate_may_be_trusted_by_itself(tmp_path: Path) -> None:
         assert not await failures(Dial(target=server.target, tls=True, ca_file=pair.cert_file))
 
 
-@pytest.mark.parametrize(("token", "told"), [("", "RELAY_TOKEN: is not set"), ("x", "RELAY_TOKEN: is not one that")])
+@pytest.mark.parametrize(("token", "told"), [("", "RELAY_TOKEN: is not set"), ("x", "RELAY_TOKEN: is not accepted")])
 async def test_a_token_that_server_b_refuses_is_reported(token: str, told: str) -> None:
     async with serving(tokens=f"laptop:{TOKEN}") as server:
         (line,) = await failures(Dial(target=server.target, token=token))
@@ -104,7 +104,7 @@ async def test_a_token_that_server_b_refuses_is_reported(token: str, told: str) 
 async def test_a_different_version_is_reported() -> None:
     async with serving(version="0.0.9") as server:
         (line,) = await failures(Dial(target=server.target))
-    assert line == f"version: Server B is 0.0.9, this is {VERSION}: install the same at both ends"
+    assert line == f"version: Server B has 0.0.9, this end {VERSION}: install the same at both ends"
 
 
 async def test_another_program_at_the_port_is_reported() -> None:

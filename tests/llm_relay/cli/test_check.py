@@ -17,9 +17,7 @@ async def test_before_the_first_start_everything_is_ok(tmp_path: Path) -> None:
     assert (ended.code, ended.err) == (0, "")
     lines = ended.out.splitlines()
     assert f"ok      GRPC_PORT: 127.0.0.1:{port} is free" in lines
-    assert (
-        f"ok      SERVER_B_TARGET: localhost:{port}, where no Server B runs yet: `relay serve` starts it too" in lines
-    )
+    assert f"ok      SERVER_B_TARGET: no Server B runs at localhost:{port} yet; `relay serve` starts it too" in lines
     assert len(lines) == len(set(lines))
     for setting in ("AI_PROVIDER: mock answers", "HTTP_HOST: 127.0.0.1", "MCP_TRANSPORT: stdio"):
         assert any(line.startswith(f"ok      {setting}") for line in lines)

@@ -22,7 +22,7 @@ async def test_a_stopping_server_is_not_serving(tmp_path: Path) -> None:
         target = server.target
     ended = await relay(tmp_path, "health", SERVER_B_TARGET=target)
     assert (ended.code, ended.out) == (3, "")
-    assert ended.err.startswith(f"relay: SERVER_B_UNAVAILABLE: Server B does not take calls at {target}: ")
+    assert ended.err.startswith(f"relay: SERVER_B_UNAVAILABLE: Server B at {target} does not accept calls: ")
 
 
 async def test_an_unreachable_server_is_reported(tmp_path: Path) -> None:

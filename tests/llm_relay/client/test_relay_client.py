@@ -202,7 +202,7 @@ async def test_a_stream_that_ends_ok_without_its_finish_is_an_error(events: list
             await context.write(event.SerializeToString())
 
     async with answering(handler) as client:
-        with pytest.raises(ServerBUnavailable, match="before its end"):
+        with pytest.raises(ServerBUnavailable, match="before the answer was complete"):
             await streamed(client)
 
 

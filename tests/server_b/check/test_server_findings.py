@@ -65,7 +65,7 @@ async def test_an_expired_certificate_and_an_exposed_host_are_reported(tmp_path:
     assert code == 1
     exposed, expired = failed(lines)
     assert exposed.startswith("GRPC_HOST: 0.0.0.0 is beyond loopback, which needs tokens (RELAY_TOKENS);")
-    assert expired.startswith(f"TLS_CERT_FILE: {pair.cert_file} has expired on ")
+    assert expired.startswith(f"TLS_CERT_FILE: {pair.cert_file} expired on ")
 
 
 async def test_mismatched_files_are_reported(tmp_path: Path) -> None:

@@ -193,7 +193,7 @@ async def test_the_first_token_is_an_admins_and_then_tokens_are_required(command
     assert "UNAUTHENTICATED" in (await command("whoami", code=1)).err
     made = json.loads((await command("tokens", "create", "alice", "--expires", "1d", "--json", token=root)).out)
     assert (made["caller"], made["revoked_at"]) == ("alice", None)
-    assert "You are alice, no admin." in (await command("whoami", token=made["secret"])).out
+    assert "You are alice, not an admin." in (await command("whoami", token=made["secret"])).out
     successor = (await command("tokens", "rotate", made["id"], "--overlap", "0", token=root)).out.strip()
     await command("whoami", token=made["secret"], code=1)
     assert "expired" in (await command("tokens", token=root)).out
