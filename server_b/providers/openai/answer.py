@@ -1,6 +1,6 @@
-"""A chat completion, read from its bytes as they come.
+"""Reads a chat completion from its bytes as they arrive.
 
-What one read brought is put into as few pieces as possible: there is no object for each token.
+The data of one read becomes as few pieces as possible: there is no object for each token.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _WAITING = Working(has_begun=False)
 
 
 class AnswerReader:
-    """Reads one answer. Raises Failed for an error that the provider tells, or ProviderProtocol."""
+    """Reads one answer. Raises Failed for an error that the provider reports, or ProviderProtocol."""
 
     def __init__(self, model: str) -> None:
-        """`model` is the one asked for, should the answer name none."""
+        """`model` is the requested model, used if the answer names none."""
         self._answer = AnswerSoFar(model)
         self._body = BodyReader(self._answer)
         self._surrogates = Surrogates()
@@ -40,25 +40,25 @@ class AnswerReader:
 
     @property
     def ended(self) -> bool:
-        """Whether the end mark has come."""
+        """Whether the end mark has arrived."""
         return self._body.ended
 
     @property
     def is_whole(self) -> bool:
-        """Whether it came as one document, not as a stream."""
+        """Whether the answer is one document rather than a stream."""
         return self._body.is_whole
 
     @property
     def has_finish_reason(self) -> bool:
-        """Whether the provider has said why the answer ends: only counts and the end mark follow."""
+        """Whether the provider has said why the answer ends. After that, only counts and the end mark follow."""
         return self._answer.finish_reason is not None
 
     def read(self, block: bytes) -> Iterator[Piece]:
-        """Yields what `block` says, its texts as one; raises after what came before the fault."""
+        """Yields the pieces in `block`, with its texts joined. Raises after yielding what came before a fault."""
         return self._said_by(self._body.read, block)
 
     def end(self) -> Iterator[Piece]:
-        """Yields what is left at the end of the body, and the Ending; raises if the answer is not whole."""
+        """Yields what is left at the end of the body, and the Ending. Raises if the answer is incomplete."""
         yield from self._said_by(self._body.end)
         answer = self._answer
         if not answer.chunks:
@@ -78,7 +78,7 @@ class AnswerReader:
     def _finish_reason(self) -> FinishReason:
         """Returns why the answer ended.
 
-        A server may say that it stopped, or nothing but that it has ended, although it called a tool or refused.
+        A server may report `stop`, or only the end mark, although the model called a tool or refused.
         """
         reason = self._answer.finish_reason
         if reason in (None, FinishReason.STOP):
@@ -94,7 +94,7 @@ class AnswerReader:
         try:
             take(*block)
         except (RelayError, Failed) as error:
-            if self.is_whole:  # no part of it is an answer
+            if self.is_whole:  # a damaged document is no answer at all
                 raise
             fault = error
         if answer.opened and not opened:

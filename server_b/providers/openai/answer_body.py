@@ -1,4 +1,4 @@
-"""The body of an answer: a stream of events, or one document, whatever was asked for."""
+"""Reads the body of an answer: a stream of events or one document, whichever was requested."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ from server_b.providers.openai.event_data import END_MARK, is_complete, is_end_m
 from server_b.providers.openai.failures.errors import malformed
 
 MAX_DOCUMENT_BYTES = 64 * 2**20
-"""The largest whole answer."""
+"""Size of the largest whole answer."""
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 _USUAL_NAMES = "response."
-"""How the names of events begin that only repeat what the event's document says."""
+"""Prefix of event names that only repeat what the event's document says."""
 
 
 class Documents(Protocol):
-    """What takes the documents of an answer one by one. Raises Failed or ProviderProtocol."""
+    """Receives the documents of an answer one by one. Raises Failed or ProviderProtocol."""
 
     signs_of_life: int
-    """How many events have said only that the server is there."""
+    """Number of events that only said that the server is alive."""
 
     def take(self, document: object) -> None:
         """Takes a document."""
         ...
 
     def fail(self, document: object) -> None:
-        """Takes a document, or a text, that tells a failure."""
+        """Takes a document or a text that reports a failure."""
         ...
 
 
 class BodyReader:
-    """Finds the documents in one answer's bytes. Raises what its taker raises, or ProviderProtocol."""
+    """Finds the documents in one answer's bytes. Raises what their receiver raises, or ProviderProtocol."""
 
     def __init__(self, answer: Documents) -> None:
-        """`answer` takes the documents."""
+        """`answer` receives the documents."""
         self.ended = False
-        """Whether the end mark has come."""
+        """Whether the end mark has arrived."""
         self.is_whole = False
-        """Whether it came as one document, not as a stream."""
+        """Whether the answer is one document rather than a stream."""
         self._answer = answer
         self._events: SseReader | None = None
         self._document: bytearray | None = None
 
     def read(self, block: bytes) -> None:
-        """Takes what comes next."""
+        """Takes the next part of the body."""
         if self._events is not None:
             self._take_events(self._events.read(block))
         elif self._document is not None:
@@ -64,7 +64,7 @@ class BodyReader:
         if self._events is not None:
             self._take_events(self._events.end())
         elif self._document is not None and not self._take_whole(bytes(self._document)):
-            # Not one document: perhaps one a line.
+            # It is not one document; perhaps there is one on each line.
             self._events = SseReader(is_complete)
             self._take_events(self._events.read(bytes(self._document)))
             self._take_events(self._events.end())
@@ -79,7 +79,7 @@ class BodyReader:
         self._take_events(self._events.read(start))
 
     def _take_whole(self, body: bytes) -> bool:
-        """Takes one document, with or without the end mark behind it; returns whether it is that."""
+        """Takes a body that is one document, with or without an end mark after it. Returns whether it is one."""
         body, ended = body.rstrip(), False
         if body.endswith((b"data: " + END_MARK, b"data:" + END_MARK)):
             body, ended = body[: body.rindex(b"data:")], True
@@ -92,7 +92,7 @@ class BodyReader:
         return True
 
     def _take_events(self, events: Iterable[Event]) -> None:
-        """Takes events until the end mark: what follows it is not looked at, be it damaged or not."""
+        """Takes events until the end mark. What follows the end mark is ignored, even if it is damaged."""
         if self.ended:
             return
         take = self._answer.take
@@ -111,7 +111,7 @@ class BodyReader:
                 return
 
     def _take_event(self, name: str, data: bytes) -> bool:
-        """Takes one event; returns whether it is the end mark."""
+        """Takes one event. Returns whether it is the end mark."""
         if is_end_mark(data):
             return True
         is_error = "error" in name.lower()

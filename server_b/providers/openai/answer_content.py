@@ -1,4 +1,4 @@
-"""What a message or a delta says, in every form in which its content comes."""
+"""Reads the content of a message or a delta, in every form that servers use."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ _REASONING_NAMES = (
     *("reasoning_content", "reasoning", "reasoning_text", "thinking", "thought"),
     *("reasoning_details", "thinking_blocks"),
 )
-"""Where a message shows its reasoning, one at most: some servers show it under two names."""
+"""Members with a message's reasoning. Only the first is read, because some servers send it under two names."""
 _REASONING_TYPES = ("think", "reason", "thought")
-"""What the type of a part is called that is reasoning."""
+"""Words in the type of a part that is reasoning."""
 _CALL_TYPES = ("tool_use", "tool_call", "function_call")
-"""And that of one that is a call of a tool, where a server has such parts."""
+"""Types of a part that is a tool call, for servers that have such parts."""
 _MAX_DEPTH = 8
 
 
 Taken: TypeAlias = tuple[list[str], list[str], list[str], list[ContentPiece]]
-"""Texts, reasoning, refusals, and what was said of tool calls."""
+"""Texts, reasoning, refusals, and pieces of tool calls."""
 
 
 @dataclass(slots=True)
 class Said:
-    """What was said, in the pieces in which it came."""
+    """The content so far, in the pieces in which it arrived."""
 
     texts: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
     calls: list[ContentPiece] = field(default_factory=list)
     call_parts: list[Mapping[str, object]] = field(default_factory=list)
-    """Calls among the parts of a message's content, for the taker of calls."""
+    """Tool calls among the parts of a message's content, still to be read."""
     _heard: tuple[Heard, Heard, Heard] = field(default_factory=lambda: (Heard(), Heard(), Heard()))
-    """Of texts, reasoning and refusals what was taken before."""
+    """Texts, reasoning and refusals that were taken before."""
     _comes_in_messages: bool = False
-    """Whether the answer began with a message, so that each further one is more of it."""
+    """Whether the answer began with a message: then each further message is a continuation."""
 
     def __bool__(self) -> bool:
-        """Whether anything was said."""
+        """Whether there is any content."""
         return bool(self.texts or self.reasoning or self.refusals or self.calls)
 
     def taken(self) -> Taken:
-        """Returns what was said so far, and forgets it."""
+        """Returns the content since the last call, and forgets it."""
         taken = (self.texts, self.reasoning, self.refusals, self.calls)
         texts, reasoning, refusals = self._heard
         if self.texts:
@@ -63,7 +63,7 @@ class Said:
         return taken
 
     def take_message(self, message: Mapping[str, object]) -> None:
-        """Takes what a message or a delta says, or says instead of an answer; raises ProviderProtocol."""
+        """Takes the content of a message or a delta. Raises ProviderProtocol."""
         text: list[str] = []
         self._take_content(message["content"] if "content" in message else message.get("text"), text, 0)
         self._take_content(message.get("refusal"), self.refusals, 0)
@@ -75,9 +75,9 @@ class Said:
                 return
 
     def take_whole_message(self, message: Mapping[str, object], *, is_end: bool) -> None:
-        """Takes what a message says; at the end what was not said before, because some servers say all of it again.
+        """Takes a message. At the end, takes only what is new, because some servers repeat the whole content there.
 
-        A message before the end is a piece, which may say the same as another piece.
+        A message before the end is a piece, which may equal an earlier piece.
         """
         so_far = (self.texts, self.reasoning, self.refusals)
         if not (any(so_far) or any(self._heard)):
@@ -125,7 +125,7 @@ class Said:
                 return
 
     def _take_reasoning(self, shown: object, depth: int) -> None:
-        """Takes the texts within; what is no text is skipped, since nothing of an answer is lost by it."""
+        """Takes the texts within reasoning. Anything else is skipped, because the answer does not depend on it."""
         if isinstance(shown, str):
             self.reasoning.append(shown)
         elif isinstance(shown, list) and depth < _MAX_DEPTH:

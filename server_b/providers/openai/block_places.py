@@ -1,4 +1,4 @@
-"""The places of an answer's blocks, in the order in which they begin: one of each kind, and one for each tool call."""
+"""Numbers an answer's blocks in the order in which they begin: one for each kind, and one for each tool call."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Blocks:
         self._places: dict[str, int] = {}
 
     def of(self, kind: str) -> int:
-        """Returns the place of the block of a kind, which begins now unless it has begun."""
+        """Returns the number of the block of a kind. The block begins now if it has not begun."""
         place = self._places.get(kind)
         if place is None:
             place = self._places[kind] = self.next()
         return place
 
     def next(self) -> int:
-        """Returns the place of another block."""
+        """Returns the number of a new block."""
         place, self._count = self._count, self._count + 1
         return place

@@ -1,4 +1,4 @@
-"""The documents of an answer: what a chunk of a stream, or a whole completion, adds to what was said before."""
+"""Collects an answer from its documents: the chunks of a stream, or a whole completion."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from server_b.providers.openai.tool_calls import ToolCalls
 from server_b.providers.openai.usage import counts_something, usage_of
 
 _PLACES = ("delta", "message", "text")
-"""Where a choice says something; a whole completion has `message`, and a server may mistake one for the other."""
+"""Members with the content of a choice. A whole completion has `message`, but servers mix these up."""
 _NOTHING_TO_SAY = frozenset(
     {"index", "finish_reason", "native_finish_reason", "stop_reason", "matched_stop", "logprobs", "usage", "token_ids"}
     | {"content_filter_result", "content_filter_results", "content_filter_offsets"}
 )
-"""What a choice that says nothing may have: Azure's filter writes such."""
+"""Members that a choice without content may have, such as those of Azure's filter."""
 
 
 @dataclass(slots=True)
 class AnswerSoFar:
-    """What the documents of one answer have said. Raises Failed, or ProviderProtocol for what is no completion."""
+    """The answer so far. Raises Failed, or ProviderProtocol for a document that is not part of a completion."""
 
     model: str
-    """The one asked for, until the answer names another."""
+    """The requested model, until the answer names another."""
     said: Said = field(default_factory=Said)
-    """What came since it was taken last."""
+    """The content since it was last taken."""
     blocks: Blocks = field(default_factory=Blocks)
     calls: ToolCalls = field(init=False)
     chunks: int = 0
     signs_of_life: int = 0
-    """Events that said nothing."""
+    """Number of events that only said that the server is alive."""
     opened: bool = False
     choice_index: object = None
-    """The choice that is read, of several; None until one has come."""
+    """Index of the choice that is read, of several; None until one has arrived."""
     finish_reason: FinishReason | None = None
     counts: Mapping[str, object] | None = None
     service_tier: str = ""
@@ -65,7 +65,7 @@ class AnswerSoFar:
         reason = choice.get("finish_reason")
         delta = choice.get("delta")
         content = delta.get("content") if delta.__class__ is dict and len(delta) == 1 else None
-        if content.__class__ is str:  # as most are
+        if content.__class__ is str:  # the usual case
             if content:
                 self.said.texts.append(content)
         else:
@@ -74,17 +74,17 @@ class AnswerSoFar:
             self._take_end(document, choice, reason)
 
     def fail(self, document: object) -> None:
-        """Takes a document, or a text, that tells a failure; raises Failed."""
+        """Takes a document or a text that reports a failure. Raises Failed."""
         raise Failed(failure_of_document(document, is_first=not self.chunks and not self.signs_of_life))
 
     def _first_choice(self, choices: object) -> object:
-        """Returns the choice with the lowest index: one is asked for, and some servers send more."""
+        """Returns the choice with the lowest index: one is requested, but some servers send several."""
         if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
             raise malformed("the choices of a chunk are not a list of objects")
         return min(choices, key=lambda choice: _number(choice.get("index")))
 
     def _is_read(self, index: object) -> bool:
-        """Tells whether a choice is the one whose first chunk came first; another one is passed over."""
+        """Tells whether to read a choice. Only the choice whose first chunk came first is read."""
         if self.choice_index is None:
             self.choice_index = index
         return _number(index) == _number(self.choice_index)
@@ -100,7 +100,7 @@ class AnswerSoFar:
             self.model = _model(document) or self.model
 
     def _take_without_choice(self, document: Mapping[str, Any]) -> None:
-        """Takes counts, what Azure's filter says of the prompt, and signs of life; the rest is a failure."""
+        """Takes counts, results of Azure's filter for the prompt, and signs of life. Anything else is a failure."""
         if is_failure(document):
             self.fail(document)
         if "choices" not in document and "usage" not in document:
@@ -140,7 +140,7 @@ class AnswerSoFar:
             raise malformed("a choice has neither a delta nor a message")
 
     def _take_calls(self, message: Mapping[str, Any], *, is_whole: bool) -> None:
-        """Takes what a message says of tool calls; what it says otherwise comes before them."""
+        """Takes the tool calls of a message. Its other content comes before them."""
         for kind, said in ((REASONING, self.said.reasoning), (TEXT, self.said.texts), (REFUSAL, self.said.refusals)):
             if said:
                 self.blocks.of(kind)
@@ -163,13 +163,13 @@ class AnswerSoFar:
         self.finish_reason = finish_reason(word)
 
     def _count(self, document: Mapping[str, Any]) -> None:
-        """Keeps the counts that came last; zeros do not replace what was counted before."""
+        """Keeps the latest counts. Zeros do not replace earlier counts."""
         counts = usage_of(document)
         if counts is not None and (self.counts is None or counts_something(counts)):
             self.counts = counts
 
     def _fail_at_end(self, error: object) -> None:
-        """Raises Failed: this chunk says that the provider failed, and it came after others or is the only one."""
+        """Raises Failed for a chunk that says that the provider failed."""
         nothing_came = self.chunks == 1 and not (self.signs_of_life or self.said or self.counts)
         raise Failed(failure_of_document({"error": error}, is_first=nothing_came))
 

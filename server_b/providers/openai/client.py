@@ -1,4 +1,4 @@
-"""Requests to OpenAI, or to a server that speaks as it does."""
+"""Sends requests to OpenAI, or to a server with the same API."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from server_b.providers.openai.failures.failure import Failed, failure_of_respon
 VENDOR_URL = "https://api.openai.com/v1"
 MAX_ERROR_BYTES = 2**20
 ERROR_BODY_S = 5.0
-"""How long the body of an error may take."""
+"""How long the body of an error may take, in seconds."""
 _LISTING = {"Accept": "application/json"}
 _ANSWER = {"Accept": "text/event-stream, application/json", "Content-Type": "application/json"}
 
 
 class OpenAIClient:
-    """Sends requests below one base URL, and waits for answers without limit: who asks bounds the time."""
+    """Sends requests below one base URL. It sets no time limit on answers: the caller does."""
 
     def __init__(self, api_key: str, base_url: str) -> None:
-        """An empty `base_url` is the vendor's. Raises ValueError that names the variable which cannot be used."""
+        """An empty `base_url` means OpenAI's own. Raises ValueError that names the bad variable."""
         key, self.base_url = _checked_key(api_key), _checked_url(base_url)
         self._models = f"{self.base_url}/models"
         self._http = HttpClient(
@@ -40,14 +40,15 @@ class OpenAIClient:
         )
 
     async def ask(self, path: str, body: bytes, asked_before: list[RelayError] | None = None) -> Response:
-        """Asks for an answer at a path below the base URL; returns the response, to be closed, when its head has come.
+        """Asks for an answer at a path below the base URL. Returns the response when its head has arrived.
 
-        Raises Failed where the status is no success, or what HttpClient raises; `asked_before` as there.
+        The caller must close the response. `asked_before` is passed to HttpClient.ask. Raises Failed for a status other
+        than success, or what HttpClient raises.
         """
         return await _good(await self._http.ask("POST", f"{self.base_url}{path}", _ANSWER, body, asked_before))
 
     async def list_models(self) -> Response:
-        """Asks for the list of models; returns and raises as `ask` does."""
+        """Asks for the list of models. Returns and raises as `ask` does."""
         return await _good(await self._http.ask("GET", self._models, _LISTING))
 
     async def close(self) -> None:
@@ -70,11 +71,11 @@ def _checked_key(api_key: str) -> str:
     key = api_key.strip()
     if not key:
         raise ValueError(
-            "OPENAI_API_KEY: is needed for AI_PROVIDER=openai: set it (any word, if the server of OPENAI_BASE_URL "
-            "takes no key), or AI_PROVIDER=mock"
+            "OPENAI_API_KEY: is needed for AI_PROVIDER=openai: set it (to any text, if the server of OPENAI_BASE_URL"
+            " needs no key), or set AI_PROVIDER=mock"
         )
     if not (key.isascii() and key.isprintable()):
-        raise ValueError("OPENAI_API_KEY: contains characters that no key has: copy it again")
+        raise ValueError("OPENAI_API_KEY: contains characters that are not allowed in a key: copy it again")
     return key
 
 

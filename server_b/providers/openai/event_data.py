@@ -1,4 +1,4 @@
-"""The data of the events of a stream: documents, and the end mark."""
+"""Classifies the data of a stream's events: documents, signs of life, and the end mark."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _MAX_SIGN_CHARS = 20
 
 
 def is_end_mark(data: bytes) -> bool:
-    """Tells whether an event's data is the end mark, as it is meant to be, quoted, or as JSON."""
+    """Tells whether an event's data is the end mark: plain, quoted, or as JSON."""
     return data.strip(b" \t\r\n\"'").upper() in _END_MARKS
 
 
 def is_sign_of_life(word: object) -> bool:
-    """Tells whether the name, the type or the data of an event says only that the server is still there."""
+    """Tells whether the name, the type or the data of an event only says that the server is alive."""
     if not isinstance(word, str | bytes):
         return False
     text = word if isinstance(word, str) else word.decode(errors="replace")
@@ -28,7 +28,7 @@ def is_sign_of_life(word: object) -> bool:
 
 
 def is_complete(data: bytes) -> bool:
-    """Tells whether an event's data is a whole document, or the end mark."""
+    """Tells whether an event's data is a whole document or the end mark."""
     if is_end_mark(data):
         return True
     try:

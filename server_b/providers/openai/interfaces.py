@@ -1,4 +1,4 @@
-"""OpenAI's two interfaces, chat completions and responses, and which of them answers a prompt."""
+"""OpenAI's two interfaces, chat completions and responses, and the choice between them."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ class Api(enum.StrEnum):
     """The values of OPENAI_API."""
 
     AUTO = "auto"
-    """Chat completions; responses where a model answers only there, or where the caller asks to see reasoning."""
+    """Chat completions; responses if a model answers only there, or if the caller asks to see reasoning."""
     CHAT = "chat"
     RESPONSES = "responses"
 
 
 class Reader(Protocol):
-    """Reads one answer. Raises Failed for an error that the provider tells, or ProviderProtocol."""
+    """Reads one answer. Raises Failed for an error that the provider reports, or ProviderProtocol."""
 
     @property
     def ended(self) -> bool:
-        """Whether the end mark has come."""
+        """Whether the end mark has arrived."""
         ...
 
     @property
     def is_whole(self) -> bool:
-        """Whether it came as one document, not as a stream."""
+        """Whether the answer is one document rather than a stream."""
         ...
 
     @property
@@ -47,11 +47,11 @@ class Reader(Protocol):
         ...
 
     def read(self, block: bytes) -> Iterator[Piece]:
-        """Yields what `block` says; raises after what came before the fault."""
+        """Yields the pieces in `block`. Raises after yielding what came before a fault."""
         ...
 
     def end(self) -> Iterator[Piece]:
-        """Yields what is left at the end of the body, and the Ending; raises if the answer is not whole."""
+        """Yields what is left at the end of the body, and the Ending. Raises if the answer is incomplete."""
         ...
 
 
@@ -67,18 +67,18 @@ class _Faults(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interface:
-    """How one interface is asked, and its answers are read."""
+    """How to ask one interface, and how to read its answers."""
 
     path: str
-    """Below the base URL."""
+    """Path below the base URL."""
     body: _Body
-    """Makes the body of a request."""
+    """Returns the body of a request."""
     limit: Callable[[Prompt, Defaults, Refused], int | None]
-    """Tells the limit of output tokens that the body has; None: none."""
+    """Returns the limit of output tokens in the body; None: it has none."""
     reader: Callable[[str], Reader]
-    """Makes the reader of an answer by a model."""
+    """Returns the reader for an answer of a model."""
     faults: _Faults
-    """Yields what of a prompt cannot be carried."""
+    """Yields the fields of a prompt that the interface does not support."""
 
 
 CHAT = Interface(path="/chat/completions", body=request_body, limit=sent_limit, reader=AnswerReader, faults=chat_faults)
@@ -98,7 +98,7 @@ class InterfaceChoice:
     """Whether the server fetches files by their URL."""
 
     def of(self, prompt: Prompt, refused: Refused) -> Interface:
-        """Returns the interface that is asked, by what the model is known to refuse."""
+        """Returns the interface to ask, considering what the model is known to refuse."""
         if self.api is not Api.AUTO:
             return RESPONSES if self.api is Api.RESPONSES else CHAT
         if CHAT_COMPLETIONS in refused:
@@ -108,7 +108,7 @@ class InterfaceChoice:
         return CHAT
 
     def refuse_unsupported(self, prompt: Prompt, interface: Interface, model: str) -> None:
-        """Raises Unsupported, naming the field, for what the interface cannot carry, or the model does not take."""
+        """Raises Unsupported, naming the field, for what the interface or the model does not accept."""
         if prompt.parts or prompt.options is not NO_OPTIONS or any(turn.parts for turn in prompt.history):
             refuse_first(interface.faults(prompt, fetches_urls=self.fetches_urls))
             if self.is_vendor:
@@ -119,7 +119,7 @@ class InterfaceChoice:
 
 
 def _is_about_reasoning(prompt: Prompt) -> bool:
-    """Tells whether the caller asks to see reasoning, or gives back some that only the Responses API can read."""
+    """Tells whether the caller asks to see reasoning, or sends back reasoning that only the Responses API can read."""
     thinking = prompt.options.thinking
     if thinking is not None and thinking.effort:
         return thinking.effort != "none"

@@ -1,4 +1,4 @@
-"""A prompt's turns as the messages of a chat completion."""
+"""Builds the messages of a chat completion from a prompt's turns."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ Message = dict[str, Any]
 
 
 def messages_of(prompt: Prompt) -> list[Message]:
-    """Returns the messages, the system prompt first. Neighbours of one role that are plain text are joined.
+    """Returns the messages, the system prompt first. Neighbouring plain texts of one role are joined.
 
-    Many models' templates refuse two turns of one role in a row.
+    The templates of many models refuse two turns of one role in a row.
     """
     messages: list[Message] = []
     if prompt.context and prompt.context.strip():
@@ -56,7 +56,7 @@ def _is_plain(message: Message) -> bool:
 def _content(turn: Turn) -> Iterator[Message]:
     if turn.role is Role.ASSISTANT:
         message = _assistant(turn.parts)
-        if message["content"] is not None or len(message) > 2:  # not reasoning alone, which does not go back
+        if message["content"] is not None or len(message) > 2:  # reasoning alone is not sent back
             yield message
         return
     for part in turn.parts:
@@ -76,8 +76,8 @@ def _assistant(parts: Sequence[Part]) -> Message:
         message["refusal"] = "".join(refusals)
     if calls := [_tool_call(part) for part in parts if isinstance(part, ToolCall)]:
         message["tool_calls"] = calls
-        # Servers that show their reasoning want it back within a loop of tool calls, and nowhere else.
-        # Encrypted reasoning is OpenAI's own, whose chat completions take none.
+        # Servers that show their reasoning expect it back within a loop of tool calls, and nowhere else.
+        # Encrypted reasoning is OpenAI's own, and its chat completions accept none.
         own = [part for part in parts if isinstance(part, Reasoning) and part.provider == NAME and not part.redacted]
         thoughts = [part.text for part in own if part.text]
         if thoughts:
@@ -94,9 +94,9 @@ def _tool_call(call: ToolCall) -> Message:
 
 
 def result_text(result: ToolResult) -> str:
-    """Returns a tool's result as text, which is all that the interface takes; a failure says that it is one."""
+    """Returns a tool's result as text, because the interface accepts nothing else. A failure begins with `Error:`."""
     texts = [part.text for part in result.content if isinstance(part, TextPart)]
-    # Some tools say the same twice, as text and as JSON.
+    # Some tools return the same result twice, as text and as JSON.
     if result.structured_json is not None and result.structured_json not in texts:
         texts.append(result.structured_json)
     text = "\n".join(texts)

@@ -1,4 +1,4 @@
-"""What is known of a model: of the vendor's by its name, of others by what their server says in its list.
+"""Collects what is known about a model: by its name for OpenAI's own, otherwise from the server's list.
 
 https://platform.openai.com/docs/models
 """
@@ -16,7 +16,7 @@ NAME = "openai"
 
 @dataclass(frozen=True, slots=True)
 class _Family:
-    """Models whose names begin alike, and what they can."""
+    """Models with similar names, and what they support."""
 
     names: re.Pattern[str]
     tools: bool
@@ -26,7 +26,7 @@ class _Family:
 
 
 def _family(names: str, *, tools: bool, images: bool, json_schema: bool, reasoning: bool) -> _Family:
-    # Behind the name there may be a date or a preview's name; a fine-tuned model is what it was made of.
+    # A date or `latest` may follow the name. A fine-tuned model supports what its base model supports.
     pattern = re.compile(rf"(?:ft:)?(?:{names})(?:-\d{{4}}-\d{{2}}-\d{{2}}|-\d{{4}}|-latest)?(?::.*)?")
     return _Family(pattern, tools, images, json_schema, reasoning)
 
@@ -43,13 +43,13 @@ _FAMILIES = (
     _family("gpt-4-turbo", tools=True, images=True, json_schema=False, reasoning=False),
     _family("gpt-4|gpt-3\\.5-turbo", tools=True, images=False, json_schema=False, reasoning=False),
 )
-"""The first that fits. Models for speech, images and embeddings are in none."""
+"""The first match counts. Models for speech, images and embeddings match none."""
 
 _CONTEXT_TOKENS = ("context_length", "context_window", "max_context_length", "max_model_len", "max_input_tokens")
 
 
 def known_of(name: str, told: Mapping[str, object], *, is_vendor: bool) -> Model:
-    """Returns what is known of a model; `told` is what the server says of it in its list."""
+    """Returns what is known about a model; `told` is its entry in the server's list."""
     family = family_of(name) if is_vendor else None
     if family is not None:
         return Model(
@@ -78,7 +78,7 @@ def known_of(name: str, told: Mapping[str, object], *, is_vendor: bool) -> Model
 
 
 def family_of(name: str) -> _Family | None:
-    """Returns what models of the vendor with such a name can; None where that is not known."""
+    """Returns the family of an OpenAI model by its name; None if it is not known."""
     return next((family for family in _FAMILIES if family.names.fullmatch(name)), None)
 
 

@@ -1,4 +1,4 @@
-"""What a model of the vendor's own is known not to take."""
+"""Finds what OpenAI's own models are known not to accept."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from llm_relay.messages import Document, Image, Part, Prompt, ResponseKind, Tool
 from server_b.providers.openai.model_details import family_of
 from server_b.providers.openai.unsupported import Fault
 
-_LEAVE_OUT = "this model is known not to take it; leave it out"
+_LEAVE_OUT = "this model does not support it; leave it out"
 _IMAGE_TYPES = ("image/png", "image/jpeg", "image/jpg", "image/webp", "image/gif")
 _PDF = "application/pdf"
 _O_SERIES = re.compile(r"o\d")
@@ -18,25 +18,25 @@ _OF_SAMPLING = ("top_p", "frequency_penalty", "presence_penalty")
 
 
 def model_faults(prompt: Prompt, model: str, *, is_chat: bool) -> Iterator[Fault]:
-    """Yields each field that the model does not take, and why; `is_chat`: it is asked by chat completions."""
+    """Yields each field that the model does not accept, and why; `is_chat`: it is asked for a chat completion."""
     options, family = prompt.options, family_of(model)
     if family is not None:
         if options.tools and not family.tools:
             yield "options.tools", _LEAVE_OUT
         wanted = options.response_format
         if wanted is not None and wanted.kind is ResponseKind.JSON_SCHEMA and not family.json_schema:
-            yield "options.response_format.kind", "this model is known not to take a schema; use json"
+            yield "options.response_format.kind", "this model does not support a schema; use json"
         if options.thinking is not None and options.thinking.effort not in ("", "none") and not family.reasoning:
             yield "options.thinking", _LEAVE_OUT
     yield from _sampling_faults(prompt, model, is_chat=is_chat)
     for place, part in _sources(prompt):
         if isinstance(part, Image):
             if family is not None and not family.images:
-                yield place, "this model is known to take no images"
+                yield place, "this model does not accept images"
             if part.data and part.media_type.lower() not in _IMAGE_TYPES:
-                yield f"{place}.media_type", "it takes png, jpeg, webp and gif"
+                yield f"{place}.media_type", "use png, jpeg, webp or gif"
         elif is_chat and part.data and part.media_type.lower() != _PDF:
-            yield f"{place}.media_type", "its chat completions take application/pdf; send text as text"
+            yield f"{place}.media_type", "chat completions accept application/pdf only; send text as text"
 
 
 def _sampling_faults(prompt: Prompt, model: str, *, is_chat: bool) -> Iterator[Fault]:

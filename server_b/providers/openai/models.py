@@ -1,4 +1,4 @@
-"""The models that a server lists, in every form in which servers list them."""
+"""Reads a server's list of models, in every form that servers use."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _NAMES = ("id", "model", "name", "slug")
 
 
 def models_from_wire(body: bytes) -> Mapping[str, Mapping[str, Any]]:
-    """Reads a list of models, none if the server lists none; raises ProviderProtocol if it is no list.
+    """Returns the entries of a list of models, by name; none if the server lists none.
 
-    Returns what the server says of each, by its name.
+    Raises ProviderProtocol if the body is not a list of models.
     """
     try:
         document = parse(body.removeprefix(b"\xef\xbb\xbf"))

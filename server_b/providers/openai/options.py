@@ -1,4 +1,4 @@
-"""A prompt's options as members of a chat completion's body."""
+"""Builds the members of a chat completion's body from a prompt's options."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from server_b.providers.unused_options import PROVIDER_OPTIONS
 
 NAME = "openai"
 SCHEMA_NAME = "answer"
-"""The interface wants a name for every schema."""
+"""Name of a schema without a name, because the interface requires one."""
 _VENDORS_ALONE = frozenset({"verbosity", "prompt_cache_key", "prompt_cache_retention"})
-"""Of provider_options, what only the vendor's own endpoint takes."""
+"""Members of provider_options that only OpenAI's own endpoint accepts."""
 
 _NEUTRAL = """
 logit_bias verbosity prompt_cache_key prompt_cache_retention top_k min_p top_a typical_p tfs_z repetition_penalty
@@ -23,11 +23,11 @@ dry_multiplier dry_base dry_allowed_length xtc_probability xtc_threshold ignore_
 skip_special_tokens min_tokens grammar guided_json guided_regex guided_choice guided_grammar cache_prompt
 """
 NEUTRAL_OPTIONS = frozenset(_NEUTRAL.split())
-"""Of provider_options, what changes the answer but neither a price nor how much is written at most."""
+"""Members of provider_options that change neither prices nor the longest possible answer."""
 
 
 def options_members(options: Options, *, is_vendor: bool) -> Iterator[tuple[str, Any]]:
-    """Yields the members; `is_vendor` tells OpenAI's own endpoint from those that speak its API."""
+    """Yields the members; `is_vendor` is True for OpenAI's own endpoint, False for other servers with its API."""
     if options.tools:
         yield "tools", [_tool(tool) for tool in options.tools]
     if options.tool_choice is not None and options.tools:
@@ -46,14 +46,14 @@ def options_members(options: Options, *, is_vendor: bool) -> Iterator[tuple[str,
 
 
 def ignored_members(options: Options, *, is_vendor: bool) -> Iterator[str]:
-    """Yields the members of provider_options that the endpoint does not take, by the names that callers are told."""
+    """Yields the members of provider_options that the endpoint does not accept, by the names that callers use."""
     if not is_vendor and NAME in options.provider_options:
         members = orjson.loads(options.provider_options[NAME])
         yield from (f"{PROVIDER_OPTIONS}.{NAME}.{name}" for name in members if name in _VENDORS_ALONE)
 
 
 def own_options(options: Options, *, is_vendor: bool) -> Iterator[tuple[str, Any]]:
-    """Yields the members of provider_options that the endpoint takes."""
+    """Yields the members of provider_options that the endpoint accepts."""
     for name, value in orjson.loads(options.provider_options.get(NAME, "{}")).items():
         if is_vendor or name not in _VENDORS_ALONE:
             yield name, value

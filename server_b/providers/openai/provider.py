@@ -1,4 +1,4 @@
-"""OpenAI, and every server that speaks its chat completions or its Responses API."""
+"""The provider for OpenAI, and for every server with its chat completions or Responses API."""
 
 from __future__ import annotations
 
@@ -35,33 +35,33 @@ from server_b.providers.unused_options import options_of_others
 
 MAX_LIST_BYTES = 64 * 2**20
 END_WAIT_S = 5.0
-"""How long counts and the end mark may take once the provider has said why its answer ends."""
+"""How long counts and the end mark may take after the finish reason, in seconds."""
 _NO_PATH_STATUSES = (404, 405, 501)
-"""How servers answer that have no Responses API."""
+"""Statuses of servers without a Responses API."""
 _NO_LIST_STATUSES = (404, 405, 410, 501)
-"""How servers answer that do not list their models."""
+"""Statuses of servers that do not list their models."""
 _NO_SCOPE = ("missing scopes", "insufficient permissions")
-"""How OpenAI answers a key that may call models but not list them."""
+"""Texts of OpenAI for a key that may call models but not list them."""
 
 
 @dataclass(slots=True, kw_only=True)
 class _Known:
-    """What is known of the model while one prompt is asked."""
+    """What is known about the model while one prompt is asked."""
 
     model: str
-    """The name under which it is remembered."""
+    """The key under which its refusals are remembered."""
     refused: Refused
     lasting: Refused
-    """Of that, what the model refuses beside other prompts too."""
+    """The part of `refused` that the model refuses with every prompt."""
     failure_of_chat: Failure | None = None
-    """Why chat completions do not answer the prompt."""
+    """Why chat completions cannot answer the prompt."""
     answers: bool = False
-    """Whether it has begun to answer: then nothing is asked again."""
+    """Whether it has begun to answer. From then on the prompt is not sent again."""
     asked_before: list[RelayError] = field(default_factory=list)
-    """Why the prompt was sent before."""
+    """The errors of earlier sendings of the prompt."""
 
     def add(self, change: Change, failure: Failure) -> None:
-        """Adds what a failure has shown."""
+        """Adds what a failure has shown about the model."""
         self.asked_before.append(error_of(failure))
         self.refused |= change.names
         self.lasting = self.lasting | change.names if change.lasts else self.lasting
@@ -69,12 +69,12 @@ class _Known:
             self.failure_of_chat = failure
 
     def cause(self, failure: Failure) -> Failure:
-        """Returns the failure that says most: not that of a Responses API which does not exist."""
+        """Returns the failure to report. For a missing Responses API, that is the failure of chat completions."""
         return self.failure_of_chat if self.failure_of_chat and failure.status in _NO_PATH_STATUSES else failure
 
 
 class OpenAIProvider:
-    """Answers prompts by POST /chat/completions or /responses."""
+    """Answers prompts with POST /chat/completions or /responses."""
 
     def __init__(
         self,
@@ -86,9 +86,9 @@ class OpenAIProvider:
         fetches_urls: bool = False,
         api: Api = Api.AUTO,
     ) -> None:
-        """An empty `base_url` is the vendor's; raises ValueError that names the variable if one is not usable.
+        """An empty `base_url` means OpenAI's own. Raises ValueError that names a bad variable.
 
-        `fetches_urls`: a server other than the vendor's fetches images by their URL.
+        `fetches_urls`: a server other than OpenAI's fetches images by URL.
         """
         self._client = OpenAIClient(api_key, base_url)
         self._is_vendor = self._client.base_url == VENDOR_URL
@@ -104,26 +104,26 @@ class OpenAIProvider:
 
     @property
     def default_model(self) -> str:
-        """The model used where a prompt names none."""
+        """The model for prompts that name none."""
         return self._default_model
 
     @property
     def endpoint(self) -> str:
-        """The base URL that is asked."""
+        """The base URL of all requests."""
         return self._client.base_url
 
     def refuse_unsupported(self, prompt: Prompt) -> None:
-        """Raises Unsupported, naming the field, for what the interface that would be asked cannot carry."""
+        """Raises Unsupported, naming the field, for what the interface that would be asked does not support."""
         interface = self._choice.of(prompt, self._refusals.of(self._refusing(prompt)))
         self._choice.refuse_unsupported(prompt, interface, self._model(prompt))
 
     def ignored_options(self, prompt: Prompt) -> Iterator[str]:
-        """Yields the provider_options that are another provider's, or for OpenAI's own endpoint alone."""
+        """Yields the provider_options of other providers, and those that only OpenAI's own endpoint accepts."""
         yield from options_of_others(prompt.options, self.name)
         yield from ignored_members(prompt.options, is_vendor=self._is_vendor)
 
     async def asked_models(self, prompt: Prompt) -> tuple[AskedModel, ...]:
-        """Returns the model that the prompt names, or the default one."""
+        """Returns the model that the prompt names, or the default model."""
         refused = self._refusals.of(self._refusing(prompt))
         limit = self._choice.of(prompt, refused).limit(prompt, self._defaults, refused)
         asked = AskedModel(
@@ -135,11 +135,11 @@ class OpenAIProvider:
         return (asked,)
 
     async def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:
-        """Yields one Opening, Texts and one Ending; raises a RelayError.
+        """Yields one Opening, Texts and one Ending. Raises a RelayError.
 
-        What the model refuses of the request, and the caller did not ask for, is left out and asked again.
+        If the model refuses something that the caller did not ask for, asks again without it.
         """
-        del whole  # asked for as a stream all the same
+        del whole  # the answer is always requested as a stream
         model, asked = self._model(prompt), self._refusing(prompt)
         known = _Known(model=asked, refused=(refusals := self._refusals.of(asked)), lasting=refusals)
         while True:
@@ -173,7 +173,7 @@ class OpenAIProvider:
         return await self._client.ask(interface.path, orjson.dumps(body), known.asked_before)
 
     def _noting(self, pieces: Iterable[Piece], reader: Reader, known: _Known) -> Iterator[Piece]:
-        """Passes pieces on; once the model answers, what was found out about it is remembered."""
+        """Passes pieces on. When the model begins to answer, remembers what was found out about it."""
         for piece in pieces:
             if isinstance(piece, Opening):
                 known.answers = True
@@ -187,20 +187,20 @@ class OpenAIProvider:
             yield piece
 
     def _refusing(self, prompt: Prompt) -> str:
-        """Returns under which name refusals are kept: a model may refuse beside tools what it takes without them."""
+        """Returns the key under which refusals are remembered: with tools a model may refuse more than without them."""
         return f"{self._model(prompt)} with tools" if prompt.options.tools else self._model(prompt)
 
     def _model(self, prompt: Prompt) -> str:
         return prompt.model if prompt.model and prompt.model.strip() else self._default_model
 
     def _change(self, failure: Failure, interface: Interface, body: dict[str, object], prompt: Prompt) -> Change | None:
-        """Tells what to change of a request that was refused: its interface, or what it has."""
+        """Returns what to change in a refused request: its interface, or its members. None: nothing would help."""
         if self._choice.api is Api.AUTO and interface is CHAT and (change := change_of_interface(failure)):
             return change
         return change_for(failure, body, prompt, self._defaults)
 
     async def list_models(self) -> Models:
-        """Lists the server's models, and the default one; raises a RelayError."""
+        """Lists the server's models and the default model. Raises a RelayError."""
         found: Mapping[str, Mapping[str, object]] = {}
         try:
             with contextlib.closing(await self._client.list_models()) as response:
@@ -219,7 +219,7 @@ class OpenAIProvider:
 
 
 async def _next_chunk(response: Response, reader: Reader) -> bytes:
-    """Returns more of the body; nothing at its end, after the end mark, or where the end mark does not come in time."""
+    """Returns more of the body; empty at its end, after the end mark, or if the end mark does not arrive in time."""
     if reader.ended:
         await response.drain()
         return b""

@@ -1,6 +1,6 @@
-"""What models do not take of a request: found out from their errors, left out, and remembered.
+"""Finds out from errors what models refuse of a request, so that it is left out and remembered.
 
-Only what the caller did not ask for is left out. A value of the caller's own that is refused is the caller's to change.
+Only what the caller did not ask for is left out. If a value that the caller set is refused, the caller must change it.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ NOTHING: Refused = frozenset()
 _REASONING_MODEL = re.compile(r"(?:^|[/:])(?:o[1-9]|gpt-(?:[5-9]|\d\d))(?![0-9a-z])")
 
 _REFUSING_STATUSES = frozenset({400, 405, 406, 413, 415, 422, 500, 501, None})
-"""None: the refusal came within a good answer, and names no status."""
+"""Statuses of refusals. None: the refusal is within a good answer, and names no status."""
 _VAGUE_STATUSES = frozenset({500, None})
-"""What fails so may have worked: only a refusal that names its parameter is one, whatever its text says."""
+"""With these the provider may have worked. Only a failure that names a parameter counts as a refusal."""
 _STREAM_OPTIONS = re.compile(r"stream_?options|include_usage")
 _STREAM = re.compile(r"\bstream(?:ing)?\b|\bsse\b", re.ASCII)
 _NOT_POSSIBLE = re.compile(
@@ -63,28 +63,28 @@ _CONTEXT_TOKENS = re.compile(r"context (?:length|window|size|limit)\D{0,20}(\d+)
 
 
 class Change(NamedTuple):
-    """What to leave out of a request that was refused."""
+    """What to leave out of a refused request."""
 
     names: Refused
     lasts: bool = True
-    """Whether the model refuses it always, not only beside a prompt of this length."""
+    """Whether the model always refuses it, not only with a prompt of this length."""
 
 
 class Refusals:
-    """What each model is known to refuse; forgets the oldest beyond MAX_REMEMBERED_MODELS."""
+    """What each model is known to refuse. Keeps at most MAX_REMEMBERED_MODELS, and forgets the oldest first."""
 
     def __init__(self) -> None:
         self._by_model: dict[str, Refused] = {}
 
     def of(self, model: str) -> Refused:
-        """Tells what a model refuses as far as is known, from its name at first."""
+        """Returns what a model is known to refuse; at first, what its name suggests."""
         known = self._by_model.get(model)
         if known is not None:
             return known
         return frozenset({"temperature", "max_tokens"}) if _REASONING_MODEL.search(model) else NOTHING
 
     def remember(self, model: str, refused: Refused) -> None:
-        """Adds what has been found; calls at the same time may each find something else."""
+        """Adds what has been found out. Concurrent calls may each find out something else."""
         refused |= self.of(model)
         if refused == self.of(model):
             return
@@ -94,7 +94,7 @@ class Refusals:
 
 
 def change_for(failure: Failure, body: dict[str, object], prompt: Prompt, defaults: Defaults) -> Change | None:
-    """Tells what to leave out so that a refused request can be sent again; None: nothing that would help."""
+    """Returns what to leave out of a refused request before it is sent again; None: nothing would help."""
     if failure.said_status not in _REFUSING_STATUSES:
         return None
     if "stream_options" in body and _names(failure, _STREAM_OPTIONS):
@@ -112,15 +112,15 @@ def change_for(failure: Failure, body: dict[str, object], prompt: Prompt, defaul
 
 
 def change_of_interface(failure: Failure) -> Change | None:
-    """Tells whether chat completions refuse a request because the Responses API is the place for it."""
+    """Returns the change to the Responses API, if chat completions refuse the request because it belongs there."""
     if failure.said_status not in _STATUSES_OF_OTHER_MODELS or not _ONLY_RESPONSES.search(failure.text):
         return None
-    # Some models refuse only tools together with reasoning, and say so by the parameter's name.
+    # Some models refuse only tools together with reasoning, and name that parameter.
     return Change(frozenset({CHAT_COMPLETIONS}), lasts=failure.params <= {"model"})
 
 
 def refused_field(failure: Failure, prompt: Prompt) -> str | None:
-    """Names the field whose value, the caller's own, is refused; None: there is none."""
+    """Returns the field whose value, set by the caller, is refused; None: there is none."""
     if failure.said_status not in _REFUSING_STATUSES:
         return None
     if prompt.temperature is not None and _names(failure, _TEMPERATURE):
@@ -142,7 +142,7 @@ def _change_of_limit(failure: Failure, body: dict[str, object], prompt: Prompt, 
 
 
 def _refuses_streams(failure: Failure) -> bool:
-    if failure.status == 406:  # not acceptable: `Accept` has text/event-stream
+    if failure.status == 406:  # Not Acceptable: our `Accept` contains text/event-stream
         return True
     if "stream" in failure.params:
         return True
@@ -152,7 +152,7 @@ def _refuses_streams(failure: Failure) -> bool:
 
 
 def _is_unknown(failure: Failure) -> bool:
-    """Tells whether the model does not know the name of the limit, rather than take another value."""
+    """Tells whether the model does not know the name of the limit, rather than refuse its value."""
     return not _OTHER_NAME_WORDS.isdisjoint(failure.words) or bool(_OTHER_NAME.search(failure.text))
 
 

@@ -1,4 +1,4 @@
-"""What was said so far, for a server that says all of it once more at the end."""
+"""Recognises text that a server repeats as a whole at the end."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import zlib
 from collections.abc import Iterable
 
 _ENCODING, _ERRORS = "utf-16-le", "surrogatepass"
-"""Counts a character the same whether it comes as one or as two halves of a surrogate pair."""
+"""An encoding in which a character has the same bytes as its two surrogate halves."""
 
 
 class Heard:
-    """Remembers the length and the checksum of a text that comes in pieces, not the text itself."""
+    """Remembers the length and the checksum of a text that arrives in pieces, not the text itself."""
 
     __slots__ = ("_bytes", "_sum")
 
@@ -23,13 +23,13 @@ class Heard:
         return bool(self._bytes)
 
     def add(self, pieces: Iterable[str]) -> None:
-        """Adds to the text."""
+        """Adds pieces to the text."""
         data = "".join(pieces).encode(_ENCODING, _ERRORS)
         self._bytes += len(data)
         self._sum = zlib.crc32(data, self._sum)
 
     def rest_of(self, text: str, *, after: str = "") -> str:
-        """Returns `text` without its beginning if that is what was said, and `after` with it; else all of it."""
+        """Returns `text` without the remembered text and `after`, if it begins with them; otherwise all of it."""
         data, more = text.encode(_ENCODING, _ERRORS), after.encode(_ENCODING, _ERRORS)
         end = self._bytes + len(more)
         if len(data) < end or zlib.crc32(data[:end]) != zlib.crc32(more, self._sum):

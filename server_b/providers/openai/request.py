@@ -1,4 +1,4 @@
-"""Makes the body of a request for a chat completion."""
+"""Builds the body of a request for a chat completion."""
 
 from __future__ import annotations
 
@@ -8,30 +8,29 @@ from server_b.providers.openai.messages import messages_of
 from server_b.providers.openai.options import options_members
 
 LIMIT_NAMES = ("max_tokens", "max_completion_tokens")
-"""The names of the limit of output tokens, in the order in which they are tried."""
+"""Names of the limit of output tokens, in the order in which they are tried."""
 
 OUTPUT_LIMIT = "max_output_tokens"
-"""The name of that limit in the Responses API."""
+"""Name of the limit in the Responses API."""
 
 DEFAULT_LIMIT = "the default limit"
 CHAT_COMPLETIONS = "chat completions"
 INCLUDE = "include"
-"""Of the Responses API: encrypted reasoning."""
+"""The Responses API's request for encrypted reasoning."""
 SUMMARY = "reasoning.summary"
 Refused = frozenset[str]
-"""What a model does not take.
-
-`stream`, `stream_options`, `temperature`, the name of a limit, DEFAULT_LIMIT, CHAT_COMPLETIONS, INCLUDE or SUMMARY.
+"""What a model refuses: any of `stream`, `stream_options`, `temperature`, the name of a limit, DEFAULT_LIMIT,
+CHAT_COMPLETIONS, INCLUDE and SUMMARY.
 """
 
 
 def request_body(
     prompt: Prompt, model: str, defaults: Defaults, refused: Refused, *, is_vendor: bool = True
 ) -> dict[str, object]:
-    """Makes the body of POST /chat/completions; what is refused is left out, unless the caller asked for it.
+    """Returns the body of POST /chat/completions, without what is `refused`, unless the caller asked for it.
 
-    The answer is always asked for as a stream, so that a server stops as soon as nobody listens any longer.
-    `is_vendor` tells OpenAI's own endpoint from those that speak its API.
+    The answer is always requested as a stream, so that the server stops as soon as the connection is closed.
+    `is_vendor` is True for OpenAI's own endpoint, False for other servers with its API.
     """
     body: dict[str, object] = {"model": model, "messages": messages_of(prompt)}
     if prompt.temperature is not None:
@@ -52,7 +51,7 @@ def request_body(
 
 
 def sent_limit(prompt: Prompt, defaults: Defaults, refused: Refused) -> int | None:
-    """Returns the limit of output tokens that `request_body` writes; None: none."""
+    """Returns the limit of output tokens that `request_body` sets; None: it sets none."""
     if prompt.max_tokens is not None:
         return prompt.max_tokens
     has_name = any(name not in refused for name in LIMIT_NAMES)

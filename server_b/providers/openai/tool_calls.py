@@ -1,7 +1,7 @@
-"""The tool calls of an answer, told apart as servers number and name them, well or badly.
+"""Reads the tool calls of an answer, and tells them apart even if a server numbers or names them badly.
 
-A fragment belongs to the call with its id, else to the call with its index, else to the last call. One that names a
-tool may begin another call all the same: see `_is_another`.
+A fragment belongs to the call with its id, else to the call with its index, else to the last call. A fragment that
+names a tool may still begin another call: see `_is_another`.
 """
 
 from __future__ import annotations
@@ -17,40 +17,40 @@ from server_b.providers.openai.failures.errors import malformed
 from server_b.providers.surrogates import Surrogates
 
 _OLDER = "function_call"
-"""The index of calls that come in the older form, which has none."""
+"""Index of calls in the older form, which has no index."""
 _ARGUMENTS = ("arguments", "parameters", "input")
-"""Where a function has its arguments: everywhere but in a few servers the first."""
+"""Members with a function's arguments; only a few servers use the later ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Fragment:
-    """What a delta or a message says of one call."""
+    """The part of a call in one delta or message."""
 
     id: str
-    """As the server gave it; empty: it gave none."""
+    """The server's id; empty: it sent none."""
     index: object
-    """None: the server gave none."""
+    """None: the server sent none."""
     name: str
     arguments: str
 
 
 @dataclass(slots=True)
 class _Call:
-    """A call that is being written."""
+    """A call that has not ended."""
 
     given_id: str
     index: object
     name: str = ""
     block: int = -1
-    """Its place in the answer, once it has begun; -1 before its name has come."""
+    """Number of its block; -1 until its name has arrived."""
     written: list[str] = field(default_factory=list)
-    """Its arguments."""
+    """The arguments so far."""
     signature: bytes = b""
     surrogates: Surrogates = field(default_factory=Surrogates)
 
     @property
     def is_whole(self) -> bool:
-        """Whether its arguments are a whole object, which nothing can continue."""
+        """Whether the arguments are a whole object, which cannot be continued."""
         return is_whole_object("".join(self.written))
 
 
@@ -58,19 +58,19 @@ class ToolCalls:
     """The calls of one answer."""
 
     def __init__(self, next_block: Callable[[], int]) -> None:
-        """`next_block` gives the place of a block that begins."""
+        """`next_block` returns the number of a new block."""
         self._next_block = next_block
         self._calls: list[_Call] = []
         self._ids = CallIds()
         self._last: _Call | None = None
-        """The call that the last fragment was of."""
+        """The call of the last fragment."""
 
     def __bool__(self) -> bool:
         """Whether there was any call."""
         return any(call.block >= 0 for call in self._calls)
 
     def take(self, message: Mapping[str, object], *, is_whole: bool = False) -> Iterator[ContentPiece]:
-        """Yields what a delta says of calls, or a whole message, whose calls are in order; raises ProviderProtocol."""
+        """Yields the pieces of calls in a delta, or in a whole message. Raises ProviderProtocol."""
         fragments = message.get("tool_calls") or []
         if isinstance(fragments, dict):
             fragments = [fragments]
@@ -89,23 +89,23 @@ class ToolCalls:
                 continue
             is_unnumbered = is_whole and fragment.get("index") is None
             yield from self._take({**fragment, "index": place} if is_unnumbered else fragment)
-        # The older form of a call; a server may say the same call in both.
+        # The older form of a call. A server may send the same call in both forms.
         if isinstance(legacy := message.get("function_call"), dict) and all(one.index == _OLDER for one in self._calls):
             yield from self._take({"function": legacy, "index": _OLDER})
 
     def finished(self) -> Iterator[ContentPiece]:
-        """Yields the ends of all calls, when the answer ends. Raises ProviderProtocol for a call without a name."""
+        """Yields the ends of all calls at the end of the answer. Raises ProviderProtocol for a call without a name."""
         for call in self._calls:
             if call.block < 0:
-                if not call.written:  # an empty fragment says nothing
+                if not call.written:  # it consists of empty fragments
                     continue
-                raise malformed("a tool call names no tool")
+                raise malformed("a tool call has no name")
             if half := call.surrogates.rest():
                 yield CallArguments(call.block, half)
             yield CallFinished(call.block, call.signature)
 
     def _more_of_last(self, wire: Mapping[str, Any]) -> CallArguments | tuple[()] | None:
-        """Takes what most fragments are, more arguments of the same call and nothing else; None for any other."""
+        """Takes the usual fragment, which has only more arguments of the same call. Returns None for any other."""
         call, function = self._last, wire.get("function")
         if call is None or call.block < 0 or function.__class__ is not dict or len(function) != 1 or "id" in wire:
             return None
@@ -122,7 +122,7 @@ class ToolCalls:
         call = self._last = self._call(fragment)
         call.signature = _signature(wire) or call.signature
         if fragment.id and fragment.name and call.written and fragment.arguments == "".join(call.written):
-            return  # some servers say the whole call once more at its end
+            return  # some servers repeat the whole call at its end
         arguments = call.surrogates.joined(fragment.arguments)
         if arguments:
             call.written.append(arguments)
@@ -135,7 +135,7 @@ class ToolCalls:
             yield CallArguments(call.block, arguments)
 
     def _are_said(self, wires: list[object]) -> bool:
-        """Tells whether these are all the calls so far, said once more at the end of a stream."""
+        """Tells whether these are all the calls so far, repeated at the end of a stream."""
         again = [_fragment(wire) for wire in wires if isinstance(wire, dict)]
         return len(again) == len(self._calls) and all(
             fragment.id in ("", call.given_id)
@@ -144,7 +144,7 @@ class ToolCalls:
         )
 
     def _call(self, fragment: _Fragment) -> _Call:
-        """Finds the call that a fragment belongs to, or begins one."""
+        """Returns the call that a fragment belongs to, or a new call."""
         found = self._found(fragment)
         if found is not None and not (fragment.name and _is_another(fragment, found)):
             return found
@@ -164,7 +164,7 @@ class ToolCalls:
 
 
 def joined_arguments(pieces: list[ContentPiece]) -> list[ContentPiece]:
-    """Joins arguments of one call that follow one another: what one read brought is one piece."""
+    """Joins neighbouring arguments of one call, so that the data of one read becomes one piece."""
     together: list[ContentPiece] = []
     gathered: list[str] = []
     block = -1
@@ -188,9 +188,9 @@ def joined_arguments(pieces: list[ContentPiece]) -> list[ContentPiece]:
 
 
 def _is_another(fragment: _Fragment, call: _Call) -> bool:
-    """Tells whether a fragment that names a tool begins another call than the one whose id or index it has.
+    """Tells whether a fragment that names a tool begins another call, although it has the id or index of `call`.
 
-    Servers number every call 0, give two calls one id, or say the name, and a new id, with each fragment.
+    Some servers number every call 0, give two calls the same id, or send the name and a new id with each fragment.
     """
     if not call.name:
         return False
@@ -225,7 +225,7 @@ def _id(given: object) -> str:
 
 
 def _signature(fragment: Mapping[str, object]) -> bytes:
-    """Returns Gemini's thought signature (https://ai.google.dev/gemini-api/docs/thought-signatures), or nothing."""
+    """Returns Gemini's thought signature (https://ai.google.dev/gemini-api/docs/thought-signatures), or empty bytes."""
     extra = fragment.get("extra_content")
     google = extra.get("google") if isinstance(extra, dict) else None
     signature = google.get("thought_signature") if isinstance(google, dict) else None

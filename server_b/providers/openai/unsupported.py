@@ -1,4 +1,4 @@
-"""Refuses what chat completions cannot carry, before anything is sent."""
+"""Refuses what chat completions do not support, before anything is sent."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from llm_relay.messages import CachePoint, Document, Image, Part, Prompt, TextPa
 
 NAME = "openai"
 Fault = tuple[str, str]
-"""A field, and why it cannot be carried."""
+"""A field, and why it is not supported."""
 
 
 def refuse_first(faults: Iterable[Fault]) -> None:
-    """Raises Unsupported, naming the first field, if there is one."""
+    """Raises Unsupported for the first fault, if there is one."""
     for field, fault in faults:
         raise Unsupported.of_field(field, f"not supported by {NAME}: {fault}")
 
 
 def chat_faults(prompt: Prompt, *, fetches_urls: bool) -> Iterator[Fault]:
-    """Yields each field that cannot be carried, and why; `fetches_urls`: the server fetches images by their URL."""
+    """Yields each unsupported field, and why; `fetches_urls`: the server fetches images by URL."""
     thinking = prompt.options.thinking
     if thinking is not None and thinking.max_tokens is not None:
         yield "options.thinking.max_tokens", "chat completions have no such limit; use effort"
@@ -29,8 +29,8 @@ def chat_faults(prompt: Prompt, *, fetches_urls: bool) -> Iterator[Fault]:
 
 
 def fetch_fault(field: str) -> Fault:
-    """Makes the fault of a URL that the server may not fetch."""
-    return field, "this server may not fetch URLs; send data, or set PROVIDER_FETCHES_URLS=true"
+    """Returns the fault of a URL that the server may not fetch."""
+    return field, "the server at OPENAI_BASE_URL may not fetch URLs; send the data, or set PROVIDER_FETCHES_URLS=true"
 
 
 def _part_faults(place: str, parts: Sequence[Part], *, fetches_urls: bool) -> Iterator[Fault]:
@@ -38,12 +38,12 @@ def _part_faults(place: str, parts: Sequence[Part], *, fetches_urls: bool) -> It
         where = f"{place}[{index}]"
         match part:
             case CachePoint():
-                yield f"{where}.cache_point", "it caches prompts by itself; leave it out"
+                yield f"{where}.cache_point", "prompts are cached automatically; leave it out"
             case Image() if part.url and not fetches_urls:
                 yield fetch_fault(f"{where}.image.url")
             case Document() if part.url:
-                yield f"{where}.document.url", "send data"
+                yield f"{where}.document.url", "chat completions accept no URL; send the data"
             case ToolResult() if not all(isinstance(one, TextPart) for one in part.content):
-                yield f"{where}.tool_result.content", "results of tools are text there"
+                yield f"{where}.tool_result.content", "tool results must be text in chat completions"
             case _:
                 continue

@@ -1,4 +1,4 @@
-"""Reads a provider's token counts, in any of the forms that vendors use, as the contract's Usage."""
+"""Reads a provider's token counts, in any of the forms that vendors use, as a Usage."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from llm_relay.messages import Accuracy, Usage
 from server_b.providers.counts import count
 
 _PLACES = ("usage", "usageMetadata", "usage_metadata")
-"""Where counts stand, in the document or in what it holds."""
+"""Members with counts, in the document or in one of its members."""
 _HOLDERS = ("delta", "message")
-"""What a choice holds that may have counts too."""
+"""Members of a choice that may have counts too."""
 _INPUT = ("prompt_tokens", "input_tokens", "prompt_eval_count", "promptTokenCount", "promptTokens", "inputTokens")
 _OUTPUT = (
     *("completion_tokens", "output_tokens", "eval_count"),
@@ -31,9 +31,9 @@ _REASONING = ("reasoning_tokens", "thinking_tokens", "thoughtsTokenCount", "reas
 
 
 def usage_of(document: Mapping[str, object]) -> Mapping[str, object] | None:
-    """Finds the counts in a chunk or a whole answer: on top, in the first choice, or where Groq or llama.cpp put them.
+    """Finds the counts in a document: at the top, in the first choice, or where Groq or llama.cpp put them.
 
-    llama.cpp's server tells its timings where it was not asked for usage, or does not know it.
+    llama.cpp's server sends timings if usage was not requested, or if its version does not know usage.
     """
     choices = document.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
@@ -51,7 +51,7 @@ def usage_of(document: Mapping[str, object]) -> Mapping[str, object] | None:
 
 
 def _counts_of_timings(timings: object) -> Mapping[str, object] | None:
-    """Makes counts of llama.cpp's timings. Older ones do not tell how much of the prompt was in the cache."""
+    """Makes counts of llama.cpp's timings. Older versions do not say how much of the prompt was cached."""
     if not isinstance(timings, dict) or (output := count(timings, "predicted_n")) is None:
         return None
     evaluated, cached = count(timings, "prompt_n"), count(timings, "cache_n")
@@ -66,9 +66,9 @@ def counts_something(counts: Mapping[str, object]) -> bool:
 
 
 def usage_from_wire(counts: Mapping[str, object] | None, *, has_text: bool) -> Usage | None:
-    """Returns what was counted; None where nothing was, though `has_text` says that there was something to count.
+    """Returns the usage; None if nothing was counted. `has_text` says that there was output to count.
 
-    EXACT only if both input and output were counted, and add up to the total where one is given.
+    It is EXACT only if both input and output were counted, and add up to the total if one is given.
     """
     if counts is None:
         return None
@@ -83,7 +83,7 @@ def usage_from_wire(counts: Mapping[str, object] | None, *, has_text: bool) -> U
     input_tokens, output_tokens, exact = _added_up(
         stated_input, stated_output, total, reasoning=reasoning or 0, cached=cached, anthropic=_is_anthropic(counts)
     )
-    # No prompt is empty: a 0 there, or beside text, says that the server does not count.
+    # No prompt is empty: 0 input tokens, or 0 output tokens with text, mean that the server does not count.
     input_tokens = input_tokens or None
     output_tokens = output_tokens or (None if has_text else output_tokens)
     if input_tokens is None and not output_tokens:
@@ -100,7 +100,7 @@ def usage_from_wire(counts: Mapping[str, object] | None, *, has_text: bool) -> U
 
 
 def _is_anthropic(counts: Mapping[str, object]) -> bool:
-    """Tells whether these are Anthropic's own names, whose input_tokens are without cached ones."""
+    """Tells whether the counts have Anthropic's names. Its input_tokens exclude cached tokens."""
     cached = "cache_read_input_tokens" in counts or "cache_creation_input_tokens" in counts
     return cached and "input_tokens" in counts and "prompt_tokens" not in counts
 
@@ -114,10 +114,10 @@ def _added_up(
     cached: int,
     anthropic: bool,
 ) -> tuple[int | None, int | None, bool]:
-    """Returns input with its cached tokens, output with its reasoning, and whether that is what the total says.
+    """Returns input including cached tokens, output including reasoning, and whether the counts are exact.
 
-    Vendors count reasoning within the output (OpenAI) or beside it (xAI, Gemini), and cached tokens within the input
-    (OpenAI) or beside it (Anthropic). The total tells; without one, a part cannot be larger than the whole.
+    Vendors include reasoning in the output (OpenAI) or not (xAI, Gemini), and cached tokens in the input (OpenAI) or
+    not (Anthropic). The total decides. Without a total, a part that is larger than the whole is not included in it.
     """
     if stated_input is None or stated_output is None:
         return _completed(stated_input, stated_output, total)
@@ -131,7 +131,7 @@ def _added_up(
     input_tokens = inputs[1] if cached > stated_input or (anthropic and not total) else stated_input
     output_tokens = outputs[1] if reasoning > stated_output else stated_output
     if total:
-        # What nobody accounts for was output: hidden reasoning.
+        # Tokens that no count explains were hidden reasoning.
         output_tokens = max(output_tokens, total - input_tokens)
     return input_tokens, output_tokens, not total
 
@@ -139,7 +139,7 @@ def _added_up(
 def _completed(
     input_tokens: int | None, output_tokens: int | None, total: int | None
 ) -> tuple[int | None, int | None, bool]:
-    """Takes the one that is missing from the total."""
+    """Computes the missing count from the total."""
     if total is None:
         return input_tokens, output_tokens, True
     if input_tokens is None and output_tokens is not None and total >= output_tokens:
@@ -150,7 +150,7 @@ def _completed(
 
 
 def _first(counts: Mapping[str, object], details: tuple[str, ...], names: tuple[str, ...]) -> int | None:
-    """Returns the first count that has one of these names, in the details or beside them."""
+    """Returns the first count with one of these names, in the details or at the top."""
     for place in (*map(counts.get, details), counts):
         if isinstance(place, dict):
             for name in names:

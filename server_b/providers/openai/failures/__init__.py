@@ -1,1 +1,1 @@
-"""A failure: read from any envelope, understood by tables of words and texts, raised as a RelayError."""
+"""Reads failures from any envelope, classifies them by tables of words and texts, and maps them to RelayErrors."""

@@ -1,4 +1,4 @@
-"""What a provider's failure means: by its words, its text and its status, in that order of precision."""
+"""Classifies a provider's failure by its words, its text and its status, the most precise first."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ BY_STATUS: Mapping[int, Meaning] = {
     529: OVERLOADED,
 }
 BY_STATUS_CLASS: Mapping[int, Meaning] = {3: REDIRECT, 4: REJECTED, 5: UNAVAILABLE}
-"""By the status's first digit, for those that are not in BY_STATUS."""
+"""By the first digit of a status that is not in BY_STATUS."""
 _THROTTLED = re.compile(r"throttling|error-code#token-limit")
 
 
 def meaning_of(failure: Failure) -> Meaning:
-    """Tells what a failure means."""
+    """Returns the meaning of a failure."""
     status = failure.said_status
     if status == 413:
-        return TOO_LONG  # Groq: rate_limit_exceeded, for a prompt that no minute has room for
+        return TOO_LONG  # Groq says rate_limit_exceeded for a prompt larger than a minute's limit
     if (precise := _first(BY_PRECISE_WORD, _all_words(failure)) or _by_kind_of_word(failure)) is not None:
-        # Alibaba: insufficient_quota, for what is over in a minute.
+        # Alibaba says insufficient_quota for a limit that resets within a minute.
         return RATE_LIMITED if precise is NO_CREDIT and _THROTTLED.search(failure.text) else precise
     if (said := _by_text(failure, status)) is not None:
         return said
@@ -75,7 +75,7 @@ def _by_text(failure: Failure, status: int | None) -> Meaning | None:
 
 
 def _is_of_the_request(failure: Failure, status: int | None) -> bool:
-    """Tells whether a member of the request is refused, whose own name may be `rate_limit`."""
+    """Tells whether a member of the request is refused; the member's own name may be `rate_limit`."""
     if status not in (400, 422):
         return False
     named = failure.params - {"", "none", "null"}
@@ -83,7 +83,7 @@ def _is_of_the_request(failure: Failure, status: int | None) -> bool:
 
 
 def _by_kind_of_word(failure: Failure) -> Meaning | None:
-    """Tells what a word means that is not listed but made of the same parts."""
+    """Returns the meaning of a word that is not listed but contains the same parts."""
     found = (meaning for meaning, kind in KINDS_OF_WORDS.items() for word in failure.words if kind.search(word))
     return next(found, None)
 

@@ -1,6 +1,6 @@
-"""Providers' failures as the relay's errors. What a failure means is told by classification.py.
+"""Maps providers' failures to RelayErrors, by their meaning from classification.py.
 
-Our own words only: nothing that a provider says reaches a caller, but for the status and one plain word.
+The texts are our own. Of a provider's text, only the status and one plain word reach the caller.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from server_b.providers.openai.failures.failure import Failure
 from server_b.providers.openai.failures.meaning import OVERLOADED, RATE_LIMITED, Meaning
 
 TRANSIENT = (ProviderRateLimited, ProviderUnavailable)
-"""Errors that may be over when the request is sent again."""
+"""Errors that may have passed when the request is sent again."""
 NO_ROOM_STATUSES = frozenset({429, 498, 503, 529})
 SAFE_STATUSES = frozenset({429, 498, 500, 502, 503, 529})
-"""Statuses that a provider answers with before it works, if the answer is its own and no proxy's."""
+"""Statuses that mean that no work has begun, if the provider itself sends them rather than a proxy."""
 
 
 def error_of(failure: Failure) -> RelayError:
-    """Makes the relay's error for a provider's failure."""
+    """Returns the RelayError for a provider's failure."""
     meaning = meaning_of(failure)
     return meaning.error(
         f"{meaning.text or meaning.error.default_message}{_facts(failure)}",
@@ -38,27 +38,27 @@ def error_of(failure: Failure) -> RelayError:
 
 
 def field_error(field: str, failure: Failure) -> RelayError:
-    """Makes the error for a value of the caller's own that the model does not take."""
+    """Returns the error for a value that the caller set and the model refuses."""
     return ProviderRejected(
-        f"{field}: the model does not take this value{_facts(failure)}: leave it out, or ask for another one",
-        violations=(Violation(field, "the model does not take this value"),),
+        f"{field}: the model does not accept this value{_facts(failure)}: leave it out, or send another value",
+        violations=(Violation(field, "the model does not accept this value"),),
         may_have_worked=False,
     )
 
 
 def malformed(detail: str = "") -> RelayError:
-    """Makes the error for an answer that is not what it should be; `detail` is for the operator."""
+    """Returns the error for a malformed answer; `detail` is for the operator."""
     return ProviderProtocol("the provider's answer is malformed", operator_detail=detail)
 
 
 def cut_short() -> RelayError:
-    """Makes the error for a stream without the provider's own end."""
+    """Returns the error for a stream that ended without the provider's end mark."""
     return ProviderProtocol("the provider's stream ended before its own end mark")
 
 
 def _may_have_worked(failure: Failure, meaning: Meaning) -> bool:
     if failure.status is None:
-        # Within a good answer. A refusal before anything else was no work; nor was it if there was no room for it.
+        # The failure is within a good answer. If it came first, a refusal or a lack of capacity means no work was done.
         refused = meaning.error not in (*TRANSIENT, ProviderProtocol)
         no_room = meaning in (RATE_LIMITED, OVERLOADED) or failure.said_status in NO_ROOM_STATUSES
         return not (failure.is_first and (refused or no_room))
@@ -72,7 +72,7 @@ def _may_have_worked(failure: Failure, meaning: Meaning) -> bool:
 
 
 def _said_of_repeating(failure: Failure) -> bool | None:
-    """Returns what the server says of sending the request again, as OpenAI's own SDK understands it."""
+    """Returns whether the server says to send the request again, in the header that OpenAI's SDK reads."""
     return {"true": True, "false": False}.get(failure.headers.get("x-should-retry", "").strip().lower())
 
 
@@ -86,5 +86,5 @@ def _facts(failure: Failure) -> str:
 
 def _operator_detail(failure: Failure) -> str:
     if failure.is_html:
-        return f"HTTP {failure.status} with a page of HTML, as proxies answer"
+        return f"HTTP {failure.status} with a page of HTML, as proxies send it"
     return f"HTTP {failure.status}" if failure.status is not None else ""

@@ -1,8 +1,8 @@
-"""A failure as a provider tells it: its status, and what its document says in any of the forms that vendors use.
+"""Reads a failure: its status, and its document in any of the forms that vendors use.
 
 `{"error": {…}}`, `{"error": "…"}`, `[{"error": {…}}]` (Google), `{"detail": …}` (FastAPI), `{"message": …}` (AWS),
 `{"object": "error", …}` (vLLM), `{"type": "error", "error": {…}}` (Anthropic), `{"errors": […]}`, one provider's error
-as text within another's. The document is searched as a whole; what it means is found by classification.py.
+as text within another's. The document is searched as a whole; classification.py finds what it means.
 """
 
 from __future__ import annotations
@@ -20,55 +20,55 @@ MAX_MEMBERS = 500
 MAX_DEPTH = 8
 MAX_NUMBER = 10**6
 SHOWN_WORD = re.compile(r"[a-z][a-z_]{0,63}")
-"""Letters only, so that a word that is shown can hold no key."""
+"""Letters only, so that a word that is shown cannot contain a key."""
 
 _WORD_NAMES = frozenset({"code", "type", "status", "reason", "errorcode", "errortype", "__type", "kind", "error"})
 _NUMBER_NAMES = frozenset({"code", "status", "statuscode", "errorcode", "httpstatus", "httpcode", "httpstatuscode"})
 _PARAM_NAMES = frozenset({"param", "parameter", "field", "loc"})
 _NOT_SAID = frozenset({"input", "prompt", "messages", "flagged_input", "failed_generation", "links", "help"})
-"""Members that repeat the request, or point elsewhere."""
+"""Members that repeat the request, or contain links."""
 _CODE_NAMES = frozenset({"code", "errorcode", "__type"})
-"""Where the more precise of several words stands."""
+"""Members with the most precise of several words."""
 _FAILURE_NAMES = ("error", "errors", "detail", "error_code", "error_msg", "error_message", "__type")
 _GOOD_NEWS = frozenset({"success", "succeeded", "ok"})
-"""What some servers say in the message of every chunk, beside a code that is 0."""
+"""Texts that some servers send with code 0 in every chunk."""
 _MAX_WORD_CHARS = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """What a provider says of a failure."""
+    """A failure as a provider reports it."""
 
     status: int | None = None
-    """Of HTTP; None: the failure came within a good answer."""
+    """The HTTP status; None: the failure is within a good answer."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     words: tuple[str, ...] = ()
-    """Codes, then types and their like, in lower case and without separators."""
+    """Codes, then types and similar words, in lower case and without separators."""
     numbers: tuple[int, ...] = ()
-    """Codes that are numbers, or numbers as text."""
+    """Codes that are numbers, also if written as text."""
     params: frozenset[str] = frozenset()
     """Members of the request that are named as the reason."""
     text: str = field(default="", repr=False)
-    """All that is said, in lower case; to be searched, never to be shown."""
+    """All of the text, in lower case; to be searched, never shown."""
     shown_word: str = ""
     wait_s: float | None = None
-    """How long to wait before trying again."""
+    """How long to wait before the next try, in seconds."""
     is_document: bool = False
-    """Whether it is told in JSON: by the provider itself, not by a proxy."""
+    """Whether it is in JSON, and so from the provider itself rather than a proxy."""
     is_html: bool = False
     is_first: bool = False
-    """Whether nothing of an answer came before it."""
+    """Whether no part of an answer came before it."""
 
     @property
     def said_status(self) -> int | None:
-        """The HTTP status, or the one that is written in the document."""
+        """The HTTP status, or the status in the document."""
         if self.status is not None and self.status >= 400:
             return self.status
         return next((number for number in self.numbers if 400 <= number < 600), self.status)
 
 
 class Failed(Exception):
-    """The provider did not answer, or broke its answer off; says nothing itself, for its text is the provider's."""
+    """The provider did not answer, or broke its answer off. It has no message, because the text is the provider's."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class Failed(Exception):
 
 
 def is_failure(document: Mapping[str, object]) -> bool:
-    """Tells whether a document without choices is one that tells a failure."""
+    """Tells whether a document without choices reports a failure."""
     if document.get("object") == "error" or document.get("type") == "error":
         return True
     if any(document.get(name) for name in _FAILURE_NAMES):
@@ -86,7 +86,7 @@ def is_failure(document: Mapping[str, object]) -> bool:
     if any(text and is_sign_of_life(text) for text in map(document.get, ("type", "object", "event"))):
         return False
     counts = document.get("usage")
-    if isinstance(counts, dict) and any(counts.values()):  # it counts, and its other members are no failure's
+    if isinstance(counts, dict) and any(counts.values()):  # a document with counts is no failure
         return False
     texts = [text for name in ("message", "msg", "Message", "title") if isinstance(text := document.get(name), str)]
     said = [text for text in texts if text.lower() not in _GOOD_NEWS]
@@ -95,13 +95,13 @@ def is_failure(document: Mapping[str, object]) -> bool:
 
 
 def minimax_failure(document: Mapping[str, object]) -> Mapping[str, object] | None:
-    """Returns what tells MiniMax's failures, which may stand beside choices; None where all is well."""
+    """Returns the member that reports MiniMax's failures, which may be beside choices; None if there is no failure."""
     told = document.get("base_resp")
     return {"base_resp": told} if isinstance(told, dict) and told.get("status_code") else None
 
 
 def failure_of_response(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
-    """Reads a response whose status is no success."""
+    """Reads a response with a status other than success."""
     try:
         document = parse(body.removeprefix(b"\xef\xbb\xbf"))
     except ValueError:
@@ -120,7 +120,7 @@ def failure_of_response(status: int, headers: Mapping[str, str], body: bytes) ->
 
 
 def failure_of_document(document: object, *, is_first: bool, words: tuple[str, ...] = ()) -> Failure:
-    """Reads a failure that came within a good answer; `words` say what the document itself does not."""
+    """Reads a failure within a good answer; `words` are added to those of the document."""
     return _read(document, status=None, headers={}, is_first=is_first, words=words)
 
 
@@ -155,7 +155,7 @@ def _first_wait(*waits_s: float | None) -> float | None:
 
 @dataclass(slots=True)
 class _Search:
-    """Goes through a document, and takes down what may tell something."""
+    """Searches a document, and collects what may be relevant."""
 
     codes: list[str] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
@@ -167,7 +167,7 @@ class _Search:
     members: int = 0
 
     def take(self, name: str, value: object, depth: int) -> None:
-        """Takes one member and those within it."""
+        """Takes a member and the members within it."""
         self.members += 1
         if depth > MAX_DEPTH or self.members > MAX_MEMBERS or name in _NOT_SAID:
             return
@@ -190,7 +190,7 @@ class _Search:
             if (wait_s := retry_after_s(stated)) is not None:
                 self.waits_s.append(wait_s)
             return
-        if name == "baseresp":  # MiniMax's, whose numbers are its own
+        if name == "baseresp":  # MiniMax's, with codes of its own
             self.codes.append(f"minimax{members.get('status_code')}")
             self.texts.append(str(members.get("status_msg")))
             return
@@ -221,7 +221,7 @@ def _document_within(text: str) -> object | None:
 
 
 def _words(value: str) -> Iterator[str]:
-    """Yields a word as a whole, and its parts: `com.amazon#ThrottlingException:x`, `Throttling.RateQuota`."""
+    """Yields a word and its parts: `com.amazon#ThrottlingException:x`, `Throttling.RateQuota`."""
     name = value.rpartition("#")[2].partition(":")[0]
     for part in (name, *(name.split(".") if "." in name else ())):
         if plain := plain_word(part):
@@ -229,5 +229,5 @@ def _words(value: str) -> Iterator[str]:
 
 
 def plain_word(word: str) -> str:
-    """Returns a word in the form in which it is looked up: `RateLimitExceeded`, `rate_limit_exceeded` are the same."""
+    """Returns a word in the form that is looked up, the same for `RateLimitExceeded` and `rate_limit_exceeded`."""
     return re.sub(r"[^a-z0-9]+", "", word.lower())

@@ -1,4 +1,4 @@
-"""What a provider's failure can mean: the relay's error for it, and our words."""
+"""The possible meanings of a provider's failure, with our error and text for each."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from llm_relay.errors import (
 
 
 class Meaning(NamedTuple):
-    """The relay's error for a provider's failure; without a text, the class's own is said."""
+    """The RelayError for a provider's failure. Without a text, the default of the class is used."""
 
     error: type[RelayError]
     text: str = ""
     cause: str = ""
-    """The error's, if it has one."""
+    """The error's `cause`, if it has one."""
 
 
 RATE_LIMITED = Meaning(ProviderRateLimited)
@@ -33,8 +33,8 @@ NO_CREDIT = Meaning(ProviderAuth, "the provider refuses this server's account: i
 REJECTED = Meaning(ProviderRejected)
 TOO_LONG = Meaning(ProviderRejected, "the prompt is too long for this model: shorten its history", PROMPT_TOO_LONG)
 FILTERED = Meaning(ProviderRejected, "the provider's content filter refuses the prompt")
-TURNS = Meaning(ProviderRejected, "history: this model wants turns of user and assistant to alternate, the user first")
-NO_SYSTEM = Meaning(ProviderRejected, "context: this model takes no system prompt")
+TURNS = Meaning(ProviderRejected, "history: this model requires turns of user and assistant to alternate, user first")
+NO_SYSTEM = Meaning(ProviderRejected, "context: this model accepts no system prompt")
 UNKNOWN_MODEL = Meaning(UnknownModel)
 NOT_FOUND = Meaning(
     UnknownModel,

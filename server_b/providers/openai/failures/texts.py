@@ -1,4 +1,4 @@
-"""What the texts of providers' errors mean, where neither a word nor the status says it. All in lower case."""
+"""The meanings of texts in providers' errors, if neither a word nor the status is clear. All in lower case."""
 
 from __future__ import annotations
 
@@ -150,12 +150,12 @@ _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
     ),
 }
 NO_CREDIT_UNLESS_THROTTLED = "check your plan and billing"
-"""OpenAI says this of an empty account, Google also of what is over in a minute."""
+"""OpenAI says this for an empty account, Google also for a limit that resets within a minute."""
 BY_TEXT: Mapping[Meaning, re.Pattern[str]] = {meaning: re.compile("|".join(texts)) for meaning, texts in _TEXTS.items()}
 
 _OF_A_REQUEST = (TURNS, NO_SYSTEM, NO_CREDIT, AUTH, UNKNOWN_MODEL, TOO_LONG, FILTERED)
 _BEHIND_A_GATEWAY = (TURNS, NO_SYSTEM, NO_CREDIT, AUTH, TOO_LONG, FILTERED, RATE_LIMITED)
-"""What gateways wrap as failures of their own."""
+"""Meanings that gateways report as their own failures."""
 _BY_STATUS: Mapping[int, tuple[Meaning, ...]] = {
     400: (*_OF_A_REQUEST, RATE_LIMITED, UNAVAILABLE),
     403: (NO_CREDIT, UNKNOWN_MODEL, FILTERED, RATE_LIMITED),
@@ -170,5 +170,5 @@ _WITHOUT_STATUS = (*_OF_A_REQUEST, RATE_LIMITED, OVERLOADED, UNAVAILABLE)
 
 
 def searched_for(status: int | None) -> tuple[Meaning, ...]:
-    """Returns what a text is searched for beside this status; a status that is not listed says enough by itself."""
+    """Returns the meanings that a text is searched for with this status. Other statuses are clear by themselves."""
     return _WITHOUT_STATUS if status is None or status < 300 else _BY_STATUS.get(status, ())

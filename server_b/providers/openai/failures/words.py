@@ -1,4 +1,4 @@
-"""What the words and numbers in providers' errors mean.
+"""The meanings of words and numbers in providers' errors.
 
 Sources: the published error lists of OpenAI, Azure, Anthropic, Google, AWS, Mistral, Groq, DeepSeek, xAI, Zhipu,
 Moonshot, Alibaba, Volcengine, MiniMax, OpenRouter, Together, Databricks, and the sources of vLLM, llama.cpp, LiteLLM.
@@ -106,7 +106,7 @@ KINDS_OF_WORDS: Mapping[Meaning, re.Pattern[str]] = {
     RATE_LIMITED: re.compile(r"ratelimit|toomanyrequests|throttl"),
     OVERLOADED: re.compile(r"overload"),
 }
-"""What words are made of, as plain words, that are not listed."""
+"""Patterns for plain words that are not listed."""
 
 
 def _by_word(words: Mapping[Meaning, str]) -> Mapping[str, Meaning]:
@@ -114,6 +114,6 @@ def _by_word(words: Mapping[Meaning, str]) -> Mapping[str, Meaning]:
 
 
 BY_PRECISE_WORD = _by_word(_PRECISE)
-"""Words that say more than a status does."""
+"""Words that are more precise than a status."""
 BY_PLAIN_WORD = _by_word(_PLAIN)
-"""Words that say what a status says, for where there is none."""
+"""Words that say the same as a status, for failures without one."""

@@ -1,4 +1,4 @@
-"""An answer of the Responses API, read from its bytes as they come."""
+"""Reads an answer of the Responses API from its bytes as they arrive."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _WAITING = Working(has_begun=False)
 
 
 class ResponseReader:
-    """Reads one answer. Raises Failed for an error that the provider tells, or ProviderProtocol."""
+    """Reads one answer. Raises Failed for an error that the provider reports, or ProviderProtocol."""
 
     def __init__(self, model: str) -> None:
-        """`model` is the one asked for, should the answer name none."""
+        """`model` is the requested model, used if the answer names none."""
         self._answer = ResponseSoFar(model)
         self._body = BodyReader(self._answer)
         self._has_output = False
@@ -30,12 +30,12 @@ class ResponseReader:
 
     @property
     def ended(self) -> bool:
-        """Whether the last event has come."""
+        """Whether the last event has arrived."""
         return self._body.ended or self.has_finish_reason
 
     @property
     def is_whole(self) -> bool:
-        """Whether it came as one document, not as a stream."""
+        """Whether the answer is one document rather than a stream."""
         return self._body.is_whole
 
     @property
@@ -44,11 +44,11 @@ class ResponseReader:
         return self._answer.finish_reason is not None
 
     def read(self, block: bytes) -> Iterator[Piece]:
-        """Yields what `block` says, the deltas of a block as one; raises after what came before the fault."""
+        """Yields the pieces in `block`, deltas of one kind joined. Raises after yielding what came before a fault."""
         return self._said_by(self._body.read, block)
 
     def end(self) -> Iterator[Piece]:
-        """Yields what is left at the end of the body, and the Ending; raises if the answer is not whole."""
+        """Yields what is left at the end of the body, and the Ending. Raises if the answer is incomplete."""
         yield from self._said_by(self._body.end)
         answer = self._answer
         if not answer.opened:
@@ -64,7 +64,7 @@ class ResponseReader:
         try:
             take(*block)
         except (RelayError, Failed) as error:
-            if self.is_whole:  # no part of it is an answer
+            if self.is_whole:  # a damaged document is no answer at all
                 raise
             fault = error
         if answer.opened and not opened:
@@ -76,5 +76,5 @@ class ResponseReader:
             yield piece
         if not (pieces or fault or self.ended or answer.opened != opened):
             yield _WORKING if answer.opened or answer.signs_of_life else _WAITING
-        if fault is not None and not self.has_finish_reason:  # nothing behind the end is looked at
+        if fault is not None and not self.has_finish_reason:  # what follows the end is ignored
             raise fault

@@ -1,4 +1,4 @@
-"""A prompt's turns as the input items of a response."""
+"""Builds the input items of a response from a prompt's turns."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Item = dict[str, Any]
 
 
 def input_items(prompt: Prompt) -> list[Item]:
-    """Returns the items, in order; the system prompt is not among them."""
+    """Returns the items in order, without the system prompt."""
     return [item for turn in (*prompt.history, turn_now(prompt)) for item in _items(turn)]
 
 
@@ -43,7 +43,7 @@ def _items(turn: Turn) -> Iterator[Item]:
 
 
 def _assistant_items(parts: Sequence[Part]) -> Iterator[Item]:
-    """Yields what the model wrote, in its order: reasoning must stand before the item that it led to."""
+    """Yields what the model wrote, in order: reasoning must come before the item that it led to."""
     for is_said, group in groupby(parts, lambda part: isinstance(part, TextPart | Refusal)):
         if is_said:
             content = [_said(part) for part in group if isinstance(part, TextPart | Refusal)]
@@ -64,7 +64,7 @@ def _said(part: TextPart | Refusal) -> Item:
 
 
 def _reasoning(part: Reasoning) -> Item:
-    """Returns a reasoning item. Without its encrypted content the provider, which stores nothing, could not read it."""
+    """Returns a reasoning item with its encrypted content, which the provider needs because it stores nothing."""
     item: Item = {"type": "reasoning"}
     if part.id:
         item["id"] = part.id

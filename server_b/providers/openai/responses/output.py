@@ -1,4 +1,4 @@
-"""The output of a response: which item an event belongs to."""
+"""Collects the output of a response: finds the item that each event belongs to."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from server_b.providers.openai.responses.pieces import Pieces
 
 ItemClass: TypeAlias = type[Message] | type[Thought] | type[Call]
 _BY_TYPE: Mapping[str, ItemClass] = {"message": Message, "reasoning": Thought, "function_call": Call}
-"""Items of other types belong to OpenAI's own tools, which are never asked for."""
+"""Items of other types belong to OpenAI's own tools, which are never requested."""
 
 
 class Output:
     """The items so far.
 
-    An event belongs to the item with its id, or else to the last one at its output_index: some servers write another
-    id into each event, others the same index.
+    An event belongs to the item with its id, or else to the last item at its output_index, because some servers give
+    each event another id, and others give all items the same index.
     """
 
     def __init__(self) -> None:
         self.pieces = Pieces()
-        """What was said."""
+        """The pieces so far."""
         self._blocks = Blocks()
         self._call_ids = CallIds()
         self._items: list[OutputItem] = []
         self._by_place: dict[tuple[ItemClass, object], OutputItem] = {}
-        """By id, and by output_index."""
+        """The items by id, and by output_index."""
 
     def __bool__(self) -> bool:
         """Whether there is any item."""
@@ -55,7 +55,7 @@ class Output:
             self._find(kind, event.get("item_id"), event.get("output_index")).add_delta(event, delta)
 
     def add_whole(self, kind: ItemClass, event: Mapping[str, Any]) -> None:
-        """Takes an event that says once more, whole, what deltas have said, and says it where they have not."""
+        """Takes an event that has a part as a whole. The part counts only if there were no deltas of it."""
         self._find(kind, event.get("item_id"), event.get("output_index")).add_whole(event)
 
     def end_item(self, event: Mapping[str, Any]) -> None:
@@ -65,9 +65,9 @@ class Output:
             self._find(kind, item.get("id"), event.get("output_index")).end(item)
 
     def take_items(self, items: object) -> None:
-        """Takes the whole output, for what no event has said. The first message is the first that has begun, and so on.
+        """Takes the whole output, for content that no event had. The first message is the first that began, and so on.
 
-        Ids and indices do not tell here: a server may give other ones at the end.
+        Ids and indices are ignored, because some servers send different ones at the end.
         """
         known = {kind: [item for item in self._items if type(item) is kind] for kind in _BY_TYPE.values()}
         for index, item in enumerate(items if isinstance(items, list) else ()):
@@ -77,15 +77,15 @@ class Output:
                 (begun.pop(0) if begun else self._begin(kind, fields.get("id"), index)).end(fields)
 
     def end(self) -> None:
-        """Ends what has not ended. Raises ProviderProtocol for a call without a name."""
+        """Ends all items that have not ended. Raises ProviderProtocol for a call without a name."""
         for item in self._items:
             item.end({})
         self.pieces.end_block()
 
     def _find(self, kind: ItemClass, item_id: object, index: object) -> OutputItem:
-        """Finds an item, or begins it: a server may leave the beginning out."""
+        """Returns an item. Begins it if a server has left its beginning out."""
         by_id = self._by_place.get((kind, item_id)) if isinstance(item_id, str) else None
-        if by_id is not None and not by_id.is_over:  # as most are
+        if by_id is not None and not by_id.is_over:  # the usual case
             return by_id
         by_index = self._by_place.get((kind, index)) if isinstance(index, int) else None
         if by_id is not None and by_index is not by_id:

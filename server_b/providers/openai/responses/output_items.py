@@ -1,6 +1,6 @@
-"""The items of a response's output: messages, reasoning and calls of functions.
+"""The items of a response's output: messages, reasoning and function calls.
 
-Each takes deltas, and at its end the whole item, of which it takes what no delta has said.
+Each takes deltas, and at its end the whole item, from which it takes only what no delta had.
 """
 
 from __future__ import annotations
@@ -26,40 +26,40 @@ Fields = Mapping[str, Any]
 
 
 class OutputItem(Protocol):
-    """One item."""
+    """One item of the output."""
 
     is_over: bool
-    """Whether its end has come."""
+    """Whether the item has ended."""
 
     def begin(self, item: Fields) -> None:
-        """Takes what is known of the item when it begins."""
+        """Takes what the item contains when it begins."""
         ...
 
     def add_delta(self, event: Fields, delta: str) -> None:
-        """Takes more of it."""
+        """Takes a delta."""
         ...
 
     def add_whole(self, event: Fields) -> None:
-        """Takes a part of it that is whole, unless deltas have said it."""
+        """Takes a whole part of the item, unless deltas had it already."""
         ...
 
     def end(self, item: Fields) -> None:
-        """Takes the whole item, or nothing more of it. May be called twice."""
+        """Takes the whole item, or nothing more. May be called twice."""
         ...
 
 
 class Message:
-    """A message: texts and refusals, each of them a block."""
+    """A message: texts and refusals, each in a block of its own."""
 
     def __init__(self, pieces: Pieces, blocks: Blocks, _: CallIds) -> None:
         self.is_over = False
         self._pieces, self._blocks = pieces, blocks
         self._begun: Fields = {}
         self._places: dict[tuple[type, int], int] = {}
-        """The blocks, by kind and index within the message."""
+        """Numbers of the blocks, by kind and index within the message."""
 
     def begin(self, item: Fields) -> None:
-        """Takes what it has already: a block begins with its text."""
+        """Remembers what the message contains already. A block begins with its text."""
         self._begun = item
 
     def add_delta(self, event: Fields, delta: str) -> None:
@@ -71,12 +71,12 @@ class Message:
         self._pieces.add_delta(kind, self._places[key], delta)
 
     def add_whole(self, event: Fields) -> None:
-        """Takes a text or a refusal that no delta has said."""
+        """Takes a text or a refusal that no delta had."""
         kind = RefusalPiece if "refusal" in event["type"] else Text
         self._add_unsaid(kind, _index(event, "content_index"), event)
 
     def end(self, item: Fields) -> None:
-        """Takes the texts and refusals that no delta has said."""
+        """Takes the texts and refusals that no delta had."""
         self.is_over = True
         for index, part in enumerate(_objects(item.get("content") or self._begun.get("content"))):
             self._add_unsaid(RefusalPiece if part.get("type") == "refusal" else Text, index, part)
@@ -89,37 +89,37 @@ class Message:
 
 
 class Thought:
-    """Reasoning: a summary or the reasoning itself, and what only OpenAI can read of it."""
+    """Reasoning: a summary or the reasoning itself, and encrypted reasoning that only OpenAI can read."""
 
     def __init__(self, pieces: Pieces, blocks: Blocks, _: CallIds) -> None:
         self.is_over = False
         self._pieces, self._blocks = pieces, blocks
         self._id = ""
         self._block = -1
-        """Its place in the answer; -1 before anything of it was shown."""
+        """Number of its block; -1 until something of it was shown."""
         self._source = ""
-        """Whether the summary is shown or the reasoning itself: one of them, should both come."""
+        """`summary` or `content`, whichever arrives first: only that one is shown."""
         self._section = -1
-        """The last section that was shown."""
+        """Number of the last section that was shown."""
         self._has_encrypted = False
         self._begun: Fields = {}
 
     def begin(self, item: Fields) -> None:
-        """Takes the id, and what it has already."""
+        """Takes the id, and remembers what the item contains already."""
         self._begun, self._id = item, _text(item, "id")
 
     def add_delta(self, event: Fields, delta: str) -> None:
-        """Takes more of it. Sections are paragraphs."""
+        """Takes more of the reasoning. Sections are shown as paragraphs."""
         self._show(*_section(event), delta)
 
     def add_whole(self, event: Fields) -> None:
-        """Takes a section that no delta has said."""
+        """Takes a section that no delta had."""
         source, section = _section(event)
         if text := _text(event, "text"):
             self._show_unsaid(source, section, text)
 
     def end(self, item: Fields) -> None:
-        """Takes the encrypted reasoning, and the text that no delta has said."""
+        """Takes the encrypted reasoning, and the text that no delta had."""
         self.is_over = True
         self._id = self._id or _text(item, "id")
         for source in ("summary", "content"):
@@ -155,17 +155,17 @@ class Thought:
 
 
 class Call:
-    """A call of a function."""
+    """A function call."""
 
     def __init__(self, pieces: Pieces, blocks: Blocks, ids: CallIds) -> None:
         self.is_over = False
         self._pieces, self._blocks, self._ids = pieces, blocks, ids
         self._block = -1
-        """Its place in the answer; -1 before its name has come."""
+        """Number of its block; -1 until its name has arrived."""
         self._early: list[str] = []
-        """Arguments that came before the name."""
+        """Arguments that arrived before the name."""
         self._announced = ""
-        """Arguments that it had when it began: its own, should no others come."""
+        """Arguments that the call had when it began. They count only if no others arrive."""
         self._has_arguments = False
 
     def begin(self, item: Fields) -> None:
@@ -180,7 +180,7 @@ class Call:
 
     def add_delta(self, event: Fields, delta: str) -> None:
         """Takes more of the arguments."""
-        del event  # it says nothing else
+        del event  # it contains nothing else
         self._has_arguments = True
         if self._block < 0:
             self._early.append(delta)
@@ -188,16 +188,16 @@ class Call:
             self._pieces.add_delta(CallArguments, self._block, delta)
 
     def add_whole(self, event: Fields) -> None:
-        """Takes the arguments, and perhaps the name."""
+        """Takes the arguments, and the name if it is there."""
         self.begin(event)
 
     def end(self, item: Fields) -> None:
-        """Takes the arguments that no delta has said. Raises ProviderProtocol for a call without a name."""
+        """Takes the arguments that no delta had. Raises ProviderProtocol for a call without a name."""
         if self.is_over:
             return
         self.begin(item)
         if self._block < 0:
-            raise malformed("a call of a function names none")
+            raise malformed("a function call has no name")
         if not self._has_arguments and self._announced:
             self.add_delta(item, self._announced)
         self._pieces.add(CallFinished(self._block))
@@ -205,7 +205,7 @@ class Call:
 
 
 def _section(event: Fields) -> tuple[str, int]:
-    """Returns which section of which text an event is about."""
+    """Returns the text, and the section of it, that an event is about."""
     is_summary = "summary" in event["type"]
     return ("summary", _index(event, "summary_index")) if is_summary else ("content", _index(event, "content_index"))
 

@@ -1,4 +1,4 @@
-"""What an answer has said since it was asked last: the deltas of one block that follow one another are one piece."""
+"""Joins an answer's deltas into pieces: neighbouring deltas of one block are one piece."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from server_b.providers.surrogates import Surrogates
 
 Said: TypeAlias = Text | ContentPiece
 Kind: TypeAlias = type[Text | RefusalPiece | CallArguments | ReasoningPiece]
-"""What is made of deltas."""
+"""Kinds of pieces that are made of deltas."""
 
 
 class Pieces:
@@ -25,7 +25,7 @@ class Pieces:
         self._surrogates = Surrogates()
 
     def add_delta(self, kind: Kind, block: int, delta: str) -> None:
-        """Takes more of a block."""
+        """Takes a delta of a block."""
         if kind is not self._kind or block != self._block:
             self.end_block()
             self._kind, self._block = kind, block
@@ -37,14 +37,14 @@ class Pieces:
         self._pieces.append(piece)
 
     def end_block(self) -> None:
-        """Says that no delta follows which continues the last one."""
+        """Ends the current block: no later delta continues it."""
         self._join()
         if half := self._surrogates.rest():
             self._pieces.append(_piece(self._kind, self._block, half, 1))
         self._block = -1
 
     def taken(self) -> list[Said]:
-        """Returns the pieces so far, and forgets them."""
+        """Returns the pieces since the last call, and forgets them."""
         self._join()
         pieces, self._pieces = self._pieces, []
         return pieces

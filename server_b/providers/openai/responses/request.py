@@ -1,4 +1,4 @@
-"""Makes the body of a request to the Responses API."""
+"""Builds the body of a request to the Responses API."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ ENCRYPTED_REASONING = "reasoning.encrypted_content"
 def response_body(
     prompt: Prompt, model: str, defaults: Defaults, refused: Refused, *, is_vendor: bool = True
 ) -> dict[str, object]:
-    """Makes the body of POST /responses; what is refused is left out, unless the caller asked for it.
+    """Returns the body of POST /responses, without what is `refused`, unless the caller asked for it.
 
-    Nothing is stored at the provider, so reasoning comes encrypted, to be given back in the next request.
+    The provider stores nothing, so reasoning is requested encrypted, to be sent back in the next request.
     """
     body: dict[str, object] = {"model": model, "input": input_items(prompt), "store": False}
     if prompt.context and prompt.context.strip():
@@ -70,7 +70,7 @@ def _tool(tool: Tool) -> dict[str, Any]:
     if tool.description:
         function["description"] = tool.description
     function["parameters"] = orjson.Fragment(tool.input_schema_json)
-    # Strict is the default here and not in chat completions: it would make every optional argument a required one.
+    # Strict is the default here, unlike in chat completions, and would make every optional argument required.
     function["strict"] = bool(tool.strict)
     return function
 
@@ -104,7 +104,7 @@ def _reasoning(thinking: Thinking, refused: Refused) -> dict[str, Any]:
 
 
 def sent_output_limit(prompt: Prompt, defaults: Defaults, refused: Refused) -> int | None:
-    """Returns the limit of output tokens that `response_body` writes; None: none."""
+    """Returns the limit of output tokens that `response_body` sets; None: it sets none."""
     if prompt.max_tokens is not None:
         return prompt.max_tokens
     return None if OUTPUT_LIMIT in refused or DEFAULT_LIMIT in refused else defaults.max_tokens

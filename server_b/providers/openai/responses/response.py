@@ -1,4 +1,4 @@
-"""A response as far as it has come: what each event, or a whole response, adds to it."""
+"""Collects a response from its events, or from a whole response."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ _ERRORS = frozenset({"error", "response.error"})
 
 
 class ResponseSoFar:
-    """What the documents of one answer have said. Raises Failed, or ProviderProtocol for what is no response."""
+    """The response so far. Raises Failed, or ProviderProtocol for a document that is not part of a response."""
 
     def __init__(self, model: str) -> None:
-        """`model` is the one asked for, should the answer name none."""
+        """`model` is the requested model, used if the answer names none."""
         self.model = model
         self.output = Output()
         self.opened = False
@@ -52,7 +52,7 @@ class ResponseSoFar:
         if not isinstance(document, dict):
             raise malformed("a document of the answer is not an object")
         kind = document.get("type")
-        if isinstance(kind, str) and kind in _DELTAS:  # as most are
+        if isinstance(kind, str) and kind in _DELTAS:  # the usual case
             self.opened = True
             self.output.add_delta(_DELTAS[kind], document)
         elif document.get("object") == "response":
@@ -63,9 +63,9 @@ class ResponseSoFar:
             self._take_other(document)
 
     def fail(self, document: object) -> None:
-        """Takes a document, or a text, that tells a failure; raises Failed."""
+        """Takes a document or a text that reports a failure. Raises Failed."""
         if isinstance(document, dict) and document.get("type") in _ERRORS:
-            # The event's own type says nothing of the failure.
+            # The event's own type says nothing about the failure.
             document = {"error": {name: value for name, value in document.items() if name != "type"}}
         raise Failed(failure_of_document(document, is_first=not self.opened))
 
