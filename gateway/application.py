@@ -119,8 +119,8 @@ def create_app(
 def _routes() -> list[BaseRoute]:
     routes = [*router.routes, *account_router.routes, *openai_router.routes, *docs_router.routes]
     routes.sort(key=_is_lookup)  # routes are tried in order, and calls are the most frequent
-    pages = [*ui_pages.router.routes, *ui_sign_in.router.routes, *ui_api.router.routes]
-    return [*routes, *head_routes(routes), *pages]
+    pages = [*ui_pages.router.routes, *head_routes(ui_pages.router.routes)]
+    return [*routes, *head_routes(routes), *pages, *ui_sign_in.router.routes, *ui_api.router.routes]
 
 
 def _is_lookup(route: BaseRoute) -> bool:

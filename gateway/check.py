@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+from gateway.port_check import gateway_port_finding
 from gateway.settings import GatewaySettings
 from llm_relay.check.certificate_findings import http_tls_findings
 from llm_relay.check.findings import Finding
@@ -32,3 +33,4 @@ async def own_findings(settings: GatewaySettings) -> AsyncIterator[Finding]:
     yield exposure_finding(settings.http_host, "HTTP_HOST", settings, tls=settings.serves_tls)
     for finding in http_tls_findings(settings):
         yield finding
+    yield await gateway_port_finding(settings)

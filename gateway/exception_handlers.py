@@ -35,7 +35,7 @@ async def http_problem(request: Request, error: HTTPException) -> Response:
     known = _HTTP_ERRORS.get(error.status_code, InvalidRequest())
     response = error_response(request.scope, known, status=error.status_code)
     response.headers.update(error.headers or {})
-    if "GET" in response.headers.get("Allow", ""):
+    if "GET" in response.headers.get("Allow", "") and request.method != "HEAD":
         response.headers["Allow"] += ", HEAD"
     return response
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from llm_relay.program.allow_lists import host_list_or_all, listed, listed_origins, origin_list_or_all
 from llm_relay.program.setting_groups import (
     DialSettings,
     DrainSettings,
@@ -31,13 +32,13 @@ class GatewaySettings(
         "127.0.0.1", min_length=1, description="Address that the gateway listens on; 0.0.0.0: all addresses"
     )
     http_port: int = Field(8000, ge=0, le=65535, description="Port of the gateway, 0 to 65535; 0: any free port")
-    cors_origins: str = Field(
+    cors_origins: Annotated[str, AfterValidator(origin_list_or_all)] = Field(
         "",
         description="Origins of web pages that may call the gateway, comma-separated, such as https://app.example;"
         " *: all pages",
     )
 
-    http_allowed_hosts: str = Field(
+    http_allowed_hosts: Annotated[str, AfterValidator(host_list_or_all)] = Field(
         "",
         description="Host headers that the gateway accepts besides loopback's names and its own address,"
         " comma-separated, as host or host:port; *: all hosts",
@@ -53,12 +54,12 @@ class GatewaySettings(
     @property
     def origins(self) -> tuple[str, ...]:
         """The origins of CORS_ORIGINS."""
-        return tuple(origin.strip().rstrip("/") for origin in self.cors_origins.split(",") if origin.strip())
+        return listed_origins(self.cors_origins)
 
     @property
     def allowed_hosts(self) -> tuple[str, ...]:
         """The hosts of HTTP_ALLOWED_HOSTS, and HTTP_HOST."""
-        return (self.http_host, *(host.strip() for host in self.http_allowed_hosts.split(",") if host.strip()))
+        return (self.http_host, *listed(self.http_allowed_hosts))
 
     @property
     def http_certificates(self) -> HttpCertificates | None:

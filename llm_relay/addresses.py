@@ -33,10 +33,14 @@ def listening_host(host: str) -> str:
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if "://" in host:
         raise ValueError("must be a host to listen on, not a URL: write the host alone, such as 127.0.0.1")
-    if "/" in host or re.search(r"\s", host):
-        raise ValueError("is not a host: write a host alone, such as 127.0.0.1")
-    if ":" in bare and ip_version(bare) is None:
+    if re.search(r"\s", host):
+        raise ValueError("contains a space: write a host alone, such as 127.0.0.1")
+    if ip_version(bare) is not None:
+        return bare
+    if ":" in bare:
         raise ValueError("contains a port: write the host alone; the port has its own setting")
+    if not re.fullmatch(r"[\w.-]+", bare):
+        raise ValueError("is not a host: write a host alone, such as 127.0.0.1")
     return bare
 
 
@@ -56,6 +60,24 @@ def near_host(host: str) -> str:
 def shown_address(host: str, port: int) -> str:
     """Returns an address as it is written in a URL or a target."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def same_port_fault(*addresses: tuple[str, int, str]) -> str:
+    """Tells that two servers cannot both listen, and the fix; empty: they can.
+
+    Each address is a host, a port (0: any free port) and the name of the port's setting.
+    """
+    for number, (host, port, setting) in enumerate(addresses):
+        for other_host, other_port, other_setting in addresses[:number]:
+            if port and port == other_port and _overlap(host, other_host):
+                return f"{setting}: is {port}, as {other_setting} is: set one of them to another port"
+    return ""
+
+
+def _overlap(host: str, other: str) -> bool:
+    """Tells whether two servers cannot have the same port on these hosts."""
+    one, two = ({"localhost": "127.0.0.1"}.get(name.lower(), name.lower()) for name in (host, other))
+    return one == two or ((":" in one) is (":" in two) and not {one, two}.isdisjoint(("0.0.0.0", "::")))
 
 
 def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+from llm_relay.addresses import shown_address
 from llm_relay.check.certificate_findings import http_tls_findings
-from llm_relay.check.findings import Finding, ok
-from llm_relay.check.listening_findings import exposure_finding
+from llm_relay.check.findings import Finding, ok, warning
+from llm_relay.check.listening_findings import exposure_finding, port_finding
 from llm_relay.check.report import check as check_settings
 from llm_relay.check.server_b_findings import server_b_findings
 from server_a.settings import ServerASettings
@@ -35,3 +36,11 @@ async def own_findings(settings: ServerASettings) -> AsyncIterator[Finding]:
     yield exposure_finding(settings.mcp_host, "MCP_HOST", settings, tls=bool(settings.http_tls_cert_file))
     for finding in http_tls_findings(settings):
         yield finding
+    yield _port_finding(settings)
+
+
+def _port_finding(settings: ServerASettings) -> Finding:
+    host, port = settings.mcp_host, settings.mcp_port_a
+    found = port_finding(host, port, "MCP_HOST", "MCP_PORT_A")
+    where = shown_address(host, port)
+    return found or warning(f"MCP_PORT_A: {where} is in use: if not by Server A, set MCP_PORT_A to another port")

@@ -15,4 +15,6 @@ class ServerASettings(DialSettings, McpServingSettings):
     mcp_transport: Literal["stdio", "sse", "http"] = Field(
         "stdio", description="Transport of Server A if its command line sets none: stdio, sse or http"
     )
-    mcp_port_a: int = Field(8001, ge=0, le=65535, description="Port of Server A over SSE and HTTP; 0: any free port")
+    mcp_port_a: int = Field(
+        8001, ge=0, le=65535, description="Port of Server A over SSE and HTTP, 0 to 65535; 0: any free port"
+    )

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-from llm_relay.addresses import hold_port, listen, listen_fault
+from llm_relay.addresses import hold_port, listen, listen_fault, shown_address
 from llm_relay.program.env_file import leave_out_working_folder
 from llm_relay.program.event_loop import freeze_existing_objects, run, stopping_signals, unless_signalled
 from llm_relay.program.exposure import check_exposure
@@ -103,9 +103,8 @@ async def serve_grpc(settings: ServerBSettings, supervised: Supervised | None = 
         except OSError as error:
             return _cannot_listen(settings, _reason(settings) or error)
         logger.info(
-            "Starting Server B (gRPC) on %s:%d with provider %s, ledger %s",
-            settings.grpc_host,
-            port,
+            "Starting Server B (gRPC) on %s with provider %s, ledger %s",
+            shown_address(settings.grpc_host, port),
             settings.ai_provider,
             settings.ledger_place,
         )

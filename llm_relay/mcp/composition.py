@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 from typing import Literal
 
+from llm_relay.addresses import shown_address
 from llm_relay.mcp.serving import serve_http, serve_stdio
 from llm_relay.mcp.tool_server import ToolServer
+from llm_relay.program.allow_lists import listed, listed_origins
 from llm_relay.program.exposure import check_exposure
 from llm_relay.program.setting_groups import McpServingSettings
 from llm_relay.tls.http import http_certificates
@@ -35,9 +37,9 @@ async def serve_tools(
     the start line. `port_setting` is the name of the setting that holds `port`. Raises SettingsError or ValueError,
     naming the setting, if the tools must not or cannot be served.
     """
-    announcement = f"Starting {name} (MCP) with {transport.upper()} transport{note}"
+    announcement = f"Starting {name} (MCP) with {transport.upper()} transport"
     if transport == "stdio":
-        logger.info(announcement)
+        logger.info("%s%s", announcement, note)
         await serve_stdio(tools, settings.max_message_bytes)
         return 0
     from llm_relay.mcp.http.endpoint import HttpEndpoint
@@ -54,18 +56,16 @@ async def serve_tools(
         host=settings.mcp_host,
         port=port,
         port_setting=port_setting,
-        allowed_hosts=_listed(settings.mcp_allowed_hosts),
-        allowed_origins=_listed(settings.mcp_allowed_origins),
+        allowed_hosts=listed(settings.mcp_allowed_hosts),
+        allowed_origins=listed_origins(settings.mcp_allowed_origins),
         callers=callers,
         certificates=certificates,
         max_message_bytes=settings.max_message_bytes,
         drain_s=settings.drain_seconds,
         stall_s=settings.stall_seconds,
     )
-    return await serve_http(
-        tools, transport, endpoint, lambda host, port: logger.info("%s on %s:%d", announcement, host, port)
-    )
 
+    def announce(host: str, port: int) -> None:
+        logger.info("%s on %s%s", announcement, shown_address(host, port), note)
 
-def _listed(names: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in names.split(",") if name.strip())
+    return await serve_http(tools, transport, endpoint, announce)

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator, model_va
 
 from llm_relay.addresses import listening_host
 from llm_relay.client.channel import DEFAULT_TARGET, Dial, check_dial
+from llm_relay.program.allow_lists import host_list, origin_list
 from llm_relay.program.settings import ProgramSettings
 from llm_relay.targets import target_fault
 from llm_relay.tokens import Tokens, token_warnings
@@ -192,12 +193,12 @@ class McpServingSettings(TokenSettings, HttpTlsSettings, StallSettings, DrainSet
     mcp_host: ListeningHost = Field(
         "127.0.0.1", description="Address that MCP servers listen on over HTTP and SSE; 0.0.0.0: all addresses"
     )
-    mcp_allowed_hosts: str = Field(
+    mcp_allowed_hosts: Annotated[str, AfterValidator(host_list)] = Field(
         "",
         description="Host headers that MCP servers accept besides localhost, 127.0.0.1 and [::1], comma-separated, as"
         " host or host:port",
     )
-    mcp_allowed_origins: str = Field(
+    mcp_allowed_origins: Annotated[str, AfterValidator(origin_list)] = Field(
         "",
         description="Origin headers that MCP servers accept besides those of localhost, comma-separated, such as"
         " https://app.example",

@@ -56,10 +56,13 @@ class ProgramSettings(BaseSettings):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _numbers_are_plain(cls, value: object, info: ValidationInfo) -> object:
-        """Refuses texts that Pydantic reads as numbers but people do not write, such as 1_000."""
+    def _values_are_plain(cls, value: object, info: ValidationInfo) -> object:
+        """Refuses quotes, and texts that Pydantic reads as numbers but people do not write, such as 1_000."""
         if not isinstance(value, str) or info.field_name is None:
             return value
+        if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+            # Docker's --env-file keeps them, where a .env file is read without them.
+            raise ValueError("has quotes around it, which are a part of the value here: leave them out")
         kinds = _kinds(cls.model_fields[info.field_name].annotation)
         if int in kinds and whole_number(value) is None:
             raise PydanticCustomError("plain_whole_number", "must be a whole number in plain digits, such as 10")

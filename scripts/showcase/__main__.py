@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 
 from scripts.showcase.doors import DOORS, Door, DoorError, Receipt, Relay, health
-from scripts.showcase.plan import Plan
+from scripts.showcase.plan import LAST_PORT, Plan
 from scripts.showcase.programs import Program, StartError, running
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -22,7 +22,11 @@ MESSAGE = "Say hello in five words."
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/run", description=__doc__)
     parser.add_argument("--check", action="store_true", help="end after the round trip, with 1 if any part failed")
-    parser.add_argument("--sse-port", type=int, help="port of Server A's SSE transport (default: MCP_PORT_A + 1)")
+    parser.add_argument(
+        "--sse-port",
+        type=port_number,
+        help="port of Server A's SSE transport, 0 for any free one (default: MCP_PORT_A + 1)",
+    )
     arguments = parser.parse_args()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # for those who read it through a pipe
     bypass_proxies()
@@ -34,6 +38,13 @@ def main() -> int:
     except asyncio.CancelledError:
         print("\nStopped.")
         return 130
+
+
+def port_number(text: str) -> int:
+    """Reads the number of a port. Raises ArgumentTypeError."""
+    if text.isascii() and text.isdecimal() and int(text) <= LAST_PORT:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"must be a number from 0 to {LAST_PORT}")
 
 
 def bypass_proxies() -> None:
@@ -59,8 +70,6 @@ async def showcase(plan: Plan, *, check: bool) -> int:
 
 async def start(plan: Plan, stack: contextlib.AsyncExitStack) -> list[Program]:
     """Starts the programs and waits until they are well; `stack` stops them, Server B last."""
-    for launch in plan.launches:
-        launch.check_port()
     print("Starting Server B, the gateway, and Server A twice …", flush=True)
     programs = [await stack.enter_async_context(running(launch)) for launch in plan.launches]
     stack.push_async_callback(stop_together, programs[1:])

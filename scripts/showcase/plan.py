@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from typing import Self
 
 from gateway.settings import GatewaySettings
+from llm_relay.addresses import same_port_fault
 from llm_relay.program.startup import read_or_exit
 from scripts.showcase.doors import Relay
 from scripts.showcase.programs import Launch, StartError
 from server_a.settings import ServerASettings
 from server_b.settings import ServerBSettings
+
+LAST_PORT = 65535
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,14 +37,16 @@ class Plan:
             raise StartError("it speaks plaintext to the HTTP servers: leave HTTP_TLS_CERT_FILE unset for it")
         if b_settings.tokens and not a_settings.dial.token:
             raise StartError("RELAY_TOKENS is set: set RELAY_TOKEN to one of its tokens, to be presented to all")
-        server_b = _server_b(b_settings)
+        server_b, *others = _with_ports(
+            _server_b(b_settings),
+            _gateway(gateway_settings),
+            _server_a(a_settings, "http", a_settings.mcp_port_a, "MCP_PORT_A"),
+            _server_a(a_settings, "sse", _sse_port(sse_port, a_settings.mcp_port_a), "--sse-port"),
+        )
         # What is started here is dialled here, whatever port it has, unless a target was set on purpose.
         is_elsewhere = "server_b_target" in a_settings.model_fields_set
         dial = a_settings.dial if is_elsewhere else replace(a_settings.dial, target=server_b.address)
-        gateway = _gateway(gateway_settings, dial.target)
-        http_port = a_settings.mcp_port_a
-        http = _server_a(a_settings, "http", http_port, "MCP_PORT_A", dial.target)
-        sse = _server_a(a_settings, "sse", sse_port or http_port + 1, "--sse-port", dial.target)
+        gateway, http, sse = (replace(launch, settings={"SERVER_B_TARGET": dial.target}) for launch in others)
         relay = Relay(
             dial=dial,
             http_url=f"http://{gateway.address}",
@@ -50,33 +56,53 @@ class Plan:
         return cls(launches=(server_b, gateway, http, sse), relay=relay)
 
 
+def _with_ports(*launches: Launch) -> list[Launch]:
+    """Returns them with free ports in place of 0. Raises StartError if one cannot listen where it is told to."""
+    if fault := same_port_fault(*((launch.host, launch.port, launch.port_setting) for launch in launches)):
+        raise StartError(fault)
+    with contextlib.ExitStack() as stack:  # all at once, so that none gets the port of another
+        ports = [stack.enter_context(launch.listen()).getsockname()[1] for launch in launches]
+    return [replace(launch, port=port) for launch, port in zip(launches, ports, strict=True)]
+
+
+def _sse_port(given: int | None, http_port: int) -> int:
+    """Returns the port of SSE; 0: any free one."""
+    if given is not None:
+        return given
+    return http_port + 1 if 0 < http_port < LAST_PORT else 0
+
+
 def _server_b(settings: ServerBSettings) -> Launch:
     return Launch(
         name="Server B",
         arguments=("server_b", "grpc"),
         host=settings.grpc_host,
         port=settings.grpc_port,
+        host_setting="GRPC_HOST",
         port_setting="GRPC_PORT",
+        port_variable="GRPC_PORT",
     )
 
 
-def _gateway(settings: GatewaySettings, target: str) -> Launch:
+def _gateway(settings: GatewaySettings) -> Launch:
     return Launch(
         name="gateway",
         arguments=("gateway",),
         host=settings.http_host,
         port=settings.http_port,
+        host_setting="HTTP_HOST",
         port_setting="HTTP_PORT",
-        settings={"SERVER_B_TARGET": target},
+        port_variable="HTTP_PORT",
     )
 
 
-def _server_a(settings: ServerASettings, transport: str, port: int, port_setting: str, target: str) -> Launch:
+def _server_a(settings: ServerASettings, transport: str, port: int, port_setting: str) -> Launch:
     return Launch(
         name=f"Server A ({transport})",
         arguments=("server_a", transport),
         host=settings.mcp_host,
         port=port,
+        host_setting="MCP_HOST",
         port_setting=port_setting,
-        settings={"SERVER_B_TARGET": target, "MCP_PORT_A": str(port)},
+        port_variable="MCP_PORT_A",
     )

@@ -12,6 +12,8 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
+from llm_relay.addresses import listen, listen_fault, near_host, shown_address
+
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0
 """How long a program may take to stop before it is killed."""
@@ -30,33 +32,30 @@ class Launch:
     """What follows `python -m`."""
     host: str
     port: int
+    host_setting: str
     port_setting: str
-    """What a person sets to have it listen on another port."""
+    """What a person sets to have it listen elsewhere."""
+    port_variable: str
+    """The environment variable that tells the program its port."""
     settings: Mapping[str, str] = field(default_factory=dict)
-    """Environment variables that it gets beside ours."""
+    """Environment variables that it gets beside ours and its port."""
 
     @property
     def address(self) -> str:
         """Where it can be reached from this machine, as `host:port`."""
-        return f"[{self.near_host}]:{self.port}" if ":" in self.near_host else f"{self.near_host}:{self.port}"
+        return shown_address(self.near_host, self.port)
 
     @property
     def near_host(self) -> str:
         """The host to connect to: a server on every address is asked over loopback."""
-        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        return near_host(self.host)
 
-    def check_port(self) -> None:
-        """Raises StartError, naming the port and the setting, if something listens there already."""
-        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((self.host, self.port))
-            except OSError as error:
-                raise StartError(
-                    f"{self.name} cannot have port {self.port} on {self.host} ({error.strerror}):"
-                    f" stop what listens there, or set {self.port_setting} to another port"
-                ) from error
+    def listen(self) -> socket.socket:
+        """Listens where it will. Raises StartError, naming the setting and the fix, if that cannot be."""
+        try:
+            return listen(self.host, self.port)
+        except OSError as error:
+            raise StartError(listen_fault(self.host, self.port, self.host_setting, self.port_setting, error)) from error
 
 
 class Program:
@@ -128,7 +127,7 @@ async def running(launch: Launch) -> AsyncIterator[Program]:
         sys.executable,
         "-m",
         *launch.arguments,
-        env={**os.environ, **launch.settings},
+        env={**os.environ, **launch.settings, launch.port_variable: str(launch.port)},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,

@@ -335,7 +335,10 @@ async def test_the_routers_refusals_are_problems_too(
 
 @pytest.mark.parametrize(
     "path",
-    ["/health", "/models", "/config", "/docs", "/openapi.json", "/v1/models", "/v1/models/mock-model", "/nowhere"],
+    [
+        *("/health", "/models", "/config", "/docs", "/openapi.json", "/v1/models", "/v1/models/mock-model", "/nowhere"),
+        *("/ui", "/ui/", "/ui/playground", "/ui/assets/ui.css"),
+    ],
 )
 async def test_head_answers_as_get_does_without_the_body(path: str) -> None:
     async with serving(MockProvider(delay_s=0)) as server_b, gateway(server_b.target) as client:
@@ -351,6 +354,11 @@ async def test_head_answers_as_get_does_without_the_body(path: str) -> None:
 async def test_head_of_a_route_without_get_is_not_allowed(alone: httpx2.AsyncClient) -> None:
     response = await alone.head("/process")
     assert (response.status_code, response.headers["allow"]) == (405, "POST")
+
+
+async def test_head_of_a_route_that_only_gets_names_no_head(alone: httpx2.AsyncClient) -> None:
+    response = await alone.head("/ui/api/health", headers={"X-Relay-CSRF": "1"})
+    assert (response.status_code, response.headers.get("allow")) == (405, "GET")
 
 
 async def test_the_methods_of_a_route_are_listed(alone: httpx2.AsyncClient) -> None:

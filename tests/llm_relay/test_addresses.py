@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from llm_relay.addresses import is_loopback_host, listen, listen_fault, listening_host
+from llm_relay.addresses import is_loopback_host, listen, listen_fault, listening_host, same_port_fault
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "::1", "[::1]", "localhost", "LOCALHOST", "a.localhost"])
@@ -28,6 +28,8 @@ def test_these_hosts_are_not(host: str) -> None:
         ("[::1]", "::1"),
         ("::1", "::1"),
         ("localhost", "localhost"),
+        ("relay_1.example", "relay_1.example"),
+        ("bücher.example", "bücher.example"),
         ("fe80::1%lo", "fe80::1%lo"),
     ],
 )
@@ -45,7 +47,10 @@ def test_a_host_to_listen_on_is_accepted_without_its_brackets(host: str, taken: 
         ("[::1]:8000", "contains a port"),
         (":8000", "contains a port"),
         ("127.0.0.1/", "is not a host"),
-        ("two words", "is not a host"),
+        ("two words", "contains a space"),
+        (" 127.0.0.1", "contains a space"),
+        ("a.example,b.example", "is not a host"),
+        ("*", "is not a host"),
     ],
 )
 def test_an_invalid_host_is_refused_with_the_fix(host: str, told: str) -> None:
@@ -85,3 +90,26 @@ def test_a_port_in_use_is_distinguished_from_a_host_that_is_not_local() -> None:
 def test_other_reasons_are_reported_too(number: int, told: str) -> None:
     error = OSError(number, os.strerror(number))
     assert listen_fault("127.0.0.1", 80, "GRPC_HOST", "GRPC_PORT", error).startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_told"),
+    [
+        (("127.0.0.1", 8000), ("127.0.0.1", 8000), True),
+        (("localhost", 8000), ("127.0.0.1", 8000), True),
+        (("0.0.0.0", 8000), ("127.0.0.1", 8000), True),
+        (("192.0.2.1", 8000), ("0.0.0.0", 8000), True),
+        (("::1", 8000), ("::", 8000), True),
+        (("Relay.example", 8000), ("relay.example", 8000), True),
+        (("127.0.0.1", 8000), ("127.0.0.1", 8001), False),
+        (("127.0.0.1", 0), ("127.0.0.1", 0), False),
+        (("127.0.0.1", 8000), ("127.0.0.2", 8000), False),
+        (("::1", 8000), ("127.0.0.1", 8000), False),
+        (("::", 8000), ("0.0.0.0", 8000), False),
+    ],
+)
+def test_two_servers_that_cannot_both_listen_are_told(
+    one: tuple[str, int], other: tuple[str, int], is_told: bool
+) -> None:
+    fault = same_port_fault((*one, "ONE"), ("127.0.0.1", 1, "THIRD"), (*other, "OTHER"))
+    assert fault == ("OTHER: is 8000, as ONE is: set one of them to another port" if is_told else "")

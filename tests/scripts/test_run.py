@@ -60,6 +60,34 @@ async def test_a_busy_port_is_named_with_its_setting() -> None:
     assert "HTTP_PORT" in printed.decode()
 
 
+async def test_any_free_ports_are_taken_for_0() -> None:
+    process = await start("--check", "--sse-port", "0", GRPC_PORT="0", HTTP_PORT="0", MCP_PORT_A="0")
+    async with asyncio.timeout(90):
+        printed, _ = await process.communicate()
+    assert process.returncode == 0, printed.decode()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "told"),
+    [
+        ((), {"HTTP_PORT": "8999", "GRPC_PORT": "8999"}, "HTTP_PORT: is 8999, as GRPC_PORT is: set one of them"),
+        (("--sse-port", "8999"), {"GRPC_PORT": "8999"}, "--sse-port: is 8999, as GRPC_PORT is: set one of them"),
+        ((), {"MCP_HOST": "nowhere.invalid"}, "MCP_HOST: cannot listen on nowhere.invalid:0: the name"),
+        ((), {"HTTP_HOST": "192.0.2.1"}, "HTTP_HOST: cannot listen on 192.0.2.1:0: 192.0.2.1 is not an address of"),
+        (("--sse-port", "65536"), {}, "argument --sse-port: must be a number from 0 to 65535"),
+    ],
+)
+async def test_what_cannot_work_is_refused_at_once(
+    arguments: tuple[str, ...], settings: dict[str, str], told: str
+) -> None:
+    free = {"GRPC_PORT": "0", "HTTP_PORT": "0", "MCP_PORT_A": "0"}
+    process = await start("--check", *arguments, **{**free, **settings})
+    async with asyncio.timeout(90):
+        printed, _ = await process.communicate()
+    assert process.returncode != 0
+    assert printed.decode().splitlines()[-1].startswith(f"scripts/run: {'error: ' * ('argument' in told)}{told}")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_ends_every_program_that_it_started(number: signal.Signals) -> None:
     settings, arguments = ports()

@@ -150,7 +150,7 @@ async def test_over_http_the_token_names_the_caller(tmp_path: Path) -> None:
             answer = await http.post(f"http://{program.address}/mcp", json=body, headers=headers)
         assert answer.json()["result"]["isError"] is False
         assert await program.stop() == 0
-    started = f"INFO relay Starting Server B (MCP) with HTTP transport, ledger {tmp_path}/relay.db on {program.address}"
+    started = f"INFO relay Starting Server B (MCP) with HTTP transport on {program.address}, ledger {tmp_path}/relay.db"
     assert without_time(program.lines[0]) == started
     assert [line for line in program.lines if CALL_LINE in line and "caller=ann" in line]
 

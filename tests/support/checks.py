@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.support.programs import environment
 
 LIMIT_S = 30.0
+FREE_PORTS = {"HTTP_PORT": "0", "MCP_PORT_A": "0"}
 
 
 async def check(folder: Path, program: str, settings: Mapping[str, str]) -> tuple[int, list[str]]:
@@ -16,7 +17,7 @@ async def check(folder: Path, program: str, settings: Mapping[str, str]) -> tupl
         sys.executable,
         *("-m", program, "check"),
         cwd=folder,
-        env=environment(settings),
+        env=environment({**FREE_PORTS, **settings}),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

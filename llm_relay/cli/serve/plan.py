@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
-from llm_relay.addresses import near_host, shown_address
+from llm_relay.addresses import near_host, same_port_fault, shown_address
 from llm_relay.cli.serve.program_tokens import ProgramTokens
 from llm_relay.program.metrics import SERVE_PORT
 from llm_relay.program.settings import ProgramSettings, SettingsError
@@ -33,12 +33,25 @@ class Plan:
             ("gateway.settings", "GatewaySettings"),
             ("server_a.settings", "ServerASettings"),
         )
-        if server_b.tls_cert_file and not gateway.server_b_tls:
-            raise SettingsError(
+        plan = cls(server_b=server_b, gateway=gateway, server_a=server_a, tokens=ProgramTokens.create(server_b))
+        if faults := list(plan._faults()):
+            raise SettingsError("\n".join(faults))
+        return plan
+
+    def _faults(self) -> Iterator[str]:
+        """Yields why the programs cannot run together although each could alone."""
+        if self.server_b.tls_cert_file and not self.gateway.server_b_tls:
+            yield (
                 "SERVER_B_TLS: Server B serves TLS, so the programs that connect to it need SERVER_B_TLS=true,"
                 " a SERVER_B_TARGET that its certificate names, and SERVER_B_CA_FILE"
             )
-        return cls(server_b=server_b, gateway=gateway, server_a=server_a, tokens=ProgramTokens.create(server_b))
+        if fault := same_port_fault(
+            (self.server_b.grpc_host, self.server_b.grpc_port, "GRPC_PORT"),
+            (self.gateway.http_host, self.gateway.http_port, "HTTP_PORT"),
+            (self.server_a.mcp_host, self.server_a.mcp_port_a, "MCP_PORT_A"),
+            (self.metrics_host, self.metrics_port, "METRICS_PORT"),
+        ):
+            yield fault
 
     @property
     def log_format(self) -> str:

@@ -41,6 +41,14 @@ def refusal(settings_type: type[ProgramSettings], monkeypatch: pytest.MonkeyPatc
     return str(refused.value).splitlines()
 
 
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_quotes_that_docker_keeps_are_refused(quote: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {"GRPC_HOST": "127.0.0.1", "GRPC_PORT": "50051", "MOCK_FAULTS": "true", "OPENAI_API_KEY": SECRET}
+    lines = refusal(ServerBSettings, monkeypatch, **{name: f"{quote}{value}{quote}" for name, value in values.items()})
+    told = "has quotes around it, which are a part of the value here: leave them out"
+    assert sorted(lines) == [f"{name}: {told}" for name in sorted(values)]
+
+
 def test_several_workers_need_a_system_on_which_they_can_share_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(socket, "SO_REUSEPORT")
     assert ServerBSettings.read().workers == 1

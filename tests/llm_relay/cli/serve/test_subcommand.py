@@ -120,6 +120,12 @@ async def test_a_server_b_over_tls_requires_tls_settings_for_its_own_programs(tm
     assert ended.err.startswith("relay: SERVER_B_TLS: ")
 
 
+async def test_one_port_for_two_programs_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    ended = await relay(tmp_path, "serve", **{**FREE_PORTS, "GRPC_PORT": "8999", "METRICS_PORT": "8999"})
+    assert ended.code == 2
+    assert ended.err == "relay: METRICS_PORT: is 8999, as GRPC_PORT is: set one of them to another port\n"
+
+
 async def test_the_metrics_of_all_programs_are_served_together_each_with_its_name(tmp_path: Path) -> None:
     async with served(tmp_path) as it:
         (url,) = await it.program.told(r"Metrics: (http://\S+)")
