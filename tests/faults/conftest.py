@@ -22,13 +22,13 @@ class Row:
     worst_s: float = 0.0
 
 
-class Saw(Protocol):
+class RecordFault(Protocol):
     """Records one injection."""
 
-    def __call__(self, *, fault: str, door: str, saw: str, seconds: float) -> None:
+    def __call__(self, *, fault: str, door: str, outcome: str, seconds: float) -> None:
         """Records one injection.
 
-        `fault` is a short sentence, `saw` a reason or an outcome, `seconds` until the door knew.
+        `fault` is a short sentence, `outcome` a reason, or what happened, `seconds` until the door knew.
         """
 
 
@@ -37,11 +37,11 @@ NOTED = "fault"
 
 
 @pytest.fixture
-def saw(request: pytest.FixtureRequest) -> Saw:
+def record_fault(request: pytest.FixtureRequest) -> RecordFault:
     """Records the outcome of a fault at a door, for the table."""
 
-    def note(*, fault: str, door: str, saw: str, seconds: float) -> None:
-        request.node.user_properties.append((NOTED, [fault, door, saw, seconds]))
+    def note(*, fault: str, door: str, outcome: str, seconds: float) -> None:
+        request.node.user_properties.append((NOTED, [fault, door, outcome, seconds]))
 
     return note
 
@@ -62,15 +62,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Prints the table."""
     rows: dict[tuple[str, str], Row] = defaultdict(Row)
-    for fault, door, saw, seconds in noted(terminalreporter, NOTED):
+    for fault, door, outcome, seconds in noted(terminalreporter, NOTED):
         row = rows[fault, door]
         row.count += 1
-        row.seen.add(saw)
+        row.seen.add(outcome)
         row.worst_s = max(row.worst_s, seconds)
     if not rows:
         return
     terminalreporter.section("faults")
-    terminalreporter.write_line("| fault | door | times | what it saw | worst, s |")
+    terminalreporter.write_line("| fault | door | times | outcome | worst, s |")
     terminalreporter.write_line("|---|---|---|---|---|")
     for (fault, door), row in sorted(rows.items()):
         terminalreporter.write_line(

@@ -28,7 +28,7 @@ from mcp.shared.exceptions import MCPError
 
 from generated.relay.v1 import relay_pb2 as pb
 from llm_relay.wire.errors import error_from_call
-from tests.faults.conftest import FULL, Saw
+from tests.faults.conftest import FULL, RecordFault
 from tests.standins.bedrock import BedrockStandIn
 from tests.standins.openai import REDIRECT_MODEL, REDIRECTED_PATH, OpenAIStandIn
 from tests.standins.script import Fault, FaultKind, Script
@@ -255,13 +255,13 @@ async def _open_doors(
     return Doors(asks, client, http, mcp, await plain(mcp_sse, **_bearer(TOKENS[0])), stdio)
 
 
-async def _ask_all(doors: Doors, fault: str, saw: Saw, fields: dict[str, Any]) -> set[str]:
+async def _ask_all(doors: Doors, fault: str, record_fault: RecordFault, fields: dict[str, Any]) -> set[str]:
     """Calls every door, whole and streamed; returns the outcomes."""
 
     async def ask(door: str, one: Ask) -> Shown:
         began_at = time.monotonic()
         shown = await one(fields)
-        saw(fault=fault, door=door, saw=shown.outcome, seconds=time.monotonic() - began_at)
+        record_fault(fault=fault, door=door, outcome=shown.outcome, seconds=time.monotonic() - began_at)
         return shown
 
     answers = await asyncio.gather(*(ask(door, one) for door, asks in doors.asks.items() for one in asks))
@@ -375,7 +375,7 @@ STACKS = [("openai", "loud"), *([("openai", "text"), ("bedrock", "loud"), ("bedr
 
 
 @pytest.mark.parametrize(("name", "logs"), STACKS)
-async def test_no_canary_is_ever_revealed(name: str, logs: str, tmp_path: Path, saw: Saw) -> None:
+async def test_no_canary_is_ever_revealed(name: str, logs: str, tmp_path: Path, record_fault: RecordFault) -> None:
     stand_in = OpenAIStandIn() if name == "openai" else BedrockStandIn()
     async with stand_in as provider:
         settings = {
@@ -389,11 +389,11 @@ async def test_no_canary_is_ever_revealed(name: str, logs: str, tmp_path: Path, 
         async with _doors(tmp_path, settings, **(LOUD if logs == "loud" else {})) as (doors, written):
             for fault, kind in FAULTS.items():
                 provider.script = Script(words=SPOKEN.words, fault=kind)
-                outcomes = await _ask_all(doors, f"{name}: {fault}", saw, PROMPT)
+                outcomes = await _ask_all(doors, f"{name}: {fault}", record_fault, PROMPT)
                 assert (outcomes == {"OK"}) is (kind is None), fault
                 assert len(outcomes) == 1, (fault, outcomes)
             provider.scripts = {model: Script(words=SPOKEN.words, fault=hang) for model, hang in HANGS.items()}
-            hung = [_ask_all(doors, f"{name}: {model}", saw, {**PROMPT, "model": model}) for model in HANGS]
+            hung = [_ask_all(doors, f"{name}: {model}", record_fault, {**PROMPT, "model": model}) for model in HANGS]
             assert await asyncio.gather(*hung) == [{"DEADLINE_EXCEEDED"}] * len(HANGS)
             await _leave(doors, provider)
             await _ask_badly(doors)

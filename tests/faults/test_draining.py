@@ -16,7 +16,7 @@ from generated.relay.v1 import relay_pb2, relay_pb2_grpc
 from llm_relay.client.channel import SERVICE
 from llm_relay.errors import RelayError
 from llm_relay.wire.errors import error_from_call
-from tests.faults.conftest import FULL, Saw
+from tests.faults.conftest import FULL, RecordFault
 from tests.support.doors import Addresses, Door, open_door
 from tests.support.far_side import HANGS, LIMIT_S, create_provider, server_b
 from tests.support.programs import Program, running
@@ -60,18 +60,20 @@ async def streaming(door: Door) -> AsyncIterator["asyncio.Future[list[str]]"]:
         await asyncio.gather(texts, return_exceptions=True)
 
 
-async def end_well(texts: "asyncio.Future[list[str]]", stopping: asyncio.Task[int], door: str, saw: Saw) -> None:
+async def end_well(
+    texts: "asyncio.Future[list[str]]", stopping: asyncio.Task[int], door: str, record_fault: RecordFault
+) -> None:
     """Waits for the streams and the program; all of them must end well."""
     struck_at = time.monotonic()
     told = await texts
-    saw(fault=FAULT, door=door, saw=f"{len(told)} whole answers", seconds=time.monotonic() - struck_at)
+    record_fault(fault=FAULT, door=door, outcome=f"{len(told)} whole answers", seconds=time.monotonic() - struck_at)
     assert all(text.endswith("streaming test response.") for text in told)
     assert await stopping == 0
 
 
-def see(told_after_s: float, door: str, what: str, saw: Saw) -> None:
+def see(told_after_s: float, door: str, what: str, record_fault: RecordFault) -> None:
     """Records how soon the stop was visible."""
-    saw(fault="SIGTERM: not ready", door=door, saw=what, seconds=told_after_s)
+    record_fault(fault="SIGTERM: not ready", door=door, outcome=what, seconds=told_after_s)
     assert not FULL or told_after_s < VISIBLE_S
 
 
@@ -95,7 +97,7 @@ async def refusal(stub: "relay_pb2_grpc.RelayServiceAsyncStub") -> RelayError:
             return error_from_call(error)
 
 
-async def test_server_b_drains(tmp_path: Path, saw: Saw) -> None:
+async def test_server_b_drains(tmp_path: Path, record_fault: RecordFault) -> None:
     async with (
         running(tmp_path, "server_b", GRPC_PORT="0", MOCK_FAULTS="true", **PACED) as program,
         open_door("grpc", Addresses(program.address, "", "", "", tmp_path)) as door,
@@ -108,10 +110,10 @@ async def test_server_b_drains(tmp_path: Path, saw: Saw) -> None:
         struck_at = time.monotonic()
         stopping = asyncio.create_task(program.stop(within_s=LIMIT_S))
         refused = await refusal(relay_pb2_grpc.RelayServiceStub(channel))
-        see(time.monotonic() - struck_at, "Server B, a new call", refused.reason, saw)
+        see(time.monotonic() - struck_at, "Server B, a new call", refused.reason, record_fault)
         assert refused.reason == "DRAINING"
-        see(await not_serving - struck_at, "Server B, its health", "NOT_SERVING", saw)
-        await end_well(texts, stopping, "Server B", saw)
+        see(await not_serving - struck_at, "Server B, its health", "NOT_SERVING", record_fault)
+        await end_well(texts, stopping, "Server B", record_fault)
     await late_events()
 
 
@@ -134,7 +136,7 @@ PROGRAMS = {
 
 
 @pytest.mark.parametrize("name", PROGRAMS if FULL else ["http", "mcp-http-modern"])
-async def test_http_programs_drain(name: str, tmp_path: Path, saw: Saw) -> None:
+async def test_http_programs_drain(name: str, tmp_path: Path, record_fault: RecordFault) -> None:
     program_name, arguments, port = PROGRAMS[name]
     async with (
         running(tmp_path, "server_b", GRPC_PORT="0", **PACED) as far,
@@ -145,8 +147,8 @@ async def test_http_programs_drain(name: str, tmp_path: Path, saw: Saw) -> None:
         struck_at = time.monotonic()
         stopping = asyncio.create_task(program.stop(within_s=LIMIT_S))
         await until_refused(program)
-        see(time.monotonic() - struck_at, name, "connection refused", saw)
-        await end_well(texts, stopping, name, saw)
+        see(time.monotonic() - struck_at, name, "connection refused", record_fault)
+        await end_well(texts, stopping, name, record_fault)
 
 
 @pytest.mark.parametrize("transport", ["http", "sse"])

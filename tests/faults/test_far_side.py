@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import Saw
+from tests.faults.conftest import RecordFault
 from tests.standins.openai import OpenAIStandIn
 from tests.support.far_side import (
     NearSide,
@@ -50,20 +50,24 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_every_call_under_way_ends_and_is_sent_once(stack: Stack, saw: Saw, rounds: Rounds, fault: str) -> None:
+async def test_every_call_under_way_ends_and_is_sent_once(
+    stack: Stack, record_fault: RecordFault, rounds: Rounds, fault: str
+) -> None:
     for _ in range(rounds(5) - 1):
         async with server_b(stack.folder, stack.provider, stack.port) as program:
             await until_answered(stack.near)
             async with calling_everywhere(stack.near, stack.provider) as calls:
                 program.process.send_signal(FAULTS[fault])
                 struck_at = time.monotonic()
-                reasons = await asyncio.gather(*(call.end(fault, struck_at, saw) for call in calls.values()))
+                reasons = await asyncio.gather(*(call.end(fault, struck_at, record_fault) for call in calls.values()))
             assert set(reasons) == {"SERVER_B_UNAVAILABLE"}
             asked = Counter(map(message_of, stack.provider.requests))
             assert {asked[message] for message in calls} == {1}
 
 
-async def test_later_calls_notice_a_frozen_server_b_and_use_it_again_once_it_resumes(stack: Stack, saw: Saw) -> None:
+async def test_later_calls_notice_a_frozen_server_b_and_use_it_again_once_it_resumes(
+    stack: Stack, record_fault: RecordFault
+) -> None:
     async with server_b(stack.folder, stack.provider, stack.port) as program:
         await until_answered(stack.near)
         program.process.send_signal(signal.SIGSTOP)
@@ -77,7 +81,7 @@ async def test_later_calls_notice_a_frozen_server_b_and_use_it_again_once_it_res
                     ("stream", door.stream(lambda _: None, message=LOST)),
                 )
             ]
-            reasons = await asyncio.gather(*(call.end("Server B freezes", struck_at, saw) for call in calls))
+            reasons = await asyncio.gather(*(call.end("Server B freezes", struck_at, record_fault) for call in calls))
             assert set(reasons) == {"SERVER_B_UNAVAILABLE"}
         program.process.send_signal(signal.SIGCONT)
         await until_answered(stack.near)

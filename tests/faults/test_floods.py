@@ -11,7 +11,7 @@ import pytest
 from llm_relay.client.channel import Dial
 from llm_relay.client.relay_client import RelayClient
 from llm_relay.messages import Prompt
-from tests.faults.conftest import FULL, Saw
+from tests.faults.conftest import FULL, RecordFault
 from tests.support.frames import (
     ACK,
     DATA,
@@ -114,7 +114,7 @@ async def answer_server(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
     ],
 )
 async def test_a_flood_does_not_starve_other_clients(
-    server_b: Program, saw: Saw, request: pytest.FixtureRequest, kind: object, *, is_cut_off: bool
+    server_b: Program, record_fault: RecordFault, request: pytest.FixtureRequest, kind: object, *, is_cut_off: bool
 ) -> None:
     worst_s = 0.0
     async with RelayClient(Dial(target=server_b.address), timeout_s=PATIENCE_S) as client:
@@ -125,4 +125,4 @@ async def test_a_flood_does_not_starve_other_clients(
             assert "Hi" in (await client.process(Prompt(message="Hi"))).text
             worst_s = max(worst_s, time.monotonic() - began)
         assert [task.result() for task in floods] == [is_cut_off] * FLOODERS
-    saw(fault=f"a flood of {request.node.callspec.id}", door="grpc", saw="answers", seconds=worst_s)
+    record_fault(fault=f"a flood of {request.node.callspec.id}", door="grpc", outcome="answers", seconds=worst_s)

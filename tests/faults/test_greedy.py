@@ -11,7 +11,7 @@ from generated.relay.v1 import relay_pb2 as pb
 from llm_relay.client.channel import Dial
 from llm_relay.client.relay_client import RelayClient
 from llm_relay.messages import Delta, Prompt
-from tests.faults.conftest import FULL, Saw
+from tests.faults.conftest import FULL, RecordFault
 from tests.support.endless import EndlessProvider, endless_provider
 from tests.support.greedy_http import Reader, at_mcp_http, at_mcp_sse, at_the_gateway, readers
 from tests.support.programs import Program, running
@@ -47,19 +47,19 @@ async def server_b(tmp_path: Path, endless: EndlessProvider) -> AsyncIterator[Pr
 
 
 async def test_a_grpc_reader_that_stops_uses_little_memory_and_is_dropped_with_its_provider_call(
-    server_b: Program, endless: EndlessProvider, saw: Saw
+    server_b: Program, endless: EndlessProvider, record_fault: RecordFault
 ) -> None:
     before = memory_kib(server_b.process.pid)
     async with wire(server_b.address, http2__bdp_probe=0) as client:
         began = time.monotonic()
         calls = [client.stream(pb.StreamProcessRequest(message="Hi"), timeout_s=60) for _ in range(READERS)]
         await endless.until(lambda it: it.served == READERS and it.open == 0, PATIENCE_S)
-        saw(fault=FAULT, door="grpc", saw="dropped", seconds=time.monotonic() - began)
+        record_fault(fault=FAULT, door="grpc", outcome="dropped", seconds=time.monotonic() - began)
         assert memory_kib(server_b.process.pid) - before < READERS * MOST_KIB_A_READER
         assert not any(call.done() for call in calls), "some did read"
 
 
-async def test_a_provider_writes_little_for_a_reader_that_stops(tmp_path: Path, saw: Saw) -> None:
+async def test_a_provider_writes_little_for_a_reader_that_stops(tmp_path: Path, record_fault: RecordFault) -> None:
     async with endless_provider(word_chars=4, send_buffer_bytes=SEND_BUFFER_BYTES) as endless:
         openai = {"AI_PROVIDER": "openai", "OPENAI_API_KEY": "any", "OPENAI_BASE_URL": endless.url}
         async with (
@@ -71,7 +71,7 @@ async def test_a_provider_writes_little_for_a_reader_that_stops(tmp_path: Path, 
             for events in calls:
                 await anext(events)
             await endless.until(lambda it: it.served == FEW and it.open == 0, PATIENCE_S)
-            saw(fault=FAULT, door="grpc", saw="dropped", seconds=time.monotonic() - began)
+            record_fault(fault=FAULT, door="grpc", outcome="dropped", seconds=time.monotonic() - began)
             assert endless.most_words < MOST_WORDS_A_READER
             for events in calls:
                 await events.aclose()
@@ -102,7 +102,12 @@ async def test_a_reader_that_stops_does_not_block_others_on_its_channel(server_b
     ],
 )
 async def test_an_http_reader_that_stops_uses_little_memory_and_is_dropped_with_its_provider_call(
-    tmp_path: Path, endless: EndlessProvider, saw: Saw, door: str, program: tuple[str, ...], ask: Reader
+    tmp_path: Path,
+    endless: EndlessProvider,
+    record_fault: RecordFault,
+    door: str,
+    program: tuple[str, ...],
+    ask: Reader,
 ) -> None:
     openai = {"AI_PROVIDER": "openai", "OPENAI_API_KEY": "any", "OPENAI_BASE_URL": endless.url}
     listening = {"HTTP_PORT": "0", "MCP_PORT_A": "0", "STALL_SECONDS": str(STALL_S)}
@@ -116,6 +121,6 @@ async def test_an_http_reader_that_stops_uses_little_memory_and_is_dropped_with_
         began = time.monotonic()
         async with readers(ask, front.port, READERS):
             await endless.until(lambda it: it.served == READERS and it.open == 0, PATIENCE_S)
-            saw(fault=FAULT, door=door, saw="dropped", seconds=time.monotonic() - began)
+            record_fault(fault=FAULT, door=door, outcome="dropped", seconds=time.monotonic() - began)
             grown = [memory_kib(pid) - earlier for pid, earlier in zip(pids, before, strict=True)]
         assert max(grown) < READERS * MOST_KIB_A_READER, grown

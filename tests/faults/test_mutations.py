@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.conftest import FULL, Saw
+from tests.faults.conftest import FULL, RecordFault
 from tests.field import events, wire
 from tests.field.calls import WAYS
 from tests.field.conftest import BEDROCK, OPENAI
@@ -33,7 +33,9 @@ PROVIDERS_OWN = {
 AT_ONCE = 16
 
 
-async def play(field: Field, count: int, truth: bytes, steps: Callable[[bytes], object], saw: Saw) -> list[str]:
+async def play(
+    field: Field, count: int, truth: bytes, steps: Callable[[bytes], object], record_fault: RecordFault
+) -> list[str]:
     """Plays `count` mutations of a stream; returns a line for each with a wrong outcome."""
     chance, room, wrong = random.Random(SEED), asyncio.Semaphore(AT_ONCE), []
 
@@ -44,7 +46,7 @@ async def play(field: Field, count: int, truth: bytes, steps: Callable[[bytes], 
             began = time.monotonic()
             told = await field.call(way, {"message": "Hi", "model": model})
         reason = told.facts["reason"]
-        saw(fault=f"{name} in a stream", door=way, saw=reason or "OK", seconds=time.monotonic() - began)
+        record_fault(fault=f"{name} in a stream", door=way, outcome=reason or "OK", seconds=time.monotonic() - began)
         if reason not in PROVIDERS_OWN and (reason or told.facts["text"] not in (TRUTH, readable_text(damaged))):
             wrong.append(f"{number} {name}: {told}\n{damaged!r}")
 
@@ -66,18 +68,18 @@ def in_pieces(data: bytes) -> tuple[bytes, ...]:
     return tuple(pieces)
 
 
-async def test_a_damaged_openai_stream_is_never_a_false_success(saw: Saw) -> None:
+async def test_a_damaged_openai_stream_is_never_a_false_success(record_fault: RecordFault) -> None:
     assert readable_text(OPENAI_STREAM) == TRUTH
     async with open_field(**OPENAI) as field:
         wrong = await play(
-            field, 1200 if FULL else 160, OPENAI_STREAM, lambda data: wire.in_chunks(*in_pieces(data)), saw
+            field, 1200 if FULL else 160, OPENAI_STREAM, lambda data: wire.in_chunks(*in_pieces(data)), record_fault
         )
     assert not wrong, "\n\n".join(wrong)
 
 
-async def test_a_damaged_bedrock_stream_is_never_a_false_success(saw: Saw) -> None:
+async def test_a_damaged_bedrock_stream_is_never_a_false_success(record_fault: RecordFault) -> None:
     async with open_field(**BEDROCK) as field:
         wrong = await play(
-            field, 1000 if FULL else 160, BEDROCK_STREAM, lambda data: events.stream(*in_pieces(data)), saw
+            field, 1000 if FULL else 160, BEDROCK_STREAM, lambda data: events.stream(*in_pieces(data)), record_fault
         )
     assert not wrong, "\n\n".join(wrong)

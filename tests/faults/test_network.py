@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.faults.conftest import FULL, Saw
+from tests.faults.conftest import FULL, RecordFault
 from tests.standins.exchange import Outcome, Received
 from tests.standins.openai import OpenAIStandIn
 from tests.support import networks
@@ -61,7 +61,7 @@ async def apart(network: Network, tmp_path_factory: pytest.TempPathFactory) -> A
 
 
 async def test_both_sides_of_a_dropped_network_abort_the_calls_and_recover(
-    apart: Apart, network: Network, saw: Saw
+    apart: Apart, network: Network, record_fault: RecordFault
 ) -> None:
     before = len(apart.provider.requests)
     async with calling_everywhere(apart.near, apart.provider) as calls:
@@ -71,11 +71,11 @@ async def test_both_sides_of_a_dropped_network_abort_the_calls_and_recover(
         async def aborted(request: Received) -> None:
             assert await request.ended(LIMIT_S) is Outcome.DISCONNECTED
             story, seconds = f"{FAULT} {calls[message_of(request)].moment}", time.monotonic() - struck_at
-            saw(fault=story, door="Server B", saw="provider call aborted", seconds=seconds)
+            record_fault(fault=story, door="Server B", outcome="provider call aborted", seconds=seconds)
             assert not FULL or seconds < NOTICED_S
 
         reasons, _ = await asyncio.gather(
-            asyncio.gather(*(call.end(FAULT, struck_at, saw) for call in calls.values())),
+            asyncio.gather(*(call.end(FAULT, struck_at, record_fault) for call in calls.values())),
             asyncio.gather(*map(aborted, apart.provider.requests[before:])),
         )
     assert set(reasons) == {"SERVER_B_UNAVAILABLE"}

@@ -16,7 +16,7 @@ from llm_relay.client.channel import SERVICE, Dial
 from llm_relay.client.relay_client import RelayClient
 from llm_relay.errors import Overloaded, RelayError
 from llm_relay.messages import Prompt
-from tests.faults.conftest import FULL, Saw
+from tests.faults.conftest import FULL, RecordFault
 from tests.support.programs import Program, running
 from tests.support.resources import memory_kib
 
@@ -51,7 +51,9 @@ async def outcome(client: RelayClient, told: dict[str, float]) -> str:
     return end
 
 
-async def test_a_burst_over_the_limit_is_overloaded_and_never_cancelled(server_b: Program, saw: Saw) -> None:
+async def test_a_burst_over_the_limit_is_overloaded_and_never_cancelled(
+    server_b: Program, record_fault: RecordFault
+) -> None:
     told: dict[str, float] = {}
     async with AsyncExitStack() as stack:
         clients = [
@@ -62,7 +64,7 @@ async def test_a_burst_over_the_limit_is_overloaded_and_never_cancelled(server_b
             await client.get_status()
         ends = Counter(await asyncio.gather(*(outcome(clients[n % CHANNELS], told) for n in range(CALLS))))
     for end, seconds in told.items():
-        saw(fault=FAULT, door="grpc", saw=end, seconds=seconds)
+        record_fault(fault=FAULT, door="grpc", outcome=end, seconds=seconds)
     assert ends.keys() == {"OK", "OVERLOADED"}, ends
     assert ends["OK"] >= MOST_CALLS
 
@@ -84,7 +86,7 @@ async def test_health_answers_while_no_call_is_accepted(server_b: Program) -> No
         await asyncio.wait(busy)
 
 
-async def test_an_idle_stream_is_cheap_to_hold(tmp_path: Path, saw: Saw) -> None:
+async def test_an_idle_stream_is_cheap_to_hold(tmp_path: Path, record_fault: RecordFault) -> None:
     limits = {"MOCK_FAULTS": "true", "MAX_CONCURRENT_CALLS": str(STREAMS), "TIMEOUT_SECONDS": "600"}
     async with (
         running(tmp_path, "server_b", GRPC_PORT="0", **limits) as server_b,
@@ -102,7 +104,7 @@ async def test_an_idle_stream_is_cheap_to_hold(tmp_path: Path, saw: Saw) -> None
                 await client.process(Prompt(message="Hi"))
             held = (memory_kib(server_b.process.pid) - before) / STREAMS
             fault = f"{STREAMS} idle streams, {held:.0f} KiB each"
-            saw(fault=fault, door="grpc", saw="held", seconds=time.monotonic() - began)
+            record_fault(fault=fault, door="grpc", outcome="held", seconds=time.monotonic() - began)
             assert held < MOST_KIB_A_STREAM
         await asyncio.gather(*(events.aclose() for events in idle))
         async with asyncio.timeout(LIMIT_S):  # a channel that is closed while thousands of calls end may lose some

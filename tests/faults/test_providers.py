@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from tests.faults.conftest import FULL, Saw
+from tests.faults.conftest import FULL, RecordFault
 from tests.standins.script import Script
 from tests.support.provider_cases import BEDROCK, LARGE, MANY, OPENAI, OPENAI_ELSEWHERE, WORDS, Case
 from tests.support.providing import Injection, Providing, asked, expect, open_providing
@@ -48,13 +48,15 @@ async def test_every_door_reports_a_fault_as_the_contract_says(
     fault: str,
     case: Case,
     streamed: bool,
-    saw: Saw,
+    record_fault: RecordFault,
     rounds: Callable[[int], int],
 ) -> None:
     one = providing[provider]
     one.standin.script = case.script
     for _ in range(rounds(10) // 2):
-        refusals = await Injection(f"{provider}: {fault}", saw).seen_by(one.doors, "".join(WORDS), streamed=streamed)
+        refusals = await Injection(f"{provider}: {fault}", record_fault).seen_by(
+            one.doors, "".join(WORDS), streamed=streamed
+        )
         expect(refusals, case.reason)
         silent = [name for name, refusal in refusals.items() if refusal and not _passed_on(name, refusal, case)]
         assert silent == [], "did not pass on the time to wait"
@@ -63,11 +65,11 @@ async def test_every_door_reports_a_fault_as_the_contract_says(
 @whole_or_streamed
 @pytest.mark.parametrize("provider", ["OpenAI", "Bedrock"])
 async def test_a_provider_that_is_down_is_unavailable_and_used_again_once_it_is_up(
-    providing: dict[str, Providing], provider: str, streamed: bool, saw: Saw
+    providing: dict[str, Providing], provider: str, streamed: bool, record_fault: RecordFault
 ) -> None:
     one = providing[provider]
     one.standin.script = Script(words=WORDS)
-    injection = Injection(f"{provider}: connection refused", saw)
+    injection = Injection(f"{provider}: connection refused", record_fault)
     async with one.standin.away():
         expect(await injection.seen_by(one.doors, "", streamed=streamed), "PROVIDER_UNAVAILABLE")
     assert await asked(one.doors["grpc"], "".join(WORDS), streamed=streamed, model="gpt-4o") is None
@@ -77,7 +79,7 @@ async def test_a_provider_that_is_down_is_unavailable_and_used_again_once_it_is_
 @pytest.mark.parametrize("size", LARGE)
 @pytest.mark.parametrize("provider", ["OpenAI", "Bedrock"])
 async def test_large_answers_arrive_whole(
-    providing: dict[str, Providing], provider: str, size: str, streamed: bool, saw: Saw
+    providing: dict[str, Providing], provider: str, size: str, streamed: bool, record_fault: RecordFault
 ) -> None:
     one = providing[provider]
     one.standin.script = LARGE[size]
@@ -85,5 +87,5 @@ async def test_large_answers_arrive_whole(
         if name.startswith(("mcp-sse", "mcp-http")) and size == "a token of 1 MB":
             continue  # the MCP SDK's client accepts server-sent events of 1 MiB, and a result contains its text twice
         named = f"{provider}: {size}".replace("many", f"{MANY:,}")
-        refusals = await Injection(named, saw).seen_by({name: door}, LARGE[size].text, streamed=streamed)
+        refusals = await Injection(named, record_fault).seen_by({name: door}, LARGE[size].text, streamed=streamed)
         expect(refusals, None)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import Saw
+from tests.faults.conftest import RecordFault
 from tests.standins.openai import OpenAIStandIn
 from tests.support.doors import Addresses, Door, open_door, texts
 from tests.support.far_side import (
@@ -93,7 +93,7 @@ async def open_doors(folder: Path, target: str) -> AsyncIterator[dict[str, Door]
 
 
 async def test_a_graceful_restart_of_each_in_turn_fails_no_call(
-    tmp_path: Path, saw: Saw, rounds: Callable[[int], int]
+    tmp_path: Path, record_fault: RecordFault, rounds: Callable[[int], int]
 ) -> None:
     ports = free_port(), free_port()
 
@@ -119,10 +119,10 @@ async def test_a_graceful_restart_of_each_in_turn_fails_no_call(
         for name, of_door in under_load.items():
             failed = [text for load in of_door for text in load.failed]
             ended = sum(load.ended for load in of_door)
-            saw(
+            record_fault(
                 fault="each of two Server Bs is restarted in turn, under load",
                 door=name,
-                saw=f"{len(failed)} of {ended} calls failed",
+                outcome=f"{len(failed)} of {ended} calls failed",
                 seconds=time.monotonic() - began,
             )
             assert not failed
@@ -167,13 +167,18 @@ async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
         yield Pair(provider, tuple(servers), NearSide(doors, ()))
 
 
-async def test_calls_of_a_killed_server_fail_and_are_not_sent_again_and_all_others_go_on(pair: Pair, saw: Saw) -> None:
+async def test_calls_of_a_killed_server_fail_and_are_not_sent_again_and_all_others_go_on(
+    pair: Pair, record_fault: RecordFault
+) -> None:
     async with pair.calling() as calls:
         lost = pair.asked_by(0)
         pair.servers[0].process.kill()
         struck_at = time.monotonic()
         for message in lost:
-            assert await calls[message].end("one of two Server Bs is killed", struck_at, saw) == "SERVER_B_UNAVAILABLE"
+            assert (
+                await calls[message].end("one of two Server Bs is killed", struck_at, record_fault)
+                == "SERVER_B_UNAVAILABLE"
+            )
         for door in pair.near.doors.values():
             for _ in range(10):
                 assert (await door.whole(message="Hi"))["status"] == "success"
@@ -182,7 +187,7 @@ async def test_calls_of_a_killed_server_fail_and_are_not_sent_again_and_all_othe
         assert {message for message, call in calls.items() if call.task.done()} == set(lost)
 
 
-async def test_large_prompts_move_away_from_a_draining_server(pair: Pair, saw: Saw) -> None:
+async def test_large_prompts_move_away_from_a_draining_server(pair: Pair, record_fault: RecordFault) -> None:
     async with pair.calling() as calls:
         held = pair.asked_by(0)
         pair.servers[0].process.terminate()
@@ -191,12 +196,14 @@ async def test_large_prompts_move_away_from_a_draining_server(pair: Pair, saw: S
             for _ in range(10):
                 assert (await door.whole(message=LARGE))["status"] == "success"
             seconds = time.monotonic() - struck_at
-            saw(fault="one of two Server Bs drains: large prompts", door=name, saw="10 of 10", seconds=seconds)
+            record_fault(
+                fault="one of two Server Bs drains: large prompts", door=name, outcome="10 of 10", seconds=seconds
+            )
         assert not any(calls[message].task.done() for message in held)
         assert pair.asked_by(1)[LARGE] == 10 * len(pair.near.doors)
 
 
-async def test_calls_move_away_from_a_frozen_server(pair: Pair, saw: Saw) -> None:
+async def test_calls_move_away_from_a_frozen_server(pair: Pair, record_fault: RecordFault) -> None:
     for door in pair.near.doors.values():
         await asyncio.gather(*(door.whole(message="Hi") for _ in range(10)))
     pair.servers[0].process.send_signal(signal.SIGSTOP)
@@ -205,7 +212,9 @@ async def test_calls_move_away_from_a_frozen_server(pair: Pair, saw: Saw) -> Non
         struck_at = time.monotonic()
         await asyncio.gather(*(door.whole(message="Hi") for _ in range(10)))
         seconds = time.monotonic() - struck_at
-        saw(fault="one of two Server Bs freezes: calls that come later", door=name, saw="answers", seconds=seconds)
+        record_fault(
+            fault="one of two Server Bs freezes: calls that come later", door=name, outcome="answers", seconds=seconds
+        )
 
     async with asyncio.timeout(LIMIT_S):
         await asyncio.gather(*(answers(name, door) for name, door in pair.near.doors.items()))

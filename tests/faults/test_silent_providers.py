@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Coroutine, Mapping
 
 import pytest
 
-from tests.faults.conftest import Saw
+from tests.faults.conftest import RecordFault
 from tests.standins.exchange import Outcome
 from tests.standins.script import Fault, FaultKind, Script
 from tests.support.doors import Door, open_door
@@ -26,7 +26,7 @@ SILENCES = [
 Asking = Coroutine[None, None, dict[str, Refusal | None]]
 
 
-def hangs(one: Providing, doors: Mapping[str, Door], saw: Saw, until: str) -> list[Asking]:
+def hangs(one: Providing, doors: Mapping[str, Door], record_fault: RecordFault, until: str) -> list[Asking]:
     """Scripts a model for each way to hang; returns the calls through every interface for each."""
     asking = []
     for streamed in (True, False):
@@ -34,7 +34,7 @@ def hangs(one: Providing, doors: Mapping[str, Door], saw: Saw, until: str) -> li
             model = f"{kind.value}-{streamed}"
             one.standin.scripts[model] = Script(words=WORDS, fault=Fault(kind=kind, after=after))
             way = "stream" if streamed else "whole"
-            injection = Injection(f"{one.name}: {fault} ({way}), until {until}", saw)
+            injection = Injection(f"{one.name}: {fault} ({way}), until {until}", record_fault)
             asking.append(injection.seen_by(doors, "".join(WORDS), streamed=streamed, model=model))
     return asking
 
@@ -55,8 +55,8 @@ async def hasty(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[
         yield opened
 
 
-async def test_server_bs_timeout_ends_a_silent_call(hasty: dict[str, Providing], saw: Saw) -> None:
-    asking = [call for one in hasty.values() for call in hangs(one, one.doors, saw, "Server B's patience")]
+async def test_server_bs_timeout_ends_a_silent_call(hasty: dict[str, Providing], record_fault: RecordFault) -> None:
+    asking = [call for one in hasty.values() for call in hangs(one, one.doors, record_fault, "Server B's patience")]
     for refusals in await asyncio.gather(*asking):
         expect(refusals, "PROVIDER_UNAVAILABLE")
     await all_disconnected(hasty)
@@ -69,7 +69,7 @@ async def patient(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dic
         yield opened
 
 
-async def test_a_callers_deadline_ends_a_silent_call(patient: dict[str, Providing], saw: Saw) -> None:
+async def test_a_callers_deadline_ends_a_silent_call(patient: dict[str, Providing], record_fault: RecordFault) -> None:
     asking = []
     async with contextlib.AsyncExitStack() as stack:
         for one in patient.values():
@@ -77,7 +77,7 @@ async def test_a_callers_deadline_ends_a_silent_call(patient: dict[str, Providin
                 name: await stack.enter_async_context(open_door(name, one.at, timeout_s=SILENCE_S))
                 for name in one.doors
             }
-            asking += hangs(one, doors, saw, f"the caller's deadline of {SILENCE_S:g} s")
+            asking += hangs(one, doors, record_fault, f"the caller's deadline of {SILENCE_S:g} s")
         for refusals in await asyncio.gather(*asking):
             expect(refusals, "DEADLINE_EXCEEDED")
     await all_disconnected(patient)

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.faults.conftest import FULL, Saw
+from tests.faults.conftest import FULL, RecordFault
 from tests.support.programs import Program, running
 
 pytestmark = pytest.mark.anyio
@@ -43,7 +43,7 @@ async def still_answers(program: Program) -> bool:
 
 
 @pytest.mark.slow
-async def test_slow_heads_and_slow_bodies_are_closed(tmp_path: Path, saw: Saw) -> None:
+async def test_slow_heads_and_slow_bodies_are_closed(tmp_path: Path, record_fault: RecordFault) -> None:
     dial = {"SERVER_B_TARGET": NOBODY, "TIMEOUT_SECONDS": "2"}
     async with (
         running(tmp_path, "gateway", HTTP_PORT="0", **dial) as gateway,
@@ -64,5 +64,5 @@ async def test_slow_heads_and_slow_bodies_are_closed(tmp_path: Path, saw: Saw) -
             ]
         took = await asyncio.gather(*(until_closed(program.port, request) for _, _, program, request in slow))
         for (fault, door, program, _), seconds in zip(slow, took, strict=True):
-            saw(fault=fault, door=door, saw="closed", seconds=seconds)
+            record_fault(fault=fault, door=door, outcome="closed", seconds=seconds)
             assert await still_answers(program)

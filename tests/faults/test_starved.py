@@ -16,7 +16,7 @@ from llm_relay.client.channel import Dial
 from llm_relay.client.relay_client import RelayClient
 from llm_relay.errors import RelayError
 from llm_relay.messages import Prompt
-from tests.faults.conftest import Saw
+from tests.faults.conftest import RecordFault
 from tests.support.ports import free_port, until_listening
 from tests.support.programs import Program, environment, running
 from tests.support.resources import cpu_s, open_files
@@ -64,7 +64,7 @@ async def until_files(pid: int, count: int) -> None:
 
 @pytest.mark.parametrize("program", PROGRAMS)
 async def test_a_program_without_file_descriptors_waits_idly_and_recovers_by_itself(
-    tmp_path: Path, saw: Saw, request: pytest.FixtureRequest, program: tuple[str, ...]
+    tmp_path: Path, record_fault: RecordFault, request: pytest.FixtureRequest, program: tuple[str, ...]
 ) -> None:
     async with (
         running(tmp_path, "server_b", **LISTENING, **AT_ONCE) as server_b,
@@ -83,10 +83,10 @@ async def test_a_program_without_file_descriptors_waits_idly_and_recovers_by_its
             assert len(starved.lines) - lines < 10, starved.lines[-3:]
         began = time.monotonic()
         await until_it_answers(program[0], starved)
-        saw(
+        record_fault(
             fault="out of file descriptors",
             door=request.node.callspec.id,
-            saw="answers again",
+            outcome="answers again",
             seconds=time.monotonic() - began,
         )
 
@@ -126,7 +126,7 @@ async def until_it_answers(name: str, program: Program) -> None:
 @pytest.mark.parametrize("place", ["full disk", "closed pipe"])
 @pytest.mark.parametrize("program", PROGRAMS)
 async def test_a_log_that_cannot_be_written_breaks_no_call(
-    tmp_path: Path, saw: Saw, request: pytest.FixtureRequest, program: tuple[str, ...], place: str
+    tmp_path: Path, record_fault: RecordFault, request: pytest.FixtureRequest, program: tuple[str, ...], place: str
 ) -> None:
     port = free_port()
     listening = dict.fromkeys(LISTENING, str(port))
@@ -141,5 +141,5 @@ async def test_a_log_that_cannot_be_written_breaks_no_call(
         for _ in range(20):
             assert await answers(program[0], mute.address)
         door = request.node.callspec.id.partition("-full")[0].partition("-closed")[0]
-        saw(fault=f"stderr is a {place}", door=door, saw="answers", seconds=time.monotonic() - began)
+        record_fault(fault=f"stderr is a {place}", door=door, outcome="answers", seconds=time.monotonic() - began)
         assert await mute.stop() == 0

@@ -18,7 +18,7 @@ from llm_relay.errors import ServerBUnavailable
 from llm_relay.messages import Prompt
 from llm_relay.tls.authority import Authority, Pair
 from llm_relay.tls.server import ServerCertificates
-from tests.faults.conftest import FULL, Saw
+from tests.faults.conftest import FULL, RecordFault
 from tests.support.gateways import gateway, gateway_settings
 from tests.support.mcp_stdio import StdioServer, stdio_server
 from tests.support.serving import late_events, serving
@@ -122,7 +122,7 @@ def fault(request: pytest.FixtureRequest, tmp_path: Path) -> Fault:
 
 @pytest.mark.parametrize("fault", FAULTS, indirect=True, ids=lambda it: it.__name__)
 async def test_every_door_fails_in_seconds_and_points_to_the_check_which_names_the_fault(
-    fault: Fault, saw: Saw, rounds: Callable[[int], int], tmp_path: Path
+    fault: Fault, record_fault: RecordFault, rounds: Callable[[int], int], tmp_path: Path
 ) -> None:
     async with (
         serving(certificates=fault.certificates) as server,
@@ -135,7 +135,7 @@ async def test_every_door_fails_in_seconds_and_points_to_the_check_which_names_t
         for number in range(1, rounds(20) + 1):
             for door, told in zip(doors, await asyncio.gather(*(ask(number) for ask in doors.values())), strict=True):
                 assert (told.reason, CHECK in told.text) == ("SERVER_B_UNAVAILABLE", True)
-                saw(fault=fault.name, door=door, saw=told.reason, seconds=told.seconds)
+                record_fault(fault=fault.name, door=door, outcome=told.reason, seconds=told.seconds)
         failures = [finding.text async for finding in server_b_findings(dial) if not finding.ok]
         assert len(failures) == 1
         assert fault.told in failures[0]

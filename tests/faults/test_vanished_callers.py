@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import FULL, Saw
+from tests.faults.conftest import FULL, RecordFault
 from tests.standins.exchange import Outcome, Received
 from tests.standins.openai import OpenAIStandIn
 from tests.support.doors import OPENAI_DOORS
@@ -49,7 +49,9 @@ async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_the_provider_calls_of_a_vanished_caller_are_aborted(served: Served, saw: Saw, fault: str) -> None:
+async def test_the_provider_calls_of_a_vanished_caller_are_aborted(
+    served: Served, record_fault: RecordFault, fault: str
+) -> None:
     number, doors = FAULTS[fault]
     before = len(served.provider.requests)
     async with (
@@ -64,7 +66,7 @@ async def test_the_provider_calls_of_a_vanished_caller_are_aborted(served: Serve
             assert await request.ended(LIMIT_S) is Outcome.DISCONNECTED
             call, seconds = calls[message_of(request)], time.monotonic() - struck_at
             story = f"the caller of Server B {fault} {call.moment}"
-            saw(fault=story, door=call.door, saw="provider call aborted", seconds=seconds)
+            record_fault(fault=story, door=call.door, outcome="provider call aborted", seconds=seconds)
             assert not FULL or seconds < NOTICED_S
 
         await asyncio.gather(*map(aborted, served.provider.requests[before:]))

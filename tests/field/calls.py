@@ -102,8 +102,8 @@ def _failure(error: grpc.aio.AioRpcError) -> Facts:
 
 def _detail_facts(detail: Any) -> Facts:
     if (info := _unpacked(detail, error_details_pb2.ErrorInfo())) is not None:
-        told = {"true": True, "false": False}.get(info.metadata.get("may_have_worked", ""))
-        return {"reason": info.reason, "may_have_worked": told}
+        worked = {"true": True, "false": False}.get(info.metadata.get("may_have_worked", ""))
+        return {"reason": info.reason, "may_have_worked": worked}
     if (retry := _unpacked(detail, error_details_pb2.RetryInfo())) is not None:
         return {"retry_after_s": retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9}
     if (finished := _unpacked(detail, pb.Finished())) is not None:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.field.field import Field, open_field
-from tests.field.outcome import Told
+from tests.field.outcome import CallResult
 
 OPENAI: dict[str, str] = {"ai_provider": "openai", "openai_api_key": "sk-any", "openai_base_url": "{url}/v1"}
 BEDROCK = {
@@ -31,12 +31,12 @@ async def bedrock() -> AsyncIterator[Field]:
 
 
 @pytest.fixture(scope="module")
-async def told(request: pytest.FixtureRequest, openai: Field) -> dict[str, list[Told]]:
+async def results(request: pytest.FixtureRequest, openai: Field) -> dict[str, list[CallResult]]:
     """What callers got in each case of this file, by the case's name."""
     return await openai.play(request.module.CASES, request.module.__name__.rpartition(".")[2])
 
 
 @pytest.fixture(scope="module")
-async def bedrock_told(request: pytest.FixtureRequest, bedrock: Field) -> dict[str, list[Told]]:
+async def bedrock_results(request: pytest.FixtureRequest, bedrock: Field) -> dict[str, list[CallResult]]:
     """What callers got in each of Bedrock's cases, by the case's name."""
     return await bedrock.play(request.module.CASES, request.module.__name__.rpartition(".")[2])

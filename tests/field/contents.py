@@ -38,36 +38,36 @@ Prompt = Mapping[str, Any]
 async def grpc_whole(wire: Wire, prompt: Prompt) -> Content:
     """Calls Process."""
     answer = pb.ProcessResponse.FromString(await wire.whole("Process", ParseDict(dict(prompt), pb.ProcessRequest())))
-    told = Content(text=answer.text, finish=_finish(answer.finish_reason))
+    content = Content(text=answer.text, finish=_finish(answer.finish_reason))
     for part in answer.parts:
-        _add_part(told, part)
-    return told
+        _add_part(content, part)
+    return content
 
 
-def _add_part(told: Content, part: pb.Part) -> None:
-    told.reasoning += part.reasoning.text
-    told.signature += part.reasoning.signature
-    told.redacted += part.reasoning.redacted
-    told.refusal += part.refusal
+def _add_part(content: Content, part: pb.Part) -> None:
+    content.reasoning += part.reasoning.text
+    content.signature += part.reasoning.signature
+    content.redacted += part.reasoning.redacted
+    content.refusal += part.refusal
     if part.HasField("tool_call"):
         call = part.tool_call
-        told.calls.append((call.id, call.name, call.arguments_json))
+        content.calls.append((call.id, call.name, call.arguments_json))
 
 
 async def grpc_stream(wire: Wire, prompt: Prompt) -> Content:
     """Calls StreamProcess; raises AssertionError if a tool call breaks the contract."""
-    told, deltas = Content(), dict[int, str]()
+    content, deltas = Content(), dict[int, str]()
     async for data in wire.stream(ParseDict(dict(prompt), pb.StreamProcessRequest())):
         event = pb.StreamProcessResponse.FromString(data)
         match event.WhichOneof("event"):
             case "delta":
-                told.text += event.delta.text
+                content.text += event.delta.text
             case "reasoning_delta":
-                told.reasoning += event.reasoning_delta.text
-                told.signature += event.reasoning_delta.signature
-                told.redacted += event.reasoning_delta.redacted
+                content.reasoning += event.reasoning_delta.text
+                content.signature += event.reasoning_delta.signature
+                content.redacted += event.reasoning_delta.redacted
             case "refusal_delta":
-                told.refusal += event.refusal_delta.text
+                content.refusal += event.refusal_delta.text
             case "tool_call_started":
                 assert event.tool_call_started.index not in deltas
                 deltas[event.tool_call_started.index] = ""
@@ -77,12 +77,12 @@ async def grpc_stream(wire: Wire, prompt: Prompt) -> Content:
             case "tool_call_finished":
                 call = event.tool_call_finished.call
                 assert call.arguments_json == deltas[event.tool_call_finished.index]
-                told.calls.append((call.id, call.name, call.arguments_json))
+                content.calls.append((call.id, call.name, call.arguments_json))
             case "finished":
-                told.finish = _finish(event.finished.finish_reason)
+                content.finish = _finish(event.finished.finish_reason)
             case _:
                 pass
-    return told
+    return content
 
 
 def _finish(reason: pb.FinishReason.ValueType) -> str:
@@ -93,26 +93,26 @@ async def http_whole(http: httpx2.AsyncClient, prompt: Prompt) -> Content:
     """Posts to /process."""
     response = await http.post("/process", json=prompt)
     document = response.json()
-    told = Content(text=document["aiResponse"], finish=document["finishReason"])
+    content = Content(text=document["aiResponse"], finish=document["finishReason"])
     arguments = raw_members(response.text)
     for part in document.get("parts", []):
-        _add_reasoning(told, part.get("reasoning", {}), "text")
-        told.refusal += part.get("refusal", "")
+        _add_reasoning(content, part.get("reasoning", {}), "text")
+        content.refusal += part.get("refusal", "")
         if call := part.get("tool_call"):
             said = next(arguments)["arguments"].text if "arguments" in call else call["arguments_text"]
-            told.calls.append((call["id"], call["name"], said))
-    return told
+            content.calls.append((call["id"], call["name"], said))
+    return content
 
 
-def _add_reasoning(told: Content, document: Mapping[str, Any], text: str) -> None:
-    told.reasoning += document.get(text, "")
-    told.signature += base64.b64decode(document.get("signature", ""))
-    told.redacted += base64.b64decode(document.get("redacted", ""))
+def _add_reasoning(content: Content, document: Mapping[str, Any], text: str) -> None:
+    content.reasoning += document.get(text, "")
+    content.signature += base64.b64decode(document.get("signature", ""))
+    content.redacted += base64.b64decode(document.get("redacted", ""))
 
 
 async def http_stream(http: httpx2.AsyncClient, prompt: Prompt) -> Content:
     """Posts to /stream."""
-    told, deltas = Content(), dict[int, str]()
+    content, deltas = Content(), dict[int, str]()
     response = await http.post("/stream", json=prompt)
     for name, data in events_of(response.text):
         if data == "[DONE]":
@@ -120,23 +120,23 @@ async def http_stream(http: httpx2.AsyncClient, prompt: Prompt) -> Content:
         document = json.loads(data)
         match name:
             case "":
-                told.text += document["content"]
+                content.text += document["content"]
             case "reasoning":
-                _add_reasoning(told, document, "content")
+                _add_reasoning(content, document, "content")
             case "refusal":
-                told.refusal += document["content"]
+                content.refusal += document["content"]
             case "tool_call_started":
                 deltas[document["index"]] = ""
             case "tool_call_delta":
                 deltas[document["index"]] += document["arguments"]
             case "tool_call_finished":
                 call = document["call"]
-                told.calls.append((call["id"], call["name"], deltas[document["index"]]))
+                content.calls.append((call["id"], call["name"], deltas[document["index"]]))
             case "finish":
-                told.finish = document["finishReason"]
+                content.finish = document["finishReason"]
             case _:
                 raise AssertionError(name)
-    return told
+    return content
 
 
 WAYS: dict[str, Callable[[Any, Prompt], Awaitable[Content]]] = {

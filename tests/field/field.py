@@ -16,7 +16,7 @@ from server_b.composition import open_relay
 from server_b.grpc_server.server import Server
 from server_b.settings import ServerBSettings
 from tests.field.calls import WAYS, Prompt
-from tests.field.outcome import Expected, Told
+from tests.field.outcome import CallResult, Expected
 from tests.field.provider import Hold, Pause, RawProvider, Reset, Script, Steps
 from tests.support.gateways import gateway
 from tests.support.serving import late_events
@@ -62,30 +62,30 @@ class Field:
         """Returns the client function of a way, such as grpc-whole."""
         return self._clients[way.split("-", maxsplit=1)[0]]
 
-    async def play(self, cases: Mapping[str, Case], table: str) -> dict[str, list[Told]]:
+    async def play(self, cases: Mapping[str, Case], table: str) -> dict[str, list[CallResult]]:
         """Plays every case of a table in every way; returns what callers got, by the case's name."""
-        told = await asyncio.gather(*(self._play(f"{table} {name}", one) for name, one in cases.items()))
-        return dict(zip(cases, told, strict=True))
+        results = await asyncio.gather(*(self._play(f"{table} {name}", one) for name, one in cases.items()))
+        return dict(zip(cases, results, strict=True))
 
-    async def _play(self, name: str, one: Case) -> list[Told]:
+    async def _play(self, name: str, one: Case) -> list[CallResult]:
         return list(await asyncio.gather(*(self._ask(name, one, way) for way in WAYS)))
 
-    async def _ask(self, name: str, one: Case, way: str) -> Told:
+    async def _ask(self, name: str, one: Case, way: str) -> CallResult:
         model = f"{name} {way}".replace(" ", "-")
         self.provider.scripts[model] = one.script
         async with self._room:
-            told = await self.call(way, {"message": "Hi", "model": model, **one.prompt})
-        told.facts["requests"] = len(self.provider.requests[model])
-        return told
+            result = await self.call(way, {"message": "Hi", "model": model, **one.prompt})
+        result.facts["requests"] = len(self.provider.requests[model])
+        return result
 
-    async def call(self, way: str, prompt: Prompt) -> Told:
+    async def call(self, way: str, prompt: Prompt) -> CallResult:
         """Makes one call; if its client cannot read the answer, that is the reason."""
-        told = Told(way)
+        result = CallResult(way)
         try:
-            told.facts = dict(await WAYS[way](self.client(way), prompt))
+            result.facts = dict(await WAYS[way](self.client(way), prompt))
         except Exception as error:  # noqa: BLE001 - shown next to what was expected
-            told.facts["reason"] = "".join(traceback.format_exception_only(error)).strip()
-        return told
+            result.facts["reason"] = "".join(traceback.format_exception_only(error)).strip()
+        return result
 
 
 @contextlib.asynccontextmanager
@@ -116,9 +116,9 @@ async def _serving(settings: ServerBSettings) -> AsyncIterator[str]:
     await late_events()
 
 
-def check(one: Case, told: Iterable[Told]) -> None:
+def check(one: Case, results: Iterable[CallResult]) -> None:
     """Fails unless every caller got one of the expected outcomes."""
-    wrong = [str(each) for each in told if not any(expected.is_met_by(each) for expected in one.expected)]
+    wrong = [str(each) for each in results if not any(expected.is_met_by(each) for expected in one.expected)]
     right = "\n or ".join(map(str, one.expected))
     if wrong:
         pytest.fail("\n".join([*wrong, f"expected: {right}"]), pytrace=False)

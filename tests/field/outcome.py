@@ -64,12 +64,12 @@ NOT_EXACT = OneOf(ESTIMATED, UNKNOWN)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """Facts that must hold, by their names in `Told`; others may have any value."""
+    """Facts that must hold, by their names in `CallResult`; others may have any value."""
 
     facts: Facts
 
-    def is_met_by(self, told: Told) -> bool:
-        return all(told.facts.get(name, value) == value for name, value in self.facts.items())
+    def is_met_by(self, result: CallResult) -> bool:
+        return all(result.facts.get(name, value) == value for name, value in self.facts.items())
 
     def __str__(self) -> str:
         return ", ".join(f"{name}={shorten(repr(value), 200)}" for name, value in self.facts.items())
@@ -92,7 +92,7 @@ def failed(reason: object, said: object = "", **facts: object) -> Expected:
 
 
 @dataclass(slots=True)
-class Told:
+class CallResult:
     """What one call returned to its caller; without the facts that its interface does not report."""
 
     way: str

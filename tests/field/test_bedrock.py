@@ -19,7 +19,7 @@ from tests.field.events import (
     text,
 )
 from tests.field.field import Case, case, check
-from tests.field.outcome import ESTIMATED, EXACT, NOT_EXACT, OneOf, Says, Told, Within, answered, failed
+from tests.field.outcome import ESTIMATED, EXACT, NOT_EXACT, CallResult, OneOf, Says, Within, answered, failed
 from tests.field.provider import Reset
 from tests.field.wire import byte_by_byte, head, whole
 from tests.standins import eventstream
@@ -399,5 +399,5 @@ CASES: dict[str, Case] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-async def test_bedrock_is_understood(name: str, bedrock_told: dict[str, list[Told]]) -> None:
-    check(CASES[name], bedrock_told[name])
+async def test_bedrock_is_understood(name: str, bedrock_results: dict[str, list[CallResult]]) -> None:
+    check(CASES[name], bedrock_results[name])

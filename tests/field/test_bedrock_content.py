@@ -123,7 +123,7 @@ CASES: Mapping[str, tuple[Steps, Content]] = {
 }
 
 
-async def told(field: Field, way: str, name: str, steps: Steps, **more: Any) -> tuple[str, Content]:
+async def call_content(field: Field, way: str, name: str, steps: Steps, **more: Any) -> tuple[str, Content]:
     model = f"{MODEL}/{name} {way}".replace(" ", "-")
     field.provider.scripts[model] = (steps,)
     return model, await WAYS[way](field.client(way), {"message": "Hi", "model": model, **more})
@@ -133,7 +133,7 @@ async def told(field: Field, way: str, name: str, steps: Steps, **more: Any) -> 
 @pytest.mark.parametrize("name", CASES)
 async def test_tool_calls_and_reasoning_of_bedrock_are_passed_on(bedrock: Field, name: str, way: str) -> None:
     steps, expected = CASES[name]
-    _, answer = await told(bedrock, way, name, steps)
+    _, answer = await call_content(bedrock, way, name, steps)
     answer.calls.sort()  # a stream reports interleaved calls as they end
     assert answer == expected
 
@@ -151,7 +151,7 @@ async def test_signed_reasoning_goes_back_byte_for_byte(bedrock: Field, way: str
     is_grpc = way.startswith("grpc")
     turns: list[tuple[str, dict[str, Any]]] = [("user", {"text": "Hi"}), ("assistant", {"parts": parts})]
     history = [{"role": f"ROLE_{role.upper()}" if is_grpc else role, **turn} for role, turn in turns]
-    model, _ = await told(bedrock, way, f"back {said}", stream(GOOD), history=history)
+    model, _ = await call_content(bedrock, way, f"back {said}", stream(GOOD), history=history)
     body = bedrock.provider.requests[model][-1].body
     assert body["messages"][1]["content"] == [
         {"reasoningContent": {"reasoningText": {"text": said, "signature": SIGNATURE}}},

@@ -39,8 +39,8 @@ async def test_a_model_that_cannot_stream_is_asked_whole(bedrock: Field, way: st
     model = f"unstreamed-{STREAMING_REFUSED.index(said)}-{way}"
     bedrock.provider.scripts[model] = answer
     for _ in range(2):
-        told = await bedrock.call(way, {"message": "Hi", "model": model})
-        assert (told.facts["text"], told.facts["output"]) == ("Hello", 3)
+        result = await bedrock.call(way, {"message": "Hi", "model": model})
+        assert (result.facts["text"], result.facts["output"]) == ("Hello", 3)
     asked = [request.path.rpartition("/")[2] for request in bedrock.provider.requests[model]]
     assert asked == ["converse-stream", "converse", "converse"]
 

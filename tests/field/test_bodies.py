@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.field.field import Case, case, check
-from tests.field.outcome import EXACT, Told, answered, failed
+from tests.field.outcome import EXACT, CallResult, answered, failed
 from tests.field.wire import (
     BOM,
     CHUNK_HEAD,
@@ -270,5 +270,5 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-async def test_an_answer_in_any_form_loses_no_text(name: str, told: dict[str, list[Told]]) -> None:
-    check(CASES[name], told[name])
+async def test_an_answer_in_any_form_loses_no_text(name: str, results: dict[str, list[CallResult]]) -> None:
+    check(CASES[name], results[name])

@@ -190,7 +190,7 @@ SAID: Mapping[str, tuple[Steps, Content]] = {
 }
 
 
-async def told(field: Field, way: str, name: str, steps: Steps) -> Content:
+async def call_content(field: Field, way: str, name: str, steps: Steps) -> Content:
     model = f"content {name} {way}".replace(" ", "-")
     field.provider.scripts[model] = (steps,)
     more = GRPC_TOOLS if way.startswith("grpc") else TOOLS
@@ -200,14 +200,14 @@ async def told(field: Field, way: str, name: str, steps: Steps) -> Content:
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", CALLS)
 async def test_tool_calls_are_passed_on_separately(openai: Field, name: str, way: str) -> None:
-    assert await told(openai, way, name, CALLS[name]) == Content(calls=TWO, finish="tool_calls")
+    assert await call_content(openai, way, name, CALLS[name]) == Content(calls=TWO, finish="tool_calls")
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", SAID)
 async def test_reasoning_and_refusals_are_passed_on(openai: Field, name: str, way: str) -> None:
     steps, expected = SAID[name]
-    assert await told(openai, way, name, steps) == expected
+    assert await call_content(openai, way, name, steps) == expected
 
 
 OWN_IDS: Mapping[str, Steps] = {
@@ -226,7 +226,7 @@ OWN_IDS: Mapping[str, Steps] = {
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", OWN_IDS)
 async def test_every_call_has_a_unique_id(openai: Field, name: str, way: str) -> None:
-    answer = await told(openai, way, name, OWN_IDS[name])
+    answer = await call_content(openai, way, name, OWN_IDS[name])
     (one, *first), (other, *second) = answer.calls
     assert (first, second) == (["look", '{"x":1}'], ["find", "{}"])
     assert "" != one != other != ""
@@ -239,6 +239,6 @@ async def test_the_older_function_call_is_a_call(openai: Field) -> None:
         finish("function_call"),
         DONE,
     )
-    answer = await told(openai, "grpc-stream", "older", steps)
+    answer = await call_content(openai, "grpc-stream", "older", steps)
     assert [call[1:] for call in answer.calls] == [("look", '{"x":1}')]
     assert answer.finish == "tool_calls"

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.field.field import Case, case, check
-from tests.field.outcome import EXACT, NOT_EXACT, OneOf, Told, answered, failed
+from tests.field.outcome import EXACT, NOT_EXACT, CallResult, OneOf, answered, failed
 from tests.field.provider import Reset
 from tests.field.wire import (
     CHUNK_HEAD,
@@ -180,5 +180,5 @@ CASES: dict[str, Case] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-async def test_an_end_is_reported_for_what_it_is(name: str, told: dict[str, list[Told]]) -> None:
-    check(CASES[name], told[name])
+async def test_an_end_is_reported_for_what_it_is(name: str, results: dict[str, list[CallResult]]) -> None:
+    check(CASES[name], results[name])

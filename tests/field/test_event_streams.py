@@ -8,7 +8,7 @@ import json
 import pytest
 
 from tests.field.field import Case, case, check
-from tests.field.outcome import EXACT, Told, answered, failed
+from tests.field.outcome import EXACT, CallResult, answered, failed
 from tests.field.provider import Hold
 from tests.field.wire import (
     BOM,
@@ -196,5 +196,5 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-async def test_a_stream_is_read_as_the_standard_says(name: str, told: dict[str, list[Told]]) -> None:
-    check(CASES[name], told[name])
+async def test_a_stream_is_read_as_the_standard_says(name: str, results: dict[str, list[CallResult]]) -> None:
+    check(CASES[name], results[name])

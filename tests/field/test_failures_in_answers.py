@@ -3,7 +3,7 @@
 import pytest
 
 from tests.field.field import Case, case, check
-from tests.field.outcome import NOT_EXACT, OneOf, Says, Told, answered, failed
+from tests.field.outcome import NOT_EXACT, CallResult, OneOf, Says, answered, failed
 from tests.field.wire import DONE, EVENT_STREAM, GOOD, HELLO, chunk, compact, error, event, finish, stream, text, whole
 
 pytestmark = pytest.mark.anyio
@@ -208,5 +208,7 @@ CASES: dict[str, Case] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-async def test_a_failure_under_status_200_is_reported_as_a_failure(name: str, told: dict[str, list[Told]]) -> None:
-    check(CASES[name], told[name])
+async def test_a_failure_under_status_200_is_reported_as_a_failure(
+    name: str, results: dict[str, list[CallResult]]
+) -> None:
+    check(CASES[name], results[name])

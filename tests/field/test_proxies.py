@@ -37,7 +37,7 @@ async def field_behind_proxy(host: str, entries: str, monkeypatch: pytest.Monkey
             yield field
 
 
-async def told(field: Field) -> set[object]:
+async def call_in_every_way(field: Field) -> set[object]:
     """Calls in every way; returns the texts, or the reasons of failures."""
     calls = [await field.call(way, {"message": "Hi", "model": "m"}) for way in WAYS]
     return {call.facts["text"] or call.facts["reason"] for call in calls}
@@ -48,13 +48,13 @@ async def told(field: Field) -> set[object]:
 )
 async def test_a_provider_in_no_proxy_is_called_directly(entries: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with field_behind_proxy(HERE, entries, monkeypatch) as field:
-        assert await told(field) == {DIRECTLY}
+        assert await call_in_every_way(field) == {DIRECTLY}
 
 
 @pytest.mark.parametrize("entries", ["", "10.0.0.0/8", "192.168.*", "0.0.0.0:1", "*.corp.invalid"])
 async def test_another_provider_is_called_through_the_proxy(entries: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with field_behind_proxy(HERE, entries, monkeypatch) as field:
-        assert await told(field) == {BY_PROXY}
+        assert await call_in_every_way(field) == {BY_PROXY}
 
 
 @pytest.mark.parametrize(
@@ -71,4 +71,4 @@ async def test_names_are_matched_with_their_subdomains(
     entries: str, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with field_behind_proxy(NAMED, entries, monkeypatch) as field:
-        assert await told(field) == {expected}
+        assert await call_in_every_way(field) == {expected}

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.field.field import Case, case, check
-from tests.field.outcome import OneOf, Says, Told, answered, failed
+from tests.field.outcome import CallResult, OneOf, Says, answered, failed
 from tests.field.provider import Steps
 from tests.field.wire import GOOD, completion, error, head, stream, whole
 
@@ -443,5 +443,5 @@ CASES: dict[str, Case] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-async def test_a_refusal_is_classified(name: str, told: dict[str, list[Told]]) -> None:
-    check(CASES[name], told[name])
+async def test_a_refusal_is_classified(name: str, results: dict[str, list[CallResult]]) -> None:
+    check(CASES[name], results[name])

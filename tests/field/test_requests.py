@@ -7,7 +7,7 @@ import pytest
 from tests.field.calls import WAYS
 from tests.field.conftest import OPENAI
 from tests.field.field import Case, Field, case, check, open_field
-from tests.field.outcome import OneOf, Says, Told, answered, failed
+from tests.field.outcome import CallResult, OneOf, Says, answered, failed
 from tests.field.provider import Answering, Body, Request, Steps, refusing
 from tests.field.wire import GOOD, completion, error, stream, whole
 
@@ -220,9 +220,9 @@ CASES: dict[str, Case] = {
 
 @pytest.mark.parametrize("name", CASES)
 async def test_what_is_refused_is_left_out_unless_the_caller_asked_for_it(
-    name: str, told: dict[str, list[Told]]
+    name: str, results: dict[str, list[CallResult]]
 ) -> None:
-    check(CASES[name], told[name])
+    check(CASES[name], results[name])
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -253,8 +253,8 @@ async def test_a_callers_own_value_is_sent_though_our_default_was_refused(openai
         bad(TEMPERATURE_REFUSED["Moonshot"]) if request.body.get("temperature") not in (None, 1) else stream(GOOD)
     )
     await openai.call(way, {"message": "Hi", "model": model})
-    told = await openai.call(way, {"message": "Hi", "model": model, "temperature": 1})
-    assert told.facts["text"] == "Hello"
+    result = await openai.call(way, {"message": "Hi", "model": model, "temperature": 1})
+    assert result.facts["text"] == "Hello"
     assert openai.provider.requests[model][-1].body["temperature"] == 1
 
 

@@ -96,8 +96,8 @@ async def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
 
 async def ask(field: Field, way: str, count: int) -> list[tuple[object, object]]:
     """Makes calls one after another; returns the reason and the text of each."""
-    told = [await field.call(way, {"message": "Hi", "model": "m"}) for _ in range(count)]
-    return [(one.facts["reason"], one.facts["text"]) for one in told]
+    results = [await field.call(way, {"message": "Hi", "model": "m"}) for _ in range(count)]
+    return [(one.facts["reason"], one.facts["text"]) for one in results]
 
 
 @pytest.mark.parametrize("way", WAYS)

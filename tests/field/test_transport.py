@@ -6,7 +6,7 @@ import zlib
 import pytest
 
 from tests.field.field import Case, case, check
-from tests.field.outcome import EXACT, OneOf, Told, answered, failed
+from tests.field.outcome import EXACT, CallResult, OneOf, answered, failed
 from tests.field.provider import Reset, Steps
 from tests.field.wire import (
     GOOD,
@@ -150,5 +150,5 @@ CASES: dict[str, Case] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-async def test_an_answer_over_http_is_read_or_refused(name: str, told: dict[str, list[Told]]) -> None:
-    check(CASES[name], told[name])
+async def test_an_answer_over_http_is_read_or_refused(name: str, results: dict[str, list[CallResult]]) -> None:
+    check(CASES[name], results[name])

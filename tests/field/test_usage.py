@@ -3,7 +3,7 @@
 import pytest
 
 from tests.field.field import Case, case, check
-from tests.field.outcome import ESTIMATED, EXACT, NOT_EXACT, OneOf, Told, Within, answered
+from tests.field.outcome import ESTIMATED, EXACT, NOT_EXACT, CallResult, OneOf, Within, answered
 from tests.field.wire import (
     CHUNK_HEAD,
     DONE,
@@ -206,5 +206,5 @@ CASES: dict[str, Case] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-async def test_usage_is_counted_or_marked_as_estimated(name: str, told: dict[str, list[Told]]) -> None:
-    check(CASES[name], told[name])
+async def test_usage_is_counted_or_marked_as_estimated(name: str, results: dict[str, list[CallResult]]) -> None:
+    check(CASES[name], results[name])

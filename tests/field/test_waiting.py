@@ -7,7 +7,7 @@ import pytest
 
 from tests.field.calls import DEADLINE_S
 from tests.field.field import Case, case, check
-from tests.field.outcome import OneOf, Told, Within, answered, failed
+from tests.field.outcome import CallResult, OneOf, Within, answered, failed
 from tests.field.provider import Steps
 from tests.field.wire import DONE, GOOD, error, event, stream, whole
 
@@ -34,7 +34,7 @@ def passed_on(seconds: object, *lines: str, body: object = BODY) -> Case:
     return case(limited(*lines, body=body), failed(LIMITED, retry_after_s=seconds))
 
 
-def said(message: str) -> dict[str, object]:
+def limit_with_text(message: str) -> dict[str, object]:
     """Makes a rate limit whose message says how long to wait."""
     return error(message, "tokens", "rate_limit_exceeded")
 
@@ -56,14 +56,18 @@ CASES: dict[str, Case] = {
     "milliseconds before seconds": passed_on(LONG_S, f"retry-after-ms: {LONG_S}000", "Retry-After: 99"),
     "Google's RetryInfo": passed_on(LONG_S, body=EXHAUSTED),
     "Google's RetryInfo in a list": passed_on(LONG_S, body=[EXHAUSTED]),
-    "OpenAI's text": passed_on(LONG_S, body=said(f"Limit 30000, Used 30000. Please try again in {LONG_S}s. Visit")),
-    "OpenAI's text, with minutes": passed_on(90, body=said("Please try again in 1m30s.")),
-    "Groq's text": passed_on(OneOf(53.25, 54), body=said("Limit 6000, Used 5000. Please try again in 53.25s.")),
+    "OpenAI's text": passed_on(
+        LONG_S, body=limit_with_text(f"Limit 30000, Used 30000. Please try again in {LONG_S}s. Visit")
+    ),
+    "OpenAI's text, with minutes": passed_on(90, body=limit_with_text("Please try again in 1m30s.")),
+    "Groq's text": passed_on(
+        OneOf(53.25, 54), body=limit_with_text("Limit 6000, Used 5000. Please try again in 53.25s.")
+    ),
     "Azure's text": passed_on(
         LONG_S, body={"error": {"code": "429", "message": f"Please retry after {LONG_S} seconds."}}
     ),
-    "GitHub's text": passed_on(LONG_S, body=said(f"Please wait {LONG_S} seconds before retrying.")),
-    "text with a colon": passed_on(LONG_S, body=said(f"Retry after: {LONG_S} seconds")),
+    "GitHub's text": passed_on(LONG_S, body=limit_with_text(f"Please wait {LONG_S} seconds before retrying.")),
+    "text with a colon": passed_on(LONG_S, body=limit_with_text(f"Retry after: {LONG_S} seconds")),
     "a header of IETF's draft": passed_on(LONG_S, f'RateLimit: "default";r=0;t={LONG_S}'),
     "Hugging Face's time to load": passed_on(LONG_S, body={"error": "x", "estimated_time": float(LONG_S)}),
     "a member of the body": passed_on(LONG_S, body={"error": {"message": "x", "code": 429, "retry_after": LONG_S}}),
@@ -73,7 +77,7 @@ CASES: dict[str, Case] = {
     "zero, then an answer": case((limited("Retry-After: 0"), stream(GOOD)), answered(requests=2)),
     "a little, then an answer": case((limited("retry-after-ms: 50"), stream(GOOD)), answered(requests=2)),
     "text with a little, then an answer": case(
-        (limited(body=said("Please try again in 50ms.")), stream(GOOD)), answered(requests=2)
+        (limited(body=limit_with_text("Please try again in 50ms.")), stream(GOOD)), answered(requests=2)
     ),
     "nonsense": case(limited("Retry-After: soon"), failed(LIMITED, requests=3, retry_after_s=None)),
     "negative": case(limited("Retry-After: -5"), failed(LIMITED, requests=3, retry_after_s=OneOf(None, 0))),
@@ -94,6 +98,6 @@ CASES: dict[str, Case] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-async def test_the_time_to_wait_is_found_and_passed_on(name: str, told: dict[str, list[Told]]) -> None:
+async def test_the_time_to_wait_is_found_and_passed_on(name: str, results: dict[str, list[CallResult]]) -> None:
     assert LONG_S > DEADLINE_S
-    check(CASES[name], told[name])
+    check(CASES[name], results[name])

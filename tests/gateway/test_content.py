@@ -34,13 +34,13 @@ SCRIPT = (
 TOOLS = {"tools": [{"name": "get_weather", "description": "", "input_schema": {"type": "object"}}]}
 
 
-async def asked(route: str) -> httpx2.Response:
+async def post_prompt(route: str) -> httpx2.Response:
     async with serving(ScriptedProvider(SCRIPT)) as server_b, gateway(server_b.target) as client:
         return await client.post(route, json={"message": "Hi", **TOOLS})
 
 
 async def test_a_whole_answer_has_its_parts_in_order_and_arguments_as_they_were_written() -> None:
-    response = await asked("/process")
+    response = await post_prompt("/process")
     document = response.json()
     assert document["aiResponse"] == "Let me see. "
     assert document["finishReason"] == "tool_calls"
@@ -49,7 +49,7 @@ async def test_a_whole_answer_has_its_parts_in_order_and_arguments_as_they_were_
 
 
 async def test_each_event_of_a_stream_has_its_name_its_number_and_its_document() -> None:
-    *events, finish, done = server_sent_events((await asked("/stream")).text)
+    *events, finish, done = server_sent_events((await post_prompt("/stream")).text)
     # Fragments that gather before they are sent are one event.
     assert [name for name, _ in itertools.groupby(event.get("event", "") for event in events)] == [
         "reasoning", "", "tool_call_started", "tool_call_delta", "tool_call_finished", "refusal",
@@ -66,7 +66,7 @@ async def test_each_event_of_a_stream_has_its_name_its_number_and_its_document()
 
 
 async def test_arguments_of_several_lines_are_several_lines_of_one_event() -> None:
-    text = (await asked("/stream")).text
+    text = (await post_prompt("/stream")).text
     assert "\r" not in text
     deltas = "".join(orjson.loads(data)["arguments"] for data in data_of(text, "tool_call_delta"))
     (finished,) = data_of(text, "tool_call_finished")

@@ -19,7 +19,7 @@ HI = b'{"message": "Hi"}'
 
 
 @contextlib.asynccontextmanager
-async def asked(route: str, *script: Step) -> AsyncIterator[tuple[Socket, ScriptedProvider]]:
+async def calling(route: str, *script: Step) -> AsyncIterator[tuple[Socket, ScriptedProvider]]:
     """Sends a prompt over a socket, to a provider that follows `script`."""
     provider = ScriptedProvider(script)
     async with (
@@ -32,21 +32,21 @@ async def asked(route: str, *script: Step) -> AsyncIterator[tuple[Socket, Script
 
 
 async def test_leaving_a_whole_answer_ends_the_call() -> None:
-    async with asked("/process", asyncio.Event()) as (socket, provider):
+    async with calling("/process", asyncio.Event()) as (socket, provider):
         await provider.until_waiting()
         socket.writer.close()
         assert await provider.until_ended() is End.ABORTED
 
 
 async def test_leaving_a_stream_before_its_head_ends_the_call() -> None:
-    async with asked("/stream", OPENING, asyncio.Event()) as (socket, provider):
+    async with calling("/stream", OPENING, asyncio.Event()) as (socket, provider):
         await provider.until_waiting()
         socket.writer.close()
         assert await provider.until_ended() is End.ABORTED
 
 
 async def test_leaving_during_a_stream_ends_the_call() -> None:
-    async with asked("/stream", OPENING, Text("Hel"), asyncio.Event()) as (socket, provider):
+    async with calling("/stream", OPENING, Text("Hel"), asyncio.Event()) as (socket, provider):
         await socket.until(b'{"content": "Hel"}')
         socket.writer.close()
         assert await provider.until_ended() is End.ABORTED
@@ -54,7 +54,7 @@ async def test_leaving_during_a_stream_ends_the_call() -> None:
 
 async def test_leaving_a_stream_that_never_pauses_ends_the_call() -> None:
     endless = [Text("more text, " * 100)] * 100_000
-    async with asked("/stream", OPENING, *endless, ENDING) as (socket, provider):
+    async with calling("/stream", OPENING, *endless, ENDING) as (socket, provider):
         await socket.until(b"more text, ")
         socket.writer.close()
         assert await provider.until_ended() is End.ABORTED
@@ -62,7 +62,7 @@ async def test_leaving_a_stream_that_never_pauses_ends_the_call() -> None:
 
 @pytest.mark.parametrize("route", ["/process", "/stream"])
 async def test_a_connection_that_is_reset_ends_the_call(route: str) -> None:
-    async with asked(route, asyncio.Event()) as (socket, provider):
+    async with calling(route, asyncio.Event()) as (socket, provider):
         await provider.until_waiting()
         socket.writer.transport.abort()
         assert await provider.until_ended() is End.ABORTED
@@ -70,7 +70,7 @@ async def test_a_connection_that_is_reset_ends_the_call(route: str) -> None:
 
 @pytest.mark.parametrize("route", ["/process", "/stream"])
 async def test_a_client_that_closes_its_half_of_the_connection_has_left(route: str) -> None:
-    async with asked(route, asyncio.Event()) as (socket, provider):
+    async with calling(route, asyncio.Event()) as (socket, provider):
         await provider.until_waiting()
         socket.writer.write_eof()
         assert await provider.until_ended() is End.ABORTED

@@ -37,7 +37,7 @@ async def door(request: pytest.FixtureRequest, stack: Stack) -> AsyncIterator[Do
         yield opened
 
 
-async def asked(door: Door, *, streamed: bool, **fields: Any) -> Document:
+async def call_door(door: Door, *, streamed: bool, **fields: Any) -> Document:
     if streamed:
         seen, finish = await texts(door, **fields)
         return {**finish, "text": "".join(seen)}
@@ -56,7 +56,7 @@ both_ways = pytest.mark.parametrize("streamed", [False, True], ids=["whole", "st
 @both_ways
 async def test_a_tool_loop_of_two_rounds(door: Door, stack: Stack, *, streamed: bool) -> None:
     stack.plays(words=("I look. ",), calls=(ONE,))
-    first = await asked(door, streamed=streamed, **ASKED)
+    first = await call_door(door, streamed=streamed, **ASKED)
     assert (first["finishReason"], first["text"]) == ("tool_calls", "I look. ")
     assert calls_of(first) == [(ONE.id, ONE.name, ARGUMENTS)]
 
@@ -65,7 +65,7 @@ async def test_a_tool_loop_of_two_rounds(door: Door, stack: Stack, *, streamed: 
     history = [{"role": "user", "text": "The weather?"}, {"role": "assistant", "parts": [call]}]
     result = {"tool_result": {"tool_call_id": ONE.id, "content": [{"text": "5 °C and rain"}]}}
     again = {"message": "", "model": MODEL, "tools": TOOLS, "history": history, "parts": [result]}
-    second = await asked(door, streamed=streamed, **again)
+    second = await call_door(door, streamed=streamed, **again)
     assert (second["finishReason"], second["text"]) == ("stop", "Rain.")
     _, said, answered = stack.provider.requests[-1].body["messages"]
     assert said["tool_calls"][0]["id"] == ONE.id
@@ -76,7 +76,7 @@ async def test_a_tool_loop_of_two_rounds(door: Door, stack: Stack, *, streamed: 
 @both_ways
 async def test_parallel_calls(door: Door, stack: Stack, *, streamed: bool) -> None:
     stack.plays(words=(), calls=(ONE, OTHER))
-    answer = await asked(door, streamed=streamed, **ASKED)
+    answer = await call_door(door, streamed=streamed, **ASKED)
     assert calls_of(answer) == [(ONE.id, ONE.name, ARGUMENTS), (OTHER.id, OTHER.name, {})]
     assert answer["finishReason"] == "tool_calls"
 
@@ -88,7 +88,7 @@ async def test_an_image_and_a_schema_reach_the_provider(door: Door, stack: Stack
     schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
     wanted = {"kind": "json_schema", "name": "n", "schema": schema}
     fields = {"message": "Look", "parts": [{"image": {"media_type": "image/png", "data": data}}]}
-    answer = await asked(door, streamed=streamed, model=MODEL, response_format=wanted, **fields)
+    answer = await call_door(door, streamed=streamed, model=MODEL, response_format=wanted, **fields)
     assert answer["text"] == '{"a": 1}'
     body = stack.provider.requests[-1].body
     assert body["messages"][-1]["content"][-1]["image_url"]["url"] == f"data:image/png;base64,{data}"
@@ -100,7 +100,7 @@ async def test_an_image_and_a_schema_reach_the_provider(door: Door, stack: Stack
 async def test_a_cut_during_arguments_is_an_error(door: Door, stack: Stack, kind: FaultKind, *, streamed: bool) -> None:
     stack.plays(words=(), calls=(ONE,), fault=Fault(kind=kind, after=1))
     with pytest.raises(Refusal) as refusal:
-        await asked(door, streamed=streamed, **ASKED)
+        await call_door(door, streamed=streamed, **ASKED)
     expected = "PROVIDER_UNAVAILABLE" if kind is FaultKind.ERROR_EVENT else "PROVIDER_PROTOCOL"
     assert refusal.value.reason == expected
 
@@ -121,7 +121,7 @@ async def test_cancel_during_a_tool_call_closes_the_providers_connection(
     before = len(stack.provider.requests)
     stack.plays(words=(), calls=(ONE,), fault=Fault(kind=FaultKind.HANG_DURING, after=1))
     name = f"cancel-{before}"
-    asking = asyncio.create_task(asked(door, streamed=streamed, request_id=name, **ASKED))
+    asking = asyncio.create_task(call_door(door, streamed=streamed, request_id=name, **ASKED))
     request = await hanging_within_arguments(stack, before)
     async with RelayClient(Dial(target=stack.at.server_b)) as client:
         assert await client.cancel(name)
@@ -137,7 +137,7 @@ async def test_leaving_during_a_tool_call_closes_the_providers_connection(
 ) -> None:
     before = len(stack.provider.requests)
     stack.plays(words=(), calls=(ONE,), fault=Fault(kind=FaultKind.HANG_DURING, after=1))
-    asking = asyncio.create_task(asked(door, streamed=streamed, **ASKED))
+    asking = asyncio.create_task(call_door(door, streamed=streamed, **ASKED))
     request = await hanging_within_arguments(stack, before)
     asking.cancel()
     with contextlib.suppress(asyncio.CancelledError):

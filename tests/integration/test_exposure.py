@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 LIMIT_S = 30.0
 
 
-def shown(value: object) -> str:
+def case_id(value: object) -> str:
     return " ".join(value) if isinstance(value, tuple) else str(value)
 
 
@@ -29,12 +29,12 @@ LISTENERS = pytest.mark.parametrize(
         (("server_a", "http"), "MCP_HOST"),
         (("gateway",), "HTTP_HOST"),
     ],
-    ids=shown,
+    ids=case_id,
 )
 MCP_DOORS = pytest.mark.parametrize(
     ("program", "port"),
     [(("server_a", "http"), "MCP_PORT_A"), (("server_a", "sse"), "MCP_PORT_A"), (("server_b", "http"), "MCP_PORT_B")],
-    ids=shown,
+    ids=case_id,
 )
 
 

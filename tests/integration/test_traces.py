@@ -81,7 +81,7 @@ async def read(events: AsyncGenerator[Event, None]) -> list[Event]:
     return [event async for event in events]
 
 
-def seen(span: ReceivedSpan) -> str:
+def traceparent_of(span: ReceivedSpan) -> str:
     """Returns the traceparent of a request made under a span, without the flags: the relay's own traces have more."""
     return f"00-{span.trace_id}-{span.span_id}"
 
@@ -126,7 +126,7 @@ async def test_one_trace_leads_from_an_http_client_to_the_provider(
         assert_chain(http, rpc, call, attempt)
         assert [span.service for span in (http, rpc)] == ["relay-gateway", "relay-server-b"]
         assert [span.kind for span in (http, rpc, call, attempt)] == [2, 2, 1, 3]
-        assert b.asked_by == [seen(attempt)]
+        assert b.asked_by == [traceparent_of(attempt)]
         assert b.provider.requests[0].headers["tracestate"] == TRACED["tracestate"]
         assert http.attributes["http.response.status_code"] == 200
         assert rpc.attributes["rpc.grpc.status_code"] == 0
@@ -164,7 +164,7 @@ async def test_one_trace_leads_from_an_mcp_client_over_stdio_to_the_provider(
         spans = await receiver.trace(TRACE_ID, names)
         assert_chain(*(spans[name] for name in names))
         assert spans[names[0]].service == "relay-server-a"
-        assert b.asked_by == [seen(spans[ATTEMPT])]
+        assert b.asked_by == [traceparent_of(spans[ATTEMPT])]
         assert_no_content(receiver)
 
 
@@ -263,7 +263,7 @@ async def test_each_attempt_has_a_span_and_a_failure_is_recorded_without_its_tex
         assert [span.is_error for span in attempts] == [True, False]
         assert attempts[0].attributes["error.type"] == "PROVIDER_UNAVAILABLE"
         assert "gen_ai.usage.input_tokens" not in attempts[0].attributes
-        assert b.asked_by == [seen(span) for span in attempts]
+        assert b.asked_by == [traceparent_of(span) for span in attempts]
         (root,) = [span for span in spans if not span.parent_id]
         assert root.name == GRPC.format("Process")
         assert_no_content(receiver)

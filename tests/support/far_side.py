@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import FULL, Saw
+from tests.faults.conftest import FULL, RecordFault
 from tests.standins.exchange import Received
 from tests.standins.openai import OpenAIStandIn
 from tests.standins.script import Fault, FaultKind, Script
@@ -82,13 +82,13 @@ class UnderWay:
     message: str = ""
     """The call's message, which no other call has."""
 
-    async def end(self, fault: str, struck_at: float, saw: Saw) -> str:
+    async def end(self, fault: str, struck_at: float, record_fault: RecordFault) -> str:
         """Waits for the call's end after a fault at `struck_at`, records it, and returns its reason."""
         with pytest.raises(Refusal) as refusal:
             async with asyncio.timeout(LIMIT_S):
                 await self.task
         reason, seconds = refusal.value.reason, time.monotonic() - struck_at
-        saw(fault=f"{fault} {self.moment}", door=self.door, saw=reason, seconds=seconds)
+        record_fault(fault=f"{fault} {self.moment}", door=self.door, outcome=reason, seconds=seconds)
         assert not FULL or seconds < NOTICED_S
         return reason
 

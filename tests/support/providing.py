@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults.conftest import Saw
+from tests.faults.conftest import RecordFault
 from tests.standins.bedrock import BedrockStandIn
 from tests.standins.openai import OpenAIStandIn
 from tests.standins.server import StandIn
@@ -109,7 +109,7 @@ class Injection:
     """A fault that is injected, and the recorder of what the doors see of it."""
 
     fault: str
-    saw: Saw
+    record_fault: RecordFault
 
     async def seen_by(
         self, doors: Mapping[str, Door], said: str, *, streamed: bool, model: str = "gpt-4o"
@@ -121,7 +121,7 @@ class Injection:
             refusal = await asked(door, said, streamed=streamed, model=model)
             outcome = "the whole answer" if refusal is None else refusal.reason
             seconds = asyncio.get_running_loop().time() - begun_at
-            self.saw(fault=self.fault, door=name, saw=outcome, seconds=seconds)
+            self.record_fault(fault=self.fault, door=name, outcome=outcome, seconds=seconds)
             return refusal
 
         return dict(zip(doors, await asyncio.gather(*(ask(*one) for one in doors.items())), strict=True))

@@ -13,7 +13,9 @@ pytestmark = pytest.mark.anyio
 TOKENS = "alice:alices-token"
 
 
-async def asked(host: str, url: str = "http://127.0.0.1:8000", method: str = "GET", **settings: Any) -> httpx2.Response:
+async def call_app(
+    host: str, url: str = "http://127.0.0.1:8000", method: str = "GET", **settings: Any
+) -> httpx2.Response:
     """Sends a request with the Host header `host` to an application at `url`."""
     app = create_app(gateway_settings(server_b_target=NOBODY, **settings))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=url) as client:
@@ -36,7 +38,7 @@ async def asked(host: str, url: str = "http://127.0.0.1:8000", method: str = "GE
     ],
 )
 async def test_loopbacks_names_are_accepted_on_any_port(host: str) -> None:
-    assert (await asked(host)).status_code == 200
+    assert (await call_app(host)).status_code == 200
 
 
 STRANGERS = [
@@ -60,7 +62,7 @@ STRANGERS = [
 @pytest.mark.parametrize("host", STRANGERS)
 @pytest.mark.parametrize("tokens", ["", TOKENS], ids=["without tokens", "with tokens"])
 async def test_a_name_that_an_attackers_page_may_have_is_refused(host: str, tokens: str) -> None:
-    response = await asked(host, relay_tokens=tokens)
+    response = await call_app(host, relay_tokens=tokens)
     assert response.status_code == 403
     assert response.headers["content-type"] == "application/problem+json"
     assert response.json()["reason"] == "PERMISSION_DENIED"
@@ -70,7 +72,7 @@ async def test_a_name_that_an_attackers_page_may_have_is_refused(host: str, toke
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS", "DELETE"])
 async def test_every_method_is_checked(method: str) -> None:
-    assert (await asked("evil.example", method=method, cors_origins="*")).status_code == 403
+    assert (await call_app("evil.example", method=method, cors_origins="*")).status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,7 @@ async def test_every_method_is_checked(method: str) -> None:
     ],
 )
 async def test_the_address_that_a_request_arrived_at_is_accepted(url: str, host: str) -> None:
-    assert (await asked(host, url, relay_insecure=True)).status_code == 200
+    assert (await call_app(host, url, relay_insecure=True)).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -99,7 +101,7 @@ async def test_the_address_that_a_request_arrived_at_is_accepted(url: str, host:
     ],
 )
 async def test_listed_hosts_are_accepted(host: str, settings: dict[str, str], status: int) -> None:
-    assert (await asked(host, **settings)).status_code == status
+    assert (await call_app(host, **settings)).status_code == status
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ class Client:
     at: list[float] = field(default_factory=list)
     heard: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def hear(self, progress: float, total: float | None, message: str | None) -> None:
+    async def notify(self, progress: float, total: float | None, message: str | None) -> None:
         assert total is None
         self.told.append((progress, message))
         self.at.append(asyncio.get_running_loop().time())
@@ -36,7 +36,7 @@ class Client:
 
 async def test_the_first_text_is_sent_at_once_and_the_rest_in_batches() -> None:
     client = Client()
-    progress = Progress(client.hear)
+    progress = Progress(client.notify)
     async with progress.reporting():
         progress.add("The ")
         await client.until_told(1)
@@ -49,7 +49,7 @@ async def test_the_first_text_is_sent_at_once_and_the_rest_in_batches() -> None:
 
 async def test_unsent_text_at_the_end_is_left_to_the_result() -> None:
     client = Client()
-    progress = Progress(client.hear)
+    progress = Progress(client.notify)
     async with progress.reporting():
         progress.add("The ")
         await client.until_told(1)
@@ -59,7 +59,7 @@ async def test_unsent_text_at_the_end_is_left_to_the_result() -> None:
 
 async def test_the_result_keeps_its_distance_from_the_last_notification() -> None:
     client = Client()
-    progress = Progress(client.hear)
+    progress = Progress(client.notify)
     async with progress.reporting():
         progress.add("Hi")
         await client.until_told(1)
@@ -68,7 +68,7 @@ async def test_the_result_keeps_its_distance_from_the_last_notification() -> Non
 
 async def test_silence_is_broken_by_notifications_without_text() -> None:
     client = Client()
-    progress = Progress(client.hear, heartbeat_s=0.01)
+    progress = Progress(client.notify, heartbeat_s=0.01)
     async with progress.reporting():
         await client.until_told(2)
         progress.add("At last")
@@ -88,7 +88,7 @@ async def test_a_client_that_did_not_ask_gets_no_notifications() -> None:
 
 async def test_a_failed_call_ends_the_notifications() -> None:
     client = Client()
-    progress = Progress(client.hear, heartbeat_s=0)
+    progress = Progress(client.notify, heartbeat_s=0)
     tasks = asyncio.all_tasks()
 
     async def fail() -> None:
@@ -104,11 +104,11 @@ async def test_a_failed_call_ends_the_notifications() -> None:
 async def test_a_client_that_reads_nothing_makes_the_call_wait() -> None:
     asked, taking = asyncio.Event(), asyncio.Event()
 
-    async def hear(progress: float, total: float | None, message: str | None) -> None:
+    async def notify(progress: float, total: float | None, message: str | None) -> None:
         asked.set()
         await taking.wait()
 
-    progress = Progress(hear)
+    progress = Progress(notify)
     async with progress.reporting(), asyncio.timeout(LIMIT_S):
         progress.add("first")
         await asked.wait()
@@ -121,10 +121,10 @@ async def test_a_client_that_reads_nothing_makes_the_call_wait() -> None:
 
 
 async def test_a_client_that_left_makes_no_call_wait() -> None:
-    async def hear(progress: float, total: float | None, message: str | None) -> None:
+    async def notify(progress: float, total: float | None, message: str | None) -> None:
         raise ConnectionError
 
-    progress = Progress(hear)
+    progress = Progress(notify)
     async with progress.reporting(), asyncio.timeout(LIMIT_S):
         progress.add("x" * (READ_AHEAD_CHARS + 1))
         await progress.wait_for_room()

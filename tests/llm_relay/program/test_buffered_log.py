@@ -26,7 +26,7 @@ def log(caplog: pytest.LogCaptureFixture) -> BufferedLog:
     return BufferedLog(logging.getLogger(NAME), "ended")
 
 
-def told(caplog: pytest.LogCaptureFixture) -> list[tuple[str, Any]]:
+def written(caplog: pytest.LogCaptureFixture) -> list[tuple[str, Any]]:
     """Returns the level and the facts of each record that was written so far."""
     return [(record.levelname, record.facts) for record in caplog.records if record.msg == "ended"]  # type: ignore[attr-defined]
 
@@ -49,16 +49,16 @@ async def test_buffered_lines_are_written_on_their_own_and_together(
             note(log, 1)
             note(log, 2)
             await a_few_turns()
-            assert len(told(caplog)) == rounds - 1
+            assert len(written(caplog)) == rounds - 1
             await pass_gathering()
-        assert told(caplog) == [("INFO", [{"number": 1}, {"number": 2}])] * rounds
+        assert written(caplog) == [("INFO", [{"number": 1}, {"number": 2}])] * rounds
 
 
 async def test_many_lines_are_written_in_pieces(log: BufferedLog, caplog: pytest.LogCaptureFixture) -> None:
     for number in range(2 * LINES_A_WRITE + 1):
         note(log, number)
     log.flush()
-    assert [len(facts) for _, facts in told(caplog)] == [LINES_A_WRITE, LINES_A_WRITE, 1]
+    assert [len(facts) for _, facts in written(caplog)] == [LINES_A_WRITE, LINES_A_WRITE, 1]
 
 
 async def test_a_failure_is_written_at_once_and_after_the_lines_before_it(
@@ -66,17 +66,17 @@ async def test_a_failure_is_written_at_once_and_after_the_lines_before_it(
 ) -> None:
     note(log, 1)
     note(log, 2, logging.WARNING)
-    assert told(caplog) == [("INFO", [{"number": 1}]), ("WARNING", {"number": 2})]
+    assert written(caplog) == [("INFO", [{"number": 1}]), ("WARNING", {"number": 2})]
     with held_loop().held():
         await pass_gathering()
-    assert len(told(caplog)) == 2
+    assert len(written(caplog)) == 2
 
 
 async def test_buffered_lines_can_be_flushed(log: BufferedLog, caplog: pytest.LogCaptureFixture) -> None:
     note(log, 1)
     log.flush()
     log.flush()
-    assert told(caplog) == [("INFO", [{"number": 1}])]
+    assert written(caplog) == [("INFO", [{"number": 1}])]
 
 
 async def test_a_line_below_the_level_is_not_formatted(log: BufferedLog) -> None:

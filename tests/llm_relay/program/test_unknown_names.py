@@ -12,7 +12,7 @@ from scripts.settings_reference import PROGRAMS
 PATH = Path("/srv/.env")
 
 
-def told(name: str) -> list[str]:
+def reports(name: str) -> list[str]:
     """Returns the report about a name in a .env file."""
     return list(unknown_names(EnvFile(path=PATH, lines={name: 3}), {}))
 
@@ -42,11 +42,11 @@ def test_the_known_names_are_those_of_all_programs() -> None:
     ],
 )
 def test_a_misspelt_name_is_reported_with_its_line_and_the_intended_name(name: str, meant: str) -> None:
-    assert told(name) == [f"/srv/.env, line 3: {name} is not a setting; did you mean {meant}?"]
+    assert reports(name) == [f"/srv/.env, line 3: {name} is not a setting; did you mean {meant}?"]
 
 
 def test_a_name_with_the_relays_prefix_is_reported_even_if_it_resembles_no_setting() -> None:
-    assert told("RELAY_COLOUR_SCHEME") == ["/srv/.env, line 3: RELAY_COLOUR_SCHEME is not a setting"]
+    assert reports("RELAY_COLOUR_SCHEME") == ["/srv/.env, line 3: RELAY_COLOUR_SCHEME is not a setting"]
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_name_with_the_relays_prefix_is_reported_even_if_it_resembles_no_setti
     ["POSTGRES_PASSWORD", "DEBUG", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL_BEDROCK", "HTTP_PROXY", "RELAY_ENV_FILE"],
 )
 def test_names_of_other_programs_are_not_reported(name: str) -> None:
-    assert told(name) == []
+    assert reports(name) == []
 
 
 def test_misspelt_names_in_the_environment_are_reported_and_foreign_ones_are_not() -> None:

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 KEY = "sk-canary-11235813"
 
 
-async def found(base_url: str, **settings: Any) -> Finding:
+async def finding_about(base_url: str, **settings: Any) -> Finding:
     """Returns the findings about an OpenAI-compatible server."""
     given = {"openai_api_key": KEY, "openai_base_url": base_url, "openai_default_model": "gpt-4o", **settings}
     finding = await provider_finding("openai", ServerBSettings(**given))
@@ -49,7 +49,7 @@ class Compatible(OpenAIStandIn):
 
 async def test_a_server_that_lists_the_default_model_is_called_once_and_ok() -> None:
     async with Compatible() as server:
-        finding = await found(server.base_url)
+        finding = await finding_about(server.base_url)
         assert [request.method for request in server.requests] == ["GET"]
     assert str(finding) == "ok      AI_PROVIDER: openai answers, default model gpt-4o"
 
@@ -60,7 +60,7 @@ async def test_a_base_url_without_its_version_is_reported_with_the_one_that_work
 ) -> None:
     async with Compatible() as server:
         server.list_status, server.page = list_status, page
-        finding = await found(server.url)
+        finding = await finding_about(server.url)
     assert not finding.ok
     told = f"OPENAI_BASE_URL: {server.url} has no chat completions, {server.url}/v1 has: set it to {server.url}/v1"
     assert finding.text == told
@@ -70,23 +70,23 @@ async def test_a_base_url_without_its_version_is_reported_with_the_one_that_work
 async def test_a_server_that_lists_no_models_is_ok_if_it_has_chat_completions(list_status: int) -> None:
     async with Compatible() as server:
         server.list_status = list_status
-        finding = await found(server.base_url)
+        finding = await finding_about(server.base_url)
     assert finding.ok
     assert finding.text.endswith("default model gpt-4o (this server does not list its models)")
 
 
 async def test_a_server_of_another_kind_is_reported() -> None:
     async with Compatible() as server:
-        finding = await found(f"{server.url}/v2")
+        finding = await finding_about(f"{server.url}/v2")
         assert finding.text.startswith(f"OPENAI_BASE_URL: {server.url}/v2/chat/completions does not exist: is it a ser")
-        finding = await found(f"{server.url}/elsewhere")
+        finding = await finding_about(f"{server.url}/elsewhere")
         assert finding.text.endswith("; most base URLs end in /v1")
     assert not finding.ok
 
 
 async def test_a_default_model_that_the_server_does_not_list_is_reported_with_similar_ones() -> None:
     async with Compatible() as server:
-        finding = await found(server.base_url, openai_default_model="gpt-4o-minni")
+        finding = await finding_about(server.base_url, openai_default_model="gpt-4o-minni")
     assert not finding.ok
     assert finding.text == (
         "OPENAI_DEFAULT_MODEL: openai has no model gpt-4o-minni: set it to gpt-4o-mini, gpt-4o, o3-mini"
@@ -95,7 +95,7 @@ async def test_a_default_model_that_the_server_does_not_list_is_reported_with_si
 
 async def test_an_unreachable_server_is_reported() -> None:
     port = free_port()
-    finding = await found(f"http://127.0.0.1:{port}/v1")
+    finding = await finding_about(f"http://127.0.0.1:{port}/v1")
     assert not finding.ok
     why = f"no connection to 127.0.0.1:{port}: connection refused"
     assert finding.text == (
@@ -104,7 +104,7 @@ async def test_an_unreachable_server_is_reported() -> None:
 
 
 async def test_a_name_without_an_address_is_reported() -> None:
-    finding = await found("http://nowhere.invalid/v1")
+    finding = await finding_about("http://nowhere.invalid/v1")
     assert "no address is known for nowhere.invalid:80: " in finding.text
 
 
@@ -118,7 +118,7 @@ async def answer_in_plaintext(reader: asyncio.StreamReader, writer: asyncio.Stre
 async def test_a_wrong_scheme_is_reported() -> None:
     async with await asyncio.start_server(answer_in_plaintext, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        finding = await found(f"https://127.0.0.1:{port}/v1")
+        finding = await finding_about(f"https://127.0.0.1:{port}/v1")
     assert f"no TLS with 127.0.0.1:{port}: " in finding.text
     assert "is its scheme http?" in finding.text
 
@@ -129,12 +129,12 @@ async def test_an_untrusted_certificate_is_reported(tmp_path: Path) -> None:
     context.load_cert_chain(pair.cert_file, pair.key_file)
     async with await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context) as server:
         port = server.sockets[0].getsockname()[1]
-        finding = await found(f"https://127.0.0.1:{port}/v1")
+        finding = await finding_about(f"https://127.0.0.1:{port}/v1")
     assert f"the TLS certificate of 127.0.0.1:{port} is not trusted: " in finding.text
 
 
 async def test_a_silent_server_is_reported_in_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
-        finding = await found(f"http://127.0.0.1:{mute.getsockname()[1]}/v1")
+        finding = await finding_about(f"http://127.0.0.1:{mute.getsockname()[1]}/v1")
     assert not finding.ok
     assert "within 5 s" in finding.text

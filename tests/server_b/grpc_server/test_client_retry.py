@@ -43,7 +43,7 @@ async def serving_held(provider: ScriptedProvider) -> AsyncIterator[tuple[Servin
             yield server, held_loop()
 
 
-def told(count: int, **other: str) -> Metadata:
+def retry_metadata(count: int, **other: str) -> Metadata:
     """Makes a client's metadata; `other` values replace the good ones."""
     values = {"body_digest": DIGEST, "retry_count": str(count), "read_timeout": str(TIMEOUT_S)} | other
     return tuple((f"relay-{name.replace('_', '-')}", value) for name, value in values.items())
@@ -59,13 +59,13 @@ async def test_a_repeat_joins_the_call_that_timed_out_and_gets_its_id(method: st
     gate = asyncio.Event()
     provider = ScriptedProvider([gate, OPENING, Text("late"), ENDING], HELLO)
     async with serving_held(provider) as (server, loop), wire(server.target) as client:
-        first = client.stream(request_type(message="Hi", request_id="id-1"), told(0), method=method)
+        first = client.stream(request_type(message="Hi", request_id="id-1"), retry_metadata(0), method=method)
         await first.initial_metadata()
         await provider.until_waiting()
         loop.advance(TIMEOUT_S)
         first.cancel()
         await until_read_by(server.relay, 0)
-        repeat = client.stream(request_type(message="Hi", request_id="id-2"), told(1), method=method)
+        repeat = client.stream(request_type(message="Hi", request_id="id-2"), retry_metadata(1), method=method)
         assert dict(await repeat.initial_metadata())["relay-request-id"] == "id-1"
         gate.set()
         assert b"late" in b"".join([data async for data in repeat])
@@ -86,7 +86,7 @@ async def test_a_repeat_joins_the_call_that_timed_out_and_gets_its_id(method: st
 async def test_a_call_with_bad_metadata_is_answered_and_stops_when_its_client_leaves(bad: dict[str, str]) -> None:
     provider = ScriptedProvider([OPENING, asyncio.Event()])
     async with serving_held(provider) as (server, loop), wire(server.target) as client:
-        call = client.stream(pb.StreamProcessRequest(message="Hi"), told(0, **bad))
+        call = client.stream(pb.StreamProcessRequest(message="Hi"), retry_metadata(0, **bad))
         assert await call.read()
         await provider.until_waiting()
         loop.advance(TIMEOUT_S)
@@ -98,12 +98,12 @@ async def test_a_call_with_bad_metadata_is_answered_and_stops_when_its_client_le
 async def test_a_request_without_a_valid_retry_count_is_no_repeat(count: str) -> None:
     provider = ScriptedProvider([asyncio.Event()], HELLO)
     async with serving_held(provider) as (server, loop), wire(server.target) as client:
-        first = client.stream(pb.StreamProcessRequest(message="Hi"), told(0))
+        first = client.stream(pb.StreamProcessRequest(message="Hi"), retry_metadata(0))
         await provider.until_waiting()
         loop.advance(TIMEOUT_S)
         first.cancel()
         await until_read_by(server.relay, 0)
-        assert await events(client.stream(pb.StreamProcessRequest(message="Hi"), told(0, retry_count=count)))
+        assert await events(client.stream(pb.StreamProcessRequest(message="Hi"), retry_metadata(0, retry_count=count)))
         assert [one.end for one in provider.tries] == [End.RUNNING, End.WHOLE]
 
 

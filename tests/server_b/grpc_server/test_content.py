@@ -70,26 +70,26 @@ def calls(answer: Answer) -> list[ToolCall]:
     return [part for part in answer.parts if isinstance(part, ToolCall)]
 
 
-def asking(message: str, *parts: Part, history: tuple[Turn, ...] = (), **options: object) -> Prompt:
+def prompt_with(message: str, *parts: Part, history: tuple[Turn, ...] = (), **options: object) -> Prompt:
     return Prompt(message=message, parts=parts, history=history, options=Options(**options))  # type: ignore[arg-type]
 
 
 async def test_a_tool_loop_of_two_rounds_ends_with_the_result_in_the_answer(client: RelayClient) -> None:
-    first = await client.process(asking("What is the weather in Oslo?", tools=(WEATHER, TIME)))
+    first = await client.process(prompt_with("What is the weather in Oslo?", tools=(WEATHER, TIME)))
     assert first.finished.finish_reason is FinishReason.TOOL_CALLS
     (call,) = calls(first)
     jsonschema.validate(json.loads(call.arguments_json), CITY)
 
     history = (Turn(role=Role.USER, text="What is the weather in Oslo?"), Turn(role=Role.ASSISTANT, parts=first.parts))
     result = ToolResult(tool_call_id=call.id, content=(TextPart(text="5 °C and rain"),))
-    second = await client.process(asking("", result, history=history, tools=(WEATHER, TIME)))
+    second = await client.process(prompt_with("", result, history=history, tools=(WEATHER, TIME)))
     assert second.finished.finish_reason is FinishReason.STOP
     assert "5 °C and rain" in second.text
     assert second.parts == ()
 
 
 async def test_parallel_calls_have_separate_ids_and_blocks(client: RelayClient) -> None:
-    prompt = asking("The weather and the local time, please", tools=(WEATHER, TIME))
+    prompt = prompt_with("The weather and the local time, please", tools=(WEATHER, TIME))
     whole = calls(await client.process(prompt))
     assert [call.name for call in whole] == ["get_weather", "get_local_time"]
     assert whole[0].id != whole[1].id
@@ -101,7 +101,7 @@ async def test_parallel_calls_have_separate_ids_and_blocks(client: RelayClient) 
 
 async def test_a_streamed_call_is_started_deltas_and_the_whole_call_again(client: RelayClient) -> None:
     events = await streamed(
-        client, asking("Hi", tools=(WEATHER,), tool_choice=REQUIRED, thinking=Thinking(effort="low"))
+        client, prompt_with("Hi", tools=(WEATHER,), tool_choice=REQUIRED, thinking=Thinking(effort="low"))
     )
     started, *content, finished = events
     assert isinstance(started, Started)
@@ -129,17 +129,17 @@ def assert_one_call(deltas: list[Event], *, index: int) -> None:
 
 
 async def test_signed_reasoning_makes_the_round_trip_byte_for_byte(client: RelayClient) -> None:
-    first = await client.process(asking("Hi", thinking=Thinking(effort="low")))
+    first = await client.process(prompt_with("Hi", thinking=Thinking(effort="low")))
     reasoning, text = first.parts
     assert isinstance(reasoning, Reasoning)
     assert (reasoning.provider, text) == ("mock", TextPart(text=first.text))
     history = (Turn(role=Role.USER, text="Hi"), Turn(role=Role.ASSISTANT, parts=first.parts))
-    assert "again" in (await client.process(asking("again", history=history))).text
+    assert "again" in (await client.process(prompt_with("again", history=history))).text
 
 
 async def test_json_by_a_schema_is_answered_whole_and_streamed(client: RelayClient) -> None:
     wanted = ResponseFormat(kind=ResponseKind.JSON_SCHEMA, name="city", schema_json=json.dumps(CITY), strict=True)
-    prompt = asking("Hi", response_format=wanted)
+    prompt = prompt_with("Hi", response_format=wanted)
     jsonschema.validate(json.loads((await client.process(prompt)).text), CITY)
     events = await streamed(client, prompt)
     jsonschema.validate(json.loads("".join(event.text for event in events if isinstance(event, Delta))), CITY)
@@ -147,19 +147,19 @@ async def test_json_by_a_schema_is_answered_whole_and_streamed(client: RelayClie
 
 async def test_an_image_is_passed_on_byte_for_byte(client: RelayClient) -> None:
     image = Image(media_type="image/png", data=bytes(range(256)) * 100)
-    assert "image/png, 25600 bytes" in (await client.process(asking("Look", image))).text
+    assert "image/png, 25600 bytes" in (await client.process(prompt_with("Look", image))).text
 
 
 async def test_an_image_over_the_limit_is_too_large(client: RelayClient) -> None:
     image = Image(media_type="image/png", data=bytes(20 * 2**20))
     with pytest.raises(TooLarge):
-        await client.process(asking("Look", image))
+        await client.process(prompt_with("Look", image))
 
 
 async def test_what_the_mock_cannot_do_is_unsupported_and_names_field_and_provider(client: RelayClient) -> None:
     tool = Tool(name="f", input_schema_json='{"type": "string", "pattern": "(a+)+$"}')
     with pytest.raises(Unsupported) as refused:
-        await client.process(asking("Hi", tools=(WEATHER, tool), tool_choice=ToolChoice(name="f")))
+        await client.process(prompt_with("Hi", tools=(WEATHER, tool), tool_choice=ToolChoice(name="f")))
     assert refused.value.message.startswith("options.tools[1].input_schema_json: the mock ")
     assert "pattern" in refused.value.message
 

@@ -46,7 +46,7 @@ async def fill(ledger: Ledger) -> None:
     await ledger.reserve(new_call(datetime.now(UTC)))
 
 
-async def said(ledger: Ledger) -> list[object]:
+async def contents(ledger: Ledger) -> list[object]:
     since = datetime(2020, 1, 1, tzinfo=UTC)
     return [
         await ledger.list_callers(),
@@ -63,7 +63,7 @@ async def said(ledger: Ledger) -> list[object]:
 async def test_everything_is_copied_and_the_copy_works(tmp_path: Path, target: str) -> None:
     before = await open_ledger(SOURCE, folder=tmp_path)
     await fill(before)
-    there = await said(before)
+    there = await contents(before)
     await before.aclose(grace_s=5)
     told: dict[str, tuple[int, int]] = {}
     rows = await copy_ledger(
@@ -78,7 +78,7 @@ async def test_everything_is_copied_and_the_copy_works(tmp_path: Path, target: s
     after = await open_ledger(target, folder=tmp_path)
     try:
         await after.refresh()
-        assert await said(after) == there
+        assert await contents(after) == there
         [left_open] = (await after.calls(CallQuery(state=CallState.OPEN))).calls
         call = replace(new_call(left_open.started_at), id=left_open.id)
         await after.settle(end_of(call, 3))

@@ -62,11 +62,11 @@ def sampling(**given: object) -> Prompt:
     return Prompt(message="Hi", options=Options(sampling=Sampling(**given)))  # type: ignore[arg-type]
 
 
-def saying(*parts: object, **fields: object) -> Prompt:
+def prompt_of(*parts: object, **fields: object) -> Prompt:
     return Prompt(message="Hi", parts=parts, **fields)  # type: ignore[arg-type]
 
 
-def asking(model: str | None = None, **options: object) -> Prompt:
+def prompt_with(model: str | None = None, **options: object) -> Prompt:
     return Prompt(message="Hi", model=model, options=Options(**options))  # type: ignore[arg-type]
 
 
@@ -86,102 +86,102 @@ REFUSED: dict[str, tuple[Prompt, str, tuple[str, ...]]] = {
     ),
     "top_p": (sampling(top_p=0.9), "", ()),
     "tokens to think": (
-        asking(thinking=Thinking(max_tokens=2048)),
+        prompt_with(thinking=Thinking(max_tokens=2048)),
         "options.thinking",
         ALL,
     ),
-    "an effort": (asking(thinking=Thinking(effort="low")), "options.thinking", (*VENDORS, "bedrock")),
-    "a cache point": (saying(CachePoint()), "parts[0].cache_point", OPENAI),
-    "a cache point of a minute": (saying(CachePoint(ttl_s=60)), "parts[0].cache_point", ALL),
-    "an image": (saying(PNG), "", ()),
+    "an effort": (prompt_with(thinking=Thinking(effort="low")), "options.thinking", (*VENDORS, "bedrock")),
+    "a cache point": (prompt_of(CachePoint()), "parts[0].cache_point", OPENAI),
+    "a cache point of a minute": (prompt_of(CachePoint(ttl_s=60)), "parts[0].cache_point", ALL),
+    "an image": (prompt_of(PNG), "", ()),
     "an image by its URL": (
-        saying(Image(url="https://example.com/a.png")),
+        prompt_of(Image(url="https://example.com/a.png")),
         "parts[0].image.url",
         ("chat", "responses", "bedrock"),
     ),
     "an image's detail": (
-        saying(Image(media_type="image/png", data=b"png", detail="high")),
+        prompt_of(Image(media_type="image/png", data=b"png", detail="high")),
         "parts[0].image.detail",
         ("bedrock",),
     ),
     "an image of another type": (
-        saying(Image(media_type="image/svg+xml", data=b"svg")),
+        prompt_of(Image(media_type="image/svg+xml", data=b"svg")),
         "parts[0].image.media_type",
         (*VENDORS, "bedrock"),
     ),
-    "a document": (saying(Document(media_type="application/pdf", name="a.pdf", data=b"pdf")), "", ()),
+    "a document": (prompt_of(Document(media_type="application/pdf", name="a.pdf", data=b"pdf")), "", ()),
     "a document of text": (
-        saying(Document(media_type="text/plain", name="a.txt", data=b"text")),
+        prompt_of(Document(media_type="text/plain", name="a.txt", data=b"text")),
         "parts[0].document.media_type",
         ("vendor's chat",),
     ),
     "a document by its URL": (
-        saying(Document(url="https://example.com/a.pdf")),
+        prompt_of(Document(url="https://example.com/a.pdf")),
         "parts[0].document.url",
         ("chat", "responses", "vendor's chat", "bedrock"),
     ),
     "an image of a tool": (
-        saying(ToolResult(tool_call_id="c1", content=(PNG,)), history=LOOP),
+        prompt_of(ToolResult(tool_call_id="c1", content=(PNG,)), history=LOOP),
         "parts[0].tool_result.content",
         ("chat", "vendor's chat"),
     ),
-    "tools": (asking(tools=(TOOL,)), "", ()),
-    "no tools, by choice": (asking(tools=(TOOL,), tool_choice=NONE), "", ()),
+    "tools": (prompt_with(tools=(TOOL,)), "", ()),
+    "no tools, by choice": (prompt_with(tools=(TOOL,), tool_choice=NONE), "", ()),
     "no tools, by choice, after calls": (
-        saying(RESULT, history=LOOP, options=Options(tools=(TOOL,), tool_choice=NONE)),
+        prompt_of(RESULT, history=LOOP, options=Options(tools=(TOOL,), tool_choice=NONE)),
         "options.tool_choice.mode",
         ("bedrock",),
     ),
-    "one call at a time": (asking(tools=(TOOL,), tool_choice=ToolChoice(parallel=False)), "", ()),
+    "one call at a time": (prompt_with(tools=(TOOL,), tool_choice=ToolChoice(parallel=False)), "", ()),
     "JSON": (
-        asking(response_format=ResponseFormat(kind=ResponseKind.JSON)),
+        prompt_with(response_format=ResponseFormat(kind=ResponseKind.JSON)),
         "options.response_format.kind",
         ("bedrock",),
     ),
-    "a schema": (asking(response_format=SCHEMA), "", ()),
-    "a service tier that only OpenAI has": (asking(service_tier="auto"), "options.service_tier", ("bedrock",)),
-    "an end user that AWS would not take": (asking(end_user="ä"), "options.end_user", ("bedrock",)),
+    "a schema": (prompt_with(response_format=SCHEMA), "", ()),
+    "a service tier that only OpenAI has": (prompt_with(service_tier="auto"), "options.service_tier", ("bedrock",)),
+    "an end user that AWS would not take": (prompt_with(end_user="ä"), "options.end_user", ("bedrock",)),
     "logit_bias": (
-        asking(provider_options={"openai": '{"logit_bias": {}}'}),
+        prompt_with(provider_options={"openai": '{"logit_bias": {}}'}),
         "options.provider_options.openai.logit_bias",
         ("responses", "vendor's responses"),
     ),
 }
 OF_MODELS: dict[str, tuple[str, Prompt, str]] = {
-    "an image to o3-mini": ("vendor's chat", saying(PNG, model="o3-mini"), "parts[0].image"),
-    "an image to gpt-3.5-turbo": ("vendor's responses", saying(PNG, model="gpt-3.5-turbo"), "parts[0].image"),
+    "an image to o3-mini": ("vendor's chat", prompt_of(PNG, model="o3-mini"), "parts[0].image"),
+    "an image to gpt-3.5-turbo": ("vendor's responses", prompt_of(PNG, model="gpt-3.5-turbo"), "parts[0].image"),
     "a schema to gpt-4-turbo": (
         "vendor's chat",
-        asking("gpt-4-turbo", response_format=SCHEMA),
+        prompt_with("gpt-4-turbo", response_format=SCHEMA),
         "options.response_format.kind",
     ),
-    "tools to o1-mini": ("vendor's chat", asking("o1-mini", tools=(TOOL,)), "options.tools"),
-    "stop to o3": ("vendor's chat", asking("o3", sampling=Sampling(stop=("x",))), "options.sampling.stop"),
+    "tools to o1-mini": ("vendor's chat", prompt_with("o1-mini", tools=(TOOL,)), "options.tools"),
+    "stop to o3": ("vendor's chat", prompt_with("o3", sampling=Sampling(stop=("x",))), "options.sampling.stop"),
     "top_p to o4-mini": (
         "vendor's responses",
-        asking("o4-mini", sampling=Sampling(top_p=0.5)),
+        prompt_with("o4-mini", sampling=Sampling(top_p=0.5)),
         "options.sampling.top_p",
     ),
-    "an image to Nova Micro": ("bedrock", saying(PNG, model="nova-micro"), "parts[0].image"),
-    "an image to Llama 3.3": ("bedrock", saying(PNG, model="llama"), "parts[0].image"),
-    "an image to Claude 2": ("bedrock", saying(PNG, model="anthropic.claude-v2:1"), "parts[0].image"),
+    "an image to Nova Micro": ("bedrock", prompt_of(PNG, model="nova-micro"), "parts[0].image"),
+    "an image to Llama 3.3": ("bedrock", prompt_of(PNG, model="llama"), "parts[0].image"),
+    "an image to Claude 2": ("bedrock", prompt_of(PNG, model="anthropic.claude-v2:1"), "parts[0].image"),
     "an image in the history": (
         "bedrock",
-        saying(model="nova-micro", history=(Turn(role=Role.USER, parts=(PNG, TextPart(text="Look"))),)),
+        prompt_of(model="nova-micro", history=(Turn(role=Role.USER, parts=(PNG, TextPart(text="Look"))),)),
         "history[0].parts[0].image",
     ),
-    "tools to Mixtral": ("bedrock", asking("mixtral", tools=(TOOL,)), "options.tools"),
-    "tools to DeepSeek R1": ("bedrock", asking("deepseek-r1", tools=(TOOL,)), "options.tools"),
-    "calls in the history to Llama 3": ("bedrock", saying(RESULT, history=LOOP, model="llama-8b"), "history"),
+    "tools to Mixtral": ("bedrock", prompt_with("mixtral", tools=(TOOL,)), "options.tools"),
+    "tools to DeepSeek R1": ("bedrock", prompt_with("deepseek-r1", tools=(TOOL,)), "options.tools"),
+    "calls in the history to Llama 3": ("bedrock", prompt_of(RESULT, history=LOOP, model="llama-8b"), "history"),
     "one call at a time of Nova": (
         "bedrock",
-        asking("nova-pro", tools=(TOOL,), tool_choice=ToolChoice(parallel=False)),
+        prompt_with("nova-pro", tools=(TOOL,), tool_choice=ToolChoice(parallel=False)),
         "options.tool_choice.parallel",
     ),
-    "thinking by Nova": ("bedrock", asking("nova-pro", thinking=Thinking(effort="low")), "options.thinking"),
+    "thinking by Nova": ("bedrock", prompt_with("nova-pro", thinking=Thinking(effort="low")), "options.thinking"),
     "a required tool with thinking": (
         "bedrock",
-        asking(
+        prompt_with(
             SONNET_4,
             tools=(TOOL,),
             tool_choice=ToolChoice(mode=ToolChoiceMode.REQUIRED),
@@ -191,15 +191,15 @@ OF_MODELS: dict[str, tuple[str, Prompt, str]] = {
     ),
 }
 TAKEN_BY_MODELS: dict[str, tuple[str, Prompt]] = {
-    "an image to gpt-5": ("vendor's chat", saying(PNG, model="gpt-5-mini")),
-    "an image to an unknown model of OpenAI": ("vendor's chat", saying(PNG, model="gpt-9")),
-    "an image to a compatible server's o3-mini": ("chat", saying(PNG, model="o3-mini")),
-    "an effort to o3": ("vendor's chat", asking("o3", thinking=Thinking(effort="low"))),
-    "no effort to gpt-4o": ("vendor's chat", asking("gpt-4o", thinking=Thinking(effort="none"))),
-    "an image to Nova Lite": ("bedrock", saying(PNG, model="nova-lite")),
-    "an image to an unknown model": ("bedrock", saying(PNG, model="new.model-v1:0")),
-    "tools to an unknown model": ("bedrock", asking("new.model-v1:0", tools=(TOOL,))),
-    "tokens to think to Sonnet 4": ("bedrock", asking(SONNET_4, thinking=Thinking(max_tokens=1024))),
+    "an image to gpt-5": ("vendor's chat", prompt_of(PNG, model="gpt-5-mini")),
+    "an image to an unknown model of OpenAI": ("vendor's chat", prompt_of(PNG, model="gpt-9")),
+    "an image to a compatible server's o3-mini": ("chat", prompt_of(PNG, model="o3-mini")),
+    "an effort to o3": ("vendor's chat", prompt_with("o3", thinking=Thinking(effort="low"))),
+    "no effort to gpt-4o": ("vendor's chat", prompt_with("gpt-4o", thinking=Thinking(effort="none"))),
+    "an image to Nova Lite": ("bedrock", prompt_of(PNG, model="nova-lite")),
+    "an image to an unknown model": ("bedrock", prompt_of(PNG, model="new.model-v1:0")),
+    "tools to an unknown model": ("bedrock", prompt_with("new.model-v1:0", tools=(TOOL,))),
+    "tokens to think to Sonnet 4": ("bedrock", prompt_with(SONNET_4, thinking=Thinking(max_tokens=1024))),
 }
 
 

@@ -59,7 +59,7 @@ async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
         yield opened
 
 
-def asking(subject: Subject, script: Script, message: str = "Hi", *parts: Part, **fields: Any) -> Prompt:
+def scripted_prompt(subject: Subject, script: Script, message: str = "Hi", *parts: Part, **fields: Any) -> Prompt:
     """Makes a prompt that the stand-in answers by this script; the mock follows its own rules."""
     if subject.standin is not None:
         subject.standin.script = script
@@ -68,7 +68,7 @@ def asking(subject: Subject, script: Script, message: str = "Hi", *parts: Part, 
 
 
 @dataclass
-class Said:
+class Joined:
     """A provider's answer, with its calls joined."""
 
     text: str
@@ -82,7 +82,7 @@ class Said:
     """The indexes of all blocks, in the order in which they began."""
 
 
-def said(pieces: list[Piece]) -> Said:
+def joined(pieces: list[Piece]) -> Joined:
     """Joins the pieces of an answer; raises AssertionError if they are not in the contract's order."""
     opening, *content, ending = [piece for piece in pieces if not isinstance(piece, Working)]
     assert isinstance(opening, Opening)
@@ -107,7 +107,7 @@ def said(pieces: list[Piece]) -> Said:
                 pass
     assert sorted(finished) == sorted(started)
     reasoning = [piece for piece in content if isinstance(piece, ReasoningPiece)]
-    return Said(
+    return Joined(
         text="".join(piece.text for piece in content if isinstance(piece, Text)),
         calls=[(call.id, call.name, arguments[index]) for index, call in started.items()],
         reasoning="".join(piece.text for piece in reasoning),
@@ -118,15 +118,15 @@ def said(pieces: list[Piece]) -> Said:
     )
 
 
-async def asked(subject: Subject, prompt: Prompt) -> Any:
+async def sent_body(subject: Subject, prompt: Prompt) -> Any:
     """Returns the body that the stand-in received; None for the mock."""
     await pieces_of(subject, prompt)
     return subject.standin.requests[-1].body if subject.standin is not None else None
 
 
 async def test_a_tool_is_called(subject: Subject) -> None:
-    prompt = asking(subject, Script(words=("I look. ",), calls=(ONE,)), "The weather?", tools=(WEATHER, TIME))
-    answer = said(await pieces_of(subject, prompt))
+    prompt = scripted_prompt(subject, Script(words=("I look. ",), calls=(ONE,)), "The weather?", tools=(WEATHER, TIME))
+    answer = joined(await pieces_of(subject, prompt))
     ((call_id, name, arguments),) = answer.calls
     assert (bool(call_id), name, answer.finish_reason) == (True, "get_weather", FinishReason.TOOL_CALLS)
     jsonschema.validate(json.loads(arguments), SCHEMA)
@@ -137,15 +137,15 @@ async def test_a_tool_is_called(subject: Subject) -> None:
 
 async def test_two_tools_are_called_at_once(subject: Subject) -> None:
     script = Script(words=(), calls=(ONE, OTHER))
-    prompt = asking(subject, script, "The weather and the local time", tools=(WEATHER, TIME))
-    answer = said(await pieces_of(subject, prompt))
+    prompt = scripted_prompt(subject, script, "The weather and the local time", tools=(WEATHER, TIME))
+    answer = joined(await pieces_of(subject, prompt))
     assert [name for _, name, _ in answer.calls] == ["get_weather", "get_local_time"]
     assert len({call_id for call_id, _, _ in answer.calls}) == 2
     assert answer.blocks == [0, 1]
 
 
 async def test_the_tools_are_sent_unchanged(subject: Subject) -> None:
-    body = await asked(subject, asking(subject, Script(), tools=(WEATHER, TIME)))
+    body = await sent_body(subject, scripted_prompt(subject, Script(), tools=(WEATHER, TIME)))
     match subject.name:
         case "openai-chat":
             tools = [(one["function"]["name"], one["function"]["parameters"]) for one in body["tools"]]
@@ -183,26 +183,26 @@ CHOICES: dict[str, tuple[ToolChoice, dict[str, Any]]] = {
 @pytest.mark.parametrize("choice", CHOICES)
 async def test_a_tool_choice_is_obeyed(subject: Subject, choice: str) -> None:
     wanted, sent = CHOICES[choice]
-    prompt = asking(subject, Script(), "The weather?", tools=(WEATHER, TIME), tool_choice=wanted)
+    prompt = scripted_prompt(subject, Script(), "The weather?", tools=(WEATHER, TIME), tool_choice=wanted)
     if subject.standin is None:
         called = {"required": ["get_weather"], "named": ["get_local_time"], "none": []}
-        assert [name for _, name, _ in said(await pieces_of(subject, prompt)).calls] == called[choice]
+        assert [name for _, name, _ in joined(await pieces_of(subject, prompt)).calls] == called[choice]
         return
-    body = await asked(subject, prompt)
+    body = await sent_body(subject, prompt)
     found = body.get("toolConfig", {}).get("toolChoice") if subject.name == "bedrock" else body["tool_choice"]
     assert found == sent[subject.name]
 
 
 async def test_a_loop_of_tool_calls_ends_with_the_result_in_the_answer(subject: Subject) -> None:
-    first = asking(subject, Script(words=(), calls=(ONE,)), "The weather?", tools=(WEATHER,))
-    ((call_id, name, arguments),) = said(await pieces_of(subject, first)).calls
+    first = scripted_prompt(subject, Script(words=(), calls=(ONE,)), "The weather?", tools=(WEATHER,))
+    ((call_id, name, arguments),) = joined(await pieces_of(subject, first)).calls
     history = (
         Turn(role=Role.USER, text="The weather?"),
         Turn(role=Role.ASSISTANT, parts=(ToolCall(id=call_id, name=name, arguments_json=arguments),)),
     )
     result = ToolResult(tool_call_id=call_id, content=(TextPart(text="5 °C and rain"),))
-    second = asking(subject, Script(words=("5 °C and rain",)), "", result, history=history, tools=(WEATHER,))
-    answer = said(await pieces_of(subject, second))
+    second = scripted_prompt(subject, Script(words=("5 °C and rain",)), "", result, history=history, tools=(WEATHER,))
+    answer = joined(await pieces_of(subject, second))
     assert answer.finish_reason is FinishReason.STOP
     assert "5 °C and rain" in answer.text
     if subject.standin is not None:
@@ -213,8 +213,8 @@ async def test_a_loop_of_tool_calls_ends_with_the_result_in_the_answer(subject: 
 
 
 async def test_an_image_arrives_byte_for_byte(subject: Subject) -> None:
-    prompt = asking(subject, Script(), "Look", Image(media_type="image/png", data=PNG))
-    body = await asked(subject, prompt)
+    prompt = scripted_prompt(subject, Script(), "Look", Image(media_type="image/png", data=PNG))
+    body = await sent_body(subject, prompt)
     encoded = base64.b64encode(PNG).decode()
     match subject.name:
         case "openai-chat":
@@ -227,15 +227,15 @@ async def test_an_image_arrives_byte_for_byte(subject: Subject) -> None:
             (image,) = (one for one in body["messages"][-1]["content"] if "image" in one)
             assert image["image"] == {"format": "png", "source": {"bytes": encoded}}
         case _:
-            assert "image/png, 256 bytes" in said(await pieces_of(subject, prompt)).text
+            assert "image/png, 256 bytes" in joined(await pieces_of(subject, prompt)).text
 
 
 async def test_json_by_a_schema_is_requested(subject: Subject) -> None:
     wanted = ResponseFormat(kind=ResponseKind.JSON_SCHEMA, name="city", schema_json=json.dumps(SCHEMA), strict=True)
     answered = json.dumps({"city": "Oslo", "id": 1})
-    prompt = asking(subject, Script(words=(answered,)), response_format=wanted)
-    jsonschema.validate(json.loads(said(await pieces_of(subject, prompt)).text), SCHEMA)
-    body = await asked(subject, prompt)
+    prompt = scripted_prompt(subject, Script(words=(answered,)), response_format=wanted)
+    jsonschema.validate(json.loads(joined(await pieces_of(subject, prompt)).text), SCHEMA)
+    body = await sent_body(subject, prompt)
     match subject.name:
         case "openai-chat":
             assert body["response_format"]["json_schema"] == {"name": "city", "schema": SCHEMA, "strict": True}
@@ -253,7 +253,7 @@ async def test_json_by_a_schema_is_requested(subject: Subject) -> None:
 async def test_reasoning_comes_first_and_goes_back_where_it_can(name: str) -> None:
     async with open_subject(name, THINKS.get(name, "")) as subject:
         script = Script(words=("Yes.",), reasoning="I think about it.")
-        answer = said(await pieces_of(subject, asking(subject, script, thinking=Thinking(effort="low"))))
+        answer = joined(await pieces_of(subject, scripted_prompt(subject, script, thinking=Thinking(effort="low"))))
         assert answer.reasoning
         assert (answer.blocks, answer.finish_reason) == ([0, 1], FinishReason.STOP)
         if name in ("openai-chat", "mock"):  # these sign nothing that would have to go back, or do not read it
@@ -267,11 +267,11 @@ async def test_reasoning_comes_first_and_goes_back_where_it_can(name: str) -> No
             redacted=answer.signature if is_encrypted else b"",
         )
         history = (Turn(role=Role.USER, text="Hi"), Turn(role=Role.ASSISTANT, parts=(reasoning, TextPart(text="Yes."))))
-        prompt = asking(subject, Script(), "And?", history=history, thinking=Thinking(effort="low"))
-        assert answer.signature.decode() in json.dumps(await asked(subject, prompt))
+        prompt = scripted_prompt(subject, Script(), "And?", history=history, thinking=Thinking(effort="low"))
+        assert answer.signature.decode() in json.dumps(await sent_body(subject, prompt))
         foreign = replace(reasoning, provider="another")
         prompt = replace(prompt, history=(history[0], replace(history[1], parts=(foreign, TextPart(text="Yes.")))))
-        assert answer.signature.decode() not in json.dumps(await asked(subject, prompt))
+        assert answer.signature.decode() not in json.dumps(await sent_body(subject, prompt))
 
 
 async def test_a_refusal_is_reported_as_one(subject: Subject) -> None:
@@ -279,7 +279,7 @@ async def test_a_refusal_is_reported_as_one(subject: Subject) -> None:
         return  # the mock refuses nothing
     # Bedrock sends no text of a refusal, only its stop reason.
     said_so = {"words": ("No.",), "finish": "refusal"} if subject.name == "bedrock" else {"words": (), "refusal": "No."}
-    answer = said(await pieces_of(subject, asking(subject, Script(**said_so))))  # type: ignore[arg-type]
+    answer = joined(await pieces_of(subject, scripted_prompt(subject, Script(**said_so))))  # type: ignore[arg-type]
     assert answer.finish_reason is FinishReason.REFUSAL
     assert answer.text + answer.refusal == "No."
 
@@ -290,7 +290,7 @@ BREAKS = (FaultKind.CUT, FaultKind.NO_END, FaultKind.MALFORMED)
 @pytest.mark.parametrize("kind", BREAKS)
 async def test_a_cut_during_arguments_never_ends_the_call(subject: Subject, kind: FaultKind) -> None:
     fault = Fault(kind=kind, after=1)
-    prompt = asking(
+    prompt = scripted_prompt(
         subject,
         Script(words=(), calls=(ONE,), fault=fault),
         tools=(WEATHER,),
@@ -312,7 +312,7 @@ async def test_a_cut_during_arguments_never_ends_the_call(subject: Subject, kind
 
 async def test_leaving_during_arguments_closes_the_connection(subject: Subject) -> None:
     script = Script(words=(), calls=(ONE,), fault=Fault(kind=FaultKind.HANG_DURING, after=1))
-    prompt = asking(subject, script, tools=(WEATHER,), tool_choice=ToolChoice(name=WEATHER.name))
+    prompt = scripted_prompt(subject, script, tools=(WEATHER,), tool_choice=ToolChoice(name=WEATHER.name))
     if subject.standin is None:
         prompt = replace(prompt, model="mock-model?fault=hang_during&after=2")
     stream = subject.provider.stream(prompt)

@@ -40,12 +40,12 @@ NAMED = {"type": "function", "function": {"name": "x"}}
 RESULT = {"role": "tool", "tool_call_id": "c1", "content": "sunny"}
 
 
-def asked(*messages: dict[str, Any], **members: Any) -> TranslatedBody:
+def translate(*messages: dict[str, Any], **members: Any) -> TranslatedBody:
     return chat_prompt(ChatBody.model_validate({"model": "m", "messages": [*messages] or [USER], **members}), "r-1")
 
 
 def test_a_plain_conversation_keeps_its_turns() -> None:
-    prompt = asked(
+    prompt = translate(
         {"role": "system", "content": "Be kind"},
         USER,
         {"role": "assistant", "content": "Hi"},
@@ -57,11 +57,11 @@ def test_a_plain_conversation_keeps_its_turns() -> None:
 
 
 def test_a_conversation_of_text_alone_has_no_options() -> None:
-    assert asked(stream=True, temperature=1, store=True).prompt.options is NO_OPTIONS
+    assert translate(stream=True, temperature=1, store=True).prompt.options is NO_OPTIONS
 
 
 def test_a_later_instruction_stays_where_it_is() -> None:
-    prompt = asked(USER, {"role": "developer", "content": "Be short"}, USER).prompt
+    prompt = translate(USER, {"role": "developer", "content": "Be short"}, USER).prompt
     assert prompt.context is None
     assert prompt.history[1] == Turn(role=Role.SYSTEM, text="Be short")
 
@@ -85,16 +85,16 @@ def test_a_later_instruction_stays_where_it_is() -> None:
     ],
 )
 def test_content_parts_keep_their_order(content: list[Any], parts: tuple[Any, ...]) -> None:
-    prompt = asked({"role": "user", "content": content}).prompt
+    prompt = translate({"role": "user", "content": content}).prompt
     assert (prompt.message, prompt.parts) == ("", parts)
 
 
 def test_one_text_part_is_plain_text() -> None:
-    assert asked({"role": "user", "content": [{"type": "text", "text": "Hello"}]}).prompt.message == "Hello"
+    assert translate({"role": "user", "content": [{"type": "text", "text": "Hello"}]}).prompt.message == "Hello"
 
 
 def test_tool_results_and_the_users_next_message_are_one_turn() -> None:
-    prompt = asked(USER, ASSISTANT_CALLS, RESULT, {**USER, "content": "And?"}, tools=[WEATHER]).prompt
+    prompt = translate(USER, ASSISTANT_CALLS, RESULT, {**USER, "content": "And?"}, tools=[WEATHER]).prompt
     assert prompt.history[1].parts == (ToolCall(id="c1", name="weather", arguments_json='{"at": 9007199254740993}'),)
     result = ToolResult(tool_call_id="c1", content=(TextPart(text="sunny"),))
     assert prompt.parts == (result, TextPart(text="And?"))
@@ -102,16 +102,16 @@ def test_tool_results_and_the_users_next_message_are_one_turn() -> None:
 
 @pytest.mark.parametrize("before", [[], [USER, {"role": "assistant", "content": "Hm"}]])
 def test_instructions_at_the_end_become_the_message(before: list[dict[str, Any]]) -> None:
-    prompt = asked(*before, {"role": "system", "content": "Be short"}).prompt
+    prompt = translate(*before, {"role": "system", "content": "Be short"}).prompt
     assert (prompt.message, prompt.context) == ("Be short", None)
 
 
 def test_empty_members_are_not_reported_as_ignored() -> None:
-    assert asked({**USER, "audio": None, "annotations": []}).ignored == ()
+    assert translate({**USER, "audio": None, "annotations": []}).ignored == ()
 
 
 def test_a_conversation_may_end_with_tool_results() -> None:
-    assert [type(part) for part in asked(USER, ASSISTANT_CALLS, RESULT).prompt.parts] == [ToolResult]
+    assert [type(part) for part in translate(USER, ASSISTANT_CALLS, RESULT).prompt.parts] == [ToolResult]
 
 
 def test_reasoning_and_refusals_are_given_back() -> None:
@@ -124,13 +124,13 @@ def test_reasoning_and_refusals_are_given_back() -> None:
             {"type": "reasoning.text", "text": "hm", "signature": signature, "id": "t", "format": "bedrock"}
         ],
     }
-    parts = asked(USER, said, USER).prompt.history[1].parts
+    parts = translate(USER, said, USER).prompt.history[1].parts
     reasoning = Reasoning(text="hm", signature=b"signed", provider="bedrock", id="t")
     assert parts == (reasoning, TextPart(text="Hi"), Refusal(text="No"))
 
 
 def test_options_are_translated() -> None:
-    options = asked(
+    options = translate(
         tools=[{**WEATHER, "function": {**WEATHER["function"], "strict": True, "description": "d"}}],  # type: ignore[dict-item]
         tool_choice={"type": "function", "function": {"name": "weather"}},
         parallel_tool_calls=False,
@@ -157,16 +157,16 @@ def test_options_are_translated() -> None:
 
 @pytest.mark.parametrize(("word", "mode"), [("none", ToolChoiceMode.NONE), ("required", ToolChoiceMode.REQUIRED)])
 def test_tool_choice_names_are_translated(word: str, mode: ToolChoiceMode) -> None:
-    assert asked(tools=[WEATHER], tool_choice=word).prompt.options.tool_choice == ToolChoice(mode=mode)
+    assert translate(tools=[WEATHER], tool_choice=word).prompt.options.tool_choice == ToolChoice(mode=mode)
 
 
 def test_max_completion_tokens_takes_precedence_over_max_tokens() -> None:
-    assert asked(max_tokens=5, max_completion_tokens=7).prompt.max_tokens == 7
-    assert asked(max_tokens=5).prompt.max_tokens == 5
+    assert translate(max_tokens=5, max_completion_tokens=7).prompt.max_tokens == 7
+    assert translate(max_tokens=5).prompt.max_tokens == 5
 
 
 def test_unknown_members_are_ignored_and_named() -> None:
-    asked_for = asked({**USER, "name": "ann"}, store=True, prediction={"type": "content"}, n=1)
+    asked_for = translate({**USER, "name": "ann"}, store=True, prediction={"type": "content"}, n=1)
     assert asked_for.ignored == ("store", "prediction", "messages.name")
 
 

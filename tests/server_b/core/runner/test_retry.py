@@ -46,7 +46,7 @@ async def streamed(relay: Relay, timeout_s: float = LONG_S) -> list[Event]:
     return [event async for event in relay.stream_process(HI, caller="alice", timeout_s=timeout_s)]
 
 
-async def asked(relay: Relay, *, whole: bool, timeout_s: float = LONG_S) -> str:
+async def answer_text(relay: Relay, *, whole: bool, timeout_s: float = LONG_S) -> str:
     """Returns the text of an answer, whole or streamed."""
     if whole:
         return (await relay.process(HI, caller="alice", timeout_s=timeout_s)).text
@@ -61,7 +61,7 @@ whole_and_streamed = pytest.mark.parametrize("whole", [True, False], ids=["whole
 @pytest.mark.parametrize("error", [ProviderRateLimited, away])
 async def test_a_transient_error_is_retried(error: Callable[..., RelayError], whole: bool) -> None:
     provider = ScriptedProvider([error(retry_after_s=0)], [error(retry_after_s=0)], HELLO)
-    assert await asked(patient(provider), whole=whole) == "Hello"
+    assert await answer_text(patient(provider), whole=whole) == "Hello"
     assert [one.end for one in provider.tries] == [End.FAILED, End.FAILED, End.WHOLE]
 
 
@@ -81,7 +81,7 @@ async def test_a_transient_error_is_retried(error: Callable[..., RelayError], wh
 async def test_a_request_that_may_have_worked_is_not_sent_again(script: list[Step], whole: bool) -> None:
     provider = ScriptedProvider(script, HELLO)
     with pytest.raises(RelayError) as failed:
-        await asked(patient(provider), whole=whole)
+        await answer_text(patient(provider), whole=whole)
     assert failed.value.may_have_worked
     assert len(provider.tries) == 1
 
@@ -101,10 +101,10 @@ async def test_availability_can_be_preferred_to_money(script: list[Step], again:
     provider = ScriptedProvider(script, HELLO)
     relay = create_relay(provider, limits=Limits(patience=Patience(retry_maybe_worked=True)))
     if again:
-        assert await asked(relay, whole=whole) == "Hello"
+        assert await answer_text(relay, whole=whole) == "Hello"
     else:
         with pytest.raises(RelayError):
-            await asked(relay, whole=whole)
+            await answer_text(relay, whole=whole)
     assert len(provider.tries) == 1 + again
 
 
@@ -135,7 +135,7 @@ async def test_there_is_a_pause_even_if_a_provider_says_that_none_is_needed() ->
 @whole_and_streamed
 async def test_a_retry_waits_even_if_the_provider_names_no_time(whole: bool) -> None:
     provider = ScriptedProvider([away()], HELLO)
-    assert await asked(patient(provider), whole=whole) == "Hello"
+    assert await answer_text(patient(provider), whole=whole) == "Hello"
     assert len(provider.tries) == 2
 
 
@@ -144,7 +144,7 @@ async def test_a_retry_waits_even_if_the_provider_names_no_time(whole: bool) -> 
 async def test_attempts_end_with_the_last_error_when_they_are_used_up(attempts: int, whole: bool) -> None:
     provider = ScriptedProvider([ProviderRateLimited("slow down", retry_after_s=0)])
     with pytest.raises(ProviderRateLimited, match="slow down") as failed:
-        await asked(patient(provider, attempts=attempts), whole=whole)
+        await answer_text(patient(provider, attempts=attempts), whole=whole)
     assert len(provider.tries) == attempts
     assert failed.value.retry_after_s == 0
 
@@ -154,7 +154,7 @@ async def test_attempts_end_with_the_last_error_when_they_are_used_up(attempts: 
 async def test_a_permanent_error_is_not_retried(error: type[RelayError], whole: bool) -> None:
     provider = ScriptedProvider([error()])
     with pytest.raises(error):
-        await asked(patient(provider), whole=whole)
+        await answer_text(patient(provider), whole=whole)
     assert len(provider.tries) == 1
 
 
@@ -182,7 +182,7 @@ async def test_the_providers_retry_time_is_waited_for() -> None:
 
 async def test_a_pause_before_the_next_attempt_is_not_silence() -> None:
     provider = ScriptedProvider([ProviderRateLimited(retry_after_s=0.1)], HELLO)
-    assert await asked(patient(provider, first_token_s=0.05), whole=False) == "Hello"
+    assert await answer_text(patient(provider, first_token_s=0.05), whole=False) == "Hello"
 
 
 @whole_and_streamed
@@ -190,7 +190,7 @@ async def test_a_pause_before_the_next_attempt_is_not_silence() -> None:
 async def test_a_retry_time_past_the_deadline_is_reported_at_once(retry_after_s: float, whole: bool) -> None:
     provider = ScriptedProvider([ProviderRateLimited(retry_after_s=retry_after_s)])
     with pytest.raises(ProviderRateLimited) as failed:
-        await asked(patient(provider), whole=whole, timeout_s=30)
+        await answer_text(patient(provider), whole=whole, timeout_s=30)
     assert repr(failed.value.retry_after_s) == repr(retry_after_s)
     assert len(provider.tries) == 1
 
@@ -199,7 +199,7 @@ async def test_a_retry_time_past_the_deadline_is_reported_at_once(retry_after_s:
 async def test_the_deadline_stops_the_provider(whole: bool) -> None:
     provider = ScriptedProvider([OPENING, Text("Hel"), asyncio.Event()])
     with pytest.raises(DeadlineExceeded) as failed:
-        await asked(patient(provider), whole=whole, timeout_s=0.05)
+        await answer_text(patient(provider), whole=whole, timeout_s=0.05)
     assert provider.tries[0].end is End.ABORTED
     assert failed.value.spent is not None
     assert failed.value.request_id
@@ -227,7 +227,7 @@ async def test_the_deadline_applies_during_the_pause_between_attempts() -> None:
 async def test_an_answer_that_is_silent_too_long_at_first_is_given_up(whole: bool) -> None:
     provider = ScriptedProvider([asyncio.Event()])
     with pytest.raises(ProviderUnavailable, match="silent"):
-        await asked(patient(provider, first_token_s=0.02), whole=whole)
+        await answer_text(patient(provider, first_token_s=0.02), whole=whole)
     assert [one.end for one in provider.tries] == [End.ABORTED]
 
 
@@ -235,7 +235,7 @@ async def test_an_answer_that_is_silent_too_long_at_first_is_given_up(whole: boo
 async def test_an_answer_that_becomes_silent_later_is_given_up_with_its_usage(whole: bool) -> None:
     provider = ScriptedProvider([OPENING, Text("Hello"), asyncio.Event()])
     with pytest.raises(ProviderUnavailable, match="silent") as failed:
-        await asked(patient(provider, token_gap_s=0.02), whole=whole)
+        await answer_text(patient(provider, token_gap_s=0.02), whole=whole)
     assert provider.tries[0].end is End.ABORTED
     assert failed.value.spent is not None
     assert failed.value.spent.usage.accuracy is Accuracy.ESTIMATED
@@ -245,7 +245,7 @@ async def test_a_provider_that_sends_signs_of_life_is_not_silent() -> None:
     thinking = asyncio.Event()
     provider = ScriptedProvider([Working(), thinking, *HELLO])
     asyncio.get_running_loop().call_later(0.1, thinking.set)
-    assert await asked(patient(provider, first_token_s=0.02), whole=False) == "Hello"
+    assert await answer_text(patient(provider, first_token_s=0.02), whole=False) == "Hello"
 
 
 async def test_the_first_token_may_take_longer_than_the_others() -> None:
@@ -263,7 +263,7 @@ async def test_a_server_that_does_not_stream_may_be_silent_until_the_deadline(tr
     scripts: list[list[Step]] = [[away(retry_after_s=0)]] * tries_before
     provider = ScriptedProvider(*scripts, [WholeAnswer(), slow, *HELLO])
     asyncio.get_running_loop().call_later(0.05, slow.set)
-    assert await asked(patient(provider, first_token_s=0.01, token_gap_s=0.01), whole=whole) == "Hello"
+    assert await answer_text(patient(provider, first_token_s=0.01, token_gap_s=0.01), whole=whole) == "Hello"
 
 
 async def test_a_stream_without_the_providers_own_end_is_an_error_never_a_stop() -> None:
@@ -285,14 +285,14 @@ async def test_nothing_after_the_providers_own_end_is_waited_for() -> None:
 
 
 async def test_an_answer_without_text_is_an_answer() -> None:
-    assert await asked(patient(ScriptedProvider([OPENING, ENDING])), whole=False) == ""
-    assert await asked(patient(ScriptedProvider([OPENING, ENDING])), whole=True) == ""
+    assert await answer_text(patient(ScriptedProvider([OPENING, ENDING])), whole=False) == ""
+    assert await answer_text(patient(ScriptedProvider([OPENING, ENDING])), whole=True) == ""
 
 
 @whole_and_streamed
 async def test_the_providers_own_timeout_is_not_mistaken_for_the_deadline(whole: bool) -> None:
     with pytest.raises(RelayError) as failed:
-        await asked(patient(ScriptedProvider([TimeoutError("socket")])), whole=whole)
+        await answer_text(patient(ScriptedProvider([TimeoutError("socket")])), whole=whole)
     assert failed.value.reason == "INTERNAL"
 
 

@@ -39,7 +39,7 @@ async def server(url: str, folder: Path, receiver: Receiver) -> AsyncIterator[Le
         await opened.aclose(grace_s=5)
 
 
-def told(receiver: Receiver) -> list[tuple[int, int]]:
+def delivered(receiver: Receiver) -> list[tuple[int, int]]:
     said = [json.loads(body) for _, _, body in receiver.got]
     return [(each["threshold_percent"], each["spent_nano_usd"]) for each in said]
 
@@ -59,13 +59,13 @@ async def test_each_threshold_is_sent_once_by_one_of_several_servers(
             await spend(servers[index % 3], now(), 100, bound=100)
         await receiver.wait_for(2)
         await all_sent(store)
-        assert told(receiver) == [(50, 500), (80, 800)]
+        assert delivered(receiver) == [(50, 500), (80, 800)]
         with pytest.raises(BudgetExceeded):
             await spend(servers[0], now(), 101, bound=101)
         await spend(servers[0], now(), 100, bound=100)
         await receiver.wait_for(3)
         await all_sent(store)
-        assert told(receiver)[2:] == [(100, 1000)]
+        assert delivered(receiver)[2:] == [(100, 1000)]
 
 
 async def test_a_failed_delivery_is_retried(ledger_url: str, tmp_path: Path, store: Store) -> None:
@@ -75,7 +75,7 @@ async def test_a_failed_delivery_is_retried(ledger_url: str, tmp_path: Path, sto
         await spend(ledger, now(), 500)
         await receiver.wait_for(3)
         await all_sent(store)
-        assert told(receiver) == [(50, 500)] * 3
+        assert delivered(receiver) == [(50, 500)] * 3
         assert len({json.loads(body)["id"] for _, _, body in receiver.got}) == 1
         assert {path for path, _, _ in receiver.got} == {"/hook"}
 
@@ -91,7 +91,7 @@ async def test_an_alert_that_no_server_sent_is_sent_after_a_start(
         async with server(ledger_url, tmp_path, receiver):
             await receiver.wait_for(2)
             await all_sent(store)
-        assert told(receiver) == [(50, 800), (80, 800)]
+        assert delivered(receiver) == [(50, 800), (80, 800)]
 
 
 async def test_thresholds_that_a_change_passes_are_sent(ledger_url: str, tmp_path: Path, store: Store) -> None:
@@ -105,7 +105,7 @@ async def test_thresholds_that_a_change_passes_are_sent(ledger_url: str, tmp_pat
         await ledger.put_budget(ALICE, by="root")
         await ledger.put_budget(replace(ALICE, limit_nano_usd=700), by="root")
         await all_sent(store)
-        assert told(receiver) == [(50, 600), (80, 600)]
+        assert delivered(receiver) == [(50, 600), (80, 600)]
 
 
 async def test_without_a_receiver_the_alert_is_logged(

@@ -27,7 +27,7 @@ def event(delta: object, finish_reason: object = None, **more: object) -> bytes:
     return b"data: %b\n\n" % orjson.dumps({"model": "m", "choices": [choice], **more})
 
 
-def said(text: str) -> bytes:
+def text_event(text: str) -> bytes:
     return event({"content": text})
 
 
@@ -80,7 +80,7 @@ STOPPED = Ending(FinishReason.STOP, None)
 
 def test_a_block_of_many_events_is_one_text_with_their_number() -> None:
     reader = AnswerReader("asked")
-    assert list(reader.read(event({"role": "assistant", "content": ""}) + said("a") * 3)) == [
+    assert list(reader.read(event({"role": "assistant", "content": ""}) + text_event("a") * 3)) == [
         Opening("m"),
         Text("aaa", 3),
     ]
@@ -88,7 +88,13 @@ def test_a_block_of_many_events_is_one_text_with_their_number() -> None:
 
 def test_an_event_without_text_is_a_sign_of_life() -> None:
     reader = AnswerReader("asked")
-    blocks = [said("a"), event({"reasoning_content": "hm"}), b": still here\n\n", b"data:\n\n", event({"content": ""})]
+    blocks = [
+        text_event("a"),
+        event({"reasoning_content": "hm"}),
+        b": still here\n\n",
+        b"data:\n\n",
+        event({"content": ""}),
+    ]
     pieces = [piece for block in blocks for piece in reader.read(block)]
     assert pieces == [Opening("m"), Text("a"), ReasoningPiece(1, "hm"), Working(), Working(), Working()]
 
@@ -97,7 +103,7 @@ def test_an_event_before_the_first_choice_does_not_open_the_answer() -> None:
     reader = AnswerReader("asked")
     filters = b'data: {"model":"","choices":[],"prompt_filter_results":[]}\n\n'
     assert list(reader.read(filters)) == [Working()]
-    assert list(reader.read(said("a"))) == [Opening("m"), Text("a")]
+    assert list(reader.read(text_event("a"))) == [Opening("m"), Text("a")]
 
 
 def test_an_answer_that_names_no_model_has_the_requested_one() -> None:
@@ -105,7 +111,7 @@ def test_an_answer_that_names_no_model_has_the_requested_one() -> None:
 
 
 def test_text_before_an_error_in_one_block_is_given_first() -> None:
-    given_first = AnswerReader("asked").read(said("a") + b'data: {"error":{"code":502}}\n\n')
+    given_first = AnswerReader("asked").read(text_event("a") + b'data: {"error":{"code":502}}\n\n')
     assert [next(given_first), next(given_first)] == [Opening("m"), Text("a")]
     with pytest.raises(Failed):
         next(given_first)
@@ -113,7 +119,7 @@ def test_text_before_an_error_in_one_block_is_given_first() -> None:
 
 def test_everything_after_the_end_mark_is_ignored() -> None:
     reader = AnswerReader("asked")
-    pieces = list(reader.read(event({"content": "a"}, "stop") + DONE + said("b") + b'Data: {"a":1}\n'))
+    pieces = list(reader.read(event({"content": "a"}, "stop") + DONE + text_event("b") + b'Data: {"a":1}\n'))
     assert texts(pieces) == [("a", 1)]
     assert reader.ended
 
@@ -121,22 +127,36 @@ def test_everything_after_the_end_mark_is_ignored() -> None:
 # Good answers in unusual forms.
 
 GOOD = {
-    "as OpenAI": (event({"role": "assistant", "content": ""}), said("Hi"), said("!"), finished(), DONE),
-    "BOM": (b"\xef\xbb\xbf" + said("Hi"), said("!"), finished(), DONE),
-    "heartbeats": (b"data:\n\n", said("Hi"), b"data: \n\n", b"event: ping\ndata:\n\n", said("!"), finished(), DONE),
-    "heartbeats in JSON": (b'data: {"type":"ping"}\n\n', said("Hi!"), b"data: {}\n\ndata: null\n\n", finished(), DONE),
-    "heartbeats in words": (b"data: [PING]\n\n", said("Hi!"), b"data: keep-alive\n\n", finished(), DONE),
-    "heartbeats by name": (said("Hi!"), b'event: heartbeat\ndata: {"at":1}\n\n', finished(), DONE),
+    "as OpenAI": (event({"role": "assistant", "content": ""}), text_event("Hi"), text_event("!"), finished(), DONE),
+    "BOM": (b"\xef\xbb\xbf" + text_event("Hi"), text_event("!"), finished(), DONE),
+    "heartbeats": (
+        b"data:\n\n",
+        text_event("Hi"),
+        b"data: \n\n",
+        b"event: ping\ndata:\n\n",
+        text_event("!"),
+        finished(),
+        DONE,
+    ),
+    "heartbeats in JSON": (
+        b'data: {"type":"ping"}\n\n',
+        text_event("Hi!"),
+        b"data: {}\n\ndata: null\n\n",
+        finished(),
+        DONE,
+    ),
+    "heartbeats in words": (b"data: [PING]\n\n", text_event("Hi!"), b"data: keep-alive\n\n", finished(), DONE),
+    "heartbeats by name": (text_event("Hi!"), b'event: heartbeat\ndata: {"at":1}\n\n', finished(), DONE),
     "a part with a value": (event({"content": [{"type": "text", "text": {"value": "Hi!"}}]}), finished()),
     "text in the delta": (event({"type": "text_delta", "text": "Hi!"}), finished()),
-    "last event ends in one newline": (said("Hi"), event({"content": "!"}, "stop")[:-1]),
-    "last event ends in none": (said("Hi"), event({"content": "!"}, "stop")[:-2]),
-    "no end mark": (said("Hi!"), finished()),
-    "one newline between events": tuple(one[:-1] for one in (said("Hi"), said("!"), finished(), DONE)),
+    "last event ends in one newline": (text_event("Hi"), event({"content": "!"}, "stop")[:-1]),
+    "last event ends in none": (text_event("Hi"), event({"content": "!"}, "stop")[:-2]),
+    "no end mark": (text_event("Hi!"), finished()),
+    "one newline between events": tuple(one[:-1] for one in (text_event("Hi"), text_event("!"), finished(), DONE)),
     "typed parts": (
         event({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}]}),
         event({"content": [{"type": "text", "text": "H"}, {"type": "text", "text": "i"}]}),
-        said("!"),
+        text_event("!"),
         finished(),
         DONE,
     ),
@@ -154,15 +174,15 @@ GOOD = {
         b'data: {"choices":[{"delta":{"content":"!"},"message":{"content":"Hi!"},"finish_reason":"stop"}]}\n\n',
     ),
     "NaN": (b'data: {"choices":[{"delta":{"content":"Hi!"},"logprobs":NaN}]}\n\n', finished(), DONE),
-    "no delta at the end": (said("Hi!"), b'data: {"choices":[{"index":0,"finish_reason":"stop"}]}\n\n', DONE),
+    "no delta at the end": (text_event("Hi!"), b'data: {"choices":[{"index":0,"finish_reason":"stop"}]}\n\n', DONE),
     "Azure's filter": (
         b'data: {"model":"","choices":[],"prompt_filter_results":[]}\n\n',
-        said("Hi!"),
+        text_event("Hi!"),
         b'data: {"choices":[{"index":0,"finish_reason":null,"content_filter_results":{}}]}\n\n',
         finished(),
         DONE,
     ),
-    "the end mark quoted": (said("Hi!"), finished(), b'data: "[DONE]"\n\n'),
+    "the end mark quoted": (text_event("Hi!"), finished(), b'data: "[DONE]"\n\n'),
     "a list of chunks": (b'data: [{"choices":[{"delta":{"content":"Hi!"},"finish_reason":"stop"}]}]\n\n',),
     "two choices": (
         b'data: {"choices":[{"index":1,"delta":{"content":"no"}},{"index":0,"delta":{"content":"Hi"}}]}\n\n',
@@ -172,7 +192,7 @@ GOOD = {
     "a choice that is not the first": (
         b'data: {"choices":[{"index":1,"delta":{"content":"Hi!"},"finish_reason":"stop"}]}\n\n',
     ),
-    "null choices": (b'data: {"choices":null}\n\n', said("Hi!"), finished(), DONE),
+    "null choices": (b'data: {"choices":null}\n\n', text_event("Hi!"), finished(), DONE),
     "one document": (document({"content": "Hi!"}),),
     "one document, BOM": (b"\xef\xbb\xbf", document({"content": "Hi!"})),
     "one document, blank before": (b"\n\n ", document({"content": "Hi!"})),
@@ -238,14 +258,14 @@ MALFORMED = {
 @pytest.mark.parametrize("case", MALFORMED)
 def test_an_event_of_another_shape_is_a_protocol_error_after_the_text_before(case: str) -> None:
     bad = MALFORMED[case]
-    assert outcome(said("a") + stream_of(bad) + finished() + DONE) == ("a", None, ProviderProtocol)
+    assert outcome(text_event("a") + stream_of(bad) + finished() + DONE) == ("a", None, ProviderProtocol)
     assert outcome(bad) == ("", None, ProviderProtocol)
 
 
 CUT = {
-    "no end at all": said("a"),
-    "within the last event": said("a") + finished()[:-10],
-    "within a field's name": said("a") + b"dat",
+    "no end at all": text_event("a"),
+    "within the last event": text_event("a") + finished()[:-10],
+    "within a field's name": text_event("a") + b"dat",
     "nothing": b"",
     "blank": b"\n\n",
     "the end mark alone": DONE,
@@ -265,7 +285,7 @@ def test_an_answer_without_the_providers_own_end_is_a_protocol_error(case: str) 
 
 
 def test_the_end_mark_without_a_finish_reason_is_an_end() -> None:
-    assert outcome(said("Hi"), DONE) == ("Hi", Ending(FinishReason.OTHER, None), None)
+    assert outcome(text_event("Hi"), DONE) == ("Hi", Ending(FinishReason.OTHER, None), None)
 
 
 @pytest.mark.parametrize("reason", ["", None])
@@ -290,7 +310,7 @@ def test_halves_of_a_surrogate_pair_in_two_deltas_are_one_character() -> None:
 def test_a_lone_half_of_a_pair_is_no_character(half: bytes) -> None:
     lone = b'data: {"choices":[{"delta":{"content":"a%b"}}]}\n\n' % half
     assert outcome(lone, finished()) == ("a\ufffd", STOPPED, None)
-    assert outcome(lone, said("b"), finished()) == ("a\ufffdb", STOPPED, None)
+    assert outcome(lone, text_event("b"), finished()) == ("a\ufffdb", STOPPED, None)
 
 
 # Counts.
@@ -300,11 +320,14 @@ def test_a_lone_half_of_a_pair_is_no_character(half: bytes) -> None:
     "blocks",
     [
         (event({"content": "a"}, "stop", usage=COUNTS),),
-        (said("a"), event({}, "stop", usage=None), stream_of(orjson.dumps({"choices": [], "usage": COUNTS}))),
-        (said("a"), finished(), stream_of(orjson.dumps({"usage": COUNTS}))),
+        (text_event("a"), event({}, "stop", usage=None), stream_of(orjson.dumps({"choices": [], "usage": COUNTS}))),
+        (text_event("a"), finished(), stream_of(orjson.dumps({"usage": COUNTS}))),
         (event({"content": "a"}, usage={**COUNTS, "completion_tokens": 1}), event({}, "stop", usage=COUNTS)),
-        (said("a"), stream_of(orjson.dumps({"choices": [{"delta": {}, "finish_reason": "stop", "usage": COUNTS}]}))),
-        (said("a"), event({}, "stop", x_groq={"usage": COUNTS})),
+        (
+            text_event("a"),
+            stream_of(orjson.dumps({"choices": [{"delta": {}, "finish_reason": "stop", "usage": COUNTS}]})),
+        ),
+        (text_event("a"), event({}, "stop", x_groq={"usage": COUNTS})),
         (document({"content": "a"}, usage=COUNTS),),
     ],
     ids=["at the end", "after it", "without choices", "everywhere", "in the choice", "in x_groq", "whole"],
@@ -315,7 +338,11 @@ def test_counts_are_found_in_every_place(blocks: tuple[bytes, ...]) -> None:
 
 def test_zeros_do_not_replace_what_was_counted_before() -> None:
     zeros = {"prompt_tokens": 0, "completion_tokens": 0}
-    blocks = (said("a"), event({}, "stop", usage=COUNTS), stream_of(orjson.dumps({"choices": [], "usage": zeros})))
+    blocks = (
+        text_event("a"),
+        event({}, "stop", usage=COUNTS),
+        stream_of(orjson.dumps({"choices": [], "usage": zeros})),
+    )
     assert outcome(*blocks) == ("a", Ending(FinishReason.STOP, COUNTED), None)
 
 
@@ -355,7 +382,12 @@ def test_a_refusal_is_no_text() -> None:
     assert pieces == [Opening("m"), RefusalPiece(0, "I "), RefusalPiece(0, "cannot"), refused]
 
 
-TEXTS = [said("a"), said("é"), said("\U0001f600"), b'data: {"choices":[{"delta":{"content":"\\ud83d"}}]}\n\n']
+TEXTS = [
+    text_event("a"),
+    text_event("é"),
+    text_event("\U0001f600"),
+    b'data: {"choices":[{"delta":{"content":"\\ud83d"}}]}\n\n',
+]
 OTHERS = [event({}), finished(), DONE, b"data:\n\n", b": hi\r\n\r\n", b"\n", b"data: {\n", document({"content": "a"})]
 PARTS = st.sampled_from([*TEXTS, *OTHERS, b'data: {"error":{"code":"429"}}\n\n'])
 

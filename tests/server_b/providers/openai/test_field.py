@@ -251,7 +251,7 @@ CASES = {
 }
 
 
-async def asked(provider: OpenAIProvider) -> tuple[str, Ending | None, RelayError | None]:
+async def call(provider: OpenAIProvider) -> tuple[str, Ending | None, RelayError | None]:
     text, ending = "", None
     try:
         async with contextlib.aclosing(provider.stream(Prompt(message="Hi"))) as pieces:
@@ -281,7 +281,7 @@ async def test_a_servers_answer_is_reported_for_what_it_is(name: str) -> None:
     server = RawServer(case.sent)
     async with server.listening() as url, asyncio.timeout(10):
         provider = create_provider(f"{url}/v1")
-        assert_told(case, *await asked(provider))
+        assert_told(case, *await call(provider))
         await provider.close()
     assert len(server.requests) == 1
 
@@ -291,7 +291,7 @@ async def test_a_stream_whose_body_never_ends_ends_at_its_end_mark() -> None:
     server = RawServer(endless)
     async with server.listening() as url, asyncio.timeout(10):
         provider = create_provider(f"{url}/v1")
-        assert await asked(provider) == ("Hi", Ending(STOP, None), None)
+        assert await call(provider) == ("Hi", Ending(STOP, None), None)
         await server.lost.wait()
         await provider.close()
 

@@ -60,7 +60,7 @@ def body_of(prompt: Prompt, model: str = SONNET_4) -> dict[str, Any]:
     return body
 
 
-def asking(*, model: str = SONNET_4, **options: Any) -> dict[str, Any]:
+def body_with(*, model: str = SONNET_4, **options: Any) -> dict[str, Any]:
     """Returns the members of a body with these options, without its messages."""
     temperature, max_tokens = options.pop("temperature", None), options.pop("max_tokens", None)
     prompt = Prompt(message="Hi", options=Options(**options), temperature=temperature, max_tokens=max_tokens)
@@ -69,7 +69,7 @@ def asking(*, model: str = SONNET_4, **options: Any) -> dict[str, Any]:
     return body
 
 
-def said(*parts: Part) -> list[dict[str, Any]]:
+def user_blocks(*parts: Part) -> list[dict[str, Any]]:
     """Returns the blocks of the user's message."""
     content: list[dict[str, Any]] = body_of(Prompt(message="Look", parts=parts))["messages"][-1]["content"]
     assert content[0] == {"text": "Look"}
@@ -112,14 +112,14 @@ def result_of(**result: Any) -> dict[str, Any]:
     ],
 )
 def test_each_part_of_the_user_is_a_block(part: Part, block: dict[str, Any]) -> None:
-    assert said(part) == [block]
+    assert user_blocks(part) == [block]
 
 
 def test_no_two_documents_have_the_same_name() -> None:
     report = Document(media_type="text/plain", name="Report.txt", data=b"1")
     other = Document(media_type="text/plain", name="report*txt", data=b"2")
     long = Document(media_type="text/plain", name="x" * 255, data=b"3")
-    names = [block["document"]["name"] for block in said(report, other, long, long)]
+    names = [block["document"]["name"] for block in user_blocks(report, other, long, long)]
     assert names[:2] == ["Report txt", "report txt (2)"]
     assert len({*names}) == 4
 
@@ -238,7 +238,7 @@ CLAUDES_CHOICE = "additionalModelRequestFields"
     ],
 )
 def test_tools_and_the_tool_choice_are_sent(choice: ToolChoice | None, wanted: dict[str, Any] | None) -> None:
-    config = asking(tools=(TOOL, BARE_TOOL), tool_choice=choice, model=NOVA)["toolConfig"]
+    config = body_with(tools=(TOOL, BARE_TOOL), tool_choice=choice, model=NOVA)["toolConfig"]
     assert config["tools"] == [
         {"toolSpec": SPEC},
         {"toolSpec": {"name": "time", "inputSchema": {"json": {}}}},
@@ -257,13 +257,15 @@ def test_tools_and_the_tool_choice_are_sent(choice: ToolChoice | None, wanted: d
 def test_a_limit_of_one_call_at_a_time_is_sent_in_claudes_format(
     choice: dict[str, Any], wanted: dict[str, Any]
 ) -> None:
-    body = asking(tools=(TOOL,), tool_choice=ToolChoice(**choice, parallel=False))
+    body = body_with(tools=(TOOL,), tool_choice=ToolChoice(**choice, parallel=False))
     assert body["additionalModelRequestFields"] == {"tool_choice": {**wanted, "disable_parallel_tool_use": True}}
     assert "toolChoice" not in body["toolConfig"]
 
 
 def test_tools_that_must_not_be_called_are_left_out() -> None:
-    assert "toolConfig" not in asking(tools=(TOOL,), tool_choice=ToolChoice(mode=ToolChoiceMode.NONE, parallel=False))
+    assert "toolConfig" not in body_with(
+        tools=(TOOL,), tool_choice=ToolChoice(mode=ToolChoiceMode.NONE, parallel=False)
+    )
 
 
 def test_tools_that_only_the_history_has_are_declared() -> None:
@@ -316,7 +318,7 @@ JSON_SCHEMA = ResponseFormat(kind=ResponseKind.JSON_SCHEMA, name="answer", schem
     ],
 )
 def test_an_option_has_its_place_in_converse(options: dict[str, Any], wanted: dict[str, Any]) -> None:
-    assert asking(**options) == {"inferenceConfig": DEFAULT_CONFIG, **wanted}
+    assert body_with(**options) == {"inferenceConfig": DEFAULT_CONFIG, **wanted}
 
 
 @pytest.mark.parametrize(
@@ -339,7 +341,7 @@ def test_an_option_has_its_place_in_converse(options: dict[str, Any], wanted: di
 def test_thinking_has_the_form_that_the_model_accepts(
     model: str, thinking: dict[str, Any], max_tokens: int | None, wanted: tuple[dict[str, Any], int, str | None]
 ) -> None:
-    body = asking(
+    body = body_with(
         model=model, thinking=Thinking(**thinking), max_tokens=max_tokens, provider_options={"bedrock": '{"top_k": 5}'}
     )
     field, limit, effort = wanted

@@ -54,7 +54,7 @@ TOOL = Tool(name="weather", input_schema_json='{"type":"object"}')
 CALL = ToolCall(id="call_1", name="weather", arguments_json='{"city":"Ulm"}')
 
 
-def asked(
+def prompt_with(
     *, effort: str = "", model: str | None = None, seed: int | None = None, history: Sequence[Part] = ()
 ) -> Prompt:
     thinking = Thinking(effort=effort) if effort else None
@@ -87,15 +87,15 @@ ENCRYPTED = Reasoning(redacted=b"x", provider="openai")
     ("api", "is_vendor", "prompt", "interface"),
     [
         (Api.AUTO, True, Prompt(message="Hi"), CHAT),
-        (Api.AUTO, True, asked(effort="low"), RESPONSES),
-        (Api.AUTO, True, asked(effort="none"), CHAT),
-        (Api.AUTO, True, asked(effort="low", seed=1), CHAT),
-        (Api.AUTO, True, asked(history=(ENCRYPTED, TextPart(text="Hi"))), RESPONSES),
-        (Api.AUTO, True, asked(effort="none", history=(ENCRYPTED, TextPart(text="Hi"))), CHAT),
-        (Api.AUTO, False, asked(effort="low"), CHAT),
-        (Api.CHAT, True, asked(effort="low"), CHAT),
+        (Api.AUTO, True, prompt_with(effort="low"), RESPONSES),
+        (Api.AUTO, True, prompt_with(effort="none"), CHAT),
+        (Api.AUTO, True, prompt_with(effort="low", seed=1), CHAT),
+        (Api.AUTO, True, prompt_with(history=(ENCRYPTED, TextPart(text="Hi"))), RESPONSES),
+        (Api.AUTO, True, prompt_with(effort="none", history=(ENCRYPTED, TextPart(text="Hi"))), CHAT),
+        (Api.AUTO, False, prompt_with(effort="low"), CHAT),
+        (Api.CHAT, True, prompt_with(effort="low"), CHAT),
         (Api.RESPONSES, False, Prompt(message="Hi"), RESPONSES),
-        (Api.RESPONSES, True, asked(seed=1), RESPONSES),
+        (Api.RESPONSES, True, prompt_with(seed=1), RESPONSES),
     ],
 )
 async def test_the_interface_depends_on_the_setting_the_vendor_and_the_prompt(
@@ -107,7 +107,7 @@ async def test_the_interface_depends_on_the_setting_the_vendor_and_the_prompt(
 
 async def test_a_model_known_to_answer_only_there_is_called_there() -> None:
     choice = InterfaceChoice(api=Api.AUTO, is_vendor=False, fetches_urls=False)
-    assert choice.of(asked(seed=1), frozenset({CHAT_COMPLETIONS})) is RESPONSES
+    assert choice.of(prompt_with(seed=1), frozenset({CHAT_COMPLETIONS})) is RESPONSES
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ async def test_a_model_that_answers_only_there_is_found_out_once() -> None:
     standin = OpenAIStandIn()
     async with serving(standin) as provider:
         for _ in range(2):
-            pieces = await said(provider, asked(model=ALONE))
+            pieces = await said(provider, prompt_with(model=ALONE))
             assert [piece.text for piece in pieces if isinstance(piece, Text)]
             assert isinstance(pieces[-1], Ending)
         # Chat completions refuse, responses refuse the temperature, and then all is known.
@@ -161,12 +161,12 @@ async def test_a_model_that_answers_only_there_is_found_out_once() -> None:
 
 async def test_options_that_only_chat_supports_are_unsupported_for_such_a_model() -> None:
     async with serving(OpenAIStandIn()) as provider:
-        prompt = asked(model=ALONE, seed=1)
+        prompt = prompt_with(model=ALONE, seed=1)
         provider.refuse_unsupported(prompt)  # nothing is known yet
         error = await failure(provider, prompt)
         assert isinstance(error, Unsupported)
         assert error.message.startswith("options.sampling.seed: not supported by openai: ")
-        await said(provider, asked(model=ALONE))
+        await said(provider, prompt_with(model=ALONE))
         with pytest.raises(Unsupported, match=r"options\.sampling\.seed"):
             provider.refuse_unsupported(prompt)
 
@@ -174,7 +174,7 @@ async def test_options_that_only_chat_supports_are_unsupported_for_such_a_model(
 async def test_with_only_chat_allowed_the_refusal_is_the_answer() -> None:
     standin = OpenAIStandIn()
     async with serving(standin, api=Api.CHAT) as provider:
-        assert isinstance(await failure(provider, asked(model=ALONE)), UnknownModel)
+        assert isinstance(await failure(provider, prompt_with(model=ALONE)), UnknownModel)
         assert paths(standin) == ["/chat/completions"]
 
 
@@ -203,7 +203,7 @@ async def test_an_option_that_a_model_lacks_is_found_out_once(standin: OpenAISta
 
 
 async def test_a_refused_effort_is_the_callers_error(provider: OpenAIProvider) -> None:
-    error = await failure(provider, asked(effort="low"))
+    error = await failure(provider, prompt_with(effort="low"))
     assert isinstance(error, ProviderRejected)
 
 
@@ -242,7 +242,7 @@ async def test_a_model_that_does_not_stream_answers_whole(standin: OpenAIStandIn
             return super().answer(received)
 
     async with serving(WholeOnly(), api=Api.RESPONSES) as provider:
-        pieces = await said(provider, asked(model="gpt-5"))
+        pieces = await said(provider, prompt_with(model="gpt-5"))
     assert pieces[0] == WholeAnswer()
     assert "".join(piece.text for piece in pieces if isinstance(piece, Text)) == "Hello, wörld!"
 
@@ -261,7 +261,7 @@ async def test_a_failure_before_the_answer_has_its_class(
     standin: OpenAIStandIn, provider: OpenAIProvider, fault: Fault, expected: type[RelayError], may_have_worked: bool
 ) -> None:
     standin.script = Script(fault=fault)
-    error = await failure(provider, asked(model="gpt-5"))
+    error = await failure(provider, prompt_with(model="gpt-5"))
     assert type(error) is expected
     assert error.may_have_worked is may_have_worked
 
@@ -288,7 +288,7 @@ async def test_a_failure_during_the_answer_has_its_class(
 
 async def test_leaving_closes_the_connection(standin: OpenAIStandIn, provider: OpenAIProvider) -> None:
     standin.script = Script(fault=Fault(kind=FaultKind.HANG_DURING, after=1))
-    async with contextlib.aclosing(provider.stream(asked(model="gpt-5"))) as pieces:
+    async with contextlib.aclosing(provider.stream(prompt_with(model="gpt-5"))) as pieces:
         async for piece in pieces:
             if isinstance(piece, Text):
                 break
