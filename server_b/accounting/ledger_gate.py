@@ -165,7 +165,7 @@ class LedgerReservation:
         except RelayError as error:
             self._new = None
             if new.refusal is None:
-                _say_more(error, plan, new)
+                _add_details(error, plan, new)
             raise
 
     async def settle(self, record: CallRecord) -> None:
@@ -174,7 +174,7 @@ class LedgerReservation:
             await self._gate.books.settle(call_end(self.entry_id, self._new.started_at, record))
 
 
-def _say_more(error: RelayError, plan: Plan, call: NewCall) -> None:
+def _add_details(error: RelayError, plan: Plan, call: NewCall) -> None:
     """Adds details to a refusal that the ledger does not know."""
     if isinstance(error, PriceUnknown):
         error.args = (unknown_price_text(plan.estimates, "a budget limits this call"),)

@@ -127,14 +127,14 @@ class Fallback:
                 yield AttemptFailed(error)
                 if not self._moves_on(error, worked=responded or error.may_have_worked):
                     break
-        raise _told(failures)
+        raise _error_to_report(failures)
 
     async def list_models(self) -> Models:
         """Lists the models of all providers, with a note that says which has which. Raises if none lists its models."""
         lists = await asyncio.gather(*map(_listed, self._providers))
         found = [models for models in lists if isinstance(models, Models)]
         if not found:
-            raise _told([error for error in lists if isinstance(error, RelayError)])
+            raise _error_to_report([error for error in lists if isinstance(error, RelayError)])
         notes = [_note(models) for models in found]
         notes += [
             f"{provider.name}: not listed ({failure.reason})"
@@ -174,7 +174,7 @@ def _is_response(piece: Piece) -> bool:
     return piece.has_begun if isinstance(piece, Working) else not isinstance(piece, WholeAnswer)
 
 
-def _told(failures: Sequence[RelayError]) -> RelayError:
+def _error_to_report(failures: Sequence[RelayError]) -> RelayError:
     """Chooses the error to report, by the first of these rules that applies.
 
     - The last provider may have worked on the request: its error, because the request may be billed.
@@ -188,9 +188,9 @@ def _told(failures: Sequence[RelayError]) -> RelayError:
         return last
     if not passing:
         return next((error for error in failures if not isinstance(error, MOVING_ON)), failures[0])
-    told = copy.copy(passing[0])
-    told.retry_after_s = min((e.retry_after_s for e in passing if e.retry_after_s is not None), default=None)
-    return told
+    reported = copy.copy(passing[0])
+    reported.retry_after_s = min((e.retry_after_s for e in passing if e.retry_after_s is not None), default=None)
+    return reported
 
 
 async def _listed(provider: Provider) -> Models | RelayError:

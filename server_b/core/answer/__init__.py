@@ -1,1 +1,1 @@
-"""What has come of an answer: deltas, the transcript of them, and its packed form."""
+"""The answer of a call: its deltas, their transcript, and its packed form."""

@@ -10,14 +10,14 @@ from llm_relay.messages import NO_OPTIONS, Options, Prompt, write_sent_content
 
 def fingerprint(prompt: Prompt) -> bytes:
     """Returns a SHA-256 digest, equal for prompts that ask a provider the same thing, whatever their request_id."""
-    if prompt.parts or _tells_more(prompt.options) or any(turn.parts for turn in prompt.history):
+    if prompt.parts or _has_sent_options(prompt.options) or any(turn.parts for turn in prompt.history):
         digest = hashlib.sha256()
         write_sent_content(prompt, digest.update)
         return digest.digest()
     return hashlib.sha256(_plain(prompt).encode()).digest()
 
 
-def _tells_more(options: Options) -> bool:
+def _has_sent_options(options: Options) -> bool:
     """Tells whether the options contain anything that reaches a provider."""
     if options is NO_OPTIONS:
         return False

@@ -40,7 +40,7 @@ from server_b.providers.bedrock.request.thinking import lacks_reasoning, room_to
 from server_b.providers.bedrock.request.tools import tool_config
 from server_b.providers.bedrock.request.unsupported import refuse_unsupported
 from server_b.providers.costly_options import costly_options
-from server_b.providers.http.errors import after
+from server_b.providers.http.errors import with_asked_before
 from server_b.providers.http.response import Response
 from server_b.providers.unused_options import options_of_others
 
@@ -156,7 +156,9 @@ class BedrockProvider:
                 more = refused_of(refusal.failure) - asked_parameters(prompt).keys() - refused
                 if begun or not more:
                     profile = profile_in_area(model, self._account.region)
-                    raise after(before, relay_error(refusal.failure, begun=begun, profile=profile)) from refusal
+                    raise with_asked_before(
+                        before, relay_error(refusal.failure, begun=begun, profile=profile)
+                    ) from refusal
                 before.append(relay_error(refusal.failure))
                 refused |= more
                 if is_lasting(refusal.failure, self._defaults.max_tokens):

@@ -15,11 +15,11 @@ from llm_relay.trace_context import current_trace
 from server_b.providers.http.connections import Connector, leased
 from server_b.providers.http.errors import (
     FAILURES,
-    after,
     answer_failure,
     connect_failure,
     proxy_refusal,
     stale_failure,
+    with_asked_before,
 )
 from server_b.providers.http.limits import DEFAULT_LIMITS, Limits
 from server_b.providers.http.proxies import NO_HEADERS, Proxy, proxy_for
@@ -87,14 +87,16 @@ class HttpClient:
             try:
                 lease = await self._opened().lease(route.server, fresh=fresh)
             except FAILURES as error:
-                raise after(before, connect_failure(error, server, timeout_s=self._limits.connect_timeout_s)) from error
+                raise with_asked_before(
+                    before, connect_failure(error, server, timeout_s=self._limits.connect_timeout_s)
+                ) from error
             connection = leased(lease)
             try:
                 message, content = await connection.exchange(request)
             except FAILURES as error:
                 lease.close()
                 if fresh or not connection.was_stale:
-                    raise after(before, answer_failure(error, server)) from error
+                    raise with_asked_before(before, answer_failure(error, server)) from error
                 before.append(stale_failure(server))
                 fresh = True
             except BaseException:

@@ -122,13 +122,13 @@ def stale_failure(server: URL) -> RelayError:
     return ProviderUnavailable(may_have_worked=False, operator_detail=detail)
 
 
-def after(before: Iterable[RelayError], error: RelayError) -> RelayError:
+def with_asked_before(before: Iterable[RelayError], error: RelayError) -> RelayError:
     """Adds to an error the errors of earlier sendings of the same request."""
     error.asked_before = tuple(before)
     return error
 
 
-class Leaving:
+class AddsAskedBefore:
     """A context that adds the errors of earlier sendings of a request to a cancellation, as its arguments."""
 
     __slots__ = ("_before",)

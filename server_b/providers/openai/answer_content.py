@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from server_b.providers.content_pieces import ContentPiece
 from server_b.providers.openai.failures.errors import malformed
-from server_b.providers.openai.repeats import Heard
+from server_b.providers.openai.repeats import SeenText
 
 _REASONING_NAMES = (
     *("reasoning_content", "reasoning", "reasoning_text", "thinking", "thought"),
@@ -36,7 +36,7 @@ class Said:
     calls: list[ContentPiece] = field(default_factory=list)
     call_parts: list[Mapping[str, object]] = field(default_factory=list)
     """Tool calls among the parts of a message's content, still to be read."""
-    _heard: tuple[Heard, Heard, Heard] = field(default_factory=lambda: (Heard(), Heard(), Heard()))
+    _seen: tuple[SeenText, SeenText, SeenText] = field(default_factory=lambda: (SeenText(), SeenText(), SeenText()))
     """Texts, reasoning and refusals that were taken before."""
     _comes_in_messages: bool = False
     """Whether the answer began with a message: then each further message is a continuation."""
@@ -48,7 +48,7 @@ class Said:
     def taken(self) -> Taken:
         """Returns the content since the last call, and forgets it."""
         taken = (self.texts, self.reasoning, self.refusals, self.calls)
-        texts, reasoning, refusals = self._heard
+        texts, reasoning, refusals = self._seen
         if self.texts:
             texts.add(self.texts)
             self.texts = []
@@ -80,17 +80,15 @@ class Said:
         A message before the end is a piece, which may equal an earlier piece.
         """
         so_far = (self.texts, self.reasoning, self.refusals)
-        if not (any(so_far) or any(self._heard)):
+        if not (any(so_far) or any(self._seen)):
             self._comes_in_messages = True
         if self._comes_in_messages or not is_end:
             self.take_message(message)
             return
         whole = Said()
         whole.take_message(message)
-        for heard, pieces, said in zip(
-            self._heard, so_far, (whole.texts, whole.reasoning, whole.refusals), strict=True
-        ):
-            if rest := heard.rest_of("".join(said), after="".join(pieces)):
+        for seen, pieces, said in zip(self._seen, so_far, (whole.texts, whole.reasoning, whole.refusals), strict=True):
+            if rest := seen.new_part_of("".join(said), after="".join(pieces)):
                 pieces.append(rest)
         self.call_parts.extend(whole.call_parts)
 

@@ -20,7 +20,7 @@ from server_b.providers.base import (
     WholeAnswer,
 )
 from server_b.providers.costly_options import costly_options
-from server_b.providers.http.errors import Leaving, after
+from server_b.providers.http.errors import AddsAskedBefore, with_asked_before
 from server_b.providers.http.response import Response
 from server_b.providers.openai.client import VENDOR_URL, OpenAIClient
 from server_b.providers.openai.failures.errors import error_of, field_error
@@ -152,7 +152,7 @@ class OpenAIProvider:
             reader = interface.reader(model)
             try:
                 with (
-                    Leaving(known.asked_before),
+                    AddsAskedBefore(known.asked_before),
                     contextlib.closing(await self._ask(interface, body, known)) as response,
                 ):
                     while chunk := await _next_chunk(response, reader):
@@ -164,7 +164,7 @@ class OpenAIProvider:
                 change = None if known.answers else self._change(failed.failure, interface, body, prompt)
                 if change is None or change.names <= known.refused:
                     error = _error(failed.failure if known.answers else known.cause(failed.failure), prompt)
-                    raise after(known.asked_before, error) from failed
+                    raise with_asked_before(known.asked_before, error) from failed
                 known.add(change, failed.failure)
             else:
                 return

@@ -9,7 +9,7 @@ _ENCODING, _ERRORS = "utf-16-le", "surrogatepass"
 """An encoding in which a character has the same bytes as its two surrogate halves."""
 
 
-class Heard:
+class SeenText:
     """Remembers the length and the checksum of a text that arrives in pieces, not the text itself."""
 
     __slots__ = ("_bytes", "_sum")
@@ -28,7 +28,7 @@ class Heard:
         self._bytes += len(data)
         self._sum = zlib.crc32(data, self._sum)
 
-    def rest_of(self, text: str, *, after: str = "") -> str:
+    def new_part_of(self, text: str, *, after: str = "") -> str:
         """Returns `text` without the remembered text and `after`, if it begins with them; otherwise all of it."""
         data, more = text.encode(_ENCODING, _ERRORS), after.encode(_ENCODING, _ERRORS)
         end = self._bytes + len(more)

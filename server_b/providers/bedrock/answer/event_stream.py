@@ -16,7 +16,7 @@ from llm_relay.errors import ProviderProtocol
 SLICE_BYTES = 16 * 1024
 """How much botocore's buffer gets at once, because it copies all of its content for each message."""
 MAX_REMEMBERED_HEADERS = 64
-_GARBAGE = (ParserError, struct.error, KeyError, IndexError, ValueError)
+_PARSER_ERRORS = (ParserError, struct.error, KeyError, IndexError, ValueError)
 """What the parser raises. All but the first are for headers that AWS never sends."""
 
 
@@ -34,7 +34,7 @@ class EventSplitter:
             try:
                 self._buffer.add_data(block[start : start + SLICE_BYTES])
                 yield from self._buffer
-            except _GARBAGE as error:
+            except _PARSER_ERRORS as error:
                 raise ProviderProtocol("the provider's answer is malformed") from error
 
 

@@ -34,22 +34,22 @@ class Meaning(NamedTuple):
     """The error's `cause`, if it has one."""
 
 
-class Saying(NamedTuple):
+class MessageMeaning(NamedTuple):
     """A pattern of a message, and its meaning."""
 
     pattern: re.Pattern[str]
     meaning: Meaning
 
 
-def _saying(pattern: str, error: type[RelayError], text: str = "", field: str = "", *, cause: str = "") -> Saying:
-    told = f"{field}: {text}" if field else text
-    return Saying(re.compile(pattern, re.IGNORECASE), Meaning(error, told, field, cause=cause))
+def _when(pattern: str, error: type[RelayError], text: str = "", field: str = "", *, cause: str = "") -> MessageMeaning:
+    full_text = f"{field}: {text}" if field else text
+    return MessageMeaning(re.compile(pattern, re.IGNORECASE), Meaning(error, full_text, field, cause=cause))
 
 
 _NO_ACCESS = "this AWS account may not use the model: open its access in Bedrock's console, or ask AWS support"
 _TOO_LONG = "the prompt is too long for the model: shorten it or its history"
 
-_OF_ACCOUNTS = _saying(
+_OF_ACCOUNTS = _when(
     r"operation not allowed|unsupported countries|channel program|marketplace|payment_?\s?instrument|use case details"
     r"|not (been )?subscribed|subscription|agreement|not authorized|access (is |was )?denied|security token"
     r"|(don['’]t|do not|does not|doesn['’]t) have access|not (been )?(granted|enabled)|not allowed to (use|invoke)"
@@ -58,19 +58,19 @@ _OF_ACCOUNTS = _saying(
     _NO_ACCESS,
 )
 _OF_MODELS = (
-    _saying(
+    _when(
         r"on-demand throughput|inference profile that contains",
         ProviderRejected,
         f"Bedrock serves this model only through an inference profile; use the profile's id, such as {PROFILE}",
         "model",
     ),
-    _saying(
+    _when(
         r"doesn['’]t support the model|supported text or chat model|not support (the )?converse",
         ProviderRejected,
         "this model cannot hold a conversation; use a text or chat model",
         "model",
     ),
-    _saying(
+    _when(
         r"model identifier|model (id|arn) .*(invalid|not found|not exist)|\barn is (invalid|not valid)|invalid arn"
         r"|region in arn"
         r"|model (id )?((is|are|was) not|is ?n['’]t) (supported|available) in (this|the|your)\b"
@@ -81,49 +81,49 @@ _OF_MODELS = (
 )
 _NOT_SUPPORTED = "not supported by this model of bedrock"
 _OF_CONTENT = (
-    _saying(r"toolChoice|tool_choice", Unsupported, f"{_NOT_SUPPORTED}; leave it out", "options.tool_choice"),
-    _saying(
+    _when(r"toolChoice|tool_choice", Unsupported, f"{_NOT_SUPPORTED}; leave it out", "options.tool_choice"),
+    _when(
         r"conversation blocks and tool (use|result) blocks",
         Unsupported,
         f"text together with tool calls or results in one turn is {_NOT_SUPPORTED}",
         "history",
     ),
-    _saying(
+    _when(
         r"support (the )?(image|document|video|cache_?point)|prompt caching",
         Unsupported,
         f"a kind of part is {_NOT_SUPPORTED}; leave out images, documents or cache points",
         "parts",
     ),
-    _saying(
+    _when(
         r"\bimages?\b.*(exceed|too (large|big)|could not|invalid|not valid|dimension|format)|process (the )?image"
         r"|\bdocuments?\b.*(exceed|too (large|big)|invalid|not valid|format|pages)|process (the )?document",
         ProviderRejected,
         "the model refuses an image or a document: it is damaged, too large, or not what its media type says",
         "parts",
     ),
-    _saying(
+    _when(
         r"signature.*thinking|expected `?(thinking|redacted_thinking)|start with a thinking block|reasoningContent"
         r"|thinking.*blocks? .*(modified|changed)",
         ProviderRejected,
         "the model refuses its reasoning in the history: send all of it back unchanged, or leave out thinking",
         "history",
     ),
-    _saying(r"thinking|budget_?tokens|\beffort\b", ProviderRejected, "the model refuses this", "options.thinking"),
-    _saying(
+    _when(r"thinking|budget_?tokens|\beffort\b", ProviderRejected, "the model refuses this", "options.thinking"),
+    _when(
         r"outputConfig|output_config|textFormat|structured output|json_?schema",
         ProviderRejected,
         "the model accepts no schema, or not this one",
         "options.response_format",
     ),
-    _saying(r"service_?\s?tier", Unsupported, _NOT_SUPPORTED, "options.service_tier"),
-    _saying(r"support tool use|support the toolConfig", Unsupported, _NOT_SUPPORTED, "options.tools"),
-    _saying(
+    _when(r"service_?\s?tier", Unsupported, _NOT_SUPPORTED, "options.service_tier"),
+    _when(r"support tool use|support the toolConfig", Unsupported, _NOT_SUPPORTED, "options.tools"),
+    _when(
         r"toolConfig|inputSchema|input_schema|\btools\.\d",
         ProviderRejected,
         "the model refuses a tool: check the schema of its arguments",
         "options.tools",
     ),
-    _saying(
+    _when(
         r"stop_?sequences",
         ProviderRejected,
         "the model refuses these; send fewer or others, or leave them out",
@@ -131,20 +131,20 @@ _OF_CONTENT = (
     ),
 )
 _OF_PROMPTS = (
-    _saying(
+    _when(
         r"(input length|prompt) and .?max_?tokens|in the completion\)",
         ProviderRejected,
         f"{_TOO_LONG}, or ask for fewer max_tokens",
         cause=PROMPT_TOO_LONG,
     ),
-    _saying(
+    _when(
         r"maximum tokens you requested|max_?(new_|completion_|output_|gen_)?(tokens|len)\b|max_?token_?count"
         r"|max_tokens_to_sample",
         ProviderRejected,
         "the model refuses this number; ask for fewer, or leave it out",
         "max_tokens",
     ),
-    _saying(
+    _when(
         r"too (long|large|big)|too many (total )?(input |text )?(tokens|bytes|characters)|maxlength|payload size"
         r"|context (length|limit|window|size)|input length|number of input tokens|tokens? exceed"
         r"|(input|prompt).*exceeds?\b|exceeds? (the )?(maximum|max|limit).*(input|prompt)",
@@ -152,58 +152,58 @@ _OF_PROMPTS = (
         _TOO_LONG,
         cause=PROMPT_TOO_LONG,
     ),
-    _saying(
+    _when(
         r"system (message|prompt|instruction|content|role|field)|\[system\]|/system\b|\bsystem: ",
         ProviderRejected,
         "the model accepts no system prompt; leave it out, or put it into the message",
         "context",
     ),
-    _saying(
+    _when(
         r"(start|begin|end) with a user|first (message|turn)|(last|final) turn|alternate|consecutive (user|assistant)"
         r"|roles? must|messages?\.\d+|prefill",
         ProviderRejected,
         "the model refuses the order of the turns; begin with the user's, and let user and assistant alternate",
         "history",
     ),
-    _saying(
+    _when(
         r"temperature",
         ProviderRejected,
         "the model refuses this value; send another, or leave it out",
         "temperature",
     ),
-    _saying(
+    _when(
         r"top_?p\b",
         ProviderRejected,
         "the model refuses this value; send another, or leave it out",
         "options.sampling.top_p",
     ),
 )
-_OF_ENDED_MODELS = _saying(
+_OF_ENDED_MODELS = _when(
     r"end of (its|their) life|legacy|deprecated|retired",
     UnknownModel,
     "the provider no longer has this model: ListModels and GET /models name its models",
 )
-_OF_DENIED_MODELS = _saying(
+_OF_DENIED_MODELS = _when(
     r"model access|model with the specified model id|marketplace|payment|subscri|agreement|use case",
     ProviderAuth,
     _NO_ACCESS,
 )
-_OF_DAYS = Saying(
+_OF_DAYS = MessageMeaning(
     re.compile(r"per day|daily|for today", re.IGNORECASE),
     Meaning(ProviderRateLimited, "the account's limit for this day is reached", repeat_helps=False),
 )
-_OF_CLOCKS = _saying(
+_OF_CLOCKS = _when(
     r"expired|not yet current|skew|clock",
     ProviderAuth,
     "AWS refuses the time of the signature: correct this server's clock",
 )
 
-SAYINGS: Mapping[str, tuple[Saying, ...]] = {
+BY_CODE: Mapping[str, tuple[MessageMeaning, ...]] = {
     "AccessDeniedException": (_OF_DENIED_MODELS,),
     "InvalidSignatureException": (_OF_CLOCKS,),
     "ModelErrorException": (*_OF_CONTENT, *_OF_PROMPTS),
     "ModelStreamErrorException": (*_OF_CONTENT, *_OF_PROMPTS),
-    "RequestEntityTooLargeException": (_saying("", ProviderRejected, _TOO_LONG, cause=PROMPT_TOO_LONG),),
+    "RequestEntityTooLargeException": (_when("", ProviderRejected, _TOO_LONG, cause=PROMPT_TOO_LONG),),
     "RequestExpired": (_OF_CLOCKS,),
     "RequestTimeTooSkewed": (_OF_CLOCKS,),
     "ResourceNotFoundException": (_OF_ENDED_MODELS, _OF_ACCOUNTS),
@@ -217,5 +217,5 @@ SAYINGS: Mapping[str, tuple[Saying, ...]] = {
 
 def meaning_of_message(failure: Failure) -> Meaning | None:
     """Returns the meaning of a failure's message; None if it says no more than the code."""
-    sayings = SAYINGS.get(failure.code, ())
-    return next((saying.meaning for saying in sayings if saying.pattern.search(failure.message)), None)
+    listed = BY_CODE.get(failure.code, ())
+    return next((one.meaning for one in listed if one.pattern.search(failure.message)), None)

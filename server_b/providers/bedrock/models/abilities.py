@@ -27,7 +27,7 @@ _WITH_TOOLS = re.compile(
 )
 
 
-def sees(model: str) -> bool | None:
+def accepts_images(model: str) -> bool | None:
     """Tells whether a model accepts images; None: not known."""
     return _known(model, _SEEING, _TEXT_ALONE)
 

@@ -90,7 +90,7 @@ def call_id(given: str) -> str:
     return given if _CALL_ID.fullmatch(given) else f"call_{hashlib.sha256(given.encode()).hexdigest()[:32]}"
 
 
-def goes_back(reasoning: Reasoning) -> bool:
+def is_sent_back(reasoning: Reasoning) -> bool:
     """Tells whether this reasoning is sent back to Bedrock: only if Bedrock wrote it and signed or encrypted it."""
     return reasoning.provider == NAME and bool(reasoning.signature or reasoning.redacted)
 
@@ -124,7 +124,7 @@ def _structured(text: str) -> Block:
 
 
 def _reasoning(reasoning: Reasoning) -> Iterator[Block]:
-    if not goes_back(reasoning):
+    if not is_sent_back(reasoning):
         return
     if reasoning.signature:
         said = {"text": reasoning.text, "signature": reasoning.signature.decode()}

@@ -8,7 +8,7 @@ from typing import Any
 
 from llm_relay.messages import Part, Prompt, Reasoning, Role, TextPart, Thinking, ToolChoiceMode, ToolResult
 from server_b.providers.bedrock.models.families import ThinkingKind, thinking_kind
-from server_b.providers.bedrock.request.content_blocks import goes_back
+from server_b.providers.bedrock.request.content_blocks import is_sent_back
 
 MIN_BUDGET_TOKENS = 1024
 BUDGET_TOKENS: Mapping[str, int] = {"low": 1024, "medium": 4096, "high": 16_384}
@@ -36,7 +36,7 @@ def thinking_faults(prompt: Prompt, model: str) -> Iterator[tuple[str, str]]:
     if len(thinking.effort) > MAX_EFFORT_CHARS:
         yield "options.thinking.effort", f"it must have at most {MAX_EFFORT_CHARS} characters"
     yield from _limit_faults(prompt, thinking)
-    yield from _company_faults(prompt)
+    yield from _conflict_faults(prompt)
 
 
 def _budget_model_faults(prompt: Prompt, thinking: Thinking) -> Iterator[tuple[str, str]]:
@@ -57,7 +57,7 @@ def _limit_faults(prompt: Prompt, thinking: Thinking) -> Iterator[tuple[str, str
         yield "options.thinking.max_tokens", "it must be less than max_tokens, which includes thinking"
 
 
-def _company_faults(prompt: Prompt) -> Iterator[tuple[str, str]]:
+def _conflict_faults(prompt: Prompt) -> Iterator[tuple[str, str]]:
     """Yields, with its field, each option that a thinking Claude refuses."""
     choice, sampling = prompt.options.tool_choice, prompt.options.sampling
     if choice is not None and (choice.name is not None or choice.mode is ToolChoiceMode.REQUIRED):
@@ -92,7 +92,7 @@ def lacks_reasoning(prompt: Prompt, model: str) -> bool:
             if not any(isinstance(part, ToolResult) for part in said_now):
                 break
             beginning = turn.parts[0] if turn.parts else TextPart(text=turn.text)
-    return beginning is not None and not (isinstance(beginning, Reasoning) and goes_back(beginning))
+    return beginning is not None and not (isinstance(beginning, Reasoning) and is_sent_back(beginning))
 
 
 def thinking_field(prompt: Prompt, model: str) -> dict[str, Any] | None:

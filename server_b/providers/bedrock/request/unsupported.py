@@ -22,14 +22,14 @@ from llm_relay.messages import (
     ToolChoiceMode,
     ToolResult,
 )
-from server_b.providers.bedrock.models.abilities import calls_tools, sees
+from server_b.providers.bedrock.models.abilities import accepts_images, calls_tools
 from server_b.providers.bedrock.models.families import claude_version
 from server_b.providers.bedrock.provider_name import NAME
 from server_b.providers.bedrock.request.content_blocks import (
     CACHE_TTLS,
     DOCUMENT_FORMATS,
     IMAGE_FORMATS,
-    goes_back,
+    is_sent_back,
 )
 from server_b.providers.bedrock.request.thinking import thinking_faults
 from server_b.providers.bedrock.request.tools import forbids_parallel, has_tool_blocks
@@ -60,7 +60,7 @@ def _faults(prompt: Prompt, model: str | None) -> Faults:
             yield from _part_faults(f"history[{index}].parts", turn.role, turn.parts)
     if prompt.parts:
         yield from _part_faults("parts", Role.USER, prompt.parts)
-    yield from _lonely_document_faults(prompt)
+    yield from _document_without_text_faults(prompt)
 
 
 def _option_faults(prompt: Prompt) -> Faults:
@@ -91,7 +91,7 @@ def _ability_faults(prompt: Prompt, model: str) -> Faults:
             yield "options.tools", "this model does not call tools; leave them out"
         elif has_tool_blocks(prompt):
             yield "history", "this model does not call tools, but the history has tool calls"
-    if sees(model) is False:
+    if accepts_images(model) is False:
         for place, parts in _all_parts(prompt):
             for index, part in enumerate(parts):
                 if isinstance(part, Image):
@@ -120,7 +120,7 @@ def _part_faults(place: str, role: Role, parts: Sequence[Part]) -> Faults:
                 for number, one in enumerate(part.content):
                     if not isinstance(one, TextPart):
                         yield from _source_faults(f"{where}.tool_result.content[{number}]", one, role)
-            case Reasoning() if goes_back(part) and not _is_text(part.signature):
+            case Reasoning() if is_sent_back(part) and not _is_text(part.signature):
                 yield f"{where}.reasoning.signature", "it is not a signature of Bedrock"
             case _:
                 continue
@@ -139,7 +139,7 @@ def _source_faults(where: str, part: Image | Document, role: Role) -> Faults:
         yield f"{where}.detail", "leave it out"
 
 
-def _lonely_document_faults(prompt: Prompt) -> Faults:
+def _document_without_text_faults(prompt: Prompt) -> Faults:
     """Yields documents in a message without text, which Converse refuses. Neighbouring user turns are one message."""
     turns = [(f"history[{index}].parts", turn.role, turn.text, turn.parts) for index, turn in enumerate(prompt.history)]
     spoken = (

@@ -8,11 +8,11 @@ from typing import Any, TypeAlias
 from server_b.providers.call_ids import CallIds
 from server_b.providers.openai.block_places import Blocks
 from server_b.providers.openai.failures.errors import malformed
-from server_b.providers.openai.responses.output_items import Call, Message, OutputItem, Thought
+from server_b.providers.openai.responses.output_items import Call, Message, OutputItem, ReasoningItem
 from server_b.providers.openai.responses.pieces import Pieces
 
-ItemClass: TypeAlias = type[Message] | type[Thought] | type[Call]
-_BY_TYPE: Mapping[str, ItemClass] = {"message": Message, "reasoning": Thought, "function_call": Call}
+ItemClass: TypeAlias = type[Message] | type[ReasoningItem] | type[Call]
+_BY_TYPE: Mapping[str, ItemClass] = {"message": Message, "reasoning": ReasoningItem, "function_call": Call}
 """Items of other types belong to OpenAI's own tools, which are never requested."""
 
 

@@ -88,7 +88,7 @@ class Message:
             self._pieces.add_delta(kind, self._places[kind, index], text)
 
 
-class Thought:
+class ReasoningItem:
     """Reasoning: a summary or the reasoning itself, and encrypted reasoning that only OpenAI can read."""
 
     def __init__(self, pieces: Pieces, blocks: Blocks, _: CallIds) -> None:

@@ -11,21 +11,21 @@ from server_b.providers.openai.event_data import is_sign_of_life
 from server_b.providers.openai.failures.errors import malformed
 from server_b.providers.openai.failures.failure import Failed, failure_of_document, is_failure
 from server_b.providers.openai.responses.output import ItemClass, Output
-from server_b.providers.openai.responses.output_items import Call, Message, Thought
+from server_b.providers.openai.responses.output_items import Call, Message, ReasoningItem
 
 _DELTAS: Mapping[str, ItemClass] = {
     "response.output_text.delta": Message,
     "response.refusal.delta": Message,
     "response.function_call_arguments.delta": Call,
-    "response.reasoning_summary_text.delta": Thought,
-    "response.reasoning_text.delta": Thought,
+    "response.reasoning_summary_text.delta": ReasoningItem,
+    "response.reasoning_text.delta": ReasoningItem,
 }
 _WHOLES: Mapping[str, ItemClass] = {
     "response.output_text.done": Message,
     "response.refusal.done": Message,
     "response.function_call_arguments.done": Call,
-    "response.reasoning_summary_text.done": Thought,
-    "response.reasoning_text.done": Thought,
+    "response.reasoning_summary_text.done": ReasoningItem,
+    "response.reasoning_text.done": ReasoningItem,
 }
 _BEGINNINGS = frozenset({"response.created", "response.in_progress", "response.queued"})
 _ENDS = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from server_b.providers.openai.repeats import Heard
+from server_b.providers.openai.repeats import SeenText
 
 
 @pytest.mark.parametrize(
@@ -17,8 +17,8 @@ from server_b.providers.openai.repeats import Heard
     ],
 )
 def test_only_the_rest_of_a_repeat_is_new(pieces: list[str], after: str, text: str, rest: str) -> None:
-    heard = Heard()
+    seen = SeenText()
     for piece in pieces:
-        heard.add([piece])
-    assert bool(heard) is bool(pieces)
-    assert heard.rest_of(text, after=after) == rest
+        seen.add([piece])
+    assert bool(seen) is bool(pieces)
+    assert seen.new_part_of(text, after=after) == rest
