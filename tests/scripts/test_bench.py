@@ -51,8 +51,10 @@ async def test_every_measure_of_every_target_is_printed_kept_and_drawn(tmp_path:
         assert set(calls["median"]) == {measure.name for measure in fields(CallMeasures)}
         assert all(value > 0 for value in calls["median"].values()), calls
     assert set(found["mcp"]["median"]) == {measure.name for measure in fields(McpMeasures)}
-    assert all(value > 0 for value in found["mcp"]["median"].values()), found["mcp"]
-    assert not [warning for warning in found["warnings"] if "errors" in warning]
+    # So can what a call takes beyond the stand-in's own time, and the ratios of such differences.
+    mcp = {name: value for name, value in found["mcp"]["median"].items() if "added" not in name and "ratio" not in name}
+    assert all(value > 0 for value in mcp.values()), found["mcp"]
+    assert not [warning for warning in found["warnings"] if "errors" in warning], found["warnings"]
     assert ET.parse(tmp_path / "found.svg").getroot().tag.endswith("svg")
 
 
