@@ -8,7 +8,7 @@ from typing import Protocol
 
 import pytest
 
-from tests.support.noted import noted
+from tests.support.recorded_properties import recorded_properties
 
 FULL = os.environ.get("RELAY_FAULTS") == "full"
 
@@ -62,7 +62,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Prints the table."""
     rows: dict[tuple[str, str], Row] = defaultdict(Row)
-    for fault, door, outcome, seconds in noted(terminalreporter, NOTED):
+    for fault, door, outcome, seconds in recorded_properties(terminalreporter, NOTED):
         row = rows[fault, door]
         row.count += 1
         row.seen.add(outcome)

@@ -11,7 +11,8 @@ import pytest
 from tests.faults.conftest import FULL, RecordFault
 from tests.standins.exchange import Outcome, Received
 from tests.standins.openai import OpenAIStandIn
-from tests.support import networks
+from tests.support import cuttable_network
+from tests.support.cuttable_network import FAR_HOST, Network
 from tests.support.far_side import (
     LIMIT_S,
     NOTICED_S,
@@ -23,7 +24,6 @@ from tests.support.far_side import (
     server_b,
     until_answered,
 )
-from tests.support.networks import FAR_HOST, Network
 
 pytestmark = pytest.mark.anyio
 
@@ -34,9 +34,9 @@ FAULT = "the network drops"
 def network() -> Iterator[Network]:
     if not FULL:
         pytest.skip("changes this machine's network for a while: only scripts/faults runs it")
-    if lacking := networks.missing():
+    if lacking := cuttable_network.missing():
         pytest.skip(lacking)
-    with networks.open_network() as opened:
+    with cuttable_network.open_network() as opened:
         yield opened
 
 

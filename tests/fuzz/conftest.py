@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import hypothesis
 import pytest
 
-from tests.support.noted import noted
 from tests.support.programs import Program, running
+from tests.support.recorded_properties import recorded_properties
 
 FULL = os.environ.get("RELAY_FAULTS") == "full"
 STRANGE = ("unexpected", "unforeseen", "traceback")
@@ -81,7 +81,9 @@ def examples(in_full: int, in_short: int) -> hypothesis.settings:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Prints how many requests were sent, and their outcomes."""
-    counters: dict[str, Counter[str]] = {name: Counter(counts) for name, counts in noted(terminalreporter, SEEN)}
+    counters: dict[str, Counter[str]] = {
+        name: Counter(counts) for name, counts in recorded_properties(terminalreporter, SEEN)
+    }
     if not counters:
         return
     terminalreporter.section(f"fuzz: {sum(counter.total() for counter in counters.values())} requests")

@@ -14,9 +14,9 @@ from llm_relay.client.relay_client import RelayClient
 from tests.standins.exchange import Outcome, Received
 from tests.standins.openai import OpenAIStandIn
 from tests.standins.script import Fault, FaultKind, Script
-from tests.support.asking_openai import create_provider
 from tests.support.doors import Door, GrpcDoor, HttpDoor, texts, until_first_text
 from tests.support.gateways import gateway
+from tests.support.openai_provider import create_provider
 from tests.support.refusal import Document, OnText, Refusal
 from tests.support.serving import serving
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.checks import check
+from tests.support.check_command import check
 from tests.support.ports import free_port, until_listening
 from tests.support.programs import environment, running
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from llm_relay.tls.authority import Authority
-from tests.support.checks import check
+from tests.support.check_command import check
 from tests.support.programs import environment, running
 from tests.support.relay_command import COMMAND
 

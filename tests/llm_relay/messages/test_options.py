@@ -19,7 +19,7 @@ from llm_relay.messages import (
     ToolChoice,
     ToolChoiceMode,
 )
-from tests.support.refused import SECRET, fields_refused
+from tests.support.refused_fields import SECRET, fields_refused
 
 TOOL = Tool(name="look_up", description="Looks up", input_schema_json='{"type": "object"}')
 

@@ -19,7 +19,7 @@ from llm_relay.messages import (
     ToolResult,
     Turn,
 )
-from tests.support.refused import SECRET, fields_refused
+from tests.support.refused_fields import SECRET, fields_refused
 
 URL = "https://example.com/a.png?size=1#top"
 CALL = ToolCall(id="c1", name="look_up", arguments_json='{"x": 1}')

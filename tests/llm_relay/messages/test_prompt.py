@@ -6,7 +6,7 @@ import pytest
 
 from llm_relay.errors import MAX_VIOLATIONS, InvalidRequest
 from llm_relay.messages import MAX_TURNS, CachePoint, Image, Prompt, Role, TextPart, Turn
-from tests.support.refused import SECRET, fields_refused
+from tests.support.refused_fields import SECRET, fields_refused
 
 PNG = Image(media_type="image/png", data=b"png")
 

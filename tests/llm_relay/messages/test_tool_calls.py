@@ -3,7 +3,7 @@
 import pytest
 
 from llm_relay.messages import Part, Prompt, Role, TextPart, ToolCall, ToolResult, Turn
-from tests.support.refused import fields_refused
+from tests.support.refused_fields import fields_refused
 
 
 def assistant(*ids: str) -> Turn:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.checks import check, failed
+from tests.support.check_command import check, failed
 from tests.support.postgres import CannotRun, PostgresServer, postgres_server
 from tests.support.programs import running
 

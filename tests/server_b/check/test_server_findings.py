@@ -10,7 +10,7 @@ from llm_relay.tls.authority import Authority
 from tests.standins.bedrock import WRONG_KEY_ID, BedrockStandIn
 from tests.standins.openai import OpenAIStandIn
 from tests.standins.openai_errors import WRONG_KEY
-from tests.support.checks import check, failed
+from tests.support.check_command import check, failed
 from tests.support.programs import running
 
 pytestmark = pytest.mark.anyio

@@ -12,7 +12,7 @@ import pytest
 from server_b.ledger.base import Ledger
 from server_b.ledger.open_ledger import open_ledger, open_store
 from server_b.ledger.transactions import Store
-from tests.server_b.ledger.calling import Clock
+from tests.server_b.ledger.ledger_calls import Clock
 from tests.support.postgres import CannotRun, PostgresServer, postgres_server
 
 ENGINES = ("sqlite", "postgres")

@@ -9,7 +9,7 @@ import pytest
 from llm_relay.messages.accounts import CallQuery
 from server_b.ledger.backup import backup
 from server_b.ledger.open_ledger import LedgerError, open_ledger
-from tests.server_b.ledger.calling import new_call, spend
+from tests.server_b.ledger.ledger_calls import new_call, spend
 
 pytestmark = pytest.mark.anyio
 

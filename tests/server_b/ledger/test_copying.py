@@ -20,7 +20,7 @@ from llm_relay.messages.accounts import (
 from server_b.ledger.base import Ledger
 from server_b.ledger.copying import copy_ledger
 from server_b.ledger.open_ledger import LedgerError, open_ledger
-from tests.server_b.ledger.calling import end_of, new_call, spend
+from tests.server_b.ledger.ledger_calls import end_of, new_call, spend
 from tests.support.postgres import PostgresServer
 
 pytestmark = pytest.mark.anyio

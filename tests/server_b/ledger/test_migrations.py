@@ -16,7 +16,7 @@ from server_b.ledger.open_ledger import LedgerError, open_ledger, open_store
 from server_b.ledger.postgres import store as postgres_store
 from server_b.ledger.sqlite import store as sqlite_store
 from server_b.ledger.transactions import Store, Transaction
-from tests.server_b.ledger.calling import end_of, new_call, take_back_to_version_3
+from tests.server_b.ledger.ledger_calls import end_of, new_call, take_back_to_version_3
 from tests.support.money import select
 
 pytestmark = pytest.mark.anyio

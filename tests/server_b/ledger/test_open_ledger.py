@@ -13,7 +13,7 @@ import pytest
 
 from server_b.ledger.open_ledger import LedgerError, open_ledger, open_store
 from server_b.ledger.transactions import Store
-from tests.server_b.ledger.calling import Clock, spend, take_back_to_version_3
+from tests.server_b.ledger.ledger_calls import Clock, spend, take_back_to_version_3
 from tests.support.money import select
 from tests.support.postgres import PostgresServer
 

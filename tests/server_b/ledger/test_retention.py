@@ -10,7 +10,7 @@ from llm_relay.messages.accounts import Budget, CallQuery, Dimension, Period, Us
 from server_b.ledger.base import Ledger
 from server_b.ledger.retention import remove_old
 from server_b.ledger.transactions import Store, Transaction
-from tests.server_b.ledger.calling import Clock, new_call, spend
+from tests.server_b.ledger.ledger_calls import Clock, new_call, spend
 
 pytestmark = pytest.mark.anyio
 

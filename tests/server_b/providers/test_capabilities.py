@@ -27,7 +27,7 @@ from llm_relay.messages import (
 from server_b.providers.base import Defaults, Provider
 from server_b.providers.openai.interfaces import Api
 from server_b.providers.openai.provider import OpenAIProvider
-from tests.support.asking_bedrock import bedrock
+from tests.support.bedrock_provider import bedrock
 
 pytestmark = pytest.mark.anyio
 

@@ -10,8 +10,8 @@ from llm_relay import errors
 from llm_relay.messages import Accuracy, FinishReason
 from server_b.providers.base import Ending, Opening, Piece, Text, Working
 from tests.standins.exchange import Outcome
-from tests.support.gathered import whole_answer
 from tests.support.subjects import SECRET, SUBJECTS, Subject, open_subject, pieces_of
+from tests.support.whole_answers import whole_answer
 
 pytestmark = pytest.mark.anyio
 

@@ -24,7 +24,7 @@ from server_b.providers.fallback import Fallback
 from server_b.providers.mock.provider import MockProvider
 from server_b.providers.openai.provider import OpenAIProvider
 from tests.standins.bedrock import BedrockStandIn
-from tests.support.asking_bedrock import bedrock, pieces_of
+from tests.support.bedrock_provider import bedrock, pieces_of
 from tests.support.scripted import ScriptedProvider
 
 OWN = {"openai": '{"verbosity": "low", "logit_bias": {"1": 2}, "x": 1}', "bedrock": '{"top_k": 5}'}

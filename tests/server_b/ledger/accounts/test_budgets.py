@@ -8,7 +8,7 @@ import pytest
 from llm_relay.errors import BudgetExceeded, InvalidRequest
 from llm_relay.messages.accounts import Adjustment, Budget, CallerAccount, Period
 from server_b.ledger.base import Ledger
-from tests.server_b.ledger.calling import Clock, end_of, new_call, spend
+from tests.server_b.ledger.ledger_calls import Clock, end_of, new_call, spend
 
 pytestmark = pytest.mark.anyio
 

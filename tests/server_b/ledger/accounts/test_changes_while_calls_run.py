@@ -26,7 +26,7 @@ from server_b.ledger.base import Ledger
 from server_b.ledger.entries import NewCall
 from server_b.ledger.open_ledger import open_ledger
 from server_b.ledger.transactions import Store
-from tests.server_b.ledger.calling import end_of, new_call
+from tests.server_b.ledger.ledger_calls import end_of, new_call
 from tests.support.money import open_books, wait_for_rows
 
 pytestmark = pytest.mark.anyio

@@ -10,7 +10,7 @@ from server_b.ledger.base import Ledger
 from server_b.ledger.times import to_us
 from server_b.ledger.transactions import Store
 from server_b.ledger.windows import ALL_TIME
-from tests.server_b.ledger.calling import Clock, end_of, new_call, spend
+from tests.server_b.ledger.ledger_calls import Clock, end_of, new_call, spend
 
 pytestmark = pytest.mark.anyio
 

@@ -11,7 +11,7 @@ from llm_relay.messages import Cost
 from llm_relay.messages.accounts import Adjustment, Budget, CallEntry, CallQuery, Period, Price, UsageQuery
 from server_b.ledger.base import Ledger
 from server_b.ledger.entries import MOST_NANO_USD
-from tests.server_b.ledger.calling import Clock, end_of, new_call, spend
+from tests.server_b.ledger.ledger_calls import Clock, end_of, new_call, spend
 
 pytestmark = pytest.mark.anyio
 

@@ -16,7 +16,7 @@ from llm_relay.messages.accounts import Budget, CallQuery, Period, UsageQuery
 from server_b.ledger.base import Ledger
 from server_b.ledger.entries import NewCall
 from server_b.ledger.open_ledger import POSTGRES, open_ledger
-from tests.server_b.ledger.calling import end_of, new_call
+from tests.server_b.ledger.ledger_calls import end_of, new_call
 
 pytestmark = pytest.mark.anyio
 

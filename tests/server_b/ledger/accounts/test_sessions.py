@@ -11,7 +11,7 @@ from llm_relay.messages.accounts import NewToken
 from server_b.ledger.accounts.sessions import MOST_SESSIONS
 from server_b.ledger.base import Ledger
 from server_b.ledger.open_ledger import open_ledger
-from tests.server_b.ledger.calling import Clock
+from tests.server_b.ledger.ledger_calls import Clock
 
 pytestmark = pytest.mark.anyio
 

@@ -17,7 +17,7 @@ from server_b.ledger.base import Ledger
 from server_b.ledger.open_ledger import open_ledger
 from server_b.ledger.transactions import Store
 from tests.server_b.ledger.alerts.receiving import Receiver, receiving
-from tests.server_b.ledger.calling import spend
+from tests.server_b.ledger.ledger_calls import spend
 from tests.support.money import wait_for_rows
 
 pytestmark = pytest.mark.anyio

@@ -12,7 +12,7 @@ from llm_relay.errors import InvalidRequest
 from llm_relay.messages.accounts import CallEntry, CallQuery, CallState
 from server_b.ledger.base import Ledger
 from server_b.ledger.open_ledger import open_ledger
-from tests.server_b.ledger.calling import Clock, end_of, new_call, spend
+from tests.server_b.ledger.ledger_calls import Clock, end_of, new_call, spend
 
 pytestmark = pytest.mark.anyio
 

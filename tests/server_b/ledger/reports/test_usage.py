@@ -9,7 +9,7 @@ from llm_relay.errors import InvalidRequest
 from llm_relay.messages.accounts import Adjustment, CallQuery, Dimension, UsageGroup, UsageQuery
 from server_b.ledger.base import Ledger
 from server_b.ledger.transactions import Store
-from tests.server_b.ledger.calling import Clock, end_of, new_call, spend
+from tests.server_b.ledger.ledger_calls import Clock, end_of, new_call, spend
 from tests.support.money import select
 
 pytestmark = pytest.mark.anyio

@@ -25,8 +25,8 @@ from server_b.providers.bedrock.request.body import request_body
 from server_b.providers.finish_reasons import finish_reason
 from tests.standins import BedrockStandIn, Fault, FaultKind, Received, Script, Usage
 from tests.standins.bedrock import STATUS
-from tests.support.asking_bedrock import SONNET, bedrock
-from tests.support.gathered import whole_answer
+from tests.support.bedrock_provider import SONNET, bedrock
+from tests.support.whole_answers import whole_answer
 
 pytestmark = pytest.mark.anyio
 

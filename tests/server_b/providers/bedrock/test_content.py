@@ -26,7 +26,7 @@ from llm_relay.messages import (
 )
 from server_b.providers.bedrock.provider import BedrockProvider
 from tests.standins import BedrockStandIn, Fault, FaultKind, Script
-from tests.support.asking_bedrock import bedrock
+from tests.support.bedrock_provider import bedrock
 from tests.support.relayed import whole
 from tests.support.serving import create_relay
 

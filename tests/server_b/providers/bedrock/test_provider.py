@@ -14,8 +14,8 @@ from server_b.providers.base import Ending, Opening, Text
 from server_b.providers.bedrock.provider import BedrockProvider
 from tests.standins import BedrockStandIn, Fault, FaultKind, Script, Usage
 from tests.standins.bedrock import MODELS
-from tests.support.asking_bedrock import PROMPT, SONNET, bedrock, pieces_of, texts_of
-from tests.support.gathered import whole_answer
+from tests.support.bedrock_provider import PROMPT, SONNET, bedrock, pieces_of, texts_of
+from tests.support.whole_answers import whole_answer
 
 pytestmark = pytest.mark.anyio
 

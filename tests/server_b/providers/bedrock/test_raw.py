@@ -21,9 +21,9 @@ from llm_relay.errors import (
 from llm_relay.tls.authority import Authority
 from server_b.providers.bedrock.provider import BedrockProvider
 from tests.standins import eventstream
-from tests.support.asking_bedrock import PROMPT, bedrock, pieces_of
-from tests.support.gathered import whole_answer
+from tests.support.bedrock_provider import PROMPT, bedrock, pieces_of
 from tests.support.raw_http import RawServer, tls_for
+from tests.support.whole_answers import whole_answer
 
 pytestmark = pytest.mark.anyio
 

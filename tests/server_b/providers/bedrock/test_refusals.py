@@ -10,8 +10,8 @@ from server_b.providers.base import Ending, Opening, Text, WholeAnswer
 from server_b.providers.bedrock.provider import BedrockProvider
 from server_b.providers.bedrock.refusals import MAX_REMEMBERED_MODELS, Refusals
 from tests.standins import BedrockStandIn, Fault, FaultKind, Script
-from tests.support.asking_bedrock import PROMPT, bedrock, pieces_of
-from tests.support.gathered import whole_answer
+from tests.support.bedrock_provider import PROMPT, bedrock, pieces_of
+from tests.support.whole_answers import whole_answer
 
 pytestmark = pytest.mark.anyio
 

@@ -17,8 +17,8 @@ from llm_relay.errors import (
 from llm_relay.messages import Accuracy, FinishReason, Prompt, Role, Turn, Usage
 from server_b.providers.base import Ending, Opening, Piece, Text
 from server_b.providers.mock.provider import MODEL, MockProvider
-from tests.support.gathered import whole_answer
 from tests.support.scripted import PATIENCE_S
+from tests.support.whole_answers import whole_answer
 
 pytestmark = pytest.mark.anyio
 

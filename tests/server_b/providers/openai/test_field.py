@@ -20,7 +20,7 @@ from llm_relay.errors import (
 from llm_relay.messages import Accuracy, FinishReason, Prompt, Usage
 from server_b.providers.base import Ending, Text
 from server_b.providers.openai.provider import OpenAIProvider
-from tests.support.asking_openai import create_provider
+from tests.support.openai_provider import create_provider
 from tests.support.raw_http import RawServer
 
 pytestmark = pytest.mark.anyio

@@ -15,8 +15,8 @@ from tests.standins.answer import Answer, Piece
 from tests.standins.exchange import Outcome, Received
 from tests.standins.openai import OpenAIStandIn
 from tests.standins.script import Fault, FaultKind, Script, Usage
-from tests.support.asking_openai import KEY, PROMPT, create_provider, ended, said, serving
-from tests.support.gathered import whole_answer
+from tests.support.openai_provider import KEY, PROMPT, create_provider, ended, said, serving
+from tests.support.whole_answers import whole_answer
 
 pytestmark = pytest.mark.anyio
 

@@ -15,8 +15,8 @@ from tests.standins.exchange import Received
 from tests.standins.openai import OpenAIStandIn
 from tests.standins.openai_errors import error_document
 from tests.standins.script import Script
-from tests.support.asking_openai import ended, failure, said, serving
-from tests.support.gathered import whole_answer
+from tests.support.openai_provider import ended, failure, said, serving
+from tests.support.whole_answers import whole_answer
 
 pytestmark = pytest.mark.anyio
 

@@ -10,8 +10,8 @@ from server_b.providers.base import Defaults
 from server_b.providers.openai.provider import OpenAIProvider
 from server_b.providers.openai.request import DEFAULT_LIMIT, request_body
 from tests.standins.openai import OpenAIStandIn
-from tests.support.asking_openai import KEY, said, serving
-from tests.support.gathered import whole_answer
+from tests.support.openai_provider import KEY, said, serving
+from tests.support.whole_answers import whole_answer
 
 pytestmark = pytest.mark.anyio
 

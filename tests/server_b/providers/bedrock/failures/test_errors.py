@@ -23,8 +23,8 @@ from server_b.providers.bedrock.failures.failure import failure_from_response
 from server_b.providers.bedrock.provider import BedrockProvider
 from tests.standins import BedrockStandIn, Fault, FaultKind, Script
 from tests.standins.bedrock import EXPIRED_TOKEN, WRONG_KEY_ID
-from tests.support.asking_bedrock import PROMPT, SECRET, SONNET, bedrock, broken_off, pieces_of, texts_of
-from tests.support.gathered import whole_answer
+from tests.support.bedrock_provider import PROMPT, SECRET, SONNET, bedrock, broken_off, pieces_of, texts_of
+from tests.support.whole_answers import whole_answer
 
 pytestmark = pytest.mark.anyio
 

@@ -29,7 +29,7 @@ from llm_relay.messages import (
 from server_b.providers.bedrock.request.unsupported import refuse_unsupported
 from tests.standins import BedrockStandIn
 from tests.standins.bedrock import PROFILES
-from tests.support.asking_bedrock import bedrock, broken_off
+from tests.support.bedrock_provider import bedrock, broken_off
 
 SONNET_4 = "anthropic.claude-sonnet-4-20250514-v1:0"
 OPUS_4_7 = "anthropic.claude-opus-4-7"

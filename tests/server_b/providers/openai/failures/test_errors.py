@@ -14,7 +14,7 @@ from server_b.providers.openai.provider import OpenAIProvider
 from tests.standins.openai import REDIRECT_MODEL, REDIRECTED_PATH, OpenAIStandIn
 from tests.standins.openai_errors import WRONG_KEY
 from tests.standins.script import Fault, FaultKind, Script
-from tests.support.asking_openai import (
+from tests.support.openai_provider import (
     KEY,
     SAID,
     create_provider,

@@ -44,7 +44,7 @@ from tests.standins.openai import OpenAIStandIn
 from tests.standins.openai_errors import error_document
 from tests.standins.openai_responses import call_item, reasoning_item
 from tests.standins.script import Fault, FaultKind, Script
-from tests.support.asking_openai import failure, said, said_before_failing, serving
+from tests.support.openai_provider import failure, said, said_before_failing, serving
 
 pytestmark = pytest.mark.anyio
 

@@ -12,8 +12,8 @@ from llm_relay.messages import Prompt
 from server_b.providers.base import Ending, Text
 from server_b.providers.bedrock.provider import BedrockProvider
 from tests.standins import BedrockStandIn, Fault, FaultKind, Outcome, Script
-from tests.support.asking_bedrock import PROMPT, SONNET, TIME_LIMIT_S, bedrock, pieces_of
-from tests.support.gathered import whole_answer
+from tests.support.bedrock_provider import PROMPT, SONNET, TIME_LIMIT_S, bedrock, pieces_of
+from tests.support.whole_answers import whole_answer
 
 pytestmark = pytest.mark.anyio
 

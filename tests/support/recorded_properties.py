@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 
-def noted(reporter: pytest.TerminalReporter, name: str) -> Iterator[Any]:
+def recorded_properties(reporter: pytest.TerminalReporter, name: str) -> Iterator[Any]:
     """Yields the properties of that name, of all tests that have run."""
     for reports in reporter.stats.values():
         for report in reports:

@@ -11,7 +11,7 @@ from server_b.providers.base import Defaults, Ending, Piece, Text
 from server_b.providers.openai.interfaces import Api
 from server_b.providers.openai.provider import OpenAIProvider
 from tests.standins.openai import OpenAIStandIn
-from tests.support.gathered import whole_answer
+from tests.support.whole_answers import whole_answer
 
 KEY = "sk-canary314159"
 SAID = "canary271828"
