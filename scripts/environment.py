@@ -1,6 +1,6 @@
-"""Makes .venv hold exactly what the lock says, and the project itself; does nothing when it does already.
+"""Installs exactly the locked packages, and the project itself, into .venv. Does nothing if they are there already.
 
-Runs on a bare Python (scripts/install finds one), so it imports the standard library only.
+Runs on a bare Python that scripts/install finds, so it imports only the standard library.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
-STAMP = VENV / "installed"  # written last: an environment without it is not complete
+STAMP = VENV / "installed"  # written last: an environment without it is incomplete
 COMMAND = VENV / "bin" / "relay"
-# A shell script and a Python script at once, because a first line that names an interpreter may have no blanks.
-# -P: Python imports nothing from the folder of the command, nor from the one that it is started in.
+# Both a shell script and a Python script, because an interpreter in a #! line cannot contain blanks.
+# -P: Python imports nothing from the command's folder or from the working folder.
 COMMAND_TEXT = """\
 #!/bin/sh
 '''exec' "{python}" -P "$0" "$@"
@@ -33,12 +33,12 @@ main()
 
 
 class InstallError(Exception):
-    """The environment cannot be made; the text says what to do."""
+    """The environment cannot be created. The text says what to do."""
 
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """Waits for other installs into this folder to end, and keeps new ones waiting; ends with the process."""
+    """Waits for other installs into this folder, and blocks new ones until the block or the process ends."""
     with Path(__file__).open("rb") as own_file:
         os.set_inheritable(own_file.fileno(), True)  # a pip that outlives this process still holds the lock
         fcntl.flock(own_file, fcntl.LOCK_EX)
@@ -46,36 +46,36 @@ def alone() -> Iterator[None]:
 
 
 def digest(lock: str) -> str:
-    """Returns what the stamp says if the environment holds `lock` in this place, for this Python."""
+    """Returns the stamp of an environment with the packages of `lock` in this place, for this Python."""
     ingredients = [str(ROOT), sys.version, (ROOT / lock).read_text("utf-8")]
     return hashlib.sha256("\0".join(ingredients).encode()).hexdigest()
 
 
 def installed() -> list[str]:
-    """Returns the digests of what is there, none if the environment is missing, half made or broken."""
+    """Returns the digests in the stamp; none if the environment is missing, incomplete or broken."""
     if not os.access(VENV / "bin/python", os.X_OK) or not STAMP.exists():
         return []
     return STAMP.read_text("utf-8").split()
 
 
 def make_empty() -> None:
-    """Replaces .venv by an empty environment with pip."""
+    """Replaces .venv with an empty environment with pip."""
     if importlib.util.find_spec("ensurepip") is None:
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         raise InstallError(
-            f"{sys.executable} cannot make environments; on Debian and Ubuntu: apt-get install python{version}-venv"
+            f"{sys.executable} cannot create environments; on Debian and Ubuntu: apt-get install python{version}-venv"
         )
     run(sys.executable, "-m", "venv", "--clear", str(VENV))
 
 
 def run(*command: str) -> None:
-    """Runs one step, its complaints shown; raises InstallError when it fails."""
+    """Runs one step and shows its errors. Raises InstallError if it fails."""
     if subprocess.run(command, cwd=ROOT, check=False, close_fds=False).returncode != 0:
         raise InstallError(f"failed, see above: {' '.join(command)}\nIs the package registry reachable?")
 
 
 def install(lock: str) -> None:
-    """Adds the packages of `lock`, and the project itself as a path: no build, so edits count at once."""
+    """Installs the packages of `lock`, and the project itself as a path, so that edits take effect at once."""
     python = str(VENV / "bin/python")
     options = ["-qq", "--disable-pip-version-check", "--require-hashes", "--no-deps"]
     run(python, "-m", "pip", "install", *options, "--requirement", lock)
@@ -84,7 +84,7 @@ def install(lock: str) -> None:
 
 
 def write_command() -> None:
-    """Writes .venv/bin/relay, unless it is there already."""
+    """Writes .venv/bin/relay, unless it exists."""
     text = COMMAND_TEXT.format(python=VENV / "bin" / "python")
     if not COMMAND.exists() or COMMAND.read_text("utf-8") != text:
         COMMAND.write_text(text, "utf-8")
@@ -92,7 +92,7 @@ def write_command() -> None:
 
 
 def bring_up_to_date(*, dev: bool) -> None:
-    """Installs what is missing; starts anew when what is there came from another lock or Python."""
+    """Installs what is missing. Recreates an environment of another lock or Python."""
     locks = ["requirements.txt", "requirements-dev.txt"] if dev else ["requirements.txt"]
     wanted = [digest(lock) for lock in locks]
     if set(wanted) <= set(installed()):
@@ -107,7 +107,7 @@ def bring_up_to_date(*, dev: bool) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/install", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--dev", action="store_true", help="with what tests, checks and scripts/generate need")
+    parser.add_argument("--dev", action="store_true", help="also install what tests, checks and scripts/generate need")
     arguments = parser.parse_args()
     try:
         with alone():

@@ -1,10 +1,10 @@
 """Writes requirements.txt and requirements-dev.txt: exact versions with hashes, from pyproject.toml.
 
-    scripts/lock                    keep the locked versions where pyproject.toml still allows them
-    scripts/lock --upgrade          take the newest that it allows
-    scripts/lock --check            say whether the files belong to pyproject.toml; asks no registry
+    scripts/lock                    keep the locked versions that pyproject.toml still allows
+    scripts/lock --upgrade          take the newest versions that it allows
+    scripts/lock --check            report whether the files match pyproject.toml; needs no registry
 
-The first line of each file has a digest of what it was made from and of the file itself.
+The first line of each file has a digest of its inputs and of the file itself.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ def inputs() -> dict[str, object]:
 
 
 def digest(body: str) -> str:
-    """Returns what ties a file's `body` to pyproject.toml: SHA-256, in hexadecimal."""
+    """Returns the SHA-256 of a file's `body` and of its inputs, in hexadecimal."""
     return hashlib.sha256((json.dumps(inputs(), sort_keys=True) + body).encode()).hexdigest()
 
 
 def write(name: str, groups: list[str], upgrade: list[str]) -> None:
-    """Compiles one file; raises CalledProcessError, the file unchanged, when uv cannot."""
+    """Compiles one file. Raises CalledProcessError, and leaves the file unchanged, if uv fails."""
     python_version = str(inputs()["requires-python"]).removeprefix(">=")
     command = [sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", *groups, "--output-file", name]
     command += ["--universal", "--python-version", python_version, "--generate-hashes", "--no-header"]
@@ -50,21 +50,21 @@ def write(name: str, groups: list[str], upgrade: list[str]) -> None:
 
 
 def fault(name: str) -> str | None:
-    """Returns what is wrong with one file, or None."""
+    """Returns the problem with one file, or None."""
     path = ROOT / name
     if not path.exists():
         return "is missing"
     header, _, body = path.read_text("utf-8").partition("\n")
     if "://" in body:
-        return "names a host"
+        return "contains the name of a host"
     if header != HEADER + digest(body):
-        return "is not what pyproject.toml asks for, or was edited by hand"
+        return "does not match pyproject.toml, or was edited by hand"
     return None
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/lock", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--check", action="store_true", help="only say whether the files are fresh")
+    parser.add_argument("--check", action="store_true", help="only report whether the files are up to date")
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions that pyproject.toml allows")
     arguments = parser.parse_args()
     if not arguments.check:
@@ -75,7 +75,7 @@ def main() -> int:
             print("scripts/lock: uv could not compile the lock, see above; is the package registry reachable?")
             return 1
     faults = [f"{name} {what}: run scripts/lock" for name in LOCKS if (what := fault(name))]
-    print("\n".join(faults or ["The lock is fresh."]))
+    print("\n".join(faults or ["The lock files are up to date."]))
     return 1 if faults else 0
 
 

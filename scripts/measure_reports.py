@@ -1,9 +1,9 @@
-"""Fills a ledger with calls and measures how long its reports take.
+"""Fills a ledger with calls, and measures how long its reports take.
 
     python -m scripts.measure_reports [LEDGER] [--calls 1000000]
 
-LEDGER is a URL as in the setting LEDGER, by default that of a new file in a temporary folder. A ledger that has calls
-already is measured as it is.
+LEDGER is a URL as in the setting LEDGER. The default is a new file in a temporary folder. A ledger that already has
+calls is not filled.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _ATTEMPT = (
 
 
 def new_rows(number: int, of: int, now: datetime) -> list[dict[str, Any]]:
-    """Makes the rows of STEP calls, spread over DAYS."""
+    """Returns the rows of STEP calls, spread over DAYS."""
     rows = []
     for index in range(number, min(number + STEP, of)):
         started_at = to_us(now - timedelta(days=DAYS) * (1 - index / of))
@@ -105,7 +105,7 @@ _ATTEMPT_PARAMS = ("id", "provider", "model", "started_at", "ended_at")
 
 
 async def measure(what: str, work: Callable[[], Awaitable[object]]) -> None:
-    """Prints how long something takes, the best of three, and how long the event loop stood at most."""
+    """Prints how long something takes, the best of three, and how long it blocked the event loop at most."""
     times, stood = [], 0.0
     for _ in range(3):
         stands = [0.0]
@@ -117,7 +117,7 @@ async def measure(what: str, work: Callable[[], Awaitable[object]]) -> None:
         await asyncio.sleep(0)
         watch.cancel()
         stood = max(stood, *stands)
-    print(f"{what:54} {min(times) * 1000:8.1f} ms   loop stood {stood * 1000:6.1f} ms")
+    print(f"{what:54} {min(times) * 1000:8.1f} ms   loop blocked {stood * 1000:6.1f} ms")
 
 
 async def _watch_loop(stands: list[float]) -> None:
@@ -128,7 +128,7 @@ async def _watch_loop(stands: list[float]) -> None:
 
 
 async def run(url: str, calls: int) -> None:
-    """Fills and measures."""
+    """Fills the ledger and measures."""
     store = await open_store(url, folder=Path.cwd())
     try:
         rows = await store.read(lambda transaction: transaction.fetch("SELECT COUNT(*) FROM calls"))
@@ -164,7 +164,7 @@ async def measure_all(store: Store) -> None:
         ("calls, the first 50", CallQuery()),
         ("calls of one caller, the first 1,000", CallQuery(caller="caller7", limit=1000)),
         ("calls of one request_id", CallQuery(request_id="none")),
-        ("calls of a tag that none has", CallQuery(tag="project=none")),
+        ("calls with an unused tag", CallQuery(tag="project=none")),
         ("calls whose cost is unknown", CallQuery(is_cost_unknown=True)),
     ):
         await measure(what, lambda query=calls: reports.calls(query))  # type: ignore[misc]
@@ -172,7 +172,7 @@ async def measure_all(store: Store) -> None:
 
 
 async def measure_new_budgets(store: Store) -> None:
-    """Measures how long it takes to make a budget, which counts what was before it."""
+    """Measures how long it takes to create a budget, which counts earlier calls."""
     accounts = StoredAccounts(store, lambda: datetime.now(UTC))
     for what, budget in (
         ("budget of a caller, all time", Budget(caller="caller7", period=Period.TOTAL, limit_nano_usd=10**15)),
@@ -187,7 +187,7 @@ async def measure_new_budgets(store: Store) -> None:
 
 
 def main() -> None:
-    """Reads the command line."""
+    """Runs the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("ledger", nargs="?", default="", metavar="LEDGER")
     parser.add_argument("--calls", type=int, default=1_000_000)

@@ -1,4 +1,4 @@
-"""Holds every answer and event of /v1 against OpenAI's published specification; ends with 1 if one does not fit.
+"""Validates every answer and event of /v1 against OpenAI's published specification. Exits with 1 if one is invalid.
 
 python -m scripts.openai_shapes openapi.yaml
 """
@@ -43,7 +43,7 @@ RESPONSES: list[dict[str, Any]] = [
 
 
 async def answers(client: httpx2.AsyncClient) -> AsyncIterator[tuple[str, Any]]:
-    """Yields the name of each shape with a document that must fit it."""
+    """Yields the name of each shape with a document that must match it."""
     for members in CHAT:
         body = {"model": MODEL, "messages": MESSAGES, **members}
         yield "CreateChatCompletionResponse", (await client.post("/v1/chat/completions", json=body)).json()
@@ -68,7 +68,7 @@ def _events(text: str) -> Iterator[Any]:
 
 
 def json_schema(value: Any) -> Any:
-    """Returns a schema of OpenAPI as JSON Schema has it: `nullable` becomes an alternative."""
+    """Translates an OpenAPI schema to JSON Schema: `nullable` becomes an alternative."""
     if isinstance(value, list):
         return [json_schema(one) for one in value]
     if not isinstance(value, dict):
@@ -78,14 +78,14 @@ def json_schema(value: Any) -> Any:
 
 
 def allow_null_usage(schemas: dict[str, Any]) -> None:
-    """Lets a response have `usage: null`, as the specification's own examples do, and its schema does not."""
+    """Allows `usage: null` in a response, as in the specification's own examples; its schema does not allow it."""
     for part in schemas["Response"]["allOf"]:
         if "usage" in part.get("properties", {}):
             part["properties"]["usage"] = {"anyOf": [part["properties"]["usage"], {"type": "null"}]}
 
 
 async def compare(schemas: dict[str, Any]) -> int:
-    """Prints what does not fit, and returns how many documents that are."""
+    """Prints what does not match, and returns the number of invalid documents."""
     provider = MockProvider(delay_s=0, word_delay_s=0, faults_allowed=True)
     count = bad = 0
     async with serving(provider) as server_b, gateway(server_b.target) as client:
@@ -97,7 +97,7 @@ async def compare(schemas: dict[str, Any]) -> int:
             for error in validator.iter_errors(document):
                 bad += 1
                 print(f"{name} {list(error.absolute_path)}: {error.message[:300]}")
-    print(f"{count} documents, {bad} do not fit")
+    print(f"{count} documents, {bad} invalid")
     return bad
 
 

@@ -1,6 +1,6 @@
-"""Takes pictures of the page, for docs/images: python -m scripts.screenshooting [FOLDER].
+"""Takes screenshots of the page for docs/images: python -m scripts.screenshooting [FOLDER].
 
-The calls are the mock's, at made-up prices, of made-up callers.
+The calls go to the mock, with made-up callers and prices.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ async def _addresses(process: asyncio.subprocess.Process) -> tuple[str, str]:
 
 
 async def _call(target: str) -> None:
-    chance = random.Random(7)  # noqa: S311 - pictures need no secrets
+    chance = random.Random(7)  # noqa: S311 - not for secrets
     async with AccountClient(Dial(target=target, token="admin-secret")) as accounts:  # noqa: S106 - of this relay alone
         for name, usd in BUDGETS_USD.items():
             await accounts.put_budget(Budget(caller=name, period=Period.MONTH, limit_nano_usd=usd * 10**9))

@@ -1,1 +1,1 @@
-"""Measures the relay's doors beside bare floors, on this machine: `scripts/bench`."""
+"""Measures the relay beside bare servers (floors) on this machine: `scripts/bench`."""

@@ -1,4 +1,4 @@
-"""python -m scripts.benchmark: runs everything, prints the tables, writes what was asked for."""
+"""python -m scripts.benchmark: runs the measurements, prints the tables, and writes the requested files."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ QUICK = Plan(rounds=1, warm_s=0.1, window_s=0.4)
 
 
 async def measure(plan: Plan) -> Results:
-    """Runs the rounds, each in another order, so that nothing always comes after the same."""
+    """Runs the rounds in different orders, so that no target always follows the same one."""
     about, cores = machine(), Cores.choose()
     os.sched_setaffinity(0, cores.load)
     rounds: dict[str, list[Measures]] = {target.name: [] for target in TARGETS}
@@ -58,13 +58,13 @@ async def measure(plan: Plan) -> Results:
 
 
 def say(text: str) -> None:
-    """Tells how far it is, to a person."""
+    """Prints progress."""
     if sys.stderr.isatty():
         print(f"\r\033[K{text} ", end="", file=sys.stderr, flush=True)
 
 
 async def until_done(plan: Plan) -> Results:
-    """Measures, and stops everything on SIGTERM as on Ctrl-C: between two steps of the loop, where nothing is lost."""
+    """Measures. SIGTERM stops everything like Ctrl-C, between two steps of the loop, so that no process is left."""
     measuring = asyncio.current_task()
     assert measuring is not None
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -75,14 +75,14 @@ async def until_done(plan: Plan) -> Results:
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="scripts/bench",
-        description="Measures the relay's doors beside bare floors, on this machine, in about three minutes.",
+        description="Measures the relay beside bare servers on this machine, in about three minutes.",
     )
     parser.add_argument("--json", metavar="FILE", type=Path, help="write every round's figures to FILE")
     parser.add_argument("--chart", metavar="FILE", type=Path, help="write a chart of them (SVG) to FILE")
-    parser.add_argument("--quick", action="store_true", help="one short round: whether it runs, not how fast it is")
+    parser.add_argument("--quick", action="store_true", help="run one short round, to see whether it works")
     arguments = parser.parse_args()
     if not Path("/proc/self/stat").exists():
-        parser.error("CPU time and memory are read from /proc: it needs Linux")
+        parser.error("it needs Linux, because it reads CPU time and memory from /proc")
     try:
         results = run(until_done(QUICK if arguments.quick else FULL))
     except BenchError as error:

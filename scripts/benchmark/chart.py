@@ -1,4 +1,4 @@
-"""The chart of a run: an SVG of bars that is read on light and dark pages alike."""
+"""Draws the chart of a run: an SVG of bars for light and dark pages."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ _SHORT = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """One measure of all targets."""
+    """One figure of all targets."""
 
     title: str
     unit: str
     value: Callable[[Measures], float]
     shown: str
-    """Format of a value."""
+    """The format of a value."""
     axis: str = ",.0f"
-    """Format of the axis' ends."""
+    """The format of the axis labels."""
 
 
 _PANELS = (
@@ -129,7 +129,7 @@ def _text(x: float, y: float, text: str, *, size: int = 12, anchor: str = "start
 
 
 def _round_end(largest: float) -> float:
-    """Returns the next of 1, 2, 3, 4, 5, 6, 8 or 10 times a power of ten."""
+    """Rounds up to 1, 2, 3, 4, 5, 6, 8 or 10 times a power of ten."""
     scale = 1.0
     while largest > scale * 10:
         scale *= 10

@@ -1,4 +1,4 @@
-"""Where and how a target is asked, and connections to it."""
+"""The interface through which a target is called, and connections to it."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from scripts.benchmark.tally import Line
 
 QUESTION = "Explain quantum computing in simple terms"
 GRPC_CONNECTIONS = 4
-"""Which the calls of a gRPC load share."""
+"""How many connections the calls of a gRPC load share."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
-    """One way in."""
+    """An interface of a target."""
 
     kind: Literal["grpc", "http", "openai", "provider", "mcp"]
     port: int
     session: str = ""
-    """Of MCP; and the tool that is called there, echo or send_message."""
+    """MCP: the session's id and the tool to call, echo or send_message."""
     tool: str = ""
 
     def copies(self, asked: Asked) -> int:
-        """Returns how often an answer says each token.
+        """Returns how often an answer contains each token.
 
-        MCP's has it as text and as structured content, a tool call of our own interfaces as a delta and at its end.
+        MCP sends it as text and as structured content. Our own interfaces send a tool call as deltas and at its end.
         """
         return 2 if self.kind == "mcp" or (asked.is_call and self.kind in ("grpc", "http")) else 1
 
 
 async def open_lines(door: Door, asked: Asked, callers: int, *, is_stream: bool) -> list[Line]:
-    """Returns connections enough for the callers; raises OSError if nobody listens."""
+    """Returns enough connections for the callers. Raises OSError if nothing listens."""
     loop = asyncio.get_running_loop()
     lines: list[Line] = []
     for _ in range(min(callers, GRPC_CONNECTIONS) if door.kind == "grpc" else callers):

@@ -1,9 +1,9 @@
-"""The least that could do Server B's work, for comparison: it forwards, and validates, prices, logs and bounds nothing.
+"""A minimal server in place of Server B, for comparison: it forwards, without validation, pricing, logs or limits.
 
 `python -m scripts.benchmark.grpc_floor PORT PROVIDER_PORT token|read|contract`: grpc.aio and aiohttp, one message for
-each token or for each read from the provider. `contract` is as `read`, and keeps two rules of the relay's contract that
-cost CPU in any server: a caller has the id of its call before the provider is asked, and whole answers are asked for as
-streams, so that a call that is given up stops costing.
+each token or for each read from the provider. `contract` is like `read`, and follows two rules of the relay's contract
+that cost CPU in any server: a caller gets the id of its call before the provider is called, and whole answers are
+requested as streams, so that an abandoned call stops costing money.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Floor:
         self._keeps_contract = each == "contract"
 
     async def process(self, request: relay_pb2.ProcessRequest, context: Context) -> relay_pb2.ProcessResponse:
-        """Answers whole."""
+        """Returns the whole answer."""
         if self._keeps_contract:
             await context.send_initial_metadata(((REQUEST_ID, str(uuid.uuid4())),))
             text = "".join([text async for text in self._texts(request)])
@@ -47,14 +47,14 @@ class Floor:
     async def stream_process(
         self, request: relay_pb2.StreamProcessRequest, context: Context
     ) -> AsyncIterator[relay_pb2.StreamProcessResponse]:
-        """Answers with deltas alone."""
+        """Streams the answer as deltas only."""
         if self._keeps_contract:
             await context.send_initial_metadata(((REQUEST_ID, str(uuid.uuid4())),))
         async for text in self._texts(request):
             yield relay_pb2.StreamProcessResponse(delta=relay_pb2.Delta(text=text))
 
     async def _texts(self, request: relay_pb2.ProcessRequest | relay_pb2.StreamProcessRequest) -> AsyncIterator[str]:
-        """Yields the text of a token, or of a read."""
+        """Yields the text of each token, or of each read."""
         rest = b""
         async with self._session.post(self._url, data=_question(request, stream=True)) as response:
             async for read in response.content.iter_any():
@@ -65,7 +65,7 @@ class Floor:
                         yield text
 
     def as_service(self) -> grpc.GenericRpcHandler:
-        """Returns what a server is given, as generated code makes it."""
+        """Returns the handler for a server, as generated code does."""
         methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
             "Process": grpc.unary_unary_rpc_method_handler(
                 self.process,

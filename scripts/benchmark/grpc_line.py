@@ -1,7 +1,7 @@
-"""gRPC for a load, at the level of HTTP/2 frames, several calls at once on a connection.
+"""A gRPC client for loads, at the level of HTTP/2 frames, with several calls at once on a connection.
 
-A grpc.aio client costs as much a message as the servers that are measured; this one about a twentieth. It reads no
-header and no message: an answer is right if all its tokens came. RFC 9113 has the frames, RFC 7541 the header block.
+A grpc.aio client costs as much CPU per message as the measured servers; this one costs about a twentieth. It parses
+no header and no message: an answer is right if all its tokens arrived. See RFC 9113 (frames) and RFC 7541 (headers).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _END_STREAM, _END_HEADERS, _ACK = 0x1, 0x4, 0x1
 _INITIAL_WINDOW_SIZE, _MAX_WINDOW = 4, 2**31 - 1
 _DEFAULT_WINDOW = 65_535
 _TOP_UP = 2**28
-"""How much may arrive on a connection before its window is widened again."""
+"""How many bytes may arrive on a connection before its window is widened again."""
 _FRAME_HEAD = struct.Struct(">BHBBL")
 
 
@@ -30,7 +30,7 @@ def _plain(text: str) -> bytes:
 
 
 def header_block(method: str) -> bytes:
-    """Returns the headers of a call; literals that are never indexed, so that one block serves all calls."""
+    """Returns the headers of a call, as literals that are never indexed, so that one block works for all calls."""
     known = b"\x83\x86"  # :method POST, :scheme http
     path = b"\x04" + _plain(method)
     authority = b"\x01" + _plain("127.0.0.1")
@@ -39,7 +39,7 @@ def header_block(method: str) -> bytes:
 
 
 class GrpcConnection(asyncio.Protocol):
-    """One connection and the calls on it, all of the same method and message."""
+    """A connection and its calls, all with the same method and message."""
 
     def __init__(self, method: str, message: bytes) -> None:
         self._headers = header_block(method)
@@ -51,7 +51,7 @@ class GrpcConnection(asyncio.Protocol):
         self._since_top_up = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is not of its class
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's transport is no subclass
         settings = struct.pack(">HL", _INITIAL_WINDOW_SIZE, _MAX_WINDOW)
         widened = struct.pack(">L", _MAX_WINDOW - _DEFAULT_WINDOW)
         self._transport.write(
@@ -61,7 +61,7 @@ class GrpcConnection(asyncio.Protocol):
         )
 
     def ask(self, answer: Answer) -> None:
-        """Begins one more call."""
+        """Starts another call."""
         stream, self._next_stream = self._next_stream, self._next_stream + 2
         self._answers[stream] = answer
         head = _frame(_HEADERS, _END_HEADERS, stream, self._headers)
@@ -116,6 +116,6 @@ class GrpcConnection(asyncio.Protocol):
             self._finish(stream)
 
     def close(self) -> None:
-        """Drops the connection and what is under way on it."""
+        """Drops the connection and its running calls."""
         self._answers.clear()
         self._transport.abort()

@@ -1,4 +1,4 @@
-"""The least that could do the gateway's work, for comparison: FastAPI in front of a RelayService.
+"""A minimal server in place of the gateway, for comparison: FastAPI in front of a RelayService.
 
 `python -m scripts.benchmark.http_floor PORT GRPC_PORT`.
 """
@@ -22,7 +22,7 @@ app = FastAPI()
 
 
 class Question(BaseModel):
-    """What both routes take."""
+    """The body of both routes."""
 
     message: str
     model: str
@@ -30,7 +30,7 @@ class Question(BaseModel):
 
 @app.post("/process")
 async def process(question: Question, request: Request) -> dict[str, str]:
-    """Answers whole."""
+    """Returns the whole answer."""
     asked = relay_pb2.ProcessRequest(message=question.message, model=question.model)
     answer = await request.app.state.stub.Process(asked)
     return {"aiResponse": answer.text, "model": answer.model}
@@ -38,7 +38,7 @@ async def process(question: Question, request: Request) -> dict[str, str]:
 
 @app.post("/stream")
 async def stream(question: Question, request: Request) -> StreamingResponse:
-    """Answers with one SSE event for each message."""
+    """Streams one SSE event for each message."""
     asked = relay_pb2.StreamProcessRequest(message=question.message, model=question.model)
 
     async def lines() -> AsyncIterator[bytes]:
@@ -50,7 +50,7 @@ async def stream(question: Question, request: Request) -> StreamingResponse:
 
 
 async def main(port: str, grpc_port: str) -> None:
-    """Serves until told to stop."""
+    """Serves until it is stopped."""
     async with grpc.aio.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:
         app.state.stub = relay_pb2_grpc.RelayServiceStub(channel)
         config = uvicorn.Config(app, host="127.0.0.1", port=int(port), log_level="warning", access_log=False)

@@ -1,4 +1,4 @@
-"""HTTP/1.1 for a load, at the level of bytes: one request at a time on a connection that is kept."""
+"""An HTTP/1.1 client for loads, at the level of bytes: one request at a time on a persistent connection."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LAST_CHUNK = b"0\r\n\r\n"
 
 
 def post(port: int, path: str, body: bytes, *headers: str) -> bytes:
-    """Returns a POST request of JSON."""
+    """Returns a POST request with a JSON body."""
     lines = (f"POST {path} HTTP/1.1", f"host: 127.0.0.1:{port}", "content-type: application/json", *headers)
     return "\r\n".join((*lines, f"content-length: {len(body)}", "", "")).encode() + body
 
@@ -26,14 +26,14 @@ class HttpLine(asyncio.Protocol):
         self._answer: Answer | None = None
         self._head = b""
         self._left = 0
-        """Bytes of the body to come; negative: it is chunked."""
+        """Bytes of the body that are still missing; negative: the body is chunked."""
         self._end = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is not of its class
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's transport is no subclass
 
     def ask(self, answer: Answer) -> None:
-        """Sends the request once more."""
+        """Sends the request again."""
         self._answer = answer
         self._head = b""
         self._transport.write(self._request)
@@ -56,7 +56,7 @@ class HttpLine(asyncio.Protocol):
             self._finish()
 
     def _read_head(self, data: bytes) -> bytes:
-        """Takes the head off the bytes, once it is there; returns the beginning of the body."""
+        """Removes the head once it is complete; returns the beginning of the body."""
         head, ended, body = (self._head + data).partition(_HEAD_END)
         self._head = head + ended
         self._left, self._end = 1, b""
@@ -75,6 +75,6 @@ class HttpLine(asyncio.Protocol):
             self._finish()
 
     def close(self) -> None:
-        """Drops the connection and what is under way on it."""
+        """Drops the connection and its running request."""
         self._answer = None
         self._transport.abort()

@@ -1,7 +1,7 @@
-"""One load on one door, in a process of its own: `python -m scripts.benchmark.load JSON`; figures on stdout, as JSON.
+"""One load on one interface, in its own process: `python -m scripts.benchmark.load JSON` prints figures as JSON.
 
-A closed loop: each of so many callers asks again as soon as it has its answer. Nobody waits for the last answers:
-what is under way at the end is dropped.
+A closed loop: each caller sends its next request as soon as it has its answer. Requests that are running at the end
+are dropped.
 """
 
 from __future__ import annotations
@@ -23,42 +23,42 @@ from scripts.benchmark.tally import Answer, Line, Tally
 
 PAUSE_AFTER_ERROR_S = 0.05
 PATIENCE_S = 5.0
-"""What a window grows by on a machine so busy that nothing has come yet."""
+"""How much longer the window lasts, in seconds, if nothing has arrived because the machine is busy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What to do."""
+    """The parameters of a load."""
 
     door: Door
     asked: Asked
     is_stream: bool
     callers: int
     warm_s: float
-    """Before counting begins."""
+    """Seconds before counting begins."""
     window_s: float
-    """While it is counted."""
+    """Seconds of counting."""
     spread_s: float = 0
-    """The callers' first requests are spread evenly over so much time."""
+    """The callers' first requests are spread evenly over this time."""
     pids: tuple[int, ...] = ()
     """The processes whose CPU time is counted: the target's."""
     beside: tuple[int, ...] = ()
-    """Those that share the load's core: the stand-in."""
+    """The processes that share the load's core: the stand-in."""
 
     def to_json(self) -> str:
-        """Returns what `read` takes."""
+        """Returns the load as JSON for `read`."""
         return json.dumps(asdict(self))
 
     @classmethod
     def read(cls, text: str) -> Load:
-        """Reads what `to_json` wrote."""
+        """Reads the JSON of `to_json`."""
         values: dict[str, Any] = json.loads(text)
         return cls(**{**values, "door": Door(**values["door"]), "asked": Asked(**values["asked"])})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """What came out."""
+    """The results of a load."""
 
     seconds: float
     answers: int
@@ -66,9 +66,9 @@ class Figures:
     errors: int
     first_error: str
     cpu_s: float
-    """Of the target's processes."""
+    """CPU time of the target's processes."""
     load_share: float
-    """Of the load's core: this process and what shares its core, 0 to 1."""
+    """The share of the load's core that this process and its neighbours used, 0 to 1."""
     latency_p50_ms: float
     latency_p99_ms: float
     added_p50_ms: float
@@ -85,14 +85,14 @@ class Loop:
         self._loop = asyncio.get_running_loop()
 
     def start(self) -> None:
-        """Sets all callers going."""
+        """Starts all callers."""
         for number in range(self._load.callers):
             line = self._lines[number % len(self._lines)]
             self._loop.call_later(self._load.spread_s * number / self._load.callers, self._ask, line)
 
     @property
     def has_figures(self) -> bool:
-        """Whether there is something of what the load is for."""
+        """Returns whether there is at least one result of the kind that the load measures."""
         if not self._load.is_stream:
             return self.tally.answers > 0
         return self.tally.tokens > 0 and (not self._load.asked.interval_ms or len(self.tally.added_ns) > 0)
@@ -103,7 +103,7 @@ class Loop:
 
     def _again(self, line: Line) -> None:
         if self.tally.errors:
-            self._loop.call_later(PAUSE_AFTER_ERROR_S, self._ask, line)  # a target that fails is not flooded
+            self._loop.call_later(PAUSE_AFTER_ERROR_S, self._ask, line)  # so that a failing target is not flooded
         else:
             self._ask(line)
 

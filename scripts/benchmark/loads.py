@@ -1,4 +1,4 @@
-"""The loads of a round, each in a process on the load's core."""
+"""The loads of a round, each in its own process on the load's core."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ LONG = Asked(tokens=500)
 CALL = Asked(tokens=500, is_call=True)
 PACED = Asked(tokens=10, delay_ms=20, interval_ms=10)
 PACED_SPREAD_S = 0.12
-"""One paced answer's length: so the callers' starts stay evenly spread."""
+"""The duration of one paced answer, so that the callers' starts stay evenly spread."""
 BUSY = 0.9
-"""Share of a core above which it is what limits."""
+"""The share of a core above which the core is the limit."""
 _IDLE_S = 0.2
 _LOAD_TIMEOUT_S = 30.0
 
@@ -35,45 +35,45 @@ class Measures:
     """One round of one target."""
 
     requests_per_s: float
-    """Whole answers of 20 tokens that the provider gives at once, 64 callers."""
+    """Whole answers of 20 tokens that the provider sends at once, 64 callers."""
     cpu_us_per_request: float
     latency_p99_ms: float
     """Of the same whole answers, from the request to the answer."""
     tokens_per_s: float
-    """Streams of 500 tokens that the provider gives as fast as they are taken, 64 callers."""
+    """Streams of 500 tokens that the provider sends as fast as they are read, 64 callers."""
     cpu_us_per_token: float
     added_p50_ms: float
-    """To the first token of a paced stream, 16 callers, beyond the provider's own delay."""
+    """The time to the first token of a paced stream without the provider's own delay, 16 callers."""
     added_p99_ms: float
     cold_start_s: float
-    """From the start of its processes to the first answer."""
+    """From the start of the target's processes to the first answer."""
     resident_mb: float
-    """Idle after the first answer; the larger process, if there are two."""
+    """Resident memory, idle after the first answer; of the larger process if there are two."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallMeasures:
-    """One round of one target of ours whose answers are tool calls."""
+    """One round of one of our targets with tool calls as answers."""
 
     deltas_per_s: float
-    """Streams of a tool call with arguments of 500 deltas, as fast as they are taken, 64 callers."""
+    """Streams of a tool call with arguments of 500 deltas, as fast as they are read, 64 callers."""
     cpu_us_per_delta: float
     cpu_to_text: float
-    """CPU time of a delta of arguments to that of a token of text, in the same round."""
+    """The CPU time of a delta of arguments divided by that of a token of text, in the same round."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """What one round of one target found."""
+    """The results of one round of one target."""
 
     measures: Measures
     calls: CallMeasures | None
-    """None for a floor, which knows text alone."""
+    """None for a floor, which supports only text."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Bench:
-    """Runs loads, with one stand-in provider for all; what looks wrong is gathered in `warnings`."""
+    """Runs loads, with one stand-in provider for all. Collects suspicious results in `warnings`."""
 
     cores: Cores
     provider_port: int
@@ -82,10 +82,10 @@ class Bench:
     window_s: float
     warnings: list[str] = field(default_factory=list)
     _shares: list[float] = field(default_factory=list)
-    """How much of its core each target had under full load."""
+    """The share of its core that each target had under full load."""
 
     async def measure(self, target: Target) -> Round:
-        """Starts a target afresh and runs all loads on it; raises BenchError if it does not answer."""
+        """Starts a target and runs all loads on it. Raises BenchError if it does not answer."""
         async with running(target, self.provider_port, self.cores) as live:
             await asyncio.sleep(_IDLE_S)
             memory_mb = max(resident_mb(pid) for pid in live.pids)
@@ -95,7 +95,7 @@ class Bench:
             paced = await self._run(target.title, door, pids, PACED, PACED_CALLERS, is_stream=True)
             call = await self._run(target.title, door, pids, CALL, CALLERS, is_stream=True) if target.floors else None
         if not (whole.answers and long.tokens and paced.streams_timed):
-            raise BenchError(f"{target.title} gave no right answer under load: {self.warnings}")
+            raise BenchError(f"{target.title} returned no correct answer under load: {self.warnings}")
         measures = Measures(
             requests_per_s=whole.answers / whole.seconds,
             cpu_us_per_request=whole.cpu_s * 1e6 / whole.answers,
@@ -112,7 +112,7 @@ class Bench:
     def _call_measures(self, door: Door, call: Figures, text: Measures) -> CallMeasures:
         deltas = call.tokens / door.copies(CALL)
         if not deltas:
-            raise BenchError(f"no tool call under load: {self.warnings}")
+            raise BenchError(f"no tool call arrived under load: {self.warnings}")
         cpu_us = call.cpu_s * 1e6 / deltas
         return CallMeasures(
             deltas_per_s=deltas / call.seconds,
@@ -121,10 +121,10 @@ class Bench:
         )
 
     async def one_at_a_time(self, door: Door, pids: tuple[int, ...]) -> Figures:
-        """Asks for whole answers, one after the other."""
+        """Requests whole answers, one after another."""
         figures = await self._run(f"{door.kind} one at a time", door, pids, WHOLE, 1, is_stream=False)
         if not figures.answers:
-            raise BenchError(f"no right answer: {figures.first_error}")
+            raise BenchError(f"no correct answer: {figures.first_error}")
         return figures
 
     async def _run(
@@ -150,18 +150,18 @@ class Bench:
         if figures.errors:
             self.warnings.append(f"{what}: {figures.errors} errors, the first: {figures.first_error}")
         if figures.load_share > BUSY:
-            self.warnings.append(f"{what}: the load itself was the limit ({figures.load_share:.0%} of its core)")
+            self.warnings.append(f"{what}: the load generator was the limit ({figures.load_share:.0%} of its core)")
         if load.callers == CALLERS and figures.load_share <= BUSY:
             self._shares.append(figures.cpu_s / figures.seconds)
 
     def remarks(self) -> list[str]:
-        """Returns what a reader of the figures must know."""
+        """Returns remarks for the reader of the figures."""
         disturbed = [share for share in self._shares if share < BUSY]
         if not disturbed:
             return self.warnings
         remark = (
             f"{len(disturbed)} of {len(self._shares)} full loads had less than {BUSY:.0%} of their core"
-            f" ({min(disturbed):.0%} at worst): other programs run here. Trust the CPU per unit alone."
+            f" ({min(disturbed):.0%} at worst): other programs are running. Trust only the CPU time per unit."
         )
         return [*self.warnings, remark]
 

@@ -1,4 +1,4 @@
-"""The MCP SDK's least server, for comparison: `python -m scripts.benchmark.mcp_echo [PORT]`, stdio without a port."""
+"""A minimal MCP SDK server, for comparison: `python -m scripts.benchmark.mcp_echo [PORT]`; stdio without PORT."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The least that could do Server A's work, for comparison: the MCP SDK's server, and a bare call of Server B.
+"""A minimal server in place of Server A, for comparison: the MCP SDK's server, and a bare call to Server B.
 
 `python -m scripts.benchmark.mcp_floor PORT SERVER_B_PORT`.
 """

@@ -1,4 +1,4 @@
-"""What Server A costs an MCP call, beside the SDK's own servers over the same transport."""
+"""What Server A adds to an MCP call, beside the SDK's own servers over the same transport."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ class McpMeasures:
     """One round."""
 
     added_ms: float
-    """A call of send_message over HTTP, one at a time, less a call of Server B over gRPC; at the median."""
+    """A call of send_message over HTTP minus a call of Server B over gRPC, one at a time, at the median."""
     floor_added_ms: float
-    """Likewise, of the SDK's server that asks Server B by bare grpc.aio."""
+    """The same for the SDK's server that calls Server B with bare grpc.aio."""
     echo_ms: float
-    """A call of the echo, which asks nobody."""
+    """A call of the echo tool, which calls no other server."""
     ratio_to_floor: float
     ratio_to_echo: float
     cpu_us_per_call: float
-    """Of Server A's process alone."""
+    """CPU time of Server A's process only."""
     floor_cpu_us_per_call: float
     echo_cpu_us_per_call: float
     stdio_start_s: float
@@ -52,7 +52,7 @@ class McpMeasures:
 
 
 async def measure_mcp(bench: Bench) -> McpMeasures:
-    """Runs one round; raises BenchError if something does not answer."""
+    """Runs one round. Raises BenchError if something does not answer."""
     direct, through, bare = await _through_server_a(bench)
     echo = await _echo(bench)
     added_ms = through.latency_p50_ms - direct.latency_p50_ms
@@ -72,7 +72,7 @@ async def measure_mcp(bench: Bench) -> McpMeasures:
 
 
 async def _through_server_a(bench: Bench) -> tuple[Figures, Figures, Figures]:
-    """Returns the figures of a Server B: asked without MCP, through Server A, and through the least MCP server."""
+    """Returns the figures of a Server B: called without MCP, through Server A, and through the minimal MCP server."""
     behind, port, floor_port = free_port(), free_port(), free_port()
     settings = {"MCP_PORT_A": str(port), "SERVER_B_TARGET": f"127.0.0.1:{behind}"}
     launches = (
@@ -136,5 +136,5 @@ async def _stdio_start_s(bench: Bench, *arguments: str) -> float:
         async with asyncio.timeout(START_TIMEOUT_S):
             answer = await process.stdout.readline()
         if b'"serverInfo"' not in answer:
-            raise BenchError(f"{' '.join(arguments)} answers initialize with {answer!r}")
+            raise BenchError(f"{' '.join(arguments)} answered initialize with {answer!r}")
         return loop.time() - began

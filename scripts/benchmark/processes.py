@@ -1,4 +1,4 @@
-"""Child processes, each on its core: started, waited for, weighed, and stopped without leaving one behind."""
+"""Child processes, each pinned to a core: started, measured, and stopped without leaving one behind."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 class BenchError(Exception):
-    """The benchmark cannot go on; the text says why."""
+    """The benchmark cannot continue. The text says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cores:
-    """Which cores serve what; without two there is no choice."""
+    """Which core runs what. Both are the same if there is only one."""
 
     relay: frozenset[int]
     load: frozenset[int]
 
     @classmethod
     def choose(cls) -> Cores:
-        """Gives the relay the first core that this process may use, and the load the second."""
+        """Gives the relay the first available core, and the load the second."""
         usable = sorted(os.sched_getaffinity(0))
         return cls(relay=frozenset(usable[:1]), load=frozenset(usable[1:2] or usable))
 
 
 @contextlib.contextmanager
 def _on(cores: frozenset[int]) -> Iterator[None]:
-    """Pins this process, and so the children that it starts meanwhile."""
+    """Pins this process, and so the children that it starts in the block."""
     former = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores)
     try:
@@ -55,11 +55,11 @@ async def python(
     log: IO[bytes] | None = None,
     talks: bool = False,
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Runs `python -m arguments` with these settings alone, standard streams piped if it talks; kills it at the end."""
+    """Runs `python -m arguments` with only these settings; kills it at the end. Pipes standard streams if `talks`."""
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
     pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
     with tempfile.TemporaryDirectory() as folder:
-        _make_empty(folder, ".env")  # else a .env beside the project would be read
+        _make_empty(folder, ".env")  # so that a .env beside the project is not read
         with _on(cores):
             process = await _whole(
                 asyncio.create_subprocess_exec(
@@ -69,7 +69,7 @@ async def python(
                     stdin=pipe if talks else null,
                     stdout=pipe if talks else null,
                     stderr=log or null,
-                    start_new_session=True,  # Ctrl-C reaches the benchmark alone, which then stops them
+                    start_new_session=True,  # Ctrl-C reaches only the benchmark, which then stops them
                 )
             )
         try:
@@ -83,7 +83,7 @@ def _make_empty(folder: str, name: str) -> None:
 
 
 async def _whole(spawning: Coroutine[Any, Any, asyncio.subprocess.Process]) -> asyncio.subprocess.Process:
-    """Spawns a process; when cancelled meanwhile, it is killed instead of lost."""
+    """Spawns a process. If this is cancelled meanwhile, the process is killed, not left behind."""
     task = asyncio.create_task(spawning)
     try:
         return await asyncio.shield(task)
@@ -93,14 +93,14 @@ async def _whole(spawning: Coroutine[Any, Any, asyncio.subprocess.Process]) -> a
 
 
 async def _kill(process: asyncio.subprocess.Process) -> None:
-    """Ends a process and its children at once: nothing that it could still do matters."""
+    """Kills a process and its children. They have nothing left to do."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     await process.wait()
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
-    """Returns the CPU time that processes have used so far, in user and system together."""
+    """Returns the CPU time that processes have used so far, user and system together."""
     ticks = 0
     for pid in pids:
         after_name = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()

@@ -22,7 +22,7 @@ _HEAD = (
 )
 _LEGEND = """\
 Medians of interleaved rounds ({rounds}). Requests: 20 tokens, 64 at once; p99: how long one takes.
-Tokens: 64 streams of 500, four to a packet. First token: beyond the provider's own delay, 16 paced streams.
+Tokens: 64 streams of 500, four to a packet. First token: without the provider's own delay, 16 paced streams.
 Cold: from the start to the first answer. MB: resident, idle; the larger process."""
 
 
@@ -44,7 +44,7 @@ def report(results: Results) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Returns a Markdown table, its columns aligned."""
+    """Returns a Markdown table with aligned columns."""
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
 
     def line(cells: Sequence[str]) -> str:
@@ -57,7 +57,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def machine_line(machine: dict[str, str]) -> str:
-    """Returns the machine in a line."""
+    """Returns the machine in one line."""
     versions = f"Python {machine['python']}, grpcio {machine['grpcio']}, uvloop {machine['uvloop']}"
     return f"{machine['cores']} cores of {machine['cpu']}, {machine['system']}, {versions}"
 
@@ -105,11 +105,13 @@ def _calls(results: Results, titles: dict[str, str]) -> str:
 def _mcp(results: Results) -> str:
     one = results.mcp_median()
     rows = [
-        ("Server A, beyond Server B's own", one.added_ms, one.cpu_us_per_call, f"{one.stdio_start_s:.2f}"),
-        ("the SDK's server, asking Server B by bare grpc.aio", one.floor_added_ms, one.floor_cpu_us_per_call, ""),
-        ("the SDK's echo, asking nobody", one.echo_ms, one.echo_cpu_us_per_call, f"{one.echo_stdio_start_s:.2f}"),
+        ("Server A, without Server B's own time", one.added_ms, one.cpu_us_per_call, f"{one.stdio_start_s:.2f}"),
+        ("the SDK's server, calling Server B with bare grpc.aio", one.floor_added_ms, one.floor_cpu_us_per_call, ""),
+        ("the SDK's echo, calling no server", one.echo_ms, one.echo_cpu_us_per_call, f"{one.echo_stdio_start_s:.2f}"),
     ]
     cells = [(title, f"{ms:.2f}", f"{cpu:,.0f}", start) for title, ms, cpu, start in rows]
     head = ("MCP over HTTP, one call at a time", "p50 ms", "CPU µs a call", "stdio: s to initialize")
-    told = f"What Server A adds to a call is {one.ratio_to_floor:.2f} × the second, {one.ratio_to_echo:.2f} × the echo."
-    return f"{table(head, cells)}\n\n{told}"
+    ratio = (
+        f"Server A adds {one.ratio_to_floor:.2f} × what the second row adds, and {one.ratio_to_echo:.2f} × the echo."
+    )
+    return f"{table(head, cells)}\n\n{ratio}"

@@ -1,4 +1,4 @@
-"""All that a run found: rounds, their medians, ratios to the floors, and the machine."""
+"""The results of a run: rounds, their medians, ratios to the floors, and the machine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Row = TypeVar("Row", Measures, CallMeasures, McpMeasures)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ratio:
-    """One of our doors to one floor: the median of the rounds' own ratios, so that a slow round harms less."""
+    """One of our targets compared with a floor: the median of each round's ratio, so that a slow round counts less."""
 
     target: str
     floor: str
@@ -29,12 +29,12 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """A whole run."""
+    """The results of a whole run."""
 
     rounds: dict[str, list[Measures]]
-    """Of each target by its name."""
+    """The rounds of each target, by its name."""
     calls: dict[str, list[CallMeasures]]
-    """Of those that are ours, by name."""
+    """The rounds with tool calls of our targets, by name."""
     mcp: list[McpMeasures]
     machine: dict[str, str]
     warnings: list[str]
@@ -44,11 +44,11 @@ class Results:
         return median(self.rounds[target])
 
     def mcp_median(self) -> McpMeasures:
-        """Returns the medians of what concerns MCP."""
+        """Returns the medians of the MCP rounds."""
         return median(self.mcp)
 
     def ratios(self) -> list[Ratio]:
-        """Returns each of our doors to each of its floors."""
+        """Returns each of our targets compared with each of its floors."""
         return [
             Ratio(target=target.name, floor=floor, measures=_ratio(self.rounds[target.name], self.rounds[floor]))
             for target in TARGETS
@@ -56,7 +56,7 @@ class Results:
         ]
 
     def to_json(self) -> dict[str, object]:
-        """Returns all of it for a file."""
+        """Returns all results for a JSON file."""
         return {
             "machine": self.machine,
             "targets": {
@@ -80,7 +80,7 @@ class Results:
 
 
 def median(rows: Sequence[Row]) -> Row:
-    """Returns the median of each field on its own."""
+    """Returns the median of each field, independently."""
     kind = type(rows[0])
     return kind(**{one.name: statistics.median(getattr(row, one.name) for row in rows) for one in fields(kind)})
 
@@ -95,7 +95,7 @@ def _ratio(ours: Sequence[Measures], floor: Sequence[Measures]) -> Measures:
 
 
 def machine() -> dict[str, str]:
-    """Returns what the figures depend on."""
+    """Returns the facts of the machine that the figures depend on."""
     cores = len(os.sched_getaffinity(0))
     return {
         "cores": str(cores),

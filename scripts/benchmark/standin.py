@@ -1,6 +1,6 @@
-"""A stand-in provider that costs next to nothing: OpenAI's chat completions, whole and streamed, in bytes made before.
+"""A stand-in provider that uses almost no CPU: OpenAI's chat completions, whole and streamed, as precomputed bytes.
 
-`python -m scripts.benchmark.standin PORT`. It trusts its callers: one request at a time on a connection, well formed.
+`python -m scripts.benchmark.standin PORT`. It trusts its callers: they send one well-formed request at a time.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import cast
 from scripts.benchmark.asked import MARK, Asked
 from scripts.benchmark.loop import run
 
-ANSWERED_MODEL = "gpt-4o-mini-2024-07-18"  # has a known price, so that pricing is paid for
+ANSWERED_MODEL = "gpt-4o-mini-2024-07-18"  # has a known price, so that pricing is measured too
 TOKENS_A_WRITE = 4
-"""At full speed: as many as fit in one packet of a network (1,460 bytes)."""
+"""Tokens in one write at full speed: as many as fit in one network packet (1,460 bytes)."""
 
 _ABOUT = {"id": "chatcmpl-bench", "created": 1_760_000_000, "model": ANSWERED_MODEL, "system_fingerprint": "fp_bench"}
 _WHOLE_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
@@ -26,7 +26,7 @@ _BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"
 
 
 def _event(choices: list[object], **more: object) -> bytes:
-    """Returns one SSE event in an HTTP chunk of its own."""
+    """Returns an SSE event in its own HTTP chunk."""
     document = {"object": "chat.completion.chunk", **_ABOUT, "choices": choices, **more}
     line = b"data: %b\n\n" % json.dumps(document, separators=(",", ":")).encode()
     return _http_chunk(line)
@@ -45,12 +45,12 @@ def _delta(text: str) -> bytes:
 
 
 def _fragment(arguments: str) -> bytes:
-    """Returns the event of a piece of a tool call's arguments."""
+    """Returns the event for a piece of a tool call's arguments."""
     return _chunk({"tool_calls": [{"index": 0, "function": {"arguments": arguments}}]})
 
 
 def _call() -> bytes:
-    """Returns the event with which a tool call begins."""
+    """Returns the event that begins a tool call."""
     function = {"name": "write", "arguments": ""}
     return _chunk({"tool_calls": [{"index": 0, "id": "call_bench", "type": "function", "function": function}]})
 
@@ -94,7 +94,7 @@ class Connection(asyncio.Protocol):
         self._answer: Stream | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is not of its class
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's transport is no subclass
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -134,7 +134,7 @@ class Connection(asyncio.Protocol):
 
 
 class Stream:
-    """One streamed answer on its way: a write at each turn of the loop, or one token each interval."""
+    """A streamed answer in progress: a write in each pass of the loop, or one token per interval."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport, asked: Asked) -> None:
         self._loop, self._transport, self._asked = loop, transport, asked
@@ -150,17 +150,17 @@ class Stream:
             self._first()
 
     def pause(self) -> None:
-        """Writes nothing more until `resume`."""
+        """Stops writing until `resume`."""
         self._is_paused = True
 
     def resume(self) -> None:
-        """Goes on after `pause`."""
+        """Continues after `pause`."""
         self._is_paused = False
         if self._next is None:
             self._more()
 
     def stop(self) -> None:
-        """Gives up the answer."""
+        """Drops the answer."""
         self._is_paused = True
         if self._next is not None:
             self._next.cancel()

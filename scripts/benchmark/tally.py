@@ -1,4 +1,4 @@
-"""What a load counts: tokens, answers, errors, and how long the first token took beyond the provider's own delay."""
+"""What a load counts: tokens, answers, errors, and the time to the first token without the provider's own delay."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _KEPT = len(MARK) - 1
 
 @dataclass(slots=True)
 class Tally:
-    """The sums of a load; a wrong answer is an error, and its tokens count all the same."""
+    """The totals of a load. A wrong answer is an error, but its tokens count."""
 
     tokens: int = 0
     answers: int = 0
@@ -22,7 +22,7 @@ class Tally:
     first_error: str = ""
     latencies_ns: list[int] = field(default_factory=list)
     added_ns: list[int] = field(default_factory=list)
-    """Of each stream: from the request to its first token, less the provider's own delay."""
+    """For each stream: the time from the request to the first token, minus the provider's own delay."""
 
     def fail(self, text: str) -> None:
         """Counts an error."""
@@ -30,14 +30,14 @@ class Tally:
         self.first_error = self.first_error or text
 
     def start_anew(self) -> None:
-        """Forgets what was counted, but not the errors."""
+        """Resets the counts, but not the errors."""
         self.tokens = self.answers = 0
         self.latencies_ns.clear()
         self.added_ns.clear()
 
 
 class Answer:
-    """One answer while it arrives, as bytes in any framing."""
+    """An answer while it arrives, as bytes in any framing."""
 
     __slots__ = ("_beginning", "_done", "_expected", "_is_timed", "_latest", "_sent_at_ns", "_tally", "_tokens")
 
@@ -50,7 +50,7 @@ class Answer:
         self._sent_at_ns = time.monotonic_ns()
 
     def receive(self, data: bytes) -> None:
-        """Counts the tokens in the next bytes; a mark may be cut between two calls."""
+        """Counts the tokens in the next bytes. A mark may be split between two calls."""
         data = self._latest[-_KEPT:] + data
         self._latest = data
         count = data.count(MARK)
@@ -66,7 +66,7 @@ class Answer:
             self._tally.added_ns.append(time.monotonic_ns() - self._sent_at_ns - int(found[1]))
 
     def end(self) -> None:
-        """Counts the answer, right if it has all its tokens, and says that it is done."""
+        """Counts the answer as correct if it has all its tokens, and calls `done`."""
         if self._tokens == self._expected:
             self._tally.answers += 1
             self._tally.latencies_ns.append(time.monotonic_ns() - self._sent_at_ns)
@@ -76,12 +76,12 @@ class Answer:
 
 
 class Line(Protocol):
-    """A connection that a load asks over."""
+    """A connection that a load sends requests on."""
 
     def ask(self, answer: Answer) -> None:
-        """Sends the request once more, the answer to go to `answer`."""
+        """Sends the request again. Its answer goes to `answer`."""
         ...
 
     def close(self) -> None:
-        """Drops the connection and what is under way on it."""
+        """Drops the connection and its running requests."""
         ...

@@ -1,4 +1,4 @@
-"""What is measured: our doors and the floors beside them, each as the processes that it takes."""
+"""The measured targets: our programs and their floors, each with its processes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _POLL_S = 0.002
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """One process of a target: what follows `python -m`, and its settings."""
+    """One process of a target: the arguments after `python -m`, and its settings."""
 
     arguments: tuple[str, ...]
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -29,20 +29,20 @@ class Launch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """One row of the table."""
+    """A row of the table."""
 
     name: str
     title: str
     floors: tuple[str, ...]
-    """The names of those that it is compared with; none for a floor."""
+    """The names of the targets that it is compared with; none for a floor."""
     kind: Literal["grpc", "http", "openai"]
     launches: Callable[[int, int, int], tuple[Launch, ...]]
-    """Of the door's port, the port behind it, and the provider's."""
+    """Takes the port to serve on, the port behind it, and the provider's port."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """A target that has answered."""
+    """A running target that has answered."""
 
     door: Door
     pids: tuple[int, ...]
@@ -51,7 +51,7 @@ class Running:
 
 
 def server_b(port: int, provider: int, **more: str) -> Launch:
-    """Returns Server B with the stand-in for its provider; `more` are further settings."""
+    """Returns Server B with the stand-in as its provider. `more` are further settings."""
     settings = {
         **more,
         "GRPC_PORT": str(port),
@@ -150,7 +150,7 @@ TARGETS = (
 
 @contextlib.asynccontextmanager
 async def running(target: Target, provider: int, cores: Cores) -> AsyncIterator[Running]:
-    """Runs a target and yields it after its first answer; raises BenchError, with its log, if there is none."""
+    """Runs a target and yields it after its first answer. Raises BenchError with its log if there is none."""
     port, behind = free_port(), free_port()
     door = Door(kind=target.kind, port=port)
     began = asyncio.get_running_loop().time()
@@ -161,26 +161,26 @@ async def running(target: Target, provider: int, cores: Cores) -> AsyncIterator[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Programs:
-    """Running processes, and the log that they share."""
+    """Running processes and their shared log."""
 
     processes: tuple[asyncio.subprocess.Process, ...]
     log: IO[bytes]
 
     @property
     def pids(self) -> tuple[int, ...]:
-        """Their ids."""
+        """The process ids."""
         return tuple(process.pid for process in self.processes)
 
     async def until_answered(self, door: Door) -> None:
-        """Asks a door until it answers right; raises BenchError, with the log, if it does not or one of them ends."""
+        """Calls an interface until it answers. Raises BenchError with the log if it does not, or if a process ends."""
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
                 while not await _answers(door):
                     if any(process.returncode is not None for process in self.processes):
-                        raise BenchError(f"a program ended before it answered:\n{self._written()}")
+                        raise BenchError(f"a program ended before its first answer:\n{self._written()}")
                     await asyncio.sleep(_POLL_S)
         except TimeoutError as error:
-            raise BenchError(f"no right answer in {START_TIMEOUT_S:g} s:\n{self._written()}") from error
+            raise BenchError(f"no correct answer within {START_TIMEOUT_S:g} s:\n{self._written()}") from error
 
     def _written(self) -> str:
         self.log.seek(0)
@@ -189,7 +189,7 @@ class Programs:
 
 @contextlib.asynccontextmanager
 async def launched(launches: Iterable[Launch], cores: frozenset[int]) -> AsyncIterator[Programs]:
-    """Runs processes on these cores; kills them at the end."""
+    """Runs processes on these cores, and kills them at the end."""
     async with contextlib.AsyncExitStack() as stack:
         log: IO[bytes] = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  the stack closes it
         processes = [

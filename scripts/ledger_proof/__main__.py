@@ -1,11 +1,12 @@
-"""Proves that the ledger is right, with the real programs, and prints what was found.
+"""Proves with the real programs that the ledger is right, and prints the results.
 
-python -m scripts.ledger_proof equality [--calls N] [--seeds 1,2,3]: the book equals the provider's log and what callers
-were told, to the nano-dollar wherever the usage arrived: by gRPC, HTTP, /v1 and MCP, with retries, duplicates, callers
-who leave, deadlines and faults of the provider.
-python -m scripts.ledger_proof estimates [--calls N] [--seed N]: calls whose usage never arrives are marked so, and are
-within 0.75 to 1.5 of what they cost in truth: in many languages, cut off, left by their callers, or told no usage.
-python -m scripts.ledger_proof kills [--cycles N] [--seed N]: Server B is killed (SIGKILL) during calls, many times.
+python -m scripts.ledger_proof equality [--calls N] [--seeds 1,2,3]: the ledger equals the provider's log and the costs
+that callers got, to the nano-dollar if the usage arrived: over gRPC, HTTP, /v1 and MCP, with retries, duplicates,
+callers who leave, deadlines and faults of the provider.
+python -m scripts.ledger_proof estimates [--calls N] [--seed N]: calls whose usage never arrives are marked as
+estimated, and their cost is 0.75 to 1.5 times the true one: in many languages, cut off, left by their callers, or
+without usage.
+python -m scripts.ledger_proof kills [--cycles N] [--seed N]: Server B is killed (SIGKILL) many times during calls.
 Exits with 1 if anything is wrong.
 """
 
@@ -59,8 +60,8 @@ def _estimates(calls: int, seed: int) -> int:
     with tempfile.TemporaryDirectory() as folder:
         wrong, accuracies, shares = asyncio.run(estimate(Path(folder), calls=calls, seed=seed))
     marks = ", ".join(f"{count} {accuracy}" for accuracy, count in accuracies.most_common())
-    near = f"{min(shares):.2f} to {max(shares):.2f} of the truth, all together {sum(shares) / len(shares):.2f}"
-    print(f"seed {seed}: {calls} calls without a usage ({marks}): {near}; {len(wrong) or 'nothing'} is wrong")
+    near = f"{min(shares):.2f} to {max(shares):.2f} times the truth, in all {sum(shares) / len(shares):.2f}"
+    print(f"seed {seed}: {calls} calls without usage ({marks}): {near}; {len(wrong) or 'no'} errors")
     _print(wrong)
     return min(len(wrong), 1)
 
@@ -71,7 +72,7 @@ def _kills(cycles: int, seed: int) -> int:
         wrong, book = asyncio.run(kill_and_look(Path(folder), cycles=cycles, seed=seed))
     states = ", ".join(f"{count} {state}" for state, count in Counter(row.state for row in book.all).most_common())
     seconds = time.monotonic() - began
-    print(f"{cycles} kills in {seconds:.0f} s: {len(book.all)} calls ({states}); {len(wrong) or 'nothing'} is wrong")
+    print(f"{cycles} kills in {seconds:.0f} s: {len(book.all)} calls ({states}); {len(wrong) or 'no'} errors")
     _print(wrong)
     return min(len(wrong), 1)
 

@@ -1,4 +1,4 @@
-"""The ledger's tables, read from the file."""
+"""Reads the ledger's tables from the file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One call."""
+    """The row of a call."""
 
     id: str
     request_id: str
@@ -37,28 +37,28 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Book:
-    """What is in the ledger at one moment."""
+    """The content of the ledger at one moment."""
 
     rows: Mapping[str, list[Row]]
     """By request_id."""
     attempts: Mapping[str, int]
-    """How many there are, by the call's id."""
+    """The number of attempts, by the call's id."""
     may_have_worked: Mapping[str, bool]
-    """Whether one of a call's attempts may have, by the call's id."""
+    """Whether one of a call's attempts may have worked, by the call's id."""
     spent: int
     reserved: int
-    """In all windows of the one budget."""
+    """The total reserved in all windows of the budget."""
     charged_by: Mapping[str, int]
-    """What the hours and the days of usage add up to."""
+    """The total charged, by hours and by days of usage."""
 
     @property
     def all(self) -> list[Row]:
-        """Every row."""
+        """All rows."""
         return [row for rows in self.rows.values() for row in rows]
 
     @classmethod
     def read(cls, path: Path) -> Book:
-        """Reads the file; a server may write it meanwhile."""
+        """Reads the file, even while a server writes it."""
         with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as database:
             database.execute("BEGIN")
             rows: dict[str, list[Row]] = defaultdict(list)
@@ -85,7 +85,7 @@ class Book:
 
 
 async def until_settled(path: Path, *, within_s: float) -> None:
-    """Waits until no call is open; raises TimeoutError."""
+    """Waits until no call is open. Raises TimeoutError."""
     async with asyncio.timeout(within_s):
         with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as database:
             while database.execute("SELECT COUNT(*) FROM calls WHERE state = 'open'").fetchone() != (0,):  # noqa: ASYNC110

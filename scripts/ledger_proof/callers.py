@@ -1,4 +1,4 @@
-"""Callers by every interface: each asks with a key, and tells what it was told that the answer costs."""
+"""Callers for every interface. Each sends a request with a key, and returns the cost that it got."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ LIMIT_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a caller was told at the end of a call."""
+    """What a caller got at the end of a call."""
 
     reason: str
-    """Of the failure; empty: it was answered."""
+    """The reason of the failure; empty: the call was answered."""
     nano_usd: int | None = None
-    """What it costs; None: unknown, or not told."""
+    """The cost; None: unknown, or not sent."""
 
 
 Ask = Callable[[str, float], Awaitable[Told]]
-"""Asks with a key and a deadline in seconds."""
+"""Sends a request with a key and a deadline in seconds."""
 
 
 @contextlib.asynccontextmanager
 async def open_callers(
     at: Addresses, message: Callable[[str], str] = lambda key: f"call {key}"
 ) -> AsyncIterator[dict[str, Ask]]:
-    """Yields the ways to ask, by protocol and delivery; `message` is what is asked with a key, which ends it."""
+    """Yields the callers, by protocol and delivery. `message` returns the message for a key, and ends with the key."""
     async with (
         RelayClient(Dial(target=at.server_b)) as grpc,
         httpx2.AsyncClient(base_url=f"http://{at.gateway}", timeout=LIMIT_S, trust_env=False) as http,

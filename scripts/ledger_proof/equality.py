@@ -1,4 +1,4 @@
-"""The book equals the provider's log: many calls by every interface, with all that goes wrong."""
+"""Compares the ledger with the provider's log: many calls over every interface, with many kinds of failures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NO_LIMIT = 10**15
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of it."""
+    """The result of a proof."""
 
     seed: int
     calls: int
@@ -33,16 +33,16 @@ class Outcome:
     rows: int
     exact: int
     told: Counter[str] = field(default_factory=Counter)
-    """How many were told what."""
+    """How many callers got which reason."""
 
     def __str__(self) -> str:
         ends = ", ".join(f"{count} {reason or 'answered'}" for reason, count in self.told.most_common())
         wrong = len(self.findings) or "nothing"
-        return f"seed {self.seed}: {self.calls} calls, {self.rows} rows, {self.exact} exact; {ends}; {wrong} is wrong"
+        return f"seed {self.seed}: {self.calls} calls, {self.rows} rows, {self.exact} exact; {ends}; {wrong} errors"
 
 
 async def prove(folder: Path, *, calls: int, seed: int) -> Outcome:
-    """Makes so many calls, and compares the book with the provider's log and what callers were told."""
+    """Makes `calls` calls, and compares the ledger with the provider's log and with what callers got."""
     random = Random(seed)  # noqa: S311 - not for secrets
     told: dict[str, list[Told]] = defaultdict(list)
     async with BillingProvider(Random(seed + 1), faulty=FAULTY) as provider:  # noqa: S311
@@ -69,7 +69,7 @@ async def _make_calls(at: Addresses, random: Random, calls: int, told: dict[str,
 
 
 async def _call(ask: Ask, key: str, told: list[Told], random: Random) -> None:
-    """Asks once, or several times at once or in a row; leaves early, or has little time, now and then."""
+    """Sends a request once, twice at once, or twice in a row. Sometimes leaves early or has a short deadline."""
     deadline_s = random.uniform(0.005, 0.12) if random.random() < 0.1 else LONG_S
     leaves_after_s = random.uniform(0, 0.1) if random.random() < 0.2 else None
     match random.random():

@@ -1,4 +1,4 @@
-"""Calls whose usage never arrives: what the book says they cost is near to what they cost in truth, and marked so."""
+"""Checks calls whose usage never arrives: their cost in the ledger is near the true cost, and marked as estimated."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AT_ONCE = 16
 UNTIL_SETTLED_S = 30.0
 LIMIT_S = 30.0
 LEAST, MOST = 0.75, 1.5
-"""How near an estimate is: a share of the truth."""
+"""The bounds of an estimate, as multiples of the true cost."""
 FORMAT_TOKENS = 8
 """What the chat format adds to one message (OpenAI's cookbook: 3 a message, 1 for its role, 3 before the answer)."""
 LOSING = (FaultKind.CUT, FaultKind.RESET, FaultKind.NO_END, FaultKind.DONE_WITHOUT_FINISH)
@@ -30,30 +30,30 @@ _KEY_TOKENS = 5
 
 
 class SpeakingProvider(BillingProvider):
-    """Answers in texts whose true numbers of tokens are known, and never tells a usage."""
+    """Answers with texts whose true token counts are known, and never sends usage."""
 
     def __init__(self, random: Random) -> None:
-        """Is as random as `random`."""
+        """`random` decides the answers."""
         super().__init__(random, faulty=0)
         self._texts: dict[int, tuple[int, ...]] = {}
-        """The tokens of each text of an answer, by its script's identity."""
+        """The token counts of each text of an answer, by the identity of its script."""
 
     def _new_script(self) -> Script:
         texts = self._random.choices(TRUE_COUNTS, k=self._random.randint(2, 6))
         kind = self._random.choice((None, *LOSING))
-        # A connection that is reset loses what the caller has not read yet: nothing of it is told.
+        # A reset loses what the caller has not read yet, so no cost is known for it.
         fault = None if kind is None else Fault(kind=kind, after=self._random.randint(1, len(texts)))
         script = Script(words=tuple(f"{text}\n" for _, _, text in texts), usage=None, gap_s=GAP_S, fault=fault)
         self._texts[id(script)] = tuple(tokens for _, tokens, _ in texts)
         return script
 
     def outputs(self, bill: Bill) -> int:
-        """Returns how many tokens the texts are that were written, in truth."""
+        """Returns the true token count of the texts that were written."""
         return sum(self._texts[id(bill.script)][: bill.received.words_sent])
 
 
 async def estimate(folder: Path, *, calls: int, seed: int) -> tuple[list[str], Counter[str], list[float]]:
-    """Makes so many calls by gRPC, HTTP, /v1 and MCP; returns what is wrong, the accuracies, and estimates by truth."""
+    """Makes calls over gRPC, HTTP, /v1 and MCP; returns errors, accuracies, and estimates divided by the truth."""
     random = Random(seed)  # noqa: S311 - not for secrets
     prompts: dict[str, int] = {}
     texts: dict[str, str] = {}
@@ -90,23 +90,23 @@ async def _ask(ask: Ask, key: str, leaves_after_s: float | None) -> Told | None:
 def _findings(book: Book, provider: SpeakingProvider, prompts: dict[str, int], shares: list[float]) -> Iterator[str]:
     rows = {row.request_id: row for row in book.all}
     if len(rows) != len(book.all):
-        yield f"{len(book.all)} rows of {len(rows)} requests"
+        yield f"{len(book.all)} rows for {len(rows)} requests"
     for key, bills in provider.bills.items():
         [bill] = bills
         row = rows.get(key)
         if row is None:
-            yield f"{key}: the provider was asked, and there is no row"
+            yield f"{key}: the provider was called, but there is no row"
             continue
-        # What was on its way when a caller left is not known: on a busy machine, several texts.
+        # Texts that were in transit when a caller left are unknown: several on a busy machine.
         is_left = row.outcome in ENDED_HERE
         prompt_nano = prompts[key] * INPUT_NANO
         truth = prompt_nano + provider.outputs(bill) * OUTPUT_NANO
         if row.accuracy == "exact":
-            yield f"{key} is marked exact, and no usage was told"
+            yield f"{key} is marked exact, but no usage was sent"
         elif row.nano_usd is None:
             if bill.received.words_sent > 1 and not is_left:
-                yield f"{key} is unknown, though the provider wrote {bill.received.words_sent} texts"
+                yield f"{key} is unknown, but the provider wrote {bill.received.words_sent} texts"
         else:
             shares += () if is_left else (row.nano_usd / truth,)
             if not LEAST * (prompt_nano if is_left else truth) <= row.nano_usd <= MOST * truth:
-                yield f"{key} ({row.protocol} {row.outcome}) has {row.nano_usd}, and cost {truth}"
+                yield f"{key} ({row.protocol} {row.outcome}) has cost {row.nano_usd}, but the true cost is {truth}"

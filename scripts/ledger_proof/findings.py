@@ -1,4 +1,4 @@
-"""What is wrong with a book, held against what the provider billed and what callers were told."""
+"""Errors in a ledger, compared with what the provider billed and what callers got."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from scripts.ledger_proof.callers import Told
 from scripts.ledger_proof.provider import INPUT_NANO, OUTPUT_NANO, BillingProvider
 
 ENDED_HERE = frozenset({"CANCELLED", "cancelled", "DEADLINE_EXCEEDED", "DRAINING"})
-"""Outcomes of calls that were ended before the provider's own end."""
+"""Outcomes of calls that ended before the provider's own end."""
 
 
 def findings(book: Book, provider: BillingProvider, told: Mapping[str, Sequence[Told]]) -> Iterator[str]:
-    """Yields a line for each thing that is wrong."""
+    """Yields a line for each error."""
     yield from _of_sums(book)
     for row in book.all:
         yield from _of_row(book, row)
@@ -27,10 +27,10 @@ def _of_sums(book: Book) -> Iterator[str]:
     if book.reserved:
         yield f"{book.reserved} nano-USD are still reserved"
     if book.spent != charged:
-        yield f"the budget says {book.spent} spent, the calls {charged}"
+        yield f"the budget has {book.spent} spent, but the calls add up to {charged}"
     for unit, rolled_up in book.charged_by.items():
         if rolled_up != charged:
-            yield f"the {unit} say {rolled_up} charged, the calls {charged}"
+            yield f"the {unit} have {rolled_up} charged, but the calls add up to {charged}"
 
 
 def _of_row(book: Book, row: Row) -> Iterator[str]:
@@ -40,37 +40,37 @@ def _of_row(book: Book, row: Row) -> Iterator[str]:
     if row.state == "open":
         yield f"{name} is still open"
     elif row.charged_nano_usd != expected:
-        yield f"{name} is charged {row.charged_nano_usd} in place of {expected}"
+        yield f"{name} is charged {row.charged_nano_usd}, but should be charged {expected}"
     if row.is_overrun or (row.reserved_nano_usd or 0) < row.charged_nano_usd:
         yield f"{name} cost more than its bound"
     if row.accuracy == "exact" and row.nano_usd != _price(row):
-        yield f"{name} has {row.input_tokens} and {row.output_tokens} tokens and costs {row.nano_usd}"
+        yield f"{name} has {row.input_tokens} and {row.output_tokens} tokens, but costs {row.nano_usd}"
 
 
 def _of_key(book: Book, provider: BillingProvider, key: str, told: Sequence[Told]) -> Iterator[str]:
     rows, bills = book.rows.get(key, []), provider.bills.get(key, [])
     attempts = sum(book.attempts.get(row.id, 0) for row in rows)
-    # A call of a server that was killed has its row, and no attempts: they are written at its end.
+    # A call of a killed server has a row but no attempts, which are written at the end of a call.
     if len(bills) > attempts and not any(row.state == "lost" for row in rows):
-        yield f"{key}: the provider had {len(bills)} requests, the book has {attempts} attempts in {len(rows)} rows"
+        yield f"{key}: the provider got {len(bills)} requests, the ledger has {attempts} attempts in {len(rows)} rows"
     if bills and not rows:
         yield f"{key}: the provider was asked, and there is no row"
     given = Counter(bill.nano_usd for bill in bills)
     exact = Counter(row.nano_usd for row in rows if row.accuracy == "exact" and row.nano_usd)
     if exact - given:
-        yield f"{key}: the book has {sorted(exact)}, the provider gave {sorted(given)}"
+        yield f"{key}: the ledger has {sorted(exact)}, the provider sent {sorted(given)}"
     whole = Counter(bill.nano_usd for bill in bills if bill.was_told)
     ended_here = [row for row in rows if row.state == "lost" or row.outcome in ENDED_HERE]
     if (whole - exact).total() > len(ended_here):
-        yield f"{key}: the provider gave {sorted(whole)} whole, the book has {sorted(exact)} ({_outcomes(rows)})"
-    costs = {row.nano_usd for row in rows} or {0}  # who has no time left may have no row
+        yield f"{key}: the provider sent {sorted(whole)} whole, the ledger has {sorted(exact)} ({_outcomes(rows)})"
+    costs = {row.nano_usd for row in rows} or {0}  # a call without time left may have no row
     for one in told:
-        # One of two who asked at once had no time left, and the call went on for the other.
+        # One of two simultaneous callers had no time left, and the call continued for the other.
         is_early = one.reason == "DEADLINE_EXCEEDED" and any(row.outcome != one.reason for row in rows)
         if one.nano_usd is not None and one.nano_usd not in costs and not is_early:
-            yield f"{key}: a caller was told {one} and the book has {costs} ({_outcomes(rows)})"
+            yield f"{key}: a caller got {one}, but the ledger has {costs} ({_outcomes(rows)})"
         if not one.reason and one.nano_usd is None and not any(row.nano_usd is None for row in rows):
-            yield f"{key}: a caller was told of no cost, and the book has {costs}"
+            yield f"{key}: a caller got no cost, but the ledger has {costs}"
 
 
 def _price(row: Row) -> int:

@@ -1,4 +1,4 @@
-"""Server B is killed at random moments of many calls: none is lost, doubled or left open."""
+"""Kills Server B at random moments of many calls, and checks that no call is missing, doubled or left open."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from scripts.ledger_proof.world import FILE, put_budget, server_b
 AT_ONCE = 16
 LONGEST_S = 0.4
 TAKEN_OVER_S = 20.0
-"""A lease is 10 seconds; a server that starts on the same machine takes over at once."""
+"""How long a takeover may take. A lease is 10 seconds; a server on the same machine takes over at its start."""
 NO_LIMIT = 10**15
 
 
 async def kill_and_look(folder: Path, *, cycles: int, seed: int) -> tuple[list[str], Book]:
-    """Kills Server B that many times, each time during calls; returns what is wrong with the book at the end."""
+    """Kills Server B `cycles` times during calls; returns the errors in the ledger at the end, and the ledger."""
     random = Random(seed)  # noqa: S311 - not for secrets
     told: dict[str, list[Told]] = defaultdict(list)
     async with BillingProvider(Random(seed + 1), faulty=0.1) as provider:  # noqa: S311

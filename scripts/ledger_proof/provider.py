@@ -1,4 +1,4 @@
-"""A provider that counts differently for each request, fails at random, and keeps what it has billed."""
+"""A provider with another usage for each request, random failures, and a record of what it billed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.standins.openai import OpenAIStandIn
 from tests.standins.script import Fault, FaultKind, Script, Usage
 
 INPUT_NANO, OUTPUT_NANO = 3_000, 15_000
-"""What a token costs, in nano-USD."""
+"""The price of a token, in nano-USD."""
 PRICES = "openai/*=3/15"
 MOST_TOKENS = 64
 FAULTS = (
@@ -32,14 +32,14 @@ _WITHOUT_HARM = frozenset({FaultKind.FINISH_WITHOUT_DONE})
 
 @dataclass(slots=True)
 class Bill:
-    """What was given for one request."""
+    """What one request was billed."""
 
     received: Received
     script: Script
 
     @property
     def nano_usd(self) -> int:
-        """What it costs."""
+        """The cost."""
         usage = self.script.usage or Usage()
         return usage.input_tokens * INPUT_NANO + usage.output_tokens * OUTPUT_NANO
 
@@ -50,17 +50,17 @@ class Bill:
 
 
 class BillingProvider(OpenAIStandIn):
-    """Keeps a bill for each request, by the key that is the prompt's last word."""
+    """Stores a bill for each request, by the key that is the last word of the prompt."""
 
     def __init__(self, random: Random, *, faulty: float) -> None:
-        """`faulty` is how many of the answers go wrong, 0 to 1."""
+        """`faulty` is the share of answers that fail, 0 to 1."""
         super().__init__()
         self._random = random
         self._faulty = faulty
         self.bills: dict[str, list[Bill]] = defaultdict(list)
 
     def answer(self, received: Received) -> Answer:
-        """Answers by a script of the request's own."""
+        """Answers with a new script for each request."""
         if received.method == "POST":
             self.script = self._new_script()
             self.bills[_key(received.body)].append(Bill(received, self.script))

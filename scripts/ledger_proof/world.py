@@ -44,6 +44,6 @@ async def everything(folder: Path, provider: BillingProvider, **settings: str) -
 
 
 async def put_budget(target: str, *, limit_nano_usd: int, caller: str = "anonymous") -> None:
-    """Makes the budget."""
+    """Creates the budget."""
     async with AccountClient(Dial(target=target)) as accounts:
         await accounts.put_budget(Budget(caller=caller, period=Period.TOTAL, limit_nano_usd=limit_nano_usd))

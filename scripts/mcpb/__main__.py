@@ -1,8 +1,8 @@
-"""Builds an MCP bundle of Server A that contains the wheel, and has the official tool validate it.
+"""Builds an MCP bundle of Server A that contains the wheel, and validates it with the official tool.
 
     python -m scripts.mcpb [FOLDER]     writes FOLDER/grpc-llm-relay.mcpb (default: dist)
 
-Needs npm, which fetches the tool; without npm it says so and ends with 0.
+Needs npm, which fetches the tool. Without npm it says so and exits with 0.
 """
 
 import argparse
@@ -28,7 +28,7 @@ SERVER = 'from llm_relay.cli.command import run\n\nraise SystemExit(run(["mcp"])
 
 
 def build(target: Path) -> Path:
-    """Writes the bundle into the folder `target` and returns its path; raises CalledProcessError if it is not valid."""
+    """Writes the bundle into the folder `target` and returns its path. Raises CalledProcessError if it is invalid."""
     target.mkdir(parents=True, exist_ok=True)
     bundle = target.resolve() / "grpc-llm-relay.mcpb"
     with tempfile.TemporaryDirectory() as name:

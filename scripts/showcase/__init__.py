@@ -1,1 +1,1 @@
-"""Starts the whole relay on this machine and sends a message through each of its doors: see scripts/run."""
+"""Starts the whole relay on this machine and sends a message over each interface: see scripts/run."""

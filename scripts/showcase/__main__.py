@@ -21,7 +21,7 @@ MESSAGE = "Say hello in five words."
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/run", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="end after the round trip, with 1 if any part failed")
+    parser.add_argument("--check", action="store_true", help="exit after the messages, with 1 if any failed")
     parser.add_argument(
         "--sse-port",
         type=port_number,
@@ -48,13 +48,13 @@ def port_number(text: str) -> int:
 
 
 def bypass_proxies() -> None:
-    """Keeps loopback off any proxy that the environment names: httpx2 would obey http_proxy there too."""
+    """Excludes loopback from the proxies in the environment: httpx2 would use http_proxy there too."""
     others = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
     os.environ["no_proxy"] = ",".join(filter(None, (others, "127.0.0.1,localhost,::1")))
 
 
 async def showcase(plan: Plan, *, check: bool) -> int:
-    """Returns the exit status. A signal cancels it; what it has started is stopped either way."""
+    """Runs the showcase and returns the exit code. Stops what it has started, also when a signal cancels it."""
     task = asyncio.current_task()
     assert task is not None
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -69,7 +69,7 @@ async def showcase(plan: Plan, *, check: bool) -> int:
 
 
 async def start(plan: Plan, stack: contextlib.AsyncExitStack) -> list[Program]:
-    """Starts the programs and waits until they are well; `stack` stops them, Server B last."""
+    """Starts the programs and waits until they are healthy. `stack` stops them, Server B last."""
     print("Starting Server B, the gateway, and Server A twice …", flush=True)
     programs = [await stack.enter_async_context(running(launch)) for launch in plan.launches]
     stack.push_async_callback(stop_together, programs[1:])
@@ -84,7 +84,7 @@ async def stop_together(programs: list[Program]) -> None:
 
 
 async def passes(name: str, door: Door, relay: Relay) -> bool:
-    """Sends the message over one interface, shows the answer as it comes, and returns whether it went well."""
+    """Sends the message over one interface, shows the answer as it arrives, and returns whether it succeeded."""
     print(f"{name:20}", end="", flush=True)
     try:
         receipt = await door(relay, MESSAGE, say)
@@ -100,7 +100,7 @@ def say(text: str) -> None:
 
 
 def told(receipt: Receipt) -> str:
-    """Returns what an answer took, as a person would read it. Raises KeyError if it was not told."""
+    """Returns the usage and cost of an answer for people. Raises KeyError if they are missing."""
     usage = receipt["usage"]
     cost = usage["estimatedCost"]
     money = "at an unknown price" if cost is None else "$" + f"{cost:.9f}".rstrip("0").rstrip(".")
@@ -108,11 +108,11 @@ def told(receipt: Receipt) -> str:
 
 
 async def serve(relay: Relay, programs: list[Program]) -> int:
-    """Shows the logs until a signal comes, or returns 1 when a program has ended by itself."""
+    """Shows the logs until a signal. Returns 1 if a program ends by itself."""
     print(f"""
 Serving until Ctrl-C:
   gRPC               {relay.dial.target}
-  HTTP               {relay.http_url}    (what it can do: {relay.http_url}/docs)
+  HTTP               {relay.http_url}    (all routes: {relay.http_url}/docs)
   MCP over HTTP      {relay.mcp_http_url}
   MCP over SSE       {relay.mcp_sse_url}
   MCP over stdio     {ROOT}/.venv/bin/relay mcp

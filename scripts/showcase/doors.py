@@ -1,4 +1,4 @@
-"""One question through each door of the relay, asked as a client of that door would ask it."""
+"""Sends one message over each interface of the relay, as a client of that interface does."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TIMEOUT = httpx2.Timeout(30, read=300)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relay:
-    """Where the doors are, and what opens them."""
+    """The addresses of the interfaces, and the token for them."""
 
     dial: Dial
     http_url: str
@@ -43,25 +43,25 @@ class Relay:
 
 
 class DoorError(Exception):
-    """A door answered something else than it should."""
+    """An interface returned something unexpected."""
 
 
 Say = Callable[[str], None]
-"""Shows a piece of the answer as it comes."""
+"""Shows a piece of the answer as it arrives."""
 
 Receipt = Mapping[str, Any]
-"""The answer's `model` and `usage`, in the shape that HTTP and MCP answers have."""
+"""The `model` and `usage` of an answer, in the shape of HTTP and MCP answers."""
 
 Door = Callable[[Relay, str, Say], Awaitable[Receipt]]
 
 
 async def health(relay: Relay) -> str:
-    """Asks the gateway, which asks Server B, how they are. Raises DoorError if either is not well."""
+    """Returns the state of Server B from the gateway. Raises DoorError if either is unhealthy."""
     async with httpx2.AsyncClient(headers=relay.headers, timeout=TIMEOUT) as http:
         response = await http.get(f"{relay.http_url}/health")
     answer: dict[str, Any] = response.json()
     if response.is_error:
-        raise DoorError(f"{relay.http_url}/health says: {answer}")
+        raise DoorError(f"{relay.http_url}/health returned: {answer}")
     return f"{answer['server']} is {answer['status']}, with the {answer['provider']} provider."
 
 
@@ -130,7 +130,7 @@ async def mcp_over_sse(relay: Relay) -> AsyncIterator[Client]:
 
 @contextlib.asynccontextmanager
 async def mcp_over_stdio(relay: Relay) -> AsyncIterator[Client]:
-    """Starts a Server A of its own, as MCP clients do; its log is shown only with an error."""
+    """Starts its own Server A, as MCP clients do. Shows its log only after an error."""
     environment = {**os.environ, "SERVER_B_TARGET": relay.dial.target}
     server_a = StdioServerParameters(command=sys.executable, args=["-P", "-m", "llm_relay.cli", "mcp"], env=environment)
     with tempfile.TemporaryFile("w+") as log:

@@ -1,4 +1,4 @@
-"""What the showcase starts and where, from the settings that the programs themselves will read."""
+"""What the showcase starts and where, from the settings that the programs read."""
 
 from __future__ import annotations
 
@@ -19,31 +19,33 @@ LAST_PORT = 65535
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The programs, Server B first, and where they are reached."""
+    """The programs, Server B first, and their addresses."""
 
     launches: tuple[Launch, ...]
     relay: Relay
 
     @classmethod
     def read(cls, sse_port: int | None) -> Self:
-        """Reads the environment and .env, or ends the program with one line for each bad setting.
+        """Reads the environment and .env, or exits with one line for each bad setting.
 
-        Raises StartError for settings under which they could not be asked.
+        Raises StartError for settings that the showcase cannot work with.
         """
         b_settings = read_or_exit(ServerBSettings, "Server B")
         a_settings = read_or_exit(ServerASettings, "Server A")
         gateway_settings = read_or_exit(GatewaySettings, "gateway")
         if gateway_settings.serves_tls:
-            raise StartError("it speaks plaintext to the HTTP servers: leave HTTP_TLS_CERT_FILE unset for it")
+            raise StartError(
+                "HTTP_TLS_CERT_FILE: must be unset, because this script calls the HTTP servers in plaintext"
+            )
         if b_settings.tokens and not a_settings.dial.token:
-            raise StartError("RELAY_TOKENS is set: set RELAY_TOKEN to one of its tokens, to be presented to all")
+            raise StartError("RELAY_TOKEN: must be one of the tokens in RELAY_TOKENS")
         server_b, *others = _with_ports(
             _server_b(b_settings),
             _gateway(gateway_settings),
             _server_a(a_settings, "http", a_settings.mcp_port_a, "MCP_PORT_A"),
             _server_a(a_settings, "sse", _sse_port(sse_port, a_settings.mcp_port_a), "--sse-port"),
         )
-        # What is started here is dialled here, whatever port it has, unless a target was set on purpose.
+        # Dial the Server B that is started here, whatever its port, unless a target was set explicitly.
         is_elsewhere = "server_b_target" in a_settings.model_fields_set
         dial = a_settings.dial if is_elsewhere else replace(a_settings.dial, target=server_b.address)
         gateway, http, sse = (replace(launch, settings={"SERVER_B_TARGET": dial.target}) for launch in others)

@@ -1,4 +1,4 @@
-"""Programs of the relay as child processes: started, watched, and stopped without leaving one behind."""
+"""The relay's programs as child processes: started, watched, and stopped without leaving one behind."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from llm_relay.addresses import listen, listen_fault, near_host, shown_address
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0
-"""How long a program may take to stop before it is killed."""
+"""How long a program may take to stop before it is killed, in seconds."""
 
 
 class StartError(Exception):
-    """A program did not start; the text says why, or what to set."""
+    """A program did not start. The text says why, or what to set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,29 +29,29 @@ class Launch:
 
     name: str
     arguments: tuple[str, ...]
-    """What follows `python -m`."""
+    """The arguments after `python -m`."""
     host: str
     port: int
     host_setting: str
     port_setting: str
-    """What a person sets to have it listen elsewhere."""
+    """The setting of its port."""
     port_variable: str
-    """The environment variable that tells the program its port."""
+    """The environment variable with the program's port."""
     settings: Mapping[str, str] = field(default_factory=dict)
-    """Environment variables that it gets beside ours and its port."""
+    """Environment variables that it gets besides ours and its port."""
 
     @property
     def address(self) -> str:
-        """Where it can be reached from this machine, as `host:port`."""
+        """Its address from this machine, as `host:port`."""
         return shown_address(self.near_host, self.port)
 
     @property
     def near_host(self) -> str:
-        """The host to connect to: a server on every address is asked over loopback."""
+        """The host to connect to: loopback for a server that listens on all addresses."""
         return near_host(self.host)
 
     def listen(self) -> socket.socket:
-        """Listens where it will. Raises StartError, naming the setting and the fix, if that cannot be."""
+        """Listens on its address. Raises StartError with the setting and the fix if that fails."""
         try:
             return listen(self.host, self.port)
         except OSError as error:
@@ -59,14 +59,14 @@ class Launch:
 
 
 class Program:
-    """One running `python -m …`, its log kept until somebody wants to see it."""
+    """A running `python -m …`, with its log."""
 
     def __init__(self, launch: Launch, process: asyncio.subprocess.Process) -> None:
         self.launch = launch
         self.name = launch.name
         self.process = process
         self.aloud = False
-        """Whether log lines are shown as they come."""
+        """Whether log lines are shown as they arrive."""
         self._log: collections.deque[str] = collections.deque(maxlen=100)
         self._reader = asyncio.create_task(self._read_log())
 
@@ -84,13 +84,13 @@ class Program:
                 print(f"{self.name} | {text}", file=sys.stderr)
 
     async def ended(self) -> str:
-        """Waits until the program has ended by itself; returns what to tell about it."""
+        """Waits until the program ends by itself; returns a message about it."""
         status = await self.process.wait()
         await self._reader
         return f"{self.name} ended with status {status}:\n{self.log}"
 
     async def until_listening(self) -> None:
-        """Waits until the program takes connections. Raises StartError, with its log, if it ends or takes too long."""
+        """Waits until the program accepts connections. Raises StartError with its log if it ends or takes too long."""
         ended = asyncio.create_task(self.ended())
         listening = asyncio.create_task(_until_connected(self.launch.near_host, self.launch.port))
         done, running = await asyncio.wait(
@@ -102,11 +102,11 @@ class Program:
             raise StartError(ended.result())
         if listening not in done:
             raise StartError(
-                f"{self.name} does not listen on {self.launch.address} after {START_TIMEOUT_S:.0f} s:\n{self.log}"
+                f"{self.name} did not listen on {self.launch.address} within {START_TIMEOUT_S:.0f} s:\n{self.log}"
             )
 
     async def stop(self) -> None:
-        """Asks the program to end, and kills it with all its children if it does not, or if this is cancelled."""
+        """Asks the program to stop. Kills it with its children if it does not, or if this is cancelled."""
         if self.process.returncode is not None:
             return
         self.process.terminate()
@@ -114,7 +114,7 @@ class Program:
             async with asyncio.timeout(STOP_TIMEOUT_S):
                 await self.process.wait()
         except TimeoutError:
-            print(f"{self.name} does not stop: killed", file=sys.stderr)
+            print(f"{self.name} did not stop and was killed", file=sys.stderr)
         finally:
             if self.process.returncode is None:
                 os.killpg(self.process.pid, signal.SIGKILL)
@@ -122,7 +122,7 @@ class Program:
 
 @contextlib.asynccontextmanager
 async def running(launch: Launch) -> AsyncIterator[Program]:
-    """Runs a program; stops it at the end of the block."""
+    """Runs a program, and stops it at the end of the block."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -131,7 +131,7 @@ async def running(launch: Launch) -> AsyncIterator[Program]:
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,  # Ctrl-C reaches the showcase alone, which then stops them in order
+        start_new_session=True,  # Ctrl-C reaches only the showcase, which then stops them in order
     )
     program = Program(launch, process)
     try:

@@ -1,1 +1,1 @@
-"""Works the real programs for minutes, with callers who leave, and looks for what is left: `python -m scripts.soak`."""
+"""Runs the real programs under load with callers who leave, and finds leaks: `python -m scripts.soak`."""

@@ -1,9 +1,9 @@
-"""Works the real programs for minutes, and looks for what is left.
+"""Runs the real programs under load for minutes, and finds leaks.
 
-python -m scripts.soak [MINUTES]: half of the callers leave before their answer is whole, and one in ten has a second
-request behind its first. Prints what each program's memory grew by. Exits with 1 if it grew by more than 0.5 MiB for
-10,000 calls in the second half, or if a provider's connection, a file or a call is left at the end. Linux only: it
-reads /proc.
+python -m scripts.soak [MINUTES]: half of the callers leave before the end of their answer, and one in ten pipelines a
+second request. Prints how much each program's memory grew. Exits with 1 if it grew by more than 0.5 MiB per 10,000
+calls in the second half, or if a connection to the provider, a file or a call is left at the end. Linux only, because
+it reads /proc.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Callers without end: half of them leave before their answer is whole, one in ten pipelines a second request."""
+"""An endless series of callers: half of them leave before the end of their answer, one in ten pipelines a request."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ CALLS_A_CLIENT = 50
 LEAVE = 1 / 2
 PIPELINE = 1 / 10
 ANSWER_S = SCRIPT.gap_s * len(SCRIPT.words)
-"""The least that an answer takes: who leaves within it has left before the end."""
+"""The shortest time of an answer. A caller who leaves earlier has left before the end."""
 CHANCE = random.SystemRandom()
 ANSWERED, LEFT = "answered", "left"
 
 
 @dataclass
 class Callers:
-    """What became of the calls so far."""
+    """The results of the calls so far."""
 
     at: Addresses
     ends: Counter[str] = field(default_factory=Counter)
@@ -39,13 +39,13 @@ class Callers:
         return self.ends.total()
 
     async def until(self, calls: int) -> None:
-        """Waits until that many calls have ended."""
+        """Waits until `calls` calls have ended."""
         while self.calls < calls:
             self._more.clear()
             await self._more.wait()
 
     async def call_each_once(self) -> None:
-        """Has one call answered through every interface, so that what is opened for the first of them is open."""
+        """Makes one call over every interface, so that what the first call opens is open."""
         for name in DOORS:
             async with open_door(name, self.at) as door:
                 await door.stream(lambda _: None, message="Hi")
@@ -62,7 +62,7 @@ class Callers:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _call_on(self, name: str) -> None:
-        """Calls by one client after another."""
+        """Makes calls with one client after another."""
         while True:
             async with open_door(name, self.at) as door:
                 for _ in range(CALLS_A_CLIENT):
@@ -73,7 +73,7 @@ class Callers:
 
 
 async def call(door: Door) -> str:
-    """Makes one call, whole or streamed, and leaves half of them; returns how it ended."""
+    """Makes one call, whole or streamed, and leaves it half of the time; returns how it ended."""
     whole, leaves = CHANCE.random() < 1 / 2, CHANCE.random() < LEAVE
     asking = asyncio.ensure_future(door.whole(message="Hi") if whole else door.stream(lambda _: None, message="Hi"))
     try:
@@ -92,6 +92,6 @@ async def call(door: Door) -> str:
 
 
 def is_ending() -> bool:
-    """Tells whether the caller itself was cancelled, perhaps while the call that it left was ending."""
+    """Returns whether the caller itself was cancelled, even if the call that it left was just ending."""
     this = asyncio.current_task()
     return this is not None and this.cancelling() > 0

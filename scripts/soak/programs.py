@@ -1,4 +1,4 @@
-"""The programs that are soaked, in front of a provider in a process of its own."""
+"""The programs of a soak test, in front of a provider in its own process."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pathlib import Path
 from tests.support.doors import Addresses
 from tests.support.programs import PROJECT, Program, environment, running
 
-# Kept answers would be memory that grows and does no harm.
+# Kept answers would use more and more memory, which is no leak.
 SETTINGS = {"AI_PROVIDER": "openai", "OPENAI_API_KEY": "any", "ANSWER_KEEP_SECONDS": "2"}
 
 
 @dataclass(frozen=True)
 class Programs:
-    """The running programs by name, and where they listen."""
+    """The running programs by name, and their addresses."""
 
     by_name: Mapping[str, Program]
     at: Addresses
@@ -26,7 +26,7 @@ class Programs:
 
 @contextlib.asynccontextmanager
 async def open_provider() -> AsyncIterator[str]:
-    """Runs the OpenAI stand-in in a process of its own; yields its URL."""
+    """Runs the OpenAI stand-in in its own process; yields its URL."""
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.standins", cwd=PROJECT, env=environment({}), stdin=pipe, stdout=pipe

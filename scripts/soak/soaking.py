@@ -1,4 +1,4 @@
-"""The soak itself: programs, callers, samples; then rest, and a look at what is left."""
+"""The soak test: runs programs and callers, samples memory, waits until everything is idle, and finds leaks."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tests.support.resources import connections_to, open_files
 
 SAMPLES = 60
 QUIET_WITHIN_S = 75.0
-"""Idle connections to the provider are kept for 30 s, and looked for every 30 s."""
+"""How long to wait until everything is idle. Idle connections to the provider live for up to 60 s."""
 REST_POLL_S = 0.2
 
 
 @dataclass
 class Soaked:
-    """What came of it."""
+    """The result of a soak test."""
 
     ends: Counter[str]
     pipelined: int
@@ -32,14 +32,14 @@ class Soaked:
     provider_connections: int
 
     def leaks(self) -> list[str]:
-        """Returns a sentence for each leak, and for each call that ended as none should."""
+        """Returns a sentence for each leak, and for each unexpected end of calls."""
         found = [sentence for one in self.watched for sentence in one.leaks()]
         if self.provider_connections:
-            found.append(f"{self.provider_connections} connections to the provider left")
+            found.append(f"{self.provider_connections} connections to the provider are left")
         return found + [f"{count} calls ended {end}" for end, count in self.ends.items() if end not in (ANSWERED, LEFT)]
 
     def table(self) -> str:
-        """Returns it for people."""
+        """Returns the result as text."""
         ends = ", ".join(f"{count} {end}" for end, count in self.ends.most_common())
         calls = f"calls: {ends}; {self.pipelined} of them pipelined"
         left = f"connections to the provider left: {self.provider_connections}"
@@ -53,7 +53,7 @@ class Soaked:
 
 
 async def soak(*, seconds: float) -> Soaked:
-    """Soaks for that long, and then waits until everything is at rest."""
+    """Runs the soak test for `seconds`, and then waits until everything is idle."""
 
     async def until_sample(_: Callers, __: int) -> None:
         await asyncio.sleep(seconds / SAMPLES)
@@ -62,7 +62,7 @@ async def soak(*, seconds: float) -> Soaked:
 
 
 async def soak_briefly(*, calls: int) -> Soaked:
-    """Soaks until so many calls have ended; idle connections to the provider, which would outlive it, may be left."""
+    """Runs the soak test for `calls` calls. Idle connections to the provider may be left, because they live longer."""
 
     async def until_sample(callers: Callers, number: int) -> None:
         await callers.until(calls * number // SAMPLES)
@@ -90,7 +90,7 @@ async def _soak(until_sample: Callable[[Callers, int], Awaitable[None]], *, idle
 
 
 async def _rest(watched: list[Watched], provider_port: int, *, idle_allowed: bool) -> None:
-    """Waits until nothing is open that was not before, QUIET_WITHIN_S at most."""
+    """Waits until nothing new is open, at most QUIET_WITHIN_S."""
 
     def is_quiet() -> bool:
         idle = connections_to(provider_port)
