@@ -11,9 +11,10 @@ from server_b.ledger.policies import BUDGET_COLUMNS, budget_from_row
 from server_b.ledger.times import US_PER_S, from_us, optional_from_us
 from server_b.ledger.transactions import Transaction
 
-AT_ONCE = 20
+AT_ONCE = 5
+"""How many alerts a server claims. It delivers them one after the other, all within CLAIM_S."""
 CLAIM_S = 60
-"""How long other servers leave a claimed alert alone, in seconds: longer than a delivery can take."""
+"""How long other servers leave claimed alerts alone, in seconds."""
 FIRST_RETRY_S = 2.0
 LAST_RETRY_S = 600.0
 GIVE_UP_AFTER_S = 86_400

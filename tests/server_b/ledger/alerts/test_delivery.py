@@ -12,7 +12,8 @@ import pytest
 
 from llm_relay.errors import BudgetExceeded
 from llm_relay.messages.accounts import Budget, Period
-from server_b.ledger.alerts.webhook import Webhook
+from server_b.ledger.alerts import outbox
+from server_b.ledger.alerts.webhook import TIMEOUT_S, Webhook
 from server_b.ledger.base import Ledger
 from server_b.ledger.open_ledger import open_ledger
 from server_b.ledger.transactions import Store
@@ -46,6 +47,10 @@ def delivered(receiver: Receiver) -> list[tuple[int, int]]:
 
 async def all_sent(store: Store) -> None:
     await wait_for_rows(store, [(0,)], "COUNT(*)", "alerts", "sent_at IS NULL")
+
+
+def test_a_server_can_deliver_what_it_claims_before_another_takes_it_over() -> None:
+    assert outbox.AT_ONCE * TIMEOUT_S < outbox.CLAIM_S
 
 
 async def test_each_threshold_is_sent_once_by_one_of_several_servers(
