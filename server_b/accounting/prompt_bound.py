@@ -6,6 +6,7 @@ what vendors add themselves: around each turn, and for tools or a schema.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from llm_relay.messages import (
@@ -35,6 +36,9 @@ MOST_PAGES = 100
 EXPANSION = 20
 """Most tokens a byte of a compressed document; more is not seen in practice."""
 
+_PAGE = re.compile(rb"/Type\s*/Page(?![A-Za-z])")
+_COMPRESSED_OBJECTS = b"/ObjStm"
+"""In a PDF: some objects, which may be pages, cannot be seen."""
 _LARGEST_PAGE = Image(url="https://example.com/page.png")
 """An image of unknown size."""
 
@@ -82,11 +86,12 @@ def _document_bound(document: Document, provider: str, model: str) -> int:
     if document.media_type.startswith("text/"):
         return len(document.data)
     page = PAGE_TOKENS + image_bound(_LARGEST_PAGE, provider, model)
-    pages = document.data.count(b"/Type /Page") + document.data.count(b"/Type/Page")
-    pages -= document.data.count(b"/Type /Pages") + document.data.count(b"/Type/Pages")
-    if pages > 0:
+    pages = len(_PAGE.findall(document.data))
+    if pages and _COMPRESSED_OBJECTS not in document.data:
         return page * pages
-    return page * MOST_PAGES if document.url else min(page * MOST_PAGES, max(page, EXPANSION * len(document.data)))
+    if document.url:
+        return page * MOST_PAGES
+    return max(page * pages, min(page * MOST_PAGES, max(page, EXPANSION * len(document.data))))
 
 
 def _options_bound(options: Options) -> int:

@@ -8,9 +8,11 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from llm_relay.cli import exit_codes
 from llm_relay.cli.accounts import argument_types
 from llm_relay.cli.accounts.client import ask
 from llm_relay.cli.accounts.usage import SAME
+from llm_relay.cli.command_error import CommandError
 from llm_relay.cli.number_types import whole
 from llm_relay.cli.output import Column, Output, Row, add_formats, count_of, dollars, text_of, time_of
 from llm_relay.program.colours import Colour
@@ -61,6 +63,8 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the calls; returns the exit code."""
+    if arguments.follow and (arguments.since or arguments.until):
+        raise CommandError("--follow: shows calls from now on; leave out --since and --until", exit_codes.USAGE)
 
     async def show(client: AccountClient) -> None:
         output = Output(arguments, FOLLOWED if arguments.follow else LISTED, _names())

@@ -7,7 +7,8 @@ import io
 import json
 from collections.abc import Iterable
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\t", "\r", "\n")
+"""Includes the full-width forms, which spreadsheets in Japanese and Chinese read alike."""
 
 
 def csv_line(cells: Iterable[object]) -> str:

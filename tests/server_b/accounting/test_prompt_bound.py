@@ -120,10 +120,16 @@ def test_an_image_of_unreadable_size_counts_as_the_vendors_largest() -> None:
     [
         (Document(media_type="text/plain", data=b"x" * 5000), 5000, 5200),
         (Document(media_type="application/pdf", data=b"/Type /Pages /Type /Page /Type/Page"), 6000, 30_000),
+        (
+            Document(media_type="application/pdf", data=b"/Type /Page" + b"/Type\n/Page /Type  /Page" * 4),
+            50_000,
+            150_000,
+        ),
         (Document(media_type="application/pdf", data=b"compressed" * 1000), 200_000, 200_200),
+        (Document(media_type="application/pdf", data=b"/Type /Page /Type /ObjStm" + b"x" * 9975), 200_000, 200_200),
         (Document(url="https://example.com/a.pdf"), 300_000, 2_000_000),
     ],
-    ids=["text", "pages", "compressed", "url"],
+    ids=["text", "pages", "spaces", "compressed", "hidden pages", "url"],
 )
 def test_a_document_counts_by_its_text_its_pages_or_its_bytes(document: Document, at_least: int, at_most: int) -> None:
     bound = prompt_bound(Prompt(message="Hi", parts=(document,)), "bedrock", "anthropic.claude-sonnet-4-5")

@@ -13,7 +13,7 @@ from llm_relay.client.relay_client import RelayClient
 from llm_relay.messages import Prompt
 from tests.support.ports import free_port
 from tests.support.programs import running
-from tests.support.relay_command import started
+from tests.support.relay_command import relay, started
 
 pytestmark = pytest.mark.anyio
 
@@ -49,3 +49,9 @@ async def test_a_server_that_was_never_there_is_reported_at_once(tmp_path: Path)
     async with started(tmp_path, "calls", "--follow", SERVER_B_TARGET="127.0.0.1:1") as process:
         async with asyncio.timeout(PATIENCE_S):
             assert await process.wait() == 3
+
+
+@pytest.mark.parametrize("option", ["--since", "--until"])
+async def test_what_is_followed_has_no_times(tmp_path: Path, option: str) -> None:
+    done = await relay(tmp_path, "calls", "--follow", option, "1d", SERVER_B_TARGET="127.0.0.1:1")
+    assert (done.code, done.err) == (2, "relay: --follow: shows calls from now on; leave out --since and --until\n")

@@ -11,7 +11,7 @@ from llm_relay.documents.accounts import csv_line, dimensions_from_text
 from llm_relay.messages.accounts import Dimension
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1+1"])
 def test_a_cell_that_begins_a_formula_gets_a_quote(text: str) -> None:
     (cells,) = csv.reader(io.StringIO(csv_line([text, "a=b"]), newline=""))
     assert cells == [f"'{text}", "a=b"]
