@@ -15,6 +15,6 @@ def dollars(nano_usd: int) -> str:
 
 def full_budget_text(scope: str, *, limit: int, spent: int, reserved: int, resets_at: datetime | None) -> str:
     """Returns the message for a budget with no room for a call. Amounts are in nano-USD."""
-    parts = f"{dollars(spent)} spent and {dollars(reserved)} reserved by running calls"
+    used = f"{dollars(spent)} spent and {dollars(reserved)} reserved by running calls"
     reset = f"; it resets at {resets_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if resets_at else ""
-    return f"the budget {scope} has no room for this call: of {dollars(limit)}, {parts}{reset}"
+    return f"the budget {scope} has no room for this call: its limit is {dollars(limit)}, with {used}{reset}"

@@ -17,7 +17,7 @@ ANONYMOUS = "anonymous"
 """The caller's name if no tokens are set."""
 
 CALLER_NAME = re.compile(r"[A-Za-z0-9._@\-]{1,64}")
-NAME_RULE = "a name is 1 to 64 of A-Z a-z 0-9 . _ @ -"
+NAME_RULE = "a name is 1 to 64 characters of A-Z a-z 0-9 . _ @ -"
 TOKEN = re.compile(r"[!-~]+")
 TOKEN_MARK = re.compile(r"[0-9a-f]{16}:[0-9a-f]{32}")
 TOKEN_RULE = "a token is printable ASCII without spaces"  # noqa: S105 - what a token is made of

@@ -64,7 +64,7 @@ class Connection(Generic[S]):
         return stub
 
     def _reload(self) -> bool:
-        """Loads the certificate files if they have changed. Returns whether it did; not if they cannot be used."""
+        """Loads the certificate files if they have changed and can be used. Returns whether it did."""
         found = self._look()
         if found == self._stamps:
             return False

@@ -90,9 +90,7 @@ class OptionReader:
             return None
         text = usd if isinstance(usd, str) else _number_text(usd)
         if text is None or not _DECIMAL.fullmatch(text):
-            self._refuse(
-                "max_cost_usd", f"must be a number of US dollars from 0 to {MAX_COST_USD:.0f}, or a string of it"
-            )
+            self._refuse("max_cost_usd", f"must be US dollars from 0 to {MAX_COST_USD:.0f}, as a number or as text")
             return None
         nano_usd = Fraction(text) * NANO_USD_PER_USD
         return nano_usd.numerator // nano_usd.denominator

@@ -18,7 +18,7 @@ otherwise send a request on a connection that is being closed."""
 
 
 class HttpServer(uvicorn.Server):
-    """uvicorn, with signals left to its owner. uvicorn would end the process by the signal instead of with 0."""
+    """uvicorn, with signals left to its owner: uvicorn would end the process by the signal, not with exit code 0."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:

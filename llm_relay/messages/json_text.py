@@ -29,7 +29,7 @@ def json_value(text: object) -> Any:
     try:
         return json.loads(text, parse_constant=_refuse_constant, parse_int=float)
     except RecursionError as error:
-        raise ValueError("must not be nested that deeply") from error
+        raise ValueError("must be nested less deeply") from error
     except ValueError as error:
         raise ValueError("must be valid JSON") from error
 
@@ -41,7 +41,7 @@ def _refuse_constant(_: str) -> NoReturn:
 def json_object(text: object) -> dict[str, Any]:
     """Parses the text of a JSON object of at most 64 KiB and 32 levels. Raises ValueError, which says what is wrong."""
     if isinstance(text, str) and len(text.encode(errors="replace")) > MAX_SCHEMA_BYTES:
-        raise ValueError(f"must be {MAX_SCHEMA_BYTES // 1024} KiB at most")
+        raise ValueError(f"must be at most {MAX_SCHEMA_BYTES // 1024} KiB")
     value = json_value(text)
     if not isinstance(value, dict):
         raise ValueError("must be a JSON object")  # noqa: TRY004 - as above

@@ -22,7 +22,7 @@ from llm_relay.messages.text import Faults, name_fault, text_fault, word_fault
 
 PROVIDERS = ("bedrock", "mock", "openai")
 MAX_TOOLS = 1024
-TOO_MANY_TOOLS = f"must be {MAX_TOOLS} at most"
+TOO_MANY_TOOLS = f"must have at most {MAX_TOOLS} tools"
 MAX_STOPS = 16
 MAX_STOP_CHARS = 256
 MAX_TAGS = 16
@@ -113,9 +113,9 @@ def _sampling_faults(sampling: Sampling) -> Faults:
     if sampling.top_p is not None and not is_number(sampling.top_p, 0, 1):
         yield "sampling.top_p", "must be a number from 0 to 1"
     if len(sampling.stop) > MAX_STOPS:
-        yield "sampling.stop", f"must be {MAX_STOPS} texts at most"
+        yield "sampling.stop", f"must have at most {MAX_STOPS} texts"
     elif any(text_fault(stop, blank_allowed=True) or not 0 < len(stop) <= MAX_STOP_CHARS for stop in sampling.stop):
-        yield "sampling.stop", f"must be texts of 1 to {MAX_STOP_CHARS} characters, valid Unicode without NUL"
+        yield "sampling.stop", f"must have only texts of 1 to {MAX_STOP_CHARS} characters, valid Unicode without NUL"
     if sampling.seed is not None and not is_whole(sampling.seed, -MAX_INT64 - 1, MAX_INT64):
         yield "sampling.seed", f"must be a whole number from {-MAX_INT64 - 1} to {MAX_INT64}"
     for name in ("frequency_penalty", "presence_penalty"):
@@ -135,12 +135,12 @@ def _thinking_faults(thinking: Thinking) -> Faults:
 def tags_fault(tags: Mapping[str, str]) -> str | None:
     """Returns why `tags` cannot be the tags of a call, or None if they can."""
     if len(tags) > MAX_TAGS:
-        return f"must be {MAX_TAGS} at most"
+        return f"must have at most {MAX_TAGS} tags"
     for key, value in tags.items():
         if text_fault(key) or len(key) > MAX_TAG_KEY_CHARS:
             return f"must have keys of 1 to {MAX_TAG_KEY_CHARS} characters, not blank, valid Unicode without NUL"
         if _limited_text_fault(value, MAX_TAG_VALUE_CHARS):
-            return f"must have values of {MAX_TAG_VALUE_CHARS} characters at most, valid Unicode without NUL"
+            return f"must have values of at most {MAX_TAG_VALUE_CHARS} characters, valid Unicode without NUL"
     return None
 
 
@@ -161,4 +161,4 @@ def _provider_faults(provider: str, text: str) -> Faults:
 
 def _limited_text_fault(text: object, most: int) -> str | None:
     fault = text_fault(text, blank_allowed=True)
-    return fault or (f"must be {most} characters at most" if isinstance(text, str) and len(text) > most else None)
+    return fault or (f"must have at most {most} characters" if isinstance(text, str) and len(text) > most else None)

@@ -86,7 +86,7 @@ def _document_faults(document: Document) -> Faults:
     yield from _source_faults(document, _MEDIA_TYPE, "application/pdf")
     fault = text_fault(document.name, blank_allowed=True)
     if fault is None and len(document.name) > MAX_DOCUMENT_NAME_CHARS:
-        fault = f"must be {MAX_DOCUMENT_NAME_CHARS} characters at most"
+        fault = f"must have at most {MAX_DOCUMENT_NAME_CHARS} characters"
     yield "name", fault
 
 

@@ -21,7 +21,7 @@ from llm_relay.messages.turns import Role, Turn
 MAX_TEMPERATURE = 2.0
 MAX_MODEL_CHARS = 512
 MAX_TURNS = 10_000
-TOO_MANY_TURNS = f"must have {MAX_TURNS} turns at most"
+TOO_MANY_TURNS = f"must have at most {MAX_TURNS} turns"
 MAX_TOKENS_LIMIT = MAX_INT32
 
 _ROLES = frozenset(Role)
@@ -36,7 +36,7 @@ class Prompt:
     context: str | None = None
     """System prompt; None or blank: none."""
     history: tuple[Turn, ...] = ()
-    """Earlier turns, oldest first, MAX_TURNS at most."""
+    """Earlier turns, oldest first, at most MAX_TURNS."""
     model: str | None = None
     """A model of the provider, or a short name that it lists, at most 512 characters; None or blank: the default."""
     temperature: float | None = None
@@ -92,7 +92,7 @@ def _says_something(parts: tuple[Part, ...]) -> bool:
 def _model_fault(model: str) -> str | None:
     fault = text_fault(model, blank_allowed=True)
     if fault is None and len(model) > MAX_MODEL_CHARS:
-        return f"must be {MAX_MODEL_CHARS} characters at most"
+        return f"must have at most {MAX_MODEL_CHARS} characters"
     return fault
 
 

@@ -12,10 +12,10 @@ Faults: TypeAlias = Iterator[tuple[str, str | None]]
 REQUEST_ID_PATTERN = r"[A-Za-z0-9._:\-]{1,128}"
 NAME_PATTERN = r"[A-Za-z0-9_\-]{1,64}"
 """Names of tools and schemas."""
-NAME_RULE = "must be 1 to 64 of A-Z a-z 0-9 _ -"
+NAME_RULE = "must be 1 to 64 characters of A-Z a-z 0-9 _ -"
 WORD_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._\-]{0,63}"
 """Values that each provider defines for itself, such as "high" or "flex"."""
-WORD_RULE = "must be a word of at most 64 of A-Z a-z 0-9 . _ -"
+WORD_RULE = "must be a word of at most 64 characters of A-Z a-z 0-9 . _ -"
 _REQUEST_ID = re.compile(REQUEST_ID_PATTERN)
 _NAME = re.compile(NAME_PATTERN)
 _WORD = re.compile(WORD_PATTERN)
@@ -47,7 +47,7 @@ def request_id_fault(request_id: object) -> str | None:
     """Returns what is wrong with `request_id` as an idempotency key, or None."""
     if isinstance(request_id, str) and _REQUEST_ID.fullmatch(request_id):
         return None
-    return "must be 1 to 128 of A-Z a-z 0-9 . _ : -"
+    return "must be 1 to 128 characters of A-Z a-z 0-9 . _ : -"
 
 
 def name_fault(name: object) -> str | None:

@@ -18,7 +18,7 @@ def url_fault(url: object) -> str | None:
     if url[:5].lower() == "data:":
         return "must be an https URL; send the bytes of a data: URL as data"
     if len(url) > MAX_URL_CHARS:
-        return f"must be {MAX_URL_CHARS} characters at most"
+        return f"must have at most {MAX_URL_CHARS} characters"
     if _NOT_IN_URLS.search(url) or not is_utf8(url):
         return "must not contain whitespace, control characters or backslashes"
     try:

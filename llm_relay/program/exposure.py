@@ -12,6 +12,6 @@ def check_exposure(host: str, host_setting: str, *, tokens: bool, tls: bool, ins
     if not missing or insecure or is_loopback_host(host):
         return
     raise SettingsError(
-        f"{host_setting}: {host} is beyond loopback, which needs {' and '.join(missing)};"
+        f"{host_setting}: {host} is not a loopback address, so this server needs {' and '.join(missing)};"
         f" set them, or {host_setting}=127.0.0.1, or RELAY_INSECURE=true on a trusted network"
     )

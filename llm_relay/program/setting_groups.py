@@ -23,7 +23,7 @@ class TokenSettings(ProgramSettings):
 
     relay_tokens: SecretStr = Field(
         SecretStr(""),
-        description="Callers that may call, as name:token,name:token; empty: anyone who can reach the port",
+        description="Accepted callers, as name:token,name:token; empty: anyone who can reach the port",
     )
     relay_delegates: str = Field(
         "",

@@ -41,7 +41,7 @@ class Command:
 
 
 class Supervisor:
-    """Keeps some processes of one command running until it is served_on to stop.
+    """Keeps some processes of one command running until it is told to stop.
 
     Each is a new interpreter, because grpc.aio does not survive a fork. Each has its own session, so that Ctrl-C in a
     terminal reaches it only once, through the supervisor.
@@ -80,7 +80,7 @@ class Supervisor:
             _terminate(process)
 
     async def _keep(self) -> int:
-        """Keeps one process running until `stop`; returns its exit code, 0 if it ended as served_on."""
+        """Keeps one process running until `stop`; returns its exit code, 0 if it ended after `stop`."""
         pause_s = FIRST_PAUSE_S
         while not self._stopping.is_set():
             began_at = asyncio.get_running_loop().time()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 
 def class_and_place(error: BaseException) -> str:
-    """Returns an error's class and where it was raised, innermost first. Its text may contain a key or a prompt."""
+    """Returns an error's class and where it was raised, innermost first, without its text.
+
+    The text may contain a key or a prompt.
+    """
     places = []
     trace = error.__traceback__
     while trace is not None:

@@ -66,7 +66,9 @@ async def test_beyond_loopback_a_start_without_tokens_or_without_tls_is_refused(
     tokens = {"RELAY_TOKENS": "ann:a-token"}
     for given, missing in (({}, "tokens (RELAY_TOKENS) and TLS"), (tokens, "TLS"), (tls, "tokens (RELAY_TOKENS)")):
         code, told = await refusal(tmp_path, program, {host_name: "0.0.0.0", **given})
-        assert told.startswith(f"{program[0]}: {host_name}: 0.0.0.0 is beyond loopback, which needs {missing};")
+        assert told.startswith(
+            f"{program[0]}: {host_name}: 0.0.0.0 is not a loopback address, so this server needs {missing};"
+        )
         assert "RELAY_INSECURE=true" in told
         assert (code, len(told.splitlines())) == (2, 1)
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def ask(work: Callable[[AccountClient], Awaitable[None]]) -> int:
-    """Runs `work` with a client of Server B; returns the exit code. Raises CommandError where the call fails."""
+    """Runs `work` with a client of Server B; returns the exit code. Raises CommandError if the call fails."""
     import asyncio
 
     from llm_relay.cli.server_b_client import create_account_client, read_dial_settings, reported_failures

@@ -94,7 +94,7 @@ def _revoke(arguments: argparse.Namespace) -> int:
 
 
 def _write_new(arguments: argparse.Namespace, made: NewToken) -> None:
-    """Writes the new token. Without --format, stdout gets only the secret, so that a shell can capture it."""
+    """Writes the new token. Without --json or --csv, stdout gets only the secret, so that a shell can capture it."""
     from llm_relay.documents.accounts import token_document
 
     if getattr(arguments, "format", ""):

@@ -14,7 +14,7 @@ logger = logging.getLogger("relay")
 
 
 async def serve(plan: Plan) -> int:
-    """Runs the programs until SIGINT or SIGTERM. Running calls may end; a second signal stops them.
+    """Runs the programs until SIGINT or SIGTERM. Then running calls may finish; a second signal stops them.
 
     Returns 0 if all programs ended well, or the exit code of one that could not start.
     """

@@ -106,7 +106,7 @@ def test_no_more_violations_are_named_than_a_status_can_carry() -> None:
 def test_the_length_of_a_history_is_limited() -> None:
     turn = Turn(role=Role.USER, text="Hi")
     assert len(Prompt(message="Hi", history=(turn,) * MAX_TURNS).history) == MAX_TURNS
-    with pytest.raises(InvalidRequest, match=r"^history: must have 10000 turns at most$"):
+    with pytest.raises(InvalidRequest, match=r"^history: must have at most 10000 turns$"):
         Prompt(message="Hi", history=(turn,) * (MAX_TURNS + 1))
 
 

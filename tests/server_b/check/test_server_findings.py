@@ -64,7 +64,9 @@ async def test_an_expired_certificate_and_an_exposed_host_are_reported(tmp_path:
     code, lines = await check(tmp_path, "server_b", settings)
     assert code == 1
     exposed, expired = failed(lines)
-    assert exposed.startswith("GRPC_HOST: 0.0.0.0 is beyond loopback, which needs tokens (RELAY_TOKENS);")
+    assert exposed.startswith(
+        "GRPC_HOST: 0.0.0.0 is not a loopback address, so this server needs tokens (RELAY_TOKENS)"
+    )
     assert expired.startswith(f"TLS_CERT_FILE: {pair.cert_file} expired on ")
 
 
