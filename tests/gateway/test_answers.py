@@ -356,7 +356,7 @@ async def test_head_of_a_route_without_get_is_not_allowed(alone: httpx2.AsyncCli
     assert (response.status_code, response.headers["allow"]) == (405, "POST")
 
 
-async def test_head_of_a_route_that_only_gets_names_no_head(alone: httpx2.AsyncClient) -> None:
+async def test_allow_does_not_list_head_for_a_route_that_has_only_get(alone: httpx2.AsyncClient) -> None:
     response = await alone.head("/ui/api/health", headers={"X-Relay-CSRF": "1"})
     assert (response.status_code, response.headers.get("allow")) == (405, "GET")
 

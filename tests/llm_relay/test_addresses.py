@@ -108,7 +108,7 @@ def test_other_reasons_are_reported_too(number: int, told: str) -> None:
         (("::", 8000), ("0.0.0.0", 8000), False),
     ],
 )
-def test_two_servers_that_cannot_both_listen_are_told(
+def test_two_servers_that_cannot_both_listen_are_reported(
     one: tuple[str, int], other: tuple[str, int], is_told: bool
 ) -> None:
     fault = same_port_fault((*one, "ONE"), ("127.0.0.1", 1, "THIRD"), (*other, "OTHER"))

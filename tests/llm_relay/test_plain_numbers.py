@@ -1,4 +1,4 @@
-"""Only plain decimal digits are a number, in every place where people write one."""
+"""Only plain decimal digits are a number, wherever people write one."""
 
 from decimal import Decimal
 

@@ -60,7 +60,7 @@ async def test_a_busy_port_is_named_with_its_setting() -> None:
     assert "HTTP_PORT" in printed.decode()
 
 
-async def test_any_free_ports_are_taken_for_0() -> None:
+async def test_port_0_takes_any_free_port() -> None:
     process = await start("--check", "--sse-port", "0", GRPC_PORT="0", HTTP_PORT="0", MCP_PORT_A="0")
     async with asyncio.timeout(90):
         printed, _ = await process.communicate()
@@ -77,7 +77,7 @@ async def test_any_free_ports_are_taken_for_0() -> None:
         (("--sse-port", "65536"), {}, "argument --sse-port: must be a number from 0 to 65535"),
     ],
 )
-async def test_what_cannot_work_is_refused_at_once(
+async def test_impossible_settings_are_refused_at_once(
     arguments: tuple[str, ...], settings: dict[str, str], told: str
 ) -> None:
     free = {"GRPC_PORT": "0", "HTTP_PORT": "0", "MCP_PORT_A": "0"}

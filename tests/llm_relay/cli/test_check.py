@@ -55,7 +55,7 @@ async def test_an_unreachable_remote_server_b_fails(tmp_path: Path) -> None:
     )
 
 
-async def test_a_port_that_another_program_has_fails(tmp_path: Path) -> None:
+async def test_a_port_of_another_program_fails(tmp_path: Path) -> None:
     def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
 
@@ -70,7 +70,7 @@ async def test_a_port_that_another_program_has_fails(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plaintext", "TLS"])
-async def test_a_port_that_a_gateway_has_is_ok(tls: bool, tmp_path: Path) -> None:
+async def test_a_port_of_a_running_gateway_is_ok(tls: bool, tmp_path: Path) -> None:
     pair = Authority(tmp_path, "ca").issue("gateway")
     cert_file, key_file = (pair.cert_file, pair.key_file) if tls else ("", "")
     async with (

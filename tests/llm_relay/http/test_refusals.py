@@ -1,4 +1,4 @@
-"""Requests whose framing two servers could read differently, and those that would hold a connection for nothing."""
+"""Requests whose framing two servers could read differently, and requests that would only occupy a connection."""
 
 import pytest
 
@@ -63,7 +63,9 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("sent", "status"), REFUSED.values(), ids=REFUSED)
-async def test_it_is_refused_at_once_and_the_connection_closed(sent: bytes, status: int) -> None:
+async def test_an_ambiguous_or_wasteful_request_is_refused_at_once_and_the_connection_closed(
+    sent: bytes, status: int
+) -> None:
     app = App()
     async with connected(app) as (reader, writer):
         writer.write(sent)
@@ -85,7 +87,7 @@ async def test_a_body_that_breaks_later_is_refused_as_soon_as_it_does(sent: byte
         assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
 
 
-async def test_what_cannot_be_read_behind_a_request_leaves_its_answer_whole() -> None:
+async def test_unreadable_data_after_a_request_leaves_its_answer_complete() -> None:
     app = App()
     async with connected(app) as (reader, writer):
         writer.write(request("/hang", b"1"))
@@ -109,14 +111,14 @@ TAKEN = {
 
 
 @pytest.mark.parametrize("sent", TAKEN.values(), ids=TAKEN)
-async def test_what_is_clear_is_taken_and_the_connection_kept(sent: bytes) -> None:
+async def test_an_unambiguous_request_is_accepted_and_the_connection_kept(sent: bytes) -> None:
     async with connected(App()) as (reader, writer):
         for _ in range(2):
             writer.write(sent)
             assert (await reader.readuntil(b"|")).startswith(b"HTTP/1.1 200 ")
 
 
-async def test_trailers_are_no_header_fields_of_their_own_request_and_of_no_other() -> None:
+async def test_trailers_are_no_header_fields_of_their_request_or_the_next() -> None:
     async with connected(App()) as (reader, writer):
         for last in (b"X-Seen: smuggled\r\n\r\n", b"X-Seen:\r\n\r\n"):
             writer.write(head(CHUNKED) + HELLO[:-2] + last + request("/", b"next"))

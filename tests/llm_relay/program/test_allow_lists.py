@@ -14,7 +14,7 @@ from llm_relay.program.allow_lists import (
 @pytest.mark.parametrize(
     "hosts", ["", "relay.example", "relay.example:8443, other , 192.0.2.1:1", "[::1],[2001:db8::1]:8000", "a_b.c-d"]
 )
-def test_hosts_with_and_without_a_port_are_taken(hosts: str) -> None:
+def test_hosts_with_and_without_a_port_are_accepted(hosts: str) -> None:
     assert host_list(hosts) == host_list_or_all(hosts) == hosts
 
 
@@ -38,7 +38,7 @@ def test_a_host_that_no_request_can_match_is_refused(hosts: str, told: str) -> N
             check(hosts)
 
 
-def test_a_star_alone_is_for_the_lists_that_have_one() -> None:
+def test_a_star_is_only_for_the_lists_that_have_one() -> None:
     assert host_list_or_all("*") == origin_list_or_all("*") == "*"
     with pytest.raises(ValueError, match="has no meaning here"):
         host_list("*")

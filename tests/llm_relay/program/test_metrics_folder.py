@@ -1,4 +1,4 @@
-"""What killed programs leave of their metrics is removed, and nothing else is."""
+"""Metrics files of killed programs are removed, and no others."""
 
 import os
 import sys
@@ -15,13 +15,13 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="has no such loc
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder that temporary folders are made in."""
+    """The folder that temporary folders are created in."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path
 
 
 def left_behind(temporary: Path, name: str = "left") -> Path:
-    """Makes what a process leaves that is killed."""
+    """Creates what a killed process leaves behind."""
     folder = temporary / f"{PREFIX}{name}"
     folder.mkdir()
     (folder / LOCK_NAME).touch()
@@ -36,13 +36,13 @@ def test_a_folder_is_there_during_the_block_and_gone_after_it(temporary: Path) -
     assert list(temporary.iterdir()) == []
 
 
-def test_what_a_killed_process_left_is_removed(temporary: Path) -> None:
+def test_files_of_a_killed_process_are_removed(temporary: Path) -> None:
     left_behind(temporary)
     with metrics_folder() as folder:
         assert [str(path) for path in temporary.iterdir()] == [folder]
 
 
-def test_a_folder_in_which_a_process_writes_stays(temporary: Path) -> None:
+def test_a_folder_of_a_running_process_stays(temporary: Path) -> None:
     with metrics_folder() as one, metrics_folder() as other:
         assert {str(path) for path in temporary.iterdir()} == {one, other}
     left = left_behind(temporary)
@@ -52,7 +52,7 @@ def test_a_folder_in_which_a_process_writes_stays(temporary: Path) -> None:
         assert not left.exists()
 
 
-def test_what_no_program_of_this_version_made_stays(temporary: Path) -> None:
+def test_files_of_other_programs_and_versions_stay(temporary: Path) -> None:
     elsewhere = left_behind(temporary, "real")
     elsewhere = elsewhere.rename(temporary / "elsewhere")
     (temporary / f"{PREFIX}link").symlink_to(elsewhere)
@@ -68,7 +68,7 @@ def test_what_no_program_of_this_version_made_stays(temporary: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.getuid() != 0, reason="gives a file to another user")
-def test_what_another_user_left_stays(temporary: Path) -> None:
+def test_files_of_another_user_stay(temporary: Path) -> None:
     left = left_behind(temporary)
     os.chown(left, 12345, 12345)
     with metrics_folder():
@@ -76,7 +76,7 @@ def test_what_another_user_left_stays(temporary: Path) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_relay_that_is_killed_leaves_nothing_once_another_has_started(tmp_path: Path) -> None:
+async def test_a_killed_relay_leaves_nothing_once_another_has_started(tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     async with served(tmp_path, TMPDIR=str(temporary)) as it:

@@ -1,4 +1,4 @@
-"""Who may read /metrics, and clients that dawdle or leave."""
+"""Who may read /metrics, and clients that are slow or leave."""
 
 import http.client
 import socket
@@ -28,13 +28,13 @@ def status(address: str, port: int, host: str) -> int:
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:9464", "127.0.0.1:9464", "[::1]:9464", "relay.localhost"])
-def test_this_machine_is_answered(host: str) -> None:
+def test_clients_on_this_machine_get_an_answer(host: str) -> None:
     with serving_metrics(app, "127.0.0.1", 0) as port:
         assert status("127.0.0.1", port, host) == 200
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:9464", "localhost.evil.example", "192.0.2.1", ""])
-def test_a_web_page_that_gives_its_name_this_address_reads_nothing(host: str) -> None:
+def test_a_web_page_whose_name_resolves_to_this_address_reads_nothing(host: str) -> None:
     with serving_metrics(app, "127.0.0.1", 0) as port:
         assert status("127.0.0.1", port, host) == 403
 
@@ -50,7 +50,7 @@ def test_a_server_for_other_machines_answers_by_any_name() -> None:
         assert status("127.0.0.1", port, "server-b:9464") == 200
 
 
-def test_clients_that_send_nothing_or_leave_are_no_trouble(capfd: pytest.CaptureFixture[str]) -> None:
+def test_clients_that_send_nothing_or_leave_do_no_harm(capfd: pytest.CaptureFixture[str]) -> None:
     with serving_metrics(app, "127.0.0.1", 0) as port, socket.create_connection(("127.0.0.1", port)):
         with socket.create_connection(("127.0.0.1", port)) as leaving:
             leaving.sendall(b"GET /metr")
@@ -58,7 +58,7 @@ def test_clients_that_send_nothing_or_leave_are_no_trouble(capfd: pytest.Capture
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_port_that_is_taken_is_told() -> None:
+def test_a_taken_port_is_reported() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,
         pytest.raises(OSError, match="in use"),

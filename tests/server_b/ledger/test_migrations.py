@@ -1,4 +1,4 @@
-"""Servers of two versions of the schema never write one ledger: the newer one waits, or the older one stops writing."""
+"""Servers of two schema versions never write to one ledger: the newer one waits, or the older one stops writing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ELSEWHERE = Process(host="elsewhere/1", pid=1, started=1)
 
 @pytest.fixture
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Has a start that waits for an older server give up soon."""
+    """Shortens how long a start waits for an older server."""
     for module in (sqlite_store, postgres_store):
         monkeypatch.setattr(module, "IN_USE_PATIENCE_S", 0.0)
 
@@ -49,7 +49,7 @@ async def test_a_start_is_refused_while_an_older_server_runs(old: Store, ledger_
     await old.aclose()
 
 
-async def test_a_start_goes_on_when_the_older_server_has_ended(old: Store, ledger_url: str, tmp_path: Path) -> None:
+async def test_a_start_continues_when_the_older_server_has_ended(old: Store, ledger_url: str, tmp_path: Path) -> None:
     starting = asyncio.create_task(open_store(ledger_url, folder=tmp_path))
     await old.write(lambda transaction: leases.end(transaction, "older"))
     await old.aclose()
@@ -59,9 +59,7 @@ async def test_a_start_goes_on_when_the_older_server_has_ended(old: Store, ledge
 
 
 @pytest.mark.usefixtures("_patience")
-async def test_an_older_server_that_was_killed_keeps_no_start_waiting(
-    old: Store, ledger_url: str, tmp_path: Path
-) -> None:
+async def test_an_older_server_that_was_killed_delays_no_start(old: Store, ledger_url: str, tmp_path: Path) -> None:
     async def kill(transaction: Transaction) -> None:
         await transaction.execute("UPDATE servers SET heartbeat_at = now_us() - 11000000")
 
@@ -72,10 +70,8 @@ async def test_an_older_server_that_was_killed_keeps_no_start_waiting(
     await store.aclose()
 
 
-async def test_a_server_whose_ledger_was_migrated_by_a_newer_one_takes_no_calls(
-    ledger_url: str, tmp_path: Path
-) -> None:
-    """As one that was frozen for longer than its lease."""
+async def test_a_server_whose_ledger_a_newer_one_migrated_accepts_no_calls(ledger_url: str, tmp_path: Path) -> None:
+    """The server was frozen for longer than its lease."""
     ledger = await open_ledger(ledger_url, folder=tmp_path)
     store = await open_store(ledger_url, folder=tmp_path)
     running = new_call(datetime.now(UTC))

@@ -64,13 +64,13 @@ def test_an_invalid_span_of_time_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["0", "-1", "1000000000001", "5.0", *NOT_PLAIN])
 @pytest.mark.parametrize("read", [argument_types.limit, whole(1, 1000)])
-def test_a_count_in_other_digits_or_out_of_range_is_refused(read: Callable[[str], object], text: str) -> None:
+def test_a_count_with_other_digits_or_out_of_range_is_refused(read: Callable[[str], object], text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="whole number from 1 to"):
         read(text)
 
 
 @pytest.mark.parametrize("text", ["-0.1", "2.1", *NOT_PLAIN])
-def test_a_number_in_other_digits_or_out_of_range_is_refused(text: str) -> None:
+def test_a_number_with_other_digits_or_out_of_range_is_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="not a number from 0 to 2"):
         decimal(0, 2)(text)
 

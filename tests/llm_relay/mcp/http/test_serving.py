@@ -74,7 +74,7 @@ async def test_a_web_page_must_have_an_allowed_origin(open_server: Program, orig
 @pytest.mark.parametrize(
     "fields", ["Host: localhost\r\nHost: evil.example", "Host: h\r\nOrigin: http://localhost\r\nOrigin: null"]
 )
-async def test_one_header_of_two_is_not_taken_for_the_only_one(open_server: Program, fields: str) -> None:
+async def test_one_of_two_headers_is_not_mistaken_for_the_only_one(open_server: Program, fields: str) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", open_server.port)
     writer.write(f"POST /mcp HTTP/1.1\r\n{fields}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
     async with asyncio.timeout(TIMEOUT_S):

@@ -145,7 +145,7 @@ async def test_a_log_that_cannot_be_synchronised_is_reported_once(
 
 
 async def test_closing_waits_for_the_disk_in_a_thread(tmp_path: Path) -> None:
-    """SQLite puts the log into the file, and synchronises both, when the last connection closes."""
+    """When the last connection closes, SQLite moves the log into the file and synchronises both."""
     store = await open_store("sqlite:///relay.db", folder=tmp_path)
     await store.write(write_a_little)
     closed_here: list[object] = []
@@ -155,7 +155,7 @@ async def test_closing_waits_for_the_disk_in_a_thread(tmp_path: Path) -> None:
         if event == "c_call" and isinstance(owner, sqlite3.Connection):
             closed_here.append(function)
 
-    sys.setprofile(note)  # of this thread, which is the event loop's
+    sys.setprofile(note)  # of this thread, which runs the event loop
     try:
         await store.aclose()
     finally:

@@ -1,6 +1,7 @@
-"""The parts of aiohttp that the HTTP client uses and that are no public API: a version without one of them fails here.
+"""The private parts of aiohttp that the HTTP client uses: a version without one of them fails here.
 
-A new version of aiohttp has to pass these, the other tests of this folder, and tests/field/test_reused_connections.py.
+A new version of aiohttp has to pass these tests, the other tests of this folder, and
+tests/field/test_reused_connections.py.
 """
 
 import asyncio
@@ -66,7 +67,7 @@ PROPERTIES = [
 
 
 def part(path: str) -> Any:
-    """Returns a part of aiohttp, as `module:name.name`, or fails naming it."""
+    """Returns a part of aiohttp, as `module:name.name`, or fails and names it."""
     try:
         return pkgutil.resolve_name(path)
     except (ImportError, AttributeError) as error:
@@ -74,12 +75,12 @@ def part(path: str) -> Any:
 
 
 @pytest.mark.parametrize("path", IMPORTED)
-def test_it_is_where_it_is_imported_from(path: str) -> None:
+def test_a_class_exists(path: str) -> None:
     assert inspect.isclass(part(path))
 
 
 @pytest.mark.parametrize("path", CALLED)
-def test_it_is_called_in_the_same_way(path: str) -> None:
+def test_a_function_accepts_our_arguments(path: str) -> None:
     positional, named = CALLED[path]
     signature = inspect.signature(part(path))
     try:
@@ -89,12 +90,12 @@ def test_it_is_called_in_the_same_way(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", COROUTINES)
-def test_it_is_awaited(path: str) -> None:
+def test_a_function_is_awaitable(path: str) -> None:
     assert inspect.iscoroutinefunction(part(path)), f"{AIOHTTP}: {path} is no coroutine"
 
 
 @pytest.mark.parametrize("path", PROPERTIES)
-def test_it_is_a_property(path: str) -> None:
+def test_a_part_is_a_property(path: str) -> None:
     assert isinstance(part(path), property), f"{AIOHTTP}: {path} is no property"
 
 
