@@ -20,7 +20,7 @@ BOUND, COST = 1_000, 400
 
 
 async def race(url: str, calls: int, at_once: int) -> Counter[str]:
-    """Makes `calls` calls: a third of them cost nothing in the end, some are never reported to have ended."""
+    """Makes `calls` calls: a third of them cost nothing in the end."""
     outcomes: Counter[str] = Counter()
     left = iter(range(calls))
     ledger = await open_ledger(url, folder=Path())

@@ -56,7 +56,7 @@ def _bytes(request: Message | bytes) -> bytes:
 
 @contextlib.asynccontextmanager
 async def wire(target: str, **options: str | int) -> AsyncIterator[Wire]:
-    """Opens a channel; `options` are gRPC's, with _ for dots and without the "grpc." prefix."""
+    """Opens a channel; `options` are gRPC's, with __ for dots and without the "grpc." prefix."""
     named = [(f"grpc.{name.replace('__', '.')}", value) for name, value in options.items()]
     async with grpc.aio.insecure_channel(target, options=named) as channel:
         yield Wire(channel)
