@@ -39,7 +39,7 @@ async def provider_finding(name: str, settings: ServerBSettings) -> Finding:
 
 
 async def _openai_finding(settings: ServerBSettings) -> Finding:
-    # The list contains our default model, too, unless that is empty.
+    # The provider adds its default model to the list; without a default, the list is the server's own.
     async with contextlib.AsyncExitStack() as stack:
         provider = create_provider("openai", settings.model_copy(update=_UNNAMED))
         stack.push_async_callback(provider.close)
