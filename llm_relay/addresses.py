@@ -63,7 +63,7 @@ def shown_address(host: str, port: int) -> str:
 
 
 def same_port_fault(*addresses: tuple[str, int, str]) -> str:
-    """Tells that two servers cannot both listen, and the fix; empty: they can.
+    """Returns why two servers cannot both listen, and the fix, or "" if they can.
 
     Each address is a host, a port (0: any free port) and the name of the port's setting.
     """
@@ -75,7 +75,7 @@ def same_port_fault(*addresses: tuple[str, int, str]) -> str:
 
 
 def _overlap(host: str, other: str) -> bool:
-    """Tells whether two servers cannot have the same port on these hosts."""
+    """Returns whether two servers cannot use the same port on these hosts."""
     one, two = ({"localhost": "127.0.0.1"}.get(name.lower(), name.lower()) for name in (host, other))
     return one == two or ((":" in one) is (":" in two) and not {one, two}.isdisjoint(("0.0.0.0", "::")))
 

@@ -43,4 +43,4 @@ def _port_finding(settings: ServerASettings) -> Finding:
     host, port = settings.mcp_host, settings.mcp_port_a
     found = port_finding(host, port, "MCP_HOST", "MCP_PORT_A")
     where = shown_address(host, port)
-    return found or warning(f"MCP_PORT_A: {where} is in use: if not by Server A, set MCP_PORT_A to another port")
+    return found or warning(f"MCP_PORT_A: {where} is in use: unless Server A uses it, set MCP_PORT_A to another port")

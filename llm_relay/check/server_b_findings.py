@@ -59,7 +59,7 @@ async def _call_findings(dial: Dial) -> list[Finding]:
             status = await client.get_status()
     except Unauthenticated:
         fault = "is not accepted by Server B" if dial.token else "is not set, and Server B requires a token"
-        fix = "set it to one of Server B's RELAY_TOKENS, or of its ledger (`relay tokens create NAME`)"
+        fix = "set it to a token from Server B's RELAY_TOKENS or its ledger (`relay tokens create NAME`)"
         return [failure(f"RELAY_TOKEN: {fault}: {fix}")]
     except ServerBUnavailable:
         return [failure(_unreachable_for_grpc(dial))]

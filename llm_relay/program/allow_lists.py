@@ -1,4 +1,4 @@
-"""Lists of Host headers and of origins: what may be written in them, and what is compared with a request."""
+"""Lists of Host headers and of origins in settings: checks them, and returns the entries to compare with requests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from llm_relay.addresses import ip_version
 _HOST = re.compile(r"(?:\w(?:[\w.-]*\w)?|\[[0-9A-Fa-f:.%]+\])\.?(?::[0-9]{1,5})?")
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([^\s/?#@]+)")
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
-"""Browsers leave them out."""
+"""Browsers leave these ports out."""
 
 
 def listed(names: str) -> tuple[str, ...]:
@@ -28,7 +28,7 @@ def host_list(hosts: str) -> str:
         if ip_version(host) == 6:
             raise ValueError(f"{host} is an IPv6 address without brackets: write [{host}]")
         if "*" in host:
-            raise ValueError(f"{host}: a * has no meaning here: write each host; one without a port is for any port")
+            raise ValueError(f"{host}: * is not supported here: write each host; without a port it is for any port")
         if not _HOST.fullmatch(host):
             raise ValueError(f"{host} is not a Host header: write host or host:port, such as relay.example.com")
     return hosts

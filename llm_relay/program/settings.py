@@ -61,8 +61,8 @@ class ProgramSettings(BaseSettings):
         if not isinstance(value, str) or info.field_name is None:
             return value
         if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
-            # Docker's --env-file keeps them, where a .env file is read without them.
-            raise ValueError("has quotes around it, which are a part of the value here: leave them out")
+            # Docker's --env-file keeps the quotes. A .env file is read without them.
+            raise ValueError("has quotes around it, which would be part of the value: remove them")
         kinds = _kinds(cls.model_fields[info.field_name].annotation)
         if int in kinds and whole_number(value) is None:
             raise PydanticCustomError("plain_whole_number", "must be a whole number in plain digits, such as 10")

@@ -64,7 +64,7 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Prints the calls; returns the exit code."""
     if arguments.follow and (arguments.since or arguments.until):
-        raise CommandError("--follow: shows calls from now on; leave out --since and --until", exit_codes.USAGE)
+        raise CommandError("--follow: shows only calls from now on; remove --since and --until", exit_codes.USAGE)
 
     async def show(client: AccountClient) -> None:
         output = Output(arguments, FOLLOWED if arguments.follow else LISTED, _names())

@@ -39,7 +39,7 @@ class Plan:
         return plan
 
     def _faults(self) -> Iterator[str]:
-        """Yields why the programs cannot run together although each could alone."""
+        """Yields why the programs cannot run together, although each of them could run alone."""
         if self.server_b.tls_cert_file and not self.gateway.server_b_tls:
             yield (
                 "SERVER_B_TLS: Server B serves TLS, so the programs that connect to it need SERVER_B_TLS=true,"

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\t", "\r", "\n")
-"""Includes the full-width forms, which spreadsheets in Japanese and Chinese read alike."""
+"""Includes the full-width forms, which Japanese and Chinese spreadsheets read as formulas too."""
 
 
 def csv_line(cells: Iterable[object]) -> str:

@@ -93,4 +93,4 @@ async def test_a_port_that_server_a_may_have_is_a_warning(tmp_path: Path) -> Non
             settings = {"MCP_TRANSPORT": "http", "MCP_PORT_A": port, "SERVER_B_TARGET": server.target}
             ended = await relay(tmp_path, "check", "mcp", **settings)
     assert ended.code == 0
-    assert f"warning MCP_PORT_A: 127.0.0.1:{port} is in use: if not by Server A" in ended.out
+    assert f"warning MCP_PORT_A: 127.0.0.1:{port} is in use: unless Server A uses it" in ended.out

@@ -45,7 +45,7 @@ def refusal(settings_type: type[ProgramSettings], monkeypatch: pytest.MonkeyPatc
 def test_quotes_that_docker_keeps_are_refused(quote: str, monkeypatch: pytest.MonkeyPatch) -> None:
     values = {"GRPC_HOST": "127.0.0.1", "GRPC_PORT": "50051", "MOCK_FAULTS": "true", "OPENAI_API_KEY": SECRET}
     lines = refusal(ServerBSettings, monkeypatch, **{name: f"{quote}{value}{quote}" for name, value in values.items()})
-    told = "has quotes around it, which are a part of the value here: leave them out"
+    told = "has quotes around it, which would be part of the value: remove them"
     assert sorted(lines) == [f"{name}: {told}" for name in sorted(values)]
 
 

@@ -54,4 +54,4 @@ async def test_a_server_that_was_never_there_is_reported_at_once(tmp_path: Path)
 @pytest.mark.parametrize("option", ["--since", "--until"])
 async def test_what_is_followed_has_no_times(tmp_path: Path, option: str) -> None:
     done = await relay(tmp_path, "calls", "--follow", option, "1d", SERVER_B_TARGET="127.0.0.1:1")
-    assert (done.code, done.err) == (2, "relay: --follow: shows calls from now on; leave out --since and --until\n")
+    assert (done.code, done.err) == (2, "relay: --follow: shows only calls from now on; remove --since and --until\n")
