@@ -1,4 +1,4 @@
-"""Numbers and times in query parameters and forms: what Pydantic reads and a person does not write is refused."""
+"""Numbers and times in query parameters and forms. Forms that pydantic accepts but people do not write are refused."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def _decimal(value: object) -> object:
 
 
 def _moment(value: object) -> object:
-    # Pydantic reads a number as seconds, or milliseconds, since 1970: 2026 would be a time in that year's first hour.
+    # pydantic reads a number as seconds or milliseconds since 1970, so that 2026 would be a time on 1 January 1970.
     if isinstance(value, int | float) or (isinstance(value, str) and value[4:5] != "-"):
         raise PydanticCustomError("plain_time", "must be a date or a time, such as 2026-11-26 or 2026-11-26T09:30:00Z")
     return value
 
 
 PlainInt = Annotated[int, BeforeValidator(_whole)]
-"""A whole number, as 50."""
+"""A whole number, such as 50."""
 PlainDecimal = BeforeValidator(_decimal)
-"""For a number that may be text, as 12.50."""
+"""For a number that may be text, such as 12.50."""
 Moment = Annotated[datetime, BeforeValidator(_moment)]
-"""A date or a time, as 2026-11-26 or 2026-11-26T09:30:00Z."""
+"""A date or a time, such as 2026-11-26 or 2026-11-26T09:30:00Z."""

@@ -1,4 +1,4 @@
-"""Checks whether the gateway's port is free, or a gateway has it."""
+"""Checks whether the gateway's port is free, or in use by a gateway."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from llm_relay.check.listening_findings import port_finding
 TIMEOUT_S = 5.0
 _READ_BYTES = 4096
 _TITLE = b"<title>Relay gateway</title>"
-"""Of /docs, which needs no token and no Server B."""
+"""The title of /docs, which needs no token and no Server B."""
 
 
 async def gateway_port_finding(settings: GatewaySettings) -> Finding:
-    """Returns whether the gateway can listen on its port, or does already."""
+    """Returns whether the gateway can listen on its port, or already does."""
     found = port_finding(settings.http_host, settings.http_port, "HTTP_HOST", "HTTP_PORT")
     if found:
         return found
@@ -47,7 +47,7 @@ async def _is_gateway(settings: GatewaySettings) -> bool:
 
 
 def _tls() -> ssl.SSLContext:
-    # Its certificate need not be for the name that it is asked by here, and has a line of its own.
+    # Another finding checks the certificate, which need not be valid for the name that is used here.
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

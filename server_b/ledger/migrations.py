@@ -10,7 +10,7 @@ from server_b.ledger.live_servers import LEASE_S, live_servers
 from server_b.ledger.transactions import Transaction
 
 IN_USE_PATIENCE_S = LEASE_S + 2
-"""How long a start waits for servers of an older version to end. One that was killed is dead when its lease is over."""
+"""How long a start waits for servers of an older version to end: as long as the lease of a killed one, and a little."""
 IN_USE_POLL_S = 0.2
 
 
@@ -38,7 +38,7 @@ def migrations() -> dict[int, list[str]]:
 
 
 async def schema_version(transaction: Transaction) -> int:
-    """Returns the version of the schema; the table `ledger` exists."""
+    """Returns the version of the schema. The table `ledger` must exist."""
     rows = await transaction.fetch("SELECT value FROM ledger WHERE key = 'schema_version'")
     return int(rows[0][0]) if rows else 0
 
@@ -62,9 +62,9 @@ async def migrate(transaction: Transaction, *, has_tables: bool) -> None:
         if count := await live_servers(transaction):
             raise SchemaInUse(
                 f"its schema is version {version}, this program needs {newest}, and servers of an older version still"
-                f" use it ({count}): stop all of them first, because what they write would miss in the newer schema"
+                f" use it ({count}): stop all of them first, because they do not write what the newer schema needs"
             )
-        # Has a server that is not dead after all read the policy again, and so find out.
+        # A server that is not dead after all then reads the policy again, and finds the new version.
         await transaction.execute("UPDATE ledger SET value = value + 1 WHERE key = 'revision'")
     for number, statements in migrations().items():
         if number > version:
