@@ -31,6 +31,8 @@ WRITE_AHEAD_BYTES = 16 * 1024
 """How much of an answer is buffered for a client that does not read, before the writer has to wait."""
 MAX_PIPELINED_BYTES = 256 * 1024
 """How much a client may send after a request that is not answered yet."""
+MAX_LATE_BYTES = 1024 * 1024
+"""How much a client may send after its connection was ended, so that it can read the last answer."""
 
 
 class HttpConnection(HttpToolsProtocol):
@@ -56,6 +58,8 @@ class HttpConnection(HttpToolsProtocol):
     """Bytes received while a request has been waiting behind another."""
     _is_ignoring = False
     """Whether further input is discarded, and the connection ends with the current answer."""
+    _late_bytes: int | None = None
+    """Bytes received since the connection was ended; None before that."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -94,6 +98,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._is_ignoring:
+            self._ignore(len(data))
             return
         self._read_bytes = len(data)
         if self._head_bytes is not None:
@@ -165,10 +170,11 @@ class HttpConnection(HttpToolsProtocol):
             super().on_response_complete()
 
     def _hang_up(self) -> None:
-        """Sends nothing more. Closes the connection when the client has closed it, or after a while.
+        """Sends nothing more. Closes the connection when the client has closed it, after a while or MAX_LATE_BYTES.
 
         Not at once: unread input would make the kernel reset the connection, and the answer could be lost.
         """
+        self._late_bytes = 0
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._wait_for_head()
@@ -194,6 +200,12 @@ class HttpConnection(HttpToolsProtocol):
         if self._pipelined_bytes > MAX_PIPELINED_BYTES:
             self._ignore_input()
         self.flow.resume_reading()
+
+    def _ignore(self, length: int) -> None:
+        if self._late_bytes is not None:
+            self._late_bytes += length
+            if self._late_bytes > MAX_LATE_BYTES:
+                self.transport.close()
 
     def _ignore_input(self) -> None:
         self._is_ignoring, self._framing_bytes = True, None
