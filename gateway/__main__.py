@@ -31,7 +31,7 @@ logger = logging.getLogger("gateway")
 
 
 def main() -> None:
-    """Runs the gateway until it is told to stop."""
+    """Runs the gateway until it is stopped."""
     parser = argparse.ArgumentParser(prog=f"python -m {PROGRAM}", description="Serve HTTP in front of Server B.")
     parser.add_argument(
         "check",

@@ -40,7 +40,7 @@ class EventLines(Protocol):
     """Writes the events of a call as server-sent events, in the shape of one interface."""
 
     def event(self, event: Event) -> bytes:
-        """Returns the lines of one event; nothing where the event has none."""
+        """Returns the lines of one event, or b"" if it has none."""
         ...
 
     def failure(self, error: RelayError) -> bytes:
@@ -56,7 +56,7 @@ class RelayLines:
         self._provider = ""
 
     def event(self, event: Event) -> bytes:
-        """Returns the lines of one event; nothing where the event has none."""
+        """Returns the lines of one event, or b"" if it has none."""
         match event:
             case Delta():
                 return b'id: %d\ndata: {"content": %b}\n\n' % (event.sequence, orjson.dumps(event.text))

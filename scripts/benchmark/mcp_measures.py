@@ -111,8 +111,8 @@ async def _session(port: int) -> str:
         async with asyncio.timeout(START_TIMEOUT_S), httpx2.AsyncClient(headers=_ACCEPT) as client:
             opened = await _once_listening(client, url)
             session: str = opened.raise_for_status().headers["mcp-session-id"]
-            told = await client.post(url, json=_INITIALIZED, headers={"mcp-session-id": session})
-            told.raise_for_status()
+            response = await client.post(url, json=_INITIALIZED, headers={"mcp-session-id": session})
+            response.raise_for_status()
             return session
     except (TimeoutError, httpx2.HTTPError) as error:
         raise BenchError(f"no MCP session on port {port}: {error!r}") from error

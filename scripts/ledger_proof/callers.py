@@ -22,7 +22,7 @@ LIMIT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Reply:
     """What a caller got at the end of a call."""
 
     reason: str
@@ -31,7 +31,7 @@ class Told:
     """The cost; None: unknown, or not sent."""
 
 
-Ask = Callable[[str, float], Awaitable[Told]]
+Ask = Callable[[str, float], Awaitable[Reply]]
 """Sends a request with a key and a deadline in seconds."""
 
 
@@ -57,18 +57,18 @@ async def open_callers(
         }
 
 
-async def _grpc(client: RelayClient, document: dict[str, Any], deadline_s: float, *, is_stream: bool) -> Told:
+async def _grpc(client: RelayClient, document: dict[str, Any], deadline_s: float, *, is_stream: bool) -> Reply:
     prompt = Prompt(**document)
     try:
         if not is_stream:
             answer = await client.process(prompt, timeout_s=deadline_s)
-            return Told("", answer.finished.cost.nano_usd)
+            return Reply("", answer.finished.cost.nano_usd)
         async with contextlib.aclosing(client.stream_process(prompt, timeout_s=deadline_s)) as events:
             async for event in events:
                 if isinstance(event, Finished):
-                    return Told("", event.cost.nano_usd)
+                    return Reply("", event.cost.nano_usd)
     except RelayError as error:
-        return Told(error.reason, (error.spent.cost if error.spent else Cost()).nano_usd)
+        return Reply(error.reason, (error.spent.cost if error.spent else Cost()).nano_usd)
     raise AssertionError("a stream without an end")
 
 
@@ -76,26 +76,26 @@ def _document(key: str, message: Callable[[str], str]) -> dict[str, Any]:
     return {"message": message(key), "request_id": key, "max_tokens": MOST_TOKENS}
 
 
-async def _http_whole(client: httpx2.AsyncClient, document: dict[str, Any], deadline_s: float) -> Told:
+async def _http_whole(client: httpx2.AsyncClient, document: dict[str, Any], deadline_s: float) -> Reply:
     headers = {"x-request-timeout": f"{deadline_s:.3f}"}
     response = await client.post("/process", json=document, headers=headers)
-    return _told(response.json(), response.status_code)
+    return _reply(response.json(), response.status_code)
 
 
-async def _http_stream(client: httpx2.AsyncClient, document: dict[str, Any], deadline_s: float) -> Told:
+async def _http_stream(client: httpx2.AsyncClient, document: dict[str, Any], deadline_s: float) -> Reply:
     headers = {"x-request-timeout": f"{deadline_s:.3f}"}
     async with client.stream("POST", "/stream", json=document, headers=headers) as response:
         if response.status_code != 200:
             await response.aread()
-            return _told(response.json(), response.status_code)
+            return _reply(response.json(), response.status_code)
         async for line in response.aiter_lines():
             data = line.removeprefix("data: ")
             if data != line and data != "[DONE]" and ("usage" in (document := json.loads(data)) or "error" in document):
-                return _told(document, 200)
+                return _reply(document, 200)
     raise AssertionError("a stream without an end")
 
 
-async def _openai(client: httpx2.AsyncClient, document: dict[str, Any], deadline_s: float, *, is_stream: bool) -> Told:
+async def _openai(client: httpx2.AsyncClient, document: dict[str, Any], deadline_s: float, *, is_stream: bool) -> Reply:
     body: dict[str, Any] = {
         "model": "gpt-4o",
         "messages": [{"role": "user", "content": document["message"]}],
@@ -104,39 +104,39 @@ async def _openai(client: httpx2.AsyncClient, document: dict[str, Any], deadline
     headers = {"idempotency-key": document["request_id"], "x-request-timeout": f"{deadline_s:.3f}"}
     if not is_stream:
         response = await client.post("/v1/chat/completions", json=body, headers=headers)
-        return _openai_told(response.json())
+        return _openai_reply(response.json())
     body |= {"stream": True, "stream_options": {"include_usage": True}}
-    told: Told | None = None
+    reply: Reply | None = None
     async with client.stream("POST", "/v1/chat/completions", json=body, headers=headers) as response:
         if response.status_code != 200:
             await response.aread()
-            return _openai_told(response.json())
+            return _openai_reply(response.json())
         async for line in response.aiter_lines():
             data = line.removeprefix("data: ")
             if data not in (line, "[DONE]") and ((document := json.loads(data)).get("usage") or "error" in document):
-                told = _openai_told(document)
-    assert told is not None, "a stream without an end"
-    return told
+                reply = _openai_reply(document)
+    assert reply is not None, "a stream without an end"
+    return reply
 
 
-async def _mcp(client: Client, tool: str, document: dict[str, Any]) -> Told:
+async def _mcp(client: Client, tool: str, document: dict[str, Any]) -> Reply:
     result = await client.call_tool(tool, document)
     if result.is_error:
         meta = result.meta or {}
-        return Told(meta["reason"], _nano_usd((meta.get("usage") or {}).get("estimatedCost")))
+        return Reply(meta["reason"], _nano_usd((meta.get("usage") or {}).get("estimatedCost")))
     assert result.structured_content is not None
-    return _told(result.structured_content, 200)
+    return _reply(result.structured_content, 200)
 
 
-def _told(document: Any, status: int) -> Told:
+def _reply(document: Any, status: int) -> Reply:
     cost = _nano_usd((document.get("usage") or {}).get("estimatedCost"))
-    return Told(document.get("reason", "") if status != 200 or "error" in document else "", cost)
+    return Reply(document.get("reason", "") if status != 200 or "error" in document else "", cost)
 
 
-def _openai_told(document: Any) -> Told:
+def _openai_reply(document: Any) -> Reply:
     if "error" in document:
-        return Told(document["error"]["code"])
-    return Told("", _nano_usd(document["usage"].get("cost")))
+        return Reply(document["error"]["code"])
+    return Reply("", _nano_usd(document["usage"].get("cost")))
 
 
 def _nano_usd(usd: float | None) -> int | None:

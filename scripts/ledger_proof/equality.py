@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 
 from scripts.ledger_proof.book import Book, until_settled
-from scripts.ledger_proof.callers import Ask, Told, open_callers
+from scripts.ledger_proof.callers import Ask, Reply, open_callers
 from scripts.ledger_proof.findings import findings
 from scripts.ledger_proof.provider import BillingProvider
 from scripts.ledger_proof.world import FILE, everything, put_budget
@@ -32,57 +32,57 @@ class Outcome:
     findings: list[str]
     rows: int
     exact: int
-    told: Counter[str] = field(default_factory=Counter)
+    ends: Counter[str] = field(default_factory=Counter)
     """How many callers got which reason."""
 
     def __str__(self) -> str:
-        ends = ", ".join(f"{count} {reason or 'answered'}" for reason, count in self.told.most_common())
-        wrong = len(self.findings) or "nothing"
+        ends = ", ".join(f"{count} {reason or 'answered'}" for reason, count in self.ends.most_common())
+        wrong = len(self.findings) or "no"
         return f"seed {self.seed}: {self.calls} calls, {self.rows} rows, {self.exact} exact; {ends}; {wrong} errors"
 
 
 async def prove(folder: Path, *, calls: int, seed: int) -> Outcome:
     """Makes `calls` calls, and compares the ledger with the provider's log and with what callers got."""
     random = Random(seed)  # noqa: S311 - not for secrets
-    told: dict[str, list[Told]] = defaultdict(list)
+    replies: dict[str, list[Reply]] = defaultdict(list)
     async with BillingProvider(Random(seed + 1), faulty=FAULTY) as provider:  # noqa: S311
         async with everything(folder, provider, RETRY_ATTEMPTS="2") as at:
             await put_budget(at.server_b, limit_nano_usd=NO_LIMIT)
-            await _make_calls(at, random, calls, told)
+            await _make_calls(at, random, calls, replies)
             await until_settled(folder / FILE, within_s=UNTIL_SETTLED_S)
         book = Book.read(folder / FILE)
-        wrong = list(findings(book, provider, told))
+        wrong = list(findings(book, provider, replies))
     exact = sum(row.accuracy == "exact" for row in book.all)
-    ends = Counter(one.reason for every in told.values() for one in every)
+    ends = Counter(one.reason for every in replies.values() for one in every)
     return Outcome(seed, calls, wrong, len(book.all), exact, ends)
 
 
-async def _make_calls(at: Addresses, random: Random, calls: int, told: dict[str, list[Told]]) -> None:
+async def _make_calls(at: Addresses, random: Random, calls: int, replies: dict[str, list[Reply]]) -> None:
     free = asyncio.Semaphore(AT_ONCE)
     async with open_callers(at) as ways, asyncio.TaskGroup() as group:
         for number in range(calls):
             name = random.choice(sorted(ways))
             key = f"{name.replace(' ', '-')}-{number}"
             await free.acquire()
-            task = group.create_task(_call(ways[name], key, told[key], Random(random.random())))  # noqa: S311
+            task = group.create_task(_call(ways[name], key, replies[key], Random(random.random())))  # noqa: S311
             task.add_done_callback(lambda _: free.release())
 
 
-async def _call(ask: Ask, key: str, told: list[Told], random: Random) -> None:
+async def _call(ask: Ask, key: str, replies: list[Reply], random: Random) -> None:
     """Sends a request once, twice at once, or twice in a row. Sometimes leaves early or has a short deadline."""
     deadline_s = random.uniform(0.005, 0.12) if random.random() < 0.1 else LONG_S
     leaves_after_s = random.uniform(0, 0.1) if random.random() < 0.2 else None
     match random.random():
         case chance if chance < 0.08:
-            await asyncio.gather(*(_ask(ask, key, told, deadline_s, leaves_after_s) for _ in range(2)))
+            await asyncio.gather(*(_ask(ask, key, replies, deadline_s, leaves_after_s) for _ in range(2)))
         case chance if chance < 0.14:
-            await _ask(ask, key, told, deadline_s, leaves_after_s)
-            await _ask(ask, key, told, LONG_S, None)
+            await _ask(ask, key, replies, deadline_s, leaves_after_s)
+            await _ask(ask, key, replies, LONG_S, None)
         case _:
-            await _ask(ask, key, told, deadline_s, leaves_after_s)
+            await _ask(ask, key, replies, deadline_s, leaves_after_s)
 
 
-async def _ask(ask: Ask, key: str, told: list[Told], deadline_s: float, leaves_after_s: float | None) -> None:
+async def _ask(ask: Ask, key: str, replies: list[Reply], deadline_s: float, leaves_after_s: float | None) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(leaves_after_s):
-            told.append(await ask(key, deadline_s))
+            replies.append(await ask(key, deadline_s))

@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 
 from scripts.ledger_proof.book import Book, until_settled
-from scripts.ledger_proof.callers import Ask, Told, open_callers
+from scripts.ledger_proof.callers import Ask, Reply, open_callers
 from scripts.ledger_proof.findings import ENDED_HERE
 from scripts.ledger_proof.provider import INPUT_NANO, OUTPUT_NANO, Bill, BillingProvider
 from scripts.ledger_proof.world import FILE, everything
@@ -80,7 +80,7 @@ async def estimate(folder: Path, *, calls: int, seed: int) -> tuple[list[str], C
     return wrong, Counter(row.accuracy for row in book.all), shares
 
 
-async def _ask(ask: Ask, key: str, leaves_after_s: float | None) -> Told | None:
+async def _ask(ask: Ask, key: str, leaves_after_s: float | None) -> Reply | None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(leaves_after_s):
             return await ask(key, LIMIT_S)

@@ -6,20 +6,20 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from scripts.ledger_proof.book import Book, Row
-from scripts.ledger_proof.callers import Told
+from scripts.ledger_proof.callers import Reply
 from scripts.ledger_proof.provider import INPUT_NANO, OUTPUT_NANO, BillingProvider
 
 ENDED_HERE = frozenset({"CANCELLED", "cancelled", "DEADLINE_EXCEEDED", "DRAINING"})
 """Outcomes of calls that ended before the provider's own end."""
 
 
-def findings(book: Book, provider: BillingProvider, told: Mapping[str, Sequence[Told]]) -> Iterator[str]:
+def findings(book: Book, provider: BillingProvider, replies: Mapping[str, Sequence[Reply]]) -> Iterator[str]:
     """Yields a line for each error."""
     yield from _of_sums(book)
     for row in book.all:
         yield from _of_row(book, row)
-    for key in {*provider.bills, *told}:
-        yield from _of_key(book, provider, key, told.get(key, ()))
+    for key in {*provider.bills, *replies}:
+        yield from _of_key(book, provider, key, replies.get(key, ()))
 
 
 def _of_sums(book: Book) -> Iterator[str]:
@@ -47,7 +47,7 @@ def _of_row(book: Book, row: Row) -> Iterator[str]:
         yield f"{name} has {row.input_tokens} and {row.output_tokens} tokens, but costs {row.nano_usd}"
 
 
-def _of_key(book: Book, provider: BillingProvider, key: str, told: Sequence[Told]) -> Iterator[str]:
+def _of_key(book: Book, provider: BillingProvider, key: str, replies: Sequence[Reply]) -> Iterator[str]:
     rows, bills = book.rows.get(key, []), provider.bills.get(key, [])
     attempts = sum(book.attempts.get(row.id, 0) for row in rows)
     # A call of a killed server has a row but no attempts, which are written at the end of a call.
@@ -59,12 +59,12 @@ def _of_key(book: Book, provider: BillingProvider, key: str, told: Sequence[Told
     exact = Counter(row.nano_usd for row in rows if row.accuracy == "exact" and row.nano_usd)
     if exact - given:
         yield f"{key}: the ledger has {sorted(exact)}, the provider sent {sorted(given)}"
-    whole = Counter(bill.nano_usd for bill in bills if bill.was_told)
+    whole = Counter(bill.nano_usd for bill in bills if bill.is_whole)
     ended_here = [row for row in rows if row.state == "lost" or row.outcome in ENDED_HERE]
     if (whole - exact).total() > len(ended_here):
         yield f"{key}: the provider sent {sorted(whole)} whole, the ledger has {sorted(exact)} ({_outcomes(rows)})"
     costs = {row.nano_usd for row in rows} or {0}  # a call without time left may have no row
-    for one in told:
+    for one in replies:
         # One of two simultaneous callers had no time left, and the call continued for the other.
         is_early = one.reason == "DEADLINE_EXCEEDED" and any(row.outcome != one.reason for row in rows)
         if one.nano_usd is not None and one.nano_usd not in costs and not is_early:

@@ -44,7 +44,7 @@ class Bill:
         return usage.input_tokens * INPUT_NANO + usage.output_tokens * OUTPUT_NANO
 
     @property
-    def was_told(self) -> bool:
+    def is_whole(self) -> bool:
         """Whether the whole answer was written, with its usage."""
         return self.received.outcome is Outcome.DONE and self.script.fault is None
 

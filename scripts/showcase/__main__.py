@@ -88,7 +88,7 @@ async def passes(name: str, door: Door, relay: Relay) -> bool:
     print(f"{name:20}", end="", flush=True)
     try:
         receipt = await door(relay, MESSAGE, say)
-        print(f"\n{'':20}{told(receipt)}")
+        print(f"\n{'':20}{summary(receipt)}")
     except Exception as error:  # noqa: BLE001  one failure, of whatever kind, must not hide the others
         print(" FAILED:", "".join(traceback.format_exception_only(error)).rstrip())
         return False
@@ -99,7 +99,7 @@ def say(text: str) -> None:
     print(text, end="", flush=True)
 
 
-def told(receipt: Receipt) -> str:
+def summary(receipt: Receipt) -> str:
     """Returns the usage and cost of an answer for people. Raises KeyError if they are missing."""
     usage = receipt["usage"]
     cost = usage["estimatedCost"]

@@ -59,16 +59,16 @@ class Plan:
 
 
 def _with_ports(*launches: Launch) -> list[Launch]:
-    """Returns them with free ports in place of 0. Raises StartError if one cannot listen where it is told to."""
+    """Returns the launches with free ports in place of 0. Raises StartError if one cannot listen on its address."""
     if fault := same_port_fault(*((launch.host, launch.port, launch.port_setting) for launch in launches)):
         raise StartError(fault)
-    with contextlib.ExitStack() as stack:  # all at once, so that none gets the port of another
+    with contextlib.ExitStack() as stack:  # all at once, so that each gets another port
         ports = [stack.enter_context(launch.listen()).getsockname()[1] for launch in launches]
     return [replace(launch, port=port) for launch, port in zip(launches, ports, strict=True)]
 
 
 def _sse_port(given: int | None, http_port: int) -> int:
-    """Returns the port of SSE; 0: any free one."""
+    """Returns the port of MCP over SSE; 0: any free port."""
     if given is not None:
         return given
     return http_port + 1 if 0 < http_port < LAST_PORT else 0

@@ -45,16 +45,16 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """What decides whether somebody may change accounts."""
+    """The callers' rights: they decide who may change accounts."""
 
     token_holders: frozenset[str]
-    """Callers with a token of the ledger that is valid now; sessions do not count, because they end."""
+    """Callers with a valid ledger token. Sessions do not count, because they end."""
     admins: frozenset[str]
     disabled: frozenset[str]
 
 
 AccessCheck: TypeAlias = Callable[[Access, Access], None]
-"""Raises where a change may not lead from one access to another. It is asked within the transaction of the change."""
+"""Called with the access before and after a change, within its transaction. Raises if the change is not allowed."""
 
 
 class Books(Protocol):

@@ -17,7 +17,7 @@ from llm_relay.client.relay_client import RelayClient
 from llm_relay.errors import BudgetExceeded, RelayError
 from llm_relay.messages import Prompt
 from scripts.ledger_proof.book import Book, until_settled
-from scripts.ledger_proof.callers import Told
+from scripts.ledger_proof.callers import Reply
 from scripts.ledger_proof.equality import prove
 from scripts.ledger_proof.estimates import estimate
 from scripts.ledger_proof.findings import findings
@@ -32,13 +32,13 @@ BOUND = (len("call race-00") + 16) * INPUT_NANO + MOST_TOKENS * OUTPUT_NANO
 PATIENCE_S = 60.0
 
 
-async def ask(client: RelayClient, key: str) -> Told:
+async def ask(client: RelayClient, key: str) -> Reply:
     prompt = Prompt(message=f"call {key}", request_id=key, max_tokens=MOST_TOKENS)
     try:
         answer = await client.process(prompt)
     except RelayError as error:
-        return Told(error.reason, error.spent.cost.nano_usd if error.spent else None)
-    return Told("", answer.finished.cost.nano_usd)
+        return Reply(error.reason, error.spent.cost.nano_usd if error.spent else None)
+    return Reply("", answer.finished.cost.nano_usd)
 
 
 async def use_up(client: RelayClient) -> BudgetExceeded:
@@ -65,12 +65,12 @@ async def test_no_number_of_callers_exceeds_a_budget_and_refused_calls_reach_no_
                 await stack.enter_async_context(RelayClient(Dial(target=program.address))) for _ in range(CALLERS)
             ]
             keys = [f"race-{number:02}" for number in range(CALLERS)]
-            told = await asyncio.gather(*(ask(client, key) for client, key in zip(clients, keys, strict=True)))
+            replies = await asyncio.gather(*(ask(client, key) for client, key in zip(clients, keys, strict=True)))
             refused = await use_up(clients[0])
             await until_settled(tmp_path / FILE, within_s=PATIENCE_S)
         book = Book.read(tmp_path / FILE)
-        assert list(findings(book, provider, {key: [one] for key, one in zip(keys, told, strict=True)})) == []
-    reasons = {key: one.reason for key, one in zip(keys, told, strict=True)}
+        assert list(findings(book, provider, {key: [one] for key, one in zip(keys, replies, strict=True)})) == []
+    reasons = {key: one.reason for key, one in zip(keys, replies, strict=True)}
     assert set(reasons.values()) == {"", "BUDGET_EXCEEDED"}
     assert {key for key, reason in reasons.items() if not reason} == {*keys} & provider.bills.keys()
     assert limit - 2 * BOUND < book.spent <= limit
@@ -80,12 +80,12 @@ async def test_no_number_of_callers_exceeds_a_budget_and_refused_calls_reach_no_
 
 
 async def test_callers_who_leave_at_any_moment_leave_nothing_reserved(tmp_path: Path) -> None:
-    told: dict[str, list[Told]] = defaultdict(list)
+    replies: dict[str, list[Reply]] = defaultdict(list)
 
     async def leave_after(client: RelayClient, key: str, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                told[key].append(await ask(client, key))
+                replies[key].append(await ask(client, key))
 
     async with BillingProvider(Random(2), faulty=0) as provider:
         async with server_b(tmp_path, provider) as program, RelayClient(Dial(target=program.address)) as client:
@@ -95,7 +95,7 @@ async def test_callers_who_leave_at_any_moment_leave_nothing_reserved(tmp_path: 
                 await asyncio.gather(*leaving)
             await until_settled(tmp_path / FILE, within_s=PATIENCE_S)
         book = Book.read(tmp_path / FILE)
-        assert list(findings(book, provider, told)) == []
+        assert list(findings(book, provider, replies)) == []
     assert any(row.outcome == "CANCELLED" for row in book.all)
     assert any(row.outcome == "stop" for row in book.all)
 
@@ -104,7 +104,7 @@ async def test_the_book_equals_the_providers_log_over_every_interface(tmp_path: 
     outcome = await prove(tmp_path, calls=100, seed=11)
     assert outcome.findings == []
     assert outcome.exact > 30
-    assert {"", "PROVIDER_PROTOCOL"} <= outcome.told.keys()
+    assert {"", "PROVIDER_PROTOCOL"} <= outcome.ends.keys()
 
 
 async def test_a_server_that_is_killed_loses_no_call_and_leaves_none_open(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ class TextContent(Shape):
 
 
 class ImageUrl(Shape):
-    """Where an image is."""
+    """The location of an image."""
 
     url: str = Field(description="An https URL, or the image itself as a data: URL")
     detail: str | None = None

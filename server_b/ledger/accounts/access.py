@@ -1,4 +1,4 @@
-"""Who holds a valid token, who is an admin and who is disabled: read within the transaction of a change."""
+"""Reads which callers have a valid token, are admins or are disabled, within the transaction of a change."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DISABLED = "SELECT name FROM callers WHERE is_disabled = 1"
 
 
 async def read_access(transaction: Transaction, at_us: int) -> Access:
-    """Returns what decides whether somebody may change accounts, as this transaction sees it."""
+    """Returns the access of all callers as this transaction sees it."""
     holders, admins, disabled = await transaction.fetch_each(
         [(_HOLDERS, {"at": at_us}), (_ADMINS, {}), (_DISABLED, {})]
     )

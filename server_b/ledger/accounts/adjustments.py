@@ -37,22 +37,22 @@ _COUNTED = (
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """What is corrected of one call."""
+    """The correction of one call."""
 
     call: CallEntry
-    """As it is before."""
+    """The call before the correction."""
     adjustment: Adjustment
     price_source: str = ""
-    """Replaces the call's, unless it is empty."""
+    """Replaces the call's price source, unless it is empty."""
 
     @property
     def nano_usd(self) -> int:
-        """What the call costs afterwards."""
+        """The cost of the call after the correction."""
         return (self.call.nano_usd or 0) + self.adjustment.nano_usd
 
     @property
     def more(self) -> int:
-        """What its budgets are charged more; it may be negative."""
+        """The additional charge to the call's budgets; it may be negative."""
         return self.nano_usd - self.call.charged_nano_usd
 
 
@@ -71,7 +71,7 @@ async def adjust(change: Change, adjustment: Adjustment) -> CallEntry:
 
 
 async def lock_calls(transaction: Transaction, ids: Sequence[str]) -> dict[str, CallEntry]:
-    """Returns calls by their ids, without attempts, and locks them in one order until the end of the transaction."""
+    """Returns calls by id, without attempts. Locks them in a fixed order until the end of the transaction."""
     rows = await transaction.fetch(
         f"SELECT {COLUMNS} FROM calls WHERE id IN :ids ORDER BY id FOR UPDATE",  # noqa: S608 - columns
         {"ids": list(ids)},
@@ -80,10 +80,10 @@ async def lock_calls(transaction: Transaction, ids: Sequence[str]) -> dict[str, 
 
 
 async def correct(change: Change, corrections: Sequence[Correction]) -> None:
-    """Makes corrections of calls that `lock_calls` has locked, one of each call at most.
+    """Corrects calls that `lock_calls` has locked, each call at most once.
 
-    Locks as a batch of calls does: first all calls, then all windows, then the roll-up, each in one order. So neither
-    ever waits for the other while that one waits for it.
+    Takes locks like a batch of calls: first all calls, then all windows, then the roll-up, each in a fixed order. So
+    the two cannot deadlock.
     """
     keyed = [(one.adjustment.id or f"adj_{change.key[:16]}", one) for one in corrections]
     made = await change.transaction.fetch(
