@@ -109,7 +109,6 @@ def create_accounts(settings: ServerBSettings, core: Core) -> Accounts | None:
     return Accounts(
         ledger=ledger,
         prices=prices,
-        time_zone=settings.ledger_time_zone,
         rates_left=lambda caller: core.rates.left(caller, ledger.policy),
     )
 

@@ -158,6 +158,10 @@ class Accounts(Protocol):
         """
         ...
 
+    async def raise_budget(self, budget_id: str, nano_usd: int, *, until: datetime | None, by: str) -> Budget:
+        """Adds to a budget's limit until a time; None: until its window ends. 0 nano-USD ends an earlier raise."""
+        ...
+
     async def delete_budget(self, budget_id: str, *, by: str) -> None:
         """Deletes a budget."""
         ...

@@ -154,6 +154,12 @@ class SqlLedger:
         await self._books.refresh()
         return made
 
+    async def raise_budget(self, budget_id: str, nano_usd: int, *, until: datetime | None, by: str) -> Budget:
+        """Adds to a budget's limit for a time."""
+        raised = await self._accounts.raise_budget(budget_id, nano_usd, until=until, by=by)
+        await self._books.refresh()
+        return raised
+
     async def delete_budget(self, budget_id: str, *, by: str) -> None:
         """Deletes a budget."""
         await self._accounts.delete_budget(budget_id, by=by)

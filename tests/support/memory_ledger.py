@@ -131,14 +131,27 @@ class MemoryLedger:
         return [info for info, _ in self.tokens.values() if caller in ("", info.caller)][::-1]
 
     async def put_budget(self, budget: Budget, *, by: str) -> Budget:
-        budget = dataclasses.replace(budget, id=budget.id or f"b{next(self._numbers)}")
+        former = self.budgets.get(budget.id, budget)
+        budget = dataclasses.replace(
+            budget,
+            id=budget.id or f"b{next(self._numbers)}",
+            time_zone=budget.time_zone or former.time_zone or "UTC",
+            raised_by_nano_usd=former.raised_by_nano_usd,
+            raised_until=former.raised_until,
+        )
         self.budgets[budget.id] = budget
         self._change(by, "budget.put", budget.scope)
         return budget
 
+    async def raise_budget(self, budget_id: str, nano_usd: int, *, until: datetime | None, by: str) -> Budget:
+        until = until if nano_usd else None
+        raised = dataclasses.replace(self._budget(budget_id), raised_by_nano_usd=nano_usd, raised_until=until)
+        self.budgets[budget_id] = raised
+        self._change(by, "budget.put", raised.scope)
+        return raised
+
     async def delete_budget(self, budget_id: str, *, by: str) -> None:
-        if self.budgets.pop(budget_id, None) is None:
-            raise InvalidRequest.of(Violation("budget_id", "there is no such budget"))
+        del self.budgets[self._budget(budget_id).id]
         self._change(by, "budget.delete", budget_id)
 
     async def list_budgets(self, *, caller: str = "") -> Sequence[Budget]:
@@ -203,6 +216,11 @@ class MemoryLedger:
         if token_id not in self.tokens:
             raise InvalidRequest.of(Violation("token_id", "there is no such token"))
         return self.tokens[token_id]
+
+    def _budget(self, budget_id: str) -> Budget:
+        if budget_id not in self.budgets:
+            raise InvalidRequest.of(Violation("budget_id", "there is no such budget"))
+        return self.budgets[budget_id]
 
     def _check_access(
         self,

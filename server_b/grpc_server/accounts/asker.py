@@ -28,8 +28,6 @@ class Asker:
     """Tells whether anyone may change accounts."""
     session_mark: Callable[[str], str]
     """Returns the mark of the RELAY_TOKENS token that a session is signed in with."""
-    time_zone: str
-    """Time zone of budgets that name none."""
 
     @property
     def account_name(self) -> str:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable
-from datetime import UTC, datetime
-
 from generated.relay.v1 import accounts_pb2 as pb
-from llm_relay.errors import InvalidRequest, PermissionDenied, Violation
-from llm_relay.messages.accounts import Adjustment, Budget, CallerAccount
+from llm_relay.errors import PermissionDenied
+from llm_relay.messages.accounts import Adjustment, CallerAccount
 from llm_relay.wire import accounts as wire
 from llm_relay.wire.codec import duration_from_wire, time_from_wire
 from server_b.grpc_server.accounts.asker import Asker
@@ -59,36 +55,14 @@ async def revoke_token(request: pb.RevokeTokenRequest, asker: Asker) -> pb.Revok
 async def put_budget(request: pb.PutBudgetRequest, asker: Asker) -> pb.PutBudgetResponse:
     """Creates or changes a budget. What the request leaves out stays as it is."""
     budget = wire.BUDGET.from_wire(request.budget, strict=True)
-    former = _former(budget, await asker.ledger.list_budgets())
-    budget = dataclasses.replace(
-        budget, time_zone=budget.time_zone or (former.time_zone if former else asker.time_zone)
-    )
-    if budget.raised_until is None and former is not None:
-        budget = dataclasses.replace(
-            budget, raised_by_nano_usd=former.raised_by_nano_usd, raised_until=former.raised_until
-        )
     return pb.PutBudgetResponse(budget=wire.BUDGET.to_wire(await asker.ledger.put_budget(budget, by=asker.name)))
 
 
 async def raise_budget(request: pb.RaiseBudgetRequest, asker: Asker) -> pb.RaiseBudgetResponse:
     """Raises a budget's limit for a time."""
-    budget = next((one for one in await asker.ledger.list_budgets() if one.id == request.budget_id), None)
-    if budget is None:
-        raise InvalidRequest.of(Violation("budget_id", "there is no budget with this id: `relay budgets` lists them"))
-    if request.nano_usd < 0:
-        raise InvalidRequest.of(Violation("nano_usd", "must be 0 or more; 0 ends the raise"))
-    until = _raised_until(request, budget) if request.nano_usd else None
-    raised = dataclasses.replace(budget, raised_by_nano_usd=request.nano_usd, raised_until=until)
-    return pb.RaiseBudgetResponse(budget=wire.BUDGET.to_wire(await asker.ledger.put_budget(raised, by=asker.name)))
-
-
-def _raised_until(request: pb.RaiseBudgetRequest, budget: Budget) -> datetime:
-    until = time_from_wire(request.until) if request.HasField("until") else budget.resets_at
-    if until is None:
-        raise InvalidRequest.of(Violation("until", "is required, because this budget never resets"))
-    if until <= datetime.now(UTC):
-        raise InvalidRequest.of(Violation("until", "must be in the future"))
-    return until
+    until = time_from_wire(request.until) if request.HasField("until") else None
+    raised = await asker.ledger.raise_budget(request.budget_id, request.nano_usd, until=until, by=asker.name)
+    return pb.RaiseBudgetResponse(budget=wire.BUDGET.to_wire(raised))
 
 
 async def delete_budget(request: pb.DeleteBudgetRequest, asker: Asker) -> pb.DeleteBudgetResponse:
@@ -120,12 +94,3 @@ async def adjust_call(request: pb.AdjustCallRequest, asker: Asker) -> pb.AdjustC
     adjustment = Adjustment(call_id=request.call_id, nano_usd=request.nano_usd, reason=request.reason)
     call = await asker.ledger.adjust(adjustment, by=asker.name)
     return pb.AdjustCallResponse(call=wire.CALL_ENTRY.to_wire(call))
-
-
-def _former(budget: Budget, budgets: Iterable[Budget]) -> Budget | None:
-    """Returns the budget that `budget` would change, if there is one."""
-    key = (budget.caller, budget.tag, budget.period)
-    return next(
-        (one for one in budgets if (one.id == budget.id if budget.id else (one.caller, one.tag, one.period) == key)),
-        None,
-    )

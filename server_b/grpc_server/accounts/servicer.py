@@ -71,8 +71,6 @@ class Accounts:
 
     ledger: Ledger
     prices: PriceDesk
-    time_zone: str = "UTC"
-    """Time zone of budgets that name none: LEDGER_TIME_ZONE."""
     rates_left: Callable[[str], RatesLeft | None] | None = None
     """Returns what a caller's rates have left; None: not known."""
 
@@ -166,7 +164,6 @@ class AccountServicer:
             session_mark=functools.partial(self._authenticator.session_mark, credentials),
             ledger=self._accounts.ledger,
             prices=self._accounts.prices,
-            time_zone=self._accounts.time_zone,
         )
 
     def _aborting(self, context: Context, rpc: str) -> aborting:

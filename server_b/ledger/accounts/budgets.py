@@ -39,7 +39,7 @@ async def count_before(
 async def put_budget(
     change: Change, budget: Budget, *, default_zone: str, earlier: EarlierCalls | None = None
 ) -> Budget:
-    """Creates a budget, or changes the one with its id, or with its scope and period.
+    """Creates a budget, or changes the one with its id, or with its scope and period. Keeps a raise in force.
 
     `earlier` is the result of `count_before`.
     """
@@ -50,12 +50,37 @@ async def put_budget(
         time_zone=_zone(budget, before, default_zone),
         created_at=before.created_at if before else from_us(change.at_us),
     )
+    if budget.raised_until is None and before is not None and before.is_raised(from_us(change.at_us)):
+        budget = replace(budget, raised_by_nano_usd=before.raised_by_nano_usd, raised_until=before.raised_until)
     await _write(change, budget)
     if _must_recount(before, budget.period, budget.time_zone):
         await _count(change, budget, earlier)
+    return await _finished(change, budget)
+
+
+async def raise_budget(change: Change, budget_id: str, nano_usd: int, until: datetime | None) -> Budget:
+    """Adds to a budget's limit until a time; None: until its window ends. 0 ends an earlier raise."""
+    before = await _by_id(change.transaction, budget_id, "budget_id")
+    now = from_us(change.at_us)
+    if nano_usd == 0:
+        until = None
+    elif until is None:
+        until = optional_from_us(window_at(before.period, before.time_zone, now).ends_at)
+        if until is None:
+            raise InvalidRequest.of(Violation("until", "is required, because this budget never resets"))
+    elif until <= now:
+        raise InvalidRequest.of(Violation("until", "must be in the future"))
+    budget = replace(before, raised_by_nano_usd=nano_usd, raised_until=until)
+    await _write(change, budget)
+    return await _finished(change, budget)
+
+
+async def _finished(change: Change, budget: Budget) -> Budget:
+    """Audits a budget that was written, and alerts to thresholds that it has reached. Returns it with its window."""
+    now = from_us(change.at_us)
     await change.audit("budget.put", budget.scope, _shown(budget))
-    [shown] = await _with_windows(change.transaction, [budget], from_us(change.at_us))
-    starts_at = window_at(budget.period, budget.time_zone, from_us(change.at_us)).starts_at
+    [shown] = await _with_windows(change.transaction, [budget], now)
+    starts_at = window_at(budget.period, budget.time_zone, now).starts_at
     await notice(change, budget, starts_at=starts_at, spent=shown.spent_nano_usd)
     return shown
 

@@ -88,6 +88,12 @@ def budget_faults(budget: Budget) -> Faults:
         yield "raised_until", "must be set if and only if raised_by_nano_usd is set"
 
 
+def raise_faults(nano_usd: int) -> Faults:
+    """Yields what is wrong with the amount of a raise."""
+    if not is_whole(nano_usd, 0, MAX_AMOUNT):
+        yield "nano_usd", f"must be 0 or more, and {MAX_AMOUNT} at most; 0 ends the raise"
+
+
 def price_faults(price: Price) -> Faults:
     """Yields what is wrong with a price."""
     yield "pattern", _pattern_fault(price.pattern)

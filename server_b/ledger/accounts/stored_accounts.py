@@ -29,6 +29,7 @@ from server_b.ledger.accounts.rules import (
     limit_faults,
     overlap_faults,
     price_faults,
+    raise_faults,
 )
 from server_b.ledger.base import AccessCheck
 from server_b.ledger.transactions import Store
@@ -125,6 +126,13 @@ class StoredAccounts:
         )
         return await self._changes.of_policy(
             lambda change: budgets.put_budget(change, budget, default_zone=zone, earlier=earlier), by=by
+        )
+
+    async def raise_budget(self, budget_id: str, nano_usd: int, *, until: datetime | None, by: str) -> Budget:
+        """Adds to a budget's limit for a time."""
+        check(raise_faults(nano_usd))
+        return await self._changes.of_policy(
+            lambda change: budgets.raise_budget(change, budget_id, nano_usd, until), by=by
         )
 
     async def delete_budget(self, budget_id: str, *, by: str) -> None:

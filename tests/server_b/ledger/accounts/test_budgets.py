@@ -1,13 +1,16 @@
 """Budgets that admins create and change: which calls count in their windows."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from llm_relay.errors import BudgetExceeded, InvalidRequest
 from llm_relay.messages.accounts import Adjustment, Budget, CallerAccount, Period
 from server_b.ledger.base import Ledger
+from server_b.ledger.open_ledger import open_ledger
 from tests.server_b.ledger.ledger_calls import Clock, end_of, new_call, spend
 
 pytestmark = pytest.mark.anyio
@@ -152,6 +155,47 @@ async def test_a_raise_holds_until_its_end(ledger: Ledger, clock: Clock) -> None
         await spend(ledger, clock.now, 1, bound=1)
     ended = await only(ledger)
     assert (ended.raised_by_nano_usd, ended.raised_until) == (0, None)
+
+
+async def test_a_raise_of_a_while_is_kept_by_other_changes(ledger: Ledger, clock: Clock) -> None:
+    made = await ledger.put_budget(ALICE, by="root")
+    raised = await ledger.raise_budget(made.id, 900, until=None, by="root")
+    assert (raised.raised_by_nano_usd, raised.raised_until) == (900, made.resets_at)
+    changed = await ledger.put_budget(replace(ALICE, limit_nano_usd=100, time_zone=""), by="root")
+    assert (changed.limit_nano_usd, changed.raised_by_nano_usd, changed.time_zone) == (100, 900, ALICE.time_zone)
+    until = clock.now + timedelta(hours=1)
+    assert (await ledger.raise_budget(made.id, 5, until=until, by="root")).raised_until == until
+    ended = await ledger.raise_budget(made.id, 0, until=until, by="root")
+    assert (ended.limit_nano_usd, ended.raised_by_nano_usd, ended.raised_until) == (100, 0, None)
+
+
+async def test_a_raise_that_makes_no_sense_names_the_field(ledger: Ledger, clock: Clock) -> None:
+    made = await ledger.put_budget(replace(ALICE, period=Period.TOTAL), by="root")
+    for budget_id, nano_usd, until, field in (
+        (made.id, 5, None, "until: is required"),
+        (made.id, 5, clock.now, "until: must be in the future"),
+        (made.id, -5, None, "nano_usd: must be 0 or more"),
+        (made.id, 2**63, None, "nano_usd: must be 0 or more"),
+        ("nobody's", 5, None, "budget_id: there is no budget"),
+    ):
+        with pytest.raises(InvalidRequest, match=field):
+            await ledger.raise_budget(budget_id, nano_usd, until=until, by="root")
+    assert (await only(ledger)).raised_until is None
+
+
+async def test_a_lower_limit_holds_although_another_admin_raises_the_budget_meanwhile(
+    ledger: Ledger, ledger_url: str, tmp_path: Path, clock: Clock
+) -> None:
+    made = await ledger.put_budget(ALICE, by="root")
+    other = await open_ledger(ledger_url, folder=tmp_path, now=clock)
+    for limit in range(1, 11):
+        await asyncio.gather(
+            ledger.put_budget(replace(ALICE, limit_nano_usd=limit), by="root"),
+            other.raise_budget(made.id, 100 + limit, until=None, by="other"),
+        )
+        budget = await only(ledger)
+        assert (budget.limit_nano_usd, budget.raised_by_nano_usd) == (limit, 100 + limit)
+    await other.aclose(grace_s=5)
 
 
 async def test_a_correction_changes_the_windows_in_which_the_call_counts(ledger: Ledger, clock: Clock) -> None:
