@@ -79,7 +79,7 @@ async def list_callers(request: Request) -> Response:
 @router.put("/callers/{name}")
 async def put_caller(request: Request, name: str, body: CallerBody) -> Response:
     async with _accounts(request) as accounts:
-        return json_response(caller_document(await accounts.put_caller(body.caller(name))))
+        return json_response(caller_document(await accounts.put_caller(body.caller(name), fields=body.fields)))
 
 
 @router.get("/tokens")

@@ -32,6 +32,9 @@ Usd = Annotated[
 Limit = Annotated[int | None, Field(strict=True, ge=0, description="null: no limit")]
 
 
+RATES = ("calls_per_minute", "tokens_per_minute", "concurrent_calls")
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -53,6 +56,11 @@ class CallerBody(_Body):
     tokens_per_minute: Limit = None
     concurrent_calls: Limit = None
     tags: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def fields(self) -> list[str]:
+        """The fields of a caller that the body has: the others stay as they are."""
+        return [f"rates.{name}" if name in RATES else name for name in sorted(self.model_fields_set)]
 
     def caller(self, name: str) -> CallerAccount:
         """Returns the caller with this name."""

@@ -11,11 +11,12 @@ see or change, InvalidRequest with the name of the wrong field.
 from __future__ import annotations
 
 import copy
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
 from generated.relay.v1 import accounts_pb2 as pb
@@ -129,9 +130,14 @@ class AccountClient:
         finally:
             await end(call)
 
-    async def put_caller(self, caller: CallerAccount) -> CallerAccount:
-        """Creates or replaces a caller."""
+    async def put_caller(self, caller: CallerAccount, *, fields: Iterable[str] | None = None) -> CallerAccount:
+        """Creates or replaces a caller.
+
+        `fields`, such as `is_disabled` or `rates.calls_per_minute`, are those to change if it exists; None: all.
+        """
         request = pb.PutCallerRequest(caller=wire.CALLER_ACCOUNT.to_wire(caller))
+        if fields is not None:
+            request.update_mask.CopyFrom(FieldMask(paths=fields))
         return wire.CALLER_ACCOUNT.from_wire((await self._call(request, pb.PutCallerResponse)).caller)
 
     async def callers(self) -> Sequence[CallerAccount]:

@@ -5,7 +5,7 @@ Every method except the properties raises LedgerUnavailable if the store cannot 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeAlias
@@ -105,9 +105,17 @@ class Accounts(Protocol):
     """
 
     async def put_caller(
-        self, caller: CallerAccount, *, by: str, access_check: AccessCheck | None = None
+        self,
+        caller: CallerAccount,
+        *,
+        by: str,
+        fields: Collection[str] | None = None,
+        access_check: AccessCheck | None = None,
     ) -> CallerAccount:
-        """Creates or replaces a caller. A caller has at most 4 callers above it, without cycles."""
+        """Creates or replaces a caller. A caller has at most 4 callers above it, without cycles.
+
+        `fields`, such as `is_disabled` or `rates.calls_per_minute`, are those to change if it exists; None: all.
+        """
         ...
 
     async def list_callers(self) -> Sequence[CallerAccount]:

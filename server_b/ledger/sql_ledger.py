@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -93,10 +93,15 @@ class SqlLedger:
         await self._books.refresh()
 
     async def put_caller(
-        self, caller: CallerAccount, *, by: str, access_check: AccessCheck | None = None
+        self,
+        caller: CallerAccount,
+        *,
+        by: str,
+        fields: Collection[str] | None = None,
+        access_check: AccessCheck | None = None,
     ) -> CallerAccount:
         """Creates or replaces a caller."""
-        made = await self._accounts.put_caller(caller, by=by, access_check=access_check)
+        made = await self._accounts.put_caller(caller, by=by, fields=fields, access_check=access_check)
         await self._books.refresh()
         return made
 

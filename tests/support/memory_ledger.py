@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import hashlib
 import itertools
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from llm_relay.errors import InvalidRequest, Violation
@@ -69,7 +69,12 @@ class MemoryLedger:
             queue.put_nowait(call)
 
     async def put_caller(
-        self, caller: CallerAccount, *, by: str, access_check: AccessCheck | None = None
+        self,
+        caller: CallerAccount,
+        *,
+        by: str,
+        fields: Collection[str] | None = None,  # noqa: ARG002 - one admin at a time
+        access_check: AccessCheck | None = None,
     ) -> CallerAccount:
         callers = {**self.policy.callers, caller.name: caller}
         self._check_access(access_check, callers, self.policy.tokens)

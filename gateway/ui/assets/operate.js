@@ -47,6 +47,14 @@ async function showCallers() {
   byId("callers").replaceChildren(table(["Name", "Parent", "Models", "#Calls a minute", "#Tokens a minute", "#At once", "Rights", "Actions"], rows));
 }
 
+const callerGiven = (form) => ({
+  parent: form.get("parent").trim(),
+  models: form.get("models").split(",").map((one) => one.trim()).filter(Boolean),
+  calls_per_minute: number(form.get("calls_per_minute")), tokens_per_minute: number(form.get("tokens_per_minute")),
+  concurrent_calls: number(form.get("concurrent_calls")),
+  is_admin: form.has("is_admin"), is_disabled: form.has("is_disabled"),
+});
+
 function editCaller(caller) {
   const fields = byId("caller-form").elements;
   fields.name.value = caller.name;
@@ -55,8 +63,8 @@ function editCaller(caller) {
   for (const name of ["calls_per_minute", "tokens_per_minute", "concurrent_calls"]) fields[name].value = caller.rates[name] ?? "";
   fields.is_admin.checked = caller.is_admin;
   fields.is_disabled.checked = caller.is_disabled;
-  byId("caller-form").dataset.tags = JSON.stringify(caller.tags);
   byId("caller-form").dataset.name = caller.name;
+  byId("caller-form").dataset.given = JSON.stringify(callerGiven(new FormData(byId("caller-form"))));
   fields.name.focus();
 }
 
@@ -111,14 +119,11 @@ const changed = async (...shows) => { await Promise.all([...shows, showAudit].ma
 
 onSubmit(byId("caller-form"), async (form) => {
   const kept = byId("caller-form").dataset;
-  await api("PUT", `callers/${encodeURIComponent(form.get("name"))}`, {
-    parent: form.get("parent").trim(),
-    models: form.get("models").split(",").map((one) => one.trim()).filter(Boolean),
-    calls_per_minute: number(form.get("calls_per_minute")), tokens_per_minute: number(form.get("tokens_per_minute")),
-    concurrent_calls: number(form.get("concurrent_calls")),
-    is_admin: form.has("is_admin"), is_disabled: form.has("is_disabled"),
-    tags: kept.name === form.get("name") ? JSON.parse(kept.tags ?? "{}") : {},
-  });
+  const given = callerGiven(form);
+  // Of a caller that was opened here only what was changed: another admin may have changed the rest meanwhile.
+  const before = kept.name === form.get("name") ? JSON.parse(kept.given) : {};
+  const fields = Object.entries(given).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name]));
+  await api("PUT", `callers/${encodeURIComponent(form.get("name"))}`, Object.fromEntries(fields));
   byId("caller-form").reset();
   await changed(showCallers);
 });

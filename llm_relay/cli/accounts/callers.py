@@ -74,13 +74,14 @@ def _put(arguments: argparse.Namespace) -> int:
         from llm_relay.messages.accounts import CallerAccount
 
         callers = {caller.name: caller for caller in await client.callers()}
-        caller = callers.get(arguments.name) or CallerAccount(name=arguments.name)
-        _write(arguments, [await client.put_caller(_changed(caller, arguments))])
+        caller, fields = _changed(callers.get(arguments.name) or CallerAccount(name=arguments.name), arguments)
+        _write(arguments, [await client.put_caller(caller, fields=fields)])
 
     return ask(put)
 
 
-def _changed(caller: CallerAccount, arguments: argparse.Namespace) -> CallerAccount:
+def _changed(caller: CallerAccount, arguments: argparse.Namespace) -> tuple[CallerAccount, list[str]]:
+    """Returns the caller with what the options name, and the fields that they name."""
     import dataclasses
 
     models, tags = getattr(arguments, "models", None), getattr(arguments, "tags", None)
@@ -93,7 +94,8 @@ def _changed(caller: CallerAccount, arguments: argparse.Namespace) -> CallerAcco
     }
     rates = {name: value for name in RATES if (value := getattr(arguments, name, ...)) is not ...}
     changes = {name: value for name, value in given.items() if value is not None}
-    return dataclasses.replace(caller, **changes, rates=dataclasses.replace(caller.rates, **rates))
+    changed = dataclasses.replace(caller, **changes, rates=dataclasses.replace(caller.rates, **rates))
+    return changed, [*changes, *(f"rates.{name}" for name in rates)]
 
 
 def _write(arguments: argparse.Namespace, callers: Any) -> None:

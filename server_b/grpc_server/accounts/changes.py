@@ -15,7 +15,8 @@ DEFAULT_OVERLAP_S = 86_400.0
 async def put_caller(request: pb.PutCallerRequest, asker: Asker) -> pb.PutCallerResponse:
     """Creates or replaces a caller."""
     caller = wire.CALLER_ACCOUNT.from_wire(request.caller, strict=True)
-    put = await asker.ledger.put_caller(caller, by=asker.name, access_check=asker.check_access)
+    fields = tuple(request.update_mask.paths) if request.HasField("update_mask") else None
+    put = await asker.ledger.put_caller(caller, by=asker.name, fields=fields, access_check=asker.check_access)
     return pb.PutCallerResponse(caller=wire.CALLER_ACCOUNT.to_wire(put))
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
+from typing import Any
 
 from llm_relay.errors import InvalidRequest, Violation
 from llm_relay.messages.accounts import CallerAccount
@@ -13,8 +14,10 @@ from server_b.ledger.times import from_us
 from server_b.ledger.transactions import Transaction
 
 
-async def put_caller(change: Change, caller: CallerAccount) -> CallerAccount:
+async def put_caller(change: Change, caller: CallerAccount, fields: Collection[str] | None = None) -> CallerAccount:
     """Creates or replaces a caller."""
+    if fields is not None:
+        caller = await _with_fields(change.transaction, caller, fields)
     if caller.parent:
         _check_parents(caller, await parents(change.transaction))
     [[created_at]] = await change.transaction.fetch(
@@ -29,6 +32,21 @@ async def put_caller(change: Change, caller: CallerAccount) -> CallerAccount:
     )
     await change.audit("caller.put", caller.name, _shown(caller))
     return replace(caller, created_at=from_us(created_at))
+
+
+async def _with_fields(transaction: Transaction, caller: CallerAccount, fields: Collection[str]) -> CallerAccount:
+    """Returns the caller as it is, with these fields of `caller`; all of `caller` if it does not exist."""
+    rows = await transaction.fetch(
+        f"SELECT {CALLER_COLUMNS} FROM callers WHERE name = :name",  # noqa: S608 - columns
+        {"name": caller.name},
+    )
+    if not rows:
+        return caller
+    before = caller_from_row(rows[0])
+    rates = {name: getattr(caller.rates, name) for field in fields if (name := field.removeprefix("rates.")) != field}
+    changes: dict[str, Any] = {name: getattr(caller, name) for name in fields if "." not in name}
+    changed = replace(before, **changes)
+    return replace(changed, rates=replace(changed.rates, **rates))
 
 
 async def ensure_caller(change: Change, name: str) -> None:

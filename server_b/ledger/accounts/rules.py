@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,17 @@ from llm_relay.messages.option_rules import tags_fault
 from llm_relay.messages.text import Faults, text_fault
 from llm_relay.tokens import ANONYMOUS, CALLER_NAME, NAME_RULE
 
+RATE_FIELDS = ("calls_per_minute", "tokens_per_minute", "concurrent_calls")
+CALLER_FIELDS = (
+    "parent",
+    "is_admin",
+    "is_disabled",
+    "models",
+    "rates",
+    *(f"rates.{name}" for name in RATE_FIELDS),
+    "tags",
+)
+"""What can be changed of a caller by itself."""
 MAX_LISTED = 1000
 MAX_RATE = 1_000_000_000_000
 MAX_PATTERNS = 100
@@ -46,6 +57,13 @@ def caller_faults(caller: CallerAccount) -> Faults:
     yield "models", _patterns_fault(caller.models)
     yield from _rate_faults(caller.rates)
     yield "tags", tags_fault(caller.tags) or _equals_fault(caller.tags)
+
+
+def caller_field_faults(fields: Collection[str]) -> Faults:
+    """Yields what is wrong with the names of fields of a caller that are to change."""
+    for field in fields:
+        if field not in CALLER_FIELDS:
+            yield "update_mask", f"must have fields of a caller only: {', '.join(CALLER_FIELDS)}"
 
 
 def name_fault(name: str) -> str | None:
@@ -136,7 +154,7 @@ def zone_fault(time_zone: str) -> str | None:
 
 
 def _rate_faults(rates: RateLimits) -> Faults:
-    for field in ("calls_per_minute", "tokens_per_minute", "concurrent_calls"):
+    for field in RATE_FIELDS:
         value = getattr(rates, field)
         if value is not None and not is_whole(value, 1, MAX_RATE):
             yield f"rates.{field}", f"must be a whole number from 1 to {MAX_RATE}, or absent for no limit"

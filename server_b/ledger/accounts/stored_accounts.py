@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -25,6 +25,7 @@ from server_b.ledger.accounts.rules import (
     adjustment_faults,
     budget_faults,
     caller_faults,
+    caller_field_faults,
     check,
     limit_faults,
     overlap_faults,
@@ -56,12 +57,18 @@ class StoredAccounts:
         self._default_zone = default_zone
 
     async def put_caller(
-        self, caller: CallerAccount, *, by: str, access_check: AccessCheck | None = None
+        self,
+        caller: CallerAccount,
+        *,
+        by: str,
+        fields: Collection[str] | None = None,
+        access_check: AccessCheck | None = None,
     ) -> CallerAccount:
         """Creates or replaces a caller."""
         check(caller_faults(caller))
+        check(caller_field_faults(fields or ()))
         return await self._changes.of_policy(
-            lambda change: callers.put_caller(change, caller), by=by, access_check=access_check
+            lambda change: callers.put_caller(change, caller, fields), by=by, access_check=access_check
         )
 
     async def list_callers(self) -> Sequence[CallerAccount]:

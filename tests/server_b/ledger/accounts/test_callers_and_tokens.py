@@ -1,5 +1,6 @@
 """Callers, their parents, and tokens."""
 
+import asyncio
 import hashlib
 from dataclasses import replace
 from datetime import timedelta
@@ -156,3 +157,37 @@ async def test_a_refused_change_changes_nothing(ledger: Ledger, clock: Clock) ->
     assert ledger.policy.revision == before
     assert await ledger.list_audit() == []
     assert await ledger.list_callers() == []
+
+
+async def test_only_the_fields_that_are_named_are_changed(ledger: Ledger) -> None:
+    made = await ledger.put_caller(WHOLE, by="root")
+    other = CallerAccount(name="alice", rates=RateLimits(calls_per_minute=7), models=("bedrock/*",))
+    changed = await ledger.put_caller(other, by="root", fields=("models", "rates.calls_per_minute"))
+    rates = replace(made.rates, calls_per_minute=7)
+    assert changed == replace(made, models=("bedrock/*",), rates=rates)
+    assert await ledger.put_caller(other, by="root", fields=()) == changed
+    assert (await ledger.put_caller(other, by="root", fields=["rates"])).rates == other.rates
+    new = CallerAccount(name="bob", is_disabled=True)
+    assert (await ledger.put_caller(new, by="root", fields=["models"])).is_disabled
+    for field in ("name", "created_at", "rates.x", "colour"):
+        with pytest.raises(
+            InvalidRequest, match=r"^update_mask: must have fields of a caller only: parent, is_admin, "
+        ):
+            await ledger.put_caller(other, by="root", fields=[field])
+
+
+async def test_a_caller_stays_disabled_whatever_another_admin_changes_meanwhile(
+    ledger: Ledger, ledger_url: str, tmp_path: Path, clock: Clock
+) -> None:
+    other = await open_ledger(ledger_url, folder=tmp_path, now=clock)
+    for number in range(1, 11):
+        plain = CallerAccount(name=f"caller{number}")
+        await ledger.put_caller(plain, by="root")
+        await asyncio.gather(
+            ledger.put_caller(replace(plain, is_disabled=True), by="root", fields=["is_disabled"]),
+            other.put_caller(replace(plain, tags={"a": "b"}), by="other", fields=["tags"]),
+        )
+        await ledger.refresh()
+        caller = ledger.policy.callers[plain.name]
+        assert (caller.is_disabled, caller.tags) == (True, {"a": "b"})
+    await other.aclose(grace_s=5)
