@@ -17,8 +17,8 @@ from llm_relay.program.setting_groups import (
     TokenSettings,
     WorkerSettings,
 )
-from llm_relay.tls.client import channel_credentials
-from llm_relay.tls.http import HttpCertificates, http_certificates
+from llm_relay.tls.grpc_client import channel_credentials
+from llm_relay.tls.http_server import HttpCertificates, http_certificates
 
 PROGRAM = "gateway"
 

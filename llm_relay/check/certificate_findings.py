@@ -9,7 +9,7 @@ from llm_relay.check import certificates
 from llm_relay.check.certificates import Certificate
 from llm_relay.check.findings import Finding, failure, ok
 from llm_relay.program.setting_groups import HttpTlsSettings
-from llm_relay.tls.http import http_certificates
+from llm_relay.tls.http_server import http_certificates
 from llm_relay.tls.pem import shown_path
 
 

@@ -13,7 +13,7 @@ from llm_relay.client.channel import Dial
 from llm_relay.client.relay_client import RelayClient
 from llm_relay.errors import RelayError, ServerBUnavailable, Unauthenticated
 from llm_relay.messages import State, Status
-from llm_relay.tls.client import channel_credentials
+from llm_relay.tls.grpc_client import channel_credentials
 
 
 async def server_b_findings(dial: Dial) -> AsyncIterator[Finding]:

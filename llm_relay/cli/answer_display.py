@@ -15,7 +15,7 @@ from llm_relay.documents import answer_document
 from llm_relay.errors import RelayError
 from llm_relay.messages import Delta, Finished, Prompt, RefusalDelta
 from llm_relay.program.colours import Colour, coloured
-from llm_relay.program.event_loop import stopping_signals
+from llm_relay.program.stop_signals import stopping_signals
 
 
 class AnswerDisplay:

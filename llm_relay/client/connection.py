@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 import grpc
 
 from llm_relay.client.channel import Dial, check_dial, open_channel
-from llm_relay.tls.client import channel_credentials
+from llm_relay.tls.grpc_client import channel_credentials
 
 S = TypeVar("S")
 

@@ -10,7 +10,7 @@ import uvicorn
 
 from llm_relay.addresses import BACKLOG
 from llm_relay.http.connection import HttpConnection
-from llm_relay.tls.http import HttpCertificates
+from llm_relay.tls.http_server import HttpCertificates
 
 KEEP_ALIVE_S = 75
 """How long a connection may be idle between two requests: longer than the 60 s of most load balancers, which might

@@ -11,7 +11,7 @@ from llm_relay.mcp.tool_server import ToolServer
 from llm_relay.program.allow_lists import listed, listed_origins
 from llm_relay.program.exposure import check_exposure
 from llm_relay.program.setting_groups import McpServingSettings
-from llm_relay.tls.http import http_certificates
+from llm_relay.tls.http_server import http_certificates
 from llm_relay.tokens import Callers
 
 McpTransport = Literal["stdio", "sse", "http"]

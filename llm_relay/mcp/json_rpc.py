@@ -8,10 +8,15 @@ from typing import Any
 
 import mcp_types
 
-from llm_relay.documents.json_body import has_more_values
-from llm_relay.documents.json_body import parse_json as parse_with_raw_values
+from llm_relay.documents.json_body import has_more_values, parse_json
 from llm_relay.documents.raw_json import arguments_of_call
-from llm_relay.mcp.repeated_members import UTF8_BOM, RepeatingObject, parse_json, repeated_names, repeating_objects
+from llm_relay.mcp.repeated_members import (
+    UTF8_BOM,
+    RepeatingObject,
+    parse_noting_repeats,
+    repeated_names,
+    repeating_objects,
+)
 
 ENVELOPE_BYTES = 64 * 1024
 MAX_VALUES = 100_000
@@ -55,7 +60,7 @@ def read_message(text: bytes) -> ReceivedMessage:
     if has_more_values(text, MAX_VALUES):
         raise MessageError(mcp_types.INVALID_REQUEST, f"Invalid Request: more than {MAX_VALUES} values")
     try:
-        value, repeating = parse_json(text)
+        value, repeating = parse_noting_repeats(text)
         message = mcp_types.jsonrpc_message_adapter.validate_python(value, by_name=False)
     except ValueError as error:
         raise MessageError(mcp_types.PARSE_ERROR, "Parse error") from error
@@ -82,7 +87,7 @@ def _arguments(message: object) -> object:
 
 def _raw_arguments(text: bytes) -> dict[str, Any] | None:
     found = arguments_of_call(text.removeprefix(UTF8_BOM))
-    parsed = parse_with_raw_values(found.text.encode()) if found is not None else None
+    parsed = parse_json(found.text.encode()) if found is not None else None
     return parsed if isinstance(parsed, dict) else None
 
 

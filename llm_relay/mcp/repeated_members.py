@@ -25,7 +25,7 @@ class RepeatingObject(dict[str, Any]):
     repeated: tuple[str, ...]
 
 
-def parse_json(text: bytes) -> tuple[Any, list[RepeatingObject]]:
+def parse_noting_repeats(text: bytes) -> tuple[Any, list[RepeatingObject]]:
     """Returns the value, and the objects in it that repeat a member.
 
     Raises ValueError if the text is not JSON in UTF-8, or nested too deeply.

@@ -1,4 +1,4 @@
-"""Runs a program's main coroutine on the fastest event loop that is installed, until it ends or is told to stop."""
+"""Runs a program's main coroutine on the fastest event loop that is installed."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import asyncio
 import contextlib
 import gc
 import os
-import signal
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 YOUNG_OBJECTS = 10_000
 """How many new objects start the garbage collector. Python's default is 700, but calls leave few cycles."""
 
@@ -50,25 +48,3 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     except ImportError:  # as on Windows, for which it is not built
         return None
     return uvloop.new_event_loop
-
-
-async def stopping_signals() -> asyncio.Queue[signal.Signals]:
-    """Returns a queue that receives SIGINT and SIGTERM in place of their usual effect."""
-    received: asyncio.Queue[signal.Signals] = asyncio.Queue()
-    loop = asyncio.get_running_loop()
-    for number in STOP_SIGNALS:
-        if sys.platform == "win32":
-            signal.signal(number, lambda got, _: loop.call_soon_threadsafe(received.put_nowait, signal.Signals(got)))
-        else:
-            loop.add_signal_handler(number, received.put_nowait, number)
-    return received
-
-
-async def unless_signalled(work: Coroutine[Any, Any, None], signals: asyncio.Queue[signal.Signals]) -> None:
-    """Runs `work` until it ends or a signal arrives. After a signal, cancels it and waits for its end."""
-    working, signalled = asyncio.create_task(work), asyncio.create_task(signals.get())
-    await asyncio.wait([working, signalled], return_when=asyncio.FIRST_COMPLETED)
-    signalled.cancel()
-    working.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await working

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from signal import Signals
 
-from llm_relay.program.event_loop import stopping_signals
 from llm_relay.program.settings import ProgramSettings
+from llm_relay.program.stop_signals import stopping_signals
 from llm_relay.program.supervised import SHARED_PORT_VARIABLE, Supervised, serving
 from llm_relay.program.supervisor import Command, Supervisor
 

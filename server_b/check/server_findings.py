@@ -15,8 +15,8 @@ from llm_relay.check.findings import Finding, failure, ok
 from llm_relay.check.listening_findings import exposure_finding, port_finding
 from llm_relay.check.report import check as check_settings
 from llm_relay.client.channel import SERVICE
+from llm_relay.tls.grpc_server import ServerCertificates
 from llm_relay.tls.pem import read_pem
-from llm_relay.tls.server import ServerCertificates
 from server_b.check.ledger_findings import ledger_finding
 from server_b.check.provider_findings import provider_finding
 from server_b.settings import ServerBSettings

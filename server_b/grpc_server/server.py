@@ -12,13 +12,13 @@ from grpc_health.v1.health import aio as health_aio
 
 from llm_relay.addresses import shown_address
 from llm_relay.client.channel import ACCOUNT_SERVICE, DEFAULT_MAX_MESSAGE_BYTES, SERVICE
-from llm_relay.tls.server import ServerCertificates
+from llm_relay.tls.grpc_server import ServerCertificates
 from server_b.authentication import Authenticator
 from server_b.core.relay import Relay
 from server_b.grpc_server.accounts.servicer import Accounts, AccountServicer
 from server_b.grpc_server.interceptors import RequireToken
 from server_b.grpc_server.servicer import RelayServicer, method_handlers
-from server_b.grpc_server.stalled_callers import DEFAULT_STALL_S
+from server_b.grpc_server.stalled_readers import DEFAULT_STALL_S
 from server_b.grpc_server.standard_services import health_handlers, reflection_handlers
 from server_b.grpc_server.traces import Handlers, traced_methods
 

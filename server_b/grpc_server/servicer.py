@@ -25,7 +25,7 @@ from server_b.core.calls.call_key import Delivery
 from server_b.core.relay import Relay
 from server_b.core.unexpected_errors import report
 from server_b.grpc_server.credentials import CallMetadata, credentials_of, protocol_of
-from server_b.grpc_server.stalled_callers import DEFAULT_STALL_S, write_within
+from server_b.grpc_server.stalled_readers import DEFAULT_STALL_S, write_within
 
 Context = grpc.aio.ServicerContext[Any, Any]
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from llm_relay.messages import Cost, Usage
-from server_b.pricing.token_rates import Rates
+from server_b.pricing.token_costs import Rates
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, ModelPrice, Provider

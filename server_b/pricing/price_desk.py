@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from llm_relay.messages import Cost, Usage
 from llm_relay.messages.accounts import CallEntry, Price, PriceFound
-from server_b.pricing.one_token import one_token
 from server_b.pricing.price_list import PriceList
+from server_b.pricing.shown_price import shown_price
 
 
 class PriceDesk:
@@ -41,7 +41,7 @@ class PriceDesk:
         return prices.cost(call.model, usage, call.service_tier)
 
     def _found(self, provider: str, model: str) -> PriceFound:
-        rates = one_token(self._prices[provider], model)
+        rates = shown_price(self._prices[provider], model)
         if rates is None:
             return PriceFound(provider=provider, model=model, price=None)
         price = Price(

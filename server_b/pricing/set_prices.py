@@ -12,7 +12,7 @@ from llm_relay.messages import Cost, Usage
 from llm_relay.messages.accounts import Price
 from server_b.pricing.patterns import matches
 from server_b.pricing.price_list import PriceList
-from server_b.pricing.token_rates import Rates
+from server_b.pricing.token_costs import Rates
 
 MOST_REMEMBERED_MODELS = 1024
 _Matching: TypeAlias = tuple[tuple[Price, Rates], ...]

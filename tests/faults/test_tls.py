@@ -17,7 +17,7 @@ from llm_relay.client.relay_client import RelayClient
 from llm_relay.errors import ServerBUnavailable
 from llm_relay.messages import Prompt
 from llm_relay.tls.authority import Authority, Pair
-from llm_relay.tls.server import ServerCertificates
+from llm_relay.tls.grpc_server import ServerCertificates
 from tests.faults.conftest import FULL, RecordFault
 from tests.support.gateways import gateway, gateway_settings
 from tests.support.mcp_stdio import StdioServer, stdio_server

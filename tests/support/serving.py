@@ -12,7 +12,7 @@ from llm_relay import VERSION
 from llm_relay.client.account_client import AccountClient
 from llm_relay.client.channel import DEFAULT_MAX_MESSAGE_BYTES, Dial
 from llm_relay.client.relay_client import RelayClient
-from llm_relay.tls.server import ServerCertificates
+from llm_relay.tls.grpc_server import ServerCertificates
 from llm_relay.tokens import Tokens
 from server_b.authentication import Authenticator
 from server_b.core.calls.record import Observer
@@ -21,7 +21,7 @@ from server_b.core.relay import Relay
 from server_b.core.runner.gate import Gate
 from server_b.grpc_server.accounts.servicer import Accounts
 from server_b.grpc_server.server import Server
-from server_b.grpc_server.stalled_callers import DEFAULT_STALL_S
+from server_b.grpc_server.stalled_readers import DEFAULT_STALL_S
 from server_b.ledger.base import Ledger
 from server_b.observers.call_log import CallLog
 from server_b.pricing.price_desk import PriceDesk

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from llm_relay.tls.http import HttpCertificates
+from llm_relay.tls.http_server import HttpCertificates
 from llm_relay.tokens import Callers
 
 

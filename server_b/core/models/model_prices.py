@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 
 from llm_relay.messages import Model, Models
-from server_b.pricing.one_token import one_token
 from server_b.pricing.price_list import PriceList
+from server_b.pricing.shown_price import shown_price
 
 AT_ONCE = 8
 """How many models are looked up before other tasks of the event loop get a turn."""
@@ -37,7 +37,7 @@ def _with_price(model: Model, prices: PriceList | None, names: tuple[str, ...]) 
     if model.context_tokens is None:
         windows = map(prices.context_tokens, names)
         model = replace(model, context_tokens=next((tokens for tokens in windows if tokens is not None), None))
-    rates = next((found for name in names if (found := one_token(prices, name)) is not None), None)
+    rates = next((found for name in names if (found := shown_price(prices, name)) is not None), None)
     if rates is None:
         return model
     return replace(

@@ -23,7 +23,7 @@ from server_b.grpc_server.accounts import changes, queries, sessions
 from server_b.grpc_server.accounts.activity import watch
 from server_b.grpc_server.accounts.asker import Asker
 from server_b.grpc_server.credentials import credentials_of, protocol_of
-from server_b.grpc_server.stalled_callers import DEFAULT_STALL_S, write_within
+from server_b.grpc_server.stalled_readers import DEFAULT_STALL_S, write_within
 from server_b.ledger.base import Ledger
 from server_b.ledger.identities import NO_LEDGER
 from server_b.pricing.price_desk import PriceDesk

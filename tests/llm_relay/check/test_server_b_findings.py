@@ -12,7 +12,7 @@ from llm_relay import VERSION
 from llm_relay.check.server_b_findings import server_b_findings
 from llm_relay.client.channel import Dial
 from llm_relay.tls.authority import Authority
-from llm_relay.tls.server import ServerCertificates
+from llm_relay.tls.grpc_server import ServerCertificates
 from tests.support.check_command import check, failed
 from tests.support.gateways import gateway
 from tests.support.serving import serving

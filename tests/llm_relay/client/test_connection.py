@@ -13,7 +13,7 @@ from llm_relay.client.relay_client import RelayClient
 from llm_relay.errors import ServerBUnavailable
 from llm_relay.messages import Prompt
 from llm_relay.tls.authority import Authority
-from llm_relay.tls.server import ServerCertificates
+from llm_relay.tls.grpc_server import ServerCertificates
 from server_b.providers.base import Text
 from tests.support.ports import free_port
 from tests.support.scripted import ENDING, OPENING, ScriptedProvider

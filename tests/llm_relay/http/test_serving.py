@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from llm_relay.tls.authority import Authority, Pair
-from llm_relay.tls.http import HttpCertificates
+from llm_relay.tls.http_server import HttpCertificates
 from tests.support.programs import Program, running
 
 pytestmark = pytest.mark.anyio

@@ -10,7 +10,7 @@ from llm_relay.client.relay_client import RelayClient
 from llm_relay.errors import ServerBUnavailable
 from llm_relay.messages import Prompt
 from llm_relay.tls.authority import Authority, Pair
-from llm_relay.tls.server import ServerCertificates
+from llm_relay.tls.grpc_server import ServerCertificates
 from tests.support.serving import serving
 
 pytestmark = pytest.mark.anyio

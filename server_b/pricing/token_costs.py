@@ -1,4 +1,4 @@
-"""The rates at which a model's tokens are charged."""
+"""What a model's tokens cost: the rates at which they are charged, and the cost of a usage at these rates."""
 
 from __future__ import annotations
 

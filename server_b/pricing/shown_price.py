@@ -13,7 +13,7 @@ NANO_USD_A_MILLION = NANO_USD_PER_USD * 10**6
 
 
 @dataclass(frozen=True, slots=True)
-class OneToken:
+class ShownPrice:
     """What a model's tokens cost, in nano-USD per million. Of rates that rise with the input's length, the lowest."""
 
     input: int
@@ -24,7 +24,7 @@ class OneToken:
     """Where the prices come from."""
 
 
-def one_token(prices: PriceList, model: str) -> OneToken | None:
+def shown_price(prices: PriceList, model: str) -> ShownPrice | None:
     """Returns what a model's tokens cost now; None if its price is not known."""
     nothing = prices.cost(model, Usage(input_tokens=0, output_tokens=0))
     if nothing.usd is None:
@@ -35,7 +35,7 @@ def one_token(prices: PriceList, model: str) -> OneToken | None:
         usd = prices.cost(model, usage).usd or Decimal(0)
         return int(((usd - (nothing.usd or 0)) * NANO_USD_A_MILLION).to_integral_value())
 
-    return OneToken(
+    return ShownPrice(
         input=rate(inputs=1),
         output=rate(outputs=1),
         cache_read=rate(inputs=1, read=1),
