@@ -18,7 +18,8 @@ def exposure_finding(host: str, host_setting: str, settings: TokenSettings, *, t
     except SettingsError as error:
         return failure(str(error))
     names = sorted(set(settings.tokens.names_by_digest.values()))
-    who = f"{', '.join(names)} may call" if names else "anyone who reaches it may call"
+    anyone = "anyone who reaches it may call, unless Server B's ledger has a token"
+    who = f"{', '.join(names)} may call" if names else anyone
     return ok(f"{host_setting}: {host}, {'over TLS' if tls else 'in plaintext'}; {who}")
 
 

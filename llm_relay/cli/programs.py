@@ -20,7 +20,13 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
         help="run Server B, which holds the provider's keys, over gRPC",
         description="Runs Server B over gRPC, or its own MCP tools over stdio, SSE or HTTP.",
     )
-    server_b.add_argument("mode", nargs="?", choices=("grpc", "stdio", "sse", "http"), default="grpc")
+    server_b.add_argument(
+        "mode",
+        nargs="?",
+        choices=("grpc", "stdio", "sse", "http"),
+        default="grpc",
+        help="grpc (default), or its MCP tools over stdio, over SSE or streamable HTTP on MCP_PORT_B",
+    )
     server_b.set_defaults(run=lambda arguments: become("server_b", arguments.mode))
 
     gateway = commands.add_parser(

@@ -17,7 +17,10 @@ from llm_relay.trace_context import TraceContext, set_current_trace
 
 PROTOCOL_VARIABLES = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 PREFIX = "OTEL_"
-INSTALL = "pip install 'grpc-llm-relay[otel]'"
+INSTALL = (
+    "pip install 'grpc-llm-relay[otel]', or in a clone:"
+    " .venv/bin/pip install opentelemetry-sdk opentelemetry-exporter-otlp-proto-grpc"
+)
 logger = logging.getLogger("relay.traces")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from server_b.ledger.migrations import migrations
-from server_b.ledger.open_ledger import POSTGRES, LedgerError, sqlite_path
+from server_b.ledger.open_ledger import NO_DRIVER, POSTGRES, LedgerError, sqlite_path
 
 _VERSION = "SELECT value FROM ledger WHERE key = 'schema_version'"
 CONNECT_TIMEOUT_S = 5
@@ -63,9 +63,7 @@ async def _postgres_version(url: str) -> int:
     try:
         import psycopg
     except ImportError as error:
-        raise LedgerError(
-            "LEDGER: PostgreSQL needs a driver: install it with pip install 'grpc-llm-relay[postgres]'"
-        ) from error
+        raise LedgerError(NO_DRIVER) from error
     try:
         async with await psycopg.AsyncConnection.connect(url, connect_timeout=CONNECT_TIMEOUT_S) as connection:
             await connection.set_read_only(True)

@@ -30,6 +30,12 @@ SQLITE = "sqlite:///"
 POSTGRES = ("postgresql://", "postgres://")
 
 
+NO_DRIVER = (
+    "LEDGER: PostgreSQL needs a driver: install it with pip install 'grpc-llm-relay[postgres]', or in a clone with"
+    " .venv/bin/pip install 'psycopg[binary]'"
+)
+
+
 class LedgerError(ValueError):
     """A ledger cannot be opened: the setting is wrong, or the file. The text names LEDGER, the place and the fix."""
 
@@ -123,9 +129,7 @@ async def open_postgres(url: str) -> Store:
     try:
         from server_b.ledger.postgres.store import PostgresStore, WrongSetting
     except ImportError as error:
-        raise LedgerError(
-            "LEDGER: PostgreSQL needs a driver: install it with pip install 'grpc-llm-relay[postgres]'"
-        ) from error
+        raise LedgerError(NO_DRIVER) from error
     try:
         store = PostgresStore(url)
     except WrongSetting as error:
