@@ -206,6 +206,8 @@ class PolicyCache:
             return []
         found = [budget for name in self._and_parents(account) for budget in self._by_scope.get(f"caller:{name}", ())]
         for key, value in tags.items():
+            if "=" in key:  # the budget of a=b=c counts the value b=c of the tag a
+                continue
             found += self._by_scope.get(f"tag:{key}={value}", ())
         return found
 

@@ -225,3 +225,13 @@ async def test_a_correction_finds_a_call_that_was_reserved_in_another_period(led
     await ledger.put_budget(replace(made, period=Period.MONTH), by="root")
     await ledger.adjust(Adjustment(call_id=call, nano_usd=-100, reason="credit"), by="root")
     assert (await only(ledger)).spent_nano_usd == 400
+
+
+async def test_a_tags_budget_counts_the_same_calls_before_and_after_it_is_made(ledger: Ledger, clock: Clock) -> None:
+    tags: list[dict[str, str]] = [{"a": "b=c"}, {"a=b": "c"}]
+    for each in tags:
+        await spend(ledger, clock.now, 5, tags=each)
+    made = await ledger.put_budget(replace(ALICE, caller="", tag="a=b=c"), by="root")
+    for each in tags:
+        await spend(ledger, clock.now, 7, tags=each)
+    assert (made.spent_nano_usd, (await only(ledger)).spent_nano_usd) == (5, 12)
