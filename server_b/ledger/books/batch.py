@@ -84,7 +84,7 @@ class _Asked:
         if self.ended:
             settling.take(next(results), next(results))
         if self.begun:
-            reserving.existing = {row[0] for row in next(results)}
+            reserving.existing = {row[0]: row[1] for row in next(results)}
         if self.keys:
             settling.charges.take(next(results))
         if self.limited:

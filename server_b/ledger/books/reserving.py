@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from llm_relay.errors import PriceUnknown, RelayError
+from llm_relay.errors import LedgerUnavailable, PriceUnknown, RelayError
 from llm_relay.messages.accounts import Budget, CallState, RateLimits
 from server_b.ledger.books.charges import Charges
 from server_b.ledger.books.rate_limits import Rates
@@ -18,9 +18,9 @@ from server_b.ledger.transactions import Transaction
 from server_b.ledger.windows import Window
 
 REFUSED_ROWS_PER_MINUTE = 60
-"""Per account. Further refusals are only counted."""
+"""Per account. Further refusals are only counted, without their models."""
 
-EXISTING = "SELECT id FROM calls WHERE id IN :ids"
+EXISTING = "SELECT id, state FROM calls WHERE id IN :ids"
 _INSERT = (
     "INSERT INTO calls (id, request_id, caller, account, protocol, provider, model, state, outcome, is_failed,"
     " nano_usd, reserved_nano_usd, started_at, ended_at, duration_s, tags, trace_id, server_id, rate_tokens)"
@@ -43,7 +43,8 @@ class Reserving:
     charges: Charges
     rates: Rates
     roll_up: RollUp
-    existing: set[str] = field(default_factory=set)
+    existing: dict[str, str] = field(default_factory=dict)
+    """The states of calls that were written before, by a commit that nobody heard of."""
     _calls: list[dict[str, Any]] = field(default_factory=list)
     _windows: list[dict[str, Any]] = field(default_factory=list)
     _refused: list[tuple[NewCall, RelayError]] = field(default_factory=list)
@@ -53,8 +54,8 @@ class Reserving:
     ) -> Reserved | RelayError:
         """Checks a call against its rates (None: no limits) and its budgets. Returns the error if it is not allowed."""
         under_budget = _UNDER_BUDGET if any(not budget.is_warning_only for budget, _ in budgets) else _FREE
-        if call.id in self.existing:
-            return under_budget
+        if state := self.existing.get(call.id):
+            return under_budget if state != CallState.REFUSED.value else self._refuse_again(call, budgets, under_budget)
         rate_tokens = None
         try:
             if rates is not None:
@@ -65,10 +66,6 @@ class Reserving:
             self._check(call, budgets, under_budget)
         except RelayError as error:
             self._refused.append((call, error))
-            started_at = to_us(call.started_at)
-            counts = self.roll_up.of(started_at, call.account, call.provider, call.model, call.protocol, error.reason)
-            counts.calls += 1
-            counts.failed += 1
             return error
         if rates is not None:
             self.rates.spend(call.account, rates, rate_tokens)
@@ -76,7 +73,7 @@ class Reserving:
         for budget, window in budgets:
             self.charges.add(((budget.id, window.starts_at),), reserved=call.bound_nano_usd or 0)
             self._windows.append({"call_id": call.id, "budget_id": budget.id, "window_start": window.starts_at})
-        self.existing.add(call.id)
+        self.existing[call.id] = CallState.OPEN.value
         if rates is not None:
             return replace(under_budget, rates_left=self.rates.left(call.account, rates))
         return under_budget
@@ -88,10 +85,25 @@ class Reserving:
     async def write(self, transaction: Transaction) -> None:
         """Writes the rows of calls."""
         for call, error in self._refused:
-            if self.rates.may_write_refusal(call.account, REFUSED_ROWS_PER_MINUTE):
+            is_written = self.rates.may_write_refusal(call.account, REFUSED_ROWS_PER_MINUTE)
+            if is_written:
                 self._calls.append(self._row(call, CallState.REFUSED, outcome=error.reason))
+            # A caller chooses the model's name: without a row it would fill the usage, which is never limited.
+            model = call.model if is_written else ""
+            started_at = to_us(call.started_at)
+            counts = self.roll_up.of(started_at, call.account, call.provider, model, call.protocol, error.reason)
+            counts.calls += 1
+            counts.failed += 1
         await transaction.execute_many(_INSERT, self._calls)
         await transaction.execute_many(_INSERT_WINDOW, self._windows)
+
+    def _refuse_again(self, call: NewCall, budgets: list[tuple[Budget, Window]], under_budget: Reserved) -> RelayError:
+        """Returns the error of a call whose row says that it was refused. Its row is final, so it may not begin."""
+        try:
+            self._check(call, budgets, under_budget)
+        except RelayError as error:
+            return error
+        return LedgerUnavailable()
 
     def _check(self, call: NewCall, budgets: list[tuple[Budget, Window]], under_budget: Reserved) -> None:
         if call.refusal is not None:

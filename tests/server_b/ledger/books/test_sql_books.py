@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from llm_relay.errors import BudgetExceeded, PermissionDenied, PriceUnknown
+from llm_relay.errors import BudgetExceeded, LedgerUnavailable, PermissionDenied, PriceUnknown
 from server_b.ledger.entries import MOST_NANO_USD, MOST_TOKENS
 from server_b.ledger.times import to_us
 from server_b.ledger.transactions import Store
@@ -191,11 +191,29 @@ async def test_refusals_write_60_rows_a_minute_and_are_all_counted(store: Store)
     await put_budget(store, 10)
     async with open_books(store, now=clock) as books:
         for count in (70, 10):
-            outcomes = await asyncio.gather(*(books.reserve(new_call()) for _ in range(count)), return_exceptions=True)
+            calls = (new_call(model=f"{count} {number}") for number in range(count))
+            outcomes = await asyncio.gather(*(books.reserve(call) for call in calls), return_exceptions=True)
             assert all(isinstance(outcome, BudgetExceeded) for outcome in outcomes)
             clock.move(seconds=5)
     assert await select(store, "COUNT(*)", "calls") == [(65,)]
-    assert await select(store, "outcome, calls, failed", "usage_hours") == [("BUDGET_EXCEEDED", 80, 80)]
+    usage = await select(store, "outcome, SUM(calls), SUM(failed)", "usage_hours", group_by="outcome")
+    assert usage == [("BUDGET_EXCEEDED", 80, 80)]
+    assert await select(store, "calls", "usage_hours", "model = ''") == [(15,)]  # no caller fills it with names
+
+
+async def test_a_call_that_was_refused_by_a_commit_that_nobody_heard_of_is_refused_again(store: Store) -> None:
+    await put_budget(store, 10)
+    call = new_call()
+    async with open_books(store) as books:
+        for _ in range(2):
+            with pytest.raises(BudgetExceeded):
+                await books.reserve(call)
+        await put_budget(store, 10_000)
+        with pytest.raises(LedgerUnavailable):
+            await books.reserve(call)
+    assert await select(store, "state", "calls") == [("refused",)]
+    assert await select(store, "calls, failed", "usage_hours") == [(1, 1)]
+    assert await select(store, "spent_nano_usd, reserved_nano_usd", "windows") == [(0, 0)]
 
 
 async def test_joined_requests_are_counted_before_and_after_the_end(store: Store) -> None:
