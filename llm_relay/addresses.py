@@ -33,6 +33,8 @@ def listening_host(host: str) -> str:
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if "://" in host:
         raise ValueError("must be a host to listen on, not a URL: write the host alone, such as 127.0.0.1")
+    if host.startswith("unix:"):
+        raise ValueError("must be a host, not a Unix socket: write a host, such as 127.0.0.1")
     if re.search(r"\s", host):
         raise ValueError("contains a space: write a host alone, such as 127.0.0.1")
     if ip_version(bare) is not None:

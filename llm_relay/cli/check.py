@@ -11,6 +11,15 @@ if TYPE_CHECKING:
 PROGRAMS = ("server-b", "gateway", "mcp")
 
 
+class _AnyOf(tuple[str, ...]):
+    """Choices of which none need be made. argparse looks for the empty list among them too, and lists them."""
+
+    __slots__ = ()
+
+    def __contains__(self, value: object) -> bool:
+        return value == [] or super().__contains__(value)
+
+
 def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
     """Adds the subcommand."""
     parser = commands.add_parser(
@@ -23,7 +32,7 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "programs",
         nargs="*",
-        choices=(*PROGRAMS, []),  # argparse compares the empty list too
+        choices=_AnyOf(PROGRAMS),
         metavar="PROGRAM",
         help=f"one or more of {', '.join(PROGRAMS)} (default: all of them)",
     )

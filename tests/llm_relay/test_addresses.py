@@ -47,6 +47,7 @@ def test_a_host_to_listen_on_is_accepted_without_its_brackets(host: str, taken: 
         ("[::1]:8000", "contains a port"),
         (":8000", "contains a port"),
         ("127.0.0.1/", "is not a host"),
+        ("unix:/run/relay.sock", "not a Unix socket"),
         ("two words", "contains a space"),
         (" 127.0.0.1", "contains a space"),
         ("a.example,b.example", "is not a host"),

@@ -57,6 +57,15 @@ def test_a_folder_that_cannot_be_created_is_reported_in_one_line(tmp_path: Path)
     assert len(failed.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("host", ["http://b.example.com", "b.example.com:50051", "[::1]", "a,b"])
+def test_a_host_that_no_certificate_can_name_is_refused(host: str, tmp_path: Path) -> None:
+    command = [*COMMAND, "certificates", "folder", "--host", host]
+    failed = subprocess.run(command, cwd=tmp_path, env=environment({}), capture_output=True, text=True, check=False)
+    assert failed.returncode == 2
+    assert f"argument --host: {host!r} is not the name or the address of a host" in failed.stderr
+    assert not (tmp_path / "folder").exists()
+
+
 def test_an_incomplete_authority_is_created_again(tmp_path: Path) -> None:
     first = Authority(tmp_path, "ca")
     Path(first.ca_file).unlink()

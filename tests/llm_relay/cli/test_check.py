@@ -37,6 +37,13 @@ async def test_a_bad_setting_that_several_programs_read_is_reported_once(tmp_pat
     assert ended.out.count("GRPC_PROT is not a setting; did you mean GRPC_PORT?") == 1
 
 
+async def test_an_unknown_program_is_refused_and_the_known_ones_are_listed(tmp_path: Path) -> None:
+    ended = await relay(tmp_path, "check", "pigeon")
+    assert ended.code == 2
+    assert all(name in ended.err for name in ("'pigeon'", "server-b", "gateway", "mcp"))
+    assert "[]" not in ended.err
+
+
 @pytest.mark.parametrize("program", ["gateway", "mcp"])
 async def test_a_single_program_can_be_checked(program: str, tmp_path: Path) -> None:
     async with serving() as server:
