@@ -16,8 +16,8 @@ from gateway.json_response import json_response
 from gateway.openapi import examples, requests
 from gateway.openapi.document import ACCOUNTS
 from gateway.openapi.responses import OF_A_LEDGER, json_responses, rows_responses
-from gateway.plain_values import Moment, PlainInt
-from gateway.problems import NO_STORE
+from gateway.requests.plain_values import Moment, PlainInt
+from gateway.response_headers import NO_STORE
 from llm_relay.documents.accounts import (
     CallDocument,
     CallsDocument,

@@ -15,7 +15,7 @@ from gateway.account_routes import router as account_router
 from gateway.dependencies import Backend
 from gateway.docs.routes import create_assets
 from gateway.docs.routes import router as docs_router
-from gateway.exception_handlers import HANDLERS
+from gateway.errors.exception_handlers import HANDLERS
 from gateway.head_routes import head_routes
 from gateway.middleware.access_log import AccessLog, create_access_log
 from gateway.middleware.guard import Guard
@@ -27,8 +27,8 @@ from gateway.openai.description import schemas as openai_schemas
 from gateway.openai.error_shape import OpenAIErrorShape
 from gateway.openai.routes import router as openai_router
 from gateway.openapi.document import TAGS, describing
-from gateway.request_ids import REQUEST_ID_HEADER
-from gateway.request_parsing import BodyLimits
+from gateway.requests.request_ids import REQUEST_ID_HEADER
+from gateway.requests.request_parsing import BodyLimits
 from gateway.routes import router
 from gateway.settings import GatewaySettings
 from gateway.streaming import Pings

@@ -10,13 +10,13 @@ from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
 
-from gateway.deadlines import deadline_of, end_at
-from gateway.disconnect_watcher import while_client_stays
-from gateway.learned_timeouts import LearnedTimeouts
-from gateway.request_ids import call_id, use_call_id
-from gateway.request_parsing import BodyLimits, read_prompt
+from gateway.requests.deadlines import deadline_of, end_at
+from gateway.requests.disconnect_watcher import while_client_stays
+from gateway.requests.learned_timeouts import LearnedTimeouts
+from gateway.requests.request_ids import call_id, use_call_id
+from gateway.requests.request_parsing import BodyLimits, read_prompt
+from gateway.requests.tag_header import with_header_tags
 from gateway.streaming import Pings
-from gateway.tag_header import with_header_tags
 from llm_relay.client.account_client import AccountClient
 from llm_relay.client.channel import Dial
 from llm_relay.client.relay_client import OnAdmitted, RelayClient

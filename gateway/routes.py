@@ -9,8 +9,7 @@ from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from gateway.dependencies import Backend, PromptCall, backend_of, caller_of, lookup
-from gateway.disconnect_watcher import while_client_stays
-from gateway.exception_handlers import refused_token
+from gateway.errors.exception_handlers import refused_token
 from gateway.json_response import json_response
 from gateway.model_list import ModelListDocument, model_documents
 from gateway.openapi import examples, requests
@@ -24,6 +23,7 @@ from gateway.openapi.responses import (
     json_responses,
 )
 from gateway.openapi.schemas import FoundDocument
+from gateway.requests.disconnect_watcher import while_client_stays
 from gateway.streaming import EventStream, RelayLines
 from llm_relay.client.health import check_health
 from llm_relay.documents import (

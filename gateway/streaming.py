@@ -12,8 +12,8 @@ import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.disconnect_watcher import while_client_stays
-from gateway.problems import NO_STORE
+from gateway.requests.disconnect_watcher import while_client_stays
+from gateway.response_headers import EVENTS_HEADERS
 from llm_relay.documents import delta_document, finish_document, stream_error_document
 from llm_relay.errors import Draining, RelayError
 from llm_relay.messages import Delta, Event, Finished, Started
@@ -22,9 +22,6 @@ EVENT_STREAM = "text/event-stream"
 PING = b": ping\n\n"
 HOLD_S = 0.02
 """How long the start of a stream waits for the first event, to be sent with it, in seconds."""
-
-# nginx and similar proxies buffer a response unless this header turns it off.
-_HEADERS = {"Cache-Control": NO_STORE, "X-Accel-Buffering": "no"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +91,7 @@ class EventStream(Response):
         """`events` are those of RelayClient.stream_process, not yet started."""
         self.status_code = 200
         self.background = None
-        self.init_headers(_HEADERS)
+        self.init_headers(EVENTS_HEADERS)
         self._events = events
         self._lines = lines
         self._pings = pings

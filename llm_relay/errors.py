@@ -11,7 +11,7 @@ RelayError
 └── Internal                                                      anything else
 
 An error is identified by its `reason`, never by its text. The tables that turn a class into a gRPC or an
-HTTP status are in llm_relay.wire.errors and gateway.problems.
+HTTP status are in llm_relay.wire.errors and gateway.errors.problems.
 """
 
 from __future__ import annotations

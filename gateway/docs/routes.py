@@ -9,15 +9,10 @@ from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from gateway.problems import NO_STORE
+from gateway.response_headers import NO_STORE, PAGE_SECURITY_HEADERS
 
-CONTENT_SECURITY_POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
 _FOLDER = Path(__file__).parent
-_HEADERS = {
-    "Cache-Control": NO_STORE,
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    "X-Content-Type-Options": "nosniff",
-}
+_HEADERS = {"Cache-Control": NO_STORE, **PAGE_SECURITY_HEADERS}
 
 router = APIRouter(include_in_schema=False)
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway import request_ids
-from gateway.headers import header
 from gateway.middleware.response_status import SeenStatus
-from gateway.request_ids import REQUEST_ID_HEADER
+from gateway.requests import request_ids
+from gateway.requests.request_header import header
+from gateway.requests.request_ids import REQUEST_ID_HEADER
 from llm_relay.program.buffered_log import BufferedLog
 from llm_relay.trace_context import current_trace_id
 

@@ -8,8 +8,8 @@ from collections.abc import Collection
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.headers import header
-from gateway.page_sessions import SIGN_IN_PATH, check_csrf, is_api, is_page, session_secret
+from gateway.requests.request_header import header
+from gateway.session_cookie import SIGN_IN_PATH, check_csrf, is_api, is_page, session_secret
 from llm_relay.addresses import is_loopback_host
 from llm_relay.errors import PermissionDenied
 from llm_relay.tokens import ANONYMOUS, LEDGER_PREFIX, Caller, Callers, ledger_token

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.error_responses import error_response
+from gateway.errors.error_writer import error_response
 from llm_relay.addresses import host_name, is_loopback_host
 from llm_relay.errors import InvalidRequest, PermissionDenied, RelayError, Violation
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from starlette.types import Message, Send
 
-from gateway.problems import CLIENT_CLOSED_REQUEST
+from gateway.errors.problems import CLIENT_CLOSED_REQUEST
 
 
 class SeenStatus:

@@ -7,8 +7,8 @@ import logging
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.disconnect_watcher import ClientGone
-from gateway.error_responses import error_response
+from gateway.errors.error_writer import error_response
+from gateway.requests.disconnect_watcher import ClientGone
 from llm_relay.errors import Draining, Internal, RelayError
 from llm_relay.program.unexpected_errors import class_and_place
 

@@ -13,26 +13,28 @@ from fastapi import Request
 from pydantic import ValidationError
 from starlette.types import Receive, Scope, Send
 
-from gateway.deadlines import deadline_of
 from gateway.dependencies import Call, backend_of, caller_of
-from gateway.disconnect_watcher import ClientGone
-from gateway.error_responses import use_writer
-from gateway.learned_timeouts import LearnedTimeouts
+from gateway.errors.error_writer import use_writer
+from gateway.openai.bodies.base import Shape
 from gateway.openai.bodies.chat import ChatBody
 from gateway.openai.bodies.responses import ResponsesBody
 from gateway.openai.chat.prompt import chat_prompt
 from gateway.openai.errors import BadParam
-from gateway.openai.params import TranslatedBody, bad_member, ignored_header
+from gateway.openai.ignored_members import ignored_header
+from gateway.openai.invalid_members import bad_member
 from gateway.openai.rate_headers import rate_headers, rates_of
-from gateway.openai.refusals import refuse_unsupported
+from gateway.openai.refused_members import refuse_unsupported
 from gateway.openai.responses.prompt import refuse_stateful, responses_prompt
 from gateway.openai.sdk_retry import client_retry
-from gateway.openai.shapes import Shape
 from gateway.openai.terms import Terms
-from gateway.request_ids import call_id, use_call_id
-from gateway.request_parsing import parsed, read_body
+from gateway.openai.translated_body import TranslatedBody
+from gateway.requests.deadlines import deadline_of
+from gateway.requests.disconnect_watcher import ClientGone
+from gateway.requests.learned_timeouts import LearnedTimeouts
+from gateway.requests.request_ids import call_id, use_call_id
+from gateway.requests.request_parsing import parsed, read_body
+from gateway.requests.tag_header import with_header_tags
 from gateway.streaming import EventLines, EventStream, Pings
-from gateway.tag_header import with_header_tags
 from llm_relay.client.responses import Admitted
 from llm_relay.documents import parse_json
 from llm_relay.messages import NO_OPTIONS, Answer, Event

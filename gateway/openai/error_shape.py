@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.error_responses import use_writer
+from gateway.errors.error_writer import use_writer
 from gateway.openai.errors import openai_error_response
 from gateway.openai.paths import is_openai_path
 from gateway.openai.rate_headers import with_rates

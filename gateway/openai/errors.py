@@ -11,7 +11,7 @@ import orjson
 from starlette.responses import Response
 
 from gateway.openai.rate_headers import rate_headers
-from gateway.problems import NO_STORE
+from gateway.response_headers import NO_STORE
 from llm_relay.errors import InvalidRequest, RateLimited, RelayError
 
 

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import Response
 
 from gateway.dependencies import backend_of, caller_of, lookup
-from gateway.disconnect_watcher import while_client_stays
 from gateway.json_response import json_response
 from gateway.model_list import model_document, model_documents
 from gateway.openai.answer_shapes import ChatCompletion, ModelDocument, OpenAIModelList, ResponseDocument
@@ -21,6 +20,7 @@ from gateway.openai.description import RESPONSES, STREAMED_RESPONSES, TAG, descr
 from gateway.openai.responses.answer import response_document
 from gateway.openai.responses.stream import ResponseLines
 from gateway.openapi.requests import LOOKUP
+from gateway.requests.disconnect_watcher import while_client_stays
 from llm_relay.errors import UnknownModel
 
 router = APIRouter(tags=[TAG])

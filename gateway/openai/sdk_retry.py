@@ -6,7 +6,7 @@ import hashlib
 
 from starlette.types import Scope
 
-from gateway.headers import header
+from gateway.requests.request_header import header
 from llm_relay.client_retry import ClientRetry
 
 _RETRY_COUNT = b"x-stainless-retry-count"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.deadlines import MAX_TIMEOUT_S, MIN_TIMEOUT_S, TIMEOUT_HEADER
 from gateway.openapi import examples
 from gateway.openapi.schemas import reference
-from gateway.request_ids import IDEMPOTENCY_HEADER, REQUEST_ID_HEADER
-from gateway.tag_header import TAGS_HEADER
+from gateway.requests.deadlines import MAX_TIMEOUT_S, MIN_TIMEOUT_S, TIMEOUT_HEADER
+from gateway.requests.request_ids import IDEMPOTENCY_HEADER, REQUEST_ID_HEADER
+from gateway.requests.tag_header import TAGS_HEADER
 from llm_relay.documents import PromptDocument
 from llm_relay.messages import REQUEST_ID_PATTERN
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from gateway.errors.problems import HTTP_STATUSES, PROBLEM_JSON, ProblemDocument
 from gateway.openapi import examples
 from gateway.openapi.schemas import reference
-from gateway.problems import HTTP_STATUSES, PROBLEM_JSON, ProblemDocument
-from gateway.request_ids import REQUEST_ID_HEADER
+from gateway.requests.request_ids import REQUEST_ID_HEADER
 from gateway.streaming import EVENT_STREAM
 from llm_relay import errors
 from llm_relay.documents import HealthDocument

@@ -10,7 +10,7 @@ from pydantic.json_schema import JsonSchemaMode
 # Before Python 3.12 pydantic needs this TypedDict.
 from typing_extensions import TypedDict
 
-from gateway.problems import ProblemDocument
+from gateway.errors.problems import ProblemDocument
 from llm_relay.documents import (
     DELTA_DOCUMENTS,
     FinishDocument,

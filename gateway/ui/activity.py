@@ -10,8 +10,8 @@ import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.disconnect_watcher import while_client_stays
-from gateway.problems import NO_STORE
+from gateway.requests.disconnect_watcher import while_client_stays
+from gateway.response_headers import EVENTS_HEADERS
 from gateway.streaming import EVENT_STREAM, PING
 from gateway.ui.watchers import Watchers
 from llm_relay.documents.accounts import call_document, usage_group_document
@@ -29,7 +29,7 @@ class ActivityStream(Response):
     def __init__(self, activity: AsyncGenerator[Activity, None], watchers: Watchers) -> None:
         self.status_code = 200
         self.background = None
-        self.init_headers({"Cache-Control": NO_STORE, "X-Accel-Buffering": "no"})
+        self.init_headers(EVENTS_HEADERS)
         self._activity = activity
         self._watchers = watchers
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from gateway import account_routes, routes
 from gateway.dependencies import backend_of, caller_of, lookup
 from gateway.json_response import json_response
-from gateway.page_sessions import csrf_token, is_local_anonymous, session_secret
+from gateway.session_cookie import csrf_token, is_local_anonymous, session_secret
 from gateway.ui.activity import ActivityStream
 from gateway.ui.bodies import BudgetBody, CallerBody, PriceBody, RaiseBody, RotateBody, TokenBody, nano_usd
 from gateway.ui.bounded_route import BoundedRoute

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from gateway.plain_values import Moment, PlainDecimal
+from gateway.requests.plain_values import Moment, PlainDecimal
 from llm_relay.amounts import NANO_USD_PER_USD
 from llm_relay.messages.accounts import Budget, CallerAccount, Period, Price, RateLimits
 

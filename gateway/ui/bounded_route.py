@@ -9,9 +9,9 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import Message, Receive
 
-from gateway.deadlines import deadline_of
 from gateway.dependencies import backend_of
-from gateway.request_parsing import BodyLimits, read_body
+from gateway.requests.deadlines import deadline_of
+from gateway.requests.request_parsing import BodyLimits, read_body
 
 MOST_BYTES = 64 * 1024
 """The largest body. The pages send no larger one than a caller with its models and tags."""

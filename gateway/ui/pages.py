@@ -8,14 +8,10 @@ from fastapi import APIRouter
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
-CONTENT_SECURITY_POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
+from gateway.response_headers import PAGE_SECURITY_HEADERS
+
 _ASSETS = Path(__file__).parent / "assets"
-_HEADERS = {
-    "Cache-Control": "no-cache",
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
+_HEADERS = {"Cache-Control": "no-cache", "Referrer-Policy": "no-referrer", **PAGE_SECURITY_HEADERS}
 PAGES = {"/ui/": "overview", "/ui/playground": "playground", "/ui/operate": "operate", "/ui/sign-in": "sign-in"}
 
 router = APIRouter(include_in_schema=False)

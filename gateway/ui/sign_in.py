@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from gateway.dependencies import backend_of, lookup
 from gateway.json_response import json_response
-from gateway.page_sessions import COOKIE, UI, csrf_token, session_secret
+from gateway.session_cookie import COOKIE, UI, csrf_token, session_secret
 from gateway.ui.bodies import SignIn
 from gateway.ui.bounded_route import BoundedRoute
 from llm_relay.errors import Unauthenticated

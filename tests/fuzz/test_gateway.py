@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi import checks
 
-from gateway.problems import HTTP_STATUSES, PROBLEM_JSON
+from gateway.errors.problems import HTTP_STATUSES, PROBLEM_JSON
 from gateway.streaming import EVENT_STREAM
 from llm_relay.documents.turns import NOT_BLANK
 from llm_relay.errors import ERRORS_BY_REASON

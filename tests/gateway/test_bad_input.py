@@ -6,7 +6,7 @@ import json
 import httpx2
 import pytest
 
-from gateway.request_parsing import BodyLimits
+from gateway.requests.request_parsing import BodyLimits
 from tests.support.gateways import gateway, post, socket_to
 from tests.support.not_plain import NOT_PLAIN
 from tests.support.scripted import ScriptedProvider

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from gateway.openai.shapes import Shape
+from gateway.openai.bodies.base import Shape
 
 
 class InputText(Shape):

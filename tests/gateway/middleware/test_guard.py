@@ -13,7 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 from gateway.middleware.access_log import AccessLog, create_access_log
 from gateway.middleware.guard import Guard
 from gateway.middleware.uncaught_errors import ErrorMiddleware
-from gateway.page_sessions import csrf_token
+from gateway.session_cookie import csrf_token
 from llm_relay.client.caller_check import CallerCheck
 from llm_relay.client.channel import Dial
 from llm_relay.errors import PermissionDenied

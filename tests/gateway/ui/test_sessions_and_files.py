@@ -11,8 +11,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from gateway.response_headers import CONTENT_SECURITY_POLICY
 from gateway.ui.bounded_route import MOST_BYTES as MOST_BYTES_OF_A_BODY
-from gateway.ui.pages import CONTENT_SECURITY_POLICY, PAGES
+from gateway.ui.pages import PAGES
 from tests.gateway.ui.conftest import Relay, serving
 from tests.support.not_plain import NOT_PLAIN
 from tests.support.programs import running

@@ -7,7 +7,7 @@ import uuid
 from starlette.requests import Request
 from starlette.types import Scope
 
-from gateway.headers import header
+from gateway.requests.request_header import header
 from llm_relay.errors import InvalidRequest, Violation
 from llm_relay.messages import request_id_fault
 

@@ -8,7 +8,7 @@ from http.cookies import CookieError, SimpleCookie
 
 from starlette.types import Scope
 
-from gateway.headers import header
+from gateway.requests.request_header import header
 from llm_relay.addresses import is_loopback_host
 from llm_relay.errors import PermissionDenied
 from llm_relay.tokens import ANONYMOUS, Caller

@@ -7,7 +7,7 @@ from typing import Protocol
 from starlette.responses import Response
 from starlette.types import Scope
 
-from gateway.problems import problem_response
+from gateway.errors.problems import problem_response
 from llm_relay.errors import RelayError
 
 _WRITER = "error_writer"

@@ -1,31 +1,14 @@
-"""Names the invalid or ignored members of a request in OpenAI's terms."""
+"""Names the invalid members of a request in OpenAI's terms."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from gateway.openai.errors import BadParam
-from gateway.openai.terms import Terms
-from llm_relay.messages import Prompt
 
-
-class TranslatedBody(NamedTuple):
-    """A body as a prompt, and the facts about its members."""
-
-    prompt: Prompt
-    ignored: tuple[str, ...]
-    """The members that have no effect with any provider."""
-    terms: Terms
-    required: tuple[str, ...] = ()
-    """The prompt's options that a provider must not ignore."""
-
-
-_MOST_TOLD = 20
 _TAGS = frozenset(
     (
         *("system", "developer", "user", "assistant", "tool"),
@@ -87,9 +70,3 @@ def _fault(detail: ErrorDetails) -> tuple[str, str]:
     for pydantics, ours in _WORDS.items():
         fault = fault.replace(pydantics, ours)
     return place, fault
-
-
-def ignored_header(names: Iterable[str]) -> str:
-    """Returns the value of `x-relay-ignored`: at most 20 names, with `?` for names that a header cannot contain."""
-    shown = (name if re.fullmatch(r"[A-Za-z0-9_.\-]{1,64}", name) else "?" for name in names)
-    return ",".join([*dict.fromkeys(shown)][:_MOST_TOLD])

@@ -6,7 +6,7 @@ import dataclasses
 
 from starlette.types import Scope
 
-from gateway.headers import header
+from gateway.requests.request_header import header
 from llm_relay.errors import InvalidRequest, Violation
 from llm_relay.messages import Prompt
 

@@ -1,18 +1,21 @@
-"""The base of OpenAI's request bodies. Unknown members are kept, so that they can be reported to the caller."""
+"""Members of a request that are ignored: which ones, and the header that names them to the caller."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any, get_args
 
-from pydantic import BaseModel, ConfigDict
+from gateway.openai.bodies.base import Shape
+
+_MOST_TOLD = 20
 
 
-class Shape(BaseModel):
-    """An object of a request. `model_extra` contains its unknown members."""
-
-    model_config = ConfigDict(extra="allow", frozen=True, strict=True, protected_namespaces=(), defer_build=True)
+def ignored_header(names: Iterable[str]) -> str:
+    """Returns the value of `x-relay-ignored`: at most 20 names, with `?` for names that a header cannot contain."""
+    shown = (name if re.fullmatch(r"[A-Za-z0-9_.\-]{1,64}", name) else "?" for name in names)
+    return ",".join([*dict.fromkeys(shown)][:_MOST_TOLD])
 
 
 def unknown_names(shape: Shape, prefix: str = "") -> Iterator[str]:

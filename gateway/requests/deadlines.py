@@ -8,7 +8,7 @@ from types import TracebackType
 
 from starlette.requests import Request
 
-from gateway.headers import header
+from gateway.requests.request_header import header
 from llm_relay.errors import DeadlineExceeded, InvalidRequest, Violation
 
 TIMEOUT_HEADER = "X-Request-Timeout"

@@ -11,8 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Receive
 
-from gateway.disconnect_watcher import ClientGone
-from gateway.headers import header
+from gateway.requests.disconnect_watcher import ClientGone
+from gateway.requests.request_header import header
 from llm_relay.documents import parse_json, prompt_from_document
 from llm_relay.errors import DeadlineExceeded, TooLarge
 from llm_relay.http.slow_bodies import BODY_TIMEOUT_S

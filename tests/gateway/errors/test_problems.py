@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
-from gateway.problems import HTTP_STATUSES, problem_response
+from gateway.errors.problems import HTTP_STATUSES, problem_response
 from llm_relay import errors
 from llm_relay.errors import InvalidRequest, Overloaded, RelayError, Unauthenticated, Violation
 

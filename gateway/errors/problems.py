@@ -13,6 +13,7 @@ from starlette.responses import Response
 # Before Python 3.12 pydantic needs this TypedDict.
 from typing_extensions import TypedDict
 
+from gateway.response_headers import NO_STORE
 from llm_relay import errors
 from llm_relay.documents import BudgetStateDocument, UsageDocument, budget_state_document, usage_document
 from llm_relay.documents.field_names import with_fields_of_json
@@ -21,8 +22,6 @@ from llm_relay.errors import RelayError
 PROBLEM_JSON = "application/problem+json"
 CLIENT_CLOSED_REQUEST = 499
 """nginx's status for a client that has left. It appears only in the log."""
-NO_STORE = "no-store, no-transform"
-"""Cache-Control of every response. A proxy that compresses would hold back events until it has enough of them."""
 
 HTTP_STATUSES: dict[type[RelayError], int] = {
     errors.InvalidRequest: 422,

@@ -10,7 +10,7 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from gateway.error_responses import error_response
+from gateway.errors.error_writer import error_response
 from llm_relay.errors import (
     DeadlineExceeded,
     InvalidRequest,
