@@ -191,6 +191,10 @@ class ServerBSettings(LedgerSettings, McpServingSettings, WorkerSettings):
         for provider, asked in self.models:
             if provider not in self.providers:
                 yield f"MODEL_MAP: {provider}/{asked} is never used, because AI_PROVIDER does not name {provider}"
+        for price in self.set_prices:
+            provider = price.pattern.partition("/")[0]
+            if provider not in self.providers and not set("*?") & set(provider):
+                yield f"PRICES: {price.pattern} is never used, because AI_PROVIDER does not name {provider}"
 
     @property
     def providers(self) -> tuple[str, ...]:

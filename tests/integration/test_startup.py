@@ -23,6 +23,7 @@ this is not a setting
 RELAY_TOKENS=ann:x;bob:y
 RELAY_DELEGATES=gatway
 MODEL_MAP=bedrock/gpt-4o=sonnet-v2
+PRICES=mock/*=0/0,openi/gpt-*=1/2,*/my-*=1/2
 """
 WARNINGS = [
     ".env, line 2: is not NAME=value, and is ignored",
@@ -30,7 +31,10 @@ WARNINGS = [
     "RELAY_TOKENS: entry 1 has a ';' or '|' in its token: to list several callers, separate them with commas",
     "RELAY_DELEGATES: no caller in RELAY_TOKENS is named gatway",
 ]
-OF_SERVER_B = ["MODEL_MAP: bedrock/gpt-4o is never used, because AI_PROVIDER does not name bedrock"]
+OF_SERVER_B = [
+    "MODEL_MAP: bedrock/gpt-4o is never used, because AI_PROVIDER does not name bedrock",
+    "PRICES: openi/gpt-* is never used, because AI_PROVIDER does not name openi",
+]
 
 
 def expected(name: str) -> list[str]:
