@@ -43,7 +43,7 @@ class Change:
             "INSERT INTO audit (id, made_at, made_by, action, subject, detail)"
             " VALUES (:id, :at, :by, :action, :subject, :detail) ON CONFLICT (id) DO NOTHING",
             {
-                "id": f"{self.key}{self._entries:04d}",
+                "id": _audit_id(self.key, self._entries),
                 "at": self.at_us,
                 "by": self.by,
                 "action": action,
@@ -72,7 +72,6 @@ class Changes:
         """
 
         async def change(transaction: Transaction, key: str) -> T:
-            await transaction.lock_policy(to_change=True)
             [[revision]] = await transaction.fetch(
                 "UPDATE ledger SET value = value + 1 WHERE key = 'revision' RETURNING value"
             )
@@ -84,16 +83,15 @@ class Changes:
             access_check(before, await read_access(transaction, made.at_us))
             return result
 
-        return await self._write(change)
+        return await self._write(change, is_of_policy=True)
 
     async def of_calls(self, work: Callable[[Change], Awaitable[T]], *, by: str) -> T:
         """Changes calls. The policy cannot change at the same time."""
 
         async def change(transaction: Transaction, key: str) -> T:
-            await transaction.lock_policy(to_change=False)
             return await work(self._change(transaction, by, key))
 
-        return await self._write(change)
+        return await self._write(change, is_of_policy=False)
 
     def _change(self, transaction: Transaction, by: str, key: str, revision: int = 0) -> Change:
         return Change(
@@ -105,9 +103,28 @@ class Changes:
             revision=revision,
         )
 
-    async def _write(self, change: Callable[[Transaction, str], Awaitable[T]]) -> T:
+    async def _write(self, change: Callable[[Transaction, str], Awaitable[T]], *, is_of_policy: bool) -> T:
         key = secrets.token_hex(12)
-        return await self._store.write(lambda transaction: change(transaction, key), is_long=True)
+        results: list[T] = []
+
+        async def work(transaction: Transaction) -> T:
+            await transaction.lock_policy(to_change=is_of_policy)
+            if results and await _is_audited(transaction, key):
+                return results[-1]  # its commit took effect although nobody heard of it
+            results.append(await change(transaction, key))
+            return results[-1]
+
+        return await self._store.write(work, is_long=True)
+
+
+async def _is_audited(transaction: Transaction, key: str) -> bool:
+    """Tells whether the change with this key has been committed."""
+    return bool(await transaction.fetch("SELECT 1 FROM audit WHERE id = :id", {"id": _audit_id(key, 1)}))
+
+
+def _audit_id(key: str, number: int) -> str:
+    """Returns the id of a change's entry in the audit log, by its number from 1."""
+    return f"{key}{number:04d}"
 
 
 async def list_audit(transaction: Transaction, limit: int) -> Sequence[AuditEntry]:
