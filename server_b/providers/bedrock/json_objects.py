@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from llm_relay.errors import ProviderProtocol
-from server_b.providers.json_text import parse, parse_exactly
+from server_b.providers.parsing.json_text import parse, parse_exactly
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 

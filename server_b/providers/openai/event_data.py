@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from server_b.providers.json_text import parse
+from server_b.providers.parsing.json_text import parse
 
 END_MARK = b"[DONE]"
 """The data of the last event of a stream."""

@@ -26,11 +26,19 @@ from server_b.providers.openai.client import VENDOR_URL, OpenAIClient
 from server_b.providers.openai.failures.errors import error_of, field_error
 from server_b.providers.openai.failures.failure import Failed, Failure
 from server_b.providers.openai.interfaces import CHAT, Api, Interface, InterfaceChoice, Reader
-from server_b.providers.openai.model_details import known_of
-from server_b.providers.openai.models import models_from_wire
-from server_b.providers.openai.options import NAME, NEUTRAL_OPTIONS, ignored_members
-from server_b.providers.openai.refusals import Change, Refusals, change_for, change_of_interface, refused_field
-from server_b.providers.openai.request import CHAT_COMPLETIONS, Refused
+from server_b.providers.openai.models.model_details import known_of
+from server_b.providers.openai.models.model_list import models_from_wire
+from server_b.providers.openai.provider_name import NAME
+from server_b.providers.openai.refusals import (
+    CHAT_COMPLETIONS,
+    Change,
+    Refusals,
+    Refused,
+    change_for,
+    change_of_interface,
+    refused_field,
+)
+from server_b.providers.openai.request.provider_options import NEUTRAL_OPTIONS, ignored_members
 from server_b.providers.unused_options import options_of_others
 
 MAX_LIST_BYTES = 64 * 2**20

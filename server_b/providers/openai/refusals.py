@@ -11,15 +11,22 @@ from typing import NamedTuple
 from llm_relay.messages import Prompt
 from server_b.providers.base import Defaults
 from server_b.providers.openai.failures.failure import Failure
-from server_b.providers.openai.request import (
-    CHAT_COMPLETIONS,
-    DEFAULT_LIMIT,
-    INCLUDE,
-    LIMIT_NAMES,
-    OUTPUT_LIMIT,
-    SUMMARY,
-    Refused,
-)
+
+LIMIT_NAMES = ("max_tokens", "max_completion_tokens")
+"""Names of the limit of output tokens, in the order in which they are tried."""
+
+OUTPUT_LIMIT = "max_output_tokens"
+"""Name of the limit in the Responses API."""
+
+DEFAULT_LIMIT = "the default limit"
+CHAT_COMPLETIONS = "chat completions"
+INCLUDE = "include"
+"""The Responses API's request for encrypted reasoning."""
+SUMMARY = "reasoning.summary"
+Refused = frozenset[str]
+"""What a model refuses: any of `stream`, `stream_options`, `temperature`, the name of a limit, DEFAULT_LIMIT,
+CHAT_COMPLETIONS, INCLUDE and SUMMARY.
+"""
 
 MAX_REMEMBERED_MODELS = 1000
 NOTHING: Refused = frozenset()

@@ -13,10 +13,10 @@ from typing import Any, TypeAlias
 
 from llm_relay.errors import ProviderProtocol
 from server_b.providers.base import Piece, Text
-from server_b.providers.call_ids import CallIds
 from server_b.providers.content_pieces import CallArguments, CallFinished, CallStarted, ReasoningPiece
-from server_b.providers.json_text import arguments_text
-from server_b.providers.surrogates import Surrogates
+from server_b.providers.parsing.call_ids import CallIds
+from server_b.providers.parsing.json_text import arguments_text
+from server_b.providers.parsing.surrogates import Surrogates
 
 _Run: TypeAlias = type[Text] | type[ReasoningPiece] | type[CallArguments]
 """The kind of piece that neighbouring texts are joined into."""

@@ -25,7 +25,7 @@ from server_b.providers.bedrock.failures.failure import (
     failure_from_exception,
 )
 from server_b.providers.bedrock.json_objects import document
-from server_b.providers.finish_reasons import finish_reason, finish_word, is_failure_word
+from server_b.providers.parsing.finish_reasons import finish_reason, finish_word, is_failure_word
 
 
 class StreamReader:

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from server_b.providers.http.retry_after import retry_after_s, wait_from_member, wait_from_text
-from server_b.providers.json_text import parse
 from server_b.providers.openai.event_data import is_sign_of_life
+from server_b.providers.parsing.json_text import parse
 
 MAX_TEXT_CHARS = 16 * 1024
 MAX_MEMBERS = 500

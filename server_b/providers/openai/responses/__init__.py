@@ -1,0 +1,1 @@
+"""The interface of the Responses API: its requests and its answers."""

@@ -8,11 +8,11 @@ from llm_relay.errors import RelayError
 from llm_relay.messages import FinishReason
 from server_b.providers.base import Ending, Opening, Piece, Text, Working
 from server_b.providers.content_pieces import CallStarted, RefusalPiece
-from server_b.providers.openai.answer_body import BodyReader
+from server_b.providers.openai.answer.body import BodyReader
+from server_b.providers.openai.answer.usage import usage_from_wire
 from server_b.providers.openai.failures.errors import cut_short, malformed
 from server_b.providers.openai.failures.failure import Failed
 from server_b.providers.openai.responses.response import ResponseSoFar
-from server_b.providers.openai.usage import usage_from_wire
 
 _WORKING = Working()
 _WAITING = Working(has_begun=False)

@@ -20,7 +20,8 @@ from llm_relay.messages import (
     ToolResult,
     Turn,
 )
-from server_b.providers.openai.messages import NAME, data_url, result_text
+from server_b.providers.openai.provider_name import NAME
+from server_b.providers.openai.request.content import data_url, result_text
 from server_b.providers.turns import turn_now
 
 Item = dict[str, Any]

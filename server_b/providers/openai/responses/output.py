@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from server_b.providers.call_ids import CallIds
-from server_b.providers.openai.block_places import Blocks
+from server_b.providers.openai.answer.block_places import Blocks
 from server_b.providers.openai.failures.errors import malformed
 from server_b.providers.openai.responses.output_items import Call, Message, OutputItem, ReasoningItem
 from server_b.providers.openai.responses.pieces import Pieces
+from server_b.providers.parsing.call_ids import CallIds
 
 ItemClass: TypeAlias = type[Message] | type[ReasoningItem] | type[Call]
 _BY_TYPE: Mapping[str, ItemClass] = {"message": Message, "reasoning": ReasoningItem, "function_call": Call}

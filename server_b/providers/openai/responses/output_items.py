@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from server_b.providers.base import Text
-from server_b.providers.call_ids import CallIds
 from server_b.providers.content_pieces import (
     CallArguments,
     CallFinished,
@@ -17,10 +16,11 @@ from server_b.providers.content_pieces import (
     ReasoningPiece,
     RefusalPiece,
 )
-from server_b.providers.json_text import arguments_text
-from server_b.providers.openai.block_places import Blocks
+from server_b.providers.openai.answer.block_places import Blocks
 from server_b.providers.openai.failures.errors import malformed
 from server_b.providers.openai.responses.pieces import Pieces
+from server_b.providers.parsing.call_ids import CallIds
+from server_b.providers.parsing.json_text import arguments_text
 
 Fields = Mapping[str, Any]
 

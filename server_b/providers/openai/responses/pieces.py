@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from server_b.providers.base import Text
 from server_b.providers.content_pieces import CallArguments, ContentPiece, ReasoningPiece, RefusalPiece
-from server_b.providers.surrogates import Surrogates
+from server_b.providers.parsing.surrogates import Surrogates
 
 Said: TypeAlias = Text | ContentPiece
 Kind: TypeAlias = type[Text | RefusalPiece | CallArguments | ReasoningPiece]

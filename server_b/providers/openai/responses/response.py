@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from llm_relay.messages import FinishReason
-from server_b.providers.finish_reasons import finish_reason, finish_word
 from server_b.providers.openai.event_data import is_sign_of_life
 from server_b.providers.openai.failures.errors import malformed
 from server_b.providers.openai.failures.failure import Failed, failure_of_document, is_failure
 from server_b.providers.openai.responses.output import ItemClass, Output
 from server_b.providers.openai.responses.output_items import Call, Message, ReasoningItem
+from server_b.providers.parsing.finish_reasons import finish_reason, finish_word
 
 _DELTAS: Mapping[str, ItemClass] = {
     "response.output_text.delta": Message,

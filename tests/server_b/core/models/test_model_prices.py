@@ -6,7 +6,7 @@ from llm_relay.messages import Model, Models
 from server_b.core.models.model_prices import with_prices
 from server_b.pricing.endpoints import price_lists
 from server_b.pricing.price_list import FreePrices
-from server_b.providers.openai.model_details import known_of
+from server_b.providers.openai.models.model_details import known_of
 
 pytestmark = pytest.mark.anyio
 

@@ -30,11 +30,10 @@ from llm_relay.messages import (
     Turn,
 )
 from server_b.providers.base import Defaults
-from server_b.providers.openai.refusals import NOTHING
-from server_b.providers.openai.request import DEFAULT_LIMIT, INCLUDE, OUTPUT_LIMIT, SUMMARY
+from server_b.providers.openai.refusals import DEFAULT_LIMIT, INCLUDE, NOTHING, OUTPUT_LIMIT, SUMMARY
+from server_b.providers.openai.request.faults import refuse_first
 from server_b.providers.openai.responses.request import response_body
 from server_b.providers.openai.responses.unsupported import response_faults
-from server_b.providers.openai.unsupported import refuse_first
 
 DEFAULTS = Defaults(temperature=0.7, max_tokens=100)
 PNG = f"data:image/png;base64,{base64.b64encode(b'png').decode()}"

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llm_relay.messages import FinishReason
-from server_b.providers.finish_reasons import finish_reason, finish_word, is_failure_word
-from server_b.providers.openai.answer_content import Said
-from server_b.providers.openai.block_places import REASONING, REFUSAL, TEXT, Blocks
+from server_b.providers.openai.answer.block_places import REASONING, REFUSAL, TEXT, Blocks
+from server_b.providers.openai.answer.usage import counts_something, usage_of
+from server_b.providers.openai.chat.content import Said
+from server_b.providers.openai.chat.tool_calls import ToolCalls
 from server_b.providers.openai.event_data import is_sign_of_life
 from server_b.providers.openai.failures.errors import malformed
 from server_b.providers.openai.failures.failure import Failed, failure_of_document, is_failure, minimax_failure
-from server_b.providers.openai.tool_calls import ToolCalls
-from server_b.providers.openai.usage import counts_something, usage_of
+from server_b.providers.parsing.finish_reasons import finish_reason, finish_word, is_failure_word
 
 _PLACES = ("delta", "message", "text")
 """Members with the content of a choice. A whole completion has `message`, but servers mix these up."""

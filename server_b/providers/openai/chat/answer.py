@@ -11,15 +11,15 @@ from llm_relay.errors import RelayError
 from llm_relay.messages import FinishReason
 from server_b.providers.base import Ending, Opening, Piece, Text, Working
 from server_b.providers.content_pieces import ReasoningPiece, RefusalPiece
-from server_b.providers.openai.answer_body import BodyReader
-from server_b.providers.openai.answer_content import Taken
-from server_b.providers.openai.block_places import REASONING, REFUSAL, TEXT
-from server_b.providers.openai.chunk import AnswerSoFar
+from server_b.providers.openai.answer.block_places import REASONING, REFUSAL, TEXT
+from server_b.providers.openai.answer.body import BodyReader
+from server_b.providers.openai.answer.usage import usage_from_wire
+from server_b.providers.openai.chat.answer_so_far import AnswerSoFar
+from server_b.providers.openai.chat.content import Taken
+from server_b.providers.openai.chat.tool_calls import joined_arguments
 from server_b.providers.openai.failures.errors import cut_short, malformed
 from server_b.providers.openai.failures.failure import Failed
-from server_b.providers.openai.tool_calls import joined_arguments
-from server_b.providers.openai.usage import usage_from_wire
-from server_b.providers.surrogates import Surrogates
+from server_b.providers.parsing.surrogates import Surrogates
 
 _WORKING = Working()
 _WAITING = Working(has_begun=False)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from server_b.providers.content_pieces import ContentPiece
+from server_b.providers.openai.chat.repeated_text import SeenText
 from server_b.providers.openai.failures.errors import malformed
-from server_b.providers.openai.repeats import SeenText
 
 _REASONING_NAMES = (
     *("reasoning_content", "reasoning", "reasoning_text", "thinking", "thought"),

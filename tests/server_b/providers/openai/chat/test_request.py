@@ -7,8 +7,9 @@ from openai import AsyncOpenAI
 
 from llm_relay.messages import Prompt, Role, Turn
 from server_b.providers.base import Defaults
+from server_b.providers.openai.chat.request import request_body
 from server_b.providers.openai.provider import OpenAIProvider
-from server_b.providers.openai.request import DEFAULT_LIMIT, request_body
+from server_b.providers.openai.refusals import DEFAULT_LIMIT
 from tests.standins.openai import OpenAIStandIn
 from tests.support.openai_provider import KEY, said, serving
 from tests.support.whole_answers import whole_answer

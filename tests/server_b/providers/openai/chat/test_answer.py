@@ -13,7 +13,7 @@ from llm_relay.errors import ProviderProtocol, RelayError
 from llm_relay.messages import Accuracy, FinishReason, Usage
 from server_b.providers.base import Ending, Opening, Piece, Text, Working
 from server_b.providers.content_pieces import ReasoningPiece, RefusalPiece
-from server_b.providers.openai.answer import AnswerReader
+from server_b.providers.openai.chat.answer import AnswerReader
 from server_b.providers.openai.failures.errors import error_of
 from server_b.providers.openai.failures.failure import Failed
 

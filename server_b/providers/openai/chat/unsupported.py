@@ -1,21 +1,11 @@
-"""Refuses what chat completions do not support, before anything is sent."""
+"""Finds what chat completions do not support, before anything is sent."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from llm_relay.errors import Unsupported
 from llm_relay.messages import CachePoint, Document, Image, Part, Prompt, TextPart, ToolResult
-
-NAME = "openai"
-Fault = tuple[str, str]
-"""A field, and why it is not supported."""
-
-
-def refuse_first(faults: Iterable[Fault]) -> None:
-    """Raises Unsupported for the first fault, if there is one."""
-    for field, fault in faults:
-        raise Unsupported.of_field(field, f"not supported by {NAME}: {fault}")
+from server_b.providers.openai.request.faults import Fault, fetch_fault
 
 
 def chat_faults(prompt: Prompt, *, fetches_urls: bool) -> Iterator[Fault]:
@@ -26,11 +16,6 @@ def chat_faults(prompt: Prompt, *, fetches_urls: bool) -> Iterator[Fault]:
     for index, turn in enumerate(prompt.history):
         yield from _part_faults(f"history[{index}].parts", turn.parts, fetches_urls=fetches_urls)
     yield from _part_faults("parts", prompt.parts, fetches_urls=fetches_urls)
-
-
-def fetch_fault(field: str) -> Fault:
-    """Returns the fault of a URL that the server may not fetch."""
-    return field, "the server at OPENAI_BASE_URL may not fetch URLs; send the data, or set PROVIDER_FETCHES_URLS=true"
 
 
 def _part_faults(place: str, parts: Sequence[Part], *, fetches_urls: bool) -> Iterator[Fault]:

@@ -3,7 +3,7 @@
 import pytest
 
 from llm_relay.messages import Accuracy, Usage
-from server_b.providers.openai.usage import usage_from_wire
+from server_b.providers.openai.answer.usage import usage_from_wire
 
 EXACT, ESTIMATED = Accuracy.EXACT, Accuracy.ESTIMATED
 

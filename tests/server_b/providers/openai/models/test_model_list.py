@@ -3,7 +3,7 @@
 import pytest
 
 from llm_relay.errors import ProviderProtocol
-from server_b.providers.openai.models import models_from_wire
+from server_b.providers.openai.models.model_list import models_from_wire
 
 LISTS = {
     "OpenAI": b'{"object":"list","data":[{"id":"a"},{"id":"b"}]}',

@@ -3,7 +3,7 @@
 import pytest
 
 from llm_relay.messages import FinishReason
-from server_b.providers.finish_reasons import finish_reason, finish_word, is_failure_word
+from server_b.providers.parsing.finish_reasons import finish_reason, finish_word, is_failure_word
 
 WORDS = {
     FinishReason.STOP: [

@@ -9,7 +9,7 @@ from llm_relay.errors import ProviderProtocol
 from llm_relay.messages import FinishReason
 from server_b.providers.base import Ending, Opening, Piece, Text
 from server_b.providers.content_pieces import CallArguments, CallFinished, CallStarted, ReasoningPiece
-from server_b.providers.openai.answer import AnswerReader
+from server_b.providers.openai.chat.answer import AnswerReader
 
 
 def read(*deltas: dict[str, Any], finish: str = "tool_calls", whole: bool = False) -> list[Piece]:

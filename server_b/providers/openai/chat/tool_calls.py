@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from server_b.providers.call_ids import CallIds
 from server_b.providers.content_pieces import CallArguments, CallFinished, CallStarted, ContentPiece
-from server_b.providers.json_text import arguments_text, is_whole_object
 from server_b.providers.openai.failures.errors import malformed
-from server_b.providers.surrogates import Surrogates
+from server_b.providers.parsing.call_ids import CallIds
+from server_b.providers.parsing.json_text import arguments_text, is_whole_object
+from server_b.providers.parsing.surrogates import Surrogates
 
 _OLDER = "function_call"
 """Index of calls in the older form, which has no index."""

@@ -8,22 +8,8 @@ from typing import Any
 import orjson
 
 from llm_relay.messages import Options, ResponseFormat, ResponseKind, Sampling, Tool, ToolChoice
-from server_b.providers.unused_options import PROVIDER_OPTIONS
-
-NAME = "openai"
-SCHEMA_NAME = "answer"
-"""Name of a schema without a name, because the interface requires one."""
-_VENDORS_ALONE = frozenset({"verbosity", "prompt_cache_key", "prompt_cache_retention"})
-"""Members of provider_options that only OpenAI's own endpoint accepts."""
-
-_NEUTRAL = """
-logit_bias verbosity prompt_cache_key prompt_cache_retention top_k min_p top_a typical_p tfs_z repetition_penalty
-repeat_penalty repeat_last_n length_penalty mirostat mirostat_eta mirostat_tau dynatemp_range dynatemp_exponent
-dry_multiplier dry_base dry_allowed_length xtc_probability xtc_threshold ignore_eos stop_token_ids bad_words
-skip_special_tokens min_tokens grammar guided_json guided_regex guided_choice guided_grammar cache_prompt
-"""
-NEUTRAL_OPTIONS = frozenset(_NEUTRAL.split())
-"""Members of provider_options that change neither prices nor the longest possible answer."""
+from server_b.providers.openai.request.provider_options import own_options
+from server_b.providers.openai.request.schema_name import SCHEMA_NAME
 
 
 def options_members(options: Options, *, is_vendor: bool) -> Iterator[tuple[str, Any]]:
@@ -43,20 +29,6 @@ def options_members(options: Options, *, is_vendor: bool) -> Iterator[tuple[str,
     if options.end_user:
         yield "safety_identifier" if is_vendor else "user", options.end_user
     yield from own_options(options, is_vendor=is_vendor)
-
-
-def ignored_members(options: Options, *, is_vendor: bool) -> Iterator[str]:
-    """Yields the members of provider_options that the endpoint does not accept, by the names that callers use."""
-    if not is_vendor and NAME in options.provider_options:
-        members = orjson.loads(options.provider_options[NAME])
-        yield from (f"{PROVIDER_OPTIONS}.{NAME}.{name}" for name in members if name in _VENDORS_ALONE)
-
-
-def own_options(options: Options, *, is_vendor: bool) -> Iterator[tuple[str, Any]]:
-    """Yields the members of provider_options that the endpoint accepts."""
-    for name, value in orjson.loads(options.provider_options.get(NAME, "{}")).items():
-        if is_vendor or name not in _VENDORS_ALONE:
-            yield name, value
 
 
 def _sampling(sampling: Sampling) -> Iterator[tuple[str, Any]]:

@@ -4,24 +4,9 @@ from __future__ import annotations
 
 from llm_relay.messages import NO_OPTIONS, Prompt
 from server_b.providers.base import Defaults
-from server_b.providers.openai.messages import messages_of
-from server_b.providers.openai.options import options_members
-
-LIMIT_NAMES = ("max_tokens", "max_completion_tokens")
-"""Names of the limit of output tokens, in the order in which they are tried."""
-
-OUTPUT_LIMIT = "max_output_tokens"
-"""Name of the limit in the Responses API."""
-
-DEFAULT_LIMIT = "the default limit"
-CHAT_COMPLETIONS = "chat completions"
-INCLUDE = "include"
-"""The Responses API's request for encrypted reasoning."""
-SUMMARY = "reasoning.summary"
-Refused = frozenset[str]
-"""What a model refuses: any of `stream`, `stream_options`, `temperature`, the name of a limit, DEFAULT_LIMIT,
-CHAT_COMPLETIONS, INCLUDE and SUMMARY.
-"""
+from server_b.providers.openai.chat.messages import messages_of
+from server_b.providers.openai.chat.options import options_members
+from server_b.providers.openai.refusals import DEFAULT_LIMIT, LIMIT_NAMES, Refused
 
 
 def request_body(

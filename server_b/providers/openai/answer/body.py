@@ -9,9 +9,9 @@ import orjson
 
 from llm_relay.errors import ProviderProtocol
 from server_b.providers.http.sse import Event, SseReader
-from server_b.providers.json_text import parse
 from server_b.providers.openai.event_data import END_MARK, is_complete, is_end_mark, is_sign_of_life
 from server_b.providers.openai.failures.errors import malformed
+from server_b.providers.parsing.json_text import parse
 
 MAX_DOCUMENT_BYTES = 64 * 2**20
 """Size of the largest whole answer."""

@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from llm_relay.messages import Model
-
-NAME = "openai"
+from server_b.providers.openai.provider_name import NAME
 
 
 @dataclass(frozen=True, slots=True)

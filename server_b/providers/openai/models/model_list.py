@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from server_b.providers.json_text import parse
 from server_b.providers.openai.failures.errors import malformed
+from server_b.providers.parsing.json_text import parse
 
 _LISTS = ("data", "models", "body", "result", "items")
 _NAMES = ("id", "model", "name", "slug")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from server_b.providers.openai.repeats import SeenText
+from server_b.providers.openai.chat.repeated_text import SeenText
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -19,9 +18,10 @@ from llm_relay.messages import (
     ToolResult,
     Turn,
 )
+from server_b.providers.openai.provider_name import NAME
+from server_b.providers.openai.request.content import data_url, result_text
 from server_b.providers.turns import turn_now
 
-NAME = "openai"
 Message = dict[str, Any]
 
 
@@ -93,16 +93,6 @@ def _tool_call(call: ToolCall) -> Message:
     return wire
 
 
-def result_text(result: ToolResult) -> str:
-    """Returns a tool's result as text, because the interface accepts nothing else. A failure begins with `Error:`."""
-    texts = [part.text for part in result.content if isinstance(part, TextPart)]
-    # Some tools return the same result twice, as text and as JSON.
-    if result.structured_json is not None and result.structured_json not in texts:
-        texts.append(result.structured_json)
-    text = "\n".join(texts)
-    return f"Error: {text}" if result.is_error else text
-
-
 def _user_part(part: TextPart | Image | Document) -> Message:
     match part:
         case TextPart():
@@ -114,8 +104,3 @@ def _user_part(part: TextPart | Image | Document) -> Message:
             return {"type": "image_url", "image_url": image}
         case Document():
             return {"type": "file", "file": {"filename": part.name or "document", "file_data": data_url(part)}}
-
-
-def data_url(source: Image | Document) -> str:
-    """Returns the bytes of an image or a document as a data: URL."""
-    return f"data:{source.media_type};base64,{base64.b64encode(source.data).decode()}"

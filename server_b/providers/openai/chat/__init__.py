@@ -1,0 +1,1 @@
+"""The interface of chat completions: its requests and its answers."""

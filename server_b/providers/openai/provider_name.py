@@ -1,0 +1,3 @@
+"""The name of this provider."""
+
+NAME = "openai"

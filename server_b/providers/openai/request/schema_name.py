@@ -1,0 +1,4 @@
+"""The name of a schema that has none."""
+
+SCHEMA_NAME = "answer"
+"""Both interfaces require a name."""
