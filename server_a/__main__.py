@@ -52,7 +52,8 @@ async def _serve(settings: ServerASettings) -> int:
 
     if settings.server_b_tls:
         await tools.connect()  # unreadable certificates fail at the start, not at the first call
-    async with CallerCheck(settings.tokens, settings.dial, checks_anonymous=True) as callers:
+    is_open = settings.relay_insecure or not _is_beyond_loopback(settings)
+    async with CallerCheck(settings.tokens, settings.dial, checks_anonymous=True, anonymous_allowed=is_open) as callers:
         return await serve_tools(
             create_server(),
             settings.mcp_transport,
@@ -65,10 +66,13 @@ async def _serve(settings: ServerASettings) -> int:
         )
 
 
+def _is_beyond_loopback(settings: ServerASettings) -> bool:
+    return settings.mcp_transport != "stdio" and not is_loopback_host(settings.mcp_host)
+
+
 async def _needs_token(settings: ServerASettings) -> bool:
     """Returns whether Server B requires a token; False, without asking, if only this machine can call Server A."""
-    is_beyond = settings.mcp_transport != "stdio" and not is_loopback_host(settings.mcp_host)
-    if not is_beyond:
+    if not _is_beyond_loopback(settings):
         return False
     from llm_relay.client.caller_check import needs_token
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from llm_relay.addresses import shown_address
+from llm_relay.addresses import is_loopback_host, shown_address
 from llm_relay.check.certificate_findings import http_tls_findings
 from llm_relay.check.findings import Finding, ok, warning
 from llm_relay.check.listening_findings import exposure_finding, port_finding
 from llm_relay.check.report import check as check_settings
 from llm_relay.check.server_b_findings import server_b_findings
+from llm_relay.client.caller_check import needs_token
 from server_a.settings import ServerASettings
 
 SETTINGS = ServerASettings
@@ -33,7 +34,9 @@ async def own_findings(settings: ServerASettings) -> AsyncIterator[Finding]:
     if settings.mcp_transport == "stdio":
         yield ok("MCP_TRANSPORT: stdio, for a client that starts Server A itself")
         return
-    yield exposure_finding(settings.mcp_host, "MCP_HOST", settings, tls=bool(settings.http_tls_cert_file))
+    needs = not settings.tokens and not is_loopback_host(settings.mcp_host) and await needs_token(settings.dial)
+    tls = bool(settings.http_tls_cert_file)
+    yield exposure_finding(settings.mcp_host, "MCP_HOST", settings, tls=tls, has_ledger_token=needs)
     for finding in http_tls_findings(settings):
         yield finding
     yield _port_finding(settings)

@@ -11,15 +11,22 @@ from llm_relay.program.setting_groups import TokenSettings
 from llm_relay.program.settings import SettingsError
 
 
-def exposure_finding(host: str, host_setting: str, settings: TokenSettings, *, tls: bool) -> Finding:
-    """Returns whether a server may listen on `host`, and who may call it there."""
+def exposure_finding(
+    host: str, host_setting: str, settings: TokenSettings, *, tls: bool, has_ledger_token: bool
+) -> Finding:
+    """Returns whether a server may listen on `host`, and who may call it there.
+
+    `has_ledger_token` is whether Server B's ledger has a valid token.
+    """
+    tokens = bool(settings.tokens) or has_ledger_token
     try:
-        check_exposure(host, host_setting, tokens=bool(settings.tokens), tls=tls, insecure=settings.relay_insecure)
+        check_exposure(host, host_setting, tokens=tokens, tls=tls, insecure=settings.relay_insecure)
     except SettingsError as error:
         return failure(str(error))
     names = sorted(set(settings.tokens.names_by_digest.values()))
-    anyone = "anyone who reaches it may call, unless Server B's ledger has a token"
-    who = f"{', '.join(names)} may call" if names else anyone
+    if has_ledger_token:
+        names.append("callers with a token of the ledger")
+    who = f"{', '.join(names) or 'anyone who reaches it'} may call"
     return ok(f"{host_setting}: {host}, {'over TLS' if tls else 'in plaintext'}; {who}")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from types import TracebackType
 from typing import Self
 
@@ -22,14 +21,18 @@ ANONYMOUS_TIMEOUT_S = 2.0
 class CallerCheck:
     """Identifies callers by RELAY_TOKENS, and asks Server B about tokens from its ledger."""
 
-    def __init__(self, tokens: Tokens, dial: Dial, *, checks_anonymous: bool = False) -> None:
+    def __init__(
+        self, tokens: Tokens, dial: Dial, *, checks_anonymous: bool = False, anonymous_allowed: bool = True
+    ) -> None:
         """`tokens` are this program's RELAY_TOKENS. If empty, a caller without a token from the ledger is anonymous.
 
         `checks_anonymous`: asks Server B about anonymous callers too, and accepts them if it cannot be reached.
+        Unless `anonymous_allowed`, a token is always needed.
         Raises ValueError if a certificate cannot be used.
         """
         self._tokens = tokens
         self._checks_anonymous = checks_anonymous
+        self._anonymous_allowed = anonymous_allowed
         self._accounts = AccountClient(dial, timeout_s=TIMEOUT_S)
         self._names: dict[bytes, tuple[float, str]] = {}
         self._asking: dict[bytes, asyncio.Task[str]] = {}
@@ -47,10 +50,15 @@ class CallerCheck:
         token = ledger_token(authorization)
         if not token or self._tokens.name_of(token) is not None:
             caller = Caller(self._tokens.caller(authorization))
-            if self._checks_anonymous and caller.name == ANONYMOUS and not await self._name_of(""):
+            if caller.name == ANONYMOUS and not await self._accepts_anonymous():
                 raise Unauthenticated(is_of_caller=True)
             return caller
         return Caller(await self._name_of(token), token)
+
+    async def _accepts_anonymous(self) -> bool:
+        if not self._anonymous_allowed:
+            return False
+        return not self._checks_anonymous or bool(await self._name_of(""))
 
     async def _name_of(self, token: str) -> str:
         """Returns the name of a token's owner; without a token ANONYMOUS, or "" if Server B requires a token."""
@@ -95,12 +103,12 @@ class CallerCheck:
 
 
 async def needs_token(dial: Dial) -> bool:
-    """Returns whether Server B refuses calls without a token; False if it cannot be reached."""
-    async with AccountClient(dataclasses.replace(dial, token=""), timeout_s=TIMEOUT_S) as client:
+    """Returns whether Server B refuses callers without a token who come through this program; False if it is away."""
+    async with AccountClient(dial, timeout_s=TIMEOUT_S) as client:
         try:
-            await client.who_am_i(with_budgets=False)
-        except Unauthenticated:
-            return True
+            await client.who_am_i(with_budgets=False, on_behalf_of=ANONYMOUS)
+        except Unauthenticated as error:
+            return error.is_of_caller or not dial.token  # otherwise Server B refused this program's own token
         except RelayError:
             return False
     return False

@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 from llm_relay.check.findings import Finding, failure, ok
 from server_b.ledger_settings import LedgerSettings
+
+
+async def has_ledger_token(settings: LedgerSettings) -> bool:
+    """Returns whether the ledger has a valid token; False if it cannot be read, which `ledger_finding` reports."""
+    if not settings.has_ledger:
+        return False
+    from server_b.ledger.inspecting import has_valid_token
+    from server_b.ledger.open_ledger import LedgerError
+
+    try:
+        return await has_valid_token(settings.ledger_url, folder=settings.ledger_folder)
+    except (LedgerError, sqlite3.Error):
+        return False
 
 
 async def ledger_finding(settings: LedgerSettings) -> Finding:

@@ -17,7 +17,7 @@ from llm_relay.check.report import check as check_settings
 from llm_relay.client.channel import SERVICE
 from llm_relay.tls.grpc_server import ServerCertificates
 from llm_relay.tls.pem import read_pem
-from server_b.check.ledger_findings import ledger_finding
+from server_b.check.ledger_findings import has_ledger_token, ledger_finding
 from server_b.check.provider_findings import provider_finding
 from server_b.settings import ServerBSettings
 
@@ -38,7 +38,13 @@ def idle_address(settings: ServerBSettings) -> tuple[str, int] | None:
 
 async def own_findings(settings: ServerBSettings) -> AsyncIterator[Finding]:
     """Yields what is found about Server B's settings."""
-    yield exposure_finding(settings.grpc_host, "GRPC_HOST", settings, tls=bool(settings.tls_cert_file))
+    yield exposure_finding(
+        settings.grpc_host,
+        "GRPC_HOST",
+        settings,
+        tls=bool(settings.tls_cert_file),
+        has_ledger_token=await has_ledger_token(settings),
+    )
     tls = list(_tls_findings(settings))
     for finding in tls:
         yield finding

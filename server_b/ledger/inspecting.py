@@ -7,13 +7,21 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from server_b.ledger.migrations import migrations
 from server_b.ledger.open_ledger import NO_DRIVER, POSTGRES, LedgerError, sqlite_path
+from server_b.ledger.times import to_us
 
 _VERSION = "SELECT value FROM ledger WHERE key = 'schema_version'"
+_VALID_TOKENS = (
+    "SELECT id FROM tokens WHERE revoked_at IS NULL AND session_of IS NULL"
+    " AND (expires_at IS NULL OR expires_at > {now_us})"
+    " AND caller NOT IN (SELECT name FROM callers WHERE is_disabled = 1) LIMIT 1"
+)
 CONNECT_TIMEOUT_S = 5
 
 
@@ -38,6 +46,16 @@ async def schema_version(url: str, *, folder: Path) -> int:
     return version
 
 
+async def has_valid_token(url: str, *, folder: Path) -> bool:
+    """Returns whether a ledger of this version has a token that is accepted now. Takes what `schema_version` takes."""
+    if await schema_version(url, folder=folder) != newest_version():
+        return False
+    valid_tokens = _VALID_TOKENS.format(now_us=to_us(datetime.now(UTC)))
+    if url.startswith(POSTGRES):
+        return bool(await _postgres_rows(url, valid_tokens))
+    return bool(await asyncio.to_thread(_sqlite_rows, sqlite_path(url, folder), valid_tokens))
+
+
 def newest_version() -> int:
     """Returns the schema version of this program."""
     return max(migrations())
@@ -51,15 +69,25 @@ def _sqlite_version(path: Path) -> int:
         raise LedgerError(f"LEDGER: cannot write {path}: give this user write access, or name another file")
     if there is not path or path.stat().st_size == 0:
         return 0
+    if not _sqlite_rows(path, "SELECT 1 FROM sqlite_schema WHERE name = 'ledger'"):
+        return 0
+    return _version_of(_sqlite_rows(path, _VERSION), path)
+
+
+def _sqlite_rows(path: Path, statement: str) -> list[tuple[Any, ...]]:
     # Without a -wal file no one uses the database. SQLite must not create one here: this user would own it.
     mode = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "mode=ro&immutable=1"
     with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?{mode}", uri=True, timeout=1)) as database:
-        if not database.execute("SELECT 1 FROM sqlite_schema WHERE name = 'ledger'").fetchall():
-            return 0
-        return _version_of(database.execute(_VERSION).fetchall(), path)
+        return database.execute(statement).fetchall()
 
 
 async def _postgres_version(url: str) -> int:
+    if (await _postgres_rows(url, "SELECT to_regclass('ledger')"))[0][0] is None:
+        return 0
+    return _version_of(await _postgres_rows(url, _VERSION), "the database")
+
+
+async def _postgres_rows(url: str, statement: str) -> list[tuple[Any, ...]]:
     try:
         import psycopg
     except ImportError as error:
@@ -67,16 +95,13 @@ async def _postgres_version(url: str) -> int:
     try:
         async with await psycopg.AsyncConnection.connect(url, connect_timeout=CONNECT_TIMEOUT_S) as connection:
             await connection.set_read_only(True)
-            rows = await (await connection.execute("SELECT to_regclass('ledger')")).fetchall()
-            if rows[0][0] is None:
-                return 0
-            return _version_of(await (await connection.execute(_VERSION)).fetchall(), "the database")
+            return await (await connection.execute(statement.encode())).fetchall()
     except psycopg.Error as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise LedgerError(f"LEDGER: cannot use the database: {reason}: start it, or correct the URL") from error
 
 
-def _version_of(rows: Sequence[tuple[int]], place: object) -> int:
+def _version_of(rows: Sequence[tuple[Any, ...]], place: object) -> int:
     if not rows:
         raise LedgerError(
             f"LEDGER: cannot use {place}: its table named ledger belongs to another program: name another file or"

@@ -93,6 +93,21 @@ async def test_beyond_loopback_a_valid_token_of_the_ledger_counts_like_relay_tok
             assert (await http.get(f"https://127.0.0.1:{gateway.port}/models")).status_code == 401
 
 
+@pytest.mark.parametrize(
+    ("program", "host_name"), [(("gateway",), "HTTP_HOST"), (("server_a", "http"), "MCP_HOST")], ids=["gateway", "mcp"]
+)
+async def test_beyond_loopback_the_token_of_a_program_does_not_count_for_its_callers(
+    program: tuple[str, ...], host_name: str, tmp_path: Path
+) -> None:
+    pair = Authority(tmp_path, "ca").issue("server")
+    tls = {"HTTP_TLS_CERT_FILE": pair.cert_file, "HTTP_TLS_KEY_FILE": pair.key_file}
+    async with running(tmp_path, "server_b", GRPC_PORT="0", RELAY_TOKENS="front:a-token") as server_b:
+        front = {"SERVER_B_TARGET": server_b.address, "RELAY_TOKEN": "a-token", host_name: "0.0.0.0", **tls}
+        code, told = await refusal(tmp_path, program, front)
+    assert code == 2
+    assert "so this server needs tokens (RELAY_TOKENS);" in told
+
+
 @MCP_DOORS
 async def test_mcps_doors_check_host_and_origin_on_every_address_and_have_no_cors(
     program: tuple[str, ...], port: str, tmp_path: Path

@@ -91,3 +91,24 @@ async def test_an_unreachable_server_b_accepts_no_ledger_token_and_refuses_nobod
         assert (await check.caller(None)).name == ANONYMOUS
         with pytest.raises(ServerBUnavailable):
             await check.caller("Bearer rly_any")
+
+
+async def test_a_programs_own_token_is_not_its_callers() -> None:
+    async with serving(tokens="front:a-token") as server_b:
+        assert not await needs_token(Dial(target=server_b.target, token="a-token"))
+        assert not await needs_token(Dial(target=server_b.target, token="another"))
+        assert await needs_token(Dial(target=server_b.target))
+
+
+async def test_where_callers_need_a_token_none_is_let_in_without_one_whatever_server_b_says() -> None:
+    ledger = MemoryLedger()
+    async with serving(ledger=ledger) as server_b:
+        dial = Dial(target=server_b.target)
+        async with CallerCheck(Tokens.parse(""), dial, checks_anonymous=True, anonymous_allowed=False) as check:
+            for wrong in (None, "Bearer wrong"):
+                with pytest.raises(Unauthenticated):
+                    await check.caller(wrong)
+            _, secret = await _token(ledger)
+            assert (await check.caller(f"Bearer {secret}")).name == "alice"
+        async with CallerCheck(BOB, dial, anonymous_allowed=False) as check:
+            assert (await check.caller("Bearer bob-secret")).name == "bob"

@@ -6,10 +6,14 @@ import hashlib
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from llm_relay.tls.authority import Authority
+from server_b.ledger.open_ledger import open_ledger
 from tests.support.check_command import check, failed
 from tests.support.postgres import CannotRun, PostgresServer, postgres_server
 from tests.support.programs import running
@@ -108,3 +112,32 @@ async def test_traces_that_cannot_be_sent_are_a_warning(tmp_path: Path) -> None:
     settings["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf"
     _, lines = await check(tmp_path, "server_b", {"GRPC_PORT": "0", **settings})
     assert any(line.startswith("warning OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf") for line in lines)
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+async def test_beyond_loopback_a_valid_token_of_the_ledger_is_enough(
+    engine: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    pair = Authority(tmp_path, "ca").issue("server")
+    tls = {"GRPC_HOST": "0.0.0.0", "TLS_CERT_FILE": pair.cert_file, "TLS_KEY_FILE": pair.key_file}
+    url = f"sqlite:///{tmp_path}/relay.db"
+    if engine == "postgresql":
+        url = request.getfixturevalue("postgres").create_database("with_tokens")
+
+    async def host_line() -> str:
+        _, lines = await check(tmp_path, "server_b", {"GRPC_PORT": "0", "LEDGER": url, **tls})
+        return next(line for line in lines if "GRPC_HOST: " in line)
+
+    async def change(name: str, *arguments: object, **named: object) -> Any:
+        ledger = await open_ledger(url, folder=tmp_path)
+        try:
+            return await getattr(ledger, name)(*arguments, **named)
+        finally:
+            await ledger.aclose(grace_s=1)
+
+    assert (await host_line()).startswith("FAILED  GRPC_HOST: 0.0.0.0 is not a loopback address")
+    expires_at = datetime.now(UTC) + timedelta(hours=1)
+    made = await change("create_token", "ann", label="", expires_at=expires_at, by="test")
+    assert await host_line() == "ok      GRPC_HOST: 0.0.0.0, over TLS; callers with a token of the ledger may call"
+    await change("revoke_token", made.info.id, by="test")
+    assert (await host_line()).startswith("FAILED")
