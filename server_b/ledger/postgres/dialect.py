@@ -40,16 +40,20 @@ def is_transient(error: Exception) -> bool:
     return isinstance(error, (errors.DeadlockDetected, errors.SerializationFailure, *SESSION_LOST))
 
 
+_WRONG_STATES = frozenset({"28", "3D", "3F", "42"})
+"""Classes of SQLSTATE: who may log in, which database and schema, and missing rights or tables of another program."""
 _WRONG_SETTING = re.compile(
     r"password|authentication failed|no pg_hba\.conf entry|role .* does not exist|database .* does not exist"
-    r"|invalid connection option|invalid .*sslmode|root certificate file|permission denied for database",
+    r"|invalid connection option|invalid .*sslmode|root certificate file|permission denied for database"
+    r"|not permitted to log in",
     re.IGNORECASE,
 )
 
 
 def is_wrong_setting(error: Exception) -> bool:
     """Returns whether a connection was refused for a reason that waiting does not change. libpq has no code for it."""
-    return _WRONG_SETTING.search(str(error)) is not None
+    code = getattr(error, "sqlstate", None) or ""
+    return code[:2] in _WRONG_STATES or _WRONG_SETTING.search(str(error)) is not None
 
 
 def unavailable(error: Exception, location: str) -> LedgerUnavailable:

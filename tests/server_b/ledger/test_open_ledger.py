@@ -9,6 +9,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from server_b.ledger.open_ledger import LedgerError, open_ledger, open_store
@@ -156,6 +157,29 @@ async def test_a_database_that_refuses_the_connection_stops_the_start(
     )
     assert complaint in text
     assert "wrong-secret" not in text
+
+
+@pytest.mark.parametrize(
+    ("sql", "complaint"),
+    [
+        ("CREATE ROLE intruder LOGIN", "permission denied for schema public"),
+        ("CREATE ROLE intruder NOLOGIN", 'role "intruder" is not permitted to log in'),
+        ("CREATE ROLE intruder LOGIN; CREATE TABLE ledger (a INT)", 'column "value" does not exist'),
+        ("CREATE ROLE intruder LOGIN SUPERUSER; CREATE TABLE calls (a INT)", 'relation "calls" already exists'),
+    ],
+)
+async def test_a_database_without_rights_or_of_another_program_stops_the_start(
+    postgres: PostgresServer, tmp_path: Path, sql: str, complaint: str
+) -> None:
+    url = postgres.create_database(f"strange_{abs(hash(sql))}")
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        for statement in sql.split("; "):
+            await connection.execute(statement)
+        try:
+            with pytest.raises(LedgerError, match=f"^LEDGER: cannot use .*{complaint}: correct the URL, or "):
+                await open_store(url.replace("relay@", "intruder@"), folder=tmp_path)
+        finally:
+            await connection.execute("DROP ROLE intruder")
 
 
 @pytest.mark.parametrize("url", ["postgresql://host:port/x", "postgresql://h/x?nonsense=1"])
