@@ -37,6 +37,7 @@ async def ledger_finding(settings: LedgerSettings) -> Finding:
         return ok(f"LEDGER: {place} can be written; the first start makes the ledger")
     if version < newest_version():
         return ok(
-            f"LEDGER: {place}, with schema {version}; the next start makes it {newest_version()}: back it up first"
+            f"LEDGER: {place}, with schema {version}; the next start makes it {newest_version()}: back it up and"
+            " stop every older server first"
         )
     return ok(f"LEDGER: {place} can be used")

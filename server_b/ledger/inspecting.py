@@ -22,6 +22,7 @@ _VALID_TOKENS = (
     " AND (expires_at IS NULL OR expires_at > {now_us})"
     " AND caller NOT IN (SELECT name FROM callers WHERE is_disabled = 1) LIMIT 1"
 )
+_RIGHTS = "SELECT to_regclass('ledger'), has_schema_privilege(current_schema(), 'CREATE')"
 CONNECT_TIMEOUT_S = 5
 
 
@@ -82,7 +83,13 @@ def _sqlite_rows(path: Path, statement: str) -> list[tuple[Any, ...]]:
 
 
 async def _postgres_version(url: str) -> int:
-    if (await _postgres_rows(url, "SELECT to_regclass('ledger')"))[0][0] is None:
+    [(table, may_create)] = await _postgres_rows(url, _RIGHTS)
+    if table is None and not may_create:
+        raise LedgerError(
+            "LEDGER: cannot use the database: its user may not create tables in it: GRANT CREATE ON SCHEMA public, or"
+            " make that user the database's owner"
+        )
+    if table is None:
         return 0
     return _version_of(await _postgres_rows(url, _VERSION), "the database")
 

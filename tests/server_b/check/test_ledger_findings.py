@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from llm_relay.tls.authority import Authority
@@ -97,6 +98,16 @@ async def test_a_postgresql_ledger_is_inspected_and_not_created(tmp_path: Path, 
     assert (code, line.endswith("can be used")) == (0, True)
     code, (line,) = await _lines(tmp_path, postgres.url("nobody_made_it"))
     assert (code, line.startswith("FAILED  LEDGER: cannot use the database")) == (1, True)
+
+
+async def test_a_database_whose_user_may_create_no_tables_fails_with_the_fix(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    url = postgres.create_database("without_rights")
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute("CREATE ROLE reader LOGIN")
+    code, (line,) = await _lines(tmp_path, url.replace("relay@", "reader@"))
+    assert (code, "its user may not create tables in it: GRANT CREATE ON SCHEMA" in line) == (1, True)
 
 
 async def test_a_relay_without_a_ledger_is_reported(tmp_path: Path) -> None:
