@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +21,10 @@ else:
 PREFIX = "relay-metrics-"
 LOCK_NAME = "lock"
 """A file in the folder. Every process that writes there holds a lock on it, which ends with the process."""
+
+
+_METRICS_FILE = re.compile(r"[a-z_]+_([0-9]{1,9})\.db")
+"""As prometheus_client names the file of a process."""
 
 
 @contextlib.contextmanager
@@ -77,12 +82,33 @@ def _remove_unused() -> None:
 
 
 def _remove_if_unused(entry: os.DirEntry[str]) -> None:
-    """Raises OSError if a process holds its lock, or if it has none because something else made it."""
+    """Raises OSError if a process holds its lock."""
     if not entry.is_dir(follow_symlinks=False) or entry.stat(follow_symlinks=False).st_uid != os.getuid():
         return
-    lock = os.open(Path(entry.path, LOCK_NAME), os.O_RDWR | os.O_NOFOLLOW)
+    try:
+        lock = os.open(Path(entry.path, LOCK_NAME), os.O_RDWR | os.O_NOFOLLOW)
+    except FileNotFoundError:  # an earlier version made it, or something else
+        if _only_ended_processes_wrote(entry.path):
+            shutil.rmtree(entry.path, ignore_errors=True)
+        return
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         shutil.rmtree(entry.path, ignore_errors=True)
     finally:
         os.close(lock)
+
+
+def _only_ended_processes_wrote(folder: str) -> bool:
+    """Returns whether a folder has metrics, and nothing else, of processes that have all ended."""
+    written = [_METRICS_FILE.fullmatch(path.name) for path in Path(folder).iterdir()]
+    return bool(written) and all(found is not None and not _runs(int(found[1])) for found in written)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it runs as another user
+        return True
+    return True

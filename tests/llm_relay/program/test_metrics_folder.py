@@ -1,6 +1,7 @@
 """Metrics files of killed programs are removed, and no others."""
 
 import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -48,6 +49,29 @@ def test_a_folder_of_a_running_process_stays(temporary: Path) -> None:
     left = left_behind(temporary)
     with in_use(str(left)), metrics_folder():
         assert left.is_dir()
+    with metrics_folder():
+        assert not left.exists()
+
+
+def ended_process() -> int:
+    """Returns the id of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_what_an_earlier_version_left_is_removed_once_its_processes_have_ended(temporary: Path) -> None:
+    left = temporary / f"{PREFIX}earlier"
+    left.mkdir()
+    (left / f"counter_{ended_process()}.db").touch()
+    (left / f"gauge_livesum_{os.getpid()}.db").touch()
+    with metrics_folder():
+        assert left.is_dir()
+    (left / f"gauge_livesum_{os.getpid()}.db").unlink()
+    (left / "other.txt").touch()
+    with metrics_folder():
+        assert left.is_dir()
+    (left / "other.txt").unlink()
     with metrics_folder():
         assert not left.exists()
 
