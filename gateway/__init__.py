@@ -22,7 +22,7 @@ def __getattr__(name: str) -> FastAPI:
 def _create_app_of_environment() -> FastAPI:
     from gateway.application import create_app
     from gateway.settings import PROGRAM, GatewaySettings
-    from llm_relay.program.logs import configure_logging
+    from llm_relay.program.logs.log_setup import configure_logging
     from llm_relay.program.startup import log_warnings, read_or_exit
 
     settings = read_or_exit(GatewaySettings, PROGRAM)

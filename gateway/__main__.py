@@ -18,13 +18,13 @@ from llm_relay.addresses import hold_port, is_loopback_host, listen, listen_faul
 from llm_relay.client.caller_check import needs_token
 from llm_relay.http.stalled_readers import drop_stalled_readers
 from llm_relay.program.event_loop import freeze_existing_objects, run
-from llm_relay.program.exposure import check_exposure
-from llm_relay.program.metrics import published
-from llm_relay.program.settings import SettingsError
+from llm_relay.program.metrics.publishing import published
+from llm_relay.program.processes.supervised import Supervised, serving, this_process
+from llm_relay.program.processes.workers import run_workers
+from llm_relay.program.settings.exposure import check_exposure
+from llm_relay.program.settings.program_settings import SettingsError
 from llm_relay.program.startup import begin, exit_for_bad_settings
 from llm_relay.program.stop_signals import stopping_signals
-from llm_relay.program.supervised import Supervised, serving, this_process
-from llm_relay.program.workers import run_workers
 
 EXIT_CANNOT_LISTEN = 1
 

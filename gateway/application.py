@@ -43,9 +43,9 @@ from llm_relay.client.caller_check import CallerCheck
 from llm_relay.client.relay_client import RelayClient
 from llm_relay.documents import max_body_bytes
 from llm_relay.http.slow_bodies import BODY_TIMEOUT_S
-from llm_relay.program.buffered_log import BufferedLog
-from llm_relay.program.metrics import is_metered
-from llm_relay.program.tracing import traced
+from llm_relay.program.logs.buffered_log import BufferedLog
+from llm_relay.program.metrics.publishing import is_metered
+from llm_relay.program.traces.tracing import traced
 
 logger = logging.getLogger("gateway")
 

@@ -6,8 +6,8 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from llm_relay.program.allow_lists import host_list_or_all, listed, listed_origins, origin_list_or_all
-from llm_relay.program.setting_groups import (
+from llm_relay.program.settings.allow_lists import host_list_or_all, listed, listed_origins, origin_list_or_all
+from llm_relay.program.settings.setting_groups import (
     DialSettings,
     DrainSettings,
     HttpTlsSettings,

@@ -9,12 +9,12 @@ import argparse
 import sys
 
 from llm_relay.addresses import is_loopback_host
-from llm_relay.program.env_file import leave_out_working_folder, value_of
 from llm_relay.program.event_loop import run
-from llm_relay.program.metrics import published
-from llm_relay.program.settings import SettingsError
+from llm_relay.program.metrics.publishing import published
+from llm_relay.program.settings.env_file import leave_out_working_folder, value_of
+from llm_relay.program.settings.program_settings import SettingsError
 from llm_relay.program.startup import begin, exit_for_bad_settings
-from llm_relay.program.tracing import traced
+from llm_relay.program.traces.tracing import traced
 from server_a.settings import ServerASettings
 
 PROGRAM = "server_a"

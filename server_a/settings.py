@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from llm_relay.program.setting_groups import DialSettings, McpServingSettings
+from llm_relay.program.settings.setting_groups import DialSettings, McpServingSettings
 
 
 class ServerASettings(DialSettings, McpServingSettings):

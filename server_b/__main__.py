@@ -12,15 +12,15 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from llm_relay.addresses import hold_port, listen, listen_fault, shown_address
-from llm_relay.program.env_file import leave_out_working_folder
 from llm_relay.program.event_loop import freeze_existing_objects, run
-from llm_relay.program.exposure import check_exposure
-from llm_relay.program.metrics import published
-from llm_relay.program.settings import SettingsError
+from llm_relay.program.metrics.publishing import published
+from llm_relay.program.processes.supervised import Supervised, serving, this_process
+from llm_relay.program.processes.workers import run_workers
+from llm_relay.program.settings.env_file import leave_out_working_folder
+from llm_relay.program.settings.exposure import check_exposure
+from llm_relay.program.settings.program_settings import SettingsError
 from llm_relay.program.startup import begin, exit_for_bad_settings
 from llm_relay.program.stop_signals import stopping_signals, unless_signalled
-from llm_relay.program.supervised import Supervised, serving, this_process
-from llm_relay.program.workers import run_workers
 from llm_relay.tls.grpc_server import ServerCertificates
 from server_b.composition import create_accounts, create_authenticator, open_core
 from server_b.ledger_settings import leave_out_ledger_of_working_folder

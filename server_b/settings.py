@@ -8,7 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from llm_relay.base_urls import base_url_fault
-from llm_relay.program.setting_groups import ListeningHost, McpServingSettings, WorkerSettings
+from llm_relay.program.settings.setting_groups import ListeningHost, McpServingSettings, WorkerSettings
 from server_b.core.limits import Limits
 from server_b.core.runner.retry import Patience
 from server_b.ledger_settings import LedgerSettings

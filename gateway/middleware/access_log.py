@@ -13,7 +13,7 @@ from gateway.middleware.response_status import SeenStatus
 from gateway.requests import request_ids
 from gateway.requests.request_header import header
 from gateway.requests.request_ids import REQUEST_ID_HEADER
-from llm_relay.program.buffered_log import BufferedLog
+from llm_relay.program.logs.buffered_log import BufferedLog
 from llm_relay.trace_context import current_trace_id
 
 LONGEST_PATH = 100

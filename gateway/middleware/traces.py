@@ -6,8 +6,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.middleware.response_status import SeenStatus
 from gateway.middleware.route_names import METHODS, NO_ROUTE
-from llm_relay.program.spans import InterfaceSpan
-from llm_relay.program.tracing import interface_span, span_export
+from llm_relay.program.traces.spans import InterfaceSpan
+from llm_relay.program.traces.tracing import interface_span, span_export
 from llm_relay.trace_context import TraceContext, set_current_trace
 
 

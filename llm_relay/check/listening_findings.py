@@ -6,9 +6,9 @@ import errno
 
 from llm_relay.addresses import listen, listen_fault, shown_address
 from llm_relay.check.findings import Finding, failure, ok
-from llm_relay.program.exposure import check_exposure
-from llm_relay.program.setting_groups import TokenSettings
-from llm_relay.program.settings import SettingsError
+from llm_relay.program.settings.exposure import check_exposure
+from llm_relay.program.settings.program_settings import SettingsError
+from llm_relay.program.settings.setting_groups import TokenSettings
 
 
 def exposure_finding(

@@ -9,10 +9,10 @@ from typing import TypeVar
 
 from llm_relay.check.findings import Finding, Verdict, failure, ok, warning
 from llm_relay.program.colours import Colour, coloured
-from llm_relay.program.env_file import EnvFileError, read_env_file
-from llm_relay.program.settings import ProgramSettings, SettingsError
+from llm_relay.program.settings.env_file import EnvFileError, read_env_file
+from llm_relay.program.settings.program_settings import ProgramSettings, SettingsError
 from llm_relay.program.startup import file_warnings, settings_warnings
-from llm_relay.program.tracing import TracesFault, trial_export
+from llm_relay.program.traces.tracing import TracesFault, trial_export
 
 EXIT_FAILED = 1
 COLOURS = {Verdict.OK: Colour.GREEN, Verdict.WARNING: Colour.YELLOW, Verdict.FAILED: Colour.RED}

@@ -14,8 +14,8 @@ from llm_relay.check.findings import Finding, ok
 from llm_relay.check.report import all_findings
 from llm_relay.check.server_b_findings import server_b_findings
 from llm_relay.client.channel import Dial
-from llm_relay.program.setting_groups import DialSettings
-from llm_relay.program.settings import ProgramSettings
+from llm_relay.program.settings.program_settings import ProgramSettings
+from llm_relay.program.settings.setting_groups import DialSettings
 from llm_relay.targets import target_addresses
 
 MODULES = {"server-b": "server_b.check.server_findings", "gateway": "gateway.check", "mcp": "server_a.check"}

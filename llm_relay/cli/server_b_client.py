@@ -13,8 +13,8 @@ from llm_relay.cli.command_error import CommandError
 from llm_relay.client.account_client import AccountClient
 from llm_relay.client.relay_client import RelayClient
 from llm_relay.errors import InvalidRequest, RelayError, ServerBUnavailable
-from llm_relay.program.setting_groups import DialSettings
-from llm_relay.program.settings import SettingsError
+from llm_relay.program.settings.program_settings import SettingsError
+from llm_relay.program.settings.setting_groups import DialSettings
 
 
 def read_dial_settings() -> DialSettings:

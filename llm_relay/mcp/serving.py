@@ -16,8 +16,8 @@ from llm_relay.http.stalled_readers import drop_stalled_readers
 from llm_relay.mcp.stdio.connection import StdioConnection, open_stdio
 from llm_relay.mcp.tool_server import ToolServer
 from llm_relay.program.event_loop import freeze_existing_objects
+from llm_relay.program.processes.supervised import serving, this_process
 from llm_relay.program.stop_signals import stopping_signals, unless_signalled
-from llm_relay.program.supervised import serving, this_process
 
 if TYPE_CHECKING:
     from llm_relay.mcp.http.endpoint import HttpEndpoint

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from llm_relay.program.metrics import is_metered
+from llm_relay.program.metrics.publishing import is_metered
 
 SUCCESS = "success"
 

@@ -30,8 +30,8 @@ from llm_relay.mcp.scope_keys import CALLER, CANCEL_SCOPES, RAW_ARGUMENTS, REPEA
 from llm_relay.mcp.tool import CallContext, Tool
 from llm_relay.mcp.tool_metrics import SUCCESS, create_count
 from llm_relay.mcp.tool_results import error_result, success_result
-from llm_relay.program.tracing import interface_span
-from llm_relay.program.unexpected_errors import class_and_place
+from llm_relay.program.logs.unexpected_errors import class_and_place
+from llm_relay.program.traces.tracing import interface_span
 from llm_relay.tokens import Caller
 from llm_relay.trace_context import TraceContext
 

@@ -8,11 +8,11 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import NoReturn, TypeVar
 
-from llm_relay.program.env_file import EnvFile, value_of
-from llm_relay.program.logs import configure_logging
-from llm_relay.program.settings import ProgramSettings, SettingsError
-from llm_relay.program.supervised import is_supervised
-from llm_relay.program.unknown_names import unknown_names
+from llm_relay.program.logs.log_setup import configure_logging
+from llm_relay.program.processes.supervised import is_supervised
+from llm_relay.program.settings.env_file import EnvFile, value_of
+from llm_relay.program.settings.program_settings import ProgramSettings, SettingsError
+from llm_relay.program.settings.unknown_names import unknown_names
 
 EXIT_BAD_SETTINGS = 2
 

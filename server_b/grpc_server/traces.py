@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from llm_relay.program.tracing import interface_span, span_export
+from llm_relay.program.traces.tracing import interface_span, span_export
 from llm_relay.trace_context import TraceContext, set_current_trace
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"

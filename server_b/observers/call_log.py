@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from llm_relay.errors import RelayError
-from llm_relay.program.buffered_log import BufferedLog
+from llm_relay.program.logs.buffered_log import BufferedLog
 from server_b.core.calls.attempt import Attempt
 from server_b.core.calls.call_key import Key
 from server_b.core.calls.record import CallRecord, RefusedRecord, SharedRecord

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 
-from llm_relay.program.spans import EndedSpan, SpanExport, Value
+from llm_relay.program.traces.spans import EndedSpan, SpanExport, Value
 from llm_relay.trace_context import TraceContext
 from server_b.core.calls.attempt import Attempt
 from server_b.core.calls.record import CallRecord, RefusedRecord, SharedRecord

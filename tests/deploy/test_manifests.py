@@ -13,7 +13,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from llm_relay.program.known_settings import KNOWN_SETTINGS
+from llm_relay.program.settings.known_settings import KNOWN_SETTINGS
 from tests.support.programs import PROJECT
 
 DEPLOY = PROJECT / "deploy"

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from gateway.settings import GatewaySettings
-from llm_relay.program.settings import SettingsError
+from llm_relay.program.settings.program_settings import SettingsError
 from llm_relay.tls.authority import Authority
 
 

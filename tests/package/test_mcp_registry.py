@@ -16,7 +16,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from llm_relay import VERSION
 from llm_relay.cli.command import create_parser
-from llm_relay.program.known_settings import KNOWN_SETTINGS
+from llm_relay.program.settings.known_settings import KNOWN_SETTINGS
 from scripts.mcpb.__main__ import build
 from tests.support.programs import PROJECT, environment
 from tests.support.serving import serving

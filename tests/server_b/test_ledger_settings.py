@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_relay.program.settings import SettingsError
+from llm_relay.program.settings.program_settings import SettingsError
 from server_b.ledger_settings import leave_out_ledger_of_working_folder
 from server_b.settings import ServerBSettings
 

@@ -75,7 +75,7 @@ def _settings() -> Any:
     """Returns Server B's settings. Raises CommandError if one is bad, or if there is no ledger."""
     import importlib
 
-    from llm_relay.program.settings import SettingsError
+    from llm_relay.program.settings.program_settings import SettingsError
 
     # Imported by name: llm_relay must not depend on a program.
     try:

@@ -9,10 +9,10 @@ from typing import Any, Self
 
 from llm_relay.addresses import near_host, same_port_fault, shown_address
 from llm_relay.cli.serve.program_tokens import ProgramTokens
-from llm_relay.program.metrics import SERVE_PORT
-from llm_relay.program.settings import ProgramSettings, SettingsError
+from llm_relay.program.metrics.publishing import SERVE_PORT
+from llm_relay.program.processes.supervisor import Command
+from llm_relay.program.settings.program_settings import ProgramSettings, SettingsError
 from llm_relay.program.startup import settings_warnings
-from llm_relay.program.supervisor import Command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

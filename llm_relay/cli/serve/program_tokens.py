@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
-from llm_relay.program.setting_groups import TokenSettings
-from llm_relay.program.supervised import OWN_TOKENS_VARIABLE
+from llm_relay.program.processes.supervised import OWN_TOKENS_VARIABLE
+from llm_relay.program.settings.setting_groups import TokenSettings
 
 TOKEN_BYTES = 32
 

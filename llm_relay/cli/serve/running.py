@@ -7,8 +7,8 @@ import logging
 from signal import Signals
 
 from llm_relay.cli.serve.plan import Plan
+from llm_relay.program.processes.supervisor import Supervisor
 from llm_relay.program.stop_signals import stopping_signals
-from llm_relay.program.supervisor import Supervisor
 
 logger = logging.getLogger("relay")
 

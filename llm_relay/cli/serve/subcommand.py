@@ -35,9 +35,9 @@ def run(_: argparse.Namespace) -> int:
     from llm_relay.cli.serve.plan import Plan
     from llm_relay.cli.serve.running import serve
     from llm_relay.program.event_loop import run as run_loop
-    from llm_relay.program.logs import configure_logging
-    from llm_relay.program.metrics import published
-    from llm_relay.program.settings import SettingsError
+    from llm_relay.program.logs.log_setup import configure_logging
+    from llm_relay.program.metrics.publishing import published
+    from llm_relay.program.settings.program_settings import SettingsError
     from llm_relay.program.startup import exit_for_bad_settings
 
     try:

@@ -10,7 +10,7 @@ import pytest
 
 from llm_relay import VERSION
 from llm_relay.cli.command import SETTINGS_HELP
-from llm_relay.program.known_settings import KNOWN_SETTINGS
+from llm_relay.program.settings.known_settings import KNOWN_SETTINGS
 from tests.support.programs import environment
 from tests.support.relay_command import COMMAND, relay
 

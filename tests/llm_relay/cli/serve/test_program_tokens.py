@@ -4,8 +4,8 @@ import pytest
 from pydantic import SecretStr
 
 from llm_relay.cli.serve.program_tokens import ProgramTokens
-from llm_relay.program.setting_groups import TokenSettings
-from llm_relay.program.supervised import OWN_TOKENS_VARIABLE
+from llm_relay.program.processes.supervised import OWN_TOKENS_VARIABLE
+from llm_relay.program.settings.setting_groups import TokenSettings
 from server_b.authentication import Authenticator, Credentials
 from server_b.composition import create_authenticator
 from server_b.settings import ServerBSettings

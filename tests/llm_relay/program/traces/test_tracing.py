@@ -11,8 +11,8 @@ from tests.support.programs import PROJECT, environment
 
 OFF = """
 import sys
-from llm_relay.program.env_file import EnvFile
-from llm_relay.program.tracing import span_export, traced
+from llm_relay.program.settings.env_file import EnvFile
+from llm_relay.program.traces.tracing import span_export, traced
 import gateway.application, llm_relay.mcp.tool_server, server_a.mcp_server, server_b.grpc_server.server
 
 with traced("test", EnvFile()):

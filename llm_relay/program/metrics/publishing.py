@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator
 
 from llm_relay.addresses import listen_fault, shown_address
-from llm_relay.program.metrics_folder import in_use, metrics_folder
+from llm_relay.program.metrics.metrics_folder import in_use, metrics_folder
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 """prometheus_client reads it when it is imported, so nothing imports that before it is set."""
@@ -55,7 +55,7 @@ def _served(folder: str, host: str, port: int) -> Iterator[None]:
     from prometheus_client import CollectorRegistry, make_wsgi_app
     from prometheus_client.multiprocess import MultiProcessCollector
 
-    from llm_relay.program.metrics_server import serving_metrics
+    from llm_relay.program.metrics.metrics_server import serving_metrics
 
     registry = CollectorRegistry()
     MultiProcessCollector(registry, folder)  # type: ignore[no-untyped-call]

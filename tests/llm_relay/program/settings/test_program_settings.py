@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from llm_relay.program.exposure import check_exposure
-from llm_relay.program.setting_groups import DialSettings, TokenSettings
-from llm_relay.program.settings import ProgramSettings, SettingsError
+from llm_relay.program.settings.exposure import check_exposure
+from llm_relay.program.settings.program_settings import ProgramSettings, SettingsError
+from llm_relay.program.settings.setting_groups import DialSettings, TokenSettings
 from server_b.settings import ServerBSettings
 from tests.support.not_plain import NOT_PLAIN
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from llm_relay.program.env_file import EnvFile
-from llm_relay.program.known_settings import KNOWN_SETTINGS
-from llm_relay.program.unknown_names import unknown_names
+from llm_relay.program.settings.env_file import EnvFile
+from llm_relay.program.settings.known_settings import KNOWN_SETTINGS
+from llm_relay.program.settings.unknown_names import unknown_names
 from scripts.settings_reference import PROGRAMS
 
 PATH = Path("/srv/.env")

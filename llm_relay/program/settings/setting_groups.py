@@ -10,8 +10,8 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator, model_va
 
 from llm_relay.addresses import listening_host
 from llm_relay.client.channel import DEFAULT_TARGET, Dial, check_dial
-from llm_relay.program.allow_lists import host_list, origin_list
-from llm_relay.program.settings import ProgramSettings
+from llm_relay.program.settings.allow_lists import host_list, origin_list
+from llm_relay.program.settings.program_settings import ProgramSettings
 from llm_relay.targets import target_fault
 from llm_relay.tokens import Tokens, token_warnings
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from signal import Signals
 
-from llm_relay.program.settings import ProgramSettings
+from llm_relay.program.processes.supervised import SHARED_PORT_VARIABLE, Supervised, serving
+from llm_relay.program.processes.supervisor import Command, Supervisor
+from llm_relay.program.settings.program_settings import ProgramSettings
 from llm_relay.program.stop_signals import stopping_signals
-from llm_relay.program.supervised import SHARED_PORT_VARIABLE, Supervised, serving
-from llm_relay.program.supervisor import Command, Supervisor
 
 
 async def run_workers(

@@ -15,8 +15,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from llm_relay.client.channel import DEFAULT_MAX_MESSAGE_BYTES
 from llm_relay.plain_numbers import decimal_number, whole_number
-from llm_relay.program.env_file import ENV_FILE_VARIABLE, EnvFile, EnvFileError, read_env_file
-from llm_relay.program.known_settings import KNOWN_SETTINGS
+from llm_relay.program.settings.env_file import ENV_FILE_VARIABLE, EnvFile, EnvFileError, read_env_file
+from llm_relay.program.settings.known_settings import KNOWN_SETTINGS
 
 
 class SettingsError(Exception):

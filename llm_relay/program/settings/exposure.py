@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llm_relay.addresses import is_loopback_host
-from llm_relay.program.settings import SettingsError
+from llm_relay.program.settings.program_settings import SettingsError
 
 
 def check_exposure(host: str, host_setting: str, *, tokens: bool, tls: bool, insecure: bool) -> None:

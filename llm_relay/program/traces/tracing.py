@@ -11,8 +11,8 @@ import logging
 import os
 from collections.abc import Iterator, Sequence
 
-from llm_relay.program.env_file import EnvFile
-from llm_relay.program.spans import ENDPOINT_VARIABLES, InterfaceSpan, SpanExport, Value
+from llm_relay.program.settings.env_file import EnvFile
+from llm_relay.program.traces.spans import ENDPOINT_VARIABLES, InterfaceSpan, SpanExport, Value
 from llm_relay.trace_context import TraceContext, set_current_trace
 
 PROTOCOL_VARIABLES = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
@@ -105,7 +105,7 @@ def _export_of(program: str, file: EnvFile) -> SpanExport | None:
     if protocol not in ("", "grpc"):
         raise TracesFault(f"{PROTOCOL_VARIABLES[-1]}={protocol}: traces can only be sent over grpc, so none are sent")
     try:
-        from llm_relay.program.otlp import OtlpExport
+        from llm_relay.program.traces.otlp import OtlpExport
     except ModuleNotFoundError as error:
         if not (error.name or "").startswith("opentelemetry"):
             raise

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from llm_relay.program.logs import configure_logging
+from llm_relay.program.logs.log_setup import configure_logging
 
 logger = logging.getLogger("relay.test")
 
@@ -78,7 +78,7 @@ def test_an_exception_is_logged_with_its_class_and_place_but_not_its_text(
         logger.exception("failed")
     line = capsys.readouterr().err
     assert len(line.splitlines()) == 1
-    assert "LookupError at test_logs.py:" in line
+    assert "LookupError at test_log_setup.py:" in line
     assert "a prompt" not in line
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from llm_relay.program.buffered_log import GATHER_S, LINES_A_WRITE, BufferedLog
+from llm_relay.program.logs.buffered_log import GATHER_S, LINES_A_WRITE, BufferedLog
 from tests.support.held_time import HELD_TIME, HeldLoop, held_loop
 from tests.support.relayed import a_few_turns
 

@@ -1,4 +1,4 @@
-"""Spans, and the interface that sends them. Only llm_relay.program.otlp uses OpenTelemetry itself."""
+"""Spans, and the interface that sends them. Only llm_relay.program.traces.otlp uses OpenTelemetry itself."""
 
 from __future__ import annotations
 

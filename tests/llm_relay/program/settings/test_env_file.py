@@ -5,8 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from llm_relay.program import env_file
-from llm_relay.program.env_file import EnvFileError, env_file_path, leave_out_working_folder, read_env_file, value_of
+from llm_relay.program.settings import env_file
+from llm_relay.program.settings.env_file import (
+    EnvFileError,
+    env_file_path,
+    leave_out_working_folder,
+    read_env_file,
+    value_of,
+)
 
 
 @pytest.fixture(autouse=True)

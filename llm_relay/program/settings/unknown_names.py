@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from llm_relay.program.env_file import ENV_FILE_VARIABLE, EnvFile
-from llm_relay.program.known_settings import KNOWN_SETTINGS
+from llm_relay.program.settings.env_file import ENV_FILE_VARIABLE, EnvFile
+from llm_relay.program.settings.known_settings import KNOWN_SETTINGS
 
 _NEAR = 0.8
 """How similar a name in a .env file must be to a setting, from 0 to 1. The file is written for the relay."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from llm_relay.program.allow_lists import (
+from llm_relay.program.settings.allow_lists import (
     host_list,
     host_list_or_all,
     listed_origins,

@@ -31,7 +31,7 @@ from opentelemetry.trace import (
 )
 
 from llm_relay import VERSION
-from llm_relay.program.spans import ENDPOINT_VARIABLES, MAX_VALUE_CHARS, EndedSpan, InterfaceSpan, Value
+from llm_relay.program.traces.spans import ENDPOINT_VARIABLES, MAX_VALUE_CHARS, EndedSpan, InterfaceSpan, Value
 from llm_relay.trace_context import TraceContext
 
 SCOPE = InstrumentationScope("grpc-llm-relay", VERSION)

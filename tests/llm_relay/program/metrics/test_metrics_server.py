@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from llm_relay.program.metrics_server import Start, serving_metrics
+from llm_relay.program.metrics.metrics_server import Start, serving_metrics
 
 LIMIT_S = 20.0
 

@@ -12,8 +12,8 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from llm_relay.program.metrics import forget_process
-from llm_relay.program.supervised import LINE_VARIABLE
+from llm_relay.program.metrics.publishing import forget_process
+from llm_relay.program.processes.supervised import LINE_VARIABLE
 
 EXIT_FAILED = 1
 

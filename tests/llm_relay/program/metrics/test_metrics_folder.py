@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_relay.program.metrics_folder import LOCK_NAME, PREFIX, in_use, metrics_folder
+from llm_relay.program.metrics.metrics_folder import LOCK_NAME, PREFIX, in_use, metrics_folder
 from tests.support.relay_serve import served
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="has no such locks")

@@ -1,0 +1,1 @@
+"""The settings of a program: how they are read, checked, and shared between programs."""

@@ -1,0 +1,1 @@
+"""Traces, sent as spans to an OTLP receiver."""
