@@ -13,6 +13,7 @@ from llm_relay.tokens import ANONYMOUS, Caller, Tokens, ledger_token, token_dige
 
 REMEMBERED_S = 1.0
 """How long a token that Server B has accepted is not checked again. Each call sends it to Server B anyway."""
+NO_LEDGER_REMEMBERED_S = 60.0
 MOST_REMEMBERED = 10_000
 TIMEOUT_S = 10.0
 ANONYMOUS_TIMEOUT_S = 2.0
@@ -33,6 +34,8 @@ class CallerCheck:
         self._tokens = tokens
         self._checks_anonymous = checks_anonymous
         self._anonymous_allowed = anonymous_allowed
+        self._no_ledger_until = 0.0
+        """Loop time until which Server B is not asked about anonymous callers: it has no ledger, and logs each time."""
         self._accounts = AccountClient(dial, timeout_s=TIMEOUT_S)
         self._names: dict[bytes, tuple[float, str]] = {}
         self._asking: dict[bytes, asyncio.Task[str]] = {}
@@ -58,7 +61,9 @@ class CallerCheck:
     async def _accepts_anonymous(self) -> bool:
         if not self._anonymous_allowed:
             return False
-        return not self._checks_anonymous or bool(await self._name_of(""))
+        if not self._checks_anonymous or asyncio.get_running_loop().time() < self._no_ledger_until:
+            return True
+        return bool(await self._name_of(""))
 
     async def _name_of(self, token: str) -> str:
         """Returns the name of a token's owner; without a token ANONYMOUS, or "" if Server B requires a token."""
@@ -97,6 +102,9 @@ class CallerCheck:
                 await self._accounts.who_am_i(with_budgets=False, on_behalf_of=ANONYMOUS)
         except Unauthenticated as error:
             return "" if error.is_of_caller else ANONYMOUS  # otherwise Server B refused this program's own token
+        except Unsupported:
+            self._no_ledger_until = asyncio.get_running_loop().time() + NO_LEDGER_REMEMBERED_S
+            return ANONYMOUS
         except (RelayError, TimeoutError):
             return ANONYMOUS
         return ANONYMOUS
