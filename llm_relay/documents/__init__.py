@@ -24,14 +24,14 @@ from llm_relay.documents.lookups import (
     models_document,
     unhealthy_document,
 )
-from llm_relay.documents.part_writing import part_document
-from llm_relay.documents.parts import PartDocument
-from llm_relay.documents.prompt import PromptDocument
-from llm_relay.documents.prompt_arguments import prompt_from_arguments, takes_prompt_arguments
-from llm_relay.documents.prompt_reading import prompt_from_document
+from llm_relay.documents.parts.part_documents import PartDocument
+from llm_relay.documents.parts.part_writing import part_document
+from llm_relay.documents.prompts.prompt import PromptDocument
+from llm_relay.documents.prompts.prompt_arguments import prompt_from_arguments, takes_prompt_arguments
+from llm_relay.documents.prompts.prompt_reading import prompt_from_document
+from llm_relay.documents.prompts.turns import TurnDocument
 from llm_relay.documents.raw_json import RawJson
 from llm_relay.documents.schemas import arguments_schema, body_schema, result_schema
-from llm_relay.documents.turns import TurnDocument
 
 __all__ = [
     "DELTA_DOCUMENTS",

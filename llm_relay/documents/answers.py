@@ -10,8 +10,8 @@ from pydantic import Field
 # Before Python 3.12 pydantic cannot read typing.TypedDict.
 from typing_extensions import TypedDict
 
-from llm_relay.documents.part_writing import JsonValue, part_document
-from llm_relay.documents.parts import PartDocument
+from llm_relay.documents.parts.part_documents import PartDocument
+from llm_relay.documents.parts.part_writing import JsonValue, part_document
 from llm_relay.documents.raw_json import exact_value
 from llm_relay.errors import RelayError
 from llm_relay.messages import Answer, Finished, Usage

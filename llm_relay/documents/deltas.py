@@ -9,8 +9,8 @@ from pydantic import Field
 # Before Python 3.12 pydantic cannot read typing.TypedDict.
 from typing_extensions import TypedDict
 
-from llm_relay.documents.part_writing import JsonValue, base64_text, tool_call_document
-from llm_relay.documents.parts import ToolCallDocument
+from llm_relay.documents.parts.part_documents import ToolCallDocument
+from llm_relay.documents.parts.part_writing import JsonValue, base64_text, tool_call_document
 from llm_relay.documents.raw_json import exact_value
 from llm_relay.messages import ReasoningDelta, RefusalDelta, ToolCallDelta, ToolCallFinished, ToolCallStarted
 

@@ -1,6 +1,7 @@
 """A tool: what clients see of it, and the coroutine that answers a call.
 
-Every tool reads its own arguments: a message tool by `prompt_from_document` (`llm_relay/documents/prompt_reading.py`).
+Every tool reads its own arguments. A message tool reads them by `prompt_from_document`, in
+`llm_relay/documents/prompts/prompt_reading.py`.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from schemathesis.specs.openapi import checks
 
 from gateway.errors.problems import HTTP_STATUSES, PROBLEM_JSON
 from gateway.streaming import EVENT_STREAM
-from llm_relay.documents.turns import NOT_BLANK
+from llm_relay.documents.prompts.turns import NOT_BLANK
 from llm_relay.errors import ERRORS_BY_REASON
 from tests.fuzz.conftest import Target, examples
 

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, SkipValidation
 # Before Python 3.12 pydantic cannot read typing.TypedDict.
 from typing_extensions import TypedDict
 
-from llm_relay.documents.parts import Parts, closed
+from llm_relay.documents.parts.part_documents import Parts, closed
 from llm_relay.documents.shapes import shape_error
 from llm_relay.documents.shown_names import shown_name
 from llm_relay.messages import MAX_TURNS

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, cast
 from urllib.parse import unquote_to_bytes
 
-from llm_relay.documents.parts import PartDocument, ResultPartDocument
+from llm_relay.documents.parts.part_documents import PartDocument, ResultPartDocument
 from llm_relay.documents.raw_json import RawJson, json_text
 from llm_relay.errors import Violation
 from llm_relay.messages import (

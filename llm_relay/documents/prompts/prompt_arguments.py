@@ -7,16 +7,16 @@ import inspect
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
-from llm_relay.documents.options import (
+from llm_relay.documents.parts.part_documents import PartDocument
+from llm_relay.documents.prompts.options import (
     ResponseFormatDocument,
     SamplingDocument,
     ThinkingDocument,
     ToolChoiceDocument,
     ToolDocument,
 )
-from llm_relay.documents.parts import PartDocument
-from llm_relay.documents.prompt_reading import prompt_from_document
-from llm_relay.documents.turns import TurnDocument
+from llm_relay.documents.prompts.prompt_reading import prompt_from_document
+from llm_relay.documents.prompts.turns import TurnDocument
 from llm_relay.messages import Prompt
 
 P = ParamSpec("P")

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from llm_relay.documents.prompt import PromptDocument
+from llm_relay.documents.prompts.prompt import PromptDocument
 
 MESSAGE = "-"
 _TEXT = "-"

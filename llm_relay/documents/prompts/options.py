@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, SkipValidation
 # Before Python 3.12 pydantic cannot read typing.TypedDict.
 from typing_extensions import TypedDict
 
-from llm_relay.documents.parts import Flag, closed
+from llm_relay.documents.parts.part_documents import Flag, closed
 from llm_relay.documents.shapes import members_of, shape_error
 from llm_relay.messages import MAX_TOKENS_LIMIT, MAX_TOOLS, NAME_PATTERN
 

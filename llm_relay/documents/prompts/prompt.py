@@ -7,8 +7,10 @@ from typing import Annotated, Any, cast
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
 from llm_relay.documents.field_names import with_json_names
-from llm_relay.documents.option_reading import OPTIONS, OptionReader, whole_number
-from llm_relay.documents.options import (
+from llm_relay.documents.parts.part_documents import Parts
+from llm_relay.documents.parts.part_reading import PartReader
+from llm_relay.documents.prompts.option_reading import OPTIONS, OptionReader, whole_number
+from llm_relay.documents.prompts.options import (
     ProviderOptions,
     ResponseFormatMember,
     SamplingMember,
@@ -17,9 +19,7 @@ from llm_relay.documents.options import (
     ToolChoiceMember,
     Tools,
 )
-from llm_relay.documents.part_reading import PartReader
-from llm_relay.documents.parts import Parts
-from llm_relay.documents.turns import TurnDocument, Turns
+from llm_relay.documents.prompts.turns import TurnDocument, Turns
 from llm_relay.errors import InvalidRequest, Violation
 from llm_relay.messages import (
     MAX_END_USER_CHARS,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
 from llm_relay.documents import RawJson, parse_json, prompt_from_arguments, prompt_from_document
-from llm_relay.documents.part_writing import part_document
+from llm_relay.documents.parts.part_writing import part_document
 from llm_relay.errors import MAX_VIOLATIONS, InvalidRequest
 from llm_relay.messages import (
     CachePoint,

@@ -10,10 +10,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from llm_relay.documents.json_body import BODY
-from llm_relay.documents.prompt import PromptDocument
+from llm_relay.documents.prompts.prompt import PromptDocument
+from llm_relay.documents.prompts.unreadable import without_unreadable
 from llm_relay.documents.shapes import shape_violations
 from llm_relay.documents.shown_names import shown_name
-from llm_relay.documents.unreadable import without_unreadable
 from llm_relay.errors import MAX_VIOLATIONS, InvalidRequest, Violation
 from llm_relay.messages import Prompt
 

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Callable
 from typing import Any, cast
 
-from llm_relay.documents.parts import PartDocument, ResultPartDocument, ToolCallDocument
+from llm_relay.documents.parts.part_documents import PartDocument, ResultPartDocument, ToolCallDocument
 from llm_relay.documents.raw_json import exact_value
 from llm_relay.messages import (
     CachePoint,

@@ -1,0 +1,1 @@
+"""The parts of prompts and answers as JSON."""

@@ -1,0 +1,1 @@
+"""Prompts as JSON: their shape, and how they are read."""
