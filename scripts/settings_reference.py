@@ -41,7 +41,8 @@ REFERENCE_HEAD = """\
 
 Settings come from the environment, or from a `.env` file in the working folder, or else next to the project. \
 The environment overrides `.env`. One `.env` serves all programs: each reads the settings that it knows. \
-A bad value stops the start with the name of the setting and the fix.
+A bad value stops the start with the name of the setting and the fix. \
+Numbers are plain digits, such as 10 or 0.5.
 
 This page is generated from the settings classes by `python -m scripts.settings_reference`.
 """
