@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,8 @@ FAULTY = 0.3
 LONG_S = 30.0
 UNTIL_SETTLED_S = 30.0
 NO_LIMIT = 10**15
+LEFT = "left"
+"""The reason of a caller who left, and so got no reply."""
 
 
 @dataclass(slots=True)
@@ -83,6 +84,8 @@ async def _call(ask: Ask, key: str, replies: list[Reply], random: Random) -> Non
 
 
 async def _ask(ask: Ask, key: str, replies: list[Reply], deadline_s: float, leaves_after_s: float | None) -> None:
-    with contextlib.suppress(TimeoutError):
+    try:
         async with asyncio.timeout(leaves_after_s):
             replies.append(await ask(key, deadline_s))
+    except TimeoutError:
+        replies.append(Reply(LEFT))
