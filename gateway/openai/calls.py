@@ -20,14 +20,14 @@ from gateway.openai.bodies.chat import ChatBody
 from gateway.openai.bodies.responses import ResponsesBody
 from gateway.openai.chat.prompt import chat_prompt
 from gateway.openai.errors import BadParam
-from gateway.openai.ignored_members import ignored_header
-from gateway.openai.invalid_members import bad_member
 from gateway.openai.rate_headers import rate_headers, rates_of
-from gateway.openai.refused_members import refuse_unsupported
+from gateway.openai.request.ignored_members import ignored_header
+from gateway.openai.request.invalid_members import bad_member
+from gateway.openai.request.refused_members import refuse_unsupported
+from gateway.openai.request.sdk_retry import client_retry
+from gateway.openai.request.terms import Terms
+from gateway.openai.request.translated_body import TranslatedBody
 from gateway.openai.responses.prompt import refuse_stateful, responses_prompt
-from gateway.openai.sdk_retry import client_retry
-from gateway.openai.terms import Terms
-from gateway.openai.translated_body import TranslatedBody
 from gateway.requests.deadlines import deadline_of
 from gateway.requests.disconnect_watcher import ClientGone
 from gateway.requests.learned_timeouts import LearnedTimeouts

@@ -19,9 +19,9 @@ from gateway.openai.bodies.chat import (
     ToolMessage,
     UserMessage,
 )
-from gateway.openai.conversation import Said
 from gateway.openai.data_urls import bytes_of_data_url, given_bytes, image_of_url
 from gateway.openai.errors import BadParam
+from gateway.openai.request.conversation import Said
 from llm_relay.messages import Document, Image, Part, Reasoning, Refusal, Role, TextPart, ToolCall, ToolResult
 
 _REFUSED = {

@@ -16,11 +16,11 @@ from gateway.openai.bodies.responses import (
     MessageItem,
     ReasoningItem,
 )
-from gateway.openai.conversation import Said
 from gateway.openai.data_urls import bytes_of_data_url, image_of_url
 from gateway.openai.errors import BadParam
 from gateway.openai.namespaces import joined_name
 from gateway.openai.reasoning_blob import reasoning_of
+from gateway.openai.request.conversation import Said
 from llm_relay.messages import Document, Image, Part, Reasoning, Refusal, Role, TextPart, ToolCall, ToolResult
 
 _ROLES = {"user": Role.USER, "assistant": Role.ASSISTANT, "system": Role.SYSTEM, "developer": Role.SYSTEM}

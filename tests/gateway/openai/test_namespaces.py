@@ -10,7 +10,7 @@ import pytest
 from gateway.openai.bodies.responses import ResponsesBody
 from gateway.openai.errors import BadParam
 from gateway.openai.namespaces import joined_name
-from gateway.openai.refused_members import refuse_unsupported
+from gateway.openai.request.refused_members import refuse_unsupported
 from gateway.openai.responses.prompt import refuse_stateful, responses_prompt
 from llm_relay.messages import Prompt, ToolCall
 from server_b.providers.mock.provider import MockProvider

@@ -8,9 +8,9 @@ import pytest
 from gateway.openai.bodies.chat import ChatBody
 from gateway.openai.chat.prompt import chat_prompt
 from gateway.openai.errors import BadParam
-from gateway.openai.ignored_members import ignored_header
-from gateway.openai.refused_members import refuse_unsupported
-from gateway.openai.translated_body import TranslatedBody
+from gateway.openai.request.ignored_members import ignored_header
+from gateway.openai.request.refused_members import refuse_unsupported
+from gateway.openai.request.translated_body import TranslatedBody
 from llm_relay.messages import (
     NO_OPTIONS,
     Document,

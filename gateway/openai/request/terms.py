@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from starlette.responses import Response
 
-from gateway.openai.conversation import Conversation
 from gateway.openai.errors import BadParam, openai_error_response
+from gateway.openai.request.conversation import Conversation
 from llm_relay.errors import InvalidRequest, RelayError, Violation
 
 _NAMES = {
