@@ -192,7 +192,7 @@ async def test_options_that_can_change_the_cost_or_the_model_are_refused_under_a
     assert (provider.tries, books.open, books.spent) == ([], {}, 0)
 
 
-async def test_a_chain_under_a_budget_uses_only_providers_with_a_price_and_reserves_for_the_dearest() -> None:
+async def test_a_chain_under_a_budget_uses_only_providers_with_a_price_and_reserves_for_the_most_expensive() -> None:
     books = MemoryBooks(limit_nano_usd=10**12)
     dear, free = Named("dear", [away()]), Named("free")
     relay = relay_with(books, Fallback([Named("unpriced"), dear, free], {}), text="dear/*=2/20,free/*=0/0")

@@ -144,7 +144,7 @@ def test_the_bound_is_every_token_at_its_rate() -> None:
     assert bound == (Decimal("2.5") * 66 + Decimal(10) * 1000) / MILLION
 
 
-def test_the_bound_takes_the_dearest_rate_that_can_apply() -> None:
+def test_the_bound_takes_the_highest_rate_that_can_apply() -> None:
     sonnet = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
     bound = bedrock("us-east-1").bound(sonnet, input_tokens=18, output_tokens=1)
     assert bound == (Decimal("4.125") * 18 + Decimal("16.5")) / MILLION  # written to the cache
