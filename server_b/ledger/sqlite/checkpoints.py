@@ -20,8 +20,9 @@ LOG = logging.getLogger(__name__)
 
 INTERVAL_S = 1.0
 """How long after the first unsynced write the log is synced, in seconds: what a power cut may lose."""
-LARGE_LOG_BYTES = 16 << 20
-"""The log is checkpointed above this size. A smaller one would write the same pages again and again."""
+LARGE_LOG_BYTES = 64 << 20
+"""The log is checkpointed above this size. A smaller one would write the same pages again and again, and calls wait
+for the last moments of each checkpoint, which shows in their p99."""
 _BEGIN_LOG = (
     "INSERT INTO ledger (key, value) VALUES ('checkpoints', 1) ON CONFLICT (key) DO UPDATE SET value = value + 1"
 )
