@@ -38,6 +38,7 @@ from gateway.ui import sign_in as ui_sign_in
 from gateway.ui.pages import Assets
 from gateway.ui.watchers import Watchers
 from llm_relay import VERSION
+from llm_relay.addresses import is_loopback_host
 from llm_relay.client.account_client import AccountClient
 from llm_relay.client.caller_check import CallerCheck
 from llm_relay.client.relay_client import RelayClient
@@ -67,7 +68,8 @@ def create_app(
 ) -> FastAPI:
     """Creates the application. It dials Server B when an HTTP server starts it."""
     log = create_access_log()
-    callers = CallerCheck(settings.tokens, settings.dial)
+    is_open = settings.relay_insecure or is_loopback_host(settings.http_host)
+    callers = CallerCheck(settings.tokens, settings.dial, anonymous_allowed=is_open)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Backend]]:

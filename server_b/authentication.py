@@ -106,7 +106,7 @@ class Authenticator:
             name = found.caller
         if name is None:
             if token.startswith(LEDGER_PREFIX) or self.needs_token:
-                raise Unauthenticated(is_of_caller=not token and behind == ANONYMOUS and not self._tokens)
+                raise Unauthenticated(is_of_caller=not token and behind == ANONYMOUS and self._callers_have_tokens)
             name = ANONYMOUS
         if self._is_disabled(name):
             raise Unauthenticated(_DISABLED)
@@ -183,6 +183,11 @@ class Authenticator:
 
     def _is_disabled(self, name: str) -> bool:
         return self._books is not None and _is_disabled(self._books.policy, name)
+
+    @property
+    def _callers_have_tokens(self) -> bool:
+        """Whether callers of a program that has no token may have some. RELAY_TOKENS alone may be for programs."""
+        return not self._tokens or self._has_ledger_token
 
     @property
     def _has_ledger_token(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -111,12 +112,26 @@ class CallerCheck:
 
 
 async def needs_token(dial: Dial) -> bool:
-    """Returns whether Server B refuses callers without a token who come through this program; False if it is away."""
+    """Returns whether Server B has tokens for callers who come through this program; False if it is away.
+
+    Callers without one must be refused by this program: Server B accepts them as the program itself if the program has
+    a token and is no delegate.
+    """
+    refused = await _refusal_of_anonymous(dial)
+    if refused is None and dial.token:
+        refused = await _refusal_of_anonymous(replace(dial, token=""))
+        return refused is not None and refused.is_of_caller
+    # Otherwise Server B refuses this program's own token.
+    return refused is not None and (refused.is_of_caller or not dial.token)
+
+
+async def _refusal_of_anonymous(dial: Dial) -> Unauthenticated | None:
+    """Returns why Server B refuses a caller without a token; None if it does not, or cannot be asked."""
     async with AccountClient(dial, timeout_s=TIMEOUT_S) as client:
         try:
             await client.who_am_i(with_budgets=False, on_behalf_of=ANONYMOUS)
         except Unauthenticated as error:
-            return error.is_of_caller or not dial.token  # otherwise Server B refused this program's own token
+            return error
         except RelayError:
-            return False
-    return False
+            return None
+    return None

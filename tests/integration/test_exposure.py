@@ -37,6 +37,13 @@ MCP_DOORS = pytest.mark.parametrize(
     ids=case_id,
 )
 
+INITIALIZE = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}},
+}
+
 
 async def refusal(folder: Path, program: tuple[str, ...], settings: dict[str, str]) -> tuple[int | None, str]:
     """Starts a program, which must fail; returns the exit code and what it wrote."""
@@ -106,6 +113,42 @@ async def test_beyond_loopback_the_token_of_a_program_does_not_count_for_its_cal
         code, told = await refusal(tmp_path, program, front)
     assert code == 2
     assert "so this server needs tokens (RELAY_TOKENS);" in told
+
+
+@pytest.mark.parametrize("front_token", ["of RELAY_TOKENS", "of the ledger"])
+async def test_beyond_loopback_a_program_with_a_token_serves_callers_of_the_ledger_and_nobody_else(
+    front_token: str, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path}/relay.db"
+    ledger = await open_ledger(url, folder=tmp_path)
+    alice, front = [
+        (await ledger.create_token(name, label="", expires_at=None, by="test")).secret for name in ("alice", "front")
+    ]
+    await ledger.aclose(grace_s=1)
+    pair = Authority(tmp_path, "ca").issue("server")
+    tls = {"HTTP_TLS_CERT_FILE": pair.cert_file, "HTTP_TLS_KEY_FILE": pair.key_file}
+    is_ledger_token = front_token == "of the ledger"
+    token, tokens = (front, {}) if is_ledger_token else ("a-token", {"RELAY_TOKENS": "front:a-token,boss:b-token"})
+    async with running(tmp_path, "server_b", GRPC_PORT="0", LEDGER=url, **tokens) as server_b:
+        settings = {"SERVER_B_TARGET": server_b.address, "RELAY_TOKEN": token, **tls}
+        hosts = {"HTTP_HOST": "0.0.0.0", "HTTP_PORT": "0", "MCP_HOST": "0.0.0.0", "MCP_PORT_A": "0"}
+        for program in ("gateway", "server_a"):
+            transport = {"MCP_TRANSPORT": "http"} if program == "server_a" else {}
+            code, _ = await refusal(tmp_path, (program, "check"), {**settings, **hosts, **transport})
+            assert (program, code) == (program, 0)
+        async with (
+            running(tmp_path, "gateway", **settings, **hosts) as gateway,
+            running(tmp_path, "server_a", "http", **settings, **hosts) as server_a,
+            httpx2.AsyncClient(timeout=LIMIT_S, trust_env=False, verify=False) as http,
+        ):
+            for address, path, body in (
+                (gateway.address, "process", {"message": "hello"}),
+                (server_a.address, "mcp", INITIALIZE),
+            ):
+                for headers, status in (({}, 401), ({"Authorization": f"Bearer {alice}"}, 200)):
+                    accept = {"Accept": "application/json, text/event-stream", **headers}
+                    answer = await http.post(f"https://{address}/{path}", json=body, headers=accept)
+                    assert (path, answer.status_code) == (path, status)
 
 
 @MCP_DOORS

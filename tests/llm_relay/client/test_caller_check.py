@@ -100,6 +100,17 @@ async def test_a_programs_own_token_is_not_its_callers() -> None:
         assert await needs_token(Dial(target=server_b.target))
 
 
+async def test_tokens_of_the_ledger_are_for_callers_whatever_token_the_program_has() -> None:
+    ledger = MemoryLedger()
+    async with serving(tokens="front:a-token", ledger=ledger) as server_b:
+        dial = Dial(target=server_b.target, token="a-token")
+        assert not await needs_token(dial)
+        _, secret = await _token(ledger)
+        assert await needs_token(dial)
+    async with serving(ledger=ledger) as server_b:
+        assert await needs_token(Dial(target=server_b.target, token=secret))
+
+
 async def test_where_callers_need_a_token_none_is_let_in_without_one_whatever_server_b_says() -> None:
     ledger = MemoryLedger()
     async with serving(ledger=ledger) as server_b:
