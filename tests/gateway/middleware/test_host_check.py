@@ -17,7 +17,8 @@ async def call_app(
     host: str, url: str = "http://127.0.0.1:8000", method: str = "GET", **settings: Any
 ) -> httpx2.Response:
     """Sends a request with the Host header `host` to an application at `url`."""
-    app = create_app(gateway_settings(server_b_target=NOBODY, **settings))
+    given = {"relay_tokens": "alice:alices-token", **settings}
+    app = create_app(gateway_settings(server_b_target=NOBODY, **given))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=url) as client:
         headers = {"Host": host, "Authorization": "Bearer alices-token"}
         return await client.request(method, "/openapi.json", headers=headers)
