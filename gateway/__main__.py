@@ -24,7 +24,7 @@ from llm_relay.program.processes.workers import run_workers
 from llm_relay.program.settings.exposure import check_exposure
 from llm_relay.program.settings.program_settings import SettingsError
 from llm_relay.program.startup import begin, exit_for_bad_settings
-from llm_relay.program.stop_signals import stopping_signals
+from llm_relay.program.stop_signals import starting, stopping_signals
 
 EXIT_CANNOT_LISTEN = 1
 
@@ -74,10 +74,11 @@ async def serve(settings: GatewaySettings, supervised: Supervised | None = None)
     """Serves HTTP until SIGINT or SIGTERM, then drains; a second signal ends the drain. Returns the exit code."""
     host, tls = settings.http_host, settings.serves_tls
     shared_port = supervised.shared_port if supervised else 0
-    # Tokens in Server B's ledger count too. Server B is asked for them only where it matters.
-    has_tokens = bool(settings.tokens) or (not is_loopback_host(host) and await needs_token(settings.dial))
-    check_exposure(host, "HTTP_HOST", tokens=has_tokens, tls=tls, insecure=settings.relay_insecure)
     signals = await stopping_signals()
+    async with starting(signals):
+        # Tokens in Server B's ledger count too. Server B is asked for them only where it matters.
+        has_tokens = bool(settings.tokens) or (not is_loopback_host(host) and await needs_token(settings.dial))
+    check_exposure(host, "HTTP_HOST", tokens=has_tokens, tls=tls, insecure=settings.relay_insecure)
     try:
         listener = listen(host, shared_port or settings.http_port, shared=bool(shared_port))
     except OSError as error:

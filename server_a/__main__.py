@@ -47,19 +47,24 @@ def main() -> None:
 async def _serve(settings: ServerASettings) -> int:
     from llm_relay.client.caller_check import CallerCheck
     from llm_relay.mcp.composition import serve_tools
+    from llm_relay.program.stop_signals import starting, stopping_signals
     from server_a import tools
     from server_a.mcp_server import create_server
 
     if settings.server_b_tls:
         await tools.connect()  # unreadable certificates fail at the start, not at the first call
     is_open = settings.relay_insecure or not _is_beyond_loopback(settings)
+    signals = await stopping_signals()
+    async with starting(signals):
+        has_tokens = bool(settings.tokens) or await _needs_token(settings)
     async with CallerCheck(settings.tokens, settings.dial, checks_anonymous=True, anonymous_allowed=is_open) as callers:
         return await serve_tools(
             create_server(),
             settings.mcp_transport,
             settings,
+            signals,
             callers=callers,
-            has_tokens=bool(settings.tokens) or await _needs_token(settings),
+            has_tokens=has_tokens,
             name="Server A",
             port=settings.mcp_port_a,
             port_setting="MCP_PORT_A",

@@ -6,6 +6,7 @@ import llm_relay.program.process_setup  # noqa: F401 - before grpc
 
 # isort: split
 import argparse
+import contextlib
 import logging
 import sys
 from collections.abc import Coroutine
@@ -20,7 +21,7 @@ from llm_relay.program.settings.env_file import leave_out_working_folder
 from llm_relay.program.settings.exposure import check_exposure
 from llm_relay.program.settings.program_settings import SettingsError
 from llm_relay.program.startup import begin, exit_for_bad_settings
-from llm_relay.program.stop_signals import stopping_signals, unless_signalled
+from llm_relay.program.stop_signals import starting, stopping_signals, unless_signalled
 from llm_relay.tls.grpc_server import ServerCertificates
 from server_b.composition import create_accounts, create_authenticator, open_core
 from server_b.ledger_settings import leave_out_ledger_of_working_folder
@@ -81,7 +82,9 @@ async def serve_grpc(settings: ServerBSettings, supervised: Supervised | None = 
     certificates = _certificates(settings)
     shared_port = supervised.shared_port if supervised else 0
     signals = await stopping_signals()
-    async with open_core(settings) as core:
+    async with contextlib.AsyncExitStack() as stack:
+        async with starting(signals):
+            core = await stack.enter_async_context(open_core(settings))
         authenticator = create_authenticator(settings, core.ledger, host=settings.grpc_host)
         check_exposure(
             settings.grpc_host,

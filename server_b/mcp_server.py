@@ -9,6 +9,7 @@ from llm_relay.mcp.lookup_texts import config_text, health_text, identity_text
 from llm_relay.mcp.message_tools import create_stream_tool, create_whole_tool
 from llm_relay.mcp.tool import create_caller_tool, create_lookup_tool
 from llm_relay.mcp.tool_server import ToolServer
+from llm_relay.program.stop_signals import starting, stopping_signals
 from llm_relay.tokens import Caller
 from server_b import tools
 from server_b.authentication import Authenticator, Credentials
@@ -65,12 +66,15 @@ async def serve_mcp(settings: ServerBSettings, transport: McpTransport) -> int:
 
     Raises SettingsError or ValueError that names the setting if it must not, or cannot, be served.
     """
-    core = await tools.connect_core()  # a missing key stops the start, not the first call
+    signals = await stopping_signals()
+    async with starting(signals):
+        core = await tools.connect_core()  # a missing key stops the start, not the first call
     authenticator = create_authenticator(settings, core.ledger, host=settings.mcp_host)
     return await serve_tools(
         create_server(),
         transport,
         settings,
+        signals,
         callers=_Callers(authenticator),
         has_tokens=authenticator.has_tokens,
         name="Server B",

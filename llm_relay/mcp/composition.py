@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from signal import Signals
 from typing import Literal
 
 from llm_relay.addresses import shown_address
@@ -23,6 +25,7 @@ async def serve_tools(
     tools: ToolServer,
     transport: McpTransport,
     settings: McpServingSettings,
+    signals: asyncio.Queue[Signals],
     *,
     callers: Callers,
     has_tokens: bool,
@@ -31,7 +34,7 @@ async def serve_tools(
     port_setting: str,
     note: str = "",
 ) -> int:
-    """Serves the tools until told to stop. Returns the exit code.
+    """Serves the tools until their client leaves, or until one of `signals`. Returns the exit code.
 
     Over HTTP, `callers` identifies callers, and `has_tokens` says whether they need a token. `name` and `note` are for
     the start line. `port_setting` is the name of the setting that holds `port`. Raises SettingsError or ValueError,
@@ -40,7 +43,7 @@ async def serve_tools(
     announcement = f"Starting {name} (MCP) with {transport.upper()} transport"
     if transport == "stdio":
         logger.info("%s%s", announcement, note)
-        await serve_stdio(tools, settings.max_message_bytes)
+        await serve_stdio(tools, signals, settings.max_message_bytes)
         return 0
     from llm_relay.mcp.http.endpoint import HttpEndpoint
 
@@ -68,4 +71,4 @@ async def serve_tools(
     def announce(host: str, port: int) -> None:
         logger.info("%s on %s%s", announcement, shown_address(host, port), note)
 
-    return await serve_http(tools, transport, endpoint, announce)
+    return await serve_http(tools, signals, transport, endpoint, announce)

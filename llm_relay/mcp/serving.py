@@ -17,7 +17,7 @@ from llm_relay.mcp.stdio.connection import StdioConnection, open_stdio
 from llm_relay.mcp.tool_server import ToolServer
 from llm_relay.program.event_loop import freeze_existing_objects
 from llm_relay.program.processes.supervised import serving, this_process
-from llm_relay.program.stop_signals import stopping_signals, unless_signalled
+from llm_relay.program.stop_signals import unless_signalled
 
 if TYPE_CHECKING:
     from llm_relay.mcp.http.endpoint import HttpEndpoint
@@ -29,9 +29,8 @@ GRACE_S = 1
 logger = logging.getLogger("relay")
 
 
-async def serve_stdio(tools: ToolServer, max_message_bytes: int) -> None:
-    """Serves the client at standard input and output until it closes its end, or until SIGINT or SIGTERM."""
-    signals = await stopping_signals()
+async def serve_stdio(tools: ToolServer, signals: asyncio.Queue[Signals], max_message_bytes: int) -> None:
+    """Serves the client at standard input and output until it closes its end, or until a signal."""
     async with anyio.create_task_group() as tasks:
         async with open_stdio(max_message_bytes) as client:
             tasks.start_soon(_stop_on_signal, tools, client, signals, tasks.cancel_scope)
@@ -51,9 +50,13 @@ async def _stop_on_signal(
 
 
 async def serve_http(
-    tools: ToolServer, transport: str, endpoint: HttpEndpoint, announce: Callable[[str, int], None]
+    tools: ToolServer,
+    signals: asyncio.Queue[Signals],
+    transport: str,
+    endpoint: HttpEndpoint,
+    announce: Callable[[str, int], None],
 ) -> int:
-    """Serves `transport` ("sse" or "http") until SIGINT or SIGTERM, then lets running calls end. Returns the exit code.
+    """Serves `transport` ("sse" or "http") until a signal, then lets running calls end. Returns the exit code.
 
     A second signal, or the end of the endpoint's `drain_s`, stops the calls that still run. `announce` is called with
     the host and the port once clients can connect.
@@ -61,7 +64,6 @@ async def serve_http(
     from llm_relay.http.serving import create_server
     from llm_relay.mcp.http.applications import open_sse, open_streamable
 
-    signals = await stopping_signals()
     try:
         listener = listen(endpoint.host, endpoint.port)
     except OSError as error:

@@ -10,17 +10,22 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from llm_relay.program.stop_signals import StoppedAtStart
+
 YOUNG_OBJECTS = 10_000
 """How many new objects start the garbage collector. Python's default is 700, but calls leave few cycles."""
 
 
 def run(main: Coroutine[Any, Any, int]) -> int:
-    """Runs `main` and returns its exit code."""
+    """Runs `main` and returns its exit code: 0 if a signal ended its start, as a signal does later."""
     _let_threads_finish()
     freeze_existing_objects()
     gc.set_threshold(YOUNG_OBJECTS)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(main)
+        try:
+            return runner.run(main)
+        except StoppedAtStart:
+            return 0
 
 
 def freeze_existing_objects() -> None:

@@ -6,10 +6,14 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class StoppedAtStart(Exception):
+    """A signal ended a program before it served."""
 
 
 async def stopping_signals() -> asyncio.Queue[signal.Signals]:
@@ -22,6 +26,35 @@ async def stopping_signals() -> asyncio.Queue[signal.Signals]:
         else:
             loop.add_signal_handler(number, received.put_nowait, number)
     return received
+
+
+@contextlib.asynccontextmanager
+async def starting(signals: asyncio.Queue[signal.Signals]) -> AsyncIterator[None]:
+    """Ends the block at the first signal: cancels what it waits for, and raises StoppedAtStart.
+
+    Everything that a program waits for between `stopping_signals` and serving belongs in such a block.
+    """
+    task = asyncio.current_task()
+    if task is None:
+        raise RuntimeError("only a task can be cancelled")
+    signalled = asyncio.create_task(signals.get())
+
+    def cancel(done: asyncio.Task[signal.Signals]) -> None:
+        if not done.cancelled():
+            task.cancel()
+
+    signalled.add_done_callback(cancel)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not signalled.done():
+            raise
+        task.uncancel()
+    finally:
+        signalled.remove_done_callback(cancel)
+        signalled.cancel()
+    if signalled.done() and not signalled.cancelled():
+        raise StoppedAtStart
 
 
 async def unless_signalled(work: Coroutine[Any, Any, None], signals: asyncio.Queue[signal.Signals]) -> None:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import re
+from collections.abc import Awaitable, Callable
 from functools import cache
 from importlib import resources
+from typing import TypeVar
 
 from server_b.ledger.live_servers import LEASE_S, live_servers
 from server_b.ledger.transactions import Transaction
+
+LOG = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 IN_USE_PATIENCE_S = LEASE_S + 2
 """How long a start waits for servers of an older version to end: as long as the lease of a killed one, and a little."""
@@ -48,6 +56,25 @@ def check_version(version: int) -> None:
     newest = max(migrations())
     if version > newest:
         raise SchemaTooNew(f"its schema is version {version}, and this program knows {newest}: install a newer version")
+
+
+async def when_unused(migrating: Callable[[], Awaitable[T]], location: str) -> T:
+    """Runs `migrating`, and again while it raises SchemaInUse: servers of an older version may end soon.
+
+    Raises SchemaInUse if they do not.
+    """
+    loop = asyncio.get_running_loop()
+    deadline, is_told = loop.time() + IN_USE_PATIENCE_S, False
+    while True:
+        try:
+            return await migrating()
+        except SchemaInUse as error:
+            if loop.time() > deadline:
+                raise
+            if not is_told:
+                LOG.warning("LEDGER: waiting for %s: %s", location, error)
+            is_told = True
+            await asyncio.sleep(IN_USE_POLL_S)
 
 
 async def migrate(transaction: Transaction, *, has_tables: bool) -> None:

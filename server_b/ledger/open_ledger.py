@@ -18,7 +18,7 @@ from server_b.ledger.base import Ledger
 from server_b.ledger.books import leases
 from server_b.ledger.books.sql_books import SqlBooks
 from server_b.ledger.live_servers import LEASE_S
-from server_b.ledger.migrations import WrongSchema
+from server_b.ledger.migrations import WrongSchema, when_unused
 from server_b.ledger.reports.stored_reports import StoredReports
 from server_b.ledger.retention import Retention
 from server_b.ledger.sql_ledger import Helper, SqlLedger
@@ -80,8 +80,12 @@ async def open_ledger(
     if keep_days is not None:
         helpers.append(Retention(store, books.now, keep_days=keep_days))
     ledger = SqlLedger(store, books, accounts, StoredReports(store, now), helpers)
-    with suppress(LedgerUnavailable):  # PostgreSQL may not be up yet
-        await ledger.refresh()
+    try:
+        with suppress(LedgerUnavailable):  # PostgreSQL may not be up yet
+            await ledger.refresh()
+    except asyncio.CancelledError:
+        await ledger.aclose(grace_s=0)
+        raise
     return ledger
 
 
@@ -91,7 +95,7 @@ async def open_store(
     """Opens only the database of a ledger; see `open_ledger`."""
     if url.startswith(POSTGRES):
         return await open_postgres(url)
-    return await asyncio.to_thread(open_sqlite, sqlite_path(url, folder), is_full_sync=is_full_sync, now=now)
+    return await open_sqlite(sqlite_path(url, folder), is_full_sync=is_full_sync, now=now)
 
 
 def sqlite_path(url: str, folder: Path) -> Path:
@@ -104,11 +108,13 @@ def sqlite_path(url: str, folder: Path) -> Path:
     return Path(os.path.abspath(folder / url.removeprefix(SQLITE)))  # noqa: PTH100 - symbolic links stay
 
 
-def open_sqlite(path: Path, *, is_full_sync: bool, now: Callable[[], datetime]) -> SqliteStore:
+async def open_sqlite(path: Path, *, is_full_sync: bool, now: Callable[[], datetime]) -> SqliteStore:
     """Opens a file. Raises LedgerError if it cannot be opened or written."""
     clock = (lambda: time.time_ns() // 1000) if now is _now else (lambda: to_us(now()))
     try:
-        return SqliteStore(path, is_full_sync=is_full_sync, now_us=clock)
+        return await when_unused(
+            lambda: asyncio.to_thread(SqliteStore, path, is_full_sync=is_full_sync, now_us=clock), str(path)
+        )
     except WrongSchema as error:
         raise LedgerError(f"LEDGER: {path} cannot be used: {error}") from error
     except OSError as error:
@@ -136,6 +142,9 @@ async def open_postgres(url: str) -> Store:
         raise LedgerError(f"LEDGER: not the URL of a PostgreSQL database: {error}") from error
     try:
         await store.start()
+    except asyncio.CancelledError:
+        await store.aclose()
+        raise
     except WrongSchema as error:
         await store.aclose()
         raise LedgerError(f"LEDGER: {store.location} cannot be used: {error}") from error

@@ -3,14 +3,15 @@
 import asyncio
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.check_command import check
-from tests.support.ports import free_port, until_listening
-from tests.support.programs import environment, running
+from tests.support.ports import accepted, free_port, silent_server, until_listening
+from tests.support.programs import environment, running, starting
 
 pytestmark = pytest.mark.anyio
 
@@ -62,6 +63,25 @@ async def test_a_check_warns_too_but_does_not_fail(name: str, tmp_path: Path) ->
     _, lines = await check(tmp_path, name, {PORTS[name]: "0"})
     warned = [line.removeprefix("warning").strip() for line in lines if line.startswith("warning")]
     assert [line.removeprefix(f"{tmp_path}/") for line in warned] == expected(name)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("program", "host_setting"),
+    [(("gateway",), "HTTP_HOST"), (("server_a", "http"), "MCP_HOST")],
+    ids=["gateway", "mcp"],
+)
+async def test_a_signal_ends_a_start_that_waits_for_server_b(
+    program: tuple[str, ...], host_setting: str, number: signal.Signals, tmp_path: Path
+) -> None:
+    """Beyond loopback, a program in front asks Server B whether callers need a token."""
+    with silent_server() as silent:
+        target = f"127.0.0.1:{silent.getsockname()[1]}"
+        async with starting(tmp_path, *program, SERVER_B_TARGET=target, **{host_setting: "0.0.0.0"}) as started:
+            with await accepted(silent):
+                assert await started.stop(number) == 0
+            await started.silent.wait()
+    assert started.lines == []
 
 
 @PROGRAMS

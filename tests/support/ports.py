@@ -37,3 +37,17 @@ async def until_listening(port: int, process: asyncio.subprocess.Process, *, wit
                 return
             await asyncio.sleep(0.02)  # the kernel sends no event either
     raise RuntimeError(f"the program ended with {process.returncode}")
+
+
+def silent_server() -> socket.socket:
+    """Returns a socket that listens on loopback. Nothing replies there; see `accepted`."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setblocking(False)
+    return listener
+
+
+async def accepted(listener: socket.socket, *, within_s: float = 60.0) -> socket.socket:
+    """Waits for a connection and returns it. Raises TimeoutError after `within_s` seconds."""
+    async with asyncio.timeout(within_s):
+        connection, _ = await asyncio.get_running_loop().sock_accept(listener)
+    return connection

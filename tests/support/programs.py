@@ -32,7 +32,7 @@ class Program:
     """The lines that it has written to stderr so far."""
     port: int = 0
     more: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set with each line."""
+    """Set with each line, and at the end."""
     silent: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the program and all its children have ended, so that its stderr is closed."""
 
@@ -59,19 +59,25 @@ class Program:
 @contextlib.asynccontextmanager
 async def running(folder: Path, name: str, *arguments: str, **settings: str) -> AsyncIterator[Program]:
     """Runs `python -m name arguments` in `folder`; yields it once it prints its address, kills it at the end."""
+    async with starting(folder, name, *arguments, **settings) as program:
+        async with asyncio.timeout(START_LIMIT_S):
+            while not program.port:
+                if program.silent.is_set():
+                    raise RuntimeError(f"{name} ended before it listened:\n" + "".join(program.lines))
+                program.more.clear()
+                await program.more.wait()
+        yield program
+
+
+@contextlib.asynccontextmanager
+async def starting(folder: Path, name: str, *arguments: str, **settings: str) -> AsyncIterator[Program]:
+    """Runs `python -m name arguments` in `folder`; yields it at once, kills it at the end."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", name, *arguments, cwd=folder, env=environment(settings), stderr=asyncio.subprocess.PIPE
     )
     program = Program(process)
-    listening = asyncio.Event()
-    reading = asyncio.create_task(_read(program, listening))
+    reading = asyncio.create_task(_read(program))
     try:
-        async with asyncio.timeout(START_LIMIT_S):
-            done, _ = await asyncio.wait(
-                [reading, waiting := asyncio.create_task(listening.wait())], return_when=asyncio.FIRST_COMPLETED
-            )
-        if waiting not in done:
-            raise RuntimeError(f"{name} ended before it listened:\n" + "".join(program.lines))
         yield program
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -80,13 +86,13 @@ async def running(folder: Path, name: str, *arguments: str, **settings: str) -> 
         await reading
 
 
-async def _read(program: Program, listening: asyncio.Event) -> None:
+async def _read(program: Program) -> None:
     assert program.process.stderr is not None
     async for line in program.process.stderr:
         text = line.decode(errors="replace")
         program.lines.append(text)
-        program.more.set()
         if not program.port and (found := _LISTENS.search(text)):
             program.port = int(found[2])
-            listening.set()
+        program.more.set()
     program.silent.set()
+    program.more.set()

@@ -10,7 +10,7 @@ from typing import TypeVar
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from server_b.ledger.migrations import IN_USE_PATIENCE_S, IN_USE_POLL_S, SchemaInUse, WrongSchema, migrate
+from server_b.ledger.migrations import WrongSchema, migrate, when_unused
 from server_b.ledger.postgres.connection import LastingConnection
 from server_b.ledger.postgres.dialect import (
     SESSION_LOST,
@@ -79,25 +79,11 @@ class PostgresStore:
         Waits a little for servers of an older version to end. Raises WrongSetting and WrongSchema.
         """
         try:
-            await self._migrate_when_unused()
+            await when_unused(self._migrate, self.location)
         except psycopg.Error as error:
             if is_wrong_setting(error):
                 raise WrongSetting(first_line(error)) from error
             LOG.warning("the ledger cannot be reached yet; calls are refused: %s: %s", self.location, first_line(error))
-
-    async def _migrate_when_unused(self) -> None:
-        loop = asyncio.get_running_loop()
-        deadline, is_told = loop.time() + IN_USE_PATIENCE_S, False
-        while True:
-            try:
-                return await self._migrate()
-            except SchemaInUse as error:
-                if loop.time() > deadline:
-                    raise
-                if not is_told:
-                    LOG.warning("LEDGER: waiting for %s: %s", self.location, error)
-                is_told = True
-                await asyncio.sleep(IN_USE_POLL_S)
 
     async def write(self, work: Work[T], *, is_long: bool = False, is_durable: bool = True) -> T:  # noqa: ARG002
         """Runs `work` in a write transaction and commits it. Retries if the connection is lost."""

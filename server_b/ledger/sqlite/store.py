@@ -8,25 +8,21 @@ LEDGER_SYNC=full, COMMIT waits for the disk, and runs in a thread too.
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 import sqlite3
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
 from llm_relay.errors import LedgerUnavailable
-from server_b.ledger.migrations import IN_USE_PATIENCE_S, IN_USE_POLL_S, SchemaInUse, migrate
+from server_b.ledger.migrations import migrate
 from server_b.ledger.sqlite.checkpoints import Checkpoints
 from server_b.ledger.sqlite.connections import OPENING_TIMEOUT_S, connect, prepare_file
 from server_b.ledger.sqlite.dialect import is_busy, is_of_the_file, unavailable
 from server_b.ledger.sqlite.transaction import SqliteTransaction, run_to_end
 from server_b.ledger.transactions import Transaction, Work
-
-LOG = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -147,24 +143,6 @@ class SqliteStore:
 
     def _migrate(self) -> None:
         self._writing.execute(f"PRAGMA busy_timeout = {OPENING_TIMEOUT_S * 1000:.0f}").fetchall()
-        self._migrate_when_unused()
-        self._writing.execute("PRAGMA busy_timeout = 0").fetchall()
-
-    def _migrate_when_unused(self) -> None:
-        """Waits a little for servers of an older version to end. Raises WrongSchema."""
-        deadline, is_told = time.monotonic() + IN_USE_PATIENCE_S, False
-        while True:
-            try:
-                return self._migrate_now()
-            except SchemaInUse as error:
-                if time.monotonic() > deadline:
-                    raise
-                if not is_told:
-                    LOG.warning("LEDGER: waiting for %s: %s", self.location, error)
-                is_told = True
-                time.sleep(IN_USE_POLL_S)
-
-    def _migrate_now(self) -> None:
         self._writing.execute("BEGIN IMMEDIATE")
         try:
             tables = self._writing.execute("SELECT 1 FROM sqlite_master WHERE name = 'ledger'").fetchall()
@@ -173,6 +151,7 @@ class SqliteStore:
         finally:
             if self._writing.in_transaction:
                 self._writing.execute("ROLLBACK")
+        self._writing.execute("PRAGMA busy_timeout = 0").fetchall()
 
     def _close_connections(self) -> None:
         for connection in (self._writing, self._peeking, *getattr(self, "_reading", {}).values()):

@@ -13,8 +13,6 @@ from server_b.ledger.books import leases
 from server_b.ledger.live_servers import Process
 from server_b.ledger.migrations import migrations
 from server_b.ledger.open_ledger import LedgerError, open_ledger, open_store
-from server_b.ledger.postgres import store as postgres_store
-from server_b.ledger.sqlite import store as sqlite_store
 from server_b.ledger.transactions import Store, Transaction
 from tests.server_b.ledger.ledger_calls import end_of, new_call, take_back_to_version_3
 from tests.support.money import select
@@ -28,8 +26,7 @@ ELSEWHERE = Process(host="elsewhere/1", pid=1, started=1)
 @pytest.fixture
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shortens how long a start waits for an older server."""
-    for module in (sqlite_store, postgres_store):
-        monkeypatch.setattr(module, "IN_USE_PATIENCE_S", 0.0)
+    monkeypatch.setattr("server_b.ledger.migrations.IN_USE_PATIENCE_S", 0.0)
 
 
 @pytest.fixture
