@@ -18,6 +18,8 @@ from llm_relay.plain_numbers import decimal_number, whole_number
 from llm_relay.program.settings.env_file import ENV_FILE_VARIABLE, EnvFile, EnvFileError, read_env_file
 from llm_relay.program.settings.known_settings import KNOWN_SETTINGS
 
+_WHITESPACE = {" ": "a space", "\n": "a line feed", "\r": "a carriage return", "\t": "a tab"}
+
 
 class SettingsError(Exception):
     """A setting has an invalid value. The text has one line for each such setting, with its name and the fix."""
@@ -100,6 +102,14 @@ class ProgramSettings(BaseSettings):
         yield from ()
 
 
+def _white_edge(value: object) -> str:
+    """Returns which whitespace a text begins or ends with, or ""."""
+    if not isinstance(value, str) or value == value.strip():
+        return ""
+    verb, edge = ("ends", value[-1]) if value[-1].isspace() else ("begins", value[0])
+    return f"{verb} with {_WHITESPACE.get(edge, 'whitespace')}"
+
+
 def _kinds(annotation: Any) -> tuple[Any, ...]:
     """Returns the types that a field may have."""
     return get_args(annotation) or (annotation,)
@@ -125,6 +135,9 @@ def _fix(detail: Mapping[str, Any], settings_type: type[ProgramSettings]) -> str
     if not detail["loc"]:
         return text
     name = str(detail["loc"][0])
+    if edge := _white_edge(detail.get("input")):
+        # Nobody sees it: a secret made with echo has a line feed, and Docker's --env-file keeps spaces.
+        return f"{name.upper()}: {edge}, which is part of the value: remove it"
     field = settings_type.model_fields.get(name)
     meaning = f" ({field.description})" if field and field.description and "Value error" not in detail["msg"] else ""
     return f"{name.upper()}: {text}{meaning}"

@@ -121,8 +121,31 @@ def test_a_bad_value_is_one_line_that_begins_with_the_variable(
 @pytest.mark.parametrize("name", ["GRPC_PORT", "METRICS_PORT", "LEDGER_KEEP_DAYS", "TIMEOUT_SECONDS", "AI_TEMPERATURE"])
 def test_a_number_is_written_in_plain_digits(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (line,) = refusal(ServerBSettings, monkeypatch, **{name: value})
-    assert re.match(rf"{name}: must be a (whole )?number in plain digits, such as 10", line)
+    plain = r"must be a (whole )?number in plain digits, such as 10"
+    assert re.match(rf"{name}: {plain if value == value.strip() else '(begins|ends) with '}", line)
 
+
+@pytest.mark.parametrize(
+    ("edge", "said"),
+    [
+        ("{} ", "ends with a space"),
+        ("{}\n", "ends with a line feed"),
+        ("{}\r\n", "ends with a line feed"),
+        ("{}\r", "ends with a carriage return"),
+        (" {}", "begins with a space"),
+        ("\t{}", "begins with a tab"),
+        ("\u00a0{}", "begins with whitespace"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("DRAIN_SECONDS", "30"), ("GRPC_PORT", "50051"), ("LOG_FORMAT", "json"), ("GRPC_HOST", "127.0.0.1")],
+)
+def test_whitespace_around_a_value_is_named(
+    name: str, value: str, edge: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = refusal(ServerBSettings, monkeypatch, **{name: edge.format(value)})
+    assert lines == [f"{name}: {said}, which is part of the value: remove it"]
 
 def test_several_providers_are_separated_by_commas_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AI_PROVIDER", " openai , mock,bedrock")
