@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,8 @@ PREFIX = "relay-metrics-"
 LOCK_NAME = "lock"
 """A file in the folder. Every process that writes there holds a lock on it, which ends with the process."""
 
+LEFT_AFTER_S = 86_400
+"""How long a folder without a lock must be unchanged before it is removed, in seconds."""
 
 _METRICS_FILE = re.compile(r"[a-z_]+_([0-9]{1,9})\.db")
 """As prometheus_client names the file of a process."""
@@ -88,7 +91,7 @@ def _remove_if_unused(entry: os.DirEntry[str]) -> None:
     try:
         lock = os.open(Path(entry.path, LOCK_NAME), os.O_RDWR | os.O_NOFOLLOW)
     except FileNotFoundError:  # an earlier version made it, or something else
-        if _only_ended_processes_wrote(entry.path):
+        if _is_left_behind(entry.path):
             shutil.rmtree(entry.path, ignore_errors=True)
         return
     try:
@@ -98,10 +101,16 @@ def _remove_if_unused(entry: os.DirEntry[str]) -> None:
         os.close(lock)
 
 
-def _only_ended_processes_wrote(folder: str) -> bool:
-    """Returns whether a folder has metrics, and nothing else, of processes that have all ended."""
-    written = [_METRICS_FILE.fullmatch(path.name) for path in Path(folder).iterdir()]
-    return bool(written) and all(found is not None and not _runs(int(found[1])) for found in written)
+def _is_left_behind(folder: str) -> bool:
+    """Returns whether a folder has metrics, and nothing else, that processes wrote long ago and that have all ended.
+
+    A process of another container may run, although it is not visible here. It writes every few seconds.
+    """
+    paths = list(Path(folder).iterdir())
+    written = [_METRICS_FILE.fullmatch(path.name) for path in paths]
+    if not written or not all(found is not None and not _runs(int(found[1])) for found in written):
+        return False
+    return time.time() - max(path.stat().st_mtime for path in (Path(folder), *paths)) > LEFT_AFTER_S
 
 
 def _runs(pid: int) -> bool:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -65,15 +66,38 @@ def test_what_an_earlier_version_left_is_removed_once_its_processes_have_ended(t
     left.mkdir()
     (left / f"counter_{ended_process()}.db").touch()
     (left / f"gauge_livesum_{os.getpid()}.db").touch()
+    let_age(left)
     with metrics_folder():
         assert left.is_dir()
     (left / f"gauge_livesum_{os.getpid()}.db").unlink()
     (left / "other.txt").touch()
+    let_age(left)
     with metrics_folder():
         assert left.is_dir()
     (left / "other.txt").unlink()
+    let_age(left)
     with metrics_folder():
         assert not left.exists()
+
+
+def let_age(folder: Path) -> None:
+    """Makes a folder and its files two days old."""
+    for path in (*folder.iterdir(), folder):
+        os.utime(path, (time.time() - 2 * 86_400,) * 2)
+
+
+@pytest.mark.parametrize("fresh", ["the folder", "a file"])
+def test_what_an_earlier_version_writes_in_another_container_stays(fresh: str, temporary: Path) -> None:
+    """Its processes are not visible here, so they seem to have ended."""
+    left = temporary / f"{PREFIX}earlier"
+    left.mkdir()
+    written = [left / f"{kind}_{ended_process()}.db" for kind in ("counter", "gauge_livesum")]
+    for path in written:
+        path.touch()
+    let_age(left)
+    os.utime(left if fresh == "the folder" else written[1])
+    with metrics_folder():
+        assert left.is_dir()
 
 
 def test_files_of_other_programs_and_versions_stay(temporary: Path) -> None:
