@@ -48,15 +48,14 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Asks the question. Returns the exit code."""
-    import asyncio
-
     from llm_relay.cli.server_b_client import exit_code_of, reported_failures
     from llm_relay.errors import RelayError
+    from llm_relay.program.event_loop import run_command
 
     with reported_failures():
         prompt = _prompt(arguments)
         try:
-            return asyncio.run(_ask(prompt, arguments.timeout, as_json=arguments.json))
+            return run_command(_ask(prompt, arguments.timeout, as_json=arguments.json))
         except RelayError as error:
             if error.spent is not None:
                 from llm_relay.cli.spending import spending

@@ -41,9 +41,8 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Writes the findings; returns the exit code."""
-    import asyncio
-
     from llm_relay.check.report import report
     from llm_relay.cli.program_findings import findings_of
+    from llm_relay.program.event_loop import run_command
 
-    return asyncio.run(report(findings_of(arguments.programs or PROGRAMS)))
+    return run_command(report(findings_of(arguments.programs or PROGRAMS)))

@@ -26,13 +26,12 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
 
 def run(_: argparse.Namespace) -> int:
     """Prints `serving` and returns the exit code. Raises CommandError if Server B accepts no calls."""
-    import asyncio
-
     from llm_relay.cli.server_b_client import read_dial_settings, reported_failures
     from llm_relay.client.health import check_health
+    from llm_relay.program.event_loop import run_command
 
     dial = read_dial_settings().dial
     with reported_failures():
-        asyncio.run(check_health(dial, timeout_s=TIMEOUT_S))
+        run_command(check_health(dial, timeout_s=TIMEOUT_S))
     sys.stdout.write("serving\n")
     return 0

@@ -33,13 +33,12 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the models; returns the exit code."""
-    import asyncio
-
     from llm_relay.cli.server_b_client import reported_failures
     from llm_relay.documents import models_document
+    from llm_relay.program.event_loop import run_command
 
     with reported_failures():
-        models = asyncio.run(_models())
+        models = run_command(_models())
     if arguments.json:
         sys.stdout.write(json.dumps(models_document(models), ensure_ascii=False) + "\n")
         return 0

@@ -8,24 +8,37 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 from llm_relay.program.stop_signals import StoppedAtStart
 
 YOUNG_OBJECTS = 10_000
 """How many new objects start the garbage collector. Python's default is 700, but calls leave few cycles."""
 
+T = TypeVar("T")
+
 
 def run(main: Coroutine[Any, Any, int]) -> int:
     """Runs `main` and returns its exit code: 0 if a signal ended its start, as a signal does later."""
     _let_threads_finish()
-    freeze_existing_objects()
-    gc.set_threshold(YOUNG_OBJECTS)
+    _collect_garbage_as_usual()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         try:
             return runner.run(main)
         except StoppedAtStart:
             return 0
+
+
+def run_command(main: Coroutine[Any, Any, T]) -> T:
+    """Runs what a command does, on asyncio's own event loop. It is imported sooner than uvloop."""
+    _collect_garbage_as_usual()
+    return asyncio.run(main)
+
+
+def _collect_garbage_as_usual() -> None:
+    """Ends what `process_setup` began: from here on, objects do not stay for the life of the process."""
+    freeze_existing_objects()
+    gc.set_threshold(YOUNG_OBJECTS)
 
 
 def freeze_existing_objects() -> None:

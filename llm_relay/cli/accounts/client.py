@@ -11,14 +11,13 @@ if TYPE_CHECKING:
 
 def ask(work: Callable[[AccountClient], Awaitable[None]]) -> int:
     """Runs `work` with a client of Server B; returns the exit code. Raises CommandError if the call fails."""
-    import asyncio
-
     from llm_relay.cli.server_b_client import create_account_client, read_dial_settings, reported_failures
+    from llm_relay.program.event_loop import run_command
 
     async def asked() -> None:
         async with create_account_client(read_dial_settings()) as client:
             await work(client)
 
     with reported_failures():
-        asyncio.run(asked())
+        run_command(asked())
     return 0

@@ -43,25 +43,27 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
 
 
 def _backup(arguments: argparse.Namespace) -> int:
-    import asyncio
     import importlib
+
+    from llm_relay.program.event_loop import run_command
 
     settings = _settings()
     backup = importlib.import_module("server_b.ledger.backup").backup
-    size = _run(lambda: asyncio.run(backup(settings.ledger_url, arguments.file, folder=settings.ledger_folder)))
+    size = _run(lambda: run_command(backup(settings.ledger_url, arguments.file, folder=settings.ledger_folder)))
     sys.stderr.write(f"{arguments.file.absolute()}: {size:,} bytes\n")
     return exit_codes.OK
 
 
 def _copy(arguments: argparse.Namespace) -> int:
-    import asyncio
     import importlib
+
+    from llm_relay.program.event_loop import run_command
 
     settings = _settings()
     target = sys.stdin.readline().strip() if arguments.target == "-" else arguments.target
     copy = importlib.import_module("server_b.ledger.copying").copy_ledger
     rows = _run(
-        lambda: asyncio.run(copy(settings.ledger_url, target, folder=settings.ledger_folder, progress=_progress))
+        lambda: run_command(copy(settings.ledger_url, target, folder=settings.ledger_folder, progress=_progress))
     )
     sys.stderr.write(f"{rows:,} rows are copied, and both ledgers are equal. Now set LEDGER to that database\n")
     return exit_codes.OK

@@ -147,6 +147,7 @@ def test_whitespace_around_a_value_is_named(
     lines = refusal(ServerBSettings, monkeypatch, **{name: edge.format(value)})
     assert lines == [f"{name}: {said}, which is part of the value: remove it"]
 
+
 def test_several_providers_are_separated_by_commas_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AI_PROVIDER", " openai , mock,bedrock")
     settings = ServerBSettings.read()
