@@ -125,6 +125,8 @@ onSubmit(byId("caller-form"), async (form) => {
   const fields = Object.entries(given).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name]));
   await api("PUT", `callers/${encodeURIComponent(form.get("name"))}`, Object.fromEntries(fields));
   byId("caller-form").reset();
+  delete kept.name;
+  delete kept.given;
   await changed(showCallers);
 });
 onSubmit(byId("token-form"), async (form) => {

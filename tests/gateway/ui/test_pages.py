@@ -13,7 +13,7 @@ from playwright.async_api import Route, expect
 
 from llm_relay.errors import BudgetExceeded, Unauthenticated
 from llm_relay.messages import Prompt
-from llm_relay.messages.accounts import Budget, Period, Price
+from llm_relay.messages.accounts import Budget, CallerAccount, Period, Price, RateLimits
 from tests.gateway.ui.conftest import LIMIT_MS, NEEDS_CHROMIUM, Browser, Relay, serving
 
 pytestmark = [pytest.mark.anyio, pytest.mark.chromium, NEEDS_CHROMIUM]
@@ -175,6 +175,27 @@ async def test_an_admin_creates_callers_and_tokens_and_signs_in_and_out(relay: R
     await page.wait_for_url("**/ui/sign-in**")
     assert all("401" in fault for fault in browser.faults)
     browser.faults.clear()
+
+
+async def test_a_caller_typed_by_hand_after_a_save_is_sent_whole(relay: Relay, browser: Browser) -> None:
+    page = browser.page
+    async with relay.accounts() as accounts:
+        await accounts.put_caller(CallerAccount(name="alice", rates=RateLimits(calls_per_minute=5)))
+    await page.goto(f"{relay.url}operate")
+    row, at_once = page.locator("#callers tbody tr"), page.locator("#caller-form [name=concurrent_calls]")
+    await row.locator("button").click()
+    await page.fill("#caller-form [name=calls_per_minute]", "60")
+    await page.click("#caller-form button[type=submit]")
+    await expect(row).to_contain_text("60")
+    await expect(page.locator("#caller-form [name=name]")).to_have_value("")
+    await page.fill("#caller-form [name=name]", "alice")
+    await page.fill("#caller-form [name=calls_per_minute]", "5")
+    await at_once.fill("7")
+    await page.click("#caller-form button[type=submit]")
+    await expect(row).to_contain_text("7")
+    async with relay.accounts() as accounts:
+        (alice,) = await accounts.callers()
+    assert alice.rates == RateLimits(calls_per_minute=5, concurrent_calls=7)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
