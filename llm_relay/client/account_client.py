@@ -133,11 +133,15 @@ class AccountClient:
     async def put_caller(self, caller: CallerAccount, *, fields: Iterable[str] | None = None) -> CallerAccount:
         """Creates or replaces a caller.
 
-        `fields`, such as `is_disabled` or `rates.calls_per_minute`, are those to change if it exists; None: all.
+        `fields`, such as `is_disabled` or `rates.calls_per_minute`, are those to change if it exists; None: all. The
+        others keep their values. With `fields` the account is read first and sent whole: a server of an older version
+        does not know them and replaces the account, so that only a change by another admin at the same time is lost.
         """
-        request = pb.PutCallerRequest(caller=wire.CALLER_ACCOUNT.to_wire(caller))
-        if fields is not None:
-            request.update_mask.CopyFrom(FieldMask(paths=fields))
+        mask = None if fields is None else FieldMask(paths=fields)
+        if mask is not None:
+            before = next((one for one in await self.callers() if one.name == caller.name), None)
+            caller = before.with_fields_of(caller, mask.paths) if before else caller
+        request = pb.PutCallerRequest(caller=wire.CALLER_ACCOUNT.to_wire(caller), update_mask=mask)
         return wire.CALLER_ACCOUNT.from_wire((await self._call(request, pb.PutCallerResponse)).caller)
 
     async def callers(self) -> Sequence[CallerAccount]:

@@ -71,18 +71,15 @@ def _list(arguments: argparse.Namespace) -> int:
 
 def _put(arguments: argparse.Namespace) -> int:
     async def put(client: AccountClient) -> None:
-        from llm_relay.messages.accounts import CallerAccount
-
-        callers = {caller.name: caller for caller in await client.callers()}
-        caller, fields = _changed(callers.get(arguments.name) or CallerAccount(name=arguments.name), arguments)
+        caller, fields = _given(arguments)
         _write(arguments, [await client.put_caller(caller, fields=fields)])
 
     return ask(put)
 
 
-def _changed(caller: CallerAccount, arguments: argparse.Namespace) -> tuple[CallerAccount, list[str]]:
-    """Returns the caller with what the options name, and the fields that they name."""
-    import dataclasses
+def _given(arguments: argparse.Namespace) -> tuple[CallerAccount, list[str]]:
+    """Returns a caller with what the options name, and the fields that they name."""
+    from llm_relay.messages.accounts import CallerAccount, RateLimits
 
     models, tags = getattr(arguments, "models", None), getattr(arguments, "tags", None)
     given: dict[str, Any] = {
@@ -94,8 +91,8 @@ def _changed(caller: CallerAccount, arguments: argparse.Namespace) -> tuple[Call
     }
     rates = {name: value for name in RATES if (value := getattr(arguments, name, ...)) is not ...}
     changes = {name: value for name, value in given.items() if value is not None}
-    changed = dataclasses.replace(caller, **changes, rates=dataclasses.replace(caller.rates, **rates))
-    return changed, [*changes, *(f"rates.{name}" for name in rates)]
+    caller = CallerAccount(name=arguments.name, **changes, rates=RateLimits(**rates))
+    return caller, [*changes, *(f"rates.{name}" for name in rates)]
 
 
 def _write(arguments: argparse.Namespace, callers: Any) -> None:

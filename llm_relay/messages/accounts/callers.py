@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 SESSION_PREFIX = "ses_"
@@ -57,6 +57,16 @@ class CallerAccount:
     """Added to each of its calls. They replace the request's own values."""
     created_at: datetime | None = None
     """None: it is not in the ledger yet."""
+
+    def with_fields_of(self, other: CallerAccount, fields: Iterable[str]) -> CallerAccount:
+        """Returns this account with the values that these fields, such as `tags` or `rates.calls_per_minute`, have in
+        `other`. Names of no field are ignored.
+        """
+        names = set(fields)
+        account = {name: getattr(other, name) for name in names if name in CallerAccount.__slots__}
+        changed = replace(self, **account)
+        rates = {name: getattr(other.rates, name) for name in RateLimits.__slots__ if f"rates.{name}" in names}
+        return replace(changed, rates=replace(changed.rates, **rates))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

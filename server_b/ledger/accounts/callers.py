@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import Any
 
 from llm_relay.errors import InvalidRequest, Violation
 from llm_relay.messages.accounts import CallerAccount
@@ -42,11 +41,7 @@ async def _with_fields(transaction: Transaction, caller: CallerAccount, fields: 
     )
     if not rows:
         return caller
-    before = caller_from_row(rows[0])
-    rates = {name: getattr(caller.rates, name) for field in fields if (name := field.removeprefix("rates.")) != field}
-    changes: dict[str, Any] = {name: getattr(caller, name) for name in fields if "." not in name}
-    changed = replace(before, **changes)
-    return replace(changed, rates=replace(changed.rates, **rates))
+    return caller_from_row(rows[0]).with_fields_of(caller, fields)
 
 
 async def ensure_caller(change: Change, name: str) -> None:
