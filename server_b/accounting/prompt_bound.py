@@ -6,7 +6,6 @@ what vendors add themselves: around each turn, and for tools or a schema.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from llm_relay.messages import (
@@ -24,6 +23,7 @@ from llm_relay.messages import (
     ToolResult,
 )
 from server_b.accounting.image_bound import image_bound
+from server_b.accounting.pdf_pages import MOST_PAGES, pdf_pages
 
 TURN_TOKENS = 16
 """Most tokens of a turn, or of a part of one, besides its text."""
@@ -31,14 +31,9 @@ TOOLS_TOKENS = 1024
 """Most tokens of a vendor's own instructions on how to call tools or follow a schema."""
 PAGE_TOKENS = 3000
 """Most tokens of the text of a page (Anthropic: 1,500 to 3,000). The page's image is counted in addition."""
-MOST_PAGES = 100
-"""Most pages of a document that the vendors accept."""
 EXPANSION = 20
 """Most tokens a byte of a compressed document; more is not seen in practice."""
 
-_PAGE = re.compile(rb"/Type\s*/Page(?![A-Za-z])")
-_COMPRESSED_OBJECTS = b"/ObjStm"
-"""In a PDF: some objects, which may be pages, cannot be seen."""
 _LARGEST_PAGE = Image(url="https://example.com/page.png")
 """An image of unknown size."""
 
@@ -86,12 +81,12 @@ def _document_bound(document: Document, provider: str, model: str) -> int:
     if document.media_type.startswith("text/"):
         return len(document.data)
     page = PAGE_TOKENS + image_bound(_LARGEST_PAGE, provider, model)
-    pages = len(_PAGE.findall(document.data))
-    if pages and _COMPRESSED_OBJECTS not in document.data:
-        return page * pages
     if document.url:
         return page * MOST_PAGES
-    return max(page * pages, min(page * MOST_PAGES, max(page, EXPANSION * len(document.data))))
+    pages = pdf_pages(document.data)
+    if not pages.may_be_hidden:
+        return page * pages.most
+    return max(page * pages.most, min(page * MOST_PAGES, max(page, EXPANSION * len(document.data))))
 
 
 def _options_bound(options: Options) -> int:

@@ -127,9 +127,11 @@ def test_an_image_of_unreadable_size_counts_as_the_vendors_largest() -> None:
         ),
         (Document(media_type="application/pdf", data=b"compressed" * 1000), 200_000, 200_200),
         (Document(media_type="application/pdf", data=b"/Type /Page /Type /ObjStm" + b"x" * 9975), 200_000, 200_200),
+        (Document(media_type="application/pdf", data=b"/Type /Page /Type /Obj#53tm" + b"x" * 9973), 200_000, 200_200),
+        (Document(media_type="application/pdf", data=b"<</Kids [1 0 R 2 0 R 3 0 R]>>"), 9000, 30_000),
         (Document(url="https://example.com/a.pdf"), 300_000, 2_000_000),
     ],
-    ids=["text", "pages", "spaces", "compressed", "hidden pages", "url"],
+    ids=["text", "pages", "spaces", "compressed", "hidden pages", "escaped", "pages of no type", "url"],
 )
 def test_a_document_counts_by_its_text_its_pages_or_its_bytes(document: Document, at_least: int, at_most: int) -> None:
     bound = prompt_bound(Prompt(message="Hi", parts=(document,)), "bedrock", "anthropic.claude-sonnet-4-5")
