@@ -52,6 +52,8 @@ _WRONG_SETTING = re.compile(
 
 def is_wrong_setting(error: Exception) -> bool:
     """Returns whether a connection was refused for a reason that waiting does not change. libpq has no code for it."""
+    if isinstance(error, SESSION_LOST):
+        return False
     code = getattr(error, "sqlstate", None) or ""
     return code[:2] in _WRONG_STATES or _WRONG_SETTING.search(str(error)) is not None
 
