@@ -11,6 +11,8 @@ MAX_HEAD_BYTES = 64 * 1024
 MAX_FIELDS = 200
 """Limit of header fields. Browsers, SDKs and proxies send fewer, and each field costs more than its bytes."""
 
+_DEFAULT_PORTS = {b"http": b"80", b"https": b"443"}
+
 Headers = Sequence[tuple[bytes, bytes]]
 
 
@@ -82,6 +84,14 @@ def check_size(url: bytes, headers: Headers) -> None:
 
 def _check_authority(url: bytes, headers: Headers) -> None:
     # RFC 9112, 3.2.2: the URL's host counts. Applications read Host, so the two must be equal.
-    authority = url.partition(b"://")[2].partition(b"/")[0].partition(b"?")[0].lower()
-    if any(value.lower() != authority for name, value in headers if name == b"host"):
+    scheme, _, rest = url.partition(b"://")
+    port = _DEFAULT_PORTS.get(scheme.lower(), b"")
+    authority = _without_port(rest.partition(b"/")[0].partition(b"?")[0], port)
+    if any(_without_port(value, port) != authority for name, value in headers if name == b"host"):
         raise RefusedError(_OTHER_HOST)
+
+
+def _without_port(authority: bytes, port: bytes) -> bytes:
+    """Returns it in lower case, and without a port that is empty or `port`: RFC 9110, 4.2.3, takes them as equal."""
+    authority = authority.lower()
+    return authority.removesuffix(b":" + port) if authority.endswith(b":" + port) else authority.removesuffix(b":")

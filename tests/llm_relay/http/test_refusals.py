@@ -59,6 +59,12 @@ REFUSED = {
     "a large URL": (head(url="/" + "a" * MAX_HEAD_BYTES), 431),
     "another host in the URL": (head("Content-Length: 0", url="http://other.example/"), 400),
     "a user in the URL": (head("Content-Length: 0", url="http://me@h/"), 400),
+    "another port in the URL": (head("Content-Length: 0", url="http://h:8080/"), 400),
+    "the port of another scheme": (head("Content-Length: 0", url="http://h:443/"), 400),
+    "the port of http with https": (head("Content-Length: 0", url="https://h:80/"), 400),
+    "two ports": (head("Content-Length: 0", url="http://h:80:80/"), 400),
+    "a host that ends like a port": (head("Content-Length: 0", url="http://h80/"), 400),
+    "a user and the default port": (head("Content-Length: 0", url="http://h:80@other/"), 400),
 }
 
 
@@ -106,6 +112,13 @@ TAKEN = {
     "CHUNKED": head("transfer-encoding: CHUNKED ") + HELLO,
     "chunk extension": head(CHUNKED) + b"5;a=b\r\nhello\r\n0\r\n\r\n",
     "its own host in the URL": head("Content-Length: 5", url="http://H/") + b"hello",
+    "the default port in the URL": head("Content-Length: 5", url="http://h:80/") + b"hello",
+    "the default port of https": head("Content-Length: 5", url="https://h:443/?a=b") + b"hello",
+    "an empty port in Host": head("Content-Length: 5", url="http://h/").replace(b"Host: h", b"Host: h:") + b"hello",
+    "the default port in Host": head("Content-Length: 5", url="http://h/").replace(b"Host: h", b"Host: H:80")
+    + b"hello",
+    "an IPv6 address": head("Content-Length: 5", url="http://[::80]:80/").replace(b"Host: h", b"Host: [::80]")
+    + b"hello",
     "a large body in small chunks": head(CHUNKED) + b"1\r\na\r\n" * 30_000 + b"0\r\n\r\n",
 }
 
