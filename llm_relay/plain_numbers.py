@@ -11,6 +11,7 @@ from decimal import Decimal
 
 _WHOLE = re.compile(r"(?!-0+$)-?[0-9]{1,40}", re.ASCII)
 _DECIMAL = re.compile(r"(?!-[0.]+$)-?(?:[0-9]{1,40}(?:\.[0-9]{1,40})?|\.[0-9]{1,40})", re.ASCII)
+_SMALL = re.compile(r"[0-9](?:\.[0-9]{1,40})?[eE]-[0-9]{1,3}", re.ASCII)
 
 
 def whole_number(text: str) -> int | None:
@@ -21,3 +22,8 @@ def whole_number(text: str) -> int | None:
 def decimal_number(text: str) -> Decimal | None:
     """Returns the decimal number that `text` is, or None."""
     return Decimal(text) if _DECIMAL.fullmatch(text) else None
+
+
+def small_number(text: str) -> Decimal | None:
+    """Returns the number that `text` is as programs print a small one, such as 1e-05, or None."""
+    return Decimal(text) if _SMALL.fullmatch(text) else None

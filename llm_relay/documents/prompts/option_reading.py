@@ -22,6 +22,7 @@ from llm_relay.messages import (
     ToolChoice,
     ToolChoiceMode,
 )
+from llm_relay.plain_numbers import small_number
 
 OPTIONS = frozenset(
     (
@@ -89,7 +90,7 @@ class OptionReader:
         if usd is None:
             return None
         text = usd if isinstance(usd, str) else _number_text(usd)
-        if text is None or not _DECIMAL.fullmatch(text):
+        if text is None or not (_DECIMAL.fullmatch(text) or small_number(text) is not None):
             self._refuse("max_cost_usd", f"must be US dollars from 0 to {MAX_COST_USD:.0f}, as a number or as text")
             return None
         nano_usd = Fraction(text) * NANO_USD_PER_USD

@@ -156,6 +156,23 @@ def test_options_are_translated() -> None:
     assert options.service_tier == "flex"
 
 
+@pytest.mark.parametrize(
+    ("usd", "nano_usd"),
+    [
+        (str(0.00001234), 12_340),
+        ("2.5e-07", 250),
+        ("1E-5", 10_000),
+        (1e-05, 10_000),
+        (1e-300, 0),
+        ("1e-13", 0),
+        ("0.00000000000000", 0),
+        ("0." + "9" * 40, 999_999_999),
+    ],
+)
+def test_money_is_rounded_down_to_a_nano_dollar(usd: float | str, nano_usd: int) -> None:
+    assert translate(max_cost_usd=usd).prompt.options.max_cost_nano_usd == nano_usd
+
+
 @pytest.mark.parametrize(("word", "mode"), [("none", ToolChoiceMode.NONE), ("required", ToolChoiceMode.REQUIRED)])
 def test_tool_choice_names_are_translated(word: str, mode: ToolChoiceMode) -> None:
     assert translate(tools=[WEATHER], tool_choice=word).prompt.options.tool_choice == ToolChoice(mode=mode)
@@ -199,6 +216,8 @@ def test_the_names_of_ignored_members_fit_a_header() -> None:
         ({"max_cost_usd": "much"}, "max_cost_usd"),
         ({"max_cost_usd": "1e999980"}, "max_cost_usd"),
         ({"max_cost_usd": "1e9999999"}, "max_cost_usd"),
+        ({"max_cost_usd": "1e-9999999"}, "max_cost_usd"),
+        ({"max_cost_usd": "+1e-05"}, "max_cost_usd"),
         *(({"max_cost_usd": text}, "max_cost_usd") for text in NOT_PLAIN),
         ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
         (

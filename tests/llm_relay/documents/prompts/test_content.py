@@ -193,6 +193,9 @@ def test_the_names_of_the_contracts_enums_are_known_too(name: str) -> None:
         (5e-324, 0),
         ("0.2", 2 * 10**8),
         ("0.0000000019", 1),
+        ("1e-05", 10_000),
+        ("2.5E-7", 250),
+        ("4e-324", 0),
         ("1.999999999999999999", 1_999_999_999),
         ("9223372036.854775807", 2**63 - 1),
     ],
@@ -202,7 +205,27 @@ def test_money_is_rounded_down_to_a_nano_dollar(usd: float | str, nano_usd: int)
 
 
 @pytest.mark.parametrize(
-    "usd", [-1, -0.1, "-2", "", "1,5", "1e3", " 1", "NaN", float("nan"), float("inf"), 1e10, True, [], "1" * 5000, "1."]
+    "usd",
+    [
+        -1,
+        -0.1,
+        "-2",
+        "",
+        "1,5",
+        "1e3",
+        "-1e-05",
+        "1e-9999",
+        "١e-05",
+        " 1",
+        "NaN",
+        float("nan"),
+        float("inf"),
+        1e10,
+        True,
+        [],
+        "1" * 5000,
+        "1.",
+    ],
 )
 def test_an_invalid_amount_of_money_is_refused(usd: Any) -> None:
     assert fields_refused(max_cost_usd=usd) == ["max_cost_usd"]
