@@ -46,7 +46,8 @@ def main() -> None:
         sys.exit(run(check()))
     settings = begin(GatewaySettings, PROGRAM)
     try:
-        with published(settings.metrics_host, settings.metrics_port):
+        own = (settings.http_host, settings.http_port, "HTTP_PORT")
+        with published(settings.metrics_host, settings.metrics_port, own):
             sys.exit(run(_serve(settings)))
     except SettingsError as error:
         exit_for_bad_settings(PROGRAM, error)

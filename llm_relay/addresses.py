@@ -10,6 +10,9 @@ import socket
 BACKLOG = 2048
 """Connections that may wait to be accepted."""
 
+Address = tuple[str, int, str]
+"""A host and a port to listen on (0: any free port), and the name of the port's setting."""
+
 
 def is_loopback_host(host: str) -> bool:
     """Returns whether a host name or address is this machine's loopback."""
@@ -64,11 +67,8 @@ def shown_address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def same_port_fault(*addresses: tuple[str, int, str]) -> str:
-    """Returns why two servers cannot both listen, and the fix, or "" if they can.
-
-    Each address is a host, a port (0: any free port) and the name of the port's setting.
-    """
+def same_port_fault(*addresses: Address) -> str:
+    """Returns why two servers cannot both listen, and the fix, or "" if they can."""
     for number, (host, port, setting) in enumerate(addresses):
         for other_host, other_port, other_setting in addresses[:number]:
             if port and port == other_port and _overlap(host, other_host):

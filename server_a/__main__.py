@@ -38,7 +38,8 @@ def main() -> None:
         serving = settings.model_copy(update={"mcp_transport": transport or settings.mcp_transport})
         # An editor may start many of these over stdio on one machine, so they have no port for metrics.
         port = None if serving.mcp_transport == "stdio" else settings.metrics_port
-        with published(settings.metrics_host, port), traced(PROGRAM, settings.file):
+        own = (settings.mcp_host, settings.mcp_port_a, "MCP_PORT_A")
+        with published(settings.metrics_host, port, own), traced(PROGRAM, settings.file):
             sys.exit(run(_serve(serving)))
     except (SettingsError, ValueError) as error:
         exit_for_bad_settings(PROGRAM, error)

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-from llm_relay.addresses import hold_port, listen, listen_fault, shown_address
+from llm_relay.addresses import Address, hold_port, listen, listen_fault, shown_address
 from llm_relay.program.event_loop import freeze_existing_objects, run
 from llm_relay.program.metrics.publishing import published
 from llm_relay.program.processes.supervised import Supervised, serving, this_process
@@ -51,10 +51,17 @@ def main() -> None:
     settings = begin(ServerBSettings, PROGRAM)
     try:
         # An editor may start many MCP servers over stdio on one machine, so these have no port for metrics.
-        with published(settings.metrics_host, None if mode == "stdio" else settings.metrics_port):
+        port = None if mode == "stdio" else settings.metrics_port
+        with published(settings.metrics_host, port, _own_address(settings, mode)):
             sys.exit(run(_grpc(settings) if mode == "grpc" else _serve_mcp(settings, mode)))
     except (SettingsError, ValueError) as error:
         exit_for_bad_settings(PROGRAM, error)
+
+
+def _own_address(settings: ServerBSettings, mode: str) -> Address:
+    if mode == "grpc":
+        return settings.grpc_host, settings.grpc_port, "GRPC_PORT"
+    return settings.mcp_host, settings.mcp_port_b, "MCP_PORT_B"
 
 
 def _grpc(settings: ServerBSettings) -> Coroutine[Any, Any, int]:

@@ -84,6 +84,27 @@ async def test_a_signal_ends_a_start_that_waits_for_server_b(
     assert started.lines == []
 
 
+@pytest.mark.parametrize(
+    ("program", "port_setting"),
+    [
+        (("server_b",), "GRPC_PORT"),
+        (("server_b", "http"), "MCP_PORT_B"),
+        (("gateway",), "HTTP_PORT"),
+        (("server_a", "http"), "MCP_PORT_A"),
+    ],
+    ids=str,
+)
+async def test_a_program_keeps_its_port_if_its_metrics_have_the_same(
+    program: tuple[str, ...], port_setting: str, tmp_path: Path
+) -> None:
+    port = free_port()
+    settings = {port_setting: str(port), "METRICS_PORT": str(port)}
+    async with running(tmp_path, *program, **settings) as started:
+        assert started.port == port
+        fault = f"METRICS_PORT: is {port}, as {port_setting} is: set one of them to another port"
+        await started.told(f"ERROR .*({fault}). Until then no metrics are served")
+
+
 @PROGRAMS
 async def test_bad_settings_are_json_too_if_the_log_is_json(name: str, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(f"LOG_FORMAT=json\n{PORTS[name]}=many\n")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
-from llm_relay.addresses import near_host, same_port_fault, shown_address
+from llm_relay.addresses import Address, near_host, same_port_fault, shown_address
 from llm_relay.cli.serve.program_tokens import ProgramTokens
 from llm_relay.program.metrics.publishing import SERVE_PORT
 from llm_relay.program.processes.supervisor import Command
@@ -45,13 +45,17 @@ class Plan:
                 "SERVER_B_TLS: Server B serves TLS, so the programs that connect to it need SERVER_B_TLS=true,"
                 " a SERVER_B_TARGET that its certificate names, and SERVER_B_CA_FILE"
             )
-        if fault := same_port_fault(
+        if fault := same_port_fault(*self.listening_on):
+            yield fault
+
+    @property
+    def listening_on(self) -> tuple[Address, ...]:
+        """Where the programs listen."""
+        return (
             (self.server_b.grpc_host, self.server_b.grpc_port, "GRPC_PORT"),
             (self.gateway.http_host, self.gateway.http_port, "HTTP_PORT"),
             (self.server_a.mcp_host, self.server_a.mcp_port_a, "MCP_PORT_A"),
-            (self.metrics_host, self.metrics_port, "METRICS_PORT"),
-        ):
-            yield fault
+        )
 
     @property
     def log_format(self) -> str:

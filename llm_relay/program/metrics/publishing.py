@@ -11,7 +11,7 @@ import logging
 import os
 from collections.abc import Iterator
 
-from llm_relay.addresses import listen_fault, shown_address
+from llm_relay.addresses import Address, listen_fault, same_port_fault, shown_address
 from llm_relay.program.metrics.metrics_folder import in_use, metrics_folder
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -28,11 +28,12 @@ def is_metered() -> bool:
 
 
 @contextlib.contextmanager
-def published(host: str, port: int | None) -> Iterator[None]:
+def published(host: str, port: int | None, *beside: Address) -> Iterator[None]:
     """Serves the metrics of this process, and of those that it starts in the block, at http://host:port/metrics.
 
     `port` None: nothing is counted and no port is opened; 0: any free port. If a supervisor already publishes metrics,
-    it serves those of this process too. A port that cannot be opened is only logged as an error.
+    it serves those of this process too. A port that cannot be opened, or that is one of `beside`, on which the programs
+    listen, is only logged as an error.
     """
     if is_metered():
         with in_use(os.environ[FOLDER_VARIABLE]):
@@ -44,14 +45,18 @@ def published(host: str, port: int | None) -> Iterator[None]:
     with metrics_folder() as folder:
         os.environ[FOLDER_VARIABLE] = folder
         try:
-            with _served(folder, host, port):
+            with _served(folder, host, port, same_port_fault(*beside, (host, port, "METRICS_PORT"))):
                 yield
         finally:
             del os.environ[FOLDER_VARIABLE]
 
 
 @contextlib.contextmanager
-def _served(folder: str, host: str, port: int) -> Iterator[None]:
+def _served(folder: str, host: str, port: int, fault: str) -> Iterator[None]:
+    if fault:
+        logger.error("%s. Until then no metrics are served", fault)
+        yield
+        return
     from prometheus_client import CollectorRegistry, make_wsgi_app
     from prometheus_client.multiprocess import MultiProcessCollector
 

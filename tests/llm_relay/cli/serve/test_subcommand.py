@@ -13,6 +13,7 @@ import pytest
 from llm_relay.errors import Unauthenticated
 from llm_relay.messages import Prompt
 from llm_relay.tls.authority import Authority
+from tests.support.ports import free_port
 from tests.support.relay_command import relay
 from tests.support.relay_serve import FREE_PORTS, LIMIT_S, served
 
@@ -121,9 +122,17 @@ async def test_a_server_b_over_tls_requires_tls_settings_for_its_own_programs(tm
 
 
 async def test_one_port_for_two_programs_is_refused_before_anything_starts(tmp_path: Path) -> None:
-    ended = await relay(tmp_path, "serve", **{**FREE_PORTS, "GRPC_PORT": "8999", "METRICS_PORT": "8999"})
+    ended = await relay(tmp_path, "serve", **{**FREE_PORTS, "GRPC_PORT": "8999", "HTTP_PORT": "8999"})
     assert ended.code == 2
-    assert ended.err == "relay: METRICS_PORT: is 8999, as GRPC_PORT is: set one of them to another port\n"
+    assert ended.err == "relay: HTTP_PORT: is 8999, as GRPC_PORT is: set one of them to another port\n"
+
+
+async def test_a_program_keeps_its_port_if_the_metrics_have_the_same(tmp_path: Path) -> None:
+    port = str(free_port())
+    async with served(tmp_path, HTTP_PORT=port, METRICS_PORT=port) as it:
+        fault = f"METRICS_PORT: is {port}, as HTTP_PORT is: set one of them to another port. Until then no metrics"
+        await it.program.told(f"ERROR .*({fault} are served)")
+        assert "over HTTP" in await it.over_http()
 
 
 async def test_the_metrics_of_all_programs_are_served_together_each_with_its_name(tmp_path: Path) -> None:
