@@ -47,7 +47,7 @@ def main() -> None:
     settings = begin(GatewaySettings, PROGRAM)
     try:
         own = (settings.http_host, settings.http_port, "HTTP_PORT")
-        with published(settings.metrics_host, settings.metrics_port, own):
+        with published(settings.metrics_host, settings.metrics_port, own, allowed_hosts=settings.metrics_hosts):
             sys.exit(run(_serve(settings)))
     except SettingsError as error:
         exit_for_bad_settings(PROGRAM, error)

@@ -39,7 +39,8 @@ def main() -> None:
         # An editor may start many of these over stdio on one machine, so they have no port for metrics.
         port = None if serving.mcp_transport == "stdio" else settings.metrics_port
         own = (settings.mcp_host, settings.mcp_port_a, "MCP_PORT_A")
-        with published(settings.metrics_host, port, own), traced(PROGRAM, settings.file):
+        metrics = published(settings.metrics_host, port, own, allowed_hosts=settings.metrics_hosts)
+        with metrics, traced(PROGRAM, settings.file):
             sys.exit(run(_serve(serving)))
     except (SettingsError, ValueError) as error:
         exit_for_bad_settings(PROGRAM, error)

@@ -52,7 +52,8 @@ def main() -> None:
     try:
         # An editor may start many MCP servers over stdio on one machine, so these have no port for metrics.
         port = None if mode == "stdio" else settings.metrics_port
-        with published(settings.metrics_host, port, _own_address(settings, mode)):
+        own, hosts = _own_address(settings, mode), settings.metrics_hosts
+        with published(settings.metrics_host, port, own, allowed_hosts=hosts):
             sys.exit(run(_grpc(settings) if mode == "grpc" else _serve_mcp(settings, mode)))
     except (SettingsError, ValueError) as error:
         exit_for_bad_settings(PROGRAM, error)

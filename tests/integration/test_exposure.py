@@ -11,6 +11,7 @@ import pytest
 from llm_relay.tls.authority import Authority
 from server_b.ledger.open_ledger import open_ledger
 from tests.support.programs import environment, running
+from tests.support.relay_serve import FREE_PORTS
 
 pytestmark = pytest.mark.anyio
 
@@ -171,6 +172,30 @@ async def test_mcps_doors_check_host_and_origin_on_every_address_and_have_no_cor
             assert not cors_headers(answer)
         asked = {"Host": "localhost", "Origin": "http://localhost:3000", "Access-Control-Request-Method": "POST"}
         assert not cors_headers(await http.options("/mcp", headers=asked))
+
+
+@pytest.mark.parametrize(
+    ("program", "port"),
+    [
+        (("server_b",), "GRPC_PORT"),
+        (("gateway",), "HTTP_PORT"),
+        (("server_a", "http"), "MCP_PORT_A"),
+        (("llm_relay.cli", "serve"), "GRPC_PORT"),
+    ],
+    ids=case_id,
+)
+async def test_a_prometheus_in_a_container_reads_the_metrics_if_its_name_of_this_machine_is_allowed(
+    program: tuple[str, ...], port: str, tmp_path: Path
+) -> None:
+    settings = {**FREE_PORTS, port: "0", "METRICS_ALLOWED_HOSTS": "host.docker.internal"}
+    async with (
+        running(tmp_path, *program, **settings) as started,
+        httpx2.AsyncClient(timeout=LIMIT_S, trust_env=False) as http,
+    ):
+        (url,) = await started.told(r"Metrics: (http://127\.0\.0\.1:\d+/metrics)")
+        for host, status in (("host.docker.internal:9464", 200), ("localhost", 200), ("evil.example", 403)):
+            answer = await http.get(url, headers={"Host": host})
+            assert (host, answer.status_code) == (host, status)
 
 
 async def test_the_gateway_has_no_cors_unless_it_is_set(tmp_path: Path) -> None:

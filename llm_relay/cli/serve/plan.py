@@ -68,6 +68,12 @@ class Plan:
         return str(self.server_b.metrics_host)
 
     @property
+    def metrics_hosts(self) -> tuple[str, ...]:
+        """The hosts of METRICS_ALLOWED_HOSTS."""
+        hosts: tuple[str, ...] = self.server_b.metrics_hosts
+        return hosts
+
+    @property
     def metrics_port(self) -> int:
         """Port that serves the metrics of all programs."""
         port: int | None = self.server_b.metrics_port

@@ -45,5 +45,5 @@ def run(_: argparse.Namespace) -> int:
     except SettingsError as error:
         exit_for_bad_settings("relay", error)
     configure_logging(plan.log_format)
-    with published(plan.metrics_host, plan.metrics_port, *plan.listening_on):
+    with published(plan.metrics_host, plan.metrics_port, *plan.listening_on, allowed_hosts=plan.metrics_hosts):
         return run_loop(serve(plan))

@@ -15,6 +15,10 @@ from llm_relay.addresses import host_name, is_loopback_host, listen
 PATIENCE_S = 15
 """How long a client may take to send its request, and to read the answer."""
 _POLL_S = 0.1
+_NOT_ALLOWED = (
+    b"this Host is not allowed: METRICS_HOST is a loopback address, so use localhost, or add the host to"
+    b" METRICS_ALLOWED_HOSTS\n"
+)
 
 Start = Callable[[str, list[tuple[str, str]]], Any]
 Application = Callable[[dict[str, Any], Start], Iterable[bytes]]
@@ -35,9 +39,11 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 
 @contextlib.contextmanager
-def serving_metrics(app: Application, host: str, port: int) -> Iterator[int]:
+def serving_metrics(app: Application, host: str, port: int, *, allowed_hosts: Iterable[str] = ()) -> Iterator[int]:
     """Serves a WSGI application at host:port (port 0: any free port) during the block. Yields the port.
 
+    If `host` is loopback, requests must have one of its names as their host, or one of `allowed_hosts`, which contains
+    `host` for any port, or `host:port`; `*` allows all.
     Raises OSError if it cannot listen there.
     """
     with listen(host, port) as listener:
@@ -46,7 +52,7 @@ def serving_metrics(app: Application, host: str, port: int) -> Iterator[int]:
         server.socket = listener
         server.server_name, server.server_port = socket.gethostname(), listener.getsockname()[1]
         server.setup_environ()
-        server.set_app(_for_this_machine(app) if is_loopback_host(host) else app)
+        server.set_app(_for_this_machine(app, allowed_hosts) if is_loopback_host(host) else app)
         thread = threading.Thread(target=server.serve_forever, args=[_POLL_S], daemon=True)
         thread.start()
         try:
@@ -56,16 +62,20 @@ def serving_metrics(app: Application, host: str, port: int) -> Iterator[int]:
             thread.join()
 
 
-def _for_this_machine(app: Application) -> Application:
-    """Refuses requests for another host than this machine.
+def _for_this_machine(app: Application, allowed_hosts: Iterable[str]) -> Application:
+    """Refuses requests for another host than this machine and `allowed_hosts`.
 
     A web page can give its own name the address of this machine (DNS rebinding), and could read the metrics.
     """
 
+    allowed = frozenset(host.lower() for host in allowed_hosts)
+
     def checked(environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
-        if is_loopback_host(host_name(environ.get("HTTP_HOST", "localhost"))):
+        host = environ.get("HTTP_HOST", "localhost").lower()
+        name = host_name(host)
+        if is_loopback_host(name) or not allowed.isdisjoint((host, name, "*")):
             return app(environ, start_response)
         start_response("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8")])
-        return [b"this Host is not allowed: METRICS_HOST is a loopback address, so use localhost\n"]
+        return [_NOT_ALLOWED]
 
     return checked

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from llm_relay.addresses import Address, listen_fault, same_port_fault, shown_address
 from llm_relay.program.metrics.metrics_folder import in_use, metrics_folder
@@ -28,12 +28,12 @@ def is_metered() -> bool:
 
 
 @contextlib.contextmanager
-def published(host: str, port: int | None, *beside: Address) -> Iterator[None]:
+def published(host: str, port: int | None, *beside: Address, allowed_hosts: Iterable[str] = ()) -> Iterator[None]:
     """Serves the metrics of this process, and of those that it starts in the block, at http://host:port/metrics.
 
     `port` None: nothing is counted and no port is opened; 0: any free port. If a supervisor already publishes metrics,
     it serves those of this process too. A port that cannot be opened, or that is one of `beside`, on which the programs
-    listen, is only logged as an error.
+    listen, is only logged as an error. `allowed_hosts` is METRICS_ALLOWED_HOSTS.
     """
     if is_metered():
         with in_use(os.environ[FOLDER_VARIABLE]):
@@ -42,21 +42,18 @@ def published(host: str, port: int | None, *beside: Address) -> Iterator[None]:
     if port is None:
         yield
         return
+    fault = same_port_fault(*beside, (host, port, "METRICS_PORT"))
     with metrics_folder() as folder:
         os.environ[FOLDER_VARIABLE] = folder
         try:
-            with _served(folder, host, port, same_port_fault(*beside, (host, port, "METRICS_PORT"))):
+            with _reported(fault) if fault else _served(folder, host, port, allowed_hosts):
                 yield
         finally:
             del os.environ[FOLDER_VARIABLE]
 
 
 @contextlib.contextmanager
-def _served(folder: str, host: str, port: int, fault: str) -> Iterator[None]:
-    if fault:
-        logger.error("%s. Until then no metrics are served", fault)
-        yield
-        return
+def _served(folder: str, host: str, port: int, allowed_hosts: Iterable[str]) -> Iterator[None]:
     from prometheus_client import CollectorRegistry, make_wsgi_app
     from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -66,13 +63,19 @@ def _served(folder: str, host: str, port: int, fault: str) -> Iterator[None]:
     MultiProcessCollector(registry, folder)  # type: ignore[no-untyped-call]
     with contextlib.ExitStack() as stack:
         try:
-            served_port = stack.enter_context(serving_metrics(make_wsgi_app(registry), host, port))
+            app = make_wsgi_app(registry)
+            served_port = stack.enter_context(serving_metrics(app, host, port, allowed_hosts=allowed_hosts))
         except OSError as error:
-            fault = listen_fault(host, port, "METRICS_HOST", "METRICS_PORT", error)
-            logger.error("%s. Until then no metrics are served", fault)  # noqa: TRY400 - the traceback adds nothing
+            stack.enter_context(_reported(listen_fault(host, port, "METRICS_HOST", "METRICS_PORT", error)))
         else:
             logger.info("Metrics: http://%s/metrics", shown_address(host, served_port))
         yield
+
+
+@contextlib.contextmanager
+def _reported(fault: str) -> Iterator[None]:
+    logger.error("%s. Until then no metrics are served", fault)
+    yield
 
 
 def forget_process(pid: int) -> None:

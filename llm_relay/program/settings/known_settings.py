@@ -41,6 +41,7 @@ KNOWN_SETTINGS: frozenset[str] = frozenset(
         "MCP_PORT_A",
         "MCP_PORT_B",
         "MCP_TRANSPORT",
+        "METRICS_ALLOWED_HOSTS",
         "METRICS_HOST",
         "METRICS_PORT",
         "MOCK_DELAY_SECONDS",

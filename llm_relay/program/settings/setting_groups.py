@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator, model_va
 
 from llm_relay.addresses import listening_host
 from llm_relay.client.channel import DEFAULT_TARGET, Dial, check_dial
-from llm_relay.program.settings.allow_lists import host_list, origin_list
+from llm_relay.program.settings.allow_lists import host_list, host_list_or_all, listed, origin_list
 from llm_relay.program.settings.program_settings import ProgramSettings
 from llm_relay.targets import target_fault
 from llm_relay.tokens import Tokens, token_warnings
@@ -167,6 +167,16 @@ class MetricsSettings(ProgramSettings):
         description="Port of /metrics for Prometheus, 0 to 65535; 0: any free port; empty: no metrics, but 9464 under"
         " `relay serve`",
     )
+    metrics_allowed_hosts: Annotated[str, AfterValidator(host_list_or_all)] = Field(
+        "",
+        description="Host headers that /metrics accepts on a loopback address besides loopback's names,"
+        " comma-separated, as host or host:port, such as host.docker.internal; *: all hosts",
+    )
+
+    @property
+    def metrics_hosts(self) -> tuple[str, ...]:
+        """The hosts of METRICS_ALLOWED_HOSTS."""
+        return listed(self.metrics_allowed_hosts)
 
 
 class WorkerSettings(ProgramSettings):

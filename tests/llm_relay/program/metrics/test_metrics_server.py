@@ -39,6 +39,24 @@ def test_a_web_page_whose_name_resolves_to_this_address_reads_nothing(host: str)
         assert status("127.0.0.1", port, host) == 403
 
 
+@pytest.mark.parametrize(
+    ("allowed", "host", "expected"),
+    [
+        ("host.docker.internal", "host.docker.internal:9464", 200),
+        ("Host.Docker.Internal", "host.docker.internal", 200),
+        ("prometheus:9464", "prometheus:9464", 200),
+        ("prometheus:9464", "prometheus:1", 403),
+        ("*", "evil.example", 200),
+        ("host.docker.internal", "localhost:9464", 200),
+        ("host.docker.internal", "evil.example", 403),
+        ("host.docker.internal", "host.docker.internal.evil.example", 403),
+    ],
+)
+def test_listed_hosts_are_accepted_besides_loopbacks_names(allowed: str, host: str, expected: int) -> None:
+    with serving_metrics(app, "127.0.0.1", 0, allowed_hosts=[allowed]) as port:
+        assert status("127.0.0.1", port, host) == expected
+
+
 def test_a_second_host_is_not_overlooked() -> None:
     with serving_metrics(app, "127.0.0.1", 0) as port, socket.create_connection(("127.0.0.1", port)) as client:
         client.sendall(b"GET /metrics HTTP/1.0\r\nHost: localhost\r\nHost: evil.example\r\n\r\n")
