@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from llm_relay.errors import LedgerUnavailable
@@ -22,6 +23,8 @@ from server_b.ledger.migrations import WrongSchema, when_unused
 from server_b.ledger.reports.stored_reports import StoredReports
 from server_b.ledger.retention import Retention
 from server_b.ledger.sql_ledger import Helper, SqlLedger
+from server_b.ledger.sqlite.connections import OPENING_TIMEOUT_S
+from server_b.ledger.sqlite.dialect import is_busy
 from server_b.ledger.sqlite.store import SqliteStore
 from server_b.ledger.times import to_us
 from server_b.ledger.transactions import Store
@@ -112,9 +115,8 @@ async def open_sqlite(path: Path, *, is_full_sync: bool, now: Callable[[], datet
     """Opens a file. Raises LedgerError if it cannot be opened or written."""
     clock = (lambda: time.time_ns() // 1000) if now is _now else (lambda: to_us(now()))
     try:
-        return await when_unused(
-            lambda: asyncio.to_thread(SqliteStore, path, is_full_sync=is_full_sync, now_us=clock), str(path)
-        )
+        opening = partial(SqliteStore, path, is_full_sync=is_full_sync, now_us=clock)
+        return await when_unused(partial(_when_unlocked, opening), str(path))
     except WrongSchema as error:
         raise LedgerError(f"LEDGER: {path} cannot be used: {error}") from error
     except OSError as error:
@@ -128,6 +130,18 @@ async def open_sqlite(path: Path, *, is_full_sync: bool, now: Callable[[], datet
             f"LEDGER: cannot use {path}: {error}: it must be an SQLite file that this user may write, with room on its"
             " disk; or name another file"
         ) from error
+
+
+async def _when_unlocked(opening: Callable[[], SqliteStore]) -> SqliteStore:
+    """Runs `opening` in a thread, and again while another process holds the file's lock. Raises as `opening` does."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + OPENING_TIMEOUT_S
+    while True:
+        try:
+            return await asyncio.to_thread(opening)
+        except sqlite3.OperationalError as error:
+            if not is_busy(error) or loop.time() > deadline:
+                raise
 
 
 async def open_postgres(url: str) -> Store:

@@ -19,7 +19,7 @@ from typing import TypeVar
 from llm_relay.errors import LedgerUnavailable
 from server_b.ledger.migrations import migrate
 from server_b.ledger.sqlite.checkpoints import Checkpoints
-from server_b.ledger.sqlite.connections import OPENING_TIMEOUT_S, connect, prepare_file
+from server_b.ledger.sqlite.connections import ATTEMPT_TIMEOUT_S, connect, prepare_file
 from server_b.ledger.sqlite.dialect import is_busy, is_of_the_file, unavailable
 from server_b.ledger.sqlite.transaction import SqliteTransaction, run_to_end
 from server_b.ledger.transactions import Transaction, Work
@@ -36,7 +36,7 @@ class SqliteStore:
     """The open file of a ledger."""
 
     def __init__(self, path: Path, *, is_full_sync: bool, now_us: Callable[[], int]) -> None:
-        """Opens the file and migrates its schema. Blocks. Raises sqlite3.Error, OSError and WrongSchema."""
+        """Opens the file and migrates its schema. Blocks briefly. Raises sqlite3.Error, OSError and WrongSchema."""
         self._path = path
         self._now_us = now_us
         self._is_full_sync = is_full_sync
@@ -142,7 +142,7 @@ class SqliteStore:
             raise (unavailable(error, self.location) if is_of_the_file(error) else error) from error
 
     def _migrate(self) -> None:
-        self._writing.execute(f"PRAGMA busy_timeout = {OPENING_TIMEOUT_S * 1000:.0f}").fetchall()
+        self._writing.execute(f"PRAGMA busy_timeout = {ATTEMPT_TIMEOUT_S * 1000:.0f}").fetchall()
         self._writing.execute("BEGIN IMMEDIATE")
         try:
             tables = self._writing.execute("SELECT 1 FROM sqlite_master WHERE name = 'ledger'").fetchall()

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import signal
+import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -47,6 +51,30 @@ async def test_a_signal_ends_the_wait_for_older_servers(
         await started.silent.wait()
     for late in ("cannot be used", "Starting Server B", "Traceback"):
         assert late not in "".join(started.lines)
+
+
+def test_a_start_that_is_cancelled_leaves_no_thread_that_waits_for_the_files_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end of the program would wait for the thread."""
+    for module in ("open_ledger", "sqlite.connections", "sqlite.store"):
+        monkeypatch.setattr(f"server_b.ledger.{module}.OPENING_TIMEOUT_S", 60.0, raising=False)
+
+    async def open_and_close() -> None:
+        await (await open_store("sqlite:///relay.db", folder=tmp_path)).aclose()
+
+    async def start_for_a_moment() -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await open_and_close()
+
+    asyncio.run(open_and_close())
+    began_at = time.monotonic()
+    with contextlib.closing(sqlite3.connect(tmp_path / "relay.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        asyncio.run(start_for_a_moment())  # its end waits for the threads
+    assert time.monotonic() - began_at < 30
+    asyncio.run(open_and_close())
 
 
 async def test_a_signal_ends_the_wait_for_a_postgresql_that_does_not_answer(tmp_path: Path) -> None:
