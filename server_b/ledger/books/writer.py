@@ -1,7 +1,8 @@
 """The one writer: what arrives during a transaction, or in one pass of the event loop, forms the next transaction.
 
-When idle, nothing waits for a timer. While the event loop is busy, transactions are shared, and start at least
-SPACING_S apart. The number of open calls does not show that: a busy loop serves them one after another.
+When idle, nothing waits for a timer. While the event loop is busy, transactions are spaced and shared, as long as the
+program has other work to do meanwhile. The number of open calls does not show that: a busy loop serves them one after
+another.
 An ended call is never given up. It is retried until it is written.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -22,13 +24,19 @@ from server_b.ledger.entries import CallEnd, NewCall, Reserved
 LOG = logging.getLogger(__name__)
 
 MAX_BATCH = 200
-BUSY_PASS_S = 0.001
-"""A longer pass of the event loop serves many calls: transactions are then spaced and shared. In seconds."""
-SPACING_S = 0.01
-"""The least time from the end of a transaction to the next while the event loop is busy, in seconds."""
+BUSY_PASS_S = 0.0003
+"""A longer pass of the event loop serves several calls: transactions are then spaced and shared. In seconds."""
 SPACING_TIMES = 3
-"""The same as a multiple of the transaction's duration: the slower the database, the more calls share one."""
+"""The least time between two transactions while the event loop is busy, as a multiple of the last one's duration: the
+slower the database, the more calls share a transaction."""
 MOST_SPACING_S = 0.05
+"""The longest such time, in seconds."""
+SHARING_S = 0.015
+"""The longest time from the end of a transaction to the next while the program has work, in seconds."""
+LOOK_S = 0.001
+"""How often it is checked whether the program still has work, in seconds."""
+BUSY_SHARE = 0.2
+"""The program has work while it uses at least this share of a core. With less, it is held up by the calls here."""
 FIRST_RETRY_S = 0.05
 LAST_RETRY_S = 1.0
 
@@ -133,15 +141,18 @@ class Writer:
         self._idle.clear()
 
     async def _space(self) -> None:
-        """Waits for one pass of the event loop, and longer if that pass was busy."""
+        """Waits for one pass of the event loop, and longer if that pass was busy and there is other work to do."""
         now = asyncio.get_running_loop().time
         began = now()
         await asyncio.sleep(0)
-        passed = now()
-        spacing_s = min(max(SPACING_S, self._took_s * SPACING_TIMES), MOST_SPACING_S)
-        wait_s = self._last + spacing_s - passed
-        if passed - began > BUSY_PASS_S and wait_s > 0:
-            await asyncio.sleep(wait_s)
+        if now() - began <= BUSY_PASS_S:
+            return
+        await asyncio.sleep(self._last + min(self._took_s * SPACING_TIMES, MOST_SPACING_S) - now())
+        is_busy = True
+        while is_busy and (left_s := self._last + SHARING_S - now()) > 0:
+            used_s, began = time.process_time(), now()
+            await asyncio.sleep(min(LOOK_S, left_s))
+            is_busy = time.process_time() - used_s >= BUSY_SHARE * (now() - began)
 
     def _take(self) -> Batch:
         """Takes the pending entries. Drops new calls whose caller has left."""
