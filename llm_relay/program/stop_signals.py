@@ -37,10 +37,10 @@ async def starting(signals: asyncio.Queue[signal.Signals]) -> AsyncIterator[None
     task = asyncio.current_task()
     if task is None:
         raise RuntimeError("only a task can be cancelled")
-    signalled = asyncio.create_task(signals.get())
+    signalled, is_over = asyncio.create_task(signals.get()), False
 
     def cancel(done: asyncio.Task[signal.Signals]) -> None:
-        if not done.cancelled():
+        if not (is_over or done.cancelled()):  # removing this callback has no effect once it is scheduled
             task.cancel()
 
     signalled.add_done_callback(cancel)
@@ -51,7 +51,7 @@ async def starting(signals: asyncio.Queue[signal.Signals]) -> AsyncIterator[None
             raise
         task.uncancel()
     finally:
-        signalled.remove_done_callback(cancel)
+        is_over = True
         signalled.cancel()
     if signalled.done() and not signalled.cancelled():
         raise StoppedAtStart

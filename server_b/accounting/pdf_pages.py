@@ -9,6 +9,8 @@ MOST_PAGES = 100
 """Most pages of a document that the vendors accept."""
 MOST_KIDS = 10_000
 """Most references that are read."""
+TABLE_BYTES = 32
+"""How far from its offset the beginning of a table may be. Many offsets can name one long run of white space."""
 
 _SPACE = rb"[\0\t\n\v\f\r ]"
 _END = rb"(?![^\0\t\n\v\f\r ()<>\[\]{}/%])"
@@ -49,7 +51,7 @@ def pdf_pages(data: bytes) -> PdfPages:
             named += 1
         elif name == b"/Kids" and len(kids) < MOST_KIDS and (array := _KIDS.match(data, rest)):
             kids += map(int, _REFERENCES.findall(array[1]))
-        elif not (name == b"/Prev" and _is_plain_previous(data, rest)):
+        elif is_plain and not (name == b"/Prev" and _is_plain_previous(data, rest)):
             is_plain = False
     is_tree = len(set(kids)) == len(kids)  # a node in two places has its pages twice
     most = max(named, min(len(kids), MOST_PAGES))
@@ -72,4 +74,4 @@ def _is_plain_previous(data: bytes, at: int) -> bool:
 
 def _is_table(data: bytes, offset: int) -> bool:
     # 0 leads nowhere: the first part of a linearized file has it.
-    return _TABLE.match(data, offset) is not None or (offset == 0 and data.startswith(b"%PDF-"))
+    return _TABLE.match(data, offset, offset + TABLE_BYTES) is not None or (offset == 0 and data.startswith(b"%PDF-"))

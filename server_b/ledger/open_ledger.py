@@ -29,10 +29,10 @@ from server_b.ledger.sqlite.store import SqliteStore
 from server_b.ledger.times import to_us
 from server_b.ledger.transactions import Store
 
+LOCK_POLL_S = 0.05
+"""The time between two attempts of a start while another process holds the lock of an SQLite file, in seconds."""
 SQLITE = "sqlite:///"
 POSTGRES = ("postgresql://", "postgres://")
-
-
 NO_DRIVER = (
     "LEDGER: PostgreSQL needs a driver: install it with pip install 'grpc-llm-relay[postgres]', or in a clone with"
     " .venv/bin/pip install 'psycopg[binary]'"
@@ -142,6 +142,7 @@ async def _when_unlocked(opening: Callable[[], SqliteStore]) -> SqliteStore:
         except sqlite3.OperationalError as error:
             if not is_busy(error) or loop.time() > deadline:
                 raise
+            await asyncio.sleep(LOCK_POLL_S)
 
 
 async def open_postgres(url: str) -> Store:

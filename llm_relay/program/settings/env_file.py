@@ -15,7 +15,7 @@ from dotenv import dotenv_values
 from dotenv.parser import Binding, parse_stream
 
 ENV_FILE_VARIABLE = "RELAY_ENV_FILE"
-PROJECT_FOLDER = Path(__file__).resolve().parent.parent.parent
+PROJECT_FOLDER = Path(__file__).resolve().parents[3]
 
 
 class EnvFileError(Exception):

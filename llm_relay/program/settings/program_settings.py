@@ -137,7 +137,7 @@ def _fix(detail: Mapping[str, Any], settings_type: type[ProgramSettings]) -> str
     name = str(detail["loc"][0])
     if edge := _white_edge(detail.get("input")):
         # Nobody sees it: a secret made with echo has a line feed, and Docker's --env-file keeps spaces.
-        return f"{name.upper()}: {edge}, which is part of the value: remove it"
+        text = f"{text}; the value {edge}: remove it"
     field = settings_type.model_fields.get(name)
     meaning = f" ({field.description})" if field and field.description and "Value error" not in detail["msg"] else ""
     return f"{name.upper()}: {text}{meaning}"

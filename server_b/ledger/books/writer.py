@@ -25,7 +25,8 @@ LOG = logging.getLogger(__name__)
 
 MAX_BATCH = 200
 BUSY_PASS_S = 0.0003
-"""A longer pass of the event loop serves several calls: transactions are then spaced and shared. In seconds."""
+"""A longer pass of the event loop serves several calls: transactions are then spaced and shared. In seconds. uvloop's
+clock ticks in milliseconds, so that a shorter pass counts as one as often as a tick falls into it."""
 SPACING_TIMES = 3
 """The least time between two transactions while the event loop is busy, as a multiple of the last one's duration: the
 slower the database, the more calls share a transaction."""
@@ -149,9 +150,9 @@ class Writer:
             return
         await asyncio.sleep(self._last + min(self._took_s * SPACING_TIMES, MOST_SPACING_S) - now())
         is_busy = True
-        while is_busy and (left_s := self._last + SHARING_S - now()) > 0:
+        while is_busy and now() < self._last + SHARING_S:
             used_s, began = time.process_time(), now()
-            await asyncio.sleep(min(LOOK_S, left_s))
+            await asyncio.sleep(LOOK_S)
             is_busy = time.process_time() - used_s >= BUSY_SHARE * (now() - began)
 
     def _take(self) -> Batch:

@@ -33,7 +33,7 @@ def prepare_file(path: Path) -> None:
 def connect(path: Path, now_us: Callable[[], int], *, is_full_sync: bool = False) -> sqlite3.Connection:
     """Opens a connection in WAL mode. Any thread may use it, one at a time. It never waits for locks."""
     connection = sqlite3.connect(
-        path, isolation_level=None, timeout=OPENING_TIMEOUT_S, check_same_thread=False, cached_statements=256
+        path, isolation_level=None, timeout=ATTEMPT_TIMEOUT_S, check_same_thread=False, cached_statements=256
     )
     try:
         connection.create_function("now_us", 0, now_us)

@@ -96,3 +96,10 @@ def test_the_kids_of_forms_count_as_at_most_the_pages_that_vendors_accept() -> N
 def test_a_long_file_of_near_matches_takes_no_longer_than_its_length() -> None:
     for part in (b"/Kids [" + b" " * 1000, b"/Kids [" + b"1 0 R " * 200, b"/Prev " + b" " * 1000, b"startxref" * 100):
         assert pdf_pages(part * 1000).may_be_hidden
+
+
+def test_a_table_far_from_the_offset_that_names_it_is_not_searched_for() -> None:
+    data = pdf()
+    beginning, table = data[: data.index(b"xref\n0 ")], data[data.index(b"xref\n0 ") :]
+    assert not pdf_pages(beginning + b" " * 16 + table).may_be_hidden
+    assert pdf_pages(beginning + b" " * 1000 + table).may_be_hidden

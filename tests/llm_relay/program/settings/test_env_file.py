@@ -14,6 +14,12 @@ from llm_relay.program.settings.env_file import (
     value_of,
 )
 
+PROJECT_FOLDER = env_file.PROJECT_FOLDER
+
+
+def test_the_projects_folder_is_that_of_its_packages() -> None:
+    assert (PROJECT_FOLDER / "llm_relay" / "__init__.py").is_file()
+
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -122,7 +122,7 @@ def test_a_bad_value_is_one_line_that_begins_with_the_variable(
 def test_a_number_is_written_in_plain_digits(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (line,) = refusal(ServerBSettings, monkeypatch, **{name: value})
     plain = r"must be a (whole )?number in plain digits, such as 10"
-    assert re.match(rf"{name}: {plain if value == value.strip() else '(begins|ends) with '}", line)
+    assert re.match(rf"{name}: {plain}", line)
 
 
 @pytest.mark.parametrize(
@@ -144,8 +144,9 @@ def test_a_number_is_written_in_plain_digits(name: str, value: str, monkeypatch:
 def test_whitespace_around_a_value_is_named(
     name: str, value: str, edge: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lines = refusal(ServerBSettings, monkeypatch, **{name: edge.format(value)})
-    assert lines == [f"{name}: {said}, which is part of the value: remove it"]
+    (line,) = refusal(ServerBSettings, monkeypatch, **{name: edge.format(value)})
+    assert line.startswith(f"{name}: ")
+    assert f"; the value {said}: remove it" in line
 
 
 def test_several_providers_are_separated_by_commas_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
