@@ -16,5 +16,5 @@ from llm_relay.program.standard_streams import open_missing_streams
 # The core reads it once, when it is imported.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-gc.set_threshold(1_000_000)
+gc.set_threshold(100_000)
 open_missing_streams()
