@@ -23,14 +23,15 @@ from server_b.ledger.migrations import WrongSchema, when_unused
 from server_b.ledger.reports.stored_reports import StoredReports
 from server_b.ledger.retention import Retention
 from server_b.ledger.sql_ledger import Helper, SqlLedger
-from server_b.ledger.sqlite.connections import OPENING_TIMEOUT_S
 from server_b.ledger.sqlite.dialect import is_busy
 from server_b.ledger.sqlite.store import SqliteStore
 from server_b.ledger.times import to_us
 from server_b.ledger.transactions import Store
 
+START_PATIENCE_S = 5.0
+"""How long a start waits while another process holds the lock of an SQLite file, in seconds."""
 LOCK_POLL_S = 0.05
-"""The time between two attempts of a start while another process holds the lock of an SQLite file, in seconds."""
+"""The time between two attempts of such a start, in seconds."""
 SQLITE = "sqlite:///"
 POSTGRES = ("postgresql://", "postgres://")
 NO_DRIVER = (
@@ -135,7 +136,7 @@ async def open_sqlite(path: Path, *, is_full_sync: bool, now: Callable[[], datet
 async def _when_unlocked(opening: Callable[[], SqliteStore]) -> SqliteStore:
     """Runs `opening` in a thread, and again while another process holds the file's lock. Raises as `opening` does."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + OPENING_TIMEOUT_S
+    deadline = loop.time() + START_PATIENCE_S
     while True:
         try:
             return await asyncio.to_thread(opening)

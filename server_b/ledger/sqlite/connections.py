@@ -9,8 +9,6 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-OPENING_TIMEOUT_S = 5.0
-"""How long a start waits for another process that starts on the same file, in seconds."""
 ATTEMPT_TIMEOUT_S = 0.1
 """How long one attempt of a start waits for the lock, in seconds. A signal that ends the start waits as long."""
 

@@ -57,8 +57,7 @@ def test_a_start_that_is_cancelled_leaves_no_thread_that_waits_for_the_files_loc
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The end of the program would wait for the thread."""
-    for module in ("open_ledger", "sqlite.connections", "sqlite.store"):
-        monkeypatch.setattr(f"server_b.ledger.{module}.OPENING_TIMEOUT_S", 60.0, raising=False)
+    monkeypatch.setattr("server_b.ledger.open_ledger.START_PATIENCE_S", 60.0)
 
     async def open_and_close() -> None:
         await (await open_store("sqlite:///relay.db", folder=tmp_path)).aclose()
