@@ -9,8 +9,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from llm_relay.base_urls import base_url_fault
 from llm_relay.program.settings.setting_groups import ListeningHost, McpServingSettings, WorkerSettings
-from server_b.core.limits import Limits
-from server_b.core.runner.retry import Patience
+from server_b.core.limits import Limits, Patience
 from server_b.ledger_settings import LedgerSettings
 from server_b.providers.base import Defaults
 from server_b.providers.provider_choice import model_map_from_text, provider_names_from_text

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.errors.error_writer import error_response
 from gateway.requests.disconnect_watcher import ClientGone
 from llm_relay.errors import Draining, Internal, RelayError
-from llm_relay.program.logs.unexpected_errors import class_and_place
+from llm_relay.program.logs.errors_without_text import class_and_place
 
 logger = logging.getLogger("gateway")
 

@@ -26,8 +26,8 @@ from llm_relay.documents.lookups import (
 )
 from llm_relay.documents.parts.part_documents import PartDocument
 from llm_relay.documents.parts.part_writing import part_document
+from llm_relay.documents.prompts.coroutine_arguments import prompt_from_arguments, takes_prompt_arguments
 from llm_relay.documents.prompts.prompt import PromptDocument
-from llm_relay.documents.prompts.prompt_arguments import prompt_from_arguments, takes_prompt_arguments
 from llm_relay.documents.prompts.prompt_reading import prompt_from_document
 from llm_relay.documents.prompts.turns import TurnDocument
 from llm_relay.documents.raw_json import RawJson

@@ -1,12 +1,7 @@
-"""A tool: what clients see of it, and the coroutine that answers a call.
-
-Every tool reads its own arguments. A message tool reads them by `prompt_from_document`, in
-`llm_relay/documents/prompts/prompt_reading.py`.
-"""
+"""A tool: what clients see of it, and the coroutine that answers a call."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -15,9 +10,8 @@ import mcp_types
 from pydantic import TypeAdapter
 
 from llm_relay.documents import result_schema
-from llm_relay.documents.shown_names import shown_name
-from llm_relay.errors import MAX_VIOLATIONS, InvalidRequest, Violation
 from llm_relay.mcp.progress import Progress
+from llm_relay.mcp.tool_arguments import refuse_all
 from llm_relay.mcp.tool_results import ToolOutput
 from llm_relay.tokens import Caller
 
@@ -137,9 +131,7 @@ def _create_lookup(
     asks_provider: bool,
 ) -> Tool:
     async def answer(arguments: Mapping[str, Any], context: CallContext) -> ToolOutput:
-        if arguments:
-            names = itertools.islice(arguments, MAX_VIOLATIONS + 1)
-            raise InvalidRequest.of(*(Violation(shown_name(name), "is not a known field") for name in names))
+        refuse_all(arguments)
         found = await function(context.caller)
         return ToolOutput(text=text(found), document=found)
 

@@ -21,16 +21,16 @@ from mcp.shared.exceptions import MCPError
 from starlette.requests import Request
 
 from llm_relay import VERSION
-from llm_relay.errors import Cancelled, Draining, Internal, InvalidRequest, RelayError, TooLarge, Violation
+from llm_relay.errors import Cancelled, Draining, Internal, RelayError, TooLarge
 from llm_relay.mcp.cancel_scopes import CancelScopes
-from llm_relay.mcp.client_extras import without_client_extras
 from llm_relay.mcp.own_task import run_in_own_task
 from llm_relay.mcp.progress import Progress
 from llm_relay.mcp.scope_keys import CALLER, CANCEL_SCOPES, RAW_ARGUMENTS, REPEATED_ARGUMENTS, TOO_LARGE
 from llm_relay.mcp.tool import CallContext, Tool
+from llm_relay.mcp.tool_arguments import refuse_repeated, without_client_extras
 from llm_relay.mcp.tool_metrics import SUCCESS, create_count
 from llm_relay.mcp.tool_results import error_result, success_result
-from llm_relay.program.logs.unexpected_errors import class_and_place
+from llm_relay.program.logs.errors_without_text import class_and_place
 from llm_relay.program.traces.tracing import interface_span
 from llm_relay.tokens import Caller
 from llm_relay.trace_context import TraceContext
@@ -145,7 +145,7 @@ async def _traced_answer(tool: Tool, arguments: Mapping[str, Any], context: Requ
 
 async def _answer(tool: Tool, arguments: Mapping[str, Any], context: RequestContext) -> mcp_types.CallToolResult:
     try:
-        _refuse_repeated(context)
+        refuse_repeated(_request_scope(context).get(REPEATED_ARGUMENTS, ()))
         output = await tool.answer(_declared_arguments(tool, arguments), _call_context(context))
         tool.document.validate_python(output.document)
         return success_result(output)
@@ -155,11 +155,6 @@ async def _answer(tool: Tool, arguments: Mapping[str, Any], context: RequestCont
     except Exception as error:  # noqa: BLE001 - the outermost handler; neither caller nor log may see an error's text
         logger.error("unexpected %s", class_and_place(error))  # noqa: TRY400 - a traceback contains it
         return error_result(Internal())
-
-
-def _refuse_repeated(context: RequestContext) -> None:
-    if names := _request_scope(context).get(REPEATED_ARGUMENTS):
-        raise InvalidRequest.of(*(Violation(name, "must not be given twice in one object") for name in names))
 
 
 def _declared_arguments(tool: Tool, arguments: Mapping[str, Any]) -> Mapping[str, Any]:

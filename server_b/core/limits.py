@@ -1,10 +1,22 @@
-"""Limits on calls."""
+"""Limits on calls: how many, how large and how long, and how often a provider is asked."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from server_b.core.runner.retry import Patience
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How often the provider is asked, and how long it may send nothing. Times are in seconds."""
+
+    attempts: int = 3
+    """Most tries before the first delta."""
+    first_token_s: float = 60.0
+    """Longest silence before the first event."""
+    token_gap_s: float = 60.0
+    """Longest silence between two events."""
+    retry_maybe_worked: bool = False
+    """Whether a request is sent again although the provider may have worked on it, and may bill both."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,12 +13,13 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from llm_relay.client_retry import ClientRetry
-from llm_relay.errors import OVERLOADED_RETRY_AFTER_S, DeadlineExceeded, Draining, Overloaded, RelayError
+from llm_relay.errors import OVERLOADED_RETRY_AFTER_S, Draining, Overloaded, RelayError
 from llm_relay.messages import NO_OPTIONS, Answer, Event, Models, Prompt, State, Status
 from llm_relay.trace_context import current_trace_id
 from server_b.core.calls.admission import Admission
 from server_b.core.calls.call import Call
 from server_b.core.calls.call_key import Delivery, Key
+from server_b.core.calls.deadlines import deadline_after, reader_is_late
 from server_b.core.calls.reader import Reader
 from server_b.core.calls.record import CallRecord, Observer, RefusedRecord
 from server_b.core.limits import Limits
@@ -142,7 +143,7 @@ class Relay:
         shares = "" if call is None else "replayed" if call.ended else "joined"
         reader = Reader(
             call or self._new_call(key, prompt, protocol),
-            self._deadline(timeout_s),
+            deadline_after(self._limits.timeout_s if timeout_s is None else timeout_s, self._now()),
             protocol=protocol,
             shares=shares,
             begin=self._begin,
@@ -194,20 +195,12 @@ class Relay:
             error.request_id = key.request_id
             raise
 
-    def _deadline(self, timeout_s: float | None) -> float:
-        given_s = self._limits.timeout_s if timeout_s is None else timeout_s
-        # A little early, so that the status with what was spent still reaches the caller.
-        return self._now() + given_s - min(0.1, given_s * 0.05)
-
     def _begin(self, call: Call) -> None:
         if not call.ended:
             call.begin(functools.partial(self._runner.run, call))
 
     def _too_late(self, call: Call) -> RelayError:
-        """Returns the error for a reader whose deadline has passed while the call continues for others."""
-        worked = any(attempt.may_have_worked for attempt in call.attempts)
-        spent = self._settlement.finished(call)
-        return DeadlineExceeded(request_id=call.key.request_id, spent=spent, may_have_worked=worked)
+        return reader_is_late(call.key.request_id, call.attempts, self._settlement.finished(call))
 
     def _ended(self, record: CallRecord, call: Call) -> None:
         self._processed += 1

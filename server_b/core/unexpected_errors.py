@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from llm_relay.errors import Internal, RelayError
-from llm_relay.program.logs.unexpected_errors import class_and_place
+from llm_relay.program.logs.errors_without_text import class_and_place
 
 logger = logging.getLogger("relay")
 

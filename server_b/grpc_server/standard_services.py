@@ -16,7 +16,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 from grpc_reflection.v1alpha.reflection import aio as reflection_aio
 
 from llm_relay.errors import Internal, RelayError
-from llm_relay.program.logs.unexpected_errors import class_and_place
+from llm_relay.program.logs.errors_without_text import class_and_place
 from llm_relay.wire import codec
 from llm_relay.wire.errors import aborting
 

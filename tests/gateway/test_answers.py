@@ -9,8 +9,7 @@ import pytest
 
 from gateway.streaming import Pings
 from llm_relay.errors import ProviderProtocol, ProviderRateLimited, UnknownModel
-from server_b.core.limits import Limits
-from server_b.core.runner.retry import Patience
+from server_b.core.limits import Limits, Patience
 from server_b.grpc_server.server import Server
 from server_b.providers.base import Text
 from server_b.providers.mock.provider import MockProvider

@@ -10,8 +10,7 @@ from jsonschema import Draft202012Validator
 from gateway.application import create_app
 from llm_relay.documents import prompt_from_document
 from llm_relay.errors import ProviderProtocol, ProviderRateLimited
-from server_b.core.limits import Limits
-from server_b.core.runner.retry import Patience
+from server_b.core.limits import Limits, Patience
 from server_b.providers.base import Text
 from server_b.providers.mock.provider import MockProvider
 from tests.support.gateways import gateway, gateway_settings, server_sent_events

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 from llm_relay.errors import ProviderUnavailable
 from llm_relay.messages import Models
-from server_b.core.limits import Limits
+from server_b.core.limits import Limits, Patience
 from server_b.core.relay import Relay
-from server_b.core.runner.retry import Patience
 from server_b.providers.fallback import Fallback
 from tests.support.scripted import ScriptedProvider, Step
 from tests.support.serving import create_relay

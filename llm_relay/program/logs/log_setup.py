@@ -13,7 +13,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from llm_relay.program.logs.unexpected_errors import class_and_place
+from llm_relay.program.logs.errors_without_text import class_and_place
 
 STDERR = 2
 """The file descriptor of standard error."""

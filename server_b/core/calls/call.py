@@ -13,14 +13,15 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from llm_relay.errors import Cancelled, DeadlineExceeded, ProviderProtocol, ProviderUnavailable, RelayError
+from llm_relay.errors import Cancelled, ProviderProtocol, RelayError
 from llm_relay.messages import Finished, Prompt, Started
 from llm_relay.trace_context import current_trace, set_current_trace
 from server_b.core.answer.transcript import Transcript
 from server_b.core.calls.attempt import Attempt
 from server_b.core.calls.broadcast import Broadcast
 from server_b.core.calls.call_key import Delivery, Key
-from server_b.core.calls.time_limit import TimeLimit
+from server_b.core.calls.deadlines import time_is_up
+from server_b.core.calls.movable_timer import MovableTimer
 from server_b.providers.content_pieces import ContentPiece
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Call:
         self._readers: list[Reader] = []
         self._task: asyncio.Task[None] | None = None
         self._interruptible = False
-        self._limit: TimeLimit | None = None
+        self._limit: MovableTimer | None = None
         self._silence_ends = math.inf
         self._now = asyncio.get_running_loop().time
         self.began_at = self._now()
@@ -100,7 +101,7 @@ class Call:
             raise self.stopped
         self.asked_at = self._now()
         self._interruptible = True
-        self._limit = TimeLimit(self._out_of_time)
+        self._limit = MovableTimer(self._out_of_time)
         self.expect_event_within(first_event_s)
 
     def end_asking(self) -> None:
@@ -226,10 +227,7 @@ class Call:
             self._task.cancel()
 
     def _out_of_time(self) -> None:
-        if self.deadline <= self._silence_ends:
-            self.stop(DeadlineExceeded())
-        else:
-            self.stop(ProviderUnavailable("the provider was silent for too long"))
+        self.stop(time_is_up(deadline=self.deadline, silence_ends=self._silence_ends))
 
     # Used by everyone.
 

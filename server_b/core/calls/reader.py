@@ -12,8 +12,8 @@ from llm_relay.errors import RelayError
 from llm_relay.messages import Answer, Event, answer_parts
 from llm_relay.trace_context import current_trace
 from server_b.core.calls.call import Call
+from server_b.core.calls.movable_timer import MovableTimer
 from server_b.core.calls.record import SharedRecord
-from server_b.core.calls.time_limit import TimeLimit
 
 
 class Reader:
@@ -48,7 +48,7 @@ class Reader:
         self._begin = begin
         self._too_late = too_late
         self._is_late = False
-        self._limit: TimeLimit | None = None
+        self._limit: MovableTimer | None = None
         call.join(self)
 
     @property
@@ -59,7 +59,7 @@ class Reader:
     def call_lasts_until(self, deadline: float) -> None:
         """Sets a timer for its own deadline if the call's deadline is later."""
         if self.deadline < deadline and self._limit is None:
-            self._limit = TimeLimit(self._out_of_time)
+            self._limit = MovableTimer(self._out_of_time)
             self._limit.move(self.deadline)
 
     def _out_of_time(self) -> None:

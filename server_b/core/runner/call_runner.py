@@ -10,8 +10,9 @@ from llm_relay.messages import FinishReason
 from llm_relay.trace_context import set_current_trace
 from server_b.core.calls.call import Call
 from server_b.core.calls.record import CallRecord, Observer
+from server_b.core.limits import Patience
 from server_b.core.runner.gate import Gate, Reservation
-from server_b.core.runner.retry import Outcome, Patience, ask
+from server_b.core.runner.retry import Outcome, ask
 from server_b.core.runner.settlement import Settlement
 from server_b.core.unexpected_errors import report
 from server_b.providers.base import Chain, Provider

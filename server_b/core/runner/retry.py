@@ -13,6 +13,7 @@ from llm_relay.messages import FinishReason, Usage
 from server_b.core.calls.attempt import Attempt
 from server_b.core.calls.call import Call
 from server_b.core.calls.call_key import Delivery
+from server_b.core.limits import Patience
 from server_b.core.token_estimates.text_tokens import estimated_tokens
 from server_b.providers.base import (
     TRANSIENT,
@@ -30,20 +31,6 @@ FIRST_BACKOFF_S = 0.2
 MAX_BACKOFF_S = 5.0
 MIN_PAUSE_S = 0.1
 """Shortest pause between two tries, even if the provider allows the next one at once."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How often the provider is asked, and how long it may send nothing. Times are in seconds."""
-
-    attempts: int = 3
-    """Most tries before the first delta."""
-    first_token_s: float = 60.0
-    """Longest silence before the first event."""
-    token_gap_s: float = 60.0
-    """Longest silence between two events."""
-    retry_maybe_worked: bool = False
-    """Whether a request is sent again although the provider may have worked on it, and may bill both."""
 
 
 @dataclass(frozen=True, slots=True)

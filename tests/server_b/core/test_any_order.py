@@ -7,9 +7,8 @@ import pytest
 
 from llm_relay.errors import InvalidRequest, ProviderProtocol, RelayError
 from llm_relay.messages import Delta, Finished, Prompt, Started
-from server_b.core.limits import Limits
+from server_b.core.limits import Limits, Patience
 from server_b.core.relay import Relay
-from server_b.core.runner.retry import Patience
 from server_b.providers.base import Text
 from tests.support.observed import Observed
 from tests.support.scripted import ENDING, OPENING, PATIENCE_S, End, ScriptedProvider, Step, away

@@ -16,8 +16,7 @@ from llm_relay.errors import (
     UnknownModel,
 )
 from llm_relay.messages import Prompt
-from server_b.core.limits import Limits
-from server_b.core.runner.retry import Patience
+from server_b.core.limits import Limits, Patience
 from server_b.providers.base import Text, Working
 from tests.support.chains import Named, chain, once
 from tests.support.relayed import streamed, text, whole

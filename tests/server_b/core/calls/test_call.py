@@ -8,8 +8,7 @@ from llm_relay.errors import DeadlineExceeded, Draining, ProviderProtocol
 from llm_relay.messages import Accuracy, Delta, Usage
 from server_b.core.calls.call import MAX_ANSWER_BYTES, READ_AHEAD_BYTES, READ_AHEAD_TOKENS
 from server_b.core.calls.call_key import Delivery
-from server_b.core.limits import Limits
-from server_b.core.runner.retry import Patience
+from server_b.core.limits import Limits, Patience
 from server_b.providers.base import Text
 from tests.support.relayed import HI, a_few_turns, stream, text
 from tests.support.scripted import ENDING, HELLO, OPENING, PATIENCE_S, End, ScriptedProvider

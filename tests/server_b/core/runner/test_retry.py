@@ -16,9 +16,9 @@ from llm_relay.errors import (
     UnknownModel,
 )
 from llm_relay.messages import Accuracy, Delta, Event, Finished, FinishReason, Prompt
-from server_b.core.limits import Limits
+from server_b.core.limits import Limits, Patience
 from server_b.core.relay import Relay
-from server_b.core.runner.retry import MIN_PAUSE_S, Patience
+from server_b.core.runner.retry import MIN_PAUSE_S
 from server_b.providers.base import Ending, Text, WholeAnswer, Working
 from tests.support.scripted import ENDING, HELLO, OPENING, End, ScriptedProvider, Step, away
 from tests.support.serving import create_relay

@@ -7,8 +7,7 @@ import pytest
 
 from llm_relay.errors import ProviderAuth, ProviderProtocol, ProviderRateLimited, ProviderUnavailable, RelayError
 from llm_relay.messages import Accuracy, FinishReason, Prompt, Role, Turn, Usage
-from server_b.core.limits import Limits
-from server_b.core.runner.retry import Patience
+from server_b.core.limits import Limits, Patience
 from server_b.core.runner.settlement import NOTHING_USED
 from server_b.core.token_estimates.prompt_tokens import TOKENS_PER_TURN
 from server_b.core.token_estimates.text_tokens import estimated_tokens

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from server_b.core.calls.time_limit import TimeLimit
+from server_b.core.calls.movable_timer import MovableTimer
 from tests.support.scripted import PATIENCE_S
 
 pytestmark = pytest.mark.anyio
@@ -24,7 +24,7 @@ class Watched:
         self.began_at = self._now()
         self.passed_at: list[float] = []
         self._passed = asyncio.Event()
-        self.limit = TimeLimit(self._note)
+        self.limit = MovableTimer(self._note)
 
     def _note(self) -> None:
         self.passed_at.append(self._now())

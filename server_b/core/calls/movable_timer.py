@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 
 
-class TimeLimit:
+class MovableTimer:
     """Calls a function when its time has come. Must be created and used on one running event loop."""
 
     __slots__ = ("_loop", "_passed", "_set_for", "_timer", "when")
