@@ -70,32 +70,17 @@ def create_app(
     log = create_access_log()
     is_open = settings.relay_insecure or is_loopback_host(settings.http_host)
     callers = CallerCheck(settings.tokens, settings.dial, anonymous_allowed=is_open)
+    limits = BodyLimits(max_bytes=max_body_bytes(settings.max_message_bytes), timeout_s=body_timeout_s)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Backend]]:
         logger.info("Asking Server B at %s", settings.server_b_target)
         with traced("gateway", settings.file):
             try:
-                async with (
-                    callers,
-                    RelayClient(settings.dial, timeout_s=settings.timeout_seconds, protocol="http") as client,
-                    AccountClient(settings.dial) as accounts,
-                ):
-                    yield {"backend": _backend(client, accounts)}
+                async with _backend(settings, callers, limits, pings or Pings()) as backend:
+                    yield {"backend": backend}
             finally:
                 log.flush()
-
-    def _backend(client: RelayClient, accounts: AccountClient) -> Backend:
-        return Backend(
-            client=client,
-            accounts=accounts,
-            dial=settings.dial,
-            callers=callers,
-            timeout_s=settings.timeout_seconds,
-            limits=BodyLimits(max_bytes=max_body_bytes(settings.max_message_bytes), timeout_s=body_timeout_s),
-            hides_target=bool(settings.tokens),
-            pings=pings or Pings(),
-        )
 
     app = FastAPI(
         title="Relay gateway",
@@ -116,6 +101,27 @@ def create_app(
     app.state.watchers = Watchers()
     app.openapi = describing(app, openai_schemas)  # type: ignore[method-assign]  # as FastAPI's guide has it
     return app
+
+
+@contextlib.asynccontextmanager
+async def _backend(
+    settings: GatewaySettings, callers: CallerCheck, limits: BodyLimits, pings: Pings
+) -> AsyncIterator[Backend]:
+    async with (
+        callers,
+        RelayClient(settings.dial, timeout_s=settings.timeout_seconds, protocol="http") as client,
+        AccountClient(settings.dial) as accounts,
+    ):
+        yield Backend(
+            client=client,
+            accounts=accounts,
+            dial=settings.dial,
+            callers=callers,
+            timeout_s=settings.timeout_seconds,
+            limits=limits,
+            hides_target=bool(settings.tokens),
+            pings=pings,
+        )
 
 
 def _routes() -> list[BaseRoute]:

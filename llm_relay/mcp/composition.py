@@ -48,13 +48,8 @@ async def serve_tools(
     from llm_relay.mcp.http.endpoint import HttpEndpoint
 
     certificates = http_certificates(settings.http_tls_cert_file, settings.http_tls_key_file)
-    check_exposure(
-        settings.mcp_host,
-        "MCP_HOST",
-        tokens=has_tokens,
-        tls=certificates is not None,
-        insecure=settings.relay_insecure,
-    )
+    has_tls, insecure = certificates is not None, settings.relay_insecure
+    check_exposure(settings.mcp_host, "MCP_HOST", tokens=has_tokens, tls=has_tls, insecure=insecure)
     endpoint = HttpEndpoint(
         host=settings.mcp_host,
         port=port,

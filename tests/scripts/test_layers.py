@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.programs import PROJECT
 
-PACKAGES = ("gateway", "generated", "llm_relay", "server_a", "server_b")
+PACKAGES = ("gateway", "generated", "llm_relay", "scripts", "server_a", "server_b")
 FOREIGN = {
     "the wire imports MCP over HTTP": ("llm_relay/wire/codec/parts.py", "import llm_relay.mcp.http"),
     "addresses import pydantic": ("llm_relay/addresses.py", "import pydantic"),
@@ -24,6 +24,14 @@ FOREIGN = {
     "the gateway imports Server B": ("gateway/routes.py", "import server_b.core.relay"),
     "Server A imports the gateway": ("server_a/tools.py", "import gateway.routes"),
     "errors import messages": ("llm_relay/errors.py", "import llm_relay.messages"),
+    "plain numbers import pydantic": ("llm_relay/plain_numbers.py", "import pydantic"),
+    "a provider imports aiohttp": ("server_b/providers/openai/client.py", "import aiohttp"),
+    "the core imports a database": ("server_b/core/relay.py", "import sqlite3"),
+    "OpenAI's provider imports boto3": ("server_b/providers/openai/client.py", "import boto3"),
+    "Server A imports the MCP SDK": ("server_a/tools.py", "import mcp_types"),
+    "the shared HTTP server imports FastAPI": ("llm_relay/http/serving.py", "import fastapi"),
+    "the gateway imports uvicorn": ("gateway/serving.py", "import uvicorn"),
+    "the core imports a price list": ("server_b/core/runner/settlement.py", "import genai_prices"),
 }
 """Imports that no layer allows, by what they would break: the file that gets the line, and the line."""
 
