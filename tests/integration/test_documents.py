@@ -138,11 +138,13 @@ def test_every_shell_line_is_run_by_a_test() -> None:
     assert unknown == []
 
 
-@pytest.mark.parametrize("snippet", snippets("json", "toml"), ids=str)
+CONFIGURATIONS = [one for one in snippets("json", "toml") if '"aiResponse"' not in one.code]
+
+
+@pytest.mark.parametrize("snippet", CONFIGURATIONS, ids=str)
 def test_configuration_snippets_parse_and_start_the_command(snippet: Snippet) -> None:
     document = json.loads(snippet.code) if snippet.language == "json" else tomllib.loads(snippet.code)
-    if "aiResponse" in document:
-        return
+    assert document
     for servers in document.values():
         command = servers["relay"]["command"]
         whole = [*command] if isinstance(command, list) else [command, *servers["relay"]["args"]]

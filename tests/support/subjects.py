@@ -18,7 +18,9 @@ from tests.standins.openai import OpenAIStandIn
 from tests.standins.script import Fault, FaultKind, Script
 from tests.standins.server import StandIn
 
-SUBJECTS = ("mock", "openai-chat", "openai-responses", "bedrock")
+SENDING = ("openai-chat", "openai-responses", "bedrock")
+"""The providers that send requests."""
+SUBJECTS = ("mock", *SENDING)
 
 SECRET = "canary-271828"
 DEFAULTS = Defaults(temperature=0.7, max_tokens=1000)

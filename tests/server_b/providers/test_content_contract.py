@@ -36,7 +36,7 @@ from server_b.providers.base import Ending, Opening, Piece, Text, Working
 from server_b.providers.content_pieces import CallArguments, CallFinished, CallStarted, ReasoningPiece, RefusalPiece
 from tests.standins.exchange import Outcome
 from tests.standins.script import Call, Fault, FaultKind, Script
-from tests.support.subjects import SUBJECTS, Subject, open_subject, pieces_of
+from tests.support.subjects import SENDING, SUBJECTS, Subject, open_subject, pieces_of
 
 pytestmark = pytest.mark.anyio
 
@@ -144,6 +144,7 @@ async def test_two_tools_are_called_at_once(subject: Subject) -> None:
     assert answer.blocks == [0, 1]
 
 
+@pytest.mark.parametrize("subject", SENDING, indirect=True)
 async def test_the_tools_are_sent_unchanged(subject: Subject) -> None:
     body = await sent_body(subject, scripted_prompt(subject, Script(), tools=(WEATHER, TIME)))
     match subject.name:
@@ -151,11 +152,9 @@ async def test_the_tools_are_sent_unchanged(subject: Subject) -> None:
             tools = [(one["function"]["name"], one["function"]["parameters"]) for one in body["tools"]]
         case "openai-responses":
             tools = [(one["name"], one["parameters"]) for one in body["tools"]]
-        case "bedrock":
+        case _:
             specs = [one["toolSpec"] for one in body["toolConfig"]["tools"]]
             tools = [(one["name"], one["inputSchema"]["json"]) for one in specs]
-        case _:
-            return
     assert tools == [("get_weather", SCHEMA), ("get_local_time", {"type": "object"})]
 
 
@@ -163,7 +162,7 @@ NAMED = ToolChoice(name="get_local_time")
 CHOICES: dict[str, tuple[ToolChoice, dict[str, Any]]] = {
     "required": (
         ToolChoice(mode=ToolChoiceMode.REQUIRED),
-        {"openai-chat": "required", "openai-responses": "required", "bedrock": {"any": {}}},
+        {"openai-chat": "required", "openai-responses": "required", "bedrock": {"any": {}}, "mock": ["get_weather"]},
     ),
     "named": (
         NAMED,
@@ -171,26 +170,29 @@ CHOICES: dict[str, tuple[ToolChoice, dict[str, Any]]] = {
             "openai-chat": {"type": "function", "function": {"name": "get_local_time"}},
             "openai-responses": {"type": "function", "name": "get_local_time"},
             "bedrock": {"tool": {"name": "get_local_time"}},
+            "mock": ["get_local_time"],
         },
     ),
     "none": (
         ToolChoice(mode=ToolChoiceMode.NONE),
-        {"openai-chat": "none", "openai-responses": "none", "bedrock": None},
+        {"openai-chat": "none", "openai-responses": "none", "bedrock": None, "mock": []},
     ),
 }
+"""What is sent, or for the mock, which tools it calls."""
 
 
 @pytest.mark.parametrize("choice", CHOICES)
 async def test_a_tool_choice_is_obeyed(subject: Subject, choice: str) -> None:
-    wanted, sent = CHOICES[choice]
+    wanted, expected = CHOICES[choice]
     prompt = scripted_prompt(subject, Script(), "The weather?", tools=(WEATHER, TIME), tool_choice=wanted)
+    found: Any
     if subject.standin is None:
-        called = {"required": ["get_weather"], "named": ["get_local_time"], "none": []}
-        assert [name for _, name, _ in joined(await pieces_of(subject, prompt)).calls] == called[choice]
-        return
-    body = await sent_body(subject, prompt)
-    found = body.get("toolConfig", {}).get("toolChoice") if subject.name == "bedrock" else body["tool_choice"]
-    assert found == sent[subject.name]
+        found = [name for _, name, _ in joined(await pieces_of(subject, prompt)).calls]
+    elif subject.name == "bedrock":
+        found = (await sent_body(subject, prompt)).get("toolConfig", {}).get("toolChoice")
+    else:
+        found = (await sent_body(subject, prompt))["tool_choice"]
+    assert found == expected[subject.name]
 
 
 async def test_a_loop_of_tool_calls_ends_with_the_result_in_the_answer(subject: Subject) -> None:
@@ -249,15 +251,23 @@ async def test_json_by_a_schema_is_requested(subject: Subject) -> None:
             assert body is None
 
 
+async def answer_with_reasoning(subject: Subject) -> Joined:
+    script = Script(words=("Yes.",), reasoning="I think about it.")
+    return joined(await pieces_of(subject, scripted_prompt(subject, script, thinking=Thinking(effort="low"))))
+
+
 @pytest.mark.parametrize("name", SUBJECTS)
-async def test_reasoning_comes_first_and_goes_back_where_it_can(name: str) -> None:
+async def test_reasoning_comes_first(name: str) -> None:
     async with open_subject(name, THINKS.get(name, "")) as subject:
-        script = Script(words=("Yes.",), reasoning="I think about it.")
-        answer = joined(await pieces_of(subject, scripted_prompt(subject, script, thinking=Thinking(effort="low"))))
-        assert answer.reasoning
-        assert (answer.blocks, answer.finish_reason) == ([0, 1], FinishReason.STOP)
-        if name in ("openai-chat", "mock"):  # these sign nothing that would have to go back, or do not read it
-            return
+        answer = await answer_with_reasoning(subject)
+    assert answer.reasoning
+    assert (answer.blocks, answer.finish_reason) == ([0, 1], FinishReason.STOP)
+
+
+@pytest.mark.parametrize("name", ["openai-responses", "bedrock"])  # the others sign no reasoning
+async def test_signed_reasoning_goes_back_to_its_provider_alone(name: str) -> None:
+    async with open_subject(name, THINKS[name]) as subject:
+        answer = await answer_with_reasoning(subject)
         assert answer.signature
         is_encrypted = name == "openai-responses"
         reasoning = Reasoning(
@@ -274,9 +284,8 @@ async def test_reasoning_comes_first_and_goes_back_where_it_can(name: str) -> No
         assert answer.signature.decode() not in json.dumps(await sent_body(subject, prompt))
 
 
+@pytest.mark.parametrize("subject", SENDING, indirect=True)  # the mock refuses nothing
 async def test_a_refusal_is_reported_as_one(subject: Subject) -> None:
-    if subject.standin is None:
-        return  # the mock refuses nothing
     # Bedrock sends no text of a refusal, only its stop reason.
     said_so = {"words": ("No.",), "finish": "refusal"} if subject.name == "bedrock" else {"words": (), "refusal": "No."}
     answer = joined(await pieces_of(subject, scripted_prompt(subject, Script(**said_so))))  # type: ignore[arg-type]
@@ -324,9 +333,9 @@ async def test_leaving_during_arguments_closes_the_connection(subject: Subject) 
         assert await subject.standin.requests[-1].ended() is Outcome.DISCONNECTED
 
 
+@pytest.mark.parametrize("subject", SENDING, indirect=True)  # the mock supports everything
 async def test_an_unsupported_field_is_named_with_its_provider_and_nothing_is_sent(subject: Subject) -> None:
-    if subject.standin is None:
-        return
+    assert subject.standin is not None
     faults = {
         "openai-chat": ({"parts": (CachePoint(),)}, "parts[0].cache_point"),
         "openai-responses": ({"options": Options(thinking=Thinking(max_tokens=2000))}, "options.thinking.max_tokens"),

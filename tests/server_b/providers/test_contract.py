@@ -10,7 +10,7 @@ from llm_relay import errors
 from llm_relay.messages import Accuracy, FinishReason
 from server_b.providers.base import Ending, Opening, Piece, Text, Working
 from tests.standins.exchange import Outcome
-from tests.support.subjects import SECRET, SUBJECTS, Subject, open_subject, pieces_of
+from tests.support.subjects import SECRET, SENDING, SUBJECTS, Subject, open_subject, pieces_of
 from tests.support.whole_answers import whole_answer
 
 pytestmark = pytest.mark.anyio
@@ -52,11 +52,11 @@ async def test_a_stream_is_one_opening_then_texts_then_one_ending(subject: Subje
     assert ending.usage.accuracy is Accuracy.EXACT
 
 
+@pytest.mark.parametrize("subject", SENDING, indirect=True)  # the mock has different texts for the two
 async def test_a_stream_gives_the_same_as_a_whole_answer(subject: Subject) -> None:
     whole = (await whole_answer(subject.provider, subject.prompt())).text
     texts = [piece.text for piece in await pieces_of(subject, subject.prompt()) if isinstance(piece, Text)]
-    if subject.standin is not None:  # the mock has different texts for the two
-        assert "".join(texts) == whole
+    assert "".join(texts) == whole
 
 
 @pytest.mark.parametrize("fault", ERRORS)
