@@ -58,13 +58,15 @@ def check_version(version: int) -> None:
         raise SchemaTooNew(f"its schema is version {version}, and this program knows {newest}: install a newer version")
 
 
-async def when_unused(migrating: Callable[[], Awaitable[T]], location: str) -> T:
+async def when_unused(
+    migrating: Callable[[], Awaitable[T]], location: str, *, patience_s: float = IN_USE_PATIENCE_S
+) -> T:
     """Runs `migrating`, and again while it raises SchemaInUse: servers of an older version may end soon.
 
-    Raises SchemaInUse if they do not.
+    Raises SchemaInUse if they do not within `patience_s` seconds.
     """
     loop = asyncio.get_running_loop()
-    deadline, is_told = loop.time() + IN_USE_PATIENCE_S, False
+    deadline, is_told = loop.time() + patience_s, False
     while True:
         try:
             return await migrating()

@@ -19,7 +19,7 @@ from server_b.ledger.base import Ledger
 from server_b.ledger.books import leases
 from server_b.ledger.books.sql_books import SqlBooks
 from server_b.ledger.live_servers import LEASE_S
-from server_b.ledger.migrations import WrongSchema, when_unused
+from server_b.ledger.migrations import IN_USE_PATIENCE_S, WrongSchema, when_unused
 from server_b.ledger.reports.stored_reports import StoredReports
 from server_b.ledger.retention import Retention
 from server_b.ledger.sql_ledger import Helper, SqlLedger
@@ -94,12 +94,21 @@ async def open_ledger(
 
 
 async def open_store(
-    url: str, *, folder: Path, is_full_sync: bool = False, now: Callable[[], datetime] = _now
+    url: str,
+    *,
+    folder: Path,
+    is_full_sync: bool = False,
+    now: Callable[[], datetime] = _now,
+    patience_s: float = IN_USE_PATIENCE_S,
 ) -> Store:
-    """Opens only the database of a ledger; see `open_ledger`."""
+    """Opens only the database of a ledger; see `open_ledger`.
+
+    If the schema has to change, servers of an older version have `patience_s` seconds to end.
+    """
     if url.startswith(POSTGRES):
-        return await open_postgres(url)
-    return await open_sqlite(sqlite_path(url, folder), is_full_sync=is_full_sync, now=now)
+        return await open_postgres(url, patience_s=patience_s)
+    path = sqlite_path(url, folder)
+    return await open_sqlite(path, is_full_sync=is_full_sync, now=now, patience_s=patience_s)
 
 
 def sqlite_path(url: str, folder: Path) -> Path:
@@ -112,12 +121,23 @@ def sqlite_path(url: str, folder: Path) -> Path:
     return Path(os.path.abspath(folder / url.removeprefix(SQLITE)))  # noqa: PTH100 - symbolic links stay
 
 
-async def open_sqlite(path: Path, *, is_full_sync: bool, now: Callable[[], datetime]) -> SqliteStore:
-    """Opens a file. Raises LedgerError if it cannot be opened or written."""
+async def open_sqlite(
+    path: Path,
+    *,
+    is_full_sync: bool = False,
+    now: Callable[[], datetime] = _now,
+    patience_s: float = IN_USE_PATIENCE_S,
+    lock_patience_s: float = START_PATIENCE_S,
+) -> SqliteStore:
+    """Opens a file. Raises LedgerError if it cannot be opened or written.
+
+    Another process that holds the file's lock has `lock_patience_s` seconds to release it.
+    """
     clock = (lambda: time.time_ns() // 1000) if now is _now else (lambda: to_us(now()))
     try:
         opening = partial(SqliteStore, path, is_full_sync=is_full_sync, now_us=clock)
-        return await when_unused(partial(_when_unlocked, opening), str(path))
+        unlocked = partial(_when_unlocked, opening, lock_patience_s)
+        return await when_unused(unlocked, str(path), patience_s=patience_s)
     except WrongSchema as error:
         raise LedgerError(f"LEDGER: {path} cannot be used: {error}") from error
     except OSError as error:
@@ -133,10 +153,10 @@ async def open_sqlite(path: Path, *, is_full_sync: bool, now: Callable[[], datet
         ) from error
 
 
-async def _when_unlocked(opening: Callable[[], SqliteStore]) -> SqliteStore:
+async def _when_unlocked(opening: Callable[[], SqliteStore], patience_s: float) -> SqliteStore:
     """Runs `opening` in a thread, and again while another process holds the file's lock. Raises as `opening` does."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + START_PATIENCE_S
+    deadline = loop.time() + patience_s
     while True:
         try:
             return await asyncio.to_thread(opening)
@@ -146,7 +166,7 @@ async def _when_unlocked(opening: Callable[[], SqliteStore]) -> SqliteStore:
             await asyncio.sleep(LOCK_POLL_S)
 
 
-async def open_postgres(url: str) -> Store:
+async def open_postgres(url: str, *, patience_s: float = IN_USE_PATIENCE_S) -> Store:
     """Opens a database. Raises LedgerError if waiting for it would not help."""
     try:
         from server_b.ledger.postgres.store import PostgresStore, WrongSetting
@@ -157,7 +177,7 @@ async def open_postgres(url: str) -> Store:
     except WrongSetting as error:
         raise LedgerError(f"LEDGER: not the URL of a PostgreSQL database: {error}") from error
     try:
-        await store.start()
+        await store.start(patience_s=patience_s)
     except asyncio.CancelledError:
         await store.aclose()
         raise

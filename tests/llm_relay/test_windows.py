@@ -40,6 +40,19 @@ def test_every_module_can_be_imported_without_what_windows_lacks(tmp_path: Path)
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
+def test_several_workers_need_a_system_on_which_they_can_share_a_port(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", LIKE_WINDOWS, "server_b"],
+        cwd=tmp_path,
+        env=environment({"GRPC_PORT": "0", "WORKERS": "2"}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.endswith("WORKERS: needs SO_REUSEPORT, which this system does not have: set WORKERS=1\n")
+
+
 @pytest.mark.anyio
 async def test_the_programs_serve_without_what_windows_lacks(tmp_path: Path) -> None:
     quick = {"MOCK_DELAY_SECONDS": "0", "MOCK_WORD_DELAY_SECONDS": "0"}

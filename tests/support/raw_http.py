@@ -10,6 +10,7 @@ import struct
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 
+from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from llm_relay.tls.authority import Authority
@@ -148,9 +149,11 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 
 @contextlib.asynccontextmanager
-async def asking(url: URL, limits: Limits = UNHURRIED) -> AsyncIterator[HttpClient]:
+async def asking(
+    url: URL, limits: Limits = UNHURRIED, resolver: AbstractResolver | None = None
+) -> AsyncIterator[HttpClient]:
     """Makes a client of one server."""
-    client = HttpClient(str(url), headers={"User-Agent": "test"}, limits=limits)
+    client = HttpClient(str(url), headers={"User-Agent": "test"}, limits=limits, resolver=resolver)
     try:
         yield client
     finally:

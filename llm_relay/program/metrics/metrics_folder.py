@@ -31,16 +31,20 @@ _METRICS_FILE = re.compile(r"[a-z_]+_([0-9]{1,9})\.db")
 
 
 @contextlib.contextmanager
-def metrics_folder() -> Iterator[str]:
-    """Makes a folder for metrics, and removes it at the end. Also removes this user's unused folders."""
-    _remove_unused()
-    folder, lock = _made()
+def metrics_folder(parent: str | None = None) -> Iterator[str]:
+    """Makes a folder for metrics, and removes it at the end. Also removes this user's unused folders.
+
+    It is made in `parent`; None: in the system's folder for temporary files.
+    """
+    parent = parent or tempfile.gettempdir()
+    _remove_unused(parent)
+    folder, lock = _made(parent)
     try:
         yield folder
     finally:
         os.close(lock)
         shutil.rmtree(folder, ignore_errors=True)
-        _remove_unused()
+        _remove_unused(parent)
 
 
 @contextlib.contextmanager
@@ -57,9 +61,9 @@ def in_use(folder: str) -> Iterator[None]:
         os.close(lock)
 
 
-def _made() -> tuple[str, int]:
+def _made(parent: str) -> tuple[str, int]:
     while True:
-        folder = tempfile.mkdtemp(prefix=PREFIX)
+        folder = tempfile.mkdtemp(prefix=PREFIX, dir=parent)
         lock = _locked(folder, os.O_CREAT)
         if Path(folder, LOCK_NAME).exists():
             return folder, lock
@@ -74,10 +78,10 @@ def _locked(folder: str, flags: int = 0) -> int:
     return lock
 
 
-def _remove_unused() -> None:
+def _remove_unused(parent: str) -> None:
     if not HAS_LOCKS:
         return
-    with contextlib.suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
+    with contextlib.suppress(OSError), os.scandir(parent) as entries:
         for entry in entries:
             if entry.name.startswith(PREFIX):
                 with contextlib.suppress(OSError):

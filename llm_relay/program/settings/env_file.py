@@ -36,21 +36,25 @@ class EnvFile:
     """The lines that are not NAME=value."""
 
 
-def env_file_path() -> Path | None:
-    """Returns the path of the .env file in force, or None. A file that RELAY_ENV_FILE names may not exist."""
+def env_file_path(project: Path = PROJECT_FOLDER) -> Path | None:
+    """Returns the path of the .env file in force, or None. A file that RELAY_ENV_FILE names may not exist.
+
+    `project` is the project's folder.
+    """
     if named := os.environ.get(ENV_FILE_VARIABLE):
         return None if named == os.devnull else Path(named).expanduser().absolute()
-    candidates = (Path.cwd() / ".env", PROJECT_FOLDER / ".env")
+    candidates = (Path.cwd() / ".env", project / ".env")
     return next((path for path in candidates if path.is_file()), None)
 
 
-def leave_out_working_folder() -> None:
+def leave_out_working_folder(project: Path = PROJECT_FOLDER) -> None:
     """Makes this process, and the processes that it starts, ignore the `.env` of the working folder.
 
-    For programs that a client starts in whatever folder it has open. A file that RELAY_ENV_FILE names is still read.
+    For programs that a client starts in whatever folder it has open. A file that RELAY_ENV_FILE names is still read,
+    and so is the one in `project`, the project's folder.
     """
     if not os.environ.get(ENV_FILE_VARIABLE):
-        beside = PROJECT_FOLDER / ".env"
+        beside = project / ".env"
         os.environ[ENV_FILE_VARIABLE] = str(beside) if beside.is_file() else os.devnull
 
 

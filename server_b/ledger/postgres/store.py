@@ -10,7 +10,7 @@ from typing import TypeVar
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from server_b.ledger.migrations import WrongSchema, migrate, when_unused
+from server_b.ledger.migrations import IN_USE_PATIENCE_S, WrongSchema, migrate, when_unused
 from server_b.ledger.postgres.connection import LastingConnection
 from server_b.ledger.postgres.dialect import (
     SESSION_LOST,
@@ -73,13 +73,13 @@ class PostgresStore:
         """The URL without its password."""
         return self._location
 
-    async def start(self) -> None:
+    async def start(self, *, patience_s: float = IN_USE_PATIENCE_S) -> None:
         """Migrates the schema if the database can be reached; otherwise the first transaction does.
 
-        Waits a little for servers of an older version to end. Raises WrongSetting and WrongSchema.
+        Waits `patience_s` seconds for servers of an older version to end. Raises WrongSetting and WrongSchema.
         """
         try:
-            await when_unused(self._migrate, self.location)
+            await when_unused(self._migrate, self.location, patience_s=patience_s)
         except psycopg.Error as error:
             if is_wrong_setting(error):
                 raise WrongSetting(first_line(error)) from error

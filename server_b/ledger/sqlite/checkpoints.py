@@ -32,9 +32,17 @@ _BEGIN_LOG = (
 class Checkpoints:
     """Brings what was written to the disk, a second later."""
 
-    def __init__(self, path: Path, now_us: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        now_us: Callable[[], int],
+        *,
+        interval_s: float = INTERVAL_S,
+        large_log_bytes: int = LARGE_LOG_BYTES,
+    ) -> None:
         """Opens its own connection."""
         self._path = path
+        self._interval_s, self._large_log_bytes = interval_s, large_log_bytes
         self._inode = path.stat().st_ino
         self.is_replaced = False
         """Whether the file was removed or replaced: what is written now would be lost."""
@@ -52,12 +60,12 @@ class Checkpoints:
         if self._task is not None:
             self._is_noted = True
         elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(INTERVAL_S, self._begin)
+            self._timer = asyncio.get_running_loop().call_later(self._interval_s, self._begin)
 
     def note_passing(self) -> None:
         """Schedules a sync only if the log is long or the file is gone, so that an idle disk can sleep."""
         self._look()
-        if self.is_replaced or self._log_bytes() > LARGE_LOG_BYTES:
+        if self.is_replaced or self._log_bytes() > self._large_log_bytes:
             self.note_written()
 
     def note_failed(self) -> None:
@@ -117,7 +125,7 @@ class Checkpoints:
                     "LEDGER: cannot bring %s to the disk; a power cut may lose calls: %s", self._log, error.strerror
                 )
             self._is_failing = True
-        if is_full or self._log_bytes() > LARGE_LOG_BYTES:
+        if is_full or self._log_bytes() > self._large_log_bytes:
             self._checkpoint()
 
     def _close(self) -> None:

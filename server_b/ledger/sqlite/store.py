@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from llm_relay.errors import LedgerUnavailable
 from server_b.ledger.migrations import migrate
-from server_b.ledger.sqlite.checkpoints import Checkpoints
+from server_b.ledger.sqlite.checkpoints import INTERVAL_S, LARGE_LOG_BYTES, Checkpoints
 from server_b.ledger.sqlite.connections import ATTEMPT_TIMEOUT_S, connect, prepare_file
 from server_b.ledger.sqlite.dialect import is_busy, is_of_the_file, unavailable
 from server_b.ledger.sqlite.transaction import SqliteTransaction, run_to_end
@@ -35,8 +35,20 @@ READERS = 2
 class SqliteStore:
     """The open file of a ledger."""
 
-    def __init__(self, path: Path, *, is_full_sync: bool, now_us: Callable[[], int]) -> None:
-        """Opens the file and migrates its schema. Blocks briefly. Raises sqlite3.Error, OSError and WrongSchema."""
+    def __init__(
+        self,
+        path: Path,
+        *,
+        now_us: Callable[[], int],
+        is_full_sync: bool = False,
+        sync_interval_s: float = INTERVAL_S,
+        large_log_bytes: int = LARGE_LOG_BYTES,
+    ) -> None:
+        """Opens the file and migrates its schema. Blocks briefly. Raises sqlite3.Error, OSError and WrongSchema.
+
+        `sync_interval_s` is how long after the first unsynced write the log is synced, in seconds. A log of more than
+        `large_log_bytes` is then moved into the file.
+        """
         self._path = path
         self._now_us = now_us
         self._is_full_sync = is_full_sync
@@ -53,7 +65,7 @@ class SqliteStore:
         self._lock = asyncio.Lock()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="ledger-reader")
         self._reading: dict[int, sqlite3.Connection] = {}
-        self._checkpoints = Checkpoints(path, now_us)
+        self._checkpoints = Checkpoints(path, now_us, interval_s=sync_interval_s, large_log_bytes=large_log_bytes)
 
     @property
     def location(self) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from llm_relay.errors import RelayError
@@ -48,14 +49,17 @@ class HttpClient:
         headers: Mapping[str, str] = NO_HEADERS,
         tls: ssl.SSLContext | None = None,
         limits: Limits = DEFAULT_LIMITS,
+        resolver: AbstractResolver | None = None,
     ) -> None:
         """`servers` are the URLs that will be asked; `headers` go with every request.
 
-        `tls` has the certificates to trust; None: those that the system trusts.
+        `tls` has the certificates to trust; None: those that the system trusts. `resolver` looks up the addresses of
+        names; None: the system does.
         Raises ValueError that names the variable of a proxy that cannot be used.
         """
         self._headers = headers
         self._limits = limits
+        self._resolver = resolver
         self._proxies = {server: proxy_for(server) for server in (URL(text).origin() for text in servers)}
         schemes = {
             url.scheme for server, proxy in self._proxies.items() for url in (server, proxy and proxy.url) if url
@@ -133,7 +137,7 @@ class HttpClient:
 
     def _opened(self) -> Connector:
         if self._connector is None:
-            self._connector = Connector(self._tls, self._limits)
+            self._connector = Connector(self._tls, self._limits, self._resolver)
         return self._connector
 
     def _route(self, server: URL) -> _Route:

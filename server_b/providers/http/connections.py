@@ -22,6 +22,7 @@ from aiohttp import (
     TCPConnector,
     ThreadedResolver,
 )
+from aiohttp.abc import AbstractResolver
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection as Lease
 from aiohttp.http import RawResponseMessage
@@ -153,13 +154,13 @@ class Connection(ResponseHandler):
 class Connector(TCPConnector):
     """A pool without a limit: it has as many connections as there are concurrent requests."""
 
-    def __init__(self, tls: ssl.SSLContext | None, limits: Limits) -> None:
-        """Without `tls`, aiohttp's own context is used for https: servers."""
+    def __init__(self, tls: ssl.SSLContext | None, limits: Limits, resolver: AbstractResolver | None = None) -> None:
+        """Without `tls`, aiohttp's own context is used for https: servers; without `resolver`, the system's."""
         super().__init__(
             limit=0,
             ssl=tls or True,
             keepalive_timeout=limits.idle_s,
-            resolver=ThreadedResolver(),
+            resolver=resolver or ThreadedResolver(),
             socket_factory=_create_socket,
         )
         self._patience = ClientTimeout(total=None, connect=limits.connect_timeout_s)

@@ -24,12 +24,6 @@ ELSEWHERE = Process(host="elsewhere/1", pid=1, started=1)
 
 
 @pytest.fixture
-def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shortens how long a start waits for an older server."""
-    monkeypatch.setattr("server_b.ledger.migrations.IN_USE_PATIENCE_S", 0.0)
-
-
-@pytest.fixture
 async def old(ledger_url: str, tmp_path: Path) -> Store:
     """A ledger of version 3 that a server of another machine uses."""
     store = await open_store(ledger_url, folder=tmp_path)
@@ -38,10 +32,9 @@ async def old(ledger_url: str, tmp_path: Path) -> Store:
     return store
 
 
-@pytest.mark.usefixtures("_patience")
 async def test_a_start_is_refused_while_an_older_server_runs(old: Store, ledger_url: str, tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match=rf"cannot be used: its schema is version 3, this program needs {NEWEST}, "):
-        await open_store(ledger_url, folder=tmp_path)
+        await open_store(ledger_url, folder=tmp_path, patience_s=0)
     assert await select(old, "value", "ledger", "key = 'schema_version'") == [(3,)]
     await old.aclose()
 
@@ -55,14 +48,13 @@ async def test_a_start_continues_when_the_older_server_has_ended(old: Store, led
     await store.aclose()
 
 
-@pytest.mark.usefixtures("_patience")
 async def test_an_older_server_that_was_killed_delays_no_start(old: Store, ledger_url: str, tmp_path: Path) -> None:
     async def kill(transaction: Transaction) -> None:
         await transaction.execute("UPDATE servers SET heartbeat_at = now_us() - 11000000")
 
     await old.write(kill)
     await old.aclose()
-    store = await open_store(ledger_url, folder=tmp_path)
+    store = await open_store(ledger_url, folder=tmp_path, patience_s=0)
     assert await select(store, "value", "ledger", "key = 'schema_version'") == [(NEWEST,)]
     await store.aclose()
 

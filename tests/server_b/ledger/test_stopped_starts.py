@@ -13,7 +13,7 @@ import pytest
 
 from server_b.ledger.books import leases
 from server_b.ledger.live_servers import Process
-from server_b.ledger.open_ledger import open_store
+from server_b.ledger.open_ledger import open_sqlite, open_store
 from tests.server_b.ledger.ledger_calls import take_back_to_version_3
 from tests.support.ports import accepted, silent_server
 from tests.support.programs import starting
@@ -53,14 +53,11 @@ async def test_a_signal_ends_the_wait_for_older_servers(
         assert late not in "".join(started.lines)
 
 
-def test_a_start_that_is_cancelled_leaves_no_thread_that_waits_for_the_files_lock(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_start_that_is_cancelled_leaves_no_thread_that_waits_for_the_files_lock(tmp_path: Path) -> None:
     """The end of the program would wait for the thread."""
-    monkeypatch.setattr("server_b.ledger.open_ledger.START_PATIENCE_S", 60.0)
 
     async def open_and_close() -> None:
-        await (await open_store("sqlite:///relay.db", folder=tmp_path)).aclose()
+        await (await open_sqlite(tmp_path / "relay.db", lock_patience_s=60)).aclose()
 
     async def start_for_a_moment() -> None:
         with contextlib.suppress(TimeoutError):

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -15,42 +14,35 @@ from tests.support.relay_serve import served
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="has no such locks")
 
 
-@pytest.fixture
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder that temporary folders are created in."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    return tmp_path
-
-
-def left_behind(temporary: Path, name: str = "left") -> Path:
+def left_behind(parent: Path, name: str = "left") -> Path:
     """Creates what a killed process leaves behind."""
-    folder = temporary / f"{PREFIX}{name}"
+    folder = parent / f"{PREFIX}{name}"
     folder.mkdir()
     (folder / LOCK_NAME).touch()
     (folder / "counter_1.db").touch()
     return folder
 
 
-def test_a_folder_is_there_during_the_block_and_gone_after_it(temporary: Path) -> None:
-    with metrics_folder() as folder:
-        assert Path(folder).parent == temporary
+def test_a_folder_is_there_during_the_block_and_gone_after_it(tmp_path: Path) -> None:
+    with metrics_folder(str(tmp_path)) as folder:
+        assert Path(folder).parent == tmp_path
         assert Path(folder).is_dir()
-    assert list(temporary.iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_files_of_a_killed_process_are_removed(temporary: Path) -> None:
-    left_behind(temporary)
-    with metrics_folder() as folder:
-        assert [str(path) for path in temporary.iterdir()] == [folder]
+def test_files_of_a_killed_process_are_removed(tmp_path: Path) -> None:
+    left_behind(tmp_path)
+    with metrics_folder(str(tmp_path)) as folder:
+        assert [str(path) for path in tmp_path.iterdir()] == [folder]
 
 
-def test_a_folder_of_a_running_process_stays(temporary: Path) -> None:
-    with metrics_folder() as one, metrics_folder() as other:
-        assert {str(path) for path in temporary.iterdir()} == {one, other}
-    left = left_behind(temporary)
-    with in_use(str(left)), metrics_folder():
+def test_a_folder_of_a_running_process_stays(tmp_path: Path) -> None:
+    with metrics_folder(str(tmp_path)) as one, metrics_folder(str(tmp_path)) as other:
+        assert {str(path) for path in tmp_path.iterdir()} == {one, other}
+    left = left_behind(tmp_path)
+    with in_use(str(left)), metrics_folder(str(tmp_path)):
         assert left.is_dir()
-    with metrics_folder():
+    with metrics_folder(str(tmp_path)):
         assert not left.exists()
 
 
@@ -61,22 +53,22 @@ def ended_process() -> int:
     return process.pid
 
 
-def test_what_an_earlier_version_left_is_removed_once_its_processes_have_ended(temporary: Path) -> None:
-    left = temporary / f"{PREFIX}earlier"
+def test_what_an_earlier_version_left_is_removed_once_its_processes_have_ended(tmp_path: Path) -> None:
+    left = tmp_path / f"{PREFIX}earlier"
     left.mkdir()
     (left / f"counter_{ended_process()}.db").touch()
     (left / f"gauge_livesum_{os.getpid()}.db").touch()
     let_age(left)
-    with metrics_folder():
+    with metrics_folder(str(tmp_path)):
         assert left.is_dir()
     (left / f"gauge_livesum_{os.getpid()}.db").unlink()
     (left / "other.txt").touch()
     let_age(left)
-    with metrics_folder():
+    with metrics_folder(str(tmp_path)):
         assert left.is_dir()
     (left / "other.txt").unlink()
     let_age(left)
-    with metrics_folder():
+    with metrics_folder(str(tmp_path)):
         assert not left.exists()
 
 
@@ -87,39 +79,39 @@ def let_age(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("fresh", ["the folder", "a file"])
-def test_what_an_earlier_version_writes_in_another_container_stays(fresh: str, temporary: Path) -> None:
+def test_what_an_earlier_version_writes_in_another_container_stays(fresh: str, tmp_path: Path) -> None:
     """Its processes are not visible here, so they seem to have ended."""
-    left = temporary / f"{PREFIX}earlier"
+    left = tmp_path / f"{PREFIX}earlier"
     left.mkdir()
     written = [left / f"{kind}_{ended_process()}.db" for kind in ("counter", "gauge_livesum")]
     for path in written:
         path.touch()
     let_age(left)
     os.utime(left if fresh == "the folder" else written[1])
-    with metrics_folder():
+    with metrics_folder(str(tmp_path)):
         assert left.is_dir()
 
 
-def test_files_of_other_programs_and_versions_stay(temporary: Path) -> None:
-    elsewhere = left_behind(temporary, "real")
-    elsewhere = elsewhere.rename(temporary / "elsewhere")
-    (temporary / f"{PREFIX}link").symlink_to(elsewhere)
-    (temporary / f"{PREFIX}file").touch()
-    (temporary / f"{PREFIX}without-lock").mkdir()
-    linked = left_behind(temporary, "linked-lock")
+def test_files_of_other_programs_and_versions_stay(tmp_path: Path) -> None:
+    elsewhere = left_behind(tmp_path, "real")
+    elsewhere = elsewhere.rename(tmp_path / "elsewhere")
+    (tmp_path / f"{PREFIX}link").symlink_to(elsewhere)
+    (tmp_path / f"{PREFIX}file").touch()
+    (tmp_path / f"{PREFIX}without-lock").mkdir()
+    linked = left_behind(tmp_path, "linked-lock")
     (linked / LOCK_NAME).unlink()
     (linked / LOCK_NAME).symlink_to(elsewhere / LOCK_NAME)
-    before = set(temporary.rglob("*"))
-    with metrics_folder():
+    before = set(tmp_path.rglob("*"))
+    with metrics_folder(str(tmp_path)):
         pass
-    assert set(temporary.rglob("*")) == before
+    assert set(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.getuid() != 0, reason="gives a file to another user")
-def test_files_of_another_user_stay(temporary: Path) -> None:
-    left = left_behind(temporary)
+def test_files_of_another_user_stay(tmp_path: Path) -> None:
+    left = left_behind(tmp_path)
     os.chown(left, 12345, 12345)
-    with metrics_folder():
+    with metrics_folder(str(tmp_path)):
         assert left.is_dir()
 
 

@@ -5,16 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from llm_relay.program.settings import env_file
 from llm_relay.program.settings.env_file import (
+    PROJECT_FOLDER,
     EnvFileError,
     env_file_path,
     leave_out_working_folder,
     read_env_file,
     value_of,
 )
-
-PROJECT_FOLDER = env_file.PROJECT_FOLDER
 
 
 def test_the_projects_folder_is_that_of_its_packages() -> None:
@@ -23,9 +21,8 @@ def test_the_projects_folder_is_that_of_its_packages() -> None:
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Works in an empty folder; the project's folder is elsewhere and has no .env."""
+    """Works in the empty folder `open`. Beside it is `project`, which is empty too."""
     monkeypatch.setenv("RELAY_ENV_FILE", "")  # so that what a test sets is undone
-    monkeypatch.setattr(env_file, "PROJECT_FOLDER", tmp_path / "project")
     (tmp_path / "project").mkdir()
     (tmp_path / "open").mkdir()
     monkeypatch.chdir(tmp_path / "open")
@@ -39,11 +36,12 @@ def written(folder: Path, text: str) -> Path:
 
 
 def test_the_working_folders_file_takes_precedence_over_the_projects(folder: Path) -> None:
-    assert env_file_path() is None
-    beside = written(folder / "project", "A=1")
-    assert env_file_path() == beside
+    project = folder / "project"
+    assert env_file_path(project) is None
+    beside = written(project, "A=1")
+    assert env_file_path(project) == beside
     own = written(folder / "open", "A=2")
-    assert env_file_path() == own
+    assert env_file_path(project) == own
 
 
 def test_a_named_file_takes_precedence_over_both(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,21 +62,21 @@ def test_a_named_file_that_does_not_exist_is_an_error(folder: Path, monkeypatch:
 
 def test_the_working_folder_can_be_left_out(folder: Path) -> None:
     written(folder / "open", "A=2")
-    leave_out_working_folder()
-    assert env_file_path() is None
+    leave_out_working_folder(folder / "project")
+    assert env_file_path(folder / "project") is None
 
 
 def test_the_projects_file_is_still_read_without_the_working_folder(folder: Path) -> None:
     written(folder / "open", "A=2")
     beside = written(folder / "project", "A=1")
-    leave_out_working_folder()
+    leave_out_working_folder(folder / "project")
     assert env_file_path() == beside
 
 
 def test_a_named_file_is_still_read_without_the_working_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     named = written(folder, "A=3")
     monkeypatch.setenv("RELAY_ENV_FILE", str(named))
-    leave_out_working_folder()
+    leave_out_working_folder(folder / "project")
     assert env_file_path() == named
 
 

@@ -1,7 +1,6 @@
 """Settings are read from the environment and .env. A bad one stops the start by its name, without its value."""
 
 import re
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +46,6 @@ def test_quotes_that_docker_keeps_are_refused(quote: str, monkeypatch: pytest.Mo
     lines = refusal(ServerBSettings, monkeypatch, **{name: f"{quote}{value}{quote}" for name, value in values.items()})
     told = "has quotes around it, which would be part of the value: remove them"
     assert sorted(lines) == [f"{name}: {told}" for name in sorted(values)]
-
-
-def test_several_workers_need_a_system_on_which_they_can_share_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(socket, "SO_REUSEPORT")
-    assert ServerBSettings.read().workers == 1
-    (line,) = refusal(ServerBSettings, monkeypatch, WORKERS="2")
-    assert line == "WORKERS: needs SO_REUSEPORT, which this system does not have: set WORKERS=1"
 
 
 def test_the_defaults_are_those_of_the_contract() -> None:

@@ -7,14 +7,16 @@ import contextlib
 import sqlite3
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from llm_relay.errors import LedgerUnavailable
 from server_b.ledger.open_ledger import open_store
-from server_b.ledger.sqlite import checkpoints
+from server_b.ledger.sqlite.store import SqliteStore
 from server_b.ledger.transactions import Store, Transaction
 from tests.support.money import new_call, open_books, select
 
@@ -23,17 +25,21 @@ WITHIN_S = 20
 POLL_S = 0.01
 
 
-@pytest.fixture(autouse=True)
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoints, "INTERVAL_S", 0.0)
+@contextlib.asynccontextmanager
+async def opened(folder: Path, **options: Any) -> AsyncIterator[SqliteStore]:
+    """Opens a file whose log is synchronised at once after each write."""
+    store = SqliteStore(folder / "relay.db", now_us=lambda: time.time_ns() // 1000, sync_interval_s=0, **options)
+    try:
+        yield store
+    finally:
+        await store.aclose()
 
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
     """An open file."""
-    opened = await open_store("sqlite:///relay.db", folder=tmp_path)
-    yield opened
-    await opened.aclose()
+    async with opened(tmp_path) as store:
+        yield store
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -76,23 +82,24 @@ async def test_heartbeats_do_not_wake_the_disk_and_calls_do(store: Store, tmp_pa
         await until(lambda: bool(synchronised))
 
 
-async def test_a_long_log_is_moved_into_the_file_while_the_ledger_is_open(store: Store, tmp_path: Path) -> None:
+async def test_a_long_log_is_moved_into_the_file_while_the_ledger_is_open(tmp_path: Path) -> None:
     log, file = tmp_path / "relay.db-wal", tmp_path / "relay.db"
     insert = "INSERT INTO audit (id, made_at, made_by, action, subject, detail) VALUES (:id, 0, '', '', '', :detail)"
-    began = file.stat().st_size
-    for number in range(checkpoints.LARGE_LOG_BYTES // 1_000_000 + 2):
-        row = {"id": str(number), "detail": "x" * 1_000_000}
-        await store.write(lambda transaction, row=row: transaction.execute(insert, row))  # type: ignore[misc]
-    await until(lambda: 0 < log.stat().st_size < 1_000_000)
-    assert file.stat().st_size > began + checkpoints.LARGE_LOG_BYTES
-    assert await select(store, "COUNT(*)", "audit") == [(checkpoints.LARGE_LOG_BYTES // 1_000_000 + 2,)]
+    async with opened(tmp_path, large_log_bytes=4_000_000) as store:
+        began = file.stat().st_size
+        for number in range(6):
+            row = {"id": str(number), "detail": "x" * 1_000_000}
+            await store.write(lambda transaction, row=row: transaction.execute(insert, row))  # type: ignore[misc]
+        await until(lambda: file.stat().st_size > began + 4_000_000 and 0 < log.stat().st_size < 4_000_000)
+        assert await select(store, "COUNT(*)", "audit") == [(6,)]
 
 
-async def test_the_log_of_a_server_without_calls_does_not_grow_forever(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(checkpoints, "LARGE_LOG_BYTES", 50_000)
-    async with open_books(store, heartbeat_s=0.001), asyncio.timeout(WITHIN_S):
+async def test_the_log_of_a_server_without_calls_does_not_grow_forever(tmp_path: Path) -> None:
+    async with (
+        opened(tmp_path, large_log_bytes=50_000) as store,
+        open_books(store, heartbeat_s=0.001),
+        asyncio.timeout(WITHIN_S),
+    ):
         while not await select(store, "value", "ledger", "key = 'checkpoints'"):  # noqa: ASYNC110 - a thread
             await asyncio.sleep(POLL_S)
 
@@ -115,16 +122,15 @@ async def test_rows_written_during_a_synchronisation_are_synchronised_next(store
     await until(lambda: len(synchronised) == 2)
 
 
-async def test_a_long_log_is_synchronised_while_a_report_blocks_the_checkpoint(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(checkpoints, "LARGE_LOG_BYTES", 1)
+async def test_a_long_log_is_synchronised_while_a_report_blocks_the_checkpoint(tmp_path: Path) -> None:
     synchronised = opened_by_the_program(tmp_path / "relay.db-wal")
-    with contextlib.closing(sqlite3.connect(tmp_path / "relay.db", isolation_level=None)) as report:
+    async with opened(tmp_path, large_log_bytes=1) as store:
+        report = sqlite3.connect(tmp_path / "relay.db", isolation_level=None)
         report.execute("BEGIN")
         report.execute("SELECT value FROM ledger").fetchall()
         await store.write(write_a_little)
         await until(lambda: bool(synchronised))
+        report.close()
 
 
 async def test_a_log_that_cannot_be_synchronised_is_reported_once(

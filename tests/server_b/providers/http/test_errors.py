@@ -4,11 +4,11 @@ import asyncio
 import re
 import socket
 import ssl
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from aiohttp import ThreadedResolver
+from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from llm_relay.errors import ProviderUnavailable, RelayError
@@ -119,43 +119,46 @@ async def test_a_certificate_that_does_not_fit_is_refused_with_the_reason(
 # Names.
 
 
-@pytest.fixture
-def lookups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Records the names under .test that are looked up.
+class Names(AbstractResolver):
+    """Every name is this machine's; late.test only from the second lookup on."""
 
-    All are this machine; late.test only from the second lookup on.
-    """
-    names: list[str] = []
-    look_up: Callable[..., Any] = socket.getaddrinfo
+    def __init__(self) -> None:
+        self.lookups: list[str] = []
 
-    def noting(host: str, *arguments: Any, **options: Any) -> Any:
-        if not host.endswith(".test"):
-            return look_up(host, *arguments, **options)
-        names.append(host)
-        if names == ["late.test"]:
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        self.lookups.append(host)
+        if self.lookups == ["late.test"]:
             raise socket.gaierror("not yet")
-        return look_up("127.0.0.1", *arguments, **options)
+        return await ThreadedResolver().resolve("127.0.0.1", port, family)
 
-    monkeypatch.setattr(socket, "getaddrinfo", noting)
-    return names
+    async def close(self) -> None:
+        pass
 
 
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])  # uvloop looks names up by itself
-async def test_a_name_is_looked_up_once_for_all_concurrent_callers_even_if_one_leaves(lookups: list[str]) -> None:
-    server = RawServer(*[SAYS_HI] * 10)
-    async with server.listening() as url, asking(near := url.with_host("near.test")) as client, asyncio.timeout(5):
+async def test_a_name_is_looked_up_once_for_all_concurrent_callers_even_if_one_leaves() -> None:
+    names, server = Names(), RawServer(*[SAYS_HI] * 10)
+    async with (
+        server.listening() as url,
+        asking(near := url.with_host("near.test"), resolver=names) as client,
+        asyncio.timeout(5),
+    ):
         leaving, *staying = [asyncio.create_task(client.ask("GET", str(near))) for _ in range(11)]
         await asyncio.sleep(0)
         leaving.cancel()
         answers = await asyncio.gather(*staying)
         assert [await body_of(answer) for answer in answers] == [b"Hi"] * 10
-    assert lookups == ["near.test"]
+    assert names.lookups == ["near.test"]
 
 
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_a_name_that_was_not_found_is_looked_up_again(lookups: list[str]) -> None:
-    async with RawServer(SAYS_HI).listening() as url, asking(late := url.with_host("late.test")) as client:
+async def test_a_name_that_was_not_found_is_looked_up_again() -> None:
+    names = Names()
+    async with (
+        RawServer(SAYS_HI).listening() as url,
+        asking(late := url.with_host("late.test"), resolver=names) as client,
+    ):
         with pytest.raises(ProviderUnavailable):
             await client.ask("GET", str(late))
         assert await body_of(await client.ask("GET", str(late))) == b"Hi"
-    assert lookups == ["late.test"] * 2
+    assert names.lookups == ["late.test"] * 2
