@@ -23,6 +23,8 @@ from llm_relay.errors import (
 
 logger = logging.getLogger("gateway")
 
+REFUSED_TOKEN = "Server B refuses the gateway's own token; the operator of the gateway must correct its RELAY_TOKEN"  # noqa: S105 - a message
+
 _HTTP_ERRORS: dict[int, RelayError] = {
     404: Unsupported("this route does not exist; GET /docs lists the routes"),
     405: Unsupported("this route does not support that method; GET /docs lists its methods"),
@@ -56,10 +58,7 @@ async def refused_token_problem(request: Request, error: Unauthenticated) -> Res
 def refused_token(error: Unauthenticated) -> ServerBUnavailable:
     """Logs that Server B refuses the gateway's own token, and returns the error for callers."""
     logger.error("%s", error.message, extra={"facts": {"request_id": error.request_id or None}})
-    return ServerBUnavailable(
-        "Server B refuses the gateway's own token; the operator of the gateway must correct its RELAY_TOKEN",
-        request_id=error.request_id,
-    )
+    return ServerBUnavailable(REFUSED_TOKEN, request_id=error.request_id)
 
 
 HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {

@@ -9,10 +9,14 @@ from pydantic import TypeAdapter
 from gateway.openai.answer_shapes import OpenAIErrorDocument
 from gateway.openai.bodies.chat import ChatBody
 from gateway.openai.bodies.responses import ResponsesBody
+from gateway.openai.errors import BadParam, error_body
+from gateway.openai.examples import Example
 from gateway.openapi.requests import PROMPT
 from gateway.openapi.responses import ID_HEADER
 from gateway.openapi.schemas import REFERENCE, reference
 from gateway.streaming import EVENT_STREAM
+from llm_relay import errors
+from llm_relay.errors import RelayError
 
 TAG = "OpenAI"
 TAG_DESCRIPTION = {
@@ -35,33 +39,52 @@ _STATUSES = {
 }
 
 
-def _responses() -> dict[int | str, dict[str, Any]]:
-    content = {"application/json": {"schema": reference(OpenAIErrorDocument)}}
-    described: dict[int | str, dict[str, Any]] = {
-        status: {"description": text, "headers": ID_HEADER, "content": content} for status, text in _STATUSES.items()
-    }
-    return {200: {"description": "The answer", "headers": ID_HEADER}, **described}
-
-
-RESPONSES = _responses()
-"""The responses of every route. The shape of the successful one is the route's response_model."""
-STREAMED_RESPONSES = {
-    **RESPONSES,
-    200: {**RESPONSES[200], "content": {EVENT_STREAM: {"schema": {"type": "string"}}}},
+_FAILURES: dict[int, RelayError] = {
+    400: BadParam("messages", "messages: must have at least 1 item, not 0"),
+    401: errors.Unauthenticated(),
+    402: errors.PriceUnknown(),
+    403: errors.PermissionDenied(),
+    404: errors.UnknownModel("The model 'gpt-9' does not exist. GET /v1/models lists the available models"),
+    408: errors.DeadlineExceeded("the body did not arrive in time"),
+    413: errors.TooLarge(),
+    429: errors.ProviderRateLimited(),
+    500: errors.Internal(),
+    502: errors.ProviderProtocol(),
+    503: errors.ProviderUnavailable(),
+    504: errors.DeadlineExceeded(),
 }
-"""The responses of a route that streams if `stream` asks for it."""
+"""An error for each status, as an example."""
 
 
-def described_body(body: type[Any]) -> dict[str, Any]:
+def _failed(status: int) -> dict[str, Any]:
+    content = {"schema": reference(OpenAIErrorDocument), "example": error_body(_FAILURES[status])}
+    return {"description": _STATUSES[status], "headers": ID_HEADER, "content": {"application/json": content}}
+
+
+def described_responses(
+    example: Example, *, streamed: bool = False, events: str = ""
+) -> dict[int | str, dict[str, Any]]:
+    """Describes the responses of a route. The shape of the successful one is the route's response_model.
+
+    `streamed`: the route streams if `stream` asks for it. `events` is an example of such a stream, if there is one.
+    """
+    content: dict[str, Any] = {"application/json": {"example": example}}
+    if streamed:
+        content[EVENT_STREAM] = {"schema": {"type": "string"}, **({"example": events} if events else {})}
+    answer = {"description": "The answer", "headers": ID_HEADER, "content": content}
+    return {200: answer, **{status: _failed(status) for status in _STATUSES}}
+
+
+def described_body(body: type[Any], examples: dict[str, Example]) -> dict[str, Any]:
     """Returns the OpenAPI members of a route that parses its body itself."""
-    content = {"application/json": {"schema": reference(body)}}
+    content = {"application/json": {"schema": reference(body), "examples": examples}}
     return {**PROMPT, "requestBody": {"required": True, "content": content}}
 
 
 def schemas() -> dict[str, Any]:
     """Returns the shapes of bodies and errors by name."""
     adapters = [(shape.__name__, "validation", TypeAdapter(shape)) for shape in (ChatBody, ResponsesBody)]
-    errors = (OpenAIErrorDocument.__name__, "serialization", TypeAdapter(OpenAIErrorDocument))
-    _, definitions = TypeAdapter.json_schemas([*adapters, errors], ref_template=REFERENCE)  # type: ignore[list-item]
+    failure = (OpenAIErrorDocument.__name__, "serialization", TypeAdapter(OpenAIErrorDocument))
+    _, definitions = TypeAdapter.json_schemas([*adapters, failure], ref_template=REFERENCE)  # type: ignore[list-item]
     found: dict[str, Any] = definitions["$defs"]
     return found

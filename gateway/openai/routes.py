@@ -10,13 +10,14 @@ from starlette.responses import Response
 from gateway.dependencies import backend_of, caller_of, lookup
 from gateway.json_response import json_response
 from gateway.model_list import model_document, model_documents
+from gateway.openai import examples
 from gateway.openai.answer_shapes import ChatCompletion, ModelDocument, OpenAIModelList, ResponseDocument
 from gateway.openai.bodies.chat import ChatBody
 from gateway.openai.bodies.responses import ResponsesBody
 from gateway.openai.calls import OpenAICall, read_chat_call, read_responses_call
 from gateway.openai.chat.answer import completion_document
 from gateway.openai.chat.stream import ChatLines
-from gateway.openai.description import RESPONSES, STREAMED_RESPONSES, TAG, described_body
+from gateway.openai.description import TAG, described_body, described_responses
 from gateway.openai.responses.answer import response_document
 from gateway.openai.responses.stream import ResponseLines
 from gateway.openapi.requests import LOOKUP
@@ -31,8 +32,8 @@ router = APIRouter(tags=[TAG])
     "/v1/chat/completions",
     summary="Create a chat completion",
     response_model=ChatCompletion,
-    responses=STREAMED_RESPONSES,
-    openapi_extra=described_body(ChatBody),
+    responses=described_responses(examples.CHAT_ANSWER, streamed=True, events=examples.CHAT_EVENTS),
+    openapi_extra=described_body(ChatBody, examples.CHATS),
 )
 async def chat_completions(
     request: Request, asked: Annotated[OpenAICall[ChatBody], Depends(read_chat_call)]
@@ -54,8 +55,8 @@ async def chat_completions(
     "/v1/responses",
     summary="Create a response",
     response_model=ResponseDocument,
-    responses=STREAMED_RESPONSES,
-    openapi_extra=described_body(ResponsesBody),
+    responses=described_responses(examples.RESPONSE_ANSWER, streamed=True),
+    openapi_extra=described_body(ResponsesBody, examples.RESPONSES),
 )
 async def responses(
     request: Request, asked: Annotated[OpenAICall[ResponsesBody], Depends(read_responses_call)]
@@ -75,7 +76,7 @@ async def responses(
     summary="List the models in OpenAI's shape",
     name="openai_models",
     response_model=OpenAIModelList,
-    responses=RESPONSES,
+    responses=described_responses(examples.MODELS),
     openapi_extra=LOOKUP,
 )
 async def openai_models(request: Request) -> Response:
@@ -89,7 +90,10 @@ async def openai_models(request: Request) -> Response:
     "/v1/models/{model:path}",
     summary="Retrieve a model",
     response_model=ModelDocument,
-    responses={**RESPONSES, 422: RESPONSES[400]},  # otherwise FastAPI describes its own error
+    responses={
+        **described_responses(examples.MODEL),
+        422: described_responses(examples.MODEL)[400],
+    },  # otherwise FastAPI describes its own error
     openapi_extra=LOOKUP,
 )
 @router.get("/models/{model:path}", include_in_schema=False)

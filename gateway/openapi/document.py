@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
 
 from gateway.openapi.requests import SECURITY_SCHEMES
 from gateway.openapi.schemas import other_schemas
@@ -32,6 +34,19 @@ def describing(app: FastAPI, schemas: Callable[[], Mapping[str, Any]]) -> Callab
         components = document.setdefault("components", {})
         components["schemas"] = dict(sorted({**other_schemas(), **schemas(), **components.get("schemas", {})}.items()))
         components["securitySchemes"] = SECURITY_SCHEMES
+        _restore_nulls(document, app.routes)
         return document
 
     return openapi
+
+
+def _restore_nulls(document: dict[str, Any], routes: Iterable[BaseRoute]) -> None:
+    """Sets the examples of responses again, because FastAPI removes every null from them."""
+    for route in routes:
+        if isinstance(route, APIRoute) and route.include_in_schema:
+            for method in route.methods or ():
+                described = document["paths"][route.path_format][method.lower()]["responses"]
+                for status, response in route.responses.items():
+                    for media_type, content in response["content"].items():
+                        if "example" in content:
+                            described[str(status)]["content"][media_type]["example"] = content["example"]

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
+from llm_relay.errors import BudgetExceeded, InvalidRequest, ProviderRateLimited, RelayError, Violation
+
 Example = dict[str, Any]
+
+REQUEST_ID = "2f1c6a50-6a55-4a5e-9d0a-0a4c1c7c1f3e"
 
 PROMPTS: dict[str, Example] = {
     "short": {"summary": "A question", "value": {"message": "When does the sun rise in Oslo in June?"}},
@@ -57,7 +62,7 @@ ANSWER: Example = {
     "usage": _USAGE,
     "timestamp": "2026-11-22T12:00:00.000Z",
     "processingTime": 0.81,
-    "requestId": "2f1c6a50-6a55-4a5e-9d0a-0a4c1c7c1f3e",
+    "requestId": REQUEST_ID,
     "provider": "openai",
     "finishReason": "stop",
 }
@@ -98,15 +103,18 @@ MODELS: Example = {
     "data": [{"id": "gpt-4o", "object": "model", "created": 0, "owned_by": "openai"}],
 }
 CONFIG: Example = {"provider": "openai", "defaultModel": "gpt-4o", "temperature": 0.7, "maxTokens": 1000}
-PROBLEM: Example = {
-    "type": "about:blank",
-    "title": "Unprocessable Entity",
-    "status": 422,
-    "detail": "temperature: must be a number from 0 to 2",
-    "reason": "INVALID_REQUEST",
-    "requestId": "2f1c6a50-6a55-4a5e-9d0a-0a4c1c7c1f3e",
-    "errors": [{"field": "temperature", "detail": "must be a number from 0 to 2"}],
+ERRORS: dict[type[RelayError], RelayError] = {
+    InvalidRequest: InvalidRequest.of(Violation("temperature", "must be a number from 0 to 2")),
+    ProviderRateLimited: ProviderRateLimited(retry_after_s=8),
+    BudgetExceeded: BudgetExceeded(
+        scope="caller:alice",
+        limit_nano_usd=50000000000,
+        spent_nano_usd=49990000000,
+        reserved_nano_usd=0,
+        resets_at=datetime(2026, 12, 1, tzinfo=UTC),
+    ),
 }
+"""Errors whose examples have more than the class's own text."""
 _GROUP_COUNTS: Example = {
     "calls": 4217,
     "failed": 12,
@@ -150,7 +158,7 @@ CALLS: Example = {
     "calls": [
         {
             "id": "0193a1f2-7c1e-7d3a-9a51-1f0e4f0a2b3c",
-            "request_id": "2f1c6a50-6a55-4a5e-9d0a-0a4c1c7c1f3e",
+            "request_id": REQUEST_ID,
             "caller": "gateway/alice",
             "protocol": "http",
             "provider": "openai",

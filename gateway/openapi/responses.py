@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.errors.problems import HTTP_STATUSES, PROBLEM_JSON, ProblemDocument
+from gateway.errors.exception_handlers import REFUSED_TOKEN
+from gateway.errors.problems import HTTP_STATUSES, PROBLEM_JSON, ProblemDocument, problem_document
 from gateway.openapi import examples
 from gateway.openapi.schemas import reference
 from gateway.requests.request_ids import REQUEST_ID_HEADER
@@ -52,7 +53,6 @@ _CHALLENGE_HEADER = {
     "WWW-Authenticate": {"description": "How to authenticate", "schema": {"type": "string", "const": "Bearer"}}
 }
 _OWN_HEADERS = {401: _CHALLENGE_HEADER, 429: _RETRY_HEADER, 503: _RETRY_HEADER}
-_REFUSED_TOKEN = "`SERVER_B_UNAVAILABLE`: Server B refuses the gateway's own token"  # noqa: S105 - what an answer says
 _SLOW_BODY = "`DEADLINE_EXCEEDED`: the body did not arrive within 15 seconds"
 
 
@@ -93,20 +93,23 @@ def _success(content: dict[str, Any]) -> dict[str, Any]:
 def _problems(error_types: ErrorTypes) -> Responses:
     """Describes the errors, grouped by status."""
     lines: dict[int, list[str]] = {}
+    first: dict[int, RelayError] = {}
     for error_type in error_types:
         line = f"`{error_type.reason}`: {error_type.default_message}"
         lines.setdefault(HTTP_STATUSES[error_type], []).append(line)
+        first.setdefault(HTTP_STATUSES[error_type], examples.ERRORS.get(error_type) or error_type())
     if errors.ServerBUnavailable in error_types:
-        lines.setdefault(502, []).append(_REFUSED_TOKEN)
+        lines.setdefault(502, []).append(f"`SERVER_B_UNAVAILABLE`: {REFUSED_TOKEN}")
+        first.setdefault(502, errors.ServerBUnavailable(REFUSED_TOKEN))
     if errors.TooLarge in error_types:
         lines[408] = [_SLOW_BODY]
-    return {status: _problem(status, lines[status]) for status in sorted(lines)}
+        first[408] = errors.DeadlineExceeded("the body did not arrive in time")
+    return {status: _problem(status, lines[status], first[status]) for status in sorted(lines)}
 
 
-def _problem(status: int, lines: list[str]) -> dict[str, Any]:
-    content: dict[str, Any] = {"schema": reference(ProblemDocument)}
-    if status == HTTP_STATUSES[errors.InvalidRequest]:
-        content["example"] = examples.PROBLEM
+def _problem(status: int, lines: list[str], error: RelayError) -> dict[str, Any]:
+    example = problem_document(error, examples.REQUEST_ID, status=status)
+    content = {"schema": reference(ProblemDocument), "example": example}
     return {
         "description": "\n\n".join(lines),
         "headers": {**ID_HEADER, **_OWN_HEADERS.get(status, {})},
