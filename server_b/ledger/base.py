@@ -5,7 +5,7 @@ Every method except the properties raises LedgerUnavailable if the store cannot 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeAlias
@@ -203,6 +203,16 @@ class Accounts(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveCalls:
+    """The calls of every server of a ledger at one moment."""
+
+    running: Mapping[str, int] = field(default_factory=dict)
+    """How many calls of each caller are running, by full name."""
+    changed: Sequence[CallEntry] = ()
+    """The calls that began or ended since the moment before. A short one may do both, and is here once."""
+
+
 class Reports(Protocol):
     """Reads. Reading never delays a writer."""
 
@@ -214,8 +224,11 @@ class Reports(Protocol):
         """Lists calls with their attempts."""
         ...
 
-    def follow(self) -> AsyncIterator[CallEntry]:
-        """Yields the calls of every server of this ledger as they begin and end, from now on."""
+    def follow(self) -> AsyncGenerator[LiveCalls, None]:
+        """Yields which calls are running, then calls as they begin and end, until it is closed.
+
+        Yields twice a second even if nothing changes. Raises Overloaded when 10,000 changes wait to be read.
+        """
         ...
 
 

@@ -80,10 +80,11 @@ async def open_ledger(
         is_clock_shared=not url.startswith(POSTGRES) or now is not _now,
     )
     accounts = StoredAccounts(store, books.now, default_zone=time_zone, thresholds=alert_thresholds)
-    helpers: list[Helper] = [AlertDelivery(store, alert_receiver)]
+    reports = StoredReports(store, now)
+    helpers: list[Helper] = [reports, AlertDelivery(store, alert_receiver)]
     if keep_days is not None:
         helpers.append(Retention(store, books.now, keep_days=keep_days))
-    ledger = SqlLedger(store, books, accounts, StoredReports(store, now), helpers)
+    ledger = SqlLedger(store, books, accounts, reports, helpers)
     try:
         with suppress(LedgerUnavailable):  # PostgreSQL may not be up yet
             await ledger.refresh()

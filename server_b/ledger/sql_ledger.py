@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -22,7 +22,7 @@ from llm_relay.messages.accounts import (
     UsageGroup,
     UsageQuery,
 )
-from server_b.ledger.base import AccessCheck, Accounts, Policy, Reports
+from server_b.ledger.base import AccessCheck, Accounts, LiveCalls, Policy, Reports
 from server_b.ledger.books.sql_books import SqlBooks
 from server_b.ledger.entries import CallEnd, NewCall, Reserved
 from server_b.ledger.transactions import Store
@@ -205,6 +205,6 @@ class SqlLedger:
         """Lists calls with their attempts."""
         return await self._reports.calls(query)
 
-    def follow(self) -> AsyncIterator[CallEntry]:
+    def follow(self) -> AsyncGenerator[LiveCalls, None]:
         """Yields calls as they begin and end."""
         return self._reports.follow()

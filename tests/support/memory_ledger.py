@@ -6,7 +6,9 @@ import asyncio
 import dataclasses
 import hashlib
 import itertools
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from llm_relay.errors import InvalidRequest, Violation
@@ -27,8 +29,11 @@ from llm_relay.messages.accounts import (
     UsageGroup,
     UsageQuery,
 )
-from server_b.ledger.base import Access, AccessCheck, Policy
+from server_b.ledger.base import Access, AccessCheck, LiveCalls, Policy
 from server_b.ledger.entries import CallEnd, NewCall, Reserved
+
+FOLLOW_S = 0.5
+"""How often followers are given something, in seconds."""
 
 
 class MemoryLedger:
@@ -46,7 +51,7 @@ class MemoryLedger:
         self.usage_queries: list[UsageQuery] = []
         self.policy = Policy(revision=0)
         self._numbers = itertools.count(1)
-        self._followers: list[asyncio.Queue[CallEntry]] = []
+        self._followers: list[asyncio.Queue[LiveCalls]] = []
         self.followed = asyncio.Event()
 
     async def refresh(self) -> None:
@@ -66,7 +71,7 @@ class MemoryLedger:
         """Passes a call on to its followers."""
         self.entries = [*(one for one in self.entries if one.id != call.id), call]
         for queue in self._followers:
-            queue.put_nowait(call)
+            queue.put_nowait(LiveCalls(running=self._running(), changed=[call]))
 
     async def put_caller(
         self,
@@ -204,15 +209,22 @@ class MemoryLedger:
         following = skipped + query.limit
         return CallsPage(calls=page, next_page_token=str(following) if following < len(found) else "")
 
-    async def follow(self) -> AsyncIterator[CallEntry]:
-        queue: asyncio.Queue[CallEntry] = asyncio.Queue()
+    async def follow(self) -> AsyncGenerator[LiveCalls, None]:
+        queue: asyncio.Queue[LiveCalls] = asyncio.Queue()
+        queue.put_nowait(LiveCalls(running=self._running()))
         self._followers.append(queue)
         self.followed.set()
         try:
             while True:
-                yield await queue.get()
+                live = LiveCalls(running=self._running())
+                with suppress(TimeoutError):
+                    live = await asyncio.wait_for(queue.get(), FOLLOW_S)
+                yield live
         finally:
             self._followers.remove(queue)
+
+    def _running(self) -> Counter[str]:
+        return Counter(call.caller for call in self.entries if call.state is CallState.OPEN)
 
     async def aclose(self, *, grace_s: float) -> None:
         """Does nothing: there is nothing to close."""

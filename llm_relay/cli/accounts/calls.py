@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 
 MOST_IN_A_PAGE = 1000
 RECONNECT_S = 1.0
-_OF_A_RESTART = ("DRAINING", "SERVER_B_UNAVAILABLE")
+_INTERRUPTIONS = {
+    "DRAINING": "Server B is stopping or cannot be reached",
+    "SERVER_B_UNAVAILABLE": "Server B is stopping or cannot be reached",
+    "OVERLOADED": "calls begin and end faster than this command can show them",
+}
+"""Reasons for which watching ends and then begins again, and what to tell people."""
 STATES = ("open", "settled", "lost", "refused")
 _STATE_COLOURS = {"open": Colour.CYAN, "lost": Colour.RED, "refused": Colour.YELLOW}
 _SAME_MEMBERS = ("model", "provider", "protocol", "outcome", "request_id")
@@ -114,29 +119,29 @@ async def _listed(client: AccountClient, query: CallQuery, limit: int) -> list[R
 
 
 async def _follow(client: AccountClient, query: CallQuery, output: Output) -> None:
-    """Shows calls until Ctrl-C. After the first connection, it waits for a server that stops or cannot be reached."""
+    """Shows calls until Ctrl-C. Once it has watched, it watches again after an interruption."""
     import asyncio
 
     from llm_relay.errors import RelayError
 
-    has_begun = is_away = False
+    has_begun = is_interrupted = False
 
     def begun() -> None:
-        nonlocal has_begun, is_away
-        has_begun, is_away = True, False
+        nonlocal has_begun, is_interrupted
+        has_begun, is_interrupted = True, False
 
     while True:
         try:
             return await _follow_one_server(client, query, output, begun)
         except RelayError as error:
-            if not has_begun or error.reason not in _OF_A_RESTART:
+            if not has_begun or error.reason not in _INTERRUPTIONS:
                 raise
-            if not is_away:
+            if not is_interrupted:
                 sys.stderr.write(
-                    f"relay: Server B is stopping or cannot be reached ({error.reason}): waiting for it; calls that"
-                    " end in the meantime are not shown\n"
+                    f"relay: {_INTERRUPTIONS[error.reason]} ({error.reason}): waiting for it; calls that end in the"
+                    " meantime are not shown\n"
                 )
-            is_away = True
+            is_interrupted = True
             await asyncio.sleep(RECONNECT_S)
 
 

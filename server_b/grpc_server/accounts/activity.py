@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import dataclasses
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncGenerator, Callable
 
 from generated.relay.v1 import accounts_pb2 as pb
-from llm_relay.messages.accounts import CallEntry, CallQuery, CallState, UsageGroup
+from llm_relay.messages.accounts import CallEntry, CallState, UsageGroup
 from llm_relay.wire import accounts as wire
 from server_b.grpc_server.accounts.asker import Asker
+from server_b.ledger.base import LiveCalls
 
-CHECK_S = 0.5
-"""How often to check that the caller may still watch while no call begins or ends, in seconds."""
-MOST_RUNNING = 1000
-"""Most running calls that are counted when watching begins."""
 _COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
 
 
@@ -26,32 +21,38 @@ async def watch(
     """Yields the totals, and then each call that begins or ends. `check` raises when watching must end."""
     seen = asker.seen(request.caller)
     totals = _Totals()
-    async with contextlib.aclosing(_checked(asker.ledger.follow(), check)) as calls:
-        begun = await asker.ledger.calls(CallQuery(caller=seen, state=CallState.OPEN, limit=MOST_RUNNING))
-        totals.running.update(call.id for call in begun.calls)
+    async with contextlib.aclosing(asker.ledger.follow()) as changes:
+        live = await anext(changes)
+        totals.running = _running(live, seen)
         yield totals.response()
-        async for call in calls:
-            if _is_of(call, seen):
-                totals.note(call)
-                yield totals.response(call)
+        async for live in changes:
+            check()
+            totals.running = _running(live, seen)
+            for call in live.changed:
+                if _is_of(call.caller, seen):
+                    totals.note(call)
+                    yield totals.response(call)
+                    check()
 
 
-def _is_of(call: CallEntry, caller: str) -> bool:
-    """Tells whether this is a call of `caller`: a full name, the part after the last slash, or empty for any."""
-    return caller in ("", call.caller, call.caller.rpartition("/")[2])
+def _running(live: LiveCalls, seen: str) -> int:
+    return sum(count for caller, count in live.running.items() if _is_of(caller, seen))
+
+
+def _is_of(caller: str, seen: str) -> bool:
+    """Tells whether `seen` includes a caller: a full name, the part after the last slash, or empty for any."""
+    return seen in ("", caller, caller.rpartition("/")[2])
 
 
 class _Totals:
     def __init__(self) -> None:
-        self.running: set[str] = set()
+        self.running = 0
         self._ended = UsageGroup()
 
     def note(self, call: CallEntry) -> None:
-        """Counts a call that has begun or ended."""
+        """Counts a call if it has ended."""
         if call.state is CallState.OPEN:
-            self.running.add(call.id)
             return
-        self.running.discard(call.id)
         ended = self._ended
         is_failed = call.outcome.isupper() or call.state is not CallState.SETTLED
         self._ended = dataclasses.replace(
@@ -67,27 +68,6 @@ class _Totals:
     def response(self, call: CallEntry | None = None) -> pb.WatchActivityResponse:
         return pb.WatchActivityResponse(
             call=wire.CALL_ENTRY.to_wire(call) if call else None,
-            running=len(self.running),
+            running=self.running,
             totals=wire.usage_group_to_wire(self._ended),
         )
-
-
-async def _checked(calls: AsyncIterator[CallEntry], check: Callable[[], None]) -> AsyncGenerator[CallEntry, None]:
-    """Yields the calls. Calls `check` before each, and regularly while there is none."""
-    waiting: asyncio.Future[Any] | None = None
-    try:
-        while True:
-            waiting = waiting or asyncio.ensure_future(anext(calls))
-            await asyncio.wait([waiting], timeout=CHECK_S)
-            check()
-            if waiting.done():
-                call, waiting = waiting.result(), None
-                yield call
-    except StopAsyncIteration:
-        return
-    finally:
-        if waiting is not None:
-            waiting.cancel()
-            await asyncio.wait([waiting])
-        if isinstance(calls, AsyncGenerator):
-            await calls.aclose()

@@ -141,7 +141,6 @@ class AccountServicer:
 
     @contextlib.contextmanager
     def _counted_watcher(self) -> Iterator[None]:
-        # Each watcher reads the ledger several times a second.
         if self._watchers >= MOST_WATCHERS:
             raise Overloaded(f"{MOST_WATCHERS} callers watch this server already; try again later")
         self._watchers += 1

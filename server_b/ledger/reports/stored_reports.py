@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import datetime
 
-from llm_relay.messages.accounts import CallEntry, CallQuery, CallsPage, UsageGroup, UsageQuery
+from llm_relay.messages.accounts import CallQuery, CallsPage, UsageGroup, UsageQuery
+from server_b.ledger.base import LiveCalls
 from server_b.ledger.call_queries import list_calls
-from server_b.ledger.reports.following import follow
+from server_b.ledger.reports.following import Following
 from server_b.ledger.reports.usage import groups_of, read_usage
 from server_b.ledger.transactions import Store
 
@@ -22,6 +23,7 @@ class StoredReports:
         """Reads on other connections than the writer's. `now` is the clock of the start times of calls."""
         self._store = store
         self._now = now
+        self._following = Following(store, now)
 
     async def usage(self, query: UsageQuery) -> Sequence[UsageGroup]:
         """Adds up calls, ordered by group; without groups, one row."""
@@ -35,6 +37,10 @@ class StoredReports:
         """Lists calls with their attempts."""
         return await self._store.read(lambda transaction: list_calls(transaction, query))
 
-    def follow(self) -> AsyncIterator[CallEntry]:
-        """Yields the calls of every server of this ledger as they begin and end, from now on."""
-        return follow(self._store, self._now)
+    def follow(self) -> AsyncGenerator[LiveCalls, None]:
+        """Yields calls as they begin and end."""
+        return self._following.follow()
+
+    async def aclose(self) -> None:
+        """Ends following."""
+        await self._following.aclose()

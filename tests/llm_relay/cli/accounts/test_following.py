@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from llm_relay.client.channel import Dial
 from llm_relay.client.relay_client import RelayClient
+from llm_relay.errors import Overloaded
 from llm_relay.messages import Prompt
+from llm_relay.messages.accounts import CallEntry, CallState
+from server_b.ledger.base import LiveCalls
+from tests.support.memory_ledger import MemoryLedger
 from tests.support.ports import free_port
 from tests.support.programs import running
 from tests.support.relay_command import relay, started
+from tests.support.serving import serving
 
 pytestmark = pytest.mark.anyio
 
@@ -43,6 +50,39 @@ async def test_following_continues_after_a_restart_of_the_server(tmp_path: Path)
             async with running(tmp_path, "server_b", **settings):
                 assert await _line_of_a_call(target, process) == "mock-model"
             assert process.returncode is None
+
+
+SEEN = CallEntry(
+    id="c1", request_id="r1", caller="alice", model="seen", state=CallState.OPEN, started_at=datetime.now(UTC)
+)
+
+
+class Overtaking(MemoryLedger):
+    """Ends the first follower, as if it had read too slowly, and shows a call to the second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.follows = 0
+
+    async def follow(self) -> AsyncGenerator[LiveCalls, None]:
+        self.follows += 1
+        yield LiveCalls()
+        if self.follows == 1:
+            raise Overloaded
+        yield LiveCalls(changed=[SEEN])
+        await asyncio.Event().wait()
+
+
+async def test_a_command_that_reads_too_slowly_says_so_and_watches_again(tmp_path: Path) -> None:
+    async with (
+        asyncio.timeout(PATIENCE_S),
+        serving(ledger=Overtaking()) as server,
+        started(tmp_path, "calls", "--follow", "--json", SERVER_B_TARGET=server.target) as process,
+    ):
+        assert process.stdout is not None
+        assert json.loads(await process.stdout.readline())["model"] == "seen"
+        assert process.stderr is not None
+        assert b"faster than this command can show them (OVERLOADED)" in await process.stderr.readline()
 
 
 async def test_a_server_that_was_never_there_is_reported_at_once(tmp_path: Path) -> None:

@@ -293,7 +293,6 @@ async def test_watching_shows_calls_as_they_begin_and_end(
     ledger.note(opened)
     async with asyncio.timeout(PATIENCE_S), contextlib.aclosing(root.watch()) as activity:
         assert [(one.call, one.running) async for one in _first(activity, 1)] == [(None, 1)]
-        await ledger.followed.wait()
         ledger.note(entry(5, "bob", state=CallState.OPEN))
         ledger.note(dataclasses.replace(opened, state=CallState.SETTLED, outcome="stop", nano_usd=9, output_tokens=3))
         ledger.note(entry(5, "bob", outcome="INTERNAL"))
@@ -308,14 +307,15 @@ async def test_watching_shows_calls_as_they_begin_and_end(
 
 
 async def test_callers_may_watch_only_themselves(alice: AccountClient, ledger: MemoryLedger) -> None:
+    ledger.note(entry(4, "gateway/alice", state=CallState.OPEN))
+    ledger.note(entry(5, "bob", state=CallState.OPEN))
     async with asyncio.timeout(PATIENCE_S), contextlib.aclosing(alice.watch()) as activity:
-        await anext(activity)
-        await ledger.followed.wait()
+        assert (await anext(activity)).running == 1
         ledger.note(entry(6, "bob"))
         ledger.note(entry(7, "gateway/alice"))
         seen = await anext(activity)
     assert seen.call is not None
-    assert seen.call.id == "c7"
+    assert (seen.call.id, seen.running) == ("c7", 1)
     with pytest.raises(PermissionDenied):
         await anext(alice.watch("bob"))
 

@@ -1,22 +1,16 @@
-"""Lists of calls, and following calls."""
+"""Lists of calls."""
 
-import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 
 import pytest
 
 from llm_relay.errors import InvalidRequest
 from llm_relay.messages.accounts import CallEntry, CallQuery, CallState
 from server_b.ledger.base import Ledger
-from server_b.ledger.open_ledger import open_ledger
 from tests.server_b.ledger.ledger_calls import Clock, end_of, new_call, spend
 
 pytestmark = pytest.mark.anyio
-
-PATIENCE_S = 10
 
 
 async def ids(ledger: Ledger, query: CallQuery) -> list[str]:
@@ -114,34 +108,3 @@ async def test_filters_choose_the_calls(ledger: Ledger, clock: Clock) -> None:
 async def test_a_faulty_query_names_its_field(ledger: Ledger, query: CallQuery, field: str) -> None:
     with pytest.raises(InvalidRequest, match=f"^{field}:"):
         await ledger.calls(query)
-
-
-async def test_calls_of_every_server_are_followed(ledger_url: str, tmp_path: Path) -> None:
-    here = await open_ledger(ledger_url, folder=tmp_path)
-    there = await open_ledger(ledger_url, folder=tmp_path)
-    try:
-        open_before = new_call(datetime.now(UTC) - timedelta(hours=1))
-        await there.reserve(open_before)
-        await spend(there, datetime.now(UTC) - timedelta(seconds=1), 1)
-        told = here.follow()
-        first = asyncio.ensure_future(anext(told))
-        begun = new_call(datetime.now(UTC) + timedelta(milliseconds=1))
-        await there.reserve(begun)
-        assert await of(first) == (begun.id, CallState.OPEN)
-        await there.settle(end_of(begun, 5))
-        assert await of(anext(told)) == (begun.id, CallState.SETTLED)
-        await there.settle(end_of(open_before, 5))
-        assert await of(anext(told)) == (open_before.id, CallState.SETTLED)
-        short = [await spend(there, datetime.now(UTC), 1, "bob"), await spend(here, datetime.now(UTC), 1, "bob")]
-        seen = {(await of(anext(told)))[0] for _ in short}
-        assert seen == set(short)
-        assert isinstance(told, AsyncIterator)
-    finally:
-        await here.aclose(grace_s=5)
-        await there.aclose(grace_s=5)
-
-
-async def of(call: object) -> tuple[str, CallState]:
-    async with asyncio.timeout(PATIENCE_S):
-        entry = await call  # type: ignore[misc]
-    return entry.id, entry.state
