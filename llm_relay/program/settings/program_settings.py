@@ -29,7 +29,12 @@ class ProgramSettings(BaseSettings):
     """Settings that every program reads."""
 
     model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", env_ignore_empty=True, case_sensitive=False, hide_input_in_errors=True
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        case_sensitive=False,
+        hide_input_in_errors=True,
+        defer_build=True,  # a program builds the validator of its own settings, not those of each group too
     )
 
     relay_insecure: bool = Field(
