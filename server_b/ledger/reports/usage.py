@@ -85,7 +85,7 @@ def groups_of(query: UsageQuery, rows: Sequence[Row]) -> Sequence[UsageGroup]:
 
 
 def _span(query: UsageQuery, now: datetime) -> tuple[int, int]:
-    """Returns the start and the end of a query, in microseconds."""
+    """Returns the start and the end of a query, in microseconds. The end may be later than now."""
     try:
         month = window_at(Period.MONTH, query.time_zone, now)
     except (OSError, ValueError, LookupError) as error:
@@ -97,8 +97,10 @@ def _span(query: UsageQuery, now: datetime) -> tuple[int, int]:
         raise InvalidRequest.of(Violation("by", "must name each dimension at most once"))
     latest = to_us(now) + SKEW_S * US_PER_S
     since = month.starts_at if query.since is None else min(max(0, to_us(query.since)), latest)
-    until = latest if query.until is None else min(to_us(query.until), latest)
-    return since, max(since, until)
+    if query.until is not None and to_us(query.until) < latest:
+        return since, max(since, to_us(query.until))
+    # To the end of today: the current hour is then read from its totals, which have refused calls without a row too.
+    return since, -(-latest // US_PER_DAY) * US_PER_DAY
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,15 @@
 """Usage summed by the day, by the hour and from the calls: all give the same result."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from llm_relay.errors import InvalidRequest
+from llm_relay.errors import BudgetExceeded, InvalidRequest
 from llm_relay.messages.accounts import Adjustment, CallQuery, Dimension, UsageGroup, UsageQuery
 from server_b.ledger.base import Ledger
+from server_b.ledger.books.reserving import REFUSED_ROWS_PER_MINUTE
 from server_b.ledger.transactions import Store
 from tests.server_b.ledger.ledger_calls import Clock, end_of, new_call, spend
 from tests.support.money import select
@@ -142,6 +144,19 @@ async def test_lost_and_refused_calls_count_as_failures(ledger: Ledger, clock: C
     await ledger.settle(end_of(call, None, tokens=None, may_have_worked=False))
     [group] = await ledger.usage(UsageQuery())
     assert (group.calls, group.nano_usd, group.unknown_cost_calls, group.charged_nano_usd) == (1, 0, 0, 0)
+
+
+@pytest.mark.parametrize("by", [(), (Dimension.OUTCOME,), (Dimension.HOUR,), (Dimension.DAY, Dimension.CALLER)])
+async def test_refused_calls_without_a_row_are_counted_at_once(
+    ledger: Ledger, clock: Clock, by: tuple[Dimension, ...]
+) -> None:
+    refused = REFUSED_ROWS_PER_MINUTE + 5
+    for _ in range(refused):
+        with pytest.raises(BudgetExceeded):
+            await ledger.reserve(replace(new_call(clock.now), refusal=BudgetExceeded(scope="call")))
+    for until in (None, clock.now + timedelta(days=1)):
+        [group] = await ledger.usage(UsageQuery(by=by, until=until))
+        assert (group.calls, group.failed) == (refused, refused)
 
 
 @pytest.mark.parametrize("key", ['say "hi"', "a\\b", "zürich", "$.a", "tab\there", "a, b: c"])
