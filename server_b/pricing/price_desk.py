@@ -27,7 +27,10 @@ class PriceDesk:
         return [self._found(name, self._models.get((name, wanted), wanted)) for name, wanted in asked]
 
     def cost(self, call: CallEntry) -> Cost:
-        """Returns what a call with those tokens costs now; unknown if its tokens or its price are not known."""
+        """Returns what a call with those tokens costs now; unknown if its tokens or its price are not known.
+
+        The answer's model is looked up first, then the requested one, as at the end of a call.
+        """
         prices = self._prices.get(call.provider)
         if prices is None or call.input_tokens is None or call.output_tokens is None:
             return Cost()
@@ -38,7 +41,9 @@ class PriceDesk:
             cache_write_tokens=call.cache_write_tokens,
             reasoning_tokens=call.reasoning_tokens,
         )
-        return prices.cost(call.model, usage, call.service_tier)
+        names = (call.model, *(attempt.model for attempt in call.attempts[-1:]))
+        costs = (prices.cost(name, usage, call.service_tier) for name in names)
+        return next((cost for cost in costs if cost.usd is not None), Cost())
 
     def _found(self, provider: str, model: str) -> PriceFound:
         rates = shown_price(self._prices[provider], model)

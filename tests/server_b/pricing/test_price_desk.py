@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from llm_relay.messages.accounts import CallEntry, CallState, Price
+from llm_relay.messages.accounts import CallAttempt, CallEntry, CallState, Price
 from server_b.pricing.price_desk import PriceDesk
 from server_b.pricing.price_list import FreePrices, PriceList, UnknownPrices
 from server_b.pricing.set_prices import SetPrices
@@ -41,6 +42,13 @@ def test_a_provider_can_be_named_and_a_price_may_be_unknown() -> None:
     (found,) = desk().find("openai/other")
     assert (found.model, found.price, found.source) == ("other", None, "")
     assert [one.model for one in desk().find("meta/llama")] == ["meta/llama", "meta/llama"]
+
+
+def test_a_call_is_priced_as_the_requested_model_if_the_answers_model_has_no_price() -> None:
+    answered = call(model="their-small-2026")
+    asked = [CallAttempt(provider="openai", model=model, started_at=answered.started_at) for model in ("x", "my-small")]
+    assert desk().cost(replace(answered, attempts=tuple(asked))).usd == Decimal("0.0026")
+    assert desk().cost(replace(answered, attempts=tuple(asked[:1]))).usd is None
 
 
 def test_calls_are_priced_by_their_tokens_if_those_are_known() -> None:
