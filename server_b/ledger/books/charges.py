@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from llm_relay.errors import BudgetExceeded
 from llm_relay.messages.accounts import Budget
@@ -118,22 +119,33 @@ class Charges:
                 for key, window in changed
             ],
         )
-        alerts = []
-        for (budget_id, starts_at), window in changed:
-            budget = budget_of(budget_id)
-            if budget is None or window.spent <= window.spent_before:
-                continue
-            limit = budget.limit_at(now)
-            alerts += [
-                {
-                    "budget_id": budget_id,
-                    "window_start": starts_at,
-                    "threshold": threshold,
-                    "spent": window.spent,
-                    "limit": limit,
-                    "now": to_us(now),
-                }
-                for threshold in thresholds
-                if window.spent_before * 100 < threshold * limit <= window.spent * 100
-            ]
+        alerts: list[dict[str, Any]] = []
+        for (budget_id, starts_at), window in sorted(self._windows.items()):
+            if (budget := budget_of(budget_id)) is not None:
+                alerts += _alerts(budget, starts_at, window, thresholds, now)
         await transaction.execute_many(_ALERT, alerts)
+
+
+def _alerts(
+    budget: Budget, starts_at: int, window: _Open, thresholds: Sequence[int], now: datetime
+) -> Iterator[dict[str, Any]]:
+    """Yields an alert for each threshold that the window has passed now.
+
+    When a raise of the limit ends, thresholds are passed without a charge: then for each that is reached. Alerts that
+    exist already stay as they are.
+    """
+    has_raise_ended = budget.raised_until is not None and not budget.is_raised(now)
+    before = 0 if has_raise_ended else window.spent_before
+    if window.spent <= before:
+        return
+    limit = budget.limit_at(now)
+    for threshold in thresholds:
+        if before * 100 < threshold * limit <= window.spent * 100:
+            yield {
+                "budget_id": budget.id,
+                "window_start": starts_at,
+                "threshold": threshold,
+                "spent": window.spent,
+                "limit": limit,
+                "now": to_us(now),
+            }

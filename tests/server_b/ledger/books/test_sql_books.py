@@ -10,7 +10,7 @@ import pytest
 
 from llm_relay.errors import BudgetExceeded, LedgerUnavailable, PermissionDenied, PriceUnknown
 from server_b.ledger.entries import MOST_NANO_USD, MOST_TOKENS
-from server_b.ledger.times import to_us
+from server_b.ledger.times import US_PER_S, to_us
 from server_b.ledger.transactions import Store
 from tests.support.money import NOON, Clock, call_end, new_call, open_books, put_budget, put_caller, select
 
@@ -254,6 +254,25 @@ async def test_a_threshold_is_reported_once_per_window(store: Store) -> None:
             await books.settle(call_end(call, nano_usd=nano_usd))
     assert await select(store, "threshold, spent_nano_usd, limit_nano_usd", "alerts") == [
         (50, 600, 1000),
+        (80, 900, 1000),
+    ]
+
+
+async def test_thresholds_that_are_passed_by_the_end_of_a_raise_are_reported_at_the_next_call(store: Store) -> None:
+    clock = Clock()
+    ends_us = to_us(clock.time) + US_PER_S
+    await put_budget(store, 1_000, raised_by_nano_usd=2_000, raised_until=ends_us)
+    async with open_books(store, thresholds=(50, 80, 100), now=clock) as books:
+        call = new_call(bound_nano_usd=900)
+        await books.reserve(call)
+        await books.settle(call_end(call, nano_usd=900))  # 30 % of the raised limit
+        assert await select(store, "threshold", "alerts") == []
+        clock.move(seconds=1)
+        for _ in range(2):
+            with pytest.raises(BudgetExceeded):
+                await books.reserve(new_call(bound_nano_usd=101))
+    assert await select(store, "threshold, spent_nano_usd, limit_nano_usd", "alerts") == [
+        (50, 900, 1000),
         (80, 900, 1000),
     ]
 
