@@ -78,6 +78,15 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """The provider has told its token counts before its end. They are the call's usage if no Ending follows."""
+
+    usage: Usage
+    is_final: bool
+    """False: the provider was still writing when it counted."""
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptBegan:
     """A provider made of several now asks one of them."""
 
@@ -94,7 +103,9 @@ class AttemptFailed:
     error: RelayError
 
 
-Piece: TypeAlias = Opening | Text | Working | WholeAnswer | Ending | AttemptBegan | AttemptFailed | ContentPiece
+Piece: TypeAlias = (
+    Opening | Text | Working | WholeAnswer | Counted | Ending | AttemptBegan | AttemptFailed | ContentPiece
+)
 
 
 UNLIMITED_OUTPUT_TOKENS = 128_000
@@ -161,7 +172,9 @@ class Provider(Protocol):
         ...
 
     def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:
-        """Yields one Opening, then Texts, then one Ending, with Working anywhere. Without an Ending the stream was cut.
+        """Yields one Opening, then Texts, then one Ending, with Working and Counted anywhere.
+
+        Without an Ending the stream was cut.
 
         `whole` only says that the caller reads the answer at its end; the server is asked to stream anyway.
         """

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from llm_relay.errors import RelayError
 from llm_relay.trace_context import TraceContext
+from server_b.providers.base import Counted
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,6 +25,8 @@ class Attempt:
     """None: the attempt has not failed."""
     responded: bool = False
     """Whether the provider has shown a sign of working on the request."""
+    counted: Counted | None = None
+    """What the provider has counted so far; None: it has not told."""
     was_repeated: bool = False
     """Whether our client for the provider sent the request again at once, changed or on another connection."""
     trace: TraceContext | None = None

@@ -19,6 +19,7 @@ from server_b.providers.base import (
     TRANSIENT,
     AttemptBegan,
     AttemptFailed,
+    Counted,
     Ending,
     Opening,
     Provider,
@@ -71,14 +72,8 @@ async def _ask_once(call: Call, provider: Provider, patience: Patience, round_: 
                 case Text():
                     call.add(piece.text, piece.count, piece.index)
                     await call.room()
-                case Opening():
-                    call.attempts[-1].responded = True
-                    call.note_asked_before(piece.asked_before)
-                    call.start(piece.model, piece.priced_as)
-                case Working():  # nothing to show, but a sign of life
-                    call.attempts[-1].responded |= piece.has_begun
-                    if piece.reasoning:
-                        call.reasoning_tokens += estimated_tokens(piece.reasoning)
+                case Opening() | Working() | Counted():
+                    _note(call, piece)
                 case Ending():
                     call.end_attempt()
                     return Outcome(piece.finish_reason, piece.usage, piece.service_tier)
@@ -96,6 +91,23 @@ async def _ask_once(call: Call, provider: Provider, patience: Patience, round_: 
                     await call.room()
             call.expect_event_within(gap_s)
     raise ProviderProtocol("the provider's stream ended before its own end mark")
+
+
+def _note(call: Call, piece: Opening | Working | Counted) -> None:
+    """Records a piece that has nothing to show."""
+    attempt = call.attempts[-1]
+    match piece:
+        case Opening():
+            attempt.responded = True
+            call.note_asked_before(piece.asked_before)
+            call.start(piece.model, piece.priced_as)
+        case Working():  # a sign of life
+            attempt.responded |= piece.has_begun
+            if piece.reasoning:
+                call.reasoning_tokens += estimated_tokens(piece.reasoning)
+        case Counted():
+            attempt.responded = True
+            attempt.counted = piece
 
 
 def _pause_before_next_try_s(call: Call, round_: int, patience: Patience) -> float | None:

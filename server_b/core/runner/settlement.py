@@ -69,7 +69,7 @@ class Settlement:
 
     def _usage(self, call: Call, outcome: Outcome | None) -> Usage:
         try:
-            return settled_usage(call, outcome.usage if outcome else None)
+            return settled_usage(call, (outcome.usage if outcome else None) or _counted(call))
         except Exception as error:  # noqa: BLE001 - a call without an end would keep its readers waiting forever
             report(error, call.key.request_id)
             return Usage()
@@ -114,6 +114,21 @@ def settled_usage(call: Call, counted: Usage | None) -> Usage:
     more = lost * prompt_tokens(call.prompt, call.provider)
     inputs = None if counted.input_tokens is None else counted.input_tokens + more
     return replace(counted, input_tokens=inputs, accuracy=Accuracy.ESTIMATED)
+
+
+def _counted(call: Call) -> Usage | None:
+    """Returns what the provider had counted when it failed or was stopped; None: nothing.
+
+    If it was still writing then, it may have written more since.
+    """
+    counted = call.attempts[-1].counted if call.attempts else None
+    if counted is None:
+        return None
+    usage = counted.usage
+    if counted.is_final:
+        return usage
+    output = max(usage.output_tokens or 0, _estimate(call).output_tokens or 0)
+    return replace(usage, output_tokens=output, accuracy=Accuracy.ESTIMATED)
 
 
 def _completed(counted: Usage, estimate: Usage) -> Usage:

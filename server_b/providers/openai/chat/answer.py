@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from llm_relay.errors import RelayError
 from llm_relay.messages import FinishReason
-from server_b.providers.base import Ending, Opening, Piece, Text, Working
+from server_b.providers.base import Counted, Ending, Opening, Piece, Text, Working
 from server_b.providers.content_pieces import ReasoningPiece, RefusalPiece
 from server_b.providers.openai.answer.block_places import REASONING, REFUSAL, TEXT
 from server_b.providers.openai.answer.body import BodyReader
@@ -37,6 +37,8 @@ class AnswerReader:
         self._refusal_surrogates = Surrogates()
         self._has_output = False
         self._has_refused = False
+        self._told: object = None
+        """The counts that were told last, and whether they were final."""
 
     @property
     def ended(self) -> bool:
@@ -103,8 +105,20 @@ class AnswerReader:
         yield from self._pieces(said)
         if not (any(said) or fault or self.has_finish_reason or self.ended or answer.opened != opened):
             yield _WORKING if answer.chunks or answer.signs_of_life else _WAITING
+        if answer.counts is not None and not (self.ended or self.is_whole):
+            yield from self._counted()
         if fault is not None:
             raise fault
+
+    def _counted(self) -> Iterator[Counted]:
+        """Yields the counts, if they are new: more of the body follows, but may never arrive."""
+        answer = self._answer
+        told = (answer.counts, answer.has_final_counts)
+        if told == self._told:
+            return
+        self._told = told
+        if (usage := usage_from_wire(answer.counts, has_text=self._has_output)) is not None:
+            yield Counted(usage, is_final=answer.has_final_counts)
 
     def _pieces(self, said: Taken) -> Iterable[Piece]:
         """Returns the pieces of one read, in the order in which their blocks began."""

@@ -43,10 +43,20 @@ class AnswerSoFar:
     """Index of the choice that is read, of several; None until one has arrived."""
     finish_reason: FinishReason | None = None
     counts: Mapping[str, object] | None = None
+    _counted_alone: int = 0
+    """The number of chunks when one had counts but no choice, as the last chunk of an answer has."""
+    _failed_with_counts: bool = False
+    """Whether the provider reported a failure and its counts in one document."""
     service_tier: str = ""
 
     def __post_init__(self) -> None:
         self.calls = ToolCalls(self.blocks.next)
+
+    @property
+    def has_final_counts(self) -> bool:
+        """Whether the counts, if there are any, are those of the end: nothing is written after them."""
+        is_last = self._counted_alone == self.chunks > 0
+        return self.finish_reason is not None or self._failed_with_counts or is_last
 
     def take(self, document: object) -> None:
         """Takes a chunk, a whole completion, an error or a sign of life."""
@@ -69,7 +79,7 @@ class AnswerSoFar:
             if content:
                 self.said.texts.append(content)
         else:
-            self._take_message(choice)
+            self._take_message(document, choice)
         if reason or "error" in choice or "usage" in choice or "x_groq" in document:
             self._take_end(document, choice, reason)
 
@@ -102,6 +112,7 @@ class AnswerSoFar:
     def _take_without_choice(self, document: Mapping[str, Any]) -> None:
         """Takes counts, results of Azure's filter for the prompt, and signs of life. Anything else is a failure."""
         if is_failure(document):
+            self._count_failed(document)
             self.fail(document)
         if "choices" not in document and "usage" not in document:
             if not document or any(is_sign_of_life(document.get(name)) for name in ("type", "object", "event")):
@@ -110,11 +121,13 @@ class AnswerSoFar:
             raise malformed("a document of the answer has no choices")
         self.chunks += 1
         self._count(document)
+        if document.get("usage"):
+            self._counted_alone = self.chunks
         if not self.opened and (model := _model(document)):
             self.opened = True
             self.model = model
 
-    def _take_message(self, choice: Mapping[str, Any]) -> None:
+    def _take_message(self, document: Mapping[str, Any], choice: Mapping[str, Any]) -> None:
         for place in _PLACES:
             message = choice.get(place)
             if isinstance(message, dict):
@@ -124,7 +137,7 @@ class AnswerSoFar:
                 else:
                     self.said.take_message(message)
                 if message.get("error"):
-                    self._fail_at_end(message["error"])
+                    self._fail_at_end(message["error"], document)
                 if "tool_calls" in message or "function_call" in message:
                     self._take_calls(message, is_whole=place == "message")
                 if parts := self.said.call_parts:
@@ -149,9 +162,9 @@ class AnswerSoFar:
     def _take_end(self, document: Mapping[str, Any], choice: Mapping[str, Any], reason: object) -> None:
         for place in (choice, document.get("x_groq")):
             if isinstance(place, dict) and place.get("error"):
-                self._fail_at_end(place["error"])
+                self._fail_at_end(place["error"], document)
         if (told := minimax_failure(document)) is not None:
-            self._fail_at_end(told)
+            self._fail_at_end(told, document)
         self._count(document)
         if not reason:
             return
@@ -159,7 +172,7 @@ class AnswerSoFar:
             raise malformed("a finish_reason is not text")
         word = finish_word(reason)
         if is_failure_word(word):
-            self._fail_at_end({"code": word, "type": "server_error"})
+            self._fail_at_end({"code": word, "type": "server_error"}, document)
         self.finish_reason = finish_reason(word)
 
     def _count(self, document: Mapping[str, Any]) -> None:
@@ -168,9 +181,15 @@ class AnswerSoFar:
         if counts is not None and (self.counts is None or counts_something(counts)):
             self.counts = counts
 
-    def _fail_at_end(self, error: object) -> None:
+    def _count_failed(self, document: Mapping[str, Any]) -> None:
+        """Keeps the counts of a document that reports a failure."""
+        self._count(document)
+        self._failed_with_counts = usage_of(document) is not None
+
+    def _fail_at_end(self, error: object, document: Mapping[str, Any]) -> None:
         """Raises Failed for a chunk that says that the provider failed."""
         nothing_came = self.chunks == 1 and not (self.signs_of_life or self.said or self.counts)
+        self._count_failed(document)
         raise Failed(failure_of_document({"error": error}, is_first=nothing_came))
 
 

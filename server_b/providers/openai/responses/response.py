@@ -93,12 +93,12 @@ class ResponseSoFar:
 
     def _take_response(self, response: Mapping[str, Any]) -> None:
         """Takes a response at its end."""
+        usage = response.get("usage")
+        self.counts = usage if isinstance(usage, dict) else None
         if response.get("error") or response.get("status") in ("failed", "cancelled"):
             self.fail({"error": response.get("error") or {"code": response["status"], "type": "server_error"}})
         self._open(response)
         self.output.take_items(response.get("output"))
-        usage = response.get("usage")
-        self.counts = usage if isinstance(usage, dict) else None
         self.finish_reason = self._finish_reason(response)
         self.output.end()
 

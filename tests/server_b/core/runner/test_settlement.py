@@ -1,5 +1,6 @@
 """The usage of a call for which the provider reported none."""
 
+import asyncio
 import contextlib
 from collections.abc import Sequence
 
@@ -11,9 +12,9 @@ from server_b.core.limits import Limits, Patience
 from server_b.core.runner.settlement import NOTHING_USED
 from server_b.core.token_estimates.prompt_tokens import TOKENS_PER_TURN
 from server_b.core.token_estimates.text_tokens import estimated_tokens
-from server_b.providers.base import Ending, Text, Working
+from server_b.providers.base import Counted, Ending, Text, Working
 from tests.support.observed import Observed
-from tests.support.relayed import streamed
+from tests.support.relayed import a_few_turns, streamed
 from tests.support.scripted import HELLO, OPENING, USAGE, ScriptedProvider, Step, away
 from tests.support.serving import create_relay
 
@@ -68,6 +69,38 @@ async def test_zeros_beside_a_text_are_from_a_server_that_does_not_count() -> No
     zeros = Ending(FinishReason.STOP, Usage(input_tokens=0, output_tokens=0, accuracy=Accuracy.EXACT))
     assert (await usage([OPENING, Text("Hello"), zeros])).accuracy is Accuracy.ESTIMATED
     assert await usage([OPENING, zeros]) == NOTHING_USED
+
+
+# Counts that arrived before the answer failed or was stopped.
+
+
+async def test_counts_that_arrived_are_the_usage_of_an_answer_that_failed_later() -> None:
+    assert await usage([OPENING, Text("Hello"), Counted(USAGE, is_final=True), ProviderUnavailable()]) == USAGE
+
+
+async def test_counts_of_an_answer_that_was_being_written_are_completed() -> None:
+    texts = [Text("Hello, world, and everybody in it! "), Text("How are you?")]
+    found = await usage([OPENING, texts[0], Counted(USAGE, is_final=False), texts[1], ProviderUnavailable()])
+    written = estimated_tokens("".join(text.text for text in texts))
+    assert (found.input_tokens, found.output_tokens) == (USAGE.input_tokens, written)
+    assert found.accuracy is Accuracy.ESTIMATED
+
+
+@pytest.mark.parametrize("softly", [True, False])
+async def test_counts_that_arrived_are_the_usage_of_a_cancelled_answer(*, softly: bool) -> None:
+    observed = Observed()
+    provider = ScriptedProvider([OPENING, Text("Hello"), Counted(USAGE, is_final=True), asyncio.Event()])
+    relay = create_relay(provider, observers=[observed])
+    call = asyncio.create_task(streamed(relay, Prompt(message="Hi", request_id="id-1")))
+    await provider.until_waiting()
+    if softly:
+        relay.cancel("id-1", caller="alice")
+    else:
+        call.cancel()
+    await asyncio.wait([call])
+    await provider.until_ended()
+    await a_few_turns()
+    assert observed.calls[0].finished.usage == USAGE
 
 
 # Attempts before the last.

@@ -1,5 +1,6 @@
 """Answers read from bytes, in every form in which the vendor and compatible servers write them."""
 
+import contextlib
 import itertools
 from collections.abc import Iterable
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from llm_relay.errors import ProviderProtocol, RelayError
 from llm_relay.messages import Accuracy, FinishReason, Usage
-from server_b.providers.base import Ending, Opening, Piece, Text, Working
+from server_b.providers.base import Counted, Ending, Opening, Piece, Text, Working
 from server_b.providers.content_pieces import ReasoningPiece, RefusalPiece
 from server_b.providers.openai.chat.answer import AnswerReader
 from server_b.providers.openai.failures.errors import error_of
@@ -349,6 +350,44 @@ def test_zeros_do_not_replace_what_was_counted_before() -> None:
 @pytest.mark.parametrize("counts", ["many", [1], {}, 7])
 def test_counts_of_another_shape_are_ignored(counts: object) -> None:
     assert outcome(event({"content": "a"}, "stop", usage=counts)) == ("a", STOPPED, None)
+
+
+USAGE_EVENT = b"data: %b\n\n" % orjson.dumps({"model": "m", "choices": [], "usage": COUNTS})
+FAILURE = {"error": {"message": "overloaded", "type": "server_error"}}
+
+
+def counted_by(*blocks: bytes) -> list[Counted]:
+    """Reads an answer until it fails or the blocks end; returns the counts that it told before."""
+    reader, pieces = AnswerReader("asked"), list[Piece]()
+    with contextlib.suppress(Failed):
+        for block in blocks:
+            pieces.extend(reader.read(block))
+    return [piece for piece in pieces if isinstance(piece, Counted)]
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        (text_event("Hi"), finished(), USAGE_EVENT),
+        (text_event("Hi"), event({}, "stop", usage=COUNTS)),
+        (text_event("Hi"), USAGE_EVENT, b"data: %b\n\n" % orjson.dumps(FAILURE)),
+        (text_event("Hi") + USAGE_EVENT + b"data: %b\n\n" % orjson.dumps(FAILURE),),
+        (text_event("Hi"), b"data: %b\n\n" % orjson.dumps(FAILURE | {"usage": COUNTS})),
+        (text_event("Hi"), event({}, "error", usage=COUNTS)),
+    ],
+)
+def test_counts_that_arrive_before_the_end_are_told_at_once(blocks: tuple[bytes, ...]) -> None:
+    assert counted_by(*blocks) == [Counted(COUNTED, is_final=True)]
+
+
+def test_counts_of_a_model_that_still_writes_are_not_final() -> None:
+    counting = event({"content": "Hi"}, usage=COUNTS)
+    assert counted_by(counting) == [Counted(COUNTED, is_final=False)]
+    assert counted_by(USAGE_EVENT, text_event("Hi"))[-1] == Counted(COUNTED, is_final=False)
+
+
+def test_counts_that_arrive_with_the_end_are_told_once() -> None:
+    assert counted_by(text_event("Hi"), finished() + USAGE_EVENT + DONE) == []
 
 
 def test_the_used_service_tier_is_reported() -> None:

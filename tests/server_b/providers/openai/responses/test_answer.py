@@ -7,7 +7,7 @@ import pytest
 
 from llm_relay.errors import ProviderProtocol, ProviderRateLimited, ProviderUnavailable, RelayError
 from llm_relay.messages import Accuracy, FinishReason, Usage
-from server_b.providers.base import Ending, Opening, Piece, Text, Working
+from server_b.providers.base import Counted, Ending, Opening, Piece, Text, Working
 from server_b.providers.content_pieces import CallArguments, CallFinished, CallStarted, ReasoningPiece, RefusalPiece
 from server_b.providers.openai.failures.errors import error_of
 from server_b.providers.openai.failures.failure import Failed
@@ -262,3 +262,13 @@ def test_a_document_that_is_no_response_is_malformed(body: bytes) -> None:
 
 def test_nothing_after_the_end_is_read() -> None:
     assert read(answer(message_item("ab")) + b"data: {damaged\n\n")[-1] == ended()
+
+
+@pytest.mark.parametrize("status", ["failed", "cancelled"])
+def test_the_counts_of_a_response_that_failed_are_told(status: str) -> None:
+    counts = {"input_tokens": 11, "output_tokens": 4, "total_tokens": 15}
+    failing = ResponseReader("asked").read(event(f"response.{status}", response={"status": status, "usage": counts}))
+    pieces = list[Piece]()
+    with pytest.raises(Failed):
+        pieces.extend(failing)
+    assert pieces[-1] == Counted(Usage(input_tokens=11, output_tokens=4, accuracy=Accuracy.EXACT), is_final=True)
