@@ -145,6 +145,11 @@ class LedgerReservation:
         self._new: NewCall | None = None
         """The entry as it was given to the ledger. It may have been written even if the call was cancelled since."""
 
+    @property
+    def reserved_nano_usd(self) -> int | None:
+        """What the ledger reserved; None: nothing yet, or no price is known."""
+        return None if self._new is None else self._new.bound_nano_usd
+
     async def reserve(self) -> Set[str] | None:
         """Writes the call and reserves what it can cost. Raises PermissionDenied, or the ledger's refusal."""
         plan = await self._gate.plan(self._call)

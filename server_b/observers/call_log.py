@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from llm_relay.amounts import dollars
 from llm_relay.errors import RelayError
 from llm_relay.program.logs.buffered_log import BufferedLog
 from server_b.core.calls.attempt import Attempt
@@ -27,7 +28,8 @@ class CallLog:
 
     def call_ended(self, record: CallRecord) -> None:
         """Logs a call."""
-        self._note(logging.WARNING if record.error else logging.INFO, functools.partial(_facts, record))
+        is_warning = record.error is not None or record.overrun_nano_usd > 0
+        self._note(logging.WARNING if is_warning else logging.INFO, functools.partial(_facts, record))
 
     def call_shared(self, record: SharedRecord) -> None:
         """Logs a request that got another request's answer."""
@@ -71,6 +73,8 @@ def _facts(record: CallRecord) -> dict[str, Any]:
     }
     if finished.service_tier:
         facts["service_tier"] = _bounded(finished.service_tier)
+    if record.overrun_nano_usd:
+        facts["overrun_usd"] = dollars(record.overrun_nano_usd).removeprefix("$")
     if record.error is not None:
         facts |= _cause(record.error)
     if tried := _tried(record.attempts):

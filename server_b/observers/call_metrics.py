@@ -50,6 +50,7 @@ FIRST_TOKEN = Histogram(
 CALLS = Counter("relay_calls", "Calls that have ended, by finish reason or error.", (*_WHO, "protocol", "reason"))
 COST = Counter("relay_cost_usd", "What calls cost by list price, in USD.", _WHO)
 UNKNOWN_COST = Counter("relay_unknown_cost_calls", "Calls whose cost is not known.", _WHO)
+OVERRUN = Counter("relay_overrun_calls", "Calls that cost more than was reserved for them.", _WHO)
 ABANDONED = Counter("relay_abandoned_calls", "Calls that their callers left before the end.", ("program", "protocol"))
 SHARED = Counter(
     "relay_joined_calls",
@@ -103,6 +104,8 @@ class CallMetrics:
         if series is None:
             series = self._series[key] = _Series.of(*key)
         series.count(record)
+        if record.overrun_nano_usd:
+            OVERRUN.labels(PROGRAM, *key[:3]).inc()
         if isinstance(record.error, Cancelled):
             ABANDONED.labels(PROGRAM, record.protocol).inc()
         if len(record.attempts) > 1 or record.error is not None:

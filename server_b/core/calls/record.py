@@ -31,6 +31,8 @@ class CallRecord:
     """Time until the provider was first asked; None: it was not asked."""
     first_token_s: float | None
     """Time until the provider's first event; None: there was none."""
+    overrun_nano_usd: int = 0
+    """How much more the call cost than was reserved for it; 0 if it did not, or if that is not known."""
     trace: TraceContext | None = None
     """Trace of the request that created the call; None: it belongs to no trace."""
 

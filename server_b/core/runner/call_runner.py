@@ -70,16 +70,20 @@ class CallRunner:
         if error is None and outcome is None:
             outcome = Outcome(FinishReason.CANCELLED)
         is_refused = not may_ask and error is not call.stopped
-        await self._settle(call, self._record(call, outcome, error, is_refused=is_refused), reservation)
+        reserved = None if reservation is None else reservation.reserved_nano_usd
+        record = self._settlement.record(call, outcome, error, reserved_nano_usd=reserved)
+        self._complete(call, record, is_refused=is_refused)
+        await self._settle(call, record, reservation)
 
-    def _record(self, call: Call, outcome: Outcome | None, error: RelayError | None, *, is_refused: bool) -> CallRecord:
-        record = self._settlement.record(call, outcome, error)
+    @staticmethod
+    def _complete(call: Call, record: CallRecord, *, is_refused: bool) -> None:
+        """Adds to the error of a call that failed what its caller is told."""
+        error = record.error
         if error is not None:
             error.request_id = call.key.request_id
             if not is_refused:  # a call that the gate refused has spent nothing
                 error.spent = record.finished
             error.may_have_worked = any(attempt.may_have_worked for attempt in call.attempts)
-        return record
 
     async def _settle(self, call: Call, record: CallRecord, reservation: Reservation | None) -> None:
         try:

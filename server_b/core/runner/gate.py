@@ -17,6 +17,11 @@ class Reservation(Protocol):
         """The gate's id of the call; empty if it gives none."""
         ...
 
+    @property
+    def reserved_nano_usd(self) -> int | None:
+        """What is reserved for the call; None: nothing yet, or its price is not known."""
+        ...
+
     async def reserve(self) -> Set[str] | None:
         """Reserves what the call may cost. Returns the names of the providers that may be asked; None: all.
 
@@ -51,6 +56,7 @@ class Gate(Protocol):
 
 class _Nothing:
     entry_id = ""
+    reserved_nano_usd = None
 
     async def reserve(self) -> None:
         """Reserves nothing."""

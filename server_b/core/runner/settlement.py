@@ -32,16 +32,25 @@ class Settlement:
         self._default_model = default_model
         self._now = asyncio.get_running_loop().time
 
-    def record(self, call: Call, outcome: Outcome | None, error: RelayError | None) -> CallRecord:
-        """Returns the record of a call that ends now."""
+    def record(
+        self,
+        call: Call,
+        outcome: Outcome | None,
+        error: RelayError | None,
+        *,
+        reserved_nano_usd: int | None = None,
+    ) -> CallRecord:
+        """Returns the record of a call that ends now; `reserved_nano_usd` is what the gate reserved for it."""
+        finished = self.finished(call, outcome)
         return CallRecord(
             key=call.key,
             protocol=call.protocol,
             trace=call.trace,
             provider=call.provider,
             attempts=tuple(call.attempts),
-            finished=self.finished(call, outcome),
+            finished=finished,
             error=error,
+            overrun_nano_usd=_overrun(finished.cost, reserved_nano_usd),
             queue_s=None if call.asked_at is None else call.asked_at - call.began_at,
             first_token_s=None if call.first_event_at is None else call.first_event_at - call.began_at,
         )
@@ -93,6 +102,11 @@ class Settlement:
 def _price_names(call: Call, model: str) -> Iterable[str]:
     """Returns the names to look a price up by: the answer's, those of other price lists, the requested one."""
     return (model, *call.priced_as, *(attempt.model for attempt in call.attempts[-1:]))
+
+
+def _overrun(cost: Cost, reserved_nano_usd: int | None) -> int:
+    nano_usd = None if reserved_nano_usd is None else cost.nano_usd
+    return 0 if nano_usd is None else max(0, nano_usd - (reserved_nano_usd or 0))
 
 
 def settled_usage(call: Call, counted: Usage | None) -> Usage:

@@ -16,6 +16,8 @@ from llm_relay.client.relay_client import RelayClient
 from llm_relay.errors import RelayError
 from llm_relay.messages import Prompt
 from llm_relay.messages.accounts import Budget, Period
+from tests.standins.openai import OpenAIStandIn
+from tests.standins.script import Script, Usage
 from tests.support.programs import Program, running
 
 pytestmark = pytest.mark.anyio
@@ -112,6 +114,22 @@ async def test_remaining_budgets_and_the_ledgers_backlog_are_shown(tmp_path: Pat
         await accounts.put_budget(Budget(caller="ann", period=Period.DAY, limit_nano_usd=2 * 10**9))
         await until_counted(program, "relay_budget_left_usd", 2, budget="caller:ann", period="day")
         await until_counted(program, "relay_ledger_lag_seconds", 0)
+
+
+async def test_a_call_that_costs_more_than_was_reserved_is_counted_and_logged(tmp_path: Path) -> None:
+    script = Script(usage=Usage(input_tokens=1_000_000, output_tokens=1))
+    openai = {"AI_PROVIDER": "openai", "OPENAI_API_KEY": "k", "OPENAI_DEFAULT_MODEL": "m", "PRICES": "openai/*=2/0"}
+    async with (
+        OpenAIStandIn(Script(usage=Usage())) as standin,
+        metered(tmp_path, OPENAI_BASE_URL=standin.base_url, **openai) as (program, client),
+    ):
+        await client.process(Prompt(message="Hi"))
+        standin.script = script
+        await client.process(Prompt(message="Hello"))
+        seen = await scrape(program)
+        (more,) = await program.told(r"WARNING relay.calls call .* usd=2.* overrun_usd=([\d.]+)")
+    assert seen["relay_overrun_calls_total", labels(caller="anonymous", provider="openai", model="m")] == 1
+    assert more == "1.999958"  # without the bytes of the message and the tokens of its turn
 
 
 async def test_workers_are_summed_and_a_dead_worker_takes_no_count_with_it(tmp_path: Path) -> None:
