@@ -65,11 +65,7 @@ def _of_key(book: Book, provider: BillingProvider, key: str, replies: Sequence[R
         yield f"{key}: the provider sent {sorted(whole)} whole, the ledger has {sorted(exact)} ({_outcomes(rows)})"
     costs = {row.nano_usd for row in rows} or {0}  # a call without time left may have no row
     for one in replies:
-        # One of two simultaneous callers had no time left, and the call continued for the other, whose time may have
-        # ended too.
-        continued = len(replies) > 1 or any(row.outcome != one.reason for row in rows)
-        is_early = one.reason == "DEADLINE_EXCEEDED" and continued
-        if one.nano_usd is not None and one.nano_usd not in costs and not is_early:
+        if one.nano_usd is not None and one.nano_usd not in costs:
             yield f"{key}: a caller got {one}, but the ledger has {costs} ({_outcomes(rows)})"
         if not one.reason and one.nano_usd is None and not any(row.nano_usd is None for row in rows):
             yield f"{key}: a caller got no cost, but the ledger has {costs}"

@@ -200,7 +200,7 @@ class Relay:
             call.begin(functools.partial(self._runner.run, call))
 
     def _too_late(self, call: Call) -> RelayError:
-        return reader_is_late(call.key.request_id, call.attempts, self._settlement.finished(call))
+        return reader_is_late(call.key.request_id, call.attempts, self._settlement.still_running(call))
 
     def _ended(self, record: CallRecord, call: Call) -> None:
         self._processed += 1

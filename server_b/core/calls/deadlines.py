@@ -24,7 +24,10 @@ def time_is_up(*, deadline: float, silence_ends: float) -> RelayError:
 def reader_is_late(request_id: str, attempts: Iterable[Attempt], spent: Finished) -> RelayError:
     """Returns the error for a reader whose deadline has passed while the call continues for others.
 
-    `spent` is what the call has cost so far.
+    `spent` has no usage and no cost. They are known when the call ends, and a caller is told only what is recorded.
     """
     worked = any(attempt.may_have_worked for attempt in attempts)
-    return DeadlineExceeded(request_id=request_id, spent=spent, may_have_worked=worked)
+    text = (
+        "the deadline of this request has passed; its call continues for another request, so its cost is not known yet"
+    )
+    return DeadlineExceeded(text, request_id=request_id, spent=spent, may_have_worked=worked)

@@ -41,7 +41,7 @@ class Settlement:
         reserved_nano_usd: int | None = None,
     ) -> CallRecord:
         """Returns the record of a call that ends now; `reserved_nano_usd` is what the gate reserved for it."""
-        finished = self.finished(call, outcome)
+        finished = self._finished(call, outcome, self._usage(call, outcome))
         return CallRecord(
             key=call.key,
             protocol=call.protocol,
@@ -55,14 +55,16 @@ class Settlement:
             first_token_s=None if call.first_event_at is None else call.first_event_at - call.began_at,
         )
 
-    def finished(self, call: Call, outcome: Outcome | None = None) -> Finished:
-        """Returns what a call has used until now. Without an outcome it has failed, or still runs."""
+    def still_running(self, call: Call) -> Finished:
+        """Returns what is known of a call that goes on: what it uses and costs is known, and recorded, at its end."""
+        return self._finished(call, None, Usage())
+
+    def _finished(self, call: Call, outcome: Outcome | None, usage: Usage) -> Finished:
         last = call.attempts[-1] if call.attempts else None
         if call.started is not None:
             model = call.started.model
         else:
             model = last.model if last is not None else call.prompt.model or self._default_model
-        usage = self._usage(call, outcome)
         provider = call.provider if last is None else last.provider
         tier = outcome.service_tier if outcome else ""
         return Finished(
