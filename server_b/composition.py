@@ -109,6 +109,7 @@ def create_accounts(settings: ServerBSettings, core: Core) -> Accounts | None:
     return Accounts(
         ledger=ledger,
         prices=prices,
+        list_models=core.relay.list_models,
         rates_left=lambda caller: core.rates.left(caller, ledger.policy),
     )
 

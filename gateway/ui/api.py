@@ -150,7 +150,9 @@ async def test_price(request: Request, model: str) -> Response:
 @router.put("/prices")
 async def put_price(request: Request, body: PriceBody) -> Response:
     async with _accounts(request) as accounts:
-        return json_response(price_document(await accounts.put_price(body.price())))
+        warnings: list[str] = []
+        price = await accounts.put_price(body.price(), warn=warnings.append)
+        return json_response({**price_document(price), "warning": "".join(warnings)})
 
 
 @router.delete("/prices/{price_id}")

@@ -11,7 +11,7 @@ see or change, InvalidRequest with the name of the wrong field.
 from __future__ import annotations
 
 import copy
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -208,10 +208,17 @@ class AccountClient:
         response = await self._call(pb.ListBudgetsRequest(caller=caller), pb.ListBudgetsResponse)
         return [wire.BUDGET.from_wire(budget) for budget in response.budgets]
 
-    async def put_price(self, price: Price) -> Price:
-        """Adds a price, or replaces the one with its id."""
+    async def put_price(self, price: Price, *, warn: Callable[[str], None] | None = None) -> Price:
+        """Adds a price, or replaces the one with its id.
+
+        `warn` is called with the reason if no call of the server would use the price: a misspelled provider or model,
+        for example.
+        """
         request = pb.PutPriceRequest(price=wire.PRICE.to_wire(price))
-        return wire.PRICE.from_wire((await self._call(request, pb.PutPriceResponse)).price)
+        response = await self._call(request, pb.PutPriceResponse)
+        if response.warning and warn is not None:
+            warn(response.warning)
+        return wire.PRICE.from_wire(response.price)
 
     async def delete_price(self, price_id: str) -> None:
         """Removes a price."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from llm_relay.messages import Cost, Usage
+from llm_relay.messages import Cost, Models, Usage
 from llm_relay.messages.accounts import CallEntry, Price, PriceFound
+from server_b.pricing.patterns import matches, may_match
 from server_b.pricing.price_list import PriceList
 from server_b.pricing.shown_price import shown_price
 
@@ -25,6 +26,26 @@ class PriceDesk:
         provider, slash, rest = model.partition("/")
         asked = [(provider, rest)] if slash and provider in self._prices else [(name, model) for name in self._prices]
         return [self._found(name, self._models.get((name, wanted), wanted)) for name, wanted in asked]
+
+    def warning(self, pattern: str, models: Models | None) -> str:
+        """Returns why no call would use a price for this pattern; empty if calls may use it.
+
+        `models` are those that the providers list; None: not known.
+        """
+        providers = [name for name in self._prices if may_match(pattern, name)]
+        if not providers:
+            return (
+                f"{pattern}: this server calls no provider {pattern.partition('/')[0]!r}, so its calls do not use this"
+                f" price; it calls {', '.join(self._prices)}"
+            )
+        listed = _names(models, providers) if models else []
+        named = [*listed, *(model for (name, _), model in self._models.items() if name in providers)]
+        if not listed or any(matches(pattern, name, model) for name in providers for model in named):
+            return ""
+        return (
+            f"{pattern}: matches no model that {' or '.join(providers)} lists, so a call uses this price only if the"
+            " provider takes a model that it does not list; `relay models` shows the list"
+        )
 
     def cost(self, call: CallEntry) -> Cost:
         """Returns what a call with those tokens costs now; unknown if its tokens or its price are not known.
@@ -57,3 +78,11 @@ class PriceDesk:
             cache_write=rates.cache_write,
         )
         return PriceFound(provider=provider, model=model, price=price, source=rates.source)
+
+
+def _names(models: Models, providers: Sequence[str]) -> list[str]:
+    """Returns the names of all models, if it is known what each of the providers has."""
+    known = {models.provider, *(model.provider for model in models.details)}
+    if not known.issuperset(providers):
+        return []
+    return [models.default_model, *models.models, *(name for names in models.priced_as.values() for name in names)]

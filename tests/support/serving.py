@@ -86,7 +86,9 @@ async def serving(
         authenticator=Authenticator(
             Tokens.parse(tokens, delegates), own_tokens=own_tokens, books=ledger, admins=frozenset(admins)
         ),
-        accounts=Accounts(ledger=ledger, prices=PriceDesk({"mock": FreePrices()})) if ledger else None,
+        accounts=Accounts(ledger=ledger, prices=PriceDesk({"mock": FreePrices()}), list_models=relay.list_models)
+        if ledger
+        else None,
         certificates=certificates,
         max_message_bytes=max_message_bytes,
         stall_s=stall_s,

@@ -149,8 +149,10 @@ onSubmit(byId("budget-form"), async (form) => {
 onSubmit(byId("price-form"), async (form) => {
   const given = { pattern: form.get("pattern").trim() };
   for (const name of ["input_usd", "output_usd", "cache_read_usd", "cache_write_usd"]) given[name] = form.get(name).trim() || null;
-  await api("PUT", "prices", given);
+  byId("price-warning").textContent = "";
+  const { warning } = await api("PUT", "prices", given);
   byId("price-form").reset();
+  byId("price-warning").textContent = warning ? `Saved. ${warning}` : "";
   await changed(showPrices);
 });
 onSubmit(byId("test-form"), async (form) => {

@@ -1751,6 +1751,11 @@ class PutPriceResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PRICE_FIELD_NUMBER: _builtins.int
+    WARNING_FIELD_NUMBER: _builtins.int
+    warning: _builtins.str
+    """Why no call of this server would use the price, for people: a misspelled provider or model, for example. Empty:
+    calls use it, or that is not known.
+    """
     @_builtins.property
     def price(self) -> Global___Price:
         """The price, with its id."""
@@ -1759,10 +1764,11 @@ class PutPriceResponse(_message.Message):
         self,
         *,
         price: Global___Price | None = ...,
+        warning: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["price", b"price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["price", b"price"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["price", b"price", "warning", b"warning"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

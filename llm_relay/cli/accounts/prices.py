@@ -83,9 +83,13 @@ def _put(arguments: argparse.Namespace) -> int:
     )
 
     async def put(client: AccountClient) -> None:
-        _write(arguments, [await client.put_price(price)])
+        _write(arguments, [await client.put_price(price, warn=_warn)])
 
     return ask(put)
+
+
+def _warn(text: str) -> None:
+    sys.stderr.write(f"relay: warning: {text}\n")
 
 
 def _delete(arguments: argparse.Namespace) -> int:

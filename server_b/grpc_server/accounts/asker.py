@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from llm_relay.errors import PermissionDenied
+from llm_relay.messages import Models
 from llm_relay.messages.accounts import CallerAccount, TokenInfo
 from server_b.ledger.base import Access, Ledger
 from server_b.pricing.price_desk import PriceDesk
@@ -24,6 +25,7 @@ class Asker:
     """Whether calls without a token are refused already."""
     ledger: Ledger
     prices: PriceDesk
+    list_models: Callable[[], Awaitable[Models]]
     keeps_an_admin: Callable[[Access], bool]
     """Tells whether anyone may change accounts."""
     session_mark: Callable[[str], str]

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+
 from generated.relay.v1 import accounts_pb2 as pb
-from llm_relay.errors import PermissionDenied
+from llm_relay.errors import PermissionDenied, RelayError
+from llm_relay.messages import Models
 from llm_relay.messages.accounts import Adjustment, CallerAccount
 from llm_relay.wire import accounts as wire
 from llm_relay.wire.codec import duration_from_wire, time_from_wire
 from server_b.grpc_server.accounts.asker import Asker
 
 DEFAULT_OVERLAP_S = 86_400.0
+LIST_S = 2.0
+"""How long a change waits for the providers to list their models, in seconds."""
 
 
 async def put_caller(request: pb.PutCallerRequest, asker: Asker) -> pb.PutCallerResponse:
@@ -75,7 +81,16 @@ async def delete_budget(request: pb.DeleteBudgetRequest, asker: Asker) -> pb.Del
 async def put_price(request: pb.PutPriceRequest, asker: Asker) -> pb.PutPriceResponse:
     """Adds or replaces a price."""
     price = await asker.ledger.put_price(wire.PRICE.from_wire(request.price, strict=True), by=asker.name)
-    return pb.PutPriceResponse(price=wire.PRICE.to_wire(price))
+    warning = asker.prices.warning(price.pattern, None) or asker.prices.warning(price.pattern, await _models(asker))
+    return pb.PutPriceResponse(price=wire.PRICE.to_wire(price), warning=warning)
+
+
+async def _models(asker: Asker) -> Models | None:
+    """Returns the models that the providers list; None if they do not within LIST_S seconds."""
+    with suppress(RelayError, TimeoutError):
+        async with asyncio.timeout(LIST_S):
+            return await asker.list_models()
+    return None
 
 
 async def delete_price(request: pb.DeletePriceRequest, asker: Asker) -> pb.DeletePriceResponse:

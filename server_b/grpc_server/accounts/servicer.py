@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 
 from generated.relay.v1 import accounts_pb2 as pb
 from llm_relay.errors import Cancelled, Draining, Overloaded, PermissionDenied, RelayError, Unsupported
+from llm_relay.messages import Models
 from llm_relay.messages.accounts import RatesLeft
 from llm_relay.wire import codec
 from llm_relay.wire.errors import aborting
@@ -71,6 +72,7 @@ class Accounts:
 
     ledger: Ledger
     prices: PriceDesk
+    list_models: Callable[[], Awaitable[Models]]
     rates_left: Callable[[str], RatesLeft | None] | None = None
     """Returns what a caller's rates have left; None: not known."""
 
@@ -163,6 +165,7 @@ class AccountServicer:
             session_mark=functools.partial(self._authenticator.session_mark, credentials),
             ledger=self._accounts.ledger,
             prices=self._accounts.prices,
+            list_models=self._accounts.list_models,
         )
 
     def _aborting(self, context: Context, rpc: str) -> aborting:

@@ -198,6 +198,23 @@ async def test_a_caller_typed_by_hand_after_a_save_is_sent_whole(relay: Relay, b
     assert alice.rates == RateLimits(calls_per_minute=5, concurrent_calls=7)
 
 
+async def test_a_price_that_no_call_uses_is_saved_with_a_warning(relay: Relay, browser: Browser) -> None:
+    page, warning = browser.page, browser.page.locator("#price-warning")
+    await page.goto(f"{relay.url}operate")
+    await page.fill("#price-form [name=input_usd]", "1")
+    await page.fill("#price-form [name=output_usd]", "1")
+    await page.fill("#price-form [name=pattern]", "mokc/*")
+    await page.click("#price-form button[type=submit]")
+    await expect(warning).to_have_text(re.compile("^Saved. mokc/.*: this server calls no provider 'mokc'"))
+    await expect(page.locator("#prices")).to_contain_text("mokc/*")
+    await page.fill("#price-form [name=input_usd]", "1")
+    await page.fill("#price-form [name=output_usd]", "1")
+    await page.fill("#price-form [name=pattern]", "mock/*")
+    await page.click("#price-form button[type=submit]")
+    await expect(page.locator("#prices")).to_contain_text("mock/*")
+    await expect(warning).to_have_text("")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["", "playground", "operate", "sign-in"])
 async def test_every_page_is_accessible_and_fits_a_narrow_screen(

@@ -6,6 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import pytest
+
+from llm_relay.messages import Model, Models
 from llm_relay.messages.accounts import CallAttempt, CallEntry, CallState, Price
 from server_b.pricing.price_desk import PriceDesk
 from server_b.pricing.price_list import FreePrices, PriceList, UnknownPrices
@@ -56,3 +59,39 @@ def test_calls_are_priced_by_their_tokens_if_those_are_known() -> None:
     assert desk().cost(call(cache_read_tokens=1000)).usd == Decimal("0.00135")
     for unknown in (call(output_tokens=None), call(model="other"), call(provider="bedrock")):
         assert desk().cost(unknown).usd is None
+
+
+LISTED = Models(
+    provider="openai, mock",
+    models=("gpt-5", "gpt-5-mini", "mock-model"),
+    default_model="gpt-5",
+    details=(Model(id="gpt-5", provider="openai"), Model(id="mock-model", provider="mock")),
+    priced_as={"arn:1": ("claude",)},
+)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["*", "openai/gpt-*", "openai/gpt-5", "op?nai/gpt-?", "o*/gpt-5-mini", "*ai/*", "openai/my-small", "openai/cl*"],
+)
+def test_no_warning_of_a_price_that_calls_use(pattern: str) -> None:
+    assert desk().warning(pattern, LISTED) == ""
+
+
+@pytest.mark.parametrize("pattern", ["opnai/gpt-5", "OpenAI/*", "opena?i/*", "openaix*/gpt-5", "bedrock/*"])
+def test_a_price_for_a_provider_that_is_not_called_is_warned_of(pattern: str) -> None:
+    for models in (LISTED, None):
+        warning = desk().warning(pattern, models)
+        assert warning.startswith(f"{pattern}: this server calls no provider {pattern.partition('/')[0]!r}")
+        assert warning.endswith("it calls openai, mock")
+
+
+@pytest.mark.parametrize("pattern", ["openai/gtp-5", "openai/GPT-*", "*/llama", "mock/other"])
+def test_a_price_for_models_that_nobody_lists_is_warned_of(pattern: str) -> None:
+    assert "matches no model that" in desk().warning(pattern, LISTED)
+
+
+def test_no_warning_of_models_that_are_not_known() -> None:
+    assert desk().warning("openai/gtp-5", None) == ""
+    partly = replace(LISTED, details=LISTED.details[1:], provider="openai, mock")
+    assert desk().warning("openai/gtp-5", partly) == ""

@@ -127,6 +127,16 @@ async def test_calls_are_followed_as_they_begin_and_end(served: Serving, ledger:
     assert seen == ["open", "settled"]
 
 
+async def test_a_price_that_no_call_uses_is_warned_of(command: Command) -> None:
+    rates = ("--input", "1", "--output", "1", "--json")
+    put = await command("prices", "put", "mokc/*", *rates)
+    assert put.err.startswith("relay: warning: mokc/*: this server calls no provider 'mokc'")
+    assert put.err.endswith("; it calls mock\n")
+    assert json.loads(put.out)["pattern"] == "mokc/*"
+    assert "matches no model that mock lists" in (await command("prices", "put", "mock/other", *rates)).err
+    assert (await command("prices", "put", "mock/mock-*", *rates)).err == ""
+
+
 async def test_usage_by_groups(command: Command, ledger: MemoryLedger) -> None:
     (whole,) = await command.json("usage")
     assert (whole["calls"], whole["nano_usd"]) == (2, 1_234_000)
