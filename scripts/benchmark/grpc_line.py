@@ -49,6 +49,7 @@ class GrpcConnection(asyncio.Protocol):
         self._next_stream = 1
         self._received = b""
         self._since_top_up = 0
+        self._goaway = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's transport is no subclass
@@ -77,33 +78,34 @@ class GrpcConnection(asyncio.Protocol):
             if following > end:
                 break
             if kind <= _HEADERS:
-                self._receive(stream, data[content_at:following] if kind == _DATA else b"", flags & _END_STREAM)
+                self._receive(kind, flags, stream, data[content_at:following])
             else:
                 self._heed(kind, flags, stream, data[content_at:following])
             at = following
         self._received = data[at:]
         self._top_up(at)
 
-    def _receive(self, stream: int, content: bytes, is_last: int) -> None:
+    def _receive(self, kind: int, flags: int, stream: int, content: bytes) -> None:
         answer = self._answers.get(stream)
         if answer is None:
             return
-        if content:
+        if kind == _DATA and content:
             answer.receive(content)
-        if is_last:
-            self._finish(stream)
+        if flags & _END_STREAM:
+            self._finish(stream, content if kind == _HEADERS else b"")
 
     def _heed(self, kind: int, flags: int, stream: int, content: bytes) -> None:
         if kind in {_SETTINGS, _PING} and not flags & _ACK:
             self._transport.write(_frame(kind, _ACK, 0, content if kind == _PING else b""))
         elif kind == _RST_STREAM:
-            self._finish(stream)
+            self._finish(stream, b"RST_STREAM " + content)
         elif kind == _GOAWAY:
+            self._goaway = content
             self._transport.close()
 
-    def _finish(self, stream: int) -> None:
+    def _finish(self, stream: int, why: bytes) -> None:
         if answer := self._answers.pop(stream, None):
-            answer.end()
+            answer.end(why)
 
     def _top_up(self, count: int) -> None:
         self._since_top_up += count
@@ -111,9 +113,9 @@ class GrpcConnection(asyncio.Protocol):
             self._transport.write(_frame(_WINDOW_UPDATE, 0, 0, struct.pack(">L", _TOP_UP)))
             self._since_top_up -= _TOP_UP
 
-    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002  as asyncio calls it
+    def connection_lost(self, error: Exception | None) -> None:
         for stream in list(self._answers):
-            self._finish(stream)
+            self._finish(stream, b"connection lost: %r, GOAWAY %b" % (error, self._goaway))
 
     def close(self) -> None:
         """Drops the connection and its running calls."""

@@ -65,14 +65,14 @@ class HttpLine(asyncio.Protocol):
             self._left = int(value.partition(b"\r")[0]) if named else -1
         return body
 
-    def _finish(self) -> None:
+    def _finish(self, why: bytes = b"") -> None:
         answer, self._answer = self._answer, None
         assert answer is not None
-        answer.end()
+        answer.end(why or self._head)
 
-    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002  as asyncio calls it
+    def connection_lost(self, error: Exception | None) -> None:
         if self._answer is not None:
-            self._finish()
+            self._finish(b"connection lost: %r" % error)
 
     def close(self) -> None:
         """Drops the connection and its running request."""

@@ -65,13 +65,16 @@ class Answer:
             self._is_timed = True
             self._tally.added_ns.append(time.monotonic_ns() - self._sent_at_ns - int(found[1]))
 
-    def end(self) -> None:
-        """Counts the answer as correct if it has all its tokens, and calls `done`."""
+    def end(self, why: bytes = b"") -> None:
+        """Counts the answer as correct if it has all its tokens, and calls `done`.
+
+        `why` tells how it ended, such as the trailers. The text of a wrong answer has it.
+        """
         if self._tokens == self._expected:
             self._tally.answers += 1
             self._tally.latencies_ns.append(time.monotonic_ns() - self._sent_at_ns)
         else:
-            self._tally.fail(f"{self._tokens} tokens of {self._expected}: {self._latest[-300:]!r}")
+            self._tally.fail(f"{self._tokens} tokens of {self._expected}: {self._latest[-300:]!r} {why[:200]!r}")
         self._done()
 
 

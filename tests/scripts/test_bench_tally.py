@@ -15,7 +15,7 @@ def arrived(*reads: bytes, is_stream: bool = False) -> Tally:
     answer = Answer(tally, TOKENS, lambda: done.append(True), is_stream=is_stream)
     for read in reads:
         answer.receive(read)
-    answer.end()
+    answer.end(b"grpc-status 14")
     assert done == [True]
     return tally
 
@@ -31,6 +31,7 @@ def test_an_answer_that_lacks_a_token_is_an_error() -> None:
     assert (tally.answers, tally.errors) == (0, 1)
     assert tally.latencies_ns == []
     assert "2 tokens of 3" in tally.first_error
+    assert "grpc-status 14" in tally.first_error
 
 
 @pytest.mark.parametrize("cut", range(25))
