@@ -22,6 +22,8 @@ class MemoryBooks:
         self.spent = 0
         self.open: dict[str, NewCall] = {}
         self.settled: dict[str, tuple[NewCall, CallEnd]] = {}
+        self.unknown: list[CallEnd] = []
+        """The ends of calls that were not written, or had ended."""
         self.refused: list[NewCall] = []
         self.joined: list[str] = []
         self.failure: RelayError | None = None
@@ -60,6 +62,8 @@ class MemoryBooks:
             self.settled[end.id] = (call, end)
             unknown = (call.bound_nano_usd or 0) if end.may_have_worked else 0
             self.spent += unknown if end.nano_usd is None else end.nano_usd
+        else:
+            self.unknown.append(end)
 
     def note_joined(self, call_id: str) -> None:
         self.joined.append(call_id)

@@ -19,6 +19,8 @@ from llm_relay.messages import (
     Part,
     Prompt,
     ResponseFormat,
+    Sampling,
+    Tool,
     ToolCall,
     ToolChoice,
 )
@@ -38,6 +40,18 @@ def test_a_prompt_survives_whole_in_both_requests(prompt: Prompt) -> None:
     assert codec.prompt_from_wire(codec.parse(pb.ProcessRequest, whole)) == prompt
     streamed = codec.prompt_to_wire(prompt, pb.StreamProcessRequest).SerializeToString()
     assert codec.prompt_from_wire(codec.parse(pb.StreamProcessRequest, streamed)) == prompt
+
+
+def test_an_option_of_zero_or_false_is_not_an_absent_one() -> None:
+    options = Options(
+        tools=(Tool(name="time", input_schema_json='{"type":"object"}', strict=False),),
+        tool_choice=ToolChoice(parallel=False),
+        response_format=ResponseFormat(strict=False),
+        sampling=Sampling(top_p=0, seed=0, frequency_penalty=0, presence_penalty=0),
+        max_cost_nano_usd=0,
+    )
+    sent = codec.prompt_to_wire(Prompt(message="Hi", options=options), pb.ProcessRequest).SerializeToString()
+    assert codec.prompt_from_wire(codec.parse(pb.ProcessRequest, sent)).options == options
 
 
 @given(events)

@@ -150,6 +150,14 @@ def test_every_error_says_whether_a_provider_may_have_worked(error_type: type[Re
     assert received(error_type(may_have_worked=worked)).may_have_worked is worked
 
 
+@every_error
+def test_an_error_that_does_not_say_whether_a_provider_may_have_worked_has_its_classs_default(
+    error_type: type[RelayError],
+) -> None:
+    error = error_from_status(CODES[error_type], "text", packed(reason=error_type.reason))
+    assert (type(error), error.may_have_worked) == (error_type, error_type.may_have_worked)
+
+
 @pytest.mark.parametrize(
     ("text", "worked"),
     [

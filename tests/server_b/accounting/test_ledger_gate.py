@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -31,6 +30,7 @@ from server_b.pricing.set_prices import SetPrices
 from server_b.providers.base import Provider, Text
 from server_b.providers.fallback import Fallback
 from tests.support.books import MemoryBooks
+from tests.support.chains import Named
 from tests.support.relayed import HI, a_few_turns, streamed, whole
 from tests.support.scripted import HELLO, OPENING, PATIENCE_S, ScriptedProvider, Step, away
 from tests.support.serving import create_relay
@@ -41,14 +41,6 @@ PRICES = "*/*=1/10"
 """A dollar and ten a million tokens: a call of HI costs 5 + 3 * 10 microdollars."""
 COST = 35_000
 BOUND = (2 + 16) * 1_000 + 1_000 * 10_000
-
-
-class Named(ScriptedProvider):
-    """A scripted provider with its own name."""
-
-    def __init__(self, name: str, *scripts: Sequence[Step]) -> None:
-        super().__init__(*scripts)
-        self.name = name
 
 
 def prices(*names: str, text: str = PRICES) -> dict[str, PriceList]:
@@ -203,7 +195,14 @@ async def test_a_chain_under_a_budget_uses_only_providers_with_a_price_and_reser
     ((call, end),) = books.settled.values()
     assert (answer.provider, call.bound_nano_usd) == ("free", 2 * BOUND)
     assert [attempt.provider for attempt in end.attempts] == ["dear", "free"]
-    assert (end.nano_usd, end.provider) == (0, "free")
+    assert (end.nano_usd, end.provider, end.may_have_worked) == (0, "free", True)
+
+
+async def test_a_call_with_a_limit_of_its_own_asks_only_providers_with_a_price() -> None:
+    unpriced = Named("unpriced")
+    relay = relay_with(MemoryBooks(), Fallback([unpriced, Named("priced")], {}), text="priced/*=1/10")
+    assert (await relay.process(limited(10**9), caller="alice")).provider == "priced"
+    assert unpriced.tries == []
 
 
 async def test_a_rate_limit_of_the_books_refuses_before_the_provider_is_called() -> None:
@@ -212,6 +211,7 @@ async def test_a_rate_limit_of_the_books_refuses_before_the_provider_is_called()
     with pytest.raises(RateLimited) as refused:
         await whole(relay_with(books, provider := ScriptedProvider()))
     assert (refused.value.retry_after_s, refused.value.spent, provider.tries) == (3, None, [])
+    assert books.unknown == []  # a call that was refused is not settled
 
 
 async def test_an_unreachable_ledger_calls_no_provider_and_the_next_call_passes_when_it_is_back() -> None:

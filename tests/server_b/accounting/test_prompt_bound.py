@@ -3,6 +3,7 @@
 import base64
 import struct
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -33,7 +34,7 @@ from server_b.accounting.prompt_bound import TOOLS_TOKENS, TURN_TOKENS, prompt_b
 from server_b.core.token_estimates.image_tokens import image_tokens
 from server_b.core.token_estimates.prompt_tokens import prompt_tokens
 from server_b.pricing.endpoints import price_lists
-from server_b.pricing.price_list import UnknownPrices
+from server_b.pricing.price_list import PriceList, UnknownPrices
 from server_b.pricing.prices_setting import prices_from_text
 from server_b.pricing.set_prices import SetPrices
 from server_b.providers.base import AskedModel
@@ -91,10 +92,15 @@ def test_every_part_counts_with_the_bytes_that_are_sent(part: Part) -> None:
 
 
 def test_a_result_counts_with_all_its_content() -> None:
-    result = ToolResult(tool_call_id="c", content=(TextPart(text="x" * 100),), structured_json='{"a":1}')
     call = Turn(role=Role.ASSISTANT, parts=(ToolCall(id="c", name="time"),))
-    prompt = Prompt(history=(call,), parts=(result,))
-    assert prompt_bound(prompt, "openai", "m") >= 100 + 7
+    text = (TextPart(text="x" * 100),)
+    results = (
+        ToolResult(tool_call_id="c"),
+        ToolResult(tool_call_id="c", content=text),
+        ToolResult(tool_call_id="c", content=text, structured_json='{"a":1}'),
+    )
+    bare, with_text, whole = (prompt_bound(Prompt(history=(call,), parts=(one,)), "openai", "m") for one in results)
+    assert (with_text - bare, whole - with_text) == (100 + TURN_TOKENS, 7)
 
 
 @pytest.mark.parametrize("provider", ["openai", "bedrock"])
@@ -155,6 +161,32 @@ def prompts(draw: st.DrawFn) -> Prompt:
         parts=parts,
         options=Options(tools=tools),
     )
+
+
+def bound_nano_usd(prices: PriceList, *, most_output_tokens: int = 1, tier: str = "", **names: Any) -> int | None:
+    """Returns the bound of a prompt of 18 tokens at most."""
+    prompt = Prompt(message="Hi", options=Options(service_tier=tier))
+    asked = AskedModel(**({"provider": "openai", "model": "m"} | names), most_output_tokens=most_output_tokens)
+    return estimated(asked, prompt, prices, Estimate.BOUND).bound_nano_usd
+
+
+@pytest.mark.parametrize(("price", "bound"), [("0.00007", 2), ("0.00005", 1), ("0.0001", 2), ("0", 0)])
+def test_a_bound_is_rounded_up_to_a_whole_nano_dollar(price: str, bound: int) -> None:
+    prices = SetPrices("openai", UnknownPrices(), prices_from_text(f"openai/*={price}/0"), lambda: ())
+    assert bound_nano_usd(prices) == bound
+
+
+def test_a_bound_is_that_of_the_requested_tier() -> None:
+    standard, priority = (bound_nano_usd(LISTS["gpt-5"], model="gpt-5", tier=tier) for tier in ("", "priority"))
+    assert standard is not None
+    assert priority is not None
+    assert priority > standard
+
+
+def test_a_model_without_a_price_of_its_own_is_bounded_by_its_other_names() -> None:
+    assert bound_nano_usd(LISTS["set"], model="profile") is None
+    other = bound_nano_usd(LISTS["set"], model="profile", priced_as=("unknown", "set"))
+    assert other == bound_nano_usd(LISTS["set"], model="set")
 
 
 @settings(max_examples=150, deadline=None)

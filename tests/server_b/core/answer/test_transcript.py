@@ -121,6 +121,29 @@ def test_neighbours_of_one_kind_and_block_are_joined() -> None:
     assert (transcript.text, transcript.reasoning, transcript.written) == ("", "hm", 'a{"x":1}b{}No')
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (ReasoningPiece(0, text="a", signature=b"s"), ReasoningPiece(0, text="b", signature=b"t")),
+        (ReasoningPiece(0, text="a", signature=b"s"), ReasoningPiece(0, text="b")),
+        (ReasoningPiece(0, redacted=b"r"), ReasoningPiece(0, redacted=b"q")),
+        (ReasoningPiece(0, text="a"), ReasoningPiece(0, redacted=b"q")),
+        (ReasoningPiece(0, text="a", id="one"), ReasoningPiece(0, text="b", id="other")),
+        (ReasoningPiece(0, text="a"), ReasoningPiece(1, text="b")),
+        (ReasoningPiece(0, text="a"), RefusalPiece(0, "b")),
+    ],
+    ids=["signed twice", "signed", "redacted twice", "redacted", "ids", "blocks", "kinds"],
+)
+def test_pieces_that_would_lose_something_are_not_joined(one: ContentPiece, other: ContentPiece) -> None:
+    transcript = Transcript()
+    transcript.add_content(one)
+    transcript.add_content(other)
+    apart = [*transcript.after(2), *transcript.deltas[:1]]
+    transcript.join_until(transcript.sequence)
+    assert len(transcript.deltas) == 2
+    assert [*transcript.after(2), *transcript.deltas[:1]] == apart
+
+
 def test_interleaved_calls_keep_their_order() -> None:
     transcript = Transcript()
     pieces: list[ContentPiece] = [CallStarted(0, "c1", "a"), CallStarted(1, "c2", "b")]

@@ -23,6 +23,7 @@ from server_b.core.calls.call_key import Delivery, Key
 from server_b.core.calls.record import CallRecord, SharedRecord
 from server_b.providers.base import Opening, Piece, Text
 from server_b.providers.fallback import Fallback
+from tests.support.chains import Named
 from tests.support.observed import Observed
 from tests.support.relayed import HI, a_few_turns, streamed, whole
 from tests.support.scripted import HELLO, MODEL, OPENING, PATIENCE_S, USAGE, End, ScriptedProvider, Step
@@ -190,14 +191,6 @@ async def test_a_chain_uses_only_the_providers_that_the_gate_allows() -> None:
     assert second.tries[0].prompt.model is None, "the model's name is still the first provider's"
     ledger.allowed = None
     assert (await relay.process(Prompt(message="Hi"), caller="alice")).provider == "first"
-
-
-class Named(ScriptedProvider):
-    """A scripted provider with its own name."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self.name = name
 
 
 async def test_a_failed_settlement_does_not_delay_the_caller(caplog: pytest.LogCaptureFixture) -> None:

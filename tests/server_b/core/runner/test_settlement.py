@@ -61,6 +61,11 @@ async def test_visible_reasoning_counts() -> None:
     assert found.output_tokens == estimated_tokens(thought) + estimated_tokens("Hello")
 
 
+async def test_reasoning_counts_even_if_no_text_follows() -> None:
+    found = await usage([Working("Let me think."), ProviderProtocol()])
+    assert (found.output_tokens, found.accuracy) == (estimated_tokens("Let me think."), Accuracy.ESTIMATED)
+
+
 async def test_without_usage_and_text_nothing_is_known() -> None:
     assert await usage([OPENING, NO_COUNT]) == Usage(accuracy=Accuracy.UNKNOWN)
 

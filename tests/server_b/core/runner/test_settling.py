@@ -16,10 +16,12 @@ from llm_relay.errors import (
     UnknownModel,
 )
 from llm_relay.messages import Accuracy, Cost, FinishReason, Prompt, Usage
-from server_b.providers.base import Ending, Opening, Text
+from server_b.providers.base import Ending, Opening, Text, Working
+from server_b.providers.fallback import Fallback
+from tests.support.chains import Named
 from tests.support.prices import FlatPrices
 from tests.support.relayed import streamed, whole
-from tests.support.scripted import ENDING, HELLO, MODEL, OPENING, PATIENCE_S, USAGE, ScriptedProvider, Step
+from tests.support.scripted import ENDING, HELLO, MODEL, OPENING, PATIENCE_S, USAGE, ScriptedProvider, Step, away
 from tests.support.serving import create_relay
 
 pytestmark = pytest.mark.anyio
@@ -93,6 +95,22 @@ async def test_a_model_without_a_price_of_its_own_is_priced_by_its_other_names()
     assert answer.finished.cost.usd == prices.usd
     assert [model for model, _, _ in prices.asked] == [MODEL, "unknown", "other"]
     assert answer.finished.model == MODEL
+
+
+async def test_a_model_that_only_the_request_names_by_a_known_name_is_priced_by_it() -> None:
+    prices = FlatPrices(models={"alias"})
+    answer = await whole(
+        create_relay(ScriptedProvider(), prices={"scripted": prices}), Prompt(message="Hi", model="alias")
+    )
+    assert (answer.finished.model, answer.finished.cost.usd) == (MODEL, prices.usd)
+
+
+async def test_a_failed_call_of_a_chain_has_the_price_of_the_provider_that_worked() -> None:
+    chain = Fallback([Named("first", [away()]), Named("second", [Working("Let me think."), ProviderProtocol()])], {})
+    with pytest.raises(ProviderProtocol) as failed:
+        await whole(create_relay(chain, prices={"second": (prices := FlatPrices())}))
+    assert failed.value.spent is not None
+    assert failed.value.spent.cost.usd == prices.usd
 
 
 @pytest.mark.parametrize("during_the_stream", [True, False])
