@@ -43,6 +43,8 @@ def parse_json(body: bytes | bytearray, *, keeps_raw: bool = True) -> object:
     try:
         return (_decoder(text) if keeps_raw else _DECODER).decode(text)
     except json.JSONDecodeError as error:
+        if not text.strip():
+            raise _refusal("is empty: send a JSON object") from error
         place = f"line {error.lineno}, column {error.colno}"
         raise _refusal(f"is not valid JSON at {place}") from error
     except RecursionError as error:

@@ -50,4 +50,6 @@ def refuse_all(arguments: Mapping[str, Any]) -> None:
     """Raises InvalidRequest if a call of a tool without arguments has some."""
     if arguments:
         names = itertools.islice(arguments, MAX_VIOLATIONS + 1)
-        raise InvalidRequest.of(*(Violation(shown_name(name), "is not a known field") for name in names))
+        raise InvalidRequest.of(
+            *(Violation(shown_name(name), "is not a known field; this tool takes none") for name in names)
+        )

@@ -140,7 +140,7 @@ def tags_fault(tags: Mapping[str, str]) -> str | None:
         if text_fault(key) or len(key) > MAX_TAG_KEY_CHARS:
             return f"must have keys of 1 to {MAX_TAG_KEY_CHARS} characters, not blank, valid Unicode without NUL"
         if _limited_text_fault(value, MAX_TAG_VALUE_CHARS):
-            return f"must have values of at most {MAX_TAG_VALUE_CHARS} characters, valid Unicode without NUL"
+            return f"must have text values of at most {MAX_TAG_VALUE_CHARS} characters, valid Unicode without NUL"
     return None
 
 

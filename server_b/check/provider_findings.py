@@ -16,6 +16,7 @@ from server_b.settings import ServerBSettings
 SHOWN_MODELS = 6
 _KEY_SETTINGS = {"openai": "OPENAI_API_KEY", "bedrock": "AWS_REGION and AWS credentials"}
 _ADDRESS_SETTINGS = {"openai": "OPENAI_BASE_URL", "bedrock": "AWS_REGION or AWS_ENDPOINT_URL_BEDROCK_RUNTIME"}
+_PROXY_SETTINGS = "HTTP_PROXY, HTTPS_PROXY and NO_PROXY"
 _UNNAMED = {"openai_default_model": ""}
 
 
@@ -103,9 +104,9 @@ def _failure_text(name: str, error: RelayError) -> str:
     match error:
         case ProviderAuth():
             fix = f"set {_KEY_SETTINGS.get(name, 'AI_PROVIDER')} to what it accepts"
-            return f"AI_PROVIDER: {name} refuses the key or the account ({error.reason}): {why}: {fix}"
+            return f"AI_PROVIDER: {name} refuses the key or the account ({error.reason}): {why}; {fix}"
         case ProviderUnavailable() if not error.may_have_worked:
-            fix = f"is {_ADDRESS_SETTINGS.get(name, 'AI_PROVIDER')} right?"
-            return f"AI_PROVIDER: {name} cannot be reached ({error.reason}): {why}: {fix}"
+            setting = _PROXY_SETTINGS if "the proxy" in why else _ADDRESS_SETTINGS.get(name, "AI_PROVIDER")
+            return f"AI_PROVIDER: {name} cannot be reached ({error.reason}): {why}; check {setting}"
         case _:
             return f"AI_PROVIDER: {name} fails ({error.reason}): {why}"

@@ -180,7 +180,9 @@ async def test_an_unknown_tool_is_a_protocol_error(opened: StdioServer) -> None:
 async def test_a_tool_without_arguments_takes_none(opened: StdioServer) -> None:
     await opened.call(1, "list_available_models", {"provider": "openai"})
     result = (await opened.answer(1))["result"]
-    assert result["_meta"]["violations"] == [{"field": "provider", "description": "is not a known field"}]
+    assert result["_meta"]["violations"] == [
+        {"field": "provider", "description": "is not a known field; this tool takes none"}
+    ]
 
 
 async def test_without_server_b_the_tools_name_the_target_and_what_to_start(behind: OpenBehind) -> None:

@@ -35,7 +35,8 @@ def connect_failure(error: Exception, server: URL, *, timeout_s: float) -> Relay
         case aiohttp.ClientConnectorDNSError():
             detail = f"no address is known for {shown_address(error.host, error.port or 0)}: {_reason(error.os_error)}"
         case aiohttp.ClientProxyConnectionError():
-            detail = f"no connection to the proxy before {where}: {_reason(error.os_error)}"
+            proxy = shown_address(error.host, error.port or 0)
+            detail = f"no connection to the proxy {proxy} before {where}: {_reason(error.os_error)}"
         case aiohttp.ClientConnectorError():
             detail = f"no connection to {where}: {_reason(error.os_error)}"
         case UnicodeError():

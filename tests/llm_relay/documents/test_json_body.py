@@ -22,11 +22,11 @@ def test_good_json_is_read_as_it_is(value: Any) -> None:
 @pytest.mark.parametrize(
     ("body", "text"),
     [
-        (b"", "is not valid JSON at line 1, column 1"),
+        (b"", "is empty: send a JSON object"),
         (b"{", "is not valid JSON at line 1, column 2"),
         (b'{"a": 1}\n}', "is not valid JSON at line 2, column 1"),
         (b'{"a": "\xff"}', "is not valid UTF-8 at byte 7"),
-        (b"\xef\xbb\xbf", "is not valid JSON"),
+        (b"\xef\xbb\xbf", "is empty: send a JSON object"),
         (b"\xef\xbb\xbf\xef\xbb\xbf{}", "is not valid JSON"),
         (HI.encode("utf-16"), "is UTF-16: send it as UTF-8"),
         (HI.encode("utf-16-le"), "is UTF-16: send it as UTF-8"),

@@ -99,8 +99,18 @@ async def test_an_unreachable_server_is_reported() -> None:
     assert not finding.ok
     why = f"no connection to 127.0.0.1:{port}: connection refused"
     assert finding.text == (
-        f"AI_PROVIDER: openai cannot be reached (PROVIDER_UNAVAILABLE): {why}: is OPENAI_BASE_URL right?"
+        f"AI_PROVIDER: openai cannot be reached (PROVIDER_UNAVAILABLE): {why}; check OPENAI_BASE_URL"
     )
+
+
+async def test_an_unreachable_proxy_is_reported_with_the_proxys_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    port = free_port()
+    monkeypatch.setenv("http_proxy", f"http://user:its-password@127.0.0.1:{port}")
+    finding = await finding_about("http://nowhere.invalid/v1")
+    assert not finding.ok
+    why = f"no connection to the proxy 127.0.0.1:{port} before nowhere.invalid:80: connection refused"
+    assert finding.text.endswith(f"{why}; check HTTP_PROXY, HTTPS_PROXY and NO_PROXY")
+    assert "its-password" not in finding.text
 
 
 async def test_a_name_without_an_address_is_reported() -> None:
