@@ -25,7 +25,7 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
         nargs="?",
         choices=("grpc", "stdio", "sse", "http"),
         default="grpc",
-        help="grpc (default), or its MCP tools over stdio, over SSE or streamable HTTP on MCP_PORT_B",
+        help="what to serve: grpc (default), or MCP tools over stdio, or over SSE or HTTP on MCP_PORT_B",
     )
     server_b.set_defaults(run=lambda arguments: become("server_b", arguments.mode))
 
@@ -45,7 +45,10 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
         " folder, because an editor starts it in whatever folder is open.",
     )
     transport = mcp.add_mutually_exclusive_group()
-    for name, help_ in (("http", "over streamable HTTP, on MCP_PORT_A, instead of stdio"), ("sse", "over SSE instead")):
+    for name, help_ in (
+        ("http", "serve over streamable HTTP, on MCP_PORT_A"),
+        ("sse", "serve over SSE, on MCP_PORT_A"),
+    ):
         transport.add_argument(f"--{name}", dest="transport", action="store_const", const=name, help=help_)
     mcp.set_defaults(run=lambda arguments: become("server_a", arguments.transport or "stdio"))
 

@@ -59,7 +59,7 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
         "--until",
         type=argument_types.future,
         metavar="TIME",
-        help="such as 2026-12-01 or 3d (default: until it resets)",
+        help="when the raise ends, such as 2026-12-01 or 3d (default: with the budget's current period)",
     )
     raised.set_defaults(run=_raise)
     deleted = add_to_group(inner, common, "delete", "end a budget")

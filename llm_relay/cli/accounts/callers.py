@@ -32,7 +32,7 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
     put = add_to_group(inner, common, "put", "create a caller, or change the fields that the options name")
     put.add_argument("name", metavar="NAME", help="the caller's name, which budgets and limits apply to")
     put.add_argument(
-        "--parent", metavar="NAME", help="the caller, such as a team, whose budgets its calls also count in; '': none"
+        "--parent", metavar="NAME", help="a caller, such as a team, whose budgets also count these calls; '': none"
     )
     put.add_argument("--admin", action=argparse.BooleanOptionalAction, help="may see and change other callers' data")
     put.add_argument("--disabled", action=argparse.BooleanOptionalAction, help="refuse its tokens")

@@ -62,8 +62,12 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--caller", metavar="CALLER", default="", help="only calls of this caller")
     parser.add_argument("--model", metavar="MODEL", default="", help="only calls of this model")
     parser.add_argument("--provider", metavar="PROVIDER", default="", help="only calls of this provider")
-    parser.add_argument("--since", type=argument_types.past, metavar="TIME", help="only calls that began then or later")
-    parser.add_argument("--until", type=argument_types.past, metavar="TIME", help="only calls that began before then")
+    parser.add_argument(
+        "--since", type=argument_types.past, metavar="TIME", help="only calls that began at this time or later"
+    )
+    parser.add_argument(
+        "--until", type=argument_types.past, metavar="TIME", help="only calls that began before this time"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

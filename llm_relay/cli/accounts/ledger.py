@@ -20,7 +20,7 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
         "ledger",
         parents=[common],
         help="back up the ledger, or move it from SQLite to PostgreSQL",
-        description="Copies the ledger that LEDGER names, on the machine and with the settings of Server B.",
+        description="Copies the ledger that LEDGER names. Run it on the machine of Server B, with its settings.",
     )
     inner = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     backup = inner.add_parser(

@@ -46,9 +46,15 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
             help=f"price of {name.replace('_', ' ')} tokens{default}",
         )
     put.add_argument(
-        "--from", dest="valid_from", type=argument_types.future, metavar="TIME", help="when it begins (default: always)"
+        "--from",
+        dest="valid_from",
+        type=argument_types.future,
+        metavar="TIME",
+        help="when the price begins to apply (default: always)",
     )
-    put.add_argument("--until", type=argument_types.future, metavar="TIME", help="when it ends (default: never)")
+    put.add_argument(
+        "--until", type=argument_types.future, metavar="TIME", help="when the price no longer applies (default: never)"
+    )
     put.add_argument("--id", metavar="ID", default="", help="replace the price with this id")
     put.set_defaults(run=_put)
     deleted = add_to_group(inner, common, "delete", "remove a price")

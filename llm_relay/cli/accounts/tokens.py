@@ -34,7 +34,10 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
     )
     create.add_argument("--label", metavar="TEXT", default="", help="a label for the token")
     create.add_argument(
-        "--expires", type=argument_types.future, metavar="TIME", help="such as 2027-01-01 or 90d (default: never)"
+        "--expires",
+        type=argument_types.future,
+        metavar="TIME",
+        help="when the token expires, such as 2027-01-01 or 90d (default: never)",
     )
     create.set_defaults(run=_create)
     rotate = add_to_group(inner, common, "rotate", "create a token that replaces another, and print its secret")
@@ -44,7 +47,7 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
         type=argument_types.span,
         default=86_400.0,
         metavar="SPAN",
-        help="how long both tokens are valid (default: 24h)",
+        help="how long the old token stays valid beside the new one (default: 24h)",
     )
     rotate.set_defaults(run=_rotate)
     revoke = add_to_group(inner, common, "revoke", "revoke a token, on every server within a second")

@@ -40,10 +40,10 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
         "--since",
         type=argument_types.past,
         metavar="TIME",
-        help="only calls since then, such as 2026-11-01 or 7d (default: the first of this month)",
+        help="only calls from this time on, such as 2026-11-01 or 7d (default: the first of this month)",
     )
     parser.add_argument(
-        "--until", type=argument_types.past, metavar="TIME", help="only calls before then (default: now)"
+        "--until", type=argument_types.past, metavar="TIME", help="only calls before this time (default: now)"
     )
     parser.add_argument(
         "--time-zone", metavar="ZONE", default="UTC", help="time zone of days, hours and times (default: UTC)"
