@@ -74,7 +74,7 @@ def create_app(
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Backend]]:
-        logger.info("Asking Server B at %s", settings.server_b_target)
+        logger.info("Calls go to Server B at %s", settings.server_b_target)
         with traced("gateway", settings.file):
             try:
                 async with _backend(settings, callers, limits, pings or Pings()) as backend:

@@ -186,7 +186,7 @@ class Authenticator:
 
     @property
     def _callers_have_tokens(self) -> bool:
-        """Whether callers of a program that has no token may have some. RELAY_TOKENS alone may be for programs."""
+        """Whether callers of a program could have tokens of their own: RELAY_TOKENS alone may list programs only."""
         return not self._tokens or self._has_ledger_token
 
     @property

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Core:
-    """The Relay, and what its calls are written into and priced by."""
+    """The Relay, with its ledger and its prices."""
 
     relay: Relay
     ledger: Ledger | None

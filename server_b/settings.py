@@ -45,8 +45,8 @@ class ServerBSettings(LedgerSettings, McpServingSettings, WorkerSettings):
     )
     openai_api: Literal["auto", "chat", "responses"] = Field(
         "auto",
-        description="OpenAI API to use: chat (completions), responses, or auto: chat, except responses for a model that"
-        " works only there, and at OpenAI's own endpoint for a call that asks to see the model's reasoning",
+        description="OpenAI API to use: chat (completions), responses, or auto. auto uses responses for models that"
+        " work only there and, at OpenAI's own endpoint, for calls that ask for reasoning; otherwise it uses chat",
     )
 
     provider_fetches_urls: bool = Field(

@@ -52,7 +52,7 @@ class Guard:
         if is_safe or self._insecure or not _is_beyond_loopback(scope.get("server")):
             return
         raise PermissionDenied(
-            "this request came in beyond loopback, which needs a token (RELAY_TOKENS, or one of the ledger) and"
+            "this request did not arrive over loopback, so it needs a token (of RELAY_TOKENS or the ledger) and"
             " TLS (HTTP_TLS_CERT_FILE, HTTP_TLS_KEY_FILE), or RELAY_INSECURE=true on a trusted network"
         )
 

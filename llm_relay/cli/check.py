@@ -12,7 +12,7 @@ PROGRAMS = ("server-b", "gateway", "mcp")
 
 
 class _AnyOf(tuple[str, ...]):
-    """Choices of which none need be made. argparse looks for the empty list among them too, and lists them."""
+    """The choices of PROGRAM, and the empty list, with which argparse calls `in` if no program is named."""
 
     __slots__ = ()
 

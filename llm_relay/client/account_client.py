@@ -134,8 +134,8 @@ class AccountClient:
         """Creates or replaces a caller.
 
         `fields`, such as `is_disabled` or `rates.calls_per_minute`, are those to change if it exists; None: all. The
-        others keep their values. With `fields` the account is read first and sent whole: a server of an older version
-        does not know them and replaces the account, so that only a change by another admin at the same time is lost.
+        others keep their values. With `fields`, the account is read first and sent whole, because an older server
+        ignores `fields` and replaces the account. There, another admin's change at the same moment can be lost.
         """
         mask = None if fields is None else FieldMask(paths=fields)
         if mask is not None:

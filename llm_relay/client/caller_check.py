@@ -112,7 +112,7 @@ class CallerCheck:
 
 
 async def needs_token(dial: Dial) -> bool:
-    """Returns whether Server B has tokens for callers who come through this program; False if it is away.
+    """Returns whether Server B has tokens for callers who come through this program; False if it cannot be asked.
 
     Callers without one must be refused by this program: Server B accepts them as the program itself if the program has
     a token and is no delegate.

@@ -153,7 +153,7 @@ class RelayClient:
             await end(call)
 
     async def cancel(self, request_id: str, *, on_behalf_of: str = "", token: str = "") -> bool:
-        """Stops a running call of the same caller, which still reports its usage. Returns whether there was one."""
+        """Stops a running call of the same caller. The call still reports its usage. Returns whether there was one."""
         if fault := request_id_fault(request_id):
             raise InvalidRequest.of(Violation("request_id", fault))
         with self._raising(request_id, token):

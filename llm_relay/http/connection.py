@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection: uvicorn's, with more limits, which notices at any time that its client has left."""
+"""One HTTP/1.1 connection: uvicorn's, with more limits. It notices at any time that its client has left."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ ADVICE: dict[type[RelayError], str] = {
     errors.TooLarge: "Send a shorter message, context or history.",
     errors.Unsupported: "Leave out what is not supported.",
     errors.UnknownModel: "Name another model, or leave `model` out to use the default.",
-    errors.Unauthenticated: "Set RELAY_TOKEN to a token that Server B accepts (its RELAY_TOKENS).",
+    errors.Unauthenticated: "Set RELAY_TOKEN to a token from Server B's RELAY_TOKENS or its ledger.",
     errors.PermissionDenied: "Ask the operator of Server B for the permission.",
     errors.RateLimited: "Call again later.",
     errors.ProviderRateLimited: "Call again later.",

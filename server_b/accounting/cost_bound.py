@@ -17,7 +17,7 @@ from server_b.providers.base import AskedModel
 
 BYTES_A_TOKEN = 4
 LIKELY_SHARE = 4
-"""An answer is likely to take one in this many of its most output tokens."""
+"""A likely answer is this many times shorter than the longest possible one."""
 
 
 class Estimate(enum.Enum):
@@ -26,7 +26,7 @@ class Estimate(enum.Enum):
     BOUND = "bound"
     """The most that the call can cost: no number of calls exceeds a budget."""
     LIKELY = "likely"
-    """What the call is likely to cost: more calls fit, and those that run when a budget ends can exceed it."""
+    """What the call is likely to cost. More calls fit into a budget, but those that run at its end can exceed it."""
 
 
 class Estimated(NamedTuple):

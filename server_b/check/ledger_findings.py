@@ -24,7 +24,7 @@ async def has_ledger_token(settings: LedgerSettings) -> bool:
 async def ledger_finding(settings: LedgerSettings) -> Finding:
     """Returns where the ledger is and whether it can be used. Changes nothing in it."""
     if not settings.has_ledger:
-        return ok("LEDGER: off: no calls are written, and there are no budgets, rates and tokens made at run time")
+        return ok("LEDGER: off: calls are not recorded, and there are no budgets, rates or ledger tokens")
     from server_b.ledger.inspecting import newest_version, schema_version
     from server_b.ledger.open_ledger import LedgerError
 
@@ -34,10 +34,10 @@ async def ledger_finding(settings: LedgerSettings) -> Finding:
         return failure(str(error))
     place = settings.ledger_place
     if version == 0:
-        return ok(f"LEDGER: {place} can be written; the first start makes the ledger")
+        return ok(f"LEDGER: {place} can be written; the first start creates the ledger")
     if version < newest_version():
         return ok(
-            f"LEDGER: {place}, with schema {version}; the next start makes it {newest_version()}: back it up and"
+            f"LEDGER: {place} has schema {version}; the next start changes it to {newest_version()}: back it up and"
             " stop every older server first"
         )
     return ok(f"LEDGER: {place} can be used")

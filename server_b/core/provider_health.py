@@ -53,7 +53,7 @@ class ProviderHealth:
 
 
 def _is_fault(attempt: Attempt) -> bool:
-    """Tells whether an attempt failed by the provider's fault; silence until the caller's deadline is one."""
+    """Tells whether a failed attempt is the provider's fault. Silence until the caller's deadline is."""
     if attempt.was_repeated:
         return False
     silent = isinstance(attempt.error, DeadlineExceeded) and not attempt.responded

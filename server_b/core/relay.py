@@ -256,7 +256,7 @@ class Relay:
         self._timed_out.close()
 
     async def wait_idle(self, grace_s: float) -> bool:
-        """Waits at most `grace_s` seconds until no call runs or is read. Stops those left; returns whether none was."""
+        """Waits at most `grace_s` seconds until no call runs or is read. Stops the rest; returns whether none was."""
         try:
             async with asyncio.timeout(grace_s):
                 await self._idle.wait()

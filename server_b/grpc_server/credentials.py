@@ -25,6 +25,6 @@ def credentials_of(metadata: CallMetadata, peer: str = "") -> Credentials:
 
 
 def protocol_of(metadata: CallMetadata) -> str:
-    """Returns the protocol that the caller itself was called with: grpc unless the metadata names another."""
+    """Returns the protocol by which the request reached the relay: grpc unless the metadata names another."""
     protocol = first_value(metadata, PROTOCOL)
     return protocol if protocol in PROTOCOLS else "grpc"

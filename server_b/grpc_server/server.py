@@ -115,7 +115,7 @@ def _service(name: str, handlers: Handlers) -> grpc.GenericRpcHandler:
 
 def _options(max_message_bytes: int, *, streams: int, shares_port: bool) -> list[tuple[str, Any]]:
     return [
-        # Most streams of a connection, including those that it has reset but that still run.
+        # Limits the streams of a connection, including reset ones whose handlers still run.
         ("grpc.max_concurrent_streams", streams),
         # By default gRPC cancels some calls when more than 1,000 wait; here they get OVERLOADED.
         ("grpc.server.max_pending_requests", MOST_PENDING),

@@ -31,7 +31,7 @@ _CODES: Mapping[Any, grpc.StatusCode] = {code.value[0]: code for code in grpc.St
 
 
 def traced_methods(service: str, handlers: Handlers) -> Handlers:
-    """Returns the methods of a service, which now read the trace of each call from its metadata.
+    """Wraps the methods of a service, so that the trace of each call is read from its metadata.
 
     If traces are on, each call has a span. A method's handler must be a coroutine, not a generator.
     """

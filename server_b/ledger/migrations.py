@@ -93,7 +93,7 @@ async def migrate(transaction: Transaction, *, has_tables: bool) -> None:
                 f"its schema is version {version}, this program needs {newest}, and servers of an older version still"
                 f" use it ({count}): stop all of them first, because they do not write what the newer schema needs"
             )
-        # A server that is not dead after all then reads the policy again, and finds the new version.
+        # A server that only seemed dead then reads the policy again, and finds the new version.
         await transaction.execute("UPDATE ledger SET value = value + 1 WHERE key = 'revision'")
     for number, statements in migrations().items():
         if number > version:

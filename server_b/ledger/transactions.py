@@ -28,7 +28,7 @@ class Transaction(Protocol):
     """Statements that take effect together, or not at all."""
 
     async def fetch(self, sql: str, params: Params = ...) -> list[Row]:
-        """Runs one statement and returns its rows, also those of RETURNING."""
+        """Runs one statement and returns its rows, including those of RETURNING."""
         ...
 
     async def fetch_each(self, queries: Sequence[Query]) -> list[list[Row]]:

@@ -13,7 +13,7 @@ from server_b.ledger.times import to_us
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The time from `starts_at` up to, but without, `ends_at`, in microseconds since 1970."""
+    """The time from `starts_at` (inclusive) to `ends_at` (exclusive), in microseconds since 1970."""
 
     starts_at: int
     """0 for all time."""

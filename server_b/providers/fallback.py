@@ -27,7 +27,7 @@ from server_b.providers.base import (
 from server_b.providers.listing import LIST_TIMEOUT_S, list_models
 
 MOVING_ON = (*TRANSIENT, ProviderAuth, UnknownModel, ProviderProtocol, Unsupported)
-"""Errors after which another provider may answer. A request that is itself refused the next would refuse too."""
+"""Errors after which another provider may answer. A refusal of the request is none: the next would refuse it too."""
 LIST_EACH_S = LIST_TIMEOUT_S * 0.9
 """Shorter than LIST_TIMEOUT_S, so that a provider that is late with its list does not hide the others' lists."""
 
@@ -157,7 +157,7 @@ class Fallback:
                 stack.push_async_callback(provider.close)
 
     def _prompt(self, provider: Provider, prompt: Prompt) -> Prompt:
-        """Sets the provider's model: the mapped one, else the requested one for the first and none for the others."""
+        """Sets the mapped model. Without one, the first provider gets the requested model, and the others none."""
         named = prompt.model if prompt.model and prompt.model.strip() else None
         model = self._models.get((provider.name, named or self.default_model))
         if model is None:

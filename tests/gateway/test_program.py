@@ -50,7 +50,7 @@ async def test_a_signal_ends_it_with_0(tmp_path: Path, number: signal.Signals) -
 async def test_it_prints_its_address_and_server_bs_target(tmp_path: Path) -> None:
     async with running(tmp_path, "gateway", HTTP_PORT="0", SERVER_B_TARGET="unix:/run/relay.sock") as program:
         await says(program, f"Starting the gateway (HTTP) on http://127.0.0.1:{program.port}")
-        await says(program, "Asking Server B at unix:/run/relay.sock")
+        await says(program, "Calls go to Server B at unix:/run/relay.sock")
 
 
 async def test_a_running_call_may_end_after_the_signal(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ async def test_uvicorn_serves_the_app_of_the_environment(tmp_path: Path) -> None
         client_of(program) as client,
     ):
         assert (await client.post("/process", json={"message": "Hi"})).json()["aiResponse"] == "Hello"
-        await says(program, f"Asking Server B at {server_b.target}")
+        await says(program, f"Calls go to Server B at {server_b.target}")
 
 
 async def test_uvicorn_reports_a_bad_setting_in_one_line(tmp_path: Path) -> None:

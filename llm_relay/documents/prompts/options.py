@@ -45,7 +45,7 @@ class ToolChoiceDocument(TypedDict):
     mode: NotRequired[
         Annotated[
             Literal["auto", "none", "required"],
-            Field(description="Whether the model may, must not or must call tools."),
+            Field(description="auto: the model may call tools; none: it must not; required: it must."),
             SkipValidation,
         ]
     ]

@@ -28,7 +28,7 @@ def host_list(hosts: str) -> str:
         if ip_version(host) == 6:
             raise ValueError(f"{host} is an IPv6 address without brackets: write [{host}]")
         if "*" in host:
-            raise ValueError(f"{host}: * is not supported here: write each host; without a port it is for any port")
+            raise ValueError(f"{host}: * is not supported here: list each host; a host without a port matches any port")
         if not _HOST.fullmatch(host):
             raise ValueError(f"{host} is not a Host header: write host or host:port, such as relay.example.com")
     return hosts

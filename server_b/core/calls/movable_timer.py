@@ -1,4 +1,4 @@
-"""A time limit that can be moved often: moving it to a later time sets no timer."""
+"""A timer that can be moved often: moving it to a later time costs next to nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class MovableTimer:
     __slots__ = ("_loop", "_passed", "_set_for", "_timer", "when")
 
     def __init__(self, passed: Callable[[], None]) -> None:
-        """`passed` is called when the time has come; the limit can then be moved again."""
+        """`passed` is called when the time has come. The timer can then be moved again."""
         self._loop = asyncio.get_running_loop()
         self._passed = passed
         self._timer: asyncio.TimerHandle | None = None
@@ -22,14 +22,14 @@ class MovableTimer:
         """In the event loop's time; inf: never."""
 
     def move(self, when: float) -> None:
-        """Sets the limit to `when`, in the event loop's time."""
+        """Sets the timer to `when`, in the event loop's time."""
         self.when = when
-        # A timer that fires too early is set again then, so a limit that moves with every token seldom sets one.
+        # A loop timer that fires too early is set again then, so moving with every token seldom sets one.
         if when < self._set_for:
             self._set_timer()
 
     def stop(self) -> None:
-        """Removes the limit."""
+        """Stops the timer."""
         self.when = math.inf
         if self._timer is not None:
             self._timer.cancel()

@@ -78,14 +78,14 @@ class Refused(Protocol):
 
 
 class Observer(Protocol):
-    """Is told of requests that have ended, after their callers. An exception it raises is logged and fails no call."""
+    """Receives the records of requests, after their callers got the end. An exception that it raises only is logged."""
 
     def call_ended(self, record: CallRecord) -> None:
         """Is called when a call has ended."""
         ...
 
     def call_shared(self, record: SharedRecord) -> None:
-        """Is called when a reader has left that joined a call or got a kept answer."""
+        """Is called when a request that joined a call, or got a kept answer, has ended."""
         ...
 
     def call_refused(self, record: RefusedRecord) -> None:

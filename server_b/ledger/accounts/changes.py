@@ -67,8 +67,8 @@ class Changes:
     ) -> T:
         """Changes callers, tokens, budgets or prices, while no call is reserved or settled.
 
-        `access_check` is asked within the transaction, so that of two changes at the same moment, which it would only
-        allow one by one, the second is refused.
+        `access_check` runs within the transaction and sees all earlier changes. So two changes at the same moment
+        cannot both pass if together they must not.
         """
 
         async def change(transaction: Transaction, key: str) -> T:
@@ -110,7 +110,7 @@ class Changes:
         async def work(transaction: Transaction) -> T:
             await transaction.lock_policy(to_change=is_of_policy)
             if results and await _is_audited(transaction, key):
-                return results[-1]  # its commit took effect although nobody heard of it
+                return results[-1]  # the commit took effect, but its confirmation was lost
             results.append(await change(transaction, key))
             return results[-1]
 

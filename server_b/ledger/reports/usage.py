@@ -20,7 +20,7 @@ from server_b.ledger.transactions import Row, Transaction
 from server_b.ledger.windows import window_at
 
 SKEW_S = 60
-"""How far ahead of now a call's start still counts as now, in seconds, because the clocks of servers differ."""
+"""How far in the future a call may have begun and still be counted, in seconds: the clocks of servers differ."""
 _TIMES = frozenset({Dimension.DAY, Dimension.HOUR})
 _SUMMED = (
     "joined", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens",

@@ -24,7 +24,7 @@ def parse_exactly(data: bytes) -> object:
 
 
 def arguments_text(arguments: object) -> str:
-    """Returns a call's arguments as text, also if a server sends an object; empty for nothing or an empty object."""
+    """Returns a call's arguments as text, even if a server sends an object. No or empty arguments are an empty text."""
     if isinstance(arguments, str):
         return arguments
     return "" if arguments in (None, {}, []) else json.dumps(arguments, ensure_ascii=False, separators=(",", ":"))

@@ -45,7 +45,10 @@ def _digests(folder: Path) -> dict[str, str]:
 
 async def test_a_missing_ledger_is_not_created(tmp_path: Path) -> None:
     code, (line,) = await _lines(tmp_path, "sqlite:///relay.db")
-    assert (code, line) == (0, f"ok      LEDGER: {tmp_path}/relay.db can be written; the first start makes the ledger")
+    assert (code, line) == (
+        0,
+        f"ok      LEDGER: {tmp_path}/relay.db can be written; the first start creates the ledger",
+    )
     assert _digests(tmp_path) == {}
 
 
@@ -75,7 +78,7 @@ async def test_a_schema_of_another_version_is_reported_and_unchanged(tmp_path: P
         database.commit()
     before = _digests(tmp_path)
     code, (line,) = await _lines(tmp_path, "sqlite:///relay.db")
-    expected = (0, "the next start makes it") if version == "older" else (1, "install a newer version")
+    expected = (0, "the next start changes it to") if version == "older" else (1, "install a newer version")
     assert (code, expected[1] in line) == (expected[0], True)
     assert _digests(tmp_path) == before
 
@@ -90,9 +93,9 @@ async def test_a_file_with_another_programs_table_named_ledger_fails_with_the_fi
 async def test_a_postgresql_ledger_is_inspected_and_not_created(tmp_path: Path, postgres: PostgresServer) -> None:
     url = postgres.create_database("looked_at")
     code, (line,) = await _lines(tmp_path, url)
-    assert (code, "the first start makes the ledger" in line) == (0, True)
+    assert (code, "the first start creates the ledger" in line) == (0, True)
     code, (line,) = await _lines(tmp_path, url)
-    assert "the first start makes the ledger" in line
+    assert "the first start creates the ledger" in line
     async with running(tmp_path, "server_b", GRPC_PORT="0", LEDGER=url):
         code, (line,) = await _lines(tmp_path, url)
     assert (code, line.endswith("can be used")) == (0, True)

@@ -36,7 +36,7 @@ def model_faults(prompt: Prompt, model: str, *, is_chat: bool) -> Iterator[Fault
             if part.data and part.media_type.lower() not in _IMAGE_TYPES:
                 yield f"{place}.media_type", "use png, jpeg, webp or gif"
         elif is_chat and part.data and part.media_type.lower() != _PDF:
-            yield f"{place}.media_type", "chat completions accept application/pdf only; send text as text"
+            yield f"{place}.media_type", "chat completions accept application/pdf only; send text in a text part"
 
 
 def _sampling_faults(prompt: Prompt, model: str, *, is_chat: bool) -> Iterator[Fault]:
