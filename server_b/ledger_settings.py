@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
@@ -15,6 +14,7 @@ from llm_relay.messages.accounts import Price
 from llm_relay.plain_numbers import whole_number
 from llm_relay.program.settings.env_file import value_of
 from llm_relay.program.settings.program_settings import ProgramSettings
+from llm_relay.time_zones import ZONE_RULE, is_time_zone
 from llm_relay.tokens import CALLER_NAME, NAME_RULE
 from server_b.pricing.prices_setting import prices_from_text
 
@@ -106,10 +106,8 @@ class LedgerSettings(ProgramSettings):
     @field_validator("ledger_time_zone")
     @classmethod
     def _zone_is_known(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (OSError, ValueError, LookupError):
-            raise ValueError("must be an IANA time zone, such as UTC or Europe/Berlin") from None
+        if not is_time_zone(value):
+            raise ValueError(ZONE_RULE)
         return value
 
     @field_validator("prices")

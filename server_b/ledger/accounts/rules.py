@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from llm_relay.errors import InvalidRequest, Violation
 from llm_relay.messages.accounts import Adjustment, Budget, CallerAccount, Price, RateLimits
 from llm_relay.messages.numbers import is_whole
 from llm_relay.messages.option_rules import tags_fault
 from llm_relay.messages.text import Faults, text_fault
+from llm_relay.time_zones import ZONE_RULE, is_time_zone
 from llm_relay.tokens import ANONYMOUS, CALLER_NAME, NAME_RULE
 
 RATE_FIELDS = ("calls_per_minute", "tokens_per_minute", "concurrent_calls")
@@ -146,11 +146,7 @@ def tag_fault(tag: str) -> str | None:
 
 def zone_fault(time_zone: str) -> str | None:
     """Returns why `time_zone` is not an IANA zone, or None."""
-    try:
-        ZoneInfo(time_zone)
-    except (OSError, ValueError, LookupError):
-        return "must be an IANA time zone, such as UTC or Europe/Berlin"
-    return None
+    return None if is_time_zone(time_zone) else ZONE_RULE
 
 
 def _rate_faults(rates: RateLimits) -> Faults:
