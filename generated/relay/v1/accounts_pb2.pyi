@@ -2020,7 +2020,9 @@ class AdjustCallRequest(_message.Message):
     call_id: _builtins.str
     """The ledger's id of the call. Required."""
     nano_usd: _builtins.int
-    """The amount to add to the call's cost. It may be negative, but the cost must not fall below 0."""
+    """The amount to add to the call's cost. It may be negative, but the cost must not fall below 0. A cost that is
+    unknown, such as a lost call's, counts as 0: the amount is then the cost, and replaces what was charged.
+    """
     reason: _builtins.str
     """The reason, 1 to 500 characters. Required."""
     def __init__(

@@ -21,7 +21,8 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
         "adjust",
         parents=[common],
         help="correct what a call cost",
-        description="Adds an amount to a call's cost, and to its budgets. Write a negative amount as --amount=-0.10.",
+        description="Adds an amount to a call's cost, and to its budgets. Write a negative amount as --amount=-0.10."
+        " If the cost is unknown, such as a lost call's, the amount is the cost, and replaces what was charged.",
     )
     parser.add_argument("id", metavar="CALL_ID", help="the call's id, as `relay calls` shows it")
     parser.add_argument("--amount", type=argument_types.usd, metavar="USD", required=True, help="the amount to add")

@@ -59,7 +59,7 @@ class Correction:
 async def adjust(change: Change, adjustment: Adjustment) -> CallEntry:
     """Adds to the cost of a call that has ended, and corrects its windows and the roll-up by the same amount.
 
-    An unknown cost counts as 0, and is known afterwards.
+    An unknown cost counts as 0, whatever was charged, and is known afterwards.
     """
     call = (await lock_calls(change.transaction, [adjustment.call_id])).get(adjustment.call_id)
     if call is None:
@@ -136,6 +136,9 @@ def _check(call: CallEntry, nano_usd: int) -> None:
         raise InvalidRequest.of(
             Violation("nano_usd", f"must be {most} or less: no call costs more than ten million USD")
         )
+    if nano_usd < 0 and call.nano_usd is None:
+        text = "must be 0 or more: the call's cost is unknown, so this is what it cost, not a difference"
+        raise InvalidRequest.of(Violation("nano_usd", text))
     if nano_usd < 0:
         raise InvalidRequest.of(
             Violation("nano_usd", f"must be {-(call.nano_usd or 0)} or more: no call costs less than 0")

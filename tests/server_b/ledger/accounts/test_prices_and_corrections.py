@@ -73,6 +73,8 @@ async def test_an_unknown_cost_is_known_after_a_correction(ledger: Ledger, clock
     )
     key = await spend(ledger, clock.now, None, bound=900)
     assert (await call_of(ledger, key)).charged_nano_usd == 900
+    with pytest.raises(InvalidRequest, match="this is what it cost"):
+        await ledger.adjust(Adjustment(call_id=key, nano_usd=-860, reason="the bill"), by="root")
     await ledger.adjust(Adjustment(call_id=key, nano_usd=40, reason="the bill"), by="root")
     [usage] = await ledger.usage(UsageQuery())
     assert (usage.nano_usd, usage.charged_nano_usd, usage.unknown_cost_calls) == (40, 40, 0)
