@@ -246,7 +246,7 @@ class LedgerUnavailable(RelayError):
     """The ledger cannot be read or written, so no provider may be called."""
 
     reason = "LEDGER_UNAVAILABLE"
-    default_message = "the ledger cannot be written, so no provider was called; try again in a moment"
+    default_message = "the ledger cannot be read or written now, so nothing was done; try again in a moment"
     default_retry_after_s = 1.0
     may_have_worked = False
 
