@@ -63,8 +63,8 @@ def _with_trace(service: str, name: str, behaviour: Any) -> Any:
                 is_cancelled = True
                 raise
             finally:
-                told: Any = context.code()  # grpc.aio returns the number
-                code = grpc.StatusCode.CANCELLED if is_cancelled else _CODES[told or 0]
+                given: Any = context.code()  # grpc.aio returns the number
+                code = grpc.StatusCode.CANCELLED if is_cancelled else _CODES[given or 0]
                 span.attributes["rpc.grpc.status_code"] = code.value[0]
                 if code in _FAILURES:
                     span.error = code.name

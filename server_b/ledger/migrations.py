@@ -66,16 +66,16 @@ async def when_unused(
     Raises SchemaInUse if they do not within `patience_s` seconds.
     """
     loop = asyncio.get_running_loop()
-    deadline, is_told = loop.time() + patience_s, False
+    deadline, has_logged = loop.time() + patience_s, False
     while True:
         try:
             return await migrating()
         except SchemaInUse as error:
             if loop.time() > deadline:
                 raise
-            if not is_told:
+            if not has_logged:
                 LOG.warning("LEDGER: waiting for %s: %s", location, error)
-            is_told = True
+            has_logged = True
             await asyncio.sleep(IN_USE_POLL_S)
 
 

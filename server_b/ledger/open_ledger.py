@@ -22,7 +22,7 @@ from server_b.ledger.live_servers import LEASE_S
 from server_b.ledger.migrations import IN_USE_PATIENCE_S, WrongSchema, when_unused
 from server_b.ledger.reports.stored_reports import StoredReports
 from server_b.ledger.retention import Retention
-from server_b.ledger.sql_ledger import Helper, SqlLedger
+from server_b.ledger.sql_ledger import BackgroundTask, SqlLedger
 from server_b.ledger.sqlite.dialect import is_busy
 from server_b.ledger.sqlite.store import SqliteStore
 from server_b.ledger.times import to_us
@@ -81,10 +81,10 @@ async def open_ledger(
     )
     accounts = StoredAccounts(store, books.now, default_zone=time_zone, thresholds=alert_thresholds)
     reports = StoredReports(store, now)
-    helpers: list[Helper] = [reports, AlertDelivery(store, alert_receiver)]
+    background_tasks: list[BackgroundTask] = [reports, AlertDelivery(store, alert_receiver)]
     if keep_days is not None:
-        helpers.append(Retention(store, books.now, keep_days=keep_days))
-    ledger = SqlLedger(store, books, accounts, reports, helpers)
+        background_tasks.append(Retention(store, books.now, keep_days=keep_days))
+    ledger = SqlLedger(store, books, accounts, reports, background_tasks)
     try:
         with suppress(LedgerUnavailable):  # PostgreSQL may not be up yet
             await ledger.refresh()

@@ -28,7 +28,7 @@ from server_b.ledger.entries import CallEnd, NewCall, Reserved
 from server_b.ledger.transactions import Store
 
 
-class Helper(Protocol):
+class BackgroundTask(Protocol):
     """A background task that works on the store."""
 
     async def aclose(self) -> None:
@@ -40,11 +40,16 @@ class SqlLedger:
     """A Ledger. Each method delegates to a part."""
 
     def __init__(
-        self, store: Store, books: SqlBooks, accounts: Accounts, reports: Reports, helpers: Sequence[Helper] = ()
+        self,
+        store: Store,
+        books: SqlBooks,
+        accounts: Accounts,
+        reports: Reports,
+        background_tasks: Sequence[BackgroundTask] = (),
     ) -> None:
-        """Owns the store, the books and the helpers, and closes them."""
+        """Owns the store, the books and the background tasks, and closes them."""
         self._store = store
-        self._helpers = helpers
+        self._background_tasks = background_tasks
         self._books = books
         self._accounts = accounts
         self._reports = reports
@@ -57,8 +62,8 @@ class SqlLedger:
     async def aclose(self, *, grace_s: float) -> None:
         """Writes what is pending, for at most `grace_s` seconds, and closes."""
         await self._books.aclose(grace_s=grace_s)
-        for helper in self._helpers:
-            await helper.aclose()
+        for task in self._background_tasks:
+            await task.aclose()
         await self._store.aclose()
 
     async def reserve(self, call: NewCall) -> Reserved:

@@ -79,7 +79,7 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """The provider has told its token counts before its end. They are the call's usage if no Ending follows."""
+    """The provider has reported its token counts before its end. They are the call's usage if no Ending follows."""
 
     usage: Usage
     is_final: bool

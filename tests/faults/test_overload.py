@@ -1,4 +1,4 @@
-"""More calls than the limit: the surplus is told so, no call is cut off, and health checks are still answered."""
+"""More calls than the limit: the surplus is refused, no call is cut off, and health checks are still answered."""
 
 import asyncio
 import time

@@ -143,7 +143,7 @@ async def test_every_door_fails_in_seconds_and_points_to_the_check_which_names_t
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Refusal:
     """What a door returned, and how soon."""
 
     reason: str
@@ -151,15 +151,15 @@ class Told:
     seconds: float
 
 
-Ask = Callable[[int], Awaitable[Told]]
+Ask = Callable[[int], Awaitable[Refusal]]
 
 
 def timed(ask: Callable[[int], Awaitable[tuple[str, str]]]) -> Ask:
-    async def told(number: int) -> Told:
+    async def told(number: int) -> Refusal:
         began = time.monotonic()
         async with asyncio.timeout(SECONDS):
             reason, text = await ask(number)
-        return Told(reason, text, time.monotonic() - began)
+        return Refusal(reason, text, time.monotonic() - began)
 
     return told
 

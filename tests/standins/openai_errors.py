@@ -29,7 +29,7 @@ USUAL: Mapping[int, tuple[str, str | None, str]] = {
 }
 """The type, the code and the message for a status; any other status has those of 500."""
 QUOTA = "insufficient_quota"
-"""The code of a 429 that no waiting fixes; its type is the same word."""
+"""The code of a 429 that waiting does not fix. Its type is the same."""
 
 
 def error_document(

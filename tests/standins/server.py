@@ -21,9 +21,9 @@ class StandIn(ABC):
     def __init__(self, script: Script | None = None) -> None:
         """Answers by `script`, by default an ordinary one."""
         self.script = script or Script()
-        """What is said by default; may be set at any time, for the requests to come."""
+        """The default script. It may be set at any time, and applies to later requests."""
         self.scripts: dict[str, Script] = {}
-        """What is said in place of that when the request names this model."""
+        """Scripts that replace the default one for requests of these models."""
         self.listing = Script()
         """The pace and the fault of the list of models."""
         self.url = ""

@@ -120,7 +120,7 @@ const changed = async (...shows) => { await Promise.all([...shows, showAudit].ma
 onSubmit(byId("caller-form"), async (form) => {
   const kept = byId("caller-form").dataset;
   const given = callerGiven(form);
-  // Of a caller that was opened here only what was changed: another admin may have changed the rest meanwhile.
+  // Sends only what was changed of a caller that was opened here: another admin may have changed the rest meanwhile.
   const before = kept.name === form.get("name") ? JSON.parse(kept.given) : {};
   const fields = Object.entries(given).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name]));
   await api("PUT", `callers/${encodeURIComponent(form.get("name"))}`, Object.fromEntries(fields));

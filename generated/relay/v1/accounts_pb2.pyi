@@ -441,7 +441,7 @@ class Price(_message.Message):
 
     @_builtins.property
     def valid_until(self) -> _timestamp_pb2.Timestamp:
-        """When the price stops to apply, exclusive; absent: never."""
+        """When the price stops applying, exclusive; absent: never."""
 
     def __init__(
         self,

@@ -841,7 +841,7 @@ Global___Options: _TypeAlias = Options  # noqa: Y015
 
 @_typing.final
 class ProcessRequest(_message.Message):
-    """A prompt to be answered whole. Numbers 10 to 15 are kept for fields that both requests will share."""
+    """A prompt to be answered whole. Numbers 10 to 15 are free for fields that both requests will share."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -26,7 +26,7 @@ class Attempt:
     responded: bool = False
     """Whether the provider has shown a sign of working on the request."""
     counted: Counted | None = None
-    """What the provider has counted so far; None: it has not told."""
+    """What the provider has counted so far; None: it has reported no counts."""
     was_repeated: bool = False
     """Whether our client for the provider sent the request again at once, changed or on another connection."""
     trace: TraceContext | None = None

@@ -77,7 +77,7 @@ class CallRunner:
 
     @staticmethod
     def _complete(call: Call, record: CallRecord, *, is_refused: bool) -> None:
-        """Adds to the error of a call that failed what its caller is told."""
+        """Completes the error of a failed call with what its caller gets to know."""
         error = record.error
         if error is not None:
             error.request_id = call.key.request_id

@@ -30,7 +30,7 @@ def asked_text(prompt: Prompt) -> str:
 
 def _answers(prompt: Prompt) -> Iterator[str]:
     asked = asked_text(prompt)
-    if "my name" in asked.lower() and (name := _name_told(prompt.history)):
+    if "my name" in asked.lower() and (name := _name_of_user(prompt.history)):
         yield f"Your name is {name}."
     if found := _COUNT.search(asked):
         begin, end = int(found[1] or 1), int(found[2])
@@ -38,7 +38,7 @@ def _answers(prompt: Prompt) -> Iterator[str]:
             yield ", ".join(map(str, range(begin, end + 1))) + "."
 
 
-def _name_told(history: tuple[Turn, ...]) -> str:
+def _name_of_user(history: tuple[Turn, ...]) -> str:
     """Returns the name that the user gave last."""
     for turn in reversed(history):
         texts = [turn.text, *(part.text for part in turn.parts if isinstance(part, TextPart))]

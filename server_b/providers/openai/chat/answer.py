@@ -37,8 +37,8 @@ class AnswerReader:
         self._refusal_surrogates = Surrogates()
         self._has_output = False
         self._has_refused = False
-        self._told: object = None
-        """The counts that were told last, and whether they were final."""
+        self._reported_counts: object = None
+        """The counts that were reported last, and whether they were final."""
 
     @property
     def ended(self) -> bool:
@@ -113,10 +113,10 @@ class AnswerReader:
     def _counted(self) -> Iterator[Counted]:
         """Yields the counts, if they are new: more of the body follows, but may never arrive."""
         answer = self._answer
-        told = (answer.counts, answer.has_final_counts)
-        if told == self._told:
+        counts = (answer.counts, answer.has_final_counts)
+        if counts == self._reported_counts:
             return
-        self._told = told
+        self._reported_counts = counts
         if (usage := usage_from_wire(answer.counts, has_text=self._has_output)) is not None:
             yield Counted(usage, is_final=answer.has_final_counts)
 

@@ -163,8 +163,8 @@ class AnswerSoFar:
         for place in (choice, document.get("x_groq")):
             if isinstance(place, dict) and place.get("error"):
                 self._fail_at_end(place["error"], document)
-        if (told := minimax_failure(document)) is not None:
-            self._fail_at_end(told, document)
+        if (failure := minimax_failure(document)) is not None:
+            self._fail_at_end(failure, document)
         self._count(document)
         if not reason:
             return

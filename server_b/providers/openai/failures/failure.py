@@ -96,8 +96,8 @@ def is_failure(document: Mapping[str, object]) -> bool:
 
 def minimax_failure(document: Mapping[str, object]) -> Mapping[str, object] | None:
     """Returns the member that reports MiniMax's failures, which may be beside choices; None if there is no failure."""
-    told = document.get("base_resp")
-    return {"base_resp": told} if isinstance(told, dict) and told.get("status_code") else None
+    base = document.get("base_resp")
+    return {"base_resp": base} if isinstance(base, dict) and base.get("status_code") else None
 
 
 def failure_of_response(status: int, headers: Mapping[str, str], body: bytes) -> Failure:

@@ -47,8 +47,8 @@ _FAMILIES = (
 _CONTEXT_TOKENS = ("context_length", "context_window", "max_context_length", "max_model_len", "max_input_tokens")
 
 
-def known_of(name: str, told: Mapping[str, object], *, is_vendor: bool) -> Model:
-    """Returns what is known about a model; `told` is its entry in the server's list."""
+def known_of(name: str, listed: Mapping[str, object], *, is_vendor: bool) -> Model:
+    """Returns what is known about a model; `listed` is its entry in the server's list."""
     family = family_of(name) if is_vendor else None
     if family is not None:
         return Model(
@@ -58,13 +58,13 @@ def known_of(name: str, told: Mapping[str, object], *, is_vendor: bool) -> Model
             images=family.images,
             json_schema=family.json_schema,
             reasoning=family.reasoning,
-            context_tokens=_context_tokens(told),
+            context_tokens=_context_tokens(listed),
         )
     takes, options = (
-        _words(_inner(told, "architecture").get("input_modalities")),
-        _words(told.get("supported_parameters")),
+        _words(_inner(listed, "architecture").get("input_modalities")),
+        _words(listed.get("supported_parameters")),
     )
-    can = _inner(told, "capabilities")
+    can = _inner(listed, "capabilities")
     return Model(
         id=name,
         provider=NAME,
@@ -72,7 +72,7 @@ def known_of(name: str, told: Mapping[str, object], *, is_vendor: bool) -> Model
         images=_first("image" in takes if takes else None, can.get("vision")),
         json_schema=_first("structured_outputs" in options if options else None, can.get("json_schema")),
         reasoning=_first("reasoning" in options if options else None, can.get("reasoning")),
-        context_tokens=_context_tokens(told),
+        context_tokens=_context_tokens(listed),
     )
 
 
@@ -81,14 +81,14 @@ def family_of(name: str) -> _Family | None:
     return next((family for family in _FAMILIES if family.names.fullmatch(name)), None)
 
 
-def _context_tokens(told: Mapping[str, object]) -> int | None:
-    sizes: Iterator[object] = (told.get(name) for name in _CONTEXT_TOKENS)
-    size = next((one for one in sizes if one is not None), _inner(told, "meta").get("n_ctx_train"))
+def _context_tokens(listed: Mapping[str, object]) -> int | None:
+    sizes: Iterator[object] = (listed.get(name) for name in _CONTEXT_TOKENS)
+    size = next((one for one in sizes if one is not None), _inner(listed, "meta").get("n_ctx_train"))
     return size if isinstance(size, int) and not isinstance(size, bool) and size > 0 else None
 
 
-def _inner(told: Mapping[str, object], name: str) -> Mapping[str, object]:
-    inner = told.get(name)
+def _inner(listed: Mapping[str, object], name: str) -> Mapping[str, object]:
+    inner = listed.get(name)
     return inner if isinstance(inner, dict) else {}
 
 

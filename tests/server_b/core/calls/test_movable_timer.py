@@ -1,4 +1,4 @@
-"""A time limit that is moved: it passes at the last time that was set, and not before."""
+"""A timer that is moved ends at the last time that was set, and not before."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]
 
 
 class Watched:
-    """A limit, and when it passed."""
+    """A timer, and when it ended."""
 
     def __init__(self) -> None:
         self._now = asyncio.get_running_loop().time
@@ -41,7 +41,7 @@ class Watched:
 
 
 async def a_later_limit() -> None:
-    """Waits until a limit passes that is set now for later than those of the tests."""
+    """Waits until a timer ends that is set now, for later than those of the tests."""
     later = Watched()
     later.move(0.03)
     await later.passed_after()

@@ -1,4 +1,4 @@
-"""A change that is run again after a commit that nobody heard of has the same outcome as if it had run once."""
+"""A change that runs again, because the confirmation of its commit was lost, has the same outcome as one run."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 
 class DeafStore:
-    """A store that never hears that its first commit took effect, and so runs each transaction again."""
+    """A store that loses the confirmation of each first commit, and so runs each transaction again."""
 
     def __init__(self, store: Store) -> None:
         self.location = store.location

@@ -17,15 +17,15 @@ def reasoning(tokens: int) -> dict[str, object]:
     return {"completion_tokens_details": {"reasoning_tokens": tokens}}
 
 
-Told = tuple[dict[str, object], int | None, int | None, int | None, int | None, int | None, Accuracy]
-CASES: dict[str, Told] = {
+Expected = tuple[dict[str, object], int | None, int | None, int | None, int | None, int | None, Accuracy]
+CASES: dict[str, Expected] = {
     # name: (counts, input, output, cache read, cache write, reasoning, accuracy)
     "OpenAI": (counts(20, 5, 25), 20, 5, None, None, None, EXACT),
     "OpenAI, reasoning within": (counts(20, 305, 325, **reasoning(300)), 20, 305, None, None, 300, EXACT),
     "xAI and Gemini, reasoning on top": (counts(20, 5, 325, **reasoning(300)), 20, 305, None, None, 300, EXACT),
     "reasoning on top, no total": (counts(20, 5, **reasoning(300)), 20, 305, None, None, 300, EXACT),
     "reasoning within, no total": (counts(20, 305, **reasoning(300)), 20, 305, None, None, 300, EXACT),
-    "Gemini, reasoning not told": (counts(20, 5, 325), 20, 305, None, None, None, ESTIMATED),
+    "Gemini, reasoning not reported": (counts(20, 5, 325), 20, 305, None, None, None, ESTIMATED),
     "reasoning on top of details that fit nothing": (
         counts(20, 5, 25, **reasoning(300)),
         20,

@@ -357,7 +357,7 @@ FAILURE = {"error": {"message": "overloaded", "type": "server_error"}}
 
 
 def counted_by(*blocks: bytes) -> list[Counted]:
-    """Reads an answer until it fails or the blocks end; returns the counts that it told before."""
+    """Reads an answer until it fails or the blocks end; returns the counts that it reported before."""
     reader, pieces = AnswerReader("asked"), list[Piece]()
     with contextlib.suppress(Failed):
         for block in blocks:
