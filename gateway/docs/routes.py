@@ -6,7 +6,7 @@ from pathlib import Path
 
 import orjson
 from fastapi import APIRouter, FastAPI, Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from gateway.response_headers import NO_STORE, PAGE_SECURITY_HEADERS
@@ -20,6 +20,12 @@ router = APIRouter(include_in_schema=False)
 @router.get("/docs")
 async def page() -> Response:
     return FileResponse(_FOLDER / "page.html", headers=_HEADERS)
+
+
+@router.get("/docs/")
+async def page_with_slash() -> Response:
+    """Redirects to the page, whose links are relative to its path."""
+    return RedirectResponse("../docs", 307, headers=_HEADERS)
 
 
 @router.get("/docs/start.js")

@@ -63,6 +63,12 @@ async def test_the_page_works_behind_a_path_that_a_proxy_adds(alone: httpx2.Asyn
     assert '"/' not in (await alone.get("/docs/start.js")).text
 
 
+async def test_a_slash_at_the_end_of_the_path_leads_to_the_page(alone: httpx2.AsyncClient) -> None:
+    response = await alone.get("/docs/")
+    assert (response.status_code, response.headers["location"]) == (307, "../docs")
+    assert (await alone.get("/docs/", follow_redirects=True)).text == (await alone.get("/docs")).text
+
+
 @pytest.mark.chromium
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 async def test_a_browser_shows_the_routes_by_their_tags_though_tokens_are_set(tmp_path: Path) -> None:
