@@ -25,8 +25,8 @@ from server_b.core.relay import Relay
 from server_b.core.runner.gate import Gate
 from server_b.observers.call_log import CallLog
 from server_b.pricing.endpoints import price_lists
+from server_b.pricing.operator_prices import OperatorPrices
 from server_b.pricing.price_list import PriceList
-from server_b.pricing.set_prices import SetPrices
 from server_b.providers.base import Provider
 from server_b.settings import ServerBSettings
 
@@ -103,9 +103,9 @@ def create_accounts(settings: ServerBSettings, core: Core) -> Accounts | None:
     if core.ledger is None:
         return None
     from server_b.grpc_server.accounts.servicer import Accounts
-    from server_b.pricing.price_desk import PriceDesk
+    from server_b.pricing.price_lookup import PriceLookup
 
-    ledger, prices = core.ledger, PriceDesk(core.prices, settings.models)
+    ledger, prices = core.ledger, PriceLookup(core.prices, settings.models)
     return Accounts(
         ledger=ledger,
         prices=prices,
@@ -156,7 +156,7 @@ def _price_lists(
     if ledger is None and not settings.set_prices:
         return listed
     of_ledger = (lambda: ledger.policy.prices) if ledger is not None else tuple
-    return {name: SetPrices(name, prices, settings.set_prices, of_ledger) for name, prices in listed.items()}
+    return {name: OperatorPrices(name, prices, settings.set_prices, of_ledger) for name, prices in listed.items()}
 
 
 def _gate(

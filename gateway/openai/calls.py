@@ -21,11 +21,11 @@ from gateway.openai.bodies.responses import ResponsesBody
 from gateway.openai.chat.prompt import chat_prompt
 from gateway.openai.errors import BadParam
 from gateway.openai.rate_headers import rate_headers, rates_of
+from gateway.openai.request.field_names import Terms
 from gateway.openai.request.ignored_members import ignored_header
 from gateway.openai.request.invalid_members import bad_member
 from gateway.openai.request.refused_members import refuse_unsupported
 from gateway.openai.request.sdk_retry import client_retry
-from gateway.openai.request.terms import Terms
 from gateway.openai.request.translated_body import TranslatedBody
 from gateway.openai.responses.prompt import refuse_stateful, responses_prompt
 from gateway.requests.deadlines import deadline_of

@@ -26,7 +26,7 @@ from server_b.core.limits import Limits
 from server_b.core.models.model_list import ModelList
 from server_b.core.provider_health import ProviderHealth
 from server_b.core.repeats.call_registry import CallRegistry
-from server_b.core.repeats.timed_out import TimedOutCalls
+from server_b.core.repeats.timed_out_clients import TimedOutCalls
 from server_b.core.runner.call_runner import CallRunner
 from server_b.core.runner.gate import Gate, OpenGate
 from server_b.core.runner.settlement import Settlement

@@ -24,8 +24,8 @@ from server_b.grpc_server.server import Server
 from server_b.grpc_server.stalled_readers import DEFAULT_STALL_S
 from server_b.ledger.base import Ledger
 from server_b.observers.call_log import CallLog
-from server_b.pricing.price_desk import PriceDesk
 from server_b.pricing.price_list import FreePrices, PriceList
+from server_b.pricing.price_lookup import PriceLookup
 from server_b.providers.base import Defaults, Provider
 from server_b.providers.mock.provider import MockProvider
 
@@ -86,7 +86,7 @@ async def serving(
         authenticator=Authenticator(
             Tokens.parse(tokens, delegates), own_tokens=own_tokens, books=ledger, admins=frozenset(admins)
         ),
-        accounts=Accounts(ledger=ledger, prices=PriceDesk({"mock": FreePrices()}), list_models=relay.list_models)
+        accounts=Accounts(ledger=ledger, prices=PriceLookup({"mock": FreePrices()}), list_models=relay.list_models)
         if ledger
         else None,
         certificates=certificates,

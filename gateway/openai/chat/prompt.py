@@ -10,10 +10,10 @@ from gateway.openai.chat.messages import said_in
 from gateway.openai.errors import BadParam
 from gateway.openai.json_text import json_text
 from gateway.openai.request.conversation import conversation
+from gateway.openai.request.field_names import Terms
 from gateway.openai.request.ignored_members import unknown_names
 from gateway.openai.request.max_cost import nano_usd
 from gateway.openai.request.refused_members import ACCEPTED_AND_REFUSED
-from gateway.openai.request.terms import Terms
 from gateway.openai.request.tools import tool_choice_of, tool_of
 from gateway.openai.request.translated_body import TranslatedBody
 from llm_relay.errors import InvalidRequest

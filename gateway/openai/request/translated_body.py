@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from gateway.openai.request.terms import Terms
+from gateway.openai.request.field_names import Terms
 from llm_relay.messages import Prompt
 
 

@@ -12,10 +12,10 @@ from gateway.openai.errors import BadParam
 from gateway.openai.json_text import json_text
 from gateway.openai.namespaces import PlacedTool, chosen_name, placed_tools
 from gateway.openai.request.conversation import conversation
+from gateway.openai.request.field_names import Terms
 from gateway.openai.request.ignored_members import unknown_names
 from gateway.openai.request.max_cost import nano_usd
 from gateway.openai.request.refused_members import objects, refuse_other_tools
-from gateway.openai.request.terms import Terms
 from gateway.openai.request.tools import tool_choice_of, tool_of
 from gateway.openai.request.translated_body import TranslatedBody
 from gateway.openai.responses.items import said_in

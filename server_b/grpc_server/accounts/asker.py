@@ -9,7 +9,7 @@ from llm_relay.errors import PermissionDenied
 from llm_relay.messages import Models
 from llm_relay.messages.accounts import CallerAccount, TokenInfo
 from server_b.ledger.base import Access, Ledger
-from server_b.pricing.price_desk import PriceDesk
+from server_b.pricing.price_lookup import PriceLookup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class Asker:
     needs_token: bool
     """Whether calls without a token are refused already."""
     ledger: Ledger
-    prices: PriceDesk
+    prices: PriceLookup
     list_models: Callable[[], Awaitable[Models]]
     keeps_an_admin: Callable[[Access], bool]
     """Tells whether anyone may change accounts."""

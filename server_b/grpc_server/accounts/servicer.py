@@ -27,7 +27,7 @@ from server_b.grpc_server.credentials import credentials_of, protocol_of
 from server_b.grpc_server.stalled_readers import DEFAULT_STALL_S, write_within
 from server_b.ledger.base import Ledger
 from server_b.ledger.identities import NO_LEDGER
-from server_b.pricing.price_desk import PriceDesk
+from server_b.pricing.price_lookup import PriceLookup
 
 MOST_WATCHERS = 100
 """Most callers that may watch one server at once."""
@@ -71,7 +71,7 @@ class Accounts:
     """What AccountService needs."""
 
     ledger: Ledger
-    prices: PriceDesk
+    prices: PriceLookup
     list_models: Callable[[], Awaitable[Models]]
     rates_left: Callable[[str], RatesLeft | None] | None = None
     """Returns what a caller's rates have left; None: not known."""

@@ -34,7 +34,7 @@ from server_b.providers.bedrock.models.model_ids import (
     resolve,
 )
 from server_b.providers.bedrock.provider_name import NAME
-from server_b.providers.bedrock.refusals import MAX_TOKENS, STREAMING, Refusals, Refused, is_lasting, refused_of
+from server_b.providers.bedrock.refused_defaults import MAX_TOKENS, STREAMING, Refusals, Refused, is_lasting, refused_of
 from server_b.providers.bedrock.request.body import asked_parameters, request_body
 from server_b.providers.bedrock.request.thinking import lacks_reasoning, room_tokens, thinking_as_possible
 from server_b.providers.bedrock.request.tools import tool_config

@@ -12,10 +12,10 @@ from server_b.providers.base import Defaults, Piece
 from server_b.providers.openai.chat.answer import AnswerReader
 from server_b.providers.openai.chat.request import request_body, sent_limit
 from server_b.providers.openai.chat.unsupported import chat_faults
-from server_b.providers.openai.models.model_faults import model_faults
+from server_b.providers.openai.models.unsupported_by_model import model_faults
 from server_b.providers.openai.provider_name import NAME
-from server_b.providers.openai.refusals import CHAT_COMPLETIONS, Refused
-from server_b.providers.openai.request.faults import Fault, refuse_first
+from server_b.providers.openai.refused_defaults import CHAT_COMPLETIONS, Refused
+from server_b.providers.openai.request.unsupported_fields import Fault, refuse_first
 from server_b.providers.openai.responses.answer import ResponseReader
 from server_b.providers.openai.responses.request import response_body, sent_output_limit
 from server_b.providers.openai.responses.unsupported import response_faults

@@ -29,7 +29,7 @@ from server_b.providers.openai.interfaces import CHAT, Api, Interface, Interface
 from server_b.providers.openai.models.model_details import known_of
 from server_b.providers.openai.models.model_list import models_from_wire
 from server_b.providers.openai.provider_name import NAME
-from server_b.providers.openai.refusals import (
+from server_b.providers.openai.refused_defaults import (
     CHAT_COMPLETIONS,
     Change,
     Refusals,

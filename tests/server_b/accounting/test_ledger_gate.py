@@ -24,9 +24,9 @@ from server_b.accounting.call_ids import new_call_id
 from server_b.accounting.gate_without_ledger import GateWithoutLedger
 from server_b.accounting.ledger_gate import LedgerGate
 from server_b.core.relay import Relay
+from server_b.pricing.operator_prices import OperatorPrices
 from server_b.pricing.price_list import PriceList, UnknownPrices
 from server_b.pricing.prices_setting import prices_from_text
-from server_b.pricing.set_prices import SetPrices
 from server_b.providers.base import Provider, Text
 from server_b.providers.fallback import Fallback
 from tests.support.books import MemoryBooks
@@ -44,7 +44,7 @@ BOUND = (2 + 16) * 1_000 + 1_000 * 10_000
 
 
 def prices(*names: str, text: str = PRICES) -> dict[str, PriceList]:
-    return {name: SetPrices(name, UnknownPrices(), prices_from_text(text), lambda: ()) for name in names}
+    return {name: OperatorPrices(name, UnknownPrices(), prices_from_text(text), lambda: ()) for name in names}
 
 
 def relay_with(books: MemoryBooks, provider: Provider, *, text: str = PRICES) -> Relay:

@@ -34,9 +34,9 @@ from server_b.accounting.prompt_bound import TOOLS_TOKENS, TURN_TOKENS, prompt_b
 from server_b.core.token_estimates.image_tokens import image_tokens
 from server_b.core.token_estimates.prompt_tokens import prompt_tokens
 from server_b.pricing.endpoints import price_lists
+from server_b.pricing.operator_prices import OperatorPrices
 from server_b.pricing.price_list import PriceList, UnknownPrices
 from server_b.pricing.prices_setting import prices_from_text
-from server_b.pricing.set_prices import SetPrices
 from server_b.providers.base import AskedModel
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=60).filter(str.strip)
@@ -45,7 +45,7 @@ LISTS = {
     "gpt-5": price_lists({"openai": "https://api.openai.com/v1"})["openai"],
     "gemini-2.5-pro": price_lists({"openai": "https://generativelanguage.googleapis.com/v1beta/openai/"})["openai"],
     "claude-sonnet-4-5": price_lists({"openai": "https://api.anthropic.com/v1/"})["openai"],
-    "set": SetPrices("openai", UnknownPrices(), prices_from_text("openai/set=3/15/0.3/3.75"), lambda: ()),
+    "set": OperatorPrices("openai", UnknownPrices(), prices_from_text("openai/set=3/15/0.3/3.75"), lambda: ()),
 }
 LONG = 300_000
 """More input tokens than any step in a price."""
@@ -172,7 +172,7 @@ def bound_nano_usd(prices: PriceList, *, most_output_tokens: int = 1, tier: str 
 
 @pytest.mark.parametrize(("price", "bound"), [("0.00007", 2), ("0.00005", 1), ("0.0001", 2), ("0", 0)])
 def test_a_bound_is_rounded_up_to_a_whole_nano_dollar(price: str, bound: int) -> None:
-    prices = SetPrices("openai", UnknownPrices(), prices_from_text(f"openai/*={price}/0"), lambda: ())
+    prices = OperatorPrices("openai", UnknownPrices(), prices_from_text(f"openai/*={price}/0"), lambda: ())
     assert bound_nano_usd(prices) == bound
 
 

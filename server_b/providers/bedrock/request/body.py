@@ -14,7 +14,7 @@ from llm_relay.messages import NO_OPTIONS, Prompt, ResponseFormat, ResponseKind
 from server_b.providers.base import Defaults
 from server_b.providers.bedrock.models.families import claude_version
 from server_b.providers.bedrock.provider_name import NAME
-from server_b.providers.bedrock.refusals import MAX_TOKENS, TEMPERATURE, Refused
+from server_b.providers.bedrock.refused_defaults import MAX_TOKENS, TEMPERATURE, Refused
 from server_b.providers.bedrock.request.messages import messages_of, system_of
 from server_b.providers.bedrock.request.thinking import effort_of, room_tokens, thinking_field
 from server_b.providers.bedrock.request.tools import forbids_parallel, tool_choice_field, tool_config

@@ -6,7 +6,7 @@ from llm_relay.messages import NO_OPTIONS, Prompt
 from server_b.providers.base import Defaults
 from server_b.providers.openai.chat.messages import messages_of
 from server_b.providers.openai.chat.options import options_members
-from server_b.providers.openai.refusals import DEFAULT_LIMIT, LIMIT_NAMES, Refused
+from server_b.providers.openai.refused_defaults import DEFAULT_LIMIT, LIMIT_NAMES, Refused
 
 
 def request_body(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from llm_relay.messages import CachePoint, Document, Image, Part, Prompt, TextPart, ToolResult
-from server_b.providers.openai.request.faults import Fault, fetch_fault
+from server_b.providers.openai.request.unsupported_fields import Fault, fetch_fault
 
 
 def chat_faults(prompt: Prompt, *, fetches_urls: bool) -> Iterator[Fault]:

@@ -9,7 +9,7 @@ import orjson
 
 from llm_relay.messages import NO_OPTIONS, Options, Prompt, ResponseFormat, ResponseKind, Thinking, Tool, ToolChoice
 from server_b.providers.base import Defaults
-from server_b.providers.openai.refusals import DEFAULT_LIMIT, INCLUDE, OUTPUT_LIMIT, SUMMARY, Refused
+from server_b.providers.openai.refused_defaults import DEFAULT_LIMIT, INCLUDE, OUTPUT_LIMIT, SUMMARY, Refused
 from server_b.providers.openai.request.provider_options import own_options
 from server_b.providers.openai.request.schema_name import SCHEMA_NAME
 from server_b.providers.openai.responses.input_items import input_items

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import orjson
 
 from llm_relay.messages import CachePoint, Document, Image, Part, Prompt, ToolResult
-from server_b.providers.openai.request.faults import Fault, fetch_fault
+from server_b.providers.openai.request.unsupported_fields import Fault, fetch_fault
 
 _CHAT_ALONE = ("logit_bias", "logprobs")
 """Members of provider_options that only chat completions accept."""

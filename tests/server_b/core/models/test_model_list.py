@@ -7,7 +7,7 @@ import pytest
 from llm_relay.errors import ProviderAuth, ProviderUnavailable
 from server_b.core.models.model_list import ModelList
 from server_b.providers.fallback import LIST_EACH_S, Fallback
-from server_b.providers.listing import LIST_TIMEOUT_S
+from server_b.providers.model_listing import LIST_TIMEOUT_S
 from tests.support.held_time import HELD_TIME, held_loop
 from tests.support.listing import Listing
 from tests.support.relayed import a_few_turns

@@ -20,7 +20,7 @@ from server_b.providers.base import Defaults
 from server_b.providers.bedrock.account.account import Account, open_account
 from server_b.providers.bedrock.client import BedrockClient
 from server_b.providers.bedrock.failures.failure import Refusal, failure_from_exception
-from server_b.providers.bedrock.refusals import NOTHING
+from server_b.providers.bedrock.refused_defaults import NOTHING
 from server_b.providers.bedrock.request.body import request_body
 from server_b.providers.parsing.finish_reasons import finish_reason
 from tests.standins import BedrockStandIn, Fault, FaultKind, Received, Script, Usage

@@ -2,7 +2,7 @@
 
 from llm_relay.messages import Prompt, Role, Turn
 from server_b.providers.base import Defaults
-from server_b.providers.bedrock.refusals import NOTHING
+from server_b.providers.bedrock.refused_defaults import NOTHING
 from server_b.providers.bedrock.request.body import request_body
 
 DEFAULTS = Defaults(temperature=0.7, max_tokens=1000)

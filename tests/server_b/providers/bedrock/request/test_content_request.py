@@ -32,7 +32,7 @@ from llm_relay.messages import (
     Turn,
 )
 from server_b.providers.base import Defaults
-from server_b.providers.bedrock.refusals import NOTHING
+from server_b.providers.bedrock.refused_defaults import NOTHING
 from server_b.providers.bedrock.request.body import request_body
 from server_b.providers.bedrock.request.unsupported import refuse_unsupported
 from tests.support.converse_shape import assert_valid

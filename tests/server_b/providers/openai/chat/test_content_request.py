@@ -32,8 +32,8 @@ from llm_relay.messages import (
 from server_b.providers.base import Defaults
 from server_b.providers.openai.chat.request import request_body
 from server_b.providers.openai.chat.unsupported import chat_faults
-from server_b.providers.openai.refusals import NOTHING
-from server_b.providers.openai.request.faults import refuse_first
+from server_b.providers.openai.refused_defaults import NOTHING
+from server_b.providers.openai.request.unsupported_fields import refuse_first
 
 DEFAULTS = Defaults(temperature=0.7, max_tokens=100)
 SCHEMA = '{"type": "object", "x": 12345678901234567890123}'

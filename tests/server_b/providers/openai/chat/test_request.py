@@ -9,7 +9,7 @@ from llm_relay.messages import Prompt, Role, Turn
 from server_b.providers.base import Defaults
 from server_b.providers.openai.chat.request import request_body
 from server_b.providers.openai.provider import OpenAIProvider
-from server_b.providers.openai.refusals import DEFAULT_LIMIT
+from server_b.providers.openai.refused_defaults import DEFAULT_LIMIT
 from tests.standins.openai import OpenAIStandIn
 from tests.support.openai_provider import KEY, said, serving
 from tests.support.whole_answers import whole_answer

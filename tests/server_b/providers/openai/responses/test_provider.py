@@ -36,7 +36,7 @@ from server_b.providers.content_pieces import CallStarted, ReasoningPiece
 from server_b.providers.openai.failures.failure import failure_of_response
 from server_b.providers.openai.interfaces import CHAT, RESPONSES, Api, Interface, InterfaceChoice
 from server_b.providers.openai.provider import OpenAIProvider
-from server_b.providers.openai.refusals import CHAT_COMPLETIONS, NOTHING, change_of_interface
+from server_b.providers.openai.refused_defaults import CHAT_COMPLETIONS, NOTHING, change_of_interface
 from tests.standins.answer import Answer, whole
 from tests.standins.exchange import Outcome, Received
 from tests.standins.openai import OpenAIStandIn

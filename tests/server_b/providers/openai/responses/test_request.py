@@ -30,8 +30,8 @@ from llm_relay.messages import (
     Turn,
 )
 from server_b.providers.base import Defaults
-from server_b.providers.openai.refusals import DEFAULT_LIMIT, INCLUDE, NOTHING, OUTPUT_LIMIT, SUMMARY
-from server_b.providers.openai.request.faults import refuse_first
+from server_b.providers.openai.refused_defaults import DEFAULT_LIMIT, INCLUDE, NOTHING, OUTPUT_LIMIT, SUMMARY
+from server_b.providers.openai.request.unsupported_fields import refuse_first
 from server_b.providers.openai.responses.request import response_body
 from server_b.providers.openai.responses.unsupported import response_faults
 

@@ -9,7 +9,7 @@ from llm_relay.errors import ProviderRejected, ProviderUnavailable
 from llm_relay.messages import FinishReason, Prompt
 from server_b.providers.base import Ending, Text, WholeAnswer
 from server_b.providers.openai.provider import OpenAIProvider
-from server_b.providers.openai.refusals import MAX_REMEMBERED_MODELS, NOTHING, Refusals
+from server_b.providers.openai.refused_defaults import MAX_REMEMBERED_MODELS, NOTHING, Refusals
 from tests.standins.answer import Answer, whole
 from tests.standins.exchange import Received
 from tests.standins.openai import OpenAIStandIn

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from llm_relay.messages import Document, Image, Part, Prompt, ResponseKind, ToolResult
 from server_b.providers.openai.models.model_details import family_of
-from server_b.providers.openai.request.faults import Fault
+from server_b.providers.openai.request.unsupported_fields import Fault
 
 _LEAVE_OUT = "this model does not support it; leave it out"
 _IMAGE_TYPES = ("image/png", "image/jpeg", "image/jpg", "image/webp", "image/gif")

@@ -10,18 +10,18 @@ import pytest
 
 from llm_relay.messages import Model, Models
 from llm_relay.messages.accounts import CallAttempt, CallEntry, CallState, Price
-from server_b.pricing.price_desk import PriceDesk
+from server_b.pricing.operator_prices import OperatorPrices
 from server_b.pricing.price_list import FreePrices, PriceList, UnknownPrices
-from server_b.pricing.set_prices import SetPrices
+from server_b.pricing.price_lookup import PriceLookup
 
 PRICE = Price(pattern="openai/my-*", input=2_500_000_000, output=10_000_000_000, cache_read=1_250_000_000)
 
 
-def desk() -> PriceDesk:
+def desk() -> PriceLookup:
     """Makes a price desk for two providers; the first has a price for some models."""
-    openai = SetPrices("openai", UnknownPrices(), [PRICE], lambda: ())
+    openai = OperatorPrices("openai", UnknownPrices(), [PRICE], lambda: ())
     prices: dict[str, PriceList] = {"openai": openai, "mock": FreePrices()}
-    return PriceDesk(prices, {("openai", "small"): "my-small"})
+    return PriceLookup(prices, {("openai", "small"): "my-small"})
 
 
 def call(**fields: int | str | None) -> CallEntry:

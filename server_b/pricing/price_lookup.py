@@ -11,7 +11,7 @@ from server_b.pricing.price_list import PriceList
 from server_b.pricing.shown_price import shown_price
 
 
-class PriceDesk:
+class PriceLookup:
     """The prices of every provider that may be asked."""
 
     def __init__(

@@ -8,7 +8,7 @@ from llm_relay.errors import ProviderAuth, ProviderRejected
 from llm_relay.messages import Options, Prompt, Tool
 from server_b.providers.base import Ending, Opening, Text, WholeAnswer
 from server_b.providers.bedrock.provider import BedrockProvider
-from server_b.providers.bedrock.refusals import MAX_REMEMBERED_MODELS, Refusals
+from server_b.providers.bedrock.refused_defaults import MAX_REMEMBERED_MODELS, Refusals
 from tests.standins import BedrockStandIn, Fault, FaultKind, Script
 from tests.support.bedrock_provider import PROMPT, bedrock, pieces_of
 from tests.support.whole_answers import whole_answer

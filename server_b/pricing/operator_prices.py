@@ -18,7 +18,7 @@ MOST_REMEMBERED_MODELS = 1024
 _Matching: TypeAlias = tuple[tuple[Price, Rates], ...]
 
 
-class SetPrices:
+class OperatorPrices:
     """One provider's prices: the newest valid one of the ledger, else the first match of PRICES, else the list's."""
 
     def __init__(

@@ -7,9 +7,9 @@ import pytest
 
 from llm_relay.messages import Cost, Usage
 from llm_relay.messages.accounts import Price
+from server_b.pricing.operator_prices import OperatorPrices
 from server_b.pricing.price_list import UnknownPrices
 from server_b.pricing.prices_setting import prices_from_text
-from server_b.pricing.set_prices import SetPrices
 from tests.support.prices import FlatPrices
 
 MILLION = 1_000_000
@@ -18,8 +18,8 @@ NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
 
 
-def set_prices(text: str = "", *of_ledger: Price, provider: str = "openai") -> SetPrices:
-    return SetPrices(provider, UnknownPrices(), prices_from_text(text), lambda: of_ledger)
+def set_prices(text: str = "", *of_ledger: Price, provider: str = "openai") -> OperatorPrices:
+    return OperatorPrices(provider, UnknownPrices(), prices_from_text(text), lambda: of_ledger)
 
 
 def usd(text: str, model: str, usage: Usage = USAGE) -> Decimal | None:
@@ -84,7 +84,7 @@ def test_an_invalid_price_is_refused_with_the_fix(text: str) -> None:
 
 def test_the_ledgers_price_takes_precedence_over_the_setting_and_both_over_a_list() -> None:
     ledgers = Price(pattern="openai/gpt-4o", input=10**9, output=10**9)
-    prices = SetPrices("openai", FlatPrices("99"), prices_from_text("openai/gpt-*=5/5"), lambda: (ledgers,))
+    prices = OperatorPrices("openai", FlatPrices("99"), prices_from_text("openai/gpt-*=5/5"), lambda: (ledgers,))
     assert prices.cost("gpt-4o", USAGE) == Cost(usd=Decimal(2), price_source="ledger openai/gpt-4o")
     assert prices.cost("gpt-5", USAGE) == Cost(usd=Decimal(10), price_source="PRICES openai/gpt-*")
     assert prices.cost("o9", USAGE).usd == 99
@@ -105,7 +105,7 @@ def test_a_price_applies_within_its_dates(
 
 def test_a_change_of_the_ledgers_prices_applies_at_once() -> None:
     in_ledger: list[tuple[Price, ...]] = [()]
-    prices = SetPrices("openai", UnknownPrices(), (), lambda: in_ledger[0])
+    prices = OperatorPrices("openai", UnknownPrices(), (), lambda: in_ledger[0])
     assert prices.cost("m", USAGE) == Cost()
     in_ledger[0] = (Price(pattern="openai/*", input=0, output=0),)
     assert prices.cost("m", USAGE).usd == 0
