@@ -12,10 +12,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from llm_relay.announced_retry import ClientRetry
     from llm_relay.client.account_client import AccountClient
     from llm_relay.client.channel import Dial
     from llm_relay.client.relay_client import RelayClient
-    from llm_relay.client_retry import ClientRetry
     from llm_relay.errors import (
         BudgetExceeded,
         Cancelled,
@@ -207,7 +207,7 @@ _MODULES = (
     "llm_relay.messages",
     "llm_relay.errors",
     "llm_relay.messages.accounts",
-    "llm_relay.client_retry",
+    "llm_relay.announced_retry",
     "llm_relay.client.channel",
     "llm_relay.client.relay_client",
     "llm_relay.client.account_client",

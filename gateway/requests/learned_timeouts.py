@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from llm_relay.client_retry import ClientRetry
+from llm_relay.announced_retry import ClientRetry
 
 MOST_KEPT = 1000
 KEPT_S = 60.0

@@ -19,13 +19,13 @@ from typing import Self
 import grpc
 
 from generated.relay.v1 import relay_pb2 as pb
+from llm_relay.announced_retry import ClientRetry
 from llm_relay.client.call_errors import raising
 from llm_relay.client.caller_metadata import caller_metadata
 from llm_relay.client.channel import Dial
 from llm_relay.client.connection import Connection
 from llm_relay.client.methods import Methods
 from llm_relay.client.responses import END, Admitted, admitted, end, next_response, only_response
-from llm_relay.client_retry import ClientRetry
 from llm_relay.errors import InvalidRequest, ServerBUnavailable, Violation
 from llm_relay.messages import Answer, Event, Finished, Models, Prompt, Status, request_id_fault
 from llm_relay.metadata import REQUIRED, Metadata, value_of

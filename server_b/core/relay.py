@@ -12,7 +12,7 @@ import uuid
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from llm_relay.client_retry import ClientRetry
+from llm_relay.announced_retry import ClientRetry
 from llm_relay.errors import OVERLOADED_RETRY_AFTER_S, Draining, Overloaded, RelayError
 from llm_relay.messages import NO_OPTIONS, Answer, Event, Models, Prompt, State, Status
 from llm_relay.trace_context import current_trace_id

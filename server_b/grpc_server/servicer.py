@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 
 from generated.relay.v1 import relay_pb2 as pb
-from llm_relay.client_retry import ClientRetry
+from llm_relay.announced_retry import ClientRetry
 from llm_relay.errors import Cancelled, InvalidRequest, RelayError, Unsupported, Violation
 from llm_relay.messages import Prompt, request_id_fault
 from llm_relay.messages.accounts import RatesLeft

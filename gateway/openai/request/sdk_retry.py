@@ -7,7 +7,7 @@ import hashlib
 from starlette.types import Scope
 
 from gateway.requests.request_header import header
-from llm_relay.client_retry import ClientRetry
+from llm_relay.announced_retry import ClientRetry
 
 _RETRY_COUNT = b"x-stainless-retry-count"
 _READ_TIMEOUT = b"x-stainless-read-timeout"

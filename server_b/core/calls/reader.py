@@ -7,7 +7,7 @@ import copy
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
-from llm_relay.client_retry import ClientRetry
+from llm_relay.announced_retry import ClientRetry
 from llm_relay.errors import RelayError
 from llm_relay.messages import Answer, Event, answer_parts
 from llm_relay.trace_context import current_trace

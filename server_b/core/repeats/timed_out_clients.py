@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from llm_relay.client_retry import ClientRetry
+from llm_relay.announced_retry import ClientRetry
 from llm_relay.errors import Cancelled
 from llm_relay.messages import Prompt
 from server_b.core.calls.call import Call

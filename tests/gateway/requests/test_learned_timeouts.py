@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.requests.learned_timeouts import KEPT_S, MOST_KEPT, LearnedTimeouts
-from llm_relay.client_retry import ClientRetry
+from llm_relay.announced_retry import ClientRetry
 from tests.support.held_time import HELD_TIME, held_loop
 
 pytestmark = pytest.mark.anyio

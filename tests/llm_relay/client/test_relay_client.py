@@ -9,9 +9,9 @@ import grpc
 import pytest
 
 from generated.relay.v1 import relay_pb2 as pb
+from llm_relay.announced_retry import ClientRetry
 from llm_relay.client.channel import Dial
 from llm_relay.client.relay_client import RelayClient
-from llm_relay.client_retry import ClientRetry
 from llm_relay.errors import (
     DeadlineExceeded,
     Internal,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from llm_relay.client_retry import ClientRetry
+from llm_relay.announced_retry import ClientRetry
 from llm_relay.errors import Draining, ProviderProtocol
 from llm_relay.messages import Event, Prompt
 from server_b.core.calls.call_key import Delivery

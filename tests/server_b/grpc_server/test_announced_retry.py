@@ -8,8 +8,8 @@ import pytest
 from google.protobuf.message import Message
 
 from generated.relay.v1 import relay_pb2 as pb
+from llm_relay.announced_retry import ClientRetry
 from llm_relay.client.relay_client import RelayClient
-from llm_relay.client_retry import ClientRetry
 from llm_relay.messages import Prompt
 from server_b.core.calls.call_key import Delivery
 from server_b.core.relay import Relay

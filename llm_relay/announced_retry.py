@@ -1,4 +1,4 @@
-"""A client SDK's own timeout and retries, and how they are sent to Server B."""
+"""What a client SDK announces about its own timeout and retries, and how that is sent to Server B."""
 
 from __future__ import annotations
 

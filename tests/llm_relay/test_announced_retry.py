@@ -2,7 +2,7 @@
 
 import pytest
 
-from llm_relay.client_retry import ClientRetry
+from llm_relay.announced_retry import ClientRetry
 
 DIGEST = "0123456789abcdef" * 4
 
