@@ -152,6 +152,10 @@ class PolicyCache:
         """Applies changes. Returns False if others were applied since these were read: read them again then."""
         if changes.since != self.policy.revision:
             return False
+        if changes.revision < changes.since:  # everything was read, from an older copy of the database
+            self._prices.clear()
+            self._budgets.clear()
+            self.policy = Policy(revision=-1)
         callers, tokens = dict(self.policy.callers), self._tokens_without_old(changes)
         callers.update((caller.name, caller) for caller in changes.callers)
         for digest, token in changes.tokens:
