@@ -38,15 +38,25 @@ async def test_a_new_budget_counts_what_was_charged_in_its_window_before(ledger:
 
 
 @pytest.mark.parametrize("zone", ["Asia/Kathmandu", "Asia/Kolkata", "America/St_Johns", "Europe/Berlin"])
-async def test_a_day_that_begins_within_an_hour_is_counted_exactly(ledger: Ledger, clock: Clock, zone: str) -> None:
-    budget = replace(ALICE, period=Period.DAY, time_zone=zone)
-    starts_at = (await ledger.put_budget(budget, by="root")).starts_at
-    await ledger.delete_budget((await only(ledger)).id, by="root")
-    assert starts_at is not None
-    await spend(ledger, starts_at - timedelta(microseconds=1), 1)
-    await spend(ledger, starts_at, 20)
-    await spend(ledger, starts_at + timedelta(hours=2), 300)
-    assert (await ledger.put_budget(budget, by="root")).spent_nano_usd == 320
+async def test_a_day_that_begins_and_ends_within_an_hour_is_counted_exactly(
+    ledger: Ledger, clock: Clock, zone: str
+) -> None:
+    budget = replace(ALICE, period=Period.DAY, time_zone=zone, limit_nano_usd=100_000)
+    made = await ledger.put_budget(budget, by="root")
+    await ledger.delete_budget(made.id, by="root")
+    assert made.starts_at is not None
+    assert made.resets_at is not None
+    moment = timedelta(microseconds=1)
+    clock.now = made.resets_at - moment
+    for at, nano_usd in (
+        (made.starts_at - moment, 1),
+        (made.starts_at, 20),
+        (made.starts_at + timedelta(hours=2), 300),
+        (made.resets_at - moment, 4000),
+        (made.resets_at, 50_000),
+    ):
+        await spend(ledger, at, nano_usd)
+    assert (await ledger.put_budget(budget, by="root")).spent_nano_usd == 4320
 
 
 async def test_a_teams_new_budget_counts_its_members(ledger: Ledger, clock: Clock) -> None:
@@ -219,10 +229,22 @@ async def test_a_correction_of_an_earlier_windows_call_leaves_the_current_window
     assert (await only(ledger)).spent_nano_usd == 600
 
 
-async def test_a_correction_finds_a_call_that_was_reserved_in_another_period(ledger: Ledger, clock: Clock) -> None:
-    made = await ledger.put_budget(replace(ALICE, period=Period.TOTAL), by="root")
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (Period.TOTAL, Period.MONTH),
+        (Period.MONTH, Period.DAY),  # the month's window begins when a day's does, but not the call's day
+        (Period.WEEK, Period.DAY),
+        (Period.DAY, Period.WEEK),
+        (Period.DAY, Period.TOTAL),
+    ],
+)
+async def test_a_correction_finds_a_call_that_was_reserved_in_another_period(
+    ledger: Ledger, clock: Clock, before: Period, after: Period
+) -> None:
+    made = await ledger.put_budget(replace(ALICE, period=before), by="root")
     call = await spend(ledger, clock.now, 500)
-    await ledger.put_budget(replace(made, period=Period.MONTH), by="root")
+    await ledger.put_budget(replace(made, period=after), by="root")
     await ledger.adjust(Adjustment(call_id=call, nano_usd=-100, reason="credit"), by="root")
     assert (await only(ledger)).spent_nano_usd == 400
 
