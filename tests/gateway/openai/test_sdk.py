@@ -163,7 +163,7 @@ async def test_a_models_id_may_have_slashes_and_colons() -> None:
         ({"n": 2}, openai.BadRequestError, "n"),
         ({"temperature": 9}, openai.BadRequestError, "temperature"),
         ({"model": f"{MODEL}?fault=unknown_model"}, openai.NotFoundError, None),
-        ({"model": f"{MODEL}?fault=rate_limit&retry_after=2"}, openai.RateLimitError, None),
+        ({"model": f"{MODEL}?fault=rate_limit&retry_after=600"}, openai.RateLimitError, None),
         ({"model": f"{MODEL}?fault=auth"}, openai.InternalServerError, None),
     ],
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
@@ -99,15 +100,22 @@ async def _all(asking: Coroutine[Any, Any, Any]) -> None:
         pass
 
 
+def setting_at(request: int, event: asyncio.Event) -> openai.DefaultAsyncHttpxClient:
+    """Makes an HTTP client for the SDK that sets an event when it sends its request with this number, from 1."""
+    numbers = itertools.count(1)
+
+    async def count(_: object) -> None:
+        if next(numbers) == request:
+            event.set()
+
+    return openai.DefaultAsyncHttpxClient(event_hooks={"request": [count]})
+
+
 async def test_a_client_that_times_out_and_repeats_gets_the_answer_of_its_first_call() -> None:
     ready = asyncio.Event()
     provider = ScriptedProvider((OPENING, Text("Hello"), ready, *ANSWERED[-1:]))
-    async with client_of(provider, max_retries=3, timeout=0.5) as client:
-        asking = asyncio.create_task(chat(client))
-        await provider.until_waiting()
-        # The second try has arrived once the SDK waits for the third.
-        asyncio.get_running_loop().call_later(1.2, ready.set)
-        answer = await asking
+    async with client_of(provider, max_retries=3, timeout=0.5, http_client=setting_at(3, ready)) as client:
+        answer = await chat(client)
     assert answer.choices[0].message.content == "Hello"
     assert len(provider.tries) == 1
 
@@ -115,12 +123,10 @@ async def test_a_client_that_times_out_and_repeats_gets_the_answer_of_its_first_
 async def test_a_ping_does_not_begin_the_answer_of_a_client_that_is_about_to_time_out() -> None:
     ready = asyncio.Event()
     provider = ScriptedProvider((ready, *ANSWERED))
-    pings = Pings(first_s=0.7, next_s=60)
-    async with client_of(provider, pings=pings, max_retries=3, timeout=1) as client:
-        asking = asyncio.create_task(chat(client, stream=True))
-        await provider.until_waiting()
-        asyncio.get_running_loop().call_later(2.5, ready.set)
-        answer = await asking
+    pings = Pings(first_s=0.3, next_s=60)
+    http_client = setting_at(2, ready)
+    async with client_of(provider, pings=pings, max_retries=3, timeout=0.6, http_client=http_client) as client:
+        answer = await chat(client, stream=True)
         text = "".join([chunk.choices[0].delta.content or "" async for chunk in answer])
     assert text == "Hello"
     assert len(provider.tries) == 1

@@ -73,11 +73,19 @@ async def test_each_threshold_is_sent_once_by_one_of_several_servers(
         assert delivered(receiver)[2:] == [(100, 1000)]
 
 
+async def let_next_try_be_due(store: Store, *, after: int) -> None:
+    """Waits until the receiver's refusal with the status `after` is noted, and lets the pause after it pass."""
+    await wait_for_rows(store, [(1,)], "COUNT(*)", "alerts", f"last_error LIKE '%{after}%' AND try_at > now_us()")
+    await store.write(lambda transaction: transaction.execute("UPDATE alerts SET try_at = now_us()"))
+
+
 async def test_a_failed_delivery_is_retried(ledger_url: str, tmp_path: Path, store: Store) -> None:
     async with receiving() as receiver, server(ledger_url, tmp_path, receiver) as ledger:
         receiver.statuses = [500, 302, 200]
         await ledger.put_budget(ALICE, by="root")
         await spend(ledger, now(), 500)
+        for status in (500, 302):
+            await let_next_try_be_due(store, after=status)
         await receiver.wait_for(3)
         await all_sent(store)
         assert delivered(receiver) == [(50, 500)] * 3
