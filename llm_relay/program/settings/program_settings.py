@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any, Self, get_args
+from typing import Any, Literal, Self, get_args
 
 from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -42,9 +42,7 @@ class ProgramSettings(BaseSettings):
         description="true: listen beyond this machine without tokens or TLS, and send a token unencrypted. Only for a"
         " network where you trust every machine",
     )
-    log_format: str = Field(
-        "text", pattern="^(text|json)$", description="Format of the log lines on stderr: text or json"
-    )
+    log_format: Literal["text", "json"] = Field("text", description="Format of the log lines on stderr: text or json")
     max_message_bytes: int = Field(
         DEFAULT_MAX_MESSAGE_BYTES,
         ge=1024,
@@ -135,8 +133,32 @@ def _fixes(error: ValidationError, settings_type: type[ProgramSettings]) -> str:
     return "\n".join(_fix(dict(detail), settings_type) for detail in error.errors(include_url=False))
 
 
+_TEXTS = {
+    "bool_parsing": "must be true or false",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than_equal": "must be {le} or less",
+    "literal_error": "must be {expected}",
+    "string_too_short": "must not be empty",
+}
+"""The texts of pydantic's own errors."""
+
+
+def _text(detail: Mapping[str, Any]) -> str:
+    own = _TEXTS.get(str(detail["type"]))
+    if own is None:
+        return str(detail["msg"]).removeprefix("Value error, ")
+    facts = {name: _without_point(value) for name, value in detail.get("ctx", {}).items()}
+    return own.format(**facts).replace("'", "")
+
+
+def _without_point(value: object) -> object:
+    """Returns 2 for 2.0, and other values unchanged."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _fix(detail: Mapping[str, Any], settings_type: type[ProgramSettings]) -> str:
-    text = str(detail["msg"]).removeprefix("Value error, ")
+    text = _text(detail)
     if not detail["loc"]:
         return text
     name = str(detail["loc"][0])

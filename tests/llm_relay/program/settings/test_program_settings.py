@@ -141,6 +141,25 @@ def test_whitespace_around_a_value_is_named(
     assert f"; the value {said}: remove it" in line
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("GRPC_PORT", "70000", "must be 65535 or less"),
+        ("RETRY_ATTEMPTS", "0", "must be 1 or more"),
+        ("TIMEOUT_SECONDS", "0", "must be more than 0"),
+        ("AI_TEMPERATURE", "2.5", "must be 2 or less"),
+        ("RELAY_INSECURE", "maybe", "must be true or false"),
+        ("LOG_FORMAT", "xml", "must be text or json"),
+        ("OPENAI_API", "rest", "must be auto, chat or responses"),
+    ],
+)
+def test_a_bad_value_is_refused_in_the_words_of_people(
+    name: str, value: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (line,) = refusal(ServerBSettings, monkeypatch, **{name: value})
+    assert line.startswith(f"{name}: {text} (")
+
+
 def test_several_providers_are_separated_by_commas_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AI_PROVIDER", " openai , mock,bedrock")
     settings = ServerBSettings.read()
