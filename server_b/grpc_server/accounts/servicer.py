@@ -15,7 +15,6 @@ from generated.relay.v1 import accounts_pb2 as pb
 from llm_relay.errors import Cancelled, Draining, Overloaded, PermissionDenied, RelayError, Unsupported
 from llm_relay.messages import Models
 from llm_relay.messages.accounts import RatesLeft
-from llm_relay.wire import codec
 from llm_relay.wire.errors import aborting
 from server_b.authentication import Authenticator, Credentials
 from server_b.core.calls.record import Refused
@@ -23,6 +22,7 @@ from server_b.core.unexpected_errors import report
 from server_b.grpc_server.accounts import changes, queries, sessions
 from server_b.grpc_server.accounts.activity import watch
 from server_b.grpc_server.accounts.asker import Asker
+from server_b.grpc_server.accounts.requests import parse
 from server_b.grpc_server.credentials import credentials_of, protocol_of
 from server_b.grpc_server.stalled_readers import DEFAULT_STALL_S, write_within
 from server_b.ledger.base import Ledger
@@ -114,7 +114,7 @@ class AccountServicer:
         async def call(data: bytes, context: Context) -> Message:
             async with self._aborting(context, rpc):
                 asker = self._asker(_credentials(context))
-                request = codec.parse(request_type, data)
+                request = parse(request_type, data)
                 if needs_admin:
                     asker.check_admin()
                 await context.send_initial_metadata(())  # from here on, no channel repeats the call
@@ -126,7 +126,7 @@ class AccountServicer:
         async with self._aborting(context, "WatchActivity"):
             credentials = _credentials(context)
             asker = self._asker(credentials)
-            request = codec.parse(pb.WatchActivityRequest, data)
+            request = parse(pb.WatchActivityRequest, data)
             await context.send_initial_metadata(())
 
             def check() -> None:
