@@ -10,9 +10,11 @@ from llm_relay.errors import RelayError
 from llm_relay.messages.accounts import CallAttempt, RatesLeft
 
 MOST_NANO_USD = 10**16
-"""The most that a call counts as: ten million dollars. Sums of many calls then fit in 64 bits."""
+"""The most that a call counts as: ten million dollars."""
 MOST_TOKENS = 10**15
 """The same for tokens. A provider that reports more is wrong."""
+MOST_SUM = 9 * 10**18
+"""The most that a sum of calls counts as: nine billion dollars. A few calls more still fit in 64 bits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

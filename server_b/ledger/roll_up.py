@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
+from server_b.ledger.entries import MOST_SUM
 from server_b.ledger.times import US_PER_DAY, US_PER_HOUR
 from server_b.ledger.transactions import Transaction
 
@@ -46,10 +47,14 @@ _key, _counted = itemgetter(*Group._fields), attrgetter(*_COUNTS)
 
 def _upsert(table: str, time: str) -> str:
     columns, key = (", ".join((time, *names[1:])) for names in (_ALL, Group._fields))
+    sums = (
+        f"{name} = CASE WHEN excluded.{name} > {MOST_SUM} - {table}.{name} THEN {MOST_SUM}"
+        f" ELSE {table}.{name} + excluded.{name} END"
+        for name in _COUNTS
+    )
     return (
         f"INSERT INTO {table} ({columns}) VALUES ({', '.join(':' + name for name in _ALL)})"  # noqa: S608 - of this file
-        f" ON CONFLICT ({key}) DO UPDATE SET "
-        + ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in _COUNTS)
+        f" ON CONFLICT ({key}) DO UPDATE SET {', '.join(sums)}"
     )
 
 
@@ -84,7 +89,7 @@ class RollUp:
 
     def _rows(self) -> list[dict[str, Any]]:
         return [
-            dict(zip(_ALL, (*group, *_counted(counts)), strict=True))
+            dict(zip(_ALL, (*group, *(min(count, MOST_SUM) for count in _counted(counts))), strict=True))
             for group, counts in sorted(self._groups.items(), key=itemgetter(0))
         ]
 
@@ -97,5 +102,5 @@ def _by_day(hours: list[dict[str, Any]]) -> list[dict[str, Any]]:
         day = days.setdefault(_key(row), row)
         if day is not row:
             for name in _COUNTS:
-                day[name] += row[name]
+                day[name] = min(day[name] + row[name], MOST_SUM)
     return [days[key] for key in sorted(days)]

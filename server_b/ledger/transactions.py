@@ -7,8 +7,8 @@ SQL here is what both engines understand, plus four additions that each engine t
 - `now_us()` is the database's clock, in microseconds since 1970;
 - `tag_value(tags)` is the member of the JSON object in the column `tags` that the parameter `tag_key` names, or empty.
 
-`SUM(...)` of integers must be `CAST(SUM(...) AS BIGINT)`, because PostgreSQL's sum is a decimal number. SQLite has no
-row locks (`FOR UPDATE`): its write transactions run one after another.
+`SUM(...)` of integers must be `CAST(SUM(...) AS BIGINT)`, because PostgreSQL's sum is a decimal number. Such a sum is
+MOST_SUM if it is larger. SQLite has no row locks (`FOR UPDATE`): its write transactions run one after another.
 """
 
 from __future__ import annotations

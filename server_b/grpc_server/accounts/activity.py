@@ -11,8 +11,12 @@ from llm_relay.messages.accounts import CallEntry, CallState, UsageGroup
 from llm_relay.wire import accounts as wire
 from server_b.grpc_server.accounts.asker import Asker
 from server_b.ledger.base import LiveCalls
+from server_b.ledger.entries import MOST_SUM
 
-_COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
+_SUMMED = (
+    "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "nano_usd",
+    "charged_nano_usd",
+)  # fmt: skip
 
 
 async def watch(
@@ -60,9 +64,7 @@ class _Totals:
             calls=ended.calls + 1,
             failed=ended.failed + is_failed,
             unknown_cost_calls=ended.unknown_cost_calls + (call.nano_usd is None),
-            nano_usd=ended.nano_usd + (call.nano_usd or 0),
-            charged_nano_usd=ended.charged_nano_usd + call.charged_nano_usd,
-            **{name: getattr(ended, name) + (getattr(call, name) or 0) for name in _COUNTS},
+            **{name: min(getattr(ended, name) + (getattr(call, name) or 0), MOST_SUM) for name in _SUMMED},
         )
 
     def response(self, call: CallEntry | None = None) -> pb.WatchActivityResponse:

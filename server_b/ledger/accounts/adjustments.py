@@ -15,7 +15,7 @@ from server_b.ledger.accounts.changes import Change, missing
 from server_b.ledger.accounts.counting import Scope
 from server_b.ledger.accounts.thresholds import notice
 from server_b.ledger.call_rows import COLUMNS, entry, with_attempts
-from server_b.ledger.entries import MOST_NANO_USD
+from server_b.ledger.entries import MOST_NANO_USD, MOST_SUM
 from server_b.ledger.policies import BUDGET_COLUMNS, budget_from_row
 from server_b.ledger.roll_up import RollUp
 from server_b.ledger.times import US_PER_S, from_us, to_us
@@ -158,9 +158,10 @@ async def _correct_windows(change: Change, corrections: Sequence[Correction]) ->
             changes[budget.id, start] = (budget, more + one.more)
     for (budget_id, start), (budget, more) in sorted(changes.items(), key=itemgetter(0)):
         spent = await change.transaction.fetch(
-            "UPDATE windows SET spent_nano_usd = spent_nano_usd + :more"
+            "UPDATE windows SET spent_nano_usd ="
+            " CASE WHEN :more > :most - spent_nano_usd THEN :most ELSE spent_nano_usd + :more END"
             " WHERE budget_id = :budget AND starts_at = :start RETURNING spent_nano_usd",
-            {"more": more, "budget": budget_id, "start": start},
+            {"more": more, "most": MOST_SUM, "budget": budget_id, "start": start},
         )
         if spent and more > 0:
             await notice(change, budget, starts_at=start, spent=spent[0][0])

@@ -15,6 +15,7 @@ from server_b.ledger.accounts.changes import Change, json_text, missing
 from server_b.ledger.accounts.counting import Scope, charged, countable
 from server_b.ledger.accounts.earlier_calls import EarlierCalls, count_earlier
 from server_b.ledger.accounts.thresholds import notice
+from server_b.ledger.entries import MOST_SUM
 from server_b.ledger.policies import BUDGET_COLUMNS, budget_from_row
 from server_b.ledger.times import US_PER_S, from_us, optional_from_us, optional_to_us, to_us
 from server_b.ledger.transactions import Transaction
@@ -192,8 +193,8 @@ async def _count(change: Change, budget: Budget, earlier: EarlierCalls | None) -
             "budget": budget.id,
             "starts_at": window.starts_at,
             "ends_at": window.ends_at,
-            "spent": await charged(transaction, scope, window, earlier),
-            "reserved": sum(reserved for _, reserved in calls),
+            "spent": min(await charged(transaction, scope, window, earlier), MOST_SUM),
+            "reserved": min(sum(reserved for _, reserved in calls), MOST_SUM),
         },
     )
     await transaction.execute_many(

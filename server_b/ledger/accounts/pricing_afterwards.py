@@ -11,7 +11,7 @@ from llm_relay.messages.accounts import Adjustment, CallEntry, CallQuery, Repric
 from server_b.ledger.accounts.adjustments import Correction, correct, lock_calls
 from server_b.ledger.accounts.changes import Change, Changes
 from server_b.ledger.call_queries import MAX_LIMIT, list_calls, next_query
-from server_b.ledger.entries import MOST_NANO_USD
+from server_b.ledger.entries import MOST_NANO_USD, MOST_SUM
 from server_b.ledger.transactions import Store
 
 REASON = "priced afterwards"
@@ -35,7 +35,7 @@ async def price_unknown(
             costs = await changes.of_calls(lambda change, batch=batch: _correct(change, batch), by=by)  # type: ignore[misc]
             priced, total = priced + len(costs), total + sum(costs)
         if not page.next_page_token:
-            return Repricing(priced=priced, nano_usd=total, unknown=unknown)
+            return Repricing(priced=priced, nano_usd=min(total, MOST_SUM), unknown=unknown)
         query = next_query(query, page)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from llm_relay.errors import BudgetExceeded
 from llm_relay.messages.accounts import Budget
+from server_b.ledger.entries import MOST_SUM
 from server_b.ledger.times import optional_from_us, to_us
 from server_b.ledger.transactions import Query, Row, Transaction
 from server_b.ledger.windows import Window
@@ -97,8 +98,8 @@ class Charges:
         for key in keys:
             window = self._windows.get(key)
             if window is not None:
-                window.reserved += reserved
-                window.spent += spent
+                window.reserved = min(window.reserved + reserved, MOST_SUM)
+                window.spent = min(window.spent + spent, MOST_SUM)
                 window.is_changed = True
 
     async def write(

@@ -9,7 +9,9 @@ import psycopg
 from psycopg import errors
 
 from llm_relay.errors import LedgerUnavailable
+from server_b.ledger.entries import MOST_SUM
 
+_SUM = re.compile(r"CAST\((SUM\([^()]*\)) AS BIGINT\)")
 _NOW_US = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT"
 
 
@@ -17,6 +19,7 @@ _NOW_US = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT"
 def translated(sql: str) -> str:
     """Returns a statement for psycopg."""
     sql = sql.replace("%", "%%").replace("now_us()", _NOW_US)
+    sql = _SUM.sub(rf"CAST(CASE WHEN \1 > {MOST_SUM} THEN {MOST_SUM} ELSE \1 END AS BIGINT)", sql)
     sql = sql.replace("tag_value(tags)", "COALESCE(tags::json ->> :tag_key, '')")
     sql = re.sub(r"\bIN :(\w+)", r"= ANY(%(\1)s)", sql)
     return re.sub(r"(?<![:\w]):([a-z]\w*)", r"%(\1)s", sql)

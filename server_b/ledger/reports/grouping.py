@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from llm_relay.messages.accounts import Dimension, UsageGroup
+from server_b.ledger.entries import MOST_SUM
 from server_b.ledger.times import EPOCH
 from server_b.ledger.transactions import Row
 
@@ -64,7 +65,9 @@ _LABELS: dict[Dimension, Callable[[Any], str]] = {Dimension.DAY: _day, Dimension
 
 
 def _group(group: dict[str, str], sums: Sequence[int]) -> UsageGroup:
-    (calls, failed, unknown, joined, inputs, outputs, cache_read, cache_write, reasoning, nano_usd, charged) = sums
+    (calls, failed, unknown, joined, inputs, outputs, cache_read, cache_write, reasoning, nano_usd, charged) = (
+        min(count, MOST_SUM) for count in sums
+    )
     return UsageGroup(
         group=group,
         calls=calls,

@@ -9,8 +9,11 @@ from functools import lru_cache
 import orjson
 
 from llm_relay.errors import LedgerUnavailable
+from server_b.ledger.entries import MOST_SUM
 from server_b.ledger.transactions import Params
 
+_SUM = re.compile(r"CAST\(SUM\(([^()]*)\) AS BIGINT\)")
+_PART = 10**9
 _TAG_VALUE = (
     "COALESCE(CASE WHEN :tag_path = '' THEN (SELECT value FROM json_each(tags) WHERE key = :tag_key)"
     " ELSE json_extract(tags, :tag_path) END, '')"
@@ -26,6 +29,20 @@ def translated(sql: str) -> tuple[str, str, tuple[str, ...]]:
     sql = re.sub(r" FOR UPDATE( SKIP LOCKED)?", "", sql).replace("/* clustered */", "WITHOUT ROWID")
     many = re.sub(r"\bIN :(\w+)", r"IN (SELECT value FROM json_each(:\1))", sql)
     return many, re.sub(r"\bIN :(\w+)", r"= :\1", sql), lists
+
+
+def with_large_sums(sql: str) -> str:
+    """Returns a slower statement whose sums may be too large for 64 bits, and are then MOST_SUM."""
+    return _SUM.sub(
+        rf"CASE WHEN SUM(\1 / {_PART}) + SUM(\1 % {_PART}) / {_PART} >= {MOST_SUM // _PART} THEN {MOST_SUM}"
+        rf" ELSE SUM(\1 / {_PART}) * {_PART} + SUM(\1 % {_PART}) END",
+        sql,
+    )
+
+
+def is_large_sum(error: sqlite3.Error) -> bool:
+    """Returns whether a sum does not fit in 64 bits. SQLite has no code for it."""
+    return str(error) == "integer overflow"
 
 
 def bound(sql: str, params: Params) -> tuple[str, Params]:

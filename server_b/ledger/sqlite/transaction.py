@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
-from server_b.ledger.sqlite.dialect import bound, translated
+from server_b.ledger.sqlite.dialect import bound, is_large_sum, translated, with_large_sums
 from server_b.ledger.transactions import Params, Query, Row
 
 T = TypeVar("T")
@@ -22,15 +22,15 @@ class SqliteTransaction:
 
     async def fetch(self, sql: str, params: Params = _NONE) -> list[Row]:
         """Runs one statement and returns its rows."""
-        return self._run(sql, params).fetchall()
+        return self._fetch(sql, params)
 
     async def fetch_each(self, queries: Sequence[Query]) -> list[list[Row]]:
         """Runs several statements and returns the rows of each."""
-        return [self._run(sql, params).fetchall() for sql, params in queries]
+        return [self._fetch(sql, params) for sql, params in queries]
 
     async def execute(self, sql: str, params: Params = _NONE) -> None:
         """Runs one statement."""
-        self._run(sql, params)
+        self._fetch(sql, params)
 
     async def execute_many(self, sql: str, rows: Sequence[Params]) -> None:
         """Runs one statement for each row."""
@@ -39,6 +39,14 @@ class SqliteTransaction:
 
     async def lock_policy(self, *, to_change: bool) -> None:
         """Does nothing: a write transaction excludes all others."""
+
+    def _fetch(self, sql: str, params: Params) -> list[Row]:
+        try:
+            return self._run(sql, params).fetchall()
+        except sqlite3.OperationalError as error:
+            if not is_large_sum(error):
+                raise
+            return self._run(with_large_sums(sql), params).fetchall()
 
     def _run(self, sql: str, params: Params) -> sqlite3.Cursor:
         return self._connection.execute(*bound(sql, params))
