@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from gateway.errors.error_writer import error_response
+from llm_relay.client.call_errors import tell_operator
 from llm_relay.errors import (
     DeadlineExceeded,
     InvalidRequest,
@@ -51,6 +52,7 @@ async def validation_problem(request: Request, error: RequestValidationError) ->
 async def refused_token_problem(request: Request, error: Unauthenticated) -> Response:
     """Handles a token that Server B refuses: the caller's, or the gateway's own, which the caller cannot fix."""
     if error.is_of_caller:
+        tell_operator(error)
         return error_response(request.scope, error)
     return error_response(request.scope, refused_token(error), status=502)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 from types import TracebackType
 
 import grpc
@@ -9,6 +11,8 @@ import grpc
 from llm_relay.client.channel import Dial
 from llm_relay.errors import RelayError, ServerBUnavailable, Unauthenticated
 from llm_relay.wire.errors import error_from_call
+
+logger = logging.getLogger("relay")
 
 
 class raising:  # noqa: N801 - read as a verb: with raising(dial, …)
@@ -45,9 +49,30 @@ class raising:  # noqa: N801 - read as a verb: with raising(dial, …)
             )
         if isinstance(error, Unauthenticated):
             if error.is_of_caller or self._of_caller:
-                return Unauthenticated(error.message, is_of_caller=True, request_id=self._request_id)
+                detail = "" if self._of_caller or self._dial.token else _missing_token(target)
+                return Unauthenticated(
+                    error.message, is_of_caller=True, request_id=self._request_id, operator_detail=detail
+                )
             refusal = "refuses this program's token" if self._dial.token else "requires a token"
             fix = "set RELAY_TOKEN to a token from its RELAY_TOKENS or its ledger (`relay tokens create NAME`)"
             return Unauthenticated(f"Server B at {target} {refusal}: {fix}", request_id=self._request_id)
         error.request_id = error.request_id or self._request_id
         return error
+
+
+def tell_operator(error: Unauthenticated) -> None:
+    """Logs what the operator of this program can change, if the error says it; the same text only once."""
+    if error.operator_detail:
+        _log_once(error.operator_detail)
+
+
+@functools.cache
+def _log_once(text: str) -> None:
+    logger.warning("%s", text)
+
+
+def _missing_token(target: str) -> str:
+    return (
+        f"Server B at {target} refuses callers without a token, and RELAY_TOKEN is not set here: give callers tokens of"
+        " its ledger (`relay tokens create NAME`), or set RELAY_TOKEN to a token from its RELAY_TOKENS"
+    )

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from llm_relay.client.account_client import AccountClient
+from llm_relay.client.call_errors import tell_operator
 from llm_relay.client.channel import Dial
 from llm_relay.errors import RelayError, Unauthenticated, Unsupported
 from llm_relay.tokens import ANONYMOUS, Caller, Tokens, ledger_token, token_digest
@@ -102,6 +103,7 @@ class CallerCheck:
             async with asyncio.timeout(ANONYMOUS_TIMEOUT_S):
                 await self._accounts.who_am_i(with_budgets=False, on_behalf_of=ANONYMOUS)
         except Unauthenticated as error:
+            tell_operator(error)
             return "" if error.is_of_caller else ANONYMOUS  # otherwise Server B refused this program's own token
         except Unsupported:
             self._no_ledger_until = asyncio.get_running_loop().time() + NO_LEDGER_REMEMBERED_S
@@ -117,21 +119,24 @@ async def needs_token(dial: Dial) -> bool:
     Callers without one must be refused by this program: Server B accepts them as the program itself if the program has
     a token and is no delegate.
     """
-    refused = await _refusal_of_anonymous(dial)
-    if refused is None and dial.token:
-        refused = await _refusal_of_anonymous(replace(dial, token=""))
-        return refused is not None and refused.is_of_caller
+    try:
+        refused = await _refusal_of_anonymous(dial)
+        if refused is None and dial.token:
+            refused = await _refusal_of_anonymous(replace(dial, token=""))
+            return refused is not None and refused.is_of_caller
+    except RelayError:
+        return False
     # Otherwise Server B refuses this program's own token.
     return refused is not None and (refused.is_of_caller or not dial.token)
 
 
 async def _refusal_of_anonymous(dial: Dial) -> Unauthenticated | None:
-    """Returns why Server B refuses a caller without a token; None if it does not, or cannot be asked."""
+    """Returns why Server B refuses a caller without a token; None: it does not. Raises RelayError if it is away."""
     async with AccountClient(dial, timeout_s=TIMEOUT_S) as client:
         try:
             await client.who_am_i(with_budgets=False, on_behalf_of=ANONYMOUS)
         except Unauthenticated as error:
             return error
-        except RelayError:
+        except Unsupported:  # it has no ledger
             return None
     return None

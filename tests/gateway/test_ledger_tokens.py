@@ -68,6 +68,28 @@ async def test_a_gateway_without_its_own_token_passes_on_server_bs_demand_for_on
         assert (await client.get("/models", headers=alice)).status_code == 200
 
 
+@pytest.mark.parametrize(("path", "body"), CALLS, ids=[f"{path}-{place}" for place, (path, _) in enumerate(CALLS)])
+async def test_the_operator_of_a_gateway_without_its_own_token_is_told_once_what_to_set(
+    path: str, body: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = MemoryLedger()
+    alice = await token_of(ledger, "alice")
+    async with serving(ledger=ledger, tokens="gw:gw-secret") as server_b, gateway(server_b.target) as client:
+        assert (await client.post(path, json=body, headers=alice)).status_code == 200
+        assert (await client.post(path, json=body, headers={"Authorization": "Bearer rly_wrong"})).status_code == 401
+        assert hints(caplog) == []
+        for _ in range(2):
+            refused = await client.post(path, json=body)
+            assert refused.status_code == 401
+            assert "RELAY_TOKEN" not in refused.text
+    (hint,) = hints(caplog)
+    assert hint.startswith(f"Server B at {server_b.target} refuses callers without a token, and RELAY_TOKEN is not set")
+
+
+def hints(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if "RELAY_TOKEN" in record.getMessage()]
+
+
 async def test_a_disabled_caller_of_relay_tokens_is_refused_through_the_gateway() -> None:
     ledger = MemoryLedger()
     async with (

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
+import grpc
 import pytest
 
 from llm_relay.client.caller_check import CallerCheck, needs_token
@@ -13,7 +15,7 @@ from llm_relay.messages.accounts import TokenInfo
 from llm_relay.tokens import ANONYMOUS, Caller, Tokens
 from server_b.ledger.base import Policy
 from tests.support.memory_ledger import MemoryLedger
-from tests.support.serving import serving
+from tests.support.serving import late_events, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -68,7 +70,9 @@ def _finding(ledger: CountingLedger, policy: Policy):  # type: ignore[no-untyped
     return refresh
 
 
-async def test_callers_without_a_token_are_let_in_until_server_b_requires_one() -> None:
+async def test_callers_without_a_token_are_let_in_until_server_b_requires_one(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     ledger = MemoryLedger()
     dial_tokens = Tokens.parse("")
     async with serving(ledger=ledger) as server_b:
@@ -81,6 +85,7 @@ async def test_callers_without_a_token_are_let_in_until_server_b_requires_one() 
         async with CallerCheck(dial_tokens, dial, checks_anonymous=True) as check:
             with pytest.raises(Unauthenticated):
                 await check.caller(None)
+        assert "RELAY_TOKEN is not set here" in caplog.text
         async with CallerCheck(dial_tokens, dial) as check:
             assert (await check.caller(None)).name == ANONYMOUS  # from here on each call reports it
 
@@ -91,6 +96,28 @@ async def test_an_unreachable_server_b_accepts_no_ledger_token_and_refuses_nobod
         assert (await check.caller(None)).name == ANONYMOUS
         with pytest.raises(ServerBUnavailable):
             await check.caller("Bearer rly_any")
+
+
+async def test_a_server_b_that_cannot_answer_is_asked_once() -> None:
+    asked = 0
+
+    async def who_am_i(_: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+        nonlocal asked
+        asked += 1
+        await context.abort(grpc.StatusCode.INTERNAL)  # which the channel does not repeat
+        raise AssertionError("abort has raised")
+
+    server = grpc.aio.server()
+    methods: dict[str, Any] = {"WhoAmI": grpc.unary_unary_rpc_method_handler(who_am_i)}
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("relay.v1.AccountService", methods)])
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        assert not await needs_token(Dial(target=f"127.0.0.1:{port}", token="a-token"))
+    finally:
+        await server.stop(None)
+        await late_events()
+    assert asked == 1
 
 
 async def test_a_programs_own_token_is_not_its_callers() -> None:
