@@ -17,6 +17,8 @@ ENVELOPE_BYTES = 64 * 1024
 """Upper bound for the metadata of a request."""
 READ_AHEAD_BYTES = 4 * 1024
 """How much of a stream the server may send before it is read. A message that a reader waits for may be larger."""
+CONNECT_TIMEOUT_MS = 1_500
+"""How long an attempt to connect may take: three round trips (TCP, TLS, HTTP/2) to a distant server, or a lost SYN."""
 SERVICE = "relay.v1.RelayService"
 ACCOUNT_SERVICE = "relay.v1.AccountService"
 
@@ -84,12 +86,13 @@ def open_channel(dial: Dial, credentials: grpc.ChannelCredentials | None) -> grp
         ("grpc.per_rpc_retry_buffer_size", dial.max_message_bytes + ENVELOPE_BYTES),
         ("grpc.max_send_message_length", dial.max_message_bytes),
         ("grpc.max_receive_message_length", -1),
-        # Notices a frozen or vanished server within 5 s, on idle streams too: 3.5 s, plus the retries' backoff.
+        # Notices a frozen or vanished server in 3.5 s, on idle streams too. A retry takes CONNECT_TIMEOUT_MS more.
         ("grpc.keepalive_time_ms", 2_000),
         ("grpc.http2.ping_timeout_ms", 1_500),
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.initial_reconnect_backoff_ms", 200),
-        ("grpc.min_reconnect_backoff_ms", 200),
+        # Despite its name, gRPC's time limit for an attempt to connect.
+        ("grpc.min_reconnect_backoff_ms", CONNECT_TIMEOUT_MS),
         ("grpc.max_reconnect_backoff_ms", 2_000),
         # With bandwidth probing, an unread stream would buffer 4 MiB here before it is slowed down.
         ("grpc.http2.bdp_probe", 0),

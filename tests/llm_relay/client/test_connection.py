@@ -1,4 +1,4 @@
-"""The channel of a client: the event loop that it belongs to, and certificate files that change on disk."""
+"""The channel of a client: its event loop, certificate files that change on disk, and servers far away."""
 
 import asyncio
 import shutil
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from llm_relay.client.channel import Dial
+from llm_relay.client.health import check_health
 from llm_relay.client.relay_client import RelayClient
 from llm_relay.errors import ServerBUnavailable
 from llm_relay.messages import Prompt
@@ -18,6 +19,7 @@ from server_b.providers.base import Text
 from tests.support.ports import free_port
 from tests.support.scripted import ENDING, OPENING, ScriptedProvider
 from tests.support.serving import serving
+from tests.support.slow_link import slow_link
 
 HI = Prompt(message="Hi")
 
@@ -113,3 +115,12 @@ async def test_a_running_call_ends_well_while_files_are_renewed(old: Files, new:
             await client.process(HI)
         go_on.set()
         assert (await running).text == "Hello"
+
+
+@pytest.mark.anyio
+async def test_a_server_far_away_is_reached_over_tls(old: Files) -> None:
+    async with serving(certificates=old.certificates) as server, slow_link(server.port, one_way_s=0.1) as port:
+        dial = Dial(target=f"127.0.0.1:{port}", **old.dial)
+        async with RelayClient(dial) as client:
+            await client.process(HI)
+        await check_health(dial, timeout_s=10)
