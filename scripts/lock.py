@@ -1,4 +1,6 @@
-"""Writes requirements.txt and requirements-dev.txt: exact versions with hashes, from pyproject.toml.
+"""Writes requirements.txt, requirements-dev.txt and deploy/requirements.txt: exact versions with hashes.
+
+The image's, deploy/requirements.txt, has the extras too. All come from pyproject.toml.
 
     scripts/lock                    keep the locked versions that pyproject.toml still allows
     scripts/lock --upgrade          take the newest versions that it allows
@@ -19,34 +21,40 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 HEADER = "# Made by scripts/lock from pyproject.toml; do not edit. Digest: "
-LOCKS = {"requirements.txt": [], "requirements-dev.txt": ["--group", "dev", "--constraint", "requirements.txt"]}
+IMAGE = "deploy/requirements.txt"
+LOCKS = {
+    "requirements.txt": [],
+    "requirements-dev.txt": ["--group", "dev", "--constraint", "requirements.txt"],
+    IMAGE: ["--all-extras", "--constraint", "requirements-dev.txt"],
+}
 
 
-def inputs() -> dict[str, object]:
-    """Returns the parts of pyproject.toml that decide the lock."""
+def inputs(name: str) -> dict[str, object]:
+    """Returns the parts of pyproject.toml that decide a lock."""
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     project = pyproject["project"]
-    return {
+    found = {
         "dependencies": project["dependencies"],
         "requires-python": project["requires-python"],
         "groups": pyproject["dependency-groups"],
     }
+    return found | {"extras": project["optional-dependencies"]} if name == IMAGE else found
 
 
-def digest(body: str) -> str:
+def digest(name: str, body: str) -> str:
     """Returns the SHA-256 of a file's `body` and of its inputs, in hexadecimal."""
-    return hashlib.sha256((json.dumps(inputs(), sort_keys=True) + body).encode()).hexdigest()
+    return hashlib.sha256((json.dumps(inputs(name), sort_keys=True) + body).encode()).hexdigest()
 
 
 def write(name: str, groups: list[str], upgrade: list[str]) -> None:
     """Compiles one file. Raises CalledProcessError, and leaves the file unchanged, if uv fails."""
-    python_version = str(inputs()["requires-python"]).removeprefix(">=")
+    python_version = str(inputs(name)["requires-python"]).removeprefix(">=")
     command = [sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", *groups, "--output-file", name]
     command += ["--universal", "--python-version", python_version, "--generate-hashes", "--no-header"]
     command += ["--no-emit-index-url", "--quiet", *upgrade]
     subprocess.run(command, cwd=ROOT, check=True)
     body = (ROOT / name).read_text("utf-8")
-    (ROOT / name).write_text(f"{HEADER}{digest(body)}\n{body}", "utf-8")
+    (ROOT / name).write_text(f"{HEADER}{digest(name, body)}\n{body}", "utf-8")
 
 
 def fault(name: str) -> str | None:
@@ -57,7 +65,7 @@ def fault(name: str) -> str | None:
     header, _, body = path.read_text("utf-8").partition("\n")
     if "://" in body:
         return "contains the name of a host"
-    if header != HEADER + digest(body):
+    if header != HEADER + digest(name, body):
         return "does not match pyproject.toml, or was edited by hand"
     return None
 

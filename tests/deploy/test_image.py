@@ -36,3 +36,7 @@ def test_the_steps_of_its_build_stage_produce_a_relay_that_runs(tmp_path: Path) 
     python = tmp_path / "opt" / "relay" / "bin" / "python"
     ended = subprocess.run([python, "-c", where], cwd="/", env={}, capture_output=True, text=True, check=True)
     assert ended.stdout.startswith(f"{tmp_path}/opt/relay/lib/")
+    # The extras: compose.yaml and Kubernetes' manifests need the driver of PostgreSQL.
+    extras = "import psycopg, opentelemetry.sdk, opentelemetry.exporter.otlp.proto.grpc; print(psycopg.pq.__impl__)"
+    ended = subprocess.run([python, "-c", extras], cwd="/", env={}, capture_output=True, text=True, check=True)
+    assert ended.stdout == "binary\n"

@@ -87,6 +87,23 @@ def test_compose_starts_each_service_after_its_dependencies() -> None:
         assert services[name]["cap_drop"] == ["ALL"]
 
 
+def test_the_folders_of_composes_volumes_belong_to_the_images_user() -> None:
+    """A new volume takes the owner of the folder in the image. Without such a folder it belongs to root."""
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    mounted = {
+        place
+        for service in compose["services"].values()
+        for volume in service.get("volumes", ())
+        if service["image"] == "relay"
+        for name, place in [volume.split(":")[:2]]
+        if name in compose["volumes"]
+    }
+    assert mounted
+    dockerfile = (DEPLOY / "Dockerfile").read_text()
+    owned = set(re.findall(r"install --directory --owner relay --group relay --mode 700 (\S+)", dockerfile))
+    assert mounted <= owned
+
+
 @pytest.mark.skipif(SYSTEMD_ANALYZE is None, reason="needs systemd-analyze")
 def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     unit = (DEPLOY / "systemd.service").read_text()

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -86,8 +87,26 @@ def test_its_page_names_files_instead_of_linking_to_them(wheel: Path) -> None:
 
 def test_the_documents_that_the_command_shows_are_in_the_wheel() -> None:
     pyproject = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
-    included = pyproject["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
-    assert included == {name: f"llm_relay/files/{name}" for name in NAMES}
+    wheel = pyproject["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["sources"] | wheel["force-include"] == {name: f"llm_relay/files/{name}" for name in NAMES}
+    assert set(wheel["only-include"]) == {*PACKAGES, *wheel["sources"]}
+
+
+def test_settings_keys_and_ledgers_beside_the_documents_are_not_in_the_wheel(tmp_path: Path) -> None:
+    """compose.yaml reads deploy/.env. The image is built without git's list of what to ignore."""
+    copy = tmp_path / "copy"
+    for name in tracked("pyproject.toml", *PACKAGES, *NAMES):
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(PROJECT / name, copy / name)
+    secrets = {"deploy/.env", "deploy/.env.production", "docs/relay.db", "proto/ca.key", "scripts/mcp-clients/ca.pem"}
+    for name in secrets:
+        (copy / name).write_text("OPENAI_API_KEY=sk-canary")
+    run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(tmp_path), str(copy))
+    (built,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(built) as archive:
+        names = set(archive.namelist())
+        assert not [name for name in names if b"sk-canary" in archive.read(name)]
+    assert {"llm_relay/files/.env.example", "llm_relay/files/deploy/compose.yaml"} <= names
 
 
 async def test_it_serves_in_an_empty_folder(installed: Path, tmp_path: Path) -> None:
