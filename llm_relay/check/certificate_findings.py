@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from llm_relay.check import certificates
-from llm_relay.check.certificates import Certificate
 from llm_relay.check.findings import Finding, failure, ok
 from llm_relay.program.settings.setting_groups import HttpTlsSettings
+from llm_relay.tls import certificates
+from llm_relay.tls.certificates import Certificate
 from llm_relay.tls.http_server import http_certificates
 from llm_relay.tls.pem import shown_path
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 
 from llm_relay import VERSION
-from llm_relay.check import certificates
 from llm_relay.check.certificate_findings import certificate_finding, pair_finding
 from llm_relay.check.findings import Finding, failure, ok
 from llm_relay.check.probing import Place, Unreachable, places, probe
@@ -13,6 +12,7 @@ from llm_relay.client.channel import Dial
 from llm_relay.client.relay_client import RelayClient
 from llm_relay.errors import RelayError, ServerBUnavailable, Unauthenticated
 from llm_relay.messages import State, Status
+from llm_relay.tls import certificates
 from llm_relay.tls.grpc_client import channel_credentials
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import grpc
 
 from llm_relay.tls.pem import check_authorities, check_pair, read_pem
+from llm_relay.tls.validity_log import ValidityLog
 
 
 class ServerCertificates:
@@ -16,9 +17,11 @@ class ServerCertificates:
             self._names["TLS_CLIENT_CA_FILE"] = client_ca_file
         self._loaded = self._read()
         self._check()
+        self._validity = ValidityLog("TLS_CERT_FILE", cert_file, key_file)
 
     def credentials(self) -> grpc.ServerCredentials:
         """Returns credentials with which each handshake uses the files on disk at that moment."""
+        self._validity.check()
         return grpc.dynamic_ssl_server_credentials(
             self._configuration(),
             self._fetch,  # type: ignore[arg-type]  # the stub lacks None, which means unchanged
@@ -43,9 +46,12 @@ class ServerCertificates:
         try:
             found = self._read()
             if found == self._loaded:
+                self._validity.check()
                 return None
             self._check()
         except ValueError:  # half renewed: keep the old pair until the new one is complete
             return None
         self._loaded = found
+        self._validity.read()
+        self._validity.check()
         return self._configuration()

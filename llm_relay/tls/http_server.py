@@ -7,6 +7,7 @@ import ssl
 from pathlib import Path
 
 from llm_relay.tls.pem import check_pair, read_pem
+from llm_relay.tls.validity_log import ValidityLog
 
 
 class HttpCertificates:
@@ -19,9 +20,11 @@ class HttpCertificates:
         check_pair("HTTP_TLS_CERT_FILE", cert_file, "HTTP_TLS_KEY_FILE", key_file)
         self._stamps = self._look()
         self._in_use = self._load()
+        self._validity = ValidityLog("HTTP_TLS_CERT_FILE", cert_file, key_file)
 
     def context(self) -> ssl.SSLContext:
         """Returns a context whose handshakes use the current files."""
+        self._validity.check()
         context = self._load()
         context.sni_callback = self._follow
         return context
@@ -31,6 +34,8 @@ class HttpCertificates:
             found = self._look()
             if found != self._stamps:
                 self._in_use, self._stamps = self._load(), found
+                self._validity.read()
+        self._validity.check()
         handshake.context = self._in_use
 
     def _look(self) -> list[tuple[int, int, int]]:

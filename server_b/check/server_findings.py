@@ -9,12 +9,12 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from llm_relay.addresses import near_host, shown_address
-from llm_relay.check import certificates
 from llm_relay.check.certificate_findings import certificate_finding, pair_finding
 from llm_relay.check.findings import Finding, failure, ok
 from llm_relay.check.listening_findings import exposure_finding, port_finding
 from llm_relay.check.report import check as check_settings
 from llm_relay.client.channel import SERVICE
+from llm_relay.tls import certificates
 from llm_relay.tls.grpc_server import ServerCertificates
 from llm_relay.tls.pem import read_pem
 from server_b.check.ledger_findings import has_ledger_token, ledger_finding
