@@ -12,7 +12,7 @@ from llm_relay.cli import exit_codes
 from llm_relay.cli.spending import spending
 from llm_relay.client.relay_client import RelayClient
 from llm_relay.documents import answer_document
-from llm_relay.errors import RelayError
+from llm_relay.errors import RelayError, ServerBUnavailable
 from llm_relay.messages import Delta, Finished, Prompt, RefusalDelta
 from llm_relay.program.colours import Colour, coloured
 from llm_relay.program.stop_signals import stopping_signals
@@ -37,6 +37,9 @@ class AnswerDisplay:
             await asyncio.wait([answering])
             if not answering.cancelled():
                 answering.result()
+        except ServerBUnavailable:
+            if not self._interrupted:
+                raise
         finally:
             answering.cancel()
             stopping.cancel()
@@ -44,16 +47,18 @@ class AnswerDisplay:
 
     async def _show_stream(self) -> None:
         last = "\n"
-        async with contextlib.aclosing(self._client.stream_process(self._prompt)) as events:
-            async for event in events:
-                if isinstance(event, Delta | RefusalDelta) and event.text:
-                    sys.stdout.write(event.text)
-                    sys.stdout.flush()
-                    last = event.text[-1]
-                elif isinstance(event, Finished):
-                    sys.stdout.write("" if last == "\n" else "\n")
-                    sys.stdout.flush()
-                    sys.stderr.write(f"{coloured(spending(event), Colour.DIM, sys.stderr)}\n")
+        try:
+            async with contextlib.aclosing(self._client.stream_process(self._prompt)) as events:
+                async for event in events:
+                    if isinstance(event, Delta | RefusalDelta) and event.text:
+                        sys.stdout.write(event.text)
+                        sys.stdout.flush()
+                        last = event.text[-1]
+                    elif isinstance(event, Finished):
+                        last = _end_line(last)
+                        sys.stderr.write(f"{coloured(spending(event), Colour.DIM, sys.stderr)}\n")
+        finally:
+            _end_line(last)
 
     async def _show_whole(self) -> None:
         document = answer_document(await self._client.process(self._prompt))
@@ -63,8 +68,10 @@ class AnswerDisplay:
         """Cancels the call at the first signal and still shows its cost; stops at once at the second."""
         await signals.get()
         self._interrupted = True
-        if await self._cancelled():
-            await signals.get()
+        second, cancelling = asyncio.create_task(signals.get()), asyncio.create_task(self._cancelled())
+        await asyncio.wait([second, cancelling], return_when=asyncio.FIRST_COMPLETED)
+        if not second.done() and await cancelling:
+            await second
         answering.cancel()
 
     async def _cancelled(self) -> bool:
@@ -72,3 +79,11 @@ class AnswerDisplay:
             return await self._client.cancel(self._prompt.request_id)
         except RelayError:
             return False
+
+
+def _end_line(last: str) -> str:
+    """Ends the line of the answer, whose last character is `last`, so that what follows begins a new one."""
+    if last != "\n":
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+    return "\n"

@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from llm_relay.program.quiet_interrupt import end_quietly_on_interrupt
+
 
 def main() -> None:
     """Runs the command, and ends the process with its exit code."""
+    end_quietly_on_interrupt()
     _leave_out_own_folder()
     from llm_relay.cli.command import run
 

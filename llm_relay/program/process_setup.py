@@ -11,8 +11,10 @@ set PYDANTIC_DISABLE_PLUGINS to an empty value if you need them.
 import gc
 import os
 
+from llm_relay.program.quiet_interrupt import end_quietly_on_interrupt
 from llm_relay.program.standard_streams import open_missing_streams
 
+end_quietly_on_interrupt()
 # The core reads it once, when it is imported.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")

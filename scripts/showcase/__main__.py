@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import llm_relay.program.process_setup  # noqa: F401 - before grpc
+
+# isort: split
 import argparse
 import asyncio
 import contextlib

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_relay.errors import ProviderRateLimited, RelayError
+from llm_relay.errors import ProviderProtocol, ProviderRateLimited, RelayError
 from server_b.providers.base import Text
 from tests.support.relay_command import LIMIT_S, ended, relay, started
 from tests.support.scripted import ENDING, OPENING, ScriptedProvider
@@ -75,6 +75,14 @@ async def test_a_refusal_exits_with_1_and_its_reason(tmp_path: Path) -> None:
     assert as_json.code == 1
     told = json.loads(as_json.out)
     assert (told["reason"], told["requestId"]) == ("PROVIDER_RATE_LIMITED", "r-1")
+
+
+async def test_a_failure_during_the_answer_begins_a_new_line(tmp_path: Path) -> None:
+    provider = ScriptedProvider((OPENING, Text("Hel"), ProviderProtocol(may_have_worked=True)))
+    async with serving(provider) as server:
+        done = await relay(tmp_path, "ask", "Hi", SERVER_B_TARGET=server.target)
+    assert (done.code, done.out) == (1, "Hel\n")
+    assert "PROVIDER_PROTOCOL" in done.err
 
 
 @pytest.mark.parametrize(
