@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -213,7 +214,8 @@ def leave_out_ledger_of_working_folder() -> None:
     """
     if not value_of("LEDGER"):
         state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "grpc-llm-relay"
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(OSError):  # opening the ledger reports it, with the path and the fix
+            state.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.environ["LEDGER"] = f"{SQLITE}{state.absolute()}/relay.db"
 
 

@@ -57,9 +57,30 @@ def run(arguments: Sequence[str]) -> int:
     return code
 
 
+class CommandParser(argparse.ArgumentParser):
+    """A parser of the command or of a subcommand. It refuses unknown options itself, with its own usage."""
+
+    def parse_known_args(  # type: ignore[override]  # the stub has overloads for namespaces of other types
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Parses like its base, but raises SystemExit for unknown options, which the base leaves to the top."""
+        parsed, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            import difflib
+
+            options = [option for action in self._actions for option in action.option_strings]
+            near = difflib.get_close_matches(next(filter(_is_option, unknown), ""), options, n=1)
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{f'; did you mean {near[0]}?' if near else ''}")
+        return parsed, unknown
+
+
+def _is_option(text: str) -> bool:
+    return text.startswith("-")
+
+
 def create_parser() -> argparse.ArgumentParser:
     """Returns the parser of the whole command."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="relay",
         description="Relays language-model calls between servers: MCP and HTTP in front, gRPC between, and OpenAI, AWS"
         " Bedrock or any OpenAI-compatible server behind.",

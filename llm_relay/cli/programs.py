@@ -18,7 +18,8 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
         "server-b",
         parents=[common],
         help="run Server B, which holds the provider's keys, over gRPC",
-        description="Runs Server B over gRPC, or its own MCP tools over stdio, SSE or HTTP.",
+        description="Runs Server B over gRPC, or its own MCP tools over stdio, SSE or HTTP. Its address, provider and"
+        " keys are settings, such as GRPC_PORT=50052 relay server-b.",
     )
     server_b.add_argument(
         "mode",
@@ -33,7 +34,8 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
         "gateway",
         parents=[common],
         help="run the gateway: HTTP in front of Server B",
-        description="Runs the gateway: HTTP in front of Server B.",
+        description="Runs the gateway: HTTP in front of Server B. Its address and Server B's are settings, such as"
+        " HTTP_PORT=9000 relay gateway.",
     )
     gateway.set_defaults(run=lambda _: become("gateway"))
 

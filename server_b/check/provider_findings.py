@@ -36,7 +36,7 @@ async def provider_finding(name: str, settings: ServerBSettings) -> Finding:
     except TimeoutError:
         return failure(f"AI_PROVIDER: {name} does not list its models within {LIST_TIMEOUT_S:g} s")
     except RelayError as error:
-        return failure(_failure_text(name, error))
+        return failure(_failure_text(name, error, settings))
 
 
 async def _openai_finding(settings: ServerBSettings) -> Finding:
@@ -98,7 +98,7 @@ def _missing_model(setting: str, name: str, default: str, names: Collection[str]
     return f"{setting}: {name} has no model {default}: set it to {', '.join(shown)}{more}"
 
 
-def _failure_text(name: str, error: RelayError) -> str:
+def _failure_text(name: str, error: RelayError, settings: ServerBSettings) -> str:
     said = error.message if error.message != error.default_message else ""
     why = "; ".join(filter(None, (said, error.operator_detail))) or error.default_message
     match error:
@@ -107,6 +107,8 @@ def _failure_text(name: str, error: RelayError) -> str:
             return f"AI_PROVIDER: {name} refuses the key or the account ({error.reason}): {why}; {fix}"
         case ProviderUnavailable() if not error.may_have_worked:
             setting = _PROXY_SETTINGS if "the proxy" in why else _ADDRESS_SETTINGS.get(name, "AI_PROVIDER")
+            if setting == "OPENAI_BASE_URL" and not settings.openai_base_url:
+                setting = "this machine's internet access, or set HTTPS_PROXY"
             return f"AI_PROVIDER: {name} cannot be reached ({error.reason}): {why}; check {setting}"
         case _:
             return f"AI_PROVIDER: {name} fails ({error.reason}): {why}"

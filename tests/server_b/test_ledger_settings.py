@@ -151,3 +151,13 @@ def test_a_program_over_stdio_has_its_ledger_in_the_users_state_folder(
     monkeypatch.setenv("LEDGER", "off")
     leave_out_ledger_of_working_folder()
     assert ServerBSettings.read().ledger_place == "off"
+
+
+def test_a_state_folder_that_cannot_be_created_is_left_to_the_ledger_to_report(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "state").write_text("a file")
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
+    monkeypatch.setenv("LEDGER", "")
+    leave_out_ledger_of_working_folder()
+    assert ServerBSettings.read().ledger_place == str(folder / "state/grpc-llm-relay/relay.db")

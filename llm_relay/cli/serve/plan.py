@@ -13,6 +13,7 @@ from llm_relay.program.metrics.publishing import SERVE_PORT
 from llm_relay.program.processes.supervisor import Command
 from llm_relay.program.settings.program_settings import ProgramSettings, SettingsError
 from llm_relay.program.startup import settings_warnings
+from llm_relay.targets import target_addresses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +93,17 @@ class Plan:
         yield from dict.fromkeys(
             text for settings in (self.server_b, self.gateway, self.server_a) for text in settings_warnings(settings)
         )
+        yield from self._target_warnings()
+
+    def _target_warnings(self) -> Iterator[str]:
+        target, port = self.gateway.server_b_target, self.server_b.grpc_port
+        ports = [named for _, named in target_addresses(target)]
+        if "server_b_target" in self.gateway.model_fields_set and ports and port not in ports:
+            yield (
+                f"SERVER_B_TARGET: {target} is not where the Server B of `relay serve` listens"
+                f" ({f'port {port}' if port else 'a free port'}), so the gateway and Server A call another one:"
+                " remove SERVER_B_TARGET, or correct its port"
+            )
 
     def server_b_command(self) -> Command:
         """Returns the command that starts Server B."""

@@ -66,10 +66,14 @@ def read_env_file() -> EnvFile:
     try:
         text = path.read_text("utf-8-sig")
     except OSError as error:
-        raise EnvFileError(f"{path}: cannot be read ({error.strerror})") from error
+        raise EnvFileError(f"{_named(path)}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
-        raise EnvFileError(f"{path}: is not UTF-8 text: save it as UTF-8") from error
+        raise EnvFileError(f"{_named(path)}: is not UTF-8 text: save it as UTF-8") from error
     return _parsed(path, text)
+
+
+def _named(path: Path) -> str:
+    return f"{ENV_FILE_VARIABLE}: {path}" if os.environ.get(ENV_FILE_VARIABLE) else str(path)
 
 
 def value_of(name: str) -> str:

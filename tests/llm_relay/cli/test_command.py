@@ -62,7 +62,27 @@ async def test_a_missing_env_file_is_reported_with_its_path(tmp_path: Path) -> N
     assert (ended.code, ended.err) == (2, f"relay: --env-file: there is no file {tmp_path}/none.env\n")
     ended = await relay(tmp_path, "models", RELAY_ENV_FILE="none.env")
     assert ended.code == 2
-    assert ended.err.startswith(f"relay: {tmp_path}/none.env: cannot be read")
+    assert ended.err.startswith(f"relay: RELAY_ENV_FILE: {tmp_path}/none.env: cannot be read")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("ask", "--modle", "x", "Hi"), "relay ask: error: unrecognized arguments: --modle Hi; did you mean --model?"),
+        (("usage", "--bye", "day"), "relay usage: error: unrecognized arguments: --bye day; did you mean --by?"),
+        (
+            ("tokens", "create", "ann", "--lable=x"),
+            "relay tokens create: error: unrecognized arguments: --lable=x; did",
+        ),
+        (("gateway", "--port", "9000"), "relay gateway: error: unrecognized arguments: --port 9000\n"),
+    ],
+)
+async def test_an_unknown_option_is_refused_with_the_usage_of_its_command(
+    arguments: tuple[str, ...], line: str, tmp_path: Path
+) -> None:
+    ended = await relay(tmp_path, *arguments)
+    assert ended.code == 2
+    assert line in ended.err
 
 
 async def test_each_bad_setting_has_a_line(tmp_path: Path) -> None:

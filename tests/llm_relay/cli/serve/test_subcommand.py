@@ -150,3 +150,8 @@ async def test_the_metrics_of_all_programs_are_served_together_each_with_its_nam
         'relay_http_requests_total{method="POST",program="gateway",route="/process",status="200"} 1.0',
         'relay_mcp_tool_calls_total{program="server_a",reason="success",tool="send_message"} 1.0',
     } <= lines
+
+
+async def test_a_target_that_is_not_its_own_server_b_is_a_warning(tmp_path: Path) -> None:
+    async with served(tmp_path, SERVER_B_TARGET="127.0.0.1:1") as it:
+        await it.program.told(r"WARNING .*SERVER_B_TARGET: (127\.0\.0\.1:1) is not where the Server B of `relay serve`")
