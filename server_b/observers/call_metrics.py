@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -201,6 +202,7 @@ class Gauges:
         """`running` returns how many calls run; `ledger` is None with LEDGER=off."""
         self._running = running
         self._ledger = ledger
+        self._budgets = BudgetGauge()
         self._task = asyncio.create_task(self._keep())
 
     def stop(self) -> None:
@@ -215,12 +217,28 @@ class Gauges:
                 LEDGER_LAG.labels(PROGRAM).set(self._ledger.lag_s)
                 if second % BUDGET_SECONDS == 0:
                     with contextlib.suppress(RelayError):  # the lag shows that the ledger cannot be read
-                        _set_budgets(await self._ledger.list_budgets())
+                        self._budgets.show(await self._ledger.list_budgets())
             await asyncio.sleep(GAUGE_PAUSE_S)
 
 
-def _set_budgets(budgets: Iterable[Budget]) -> None:
-    now = datetime.now(UTC)
-    for budget in itertools.islice(budgets, MOST_NAMES):
-        left = budget.limit_at(now) - budget.spent_nano_usd - budget.reserved_nano_usd
-        BUDGET_LEFT.labels(PROGRAM, budget.scope, budget.period.value).set(left / NANO_USD_PER_USD)
+class BudgetGauge:
+    """Shows what is left of each budget."""
+
+    def __init__(self) -> None:
+        self._shown: set[tuple[str, str]] = set()
+
+    def show(self, budgets: Iterable[Budget]) -> None:
+        """Shows these budgets. What is left of a budget that was shown before and is deleted becomes NaN.
+
+        Metrics of several processes cannot be removed, and the last value would look like a budget that is spent.
+        """
+        now = datetime.now(UTC)
+        left = {
+            (budget.scope, budget.period.value): budget.limit_at(now) - budget.spent_nano_usd - budget.reserved_nano_usd
+            for budget in itertools.islice(budgets, MOST_NAMES)
+        }
+        for name in self._shown - left.keys():
+            BUDGET_LEFT.labels(PROGRAM, *name).set(math.nan)
+        for name, nano_usd in left.items():
+            BUDGET_LEFT.labels(PROGRAM, *name).set(nano_usd / NANO_USD_PER_USD)
+        self._shown = set(left)
