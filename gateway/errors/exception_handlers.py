@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from fastapi import Request, Response
@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from gateway.errors.error_writer import error_response
 from llm_relay.client.call_errors import tell_operator
+from llm_relay.documents.shown_names import shown_name
 from llm_relay.errors import (
     DeadlineExceeded,
     InvalidRequest,
@@ -21,6 +22,7 @@ from llm_relay.errors import (
     Unsupported,
     Violation,
 )
+from llm_relay.validation_texts import validation_text
 
 logger = logging.getLogger("gateway")
 
@@ -44,9 +46,13 @@ async def http_problem(request: Request, error: HTTPException) -> Response:
 
 
 async def validation_problem(request: Request, error: RequestValidationError) -> Response:
-    """Handles an invalid path parameter or header."""
-    violations = (Violation(str(detail["loc"][-1]), str(detail["msg"])) for detail in error.errors())
-    return error_response(request.scope, InvalidRequest.of(*violations))
+    """Handles an invalid parameter, header or member of a body."""
+    return error_response(request.scope, InvalidRequest.of(*map(_violation, error.errors())))
+
+
+def _violation(detail: Mapping[str, Any]) -> Violation:
+    text = validation_text(detail["type"], detail.get("ctx", {})) or str(detail["msg"]).removeprefix("Value error, ")
+    return Violation(shown_name(str(detail["loc"][-1])), text)
 
 
 async def refused_token_problem(request: Request, error: Unauthenticated) -> Response:

@@ -40,7 +40,7 @@ _STATUSES = {
 
 
 _FAILURES: dict[int, RelayError] = {
-    400: BadParam("messages", "messages: must have at least 1 item, not 0"),
+    400: BadParam("messages", "messages: must not be empty"),
     401: errors.Unauthenticated(),
     402: errors.PriceUnknown(),
     403: errors.PermissionDenied(),

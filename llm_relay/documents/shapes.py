@@ -10,16 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from llm_relay.documents.shown_names import shown_name
 from llm_relay.errors import Violation
-
-_TEXTS = {
-    "missing": "is required",
-    "string_type": "must be text",
-    "bool_type": "must be true or false",
-    "list_type": "must be a list",
-    "dict_type": "must be a JSON object",
-    "mapping_type": "must be a JSON object",
-}
-"""The texts of pydantic's own errors. pydantic's texts could contain a caller's values."""
+from llm_relay.validation_texts import validation_text
 
 
 def members_of(document: Any, *, exactly_one: bool = False) -> BeforeValidator:
@@ -56,13 +47,10 @@ def shape_violations(error: ValidationError) -> Iterator[Violation]:
 
 
 def _text(detail: Any) -> str:
-    match detail["type"]:
-        case "shape":
-            return str(detail["msg"])
-        case "too_long":
-            return f"must have at most {detail['ctx']['max_length']} items"
-        case kind:
-            return _TEXTS.get(kind, "is not valid")
+    kind = detail["type"]
+    if kind == "shape":
+        return str(detail["msg"])
+    return validation_text(kind, detail.get("ctx", {})) or "is not valid"
 
 
 def _place(loc: Iterable[str | int]) -> str:

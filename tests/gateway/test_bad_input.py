@@ -271,3 +271,20 @@ async def test_a_time_in_a_query_is_no_number(alone: httpx2.AsyncClient, route: 
     answer = await alone.get(route, params={name: text})
     assert answer.status_code == 422
     assert answer.json()["detail"].startswith(f"{name}: must be a date or a time, such as 2026-11-26 or ")
+
+
+@pytest.mark.parametrize(
+    ("path", "detail"),
+    [
+        ("/calls?limit=0", "limit: must be 1 or more"),
+        ("/calls?limit=1001", "limit: must be 1000 or less"),
+        ("/calls?state=closed", "state: must be open, settled, lost or refused"),
+        ("/calls?unknown=maybe", "unknown: must be true or false"),
+        ("/usage?format=xml", "format: must be json or csv"),
+        ("/usage?colour=red", "colour: is not known"),
+        (f"/usage?{'x' * 1000}=1", f"{'x' * 40}: is not known"),
+    ],
+)
+async def test_a_bad_parameter_is_refused_in_plain_words(alone: httpx2.AsyncClient, path: str, detail: str) -> None:
+    response = await alone.get(path)
+    assert (response.status_code, response.json()["detail"]) == (422, detail)

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from gateway.openai.errors import BadParam
+from llm_relay.validation_texts import validation_text
 
 _TAGS = frozenset(
     (
@@ -45,28 +46,14 @@ def bad_member(error: ValidationError) -> BadParam:
     return BadParam(param, f"{text} (and {others} more)" if others else text)
 
 
-_WORDS = {
-    "Input should be": "must be",
-    "List should have": "must have",
-    "String should have": "must have",
-    "Field required": "is required",
-    " after validation": "",
-}
-_NO_OBJECT = ("model_type", "model_attributes_type", "dict_type")
-"""Error types whose text in pydantic names classes."""
 _NO_KIND = ("union_tag_invalid", "union_tag_not_found")
 
 
 def _fault(detail: ErrorDetails) -> tuple[str, str]:
     """Returns the place and the text of a fault, without the value."""
-    place, fault = place_of(detail["loc"]), detail["msg"]
+    place, context = place_of(detail["loc"]), detail.get("ctx", {})
     if detail["type"] in _NO_KIND:  # pydantic's text contains the value
-        context = detail["ctx"]
         name = "role" if context["discriminator"] == "'role'" else "type"
-        expected = context.get("expected_tags")
+        expected = str(context.get("expected_tags", "")).replace("'", "")
         return f"{place}.{name}", f"must be one of {expected}" if expected else "is required"
-    if detail["type"] in _NO_OBJECT:
-        return place, "must be an object"
-    for pydantics, ours in _WORDS.items():
-        fault = fault.replace(pydantics, ours)
-    return place, fault
+    return place, validation_text(detail["type"], context) or detail["msg"]

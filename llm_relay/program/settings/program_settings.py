@@ -17,6 +17,7 @@ from llm_relay.client.channel import DEFAULT_MAX_MESSAGE_BYTES
 from llm_relay.plain_numbers import decimal_number, whole_number
 from llm_relay.program.settings.env_file import ENV_FILE_VARIABLE, EnvFile, EnvFileError, read_env_file
 from llm_relay.program.settings.known_settings import KNOWN_SETTINGS
+from llm_relay.validation_texts import validation_text
 
 _WHITESPACE = {" ": "a space", "\n": "a line feed", "\r": "a carriage return", "\t": "a tab"}
 
@@ -133,32 +134,10 @@ def _fixes(error: ValidationError, settings_type: type[ProgramSettings]) -> str:
     return "\n".join(_fix(dict(detail), settings_type) for detail in error.errors(include_url=False))
 
 
-_TEXTS = {
-    "bool_parsing": "must be true or false",
-    "greater_than": "must be more than {gt}",
-    "greater_than_equal": "must be {ge} or more",
-    "less_than_equal": "must be {le} or less",
-    "literal_error": "must be {expected}",
-    "string_too_short": "must not be empty",
-}
-"""The texts of pydantic's own errors."""
-
-
-def _text(detail: Mapping[str, Any]) -> str:
-    own = _TEXTS.get(str(detail["type"]))
-    if own is None:
-        return str(detail["msg"]).removeprefix("Value error, ")
-    facts = {name: _without_point(value) for name, value in detail.get("ctx", {}).items()}
-    return own.format(**facts).replace("'", "")
-
-
-def _without_point(value: object) -> object:
-    """Returns 2 for 2.0, and other values unchanged."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
 def _fix(detail: Mapping[str, Any], settings_type: type[ProgramSettings]) -> str:
-    text = _text(detail)
+    text = validation_text(str(detail["type"]), detail.get("ctx", {}))
+    if text is None:
+        text = str(detail["msg"]).removeprefix("Value error, ")
     if not detail["loc"]:
         return text
     name = str(detail["loc"][0])
