@@ -109,4 +109,4 @@ async def test_a_value_that_must_be_an_object_is_refused_by_name(
     error = answer.json()["error"]
     assert answer.status_code == 400
     assert error["param"].endswith(param)
-    assert error["message"] == f"{error['param']}: must be an object"
+    assert error["message"] == f"{error['param']}: must be a JSON object"

@@ -73,7 +73,7 @@ def test_names_are_never_too_long_and_always_distinct() -> None:
     [
         ([{**AGENTS, "tools": [FUNCTION, {"type": "custom", "name": "x"}]}], "tools[0].tools[1].type", "function"),
         ([{**AGENTS, "tools": [AGENTS]}], "tools[0].tools[0].type", "function"),
-        ([{**AGENTS, "name": ""}], "tools[0].name", "tools[0].name: must have at least 1 character"),
+        ([{**AGENTS, "name": ""}], "tools[0].name", "tools[0].name: must not be empty"),
         ([{"type": "namespace", "name": "a"}], "tools[0].tools", "required"),
         ([{**AGENTS, "name": "bad name"}], "tools[0].tools[0].name", "A-Z"),
         ([PLAIN, {**AGENTS, "tools": [FUNCTION, FUNCTION]}], "tools[1].tools[1].name", "tools[1].tools[0].name too"),
