@@ -79,7 +79,9 @@ async def list_callers(request: Request) -> Response:
 @router.put("/callers/{name}")
 async def put_caller(request: Request, name: str, body: CallerBody) -> Response:
     async with _accounts(request) as accounts:
-        return json_response(caller_document(await accounts.put_caller(body.caller(name), fields=body.fields)))
+        warnings: list[str] = []
+        caller = await accounts.put_caller(body.caller(name), fields=body.fields, warn=warnings.append)
+        return json_response({**caller_document(caller), "warning": "".join(warnings)})
 
 
 @router.get("/tokens")

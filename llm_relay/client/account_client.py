@@ -130,19 +130,26 @@ class AccountClient:
         finally:
             await end(call)
 
-    async def put_caller(self, caller: CallerAccount, *, fields: Iterable[str] | None = None) -> CallerAccount:
+    async def put_caller(
+        self, caller: CallerAccount, *, fields: Iterable[str] | None = None, warn: Callable[[str], None] | None = None
+    ) -> CallerAccount:
         """Creates or replaces a caller.
 
         `fields`, such as `is_disabled` or `rates.calls_per_minute`, are those to change if it exists; None: all. The
         others keep their values. With `fields`, the account is read first and sent whole, because an older server
         ignores `fields` and replaces the account. There, another admin's change at the same moment can be lost.
+        `warn` is called with the reason if no call of the server would match one of `models`: a misspelled provider or
+        model, for example.
         """
         mask = None if fields is None else FieldMask(paths=fields)
         if mask is not None:
             before = next((one for one in await self.callers() if one.name == caller.name), None)
             caller = before.with_fields_of(caller, mask.paths) if before else caller
         request = pb.PutCallerRequest(caller=wire.CALLER_ACCOUNT.to_wire(caller), update_mask=mask)
-        return wire.CALLER_ACCOUNT.from_wire((await self._call(request, pb.PutCallerResponse)).caller)
+        response = await self._call(request, pb.PutCallerResponse)
+        if response.warning and warn is not None:
+            warn(response.warning)
+        return wire.CALLER_ACCOUNT.from_wire(response.caller)
 
     async def callers(self) -> Sequence[CallerAccount]:
         """Returns the callers in the ledger, by name."""
@@ -211,8 +218,7 @@ class AccountClient:
     async def put_price(self, price: Price, *, warn: Callable[[str], None] | None = None) -> Price:
         """Adds a price, or replaces the one with its id.
 
-        `warn` is called with the reason if no call of the server would use the price: a misspelled provider or model,
-        for example.
+        `warn` is called with the reason if no call of the server would match the pattern.
         """
         request = pb.PutPriceRequest(price=wire.PRICE.to_wire(price))
         response = await self._call(request, pb.PutPriceResponse)

@@ -27,25 +27,20 @@ class PriceLookup:
         asked = [(provider, rest)] if slash and provider in self._prices else [(name, model) for name in self._prices]
         return [self._found(name, self._models.get((name, wanted), wanted)) for name, wanted in asked]
 
-    def warning(self, pattern: str, models: Models | None) -> str:
-        """Returns why no call would use a price for this pattern; empty if calls may use it.
+    def unmatched(self, pattern: str, models: Models | None) -> str:
+        """Returns why no call would match a pattern of provider/model; empty if calls may match it.
 
         `models` are those that the providers list; None: not known.
         """
         providers = [name for name in self._prices if may_match(pattern, name)]
         if not providers:
-            return (
-                f"{pattern}: this server calls no provider {pattern.partition('/')[0]!r}, so its calls do not use this"
-                f" price; it calls {', '.join(self._prices)}"
-            )
+            named = pattern.partition("/")[0]
+            return f"{pattern}: this server calls no provider {named!r}; it calls {', '.join(self._prices)}"
         listed = _names(models, providers) if models else []
         named = [*listed, *(model for (name, _), model in self._models.items() if name in providers)]
         if not listed or any(matches(pattern, name, model) for name in providers for model in named):
             return ""
-        return (
-            f"{pattern}: matches no model that {' or '.join(providers)} lists, so a call uses this price only if the"
-            " provider takes a model that it does not list; `relay models` shows the list"
-        )
+        return f"{pattern}: matches no model that {' or '.join(providers)} lists; `relay models` shows the list"
 
     def cost(self, call: CallEntry) -> Cost:
         """Returns what a call with those tokens costs now; unknown if its tokens or its price are not known.

@@ -117,13 +117,17 @@ async function showAudit() {
 const SHOWS = [showCallers, showTokens, showBudgets, showPrices];
 const changed = async (...shows) => { await Promise.all([...shows, showAudit].map((show) => show())); };
 
+function showWarning(id, { warning }) {
+  byId(id).querySelector("[role=status]").textContent = warning ? `Saved. ${warning}` : "";
+}
+
 onSubmit(byId("caller-form"), async (form) => {
   const kept = byId("caller-form").dataset;
   const given = callerGiven(form);
   // Sends only what was changed of a caller that was opened here: another admin may have changed the rest meanwhile.
   const before = kept.name === form.get("name") ? JSON.parse(kept.given) : {};
   const fields = Object.entries(given).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name]));
-  await api("PUT", `callers/${encodeURIComponent(form.get("name"))}`, Object.fromEntries(fields));
+  showWarning("caller-form", await api("PUT", `callers/${encodeURIComponent(form.get("name"))}`, Object.fromEntries(fields)));
   byId("caller-form").reset();
   delete kept.name;
   delete kept.given;
@@ -149,10 +153,8 @@ onSubmit(byId("budget-form"), async (form) => {
 onSubmit(byId("price-form"), async (form) => {
   const given = { pattern: form.get("pattern").trim() };
   for (const name of ["input_usd", "output_usd", "cache_read_usd", "cache_write_usd"]) given[name] = form.get(name).trim() || null;
-  byId("price-warning").textContent = "";
-  const { warning } = await api("PUT", "prices", given);
+  showWarning("price-form", await api("PUT", "prices", given));
   byId("price-form").reset();
-  byId("price-warning").textContent = warning ? `Saved. ${warning}` : "";
   await changed(showPrices);
 });
 onSubmit(byId("test-form"), async (form) => {

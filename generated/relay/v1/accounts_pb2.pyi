@@ -1172,6 +1172,11 @@ class PutCallerResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     CALLER_FIELD_NUMBER: _builtins.int
+    WARNING_FIELD_NUMBER: _builtins.int
+    warning: _builtins.str
+    """Which of the given models no call of this server would match, and why, for people: a misspelled provider or model,
+    for example. Empty: there are none, or that is not known.
+    """
     @_builtins.property
     def caller(self) -> Global___CallerAccount:
         """The whole account."""
@@ -1180,10 +1185,11 @@ class PutCallerResponse(_message.Message):
         self,
         *,
         caller: Global___CallerAccount | None = ...,
+        warning: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "warning", b"warning"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1753,8 +1759,8 @@ class PutPriceResponse(_message.Message):
     PRICE_FIELD_NUMBER: _builtins.int
     WARNING_FIELD_NUMBER: _builtins.int
     warning: _builtins.str
-    """Why no call of this server would use the price, for people: a misspelled provider or model, for example. Empty:
-    calls use it, or that is not known.
+    """Why no call of this server would match the pattern, for people: a misspelled provider or model, for example.
+    Empty: calls may match it, or that is not known.
     """
     @_builtins.property
     def price(self) -> Global___Price:

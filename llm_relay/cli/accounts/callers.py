@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from llm_relay.cli.accounts import argument_types
-from llm_relay.cli.accounts.client import ask
+from llm_relay.cli.accounts.client import ask, warn
 from llm_relay.cli.accounts.subcommands import add_group, add_to_group
 from llm_relay.cli.output import Column, Output, Row, text_of
 
@@ -72,7 +72,7 @@ def _list(arguments: argparse.Namespace) -> int:
 def _put(arguments: argparse.Namespace) -> int:
     async def put(client: AccountClient) -> None:
         caller, fields = _given(arguments)
-        _write(arguments, [await client.put_caller(caller, fields=fields)])
+        _write(arguments, [await client.put_caller(caller, fields=fields, warn=warn)])
 
     return ask(put)
 

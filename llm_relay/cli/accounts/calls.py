@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 
 MOST_IN_A_PAGE = 1000
 RECONNECT_S = 1.0
+_AWAY = "Server B is stopping or cannot be reached ({}): waiting for it"
 _INTERRUPTIONS = {
-    "DRAINING": "Server B is stopping or cannot be reached",
-    "SERVER_B_UNAVAILABLE": "Server B is stopping or cannot be reached",
-    "OVERLOADED": "calls begin and end faster than this command can show them",
+    "DRAINING": _AWAY,
+    "SERVER_B_UNAVAILABLE": _AWAY,
+    "OVERLOADED": "calls begin and end faster than this command can show them ({}): watching again",
 }
 """Reasons for which watching ends and then begins again, and what to tell people."""
 STATES = ("open", "settled", "lost", "refused")
@@ -141,10 +142,8 @@ async def _follow(client: AccountClient, query: CallQuery, output: Output) -> No
             if not has_begun or error.reason not in _INTERRUPTIONS:
                 raise
             if not is_interrupted:
-                sys.stderr.write(
-                    f"relay: {_INTERRUPTIONS[error.reason]} ({error.reason}): waiting for it; calls that end in the"
-                    " meantime are not shown\n"
-                )
+                why = _INTERRUPTIONS[error.reason].format(error.reason)
+                sys.stderr.write(f"relay: {why}; calls that end in the meantime are not shown\n")
             is_interrupted = True
             await asyncio.sleep(RECONNECT_S)
 

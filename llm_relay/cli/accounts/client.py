@@ -1,7 +1,8 @@
-"""Runs a command's work with a client of AccountService."""
+"""Runs a command's work with a client of AccountService, and shows its warnings."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -21,3 +22,8 @@ def ask(work: Callable[[AccountClient], Awaitable[None]]) -> int:
     with reported_failures():
         run_command(asked())
     return 0
+
+
+def warn(text: str) -> None:
+    """Writes a warning to stderr."""
+    sys.stderr.write(f"relay: warning: {text}\n")

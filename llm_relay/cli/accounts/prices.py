@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from llm_relay.cli import exit_codes
 from llm_relay.cli.accounts import argument_types
 from llm_relay.cli.accounts.calls import add_filters
-from llm_relay.cli.accounts.client import ask
+from llm_relay.cli.accounts.client import ask, warn
 from llm_relay.cli.accounts.subcommands import add_group, add_to_group
 from llm_relay.cli.command_error import CommandError
 from llm_relay.cli.output import Column, Output, dollars, dollars_of, text_of, time_of
@@ -89,13 +89,9 @@ def _put(arguments: argparse.Namespace) -> int:
     )
 
     async def put(client: AccountClient) -> None:
-        _write(arguments, [await client.put_price(price, warn=_warn)])
+        _write(arguments, [await client.put_price(price, warn=warn)])
 
     return ask(put)
-
-
-def _warn(text: str) -> None:
-    sys.stderr.write(f"relay: warning: {text}\n")
 
 
 def _delete(arguments: argparse.Namespace) -> int:

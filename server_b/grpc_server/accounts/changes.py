@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from contextlib import suppress
 
 from generated.relay.v1 import accounts_pb2 as pb
@@ -23,7 +24,8 @@ async def put_caller(request: pb.PutCallerRequest, asker: Asker) -> pb.PutCaller
     caller = wire.CALLER_ACCOUNT.from_wire(request.caller, strict=True)
     fields = tuple(request.update_mask.paths) if request.HasField("update_mask") else None
     put = await asker.ledger.put_caller(caller, by=asker.name, fields=fields, access_check=asker.check_access)
-    return pb.PutCallerResponse(caller=wire.CALLER_ACCOUNT.to_wire(put))
+    given = put.models if fields is None or "models" in fields else ()
+    return pb.PutCallerResponse(caller=wire.CALLER_ACCOUNT.to_wire(put), warning=await _warning(asker, given))
 
 
 async def create_token(request: pb.CreateTokenRequest, asker: Asker) -> pb.CreateTokenResponse:
@@ -81,16 +83,7 @@ async def delete_budget(request: pb.DeleteBudgetRequest, asker: Asker) -> pb.Del
 async def put_price(request: pb.PutPriceRequest, asker: Asker) -> pb.PutPriceResponse:
     """Adds or replaces a price."""
     price = await asker.ledger.put_price(wire.PRICE.from_wire(request.price, strict=True), by=asker.name)
-    warning = asker.prices.warning(price.pattern, None) or asker.prices.warning(price.pattern, await _models(asker))
-    return pb.PutPriceResponse(price=wire.PRICE.to_wire(price), warning=warning)
-
-
-async def _models(asker: Asker) -> Models | None:
-    """Returns the models that the providers list; None if they do not within LIST_S seconds."""
-    with suppress(RelayError, TimeoutError):
-        async with asyncio.timeout(LIST_S):
-            return await asker.list_models()
-    return None
+    return pb.PutPriceResponse(price=wire.PRICE.to_wire(price), warning=await _warning(asker, [price.pattern]))
 
 
 async def delete_price(request: pb.DeletePriceRequest, asker: Asker) -> pb.DeletePriceResponse:
@@ -110,3 +103,17 @@ async def adjust_call(request: pb.AdjustCallRequest, asker: Asker) -> pb.AdjustC
     adjustment = Adjustment(call_id=request.call_id, nano_usd=request.nano_usd, reason=request.reason)
     call = await asker.ledger.adjust(adjustment, by=asker.name)
     return pb.AdjustCallResponse(call=wire.CALL_ENTRY.to_wire(call))
+
+
+async def _warning(asker: Asker, patterns: Collection[str]) -> str:
+    """Returns why no call of this server would match some of the patterns; empty if calls may match them."""
+    models = await _models(asker) if patterns else None
+    return "; ".join(filter(None, (asker.prices.unmatched(pattern, models) for pattern in patterns)))
+
+
+async def _models(asker: Asker) -> Models | None:
+    """Returns the models that the providers list; None if they do not within LIST_S seconds."""
+    with suppress(RelayError, TimeoutError):
+        async with asyncio.timeout(LIST_S):
+            return await asker.list_models()
+    return None

@@ -198,8 +198,22 @@ async def test_a_caller_typed_by_hand_after_a_save_is_sent_whole(relay: Relay, b
     assert alice.rates == RateLimits(calls_per_minute=5, concurrent_calls=7)
 
 
+async def test_models_that_no_call_matches_are_saved_with_a_warning(relay: Relay, browser: Browser) -> None:
+    page, warning = browser.page, browser.page.locator("#caller-form [role=status]")
+    await page.goto(f"{relay.url}operate")
+    for models, shown in (
+        ("mokc/*", re.compile("^Saved. mokc/.*: this server calls no provider 'mokc'")),
+        ("mock/*", ""),
+    ):
+        await page.fill("#caller-form [name=name]", "alice")
+        await page.fill("#caller-form [name=models]", models)
+        await page.click("#caller-form button[type=submit]")
+        await expect(page.locator("#callers tbody tr")).to_contain_text(models)
+        await expect(warning).to_have_text(shown)
+
+
 async def test_a_price_that_no_call_uses_is_saved_with_a_warning(relay: Relay, browser: Browser) -> None:
-    page, warning = browser.page, browser.page.locator("#price-warning")
+    page, warning = browser.page, browser.page.locator("#price-form [role=status]")
     await page.goto(f"{relay.url}operate")
     await page.fill("#price-form [name=input_usd]", "1")
     await page.fill("#price-form [name=output_usd]", "1")

@@ -75,23 +75,23 @@ LISTED = Models(
     ["*", "openai/gpt-*", "openai/gpt-5", "op?nai/gpt-?", "o*/gpt-5-mini", "*ai/*", "openai/my-small", "openai/cl*"],
 )
 def test_no_warning_of_a_price_that_calls_use(pattern: str) -> None:
-    assert desk().warning(pattern, LISTED) == ""
+    assert desk().unmatched(pattern, LISTED) == ""
 
 
 @pytest.mark.parametrize("pattern", ["opnai/gpt-5", "OpenAI/*", "opena?i/*", "openaix*/gpt-5", "bedrock/*"])
 def test_a_price_for_a_provider_that_is_not_called_is_warned_of(pattern: str) -> None:
     for models in (LISTED, None):
-        warning = desk().warning(pattern, models)
+        warning = desk().unmatched(pattern, models)
         assert warning.startswith(f"{pattern}: this server calls no provider {pattern.partition('/')[0]!r}")
         assert warning.endswith("it calls openai, mock")
 
 
 @pytest.mark.parametrize("pattern", ["openai/gtp-5", "openai/GPT-*", "*/llama", "mock/other"])
 def test_a_price_for_models_that_nobody_lists_is_warned_of(pattern: str) -> None:
-    assert "matches no model that" in desk().warning(pattern, LISTED)
+    assert "matches no model that" in desk().unmatched(pattern, LISTED)
 
 
 def test_no_warning_of_models_that_are_not_known() -> None:
-    assert desk().warning("openai/gtp-5", None) == ""
+    assert desk().unmatched("openai/gtp-5", None) == ""
     partly = replace(LISTED, details=LISTED.details[1:], provider="openai, mock")
-    assert desk().warning("openai/gtp-5", partly) == ""
+    assert desk().unmatched("openai/gtp-5", partly) == ""

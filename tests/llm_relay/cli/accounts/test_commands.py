@@ -137,6 +137,16 @@ async def test_a_price_that_no_call_uses_is_warned_of(command: Command) -> None:
     assert (await command("prices", "put", "mock/mock-*", *rates)).err == ""
 
 
+async def test_a_callers_models_that_no_call_matches_are_warned_of(command: Command) -> None:
+    put = await command("callers", "put", "alice", "--models", "mock/*,opnai/gpt-5,mock/other")
+    assert put.err == (
+        "relay: warning: opnai/gpt-5: this server calls no provider 'opnai'; it calls mock; mock/other: matches no"
+        " model that mock lists; `relay models` shows the list\n"
+    )
+    assert (await command("callers", "put", "alice", "--calls-per-minute", "5")).err == ""  # the models are not given
+    assert (await command("callers", "put", "alice", "--models", "*")).err == ""
+
+
 async def test_usage_by_groups(command: Command, ledger: MemoryLedger) -> None:
     (whole,) = await command.json("usage")
     assert (whole["calls"], whole["nano_usd"]) == (2, 1_234_000)
