@@ -34,8 +34,8 @@ class PriceLookup:
         """
         providers = [name for name in self._prices if may_match(pattern, name)]
         if not providers:
-            named = pattern.partition("/")[0]
-            return f"{pattern}: this server calls no provider {named!r}; it calls {', '.join(self._prices)}"
+            unknown = pattern.partition("/")[0]
+            return f"{pattern}: this server calls no provider {unknown!r}; it calls {', '.join(self._prices)}"
         listed = _names(models, providers) if models else []
         named = [*listed, *(model for (name, _), model in self._models.items() if name in providers)]
         if not listed or any(matches(pattern, name, model) for name in providers for model in named):
