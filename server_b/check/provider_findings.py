@@ -20,10 +20,10 @@ _PROXY_SETTINGS = "HTTP_PROXY, HTTPS_PROXY and NO_PROXY"
 _UNNAMED = {"openai_default_model": ""}
 
 
-async def provider_finding(name: str, settings: ServerBSettings) -> Finding:
-    """Returns whether a provider of the settings can be asked, within LIST_TIMEOUT_S seconds."""
+async def provider_finding(name: str, settings: ServerBSettings, *, within_s: float = LIST_TIMEOUT_S) -> Finding:
+    """Returns whether a provider of the settings can be asked, within `within_s` seconds."""
     try:
-        async with asyncio.timeout(LIST_TIMEOUT_S):
+        async with asyncio.timeout(within_s):
             match name:
                 case "openai":
                     return await _openai_finding(settings)
@@ -34,7 +34,7 @@ async def provider_finding(name: str, settings: ServerBSettings) -> Finding:
     except ValueError as error:  # a setting that only the provider itself checks
         return failure(str(error))
     except TimeoutError:
-        return failure(f"AI_PROVIDER: {name} does not list its models within {LIST_TIMEOUT_S:g} s")
+        return failure(f"AI_PROVIDER: {name} does not list its models within {within_s:g} s")
     except RelayError as error:
         return failure(_failure_text(name, error, settings))
 

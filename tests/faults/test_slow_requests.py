@@ -48,7 +48,7 @@ async def test_slow_heads_and_slow_bodies_are_closed(tmp_path: Path, record_faul
     async with (
         running(tmp_path, "gateway", HTTP_PORT="0", **dial) as gateway,
         running(tmp_path, "server_a", "http", MCP_PORT_A="0", **dial) as http,
-        running(tmp_path, "server_a", "sse", MCP_PORT_A="0", **dial) as sse,
+        running(tmp_path, "server_b", "sse", MCP_PORT_B="0") as sse,
     ):
         session = "/messages/?session_id=00000000000000000000000000000000"
         slow = [

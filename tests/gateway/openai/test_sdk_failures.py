@@ -94,6 +94,17 @@ async def test_a_client_that_gives_up_for_good_stops_the_provider(ask: Any, stre
             await asking
 
 
+@every_way
+@whole_or_streamed
+async def test_the_deadline_header_limits_the_call(ask: Any, stream: bool) -> None:
+    provider = ScriptedProvider((asyncio.Event(),))
+    async with client_of(provider, max_retries=0) as client:
+        with pytest.raises(openai.InternalServerError) as raised:
+            await ask(client, stream=stream, extra_headers={"X-Request-Timeout": "0.2"})
+        assert await provider.until_ended() is End.ABORTED
+    assert (raised.value.status_code, raised.value.code) == (504, "DEADLINE_EXCEEDED")
+
+
 async def _all(asking: Coroutine[Any, Any, Any]) -> None:
     answer = await asking
     async for _ in answer:

@@ -9,7 +9,7 @@ import pytest
 
 from llm_relay.tls.authority import Authority, Pair
 from llm_relay.tls.http_server import HttpCertificates
-from tests.support.programs import Program, running
+from tests.support.programs import running
 
 pytestmark = pytest.mark.anyio
 
@@ -93,23 +93,3 @@ def test_mismatched_files_are_named(tmp_path: Path) -> None:
         HttpCertificates(one.cert_file, two.key_file)
     with pytest.raises(ValueError, match=r"^HTTP_TLS_CERT_FILE: cannot read"):
         HttpCertificates(str(tmp_path / "absent.pem"), one.key_file)
-
-
-@pytest.mark.slow
-async def test_mcps_doors_close_connections_without_a_request(tmp_path: Path) -> None:
-    async with (
-        running(tmp_path, "server_a", "http", MCP_PORT_A="0") as over_http,
-        running(tmp_path, "server_b", "sse", MCP_PORT_B="0") as over_sse,
-    ):
-        await asyncio.gather(until_closed(over_http), until_closed(over_sse))
-
-
-async def until_closed(door: Program) -> None:
-    """Sends the beginning of a request, and waits until the door closes the connection without an answer."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
-    try:
-        writer.write(b"GET /mcp HT")
-        async with asyncio.timeout(2 * LIMIT_S):
-            assert await reader.read() == b""
-    finally:
-        writer.close()

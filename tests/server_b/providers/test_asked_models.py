@@ -3,7 +3,7 @@
 import pytest
 
 from llm_relay.messages import Options, Prompt, Thinking
-from server_b.providers.base import UNLIMITED_OUTPUT_TOKENS, AskedModel, Defaults, Ending, Provider
+from server_b.providers.base import AskedModel, Defaults, Ending, Provider
 from server_b.providers.bedrock.provider import BedrockProvider
 from server_b.providers.fallback import Fallback
 from server_b.providers.mock.provider import MockProvider
@@ -53,13 +53,6 @@ async def test_openai_writes_at_most_the_requests_limit(
 ) -> None:
     asked = await only(openai(api), Prompt(message="Hi", model=model, max_tokens=max_tokens))
     assert (asked.provider, asked.model, asked.most_output_tokens) == ("openai", model, most)
-
-
-async def test_a_server_that_accepts_no_limit_may_write_as_much_as_any_model() -> None:
-    provider = openai()
-    provider._refusals.remember("local", frozenset({"max_tokens", "max_completion_tokens"}))
-    asked = await only(provider, Prompt(message="Hi", model="local"))
-    assert asked.most_output_tokens == UNLIMITED_OUTPUT_TOKENS
 
 
 @pytest.mark.parametrize(

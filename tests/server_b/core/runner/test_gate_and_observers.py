@@ -83,14 +83,14 @@ class Ledger:
 
 @whole_and_streamed
 async def test_observers_see_the_end_after_it_was_settled(way: Any) -> None:
-    ledger = Ledger(may_settle=asyncio.Event())
+    ledger = Ledger(may_settle=(may_settle := asyncio.Event()))
     relay = create_relay(provider := ScriptedProvider(), gate=ledger)
     asking = asyncio.create_task(way(relay))
     assert await provider.until_ended() is End.WHOLE
     await a_few_turns()
     assert ledger.events == ["reserve id-1", "settle id-1"]
     assert not asking.done()
-    ledger._may_settle.set()  # type: ignore[union-attr]
+    may_settle.set()
     await asking
     assert ledger.records[0].finished.usage == USAGE
 

@@ -7,7 +7,7 @@ import pytest
 
 from llm_relay.errors import ProviderRejected, ProviderUnavailable
 from llm_relay.messages import FinishReason, Prompt
-from server_b.providers.base import Ending, Text, WholeAnswer
+from server_b.providers.base import UNLIMITED_OUTPUT_TOKENS, Ending, Text, WholeAnswer
 from server_b.providers.openai.provider import OpenAIProvider
 from server_b.providers.openai.refused_defaults import MAX_REMEMBERED_MODELS, NOTHING, Refusals
 from tests.standins.answer import Answer, whole
@@ -308,3 +308,14 @@ def test_the_number_of_models_with_remembered_refusals_is_limited() -> None:
         refusals.remember(f"model-{number}", frozenset({"temperature"}))
     assert refusals.of("model-0") == NOTHING
     assert refusals.of(f"model-{MAX_REMEMBERED_MODELS}") == {"temperature"}
+
+
+async def test_a_server_that_accepts_no_limit_may_write_as_much_as_any_model() -> None:
+    documents = {name: unsupported(name) for name in ("max_tokens", "max_completion_tokens")}
+    prompt = Prompt(message="Hi", model="local")
+    async with serving(RefusingStandIn(documents)) as provider:
+        (before,) = await provider.asked_models(prompt)
+        await whole_answer(provider, prompt)
+        (afterwards,) = await provider.asked_models(prompt)
+    assert before.most_output_tokens == DEFAULTS["max_tokens"]
+    assert afterwards.most_output_tokens == UNLIMITED_OUTPUT_TOKENS
