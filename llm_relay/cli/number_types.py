@@ -16,7 +16,7 @@ def whole(least: float = -math.inf, most: float = math.inf) -> Callable[[str], i
         number = whole_number(text)
         if number is None or not least <= number <= most:
             bounds = _bounds(least, most)
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number{bounds} in plain digits, such as 50")
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number{bounds}: write plain digits, such as 50")
         return number
 
     return read
@@ -29,7 +29,7 @@ def decimal(least: float = -math.inf, most: float = math.inf) -> Callable[[str],
         number = decimal_number(text)
         if number is None or not least <= number <= most:
             bounds = _bounds(least, most)
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number{bounds} in plain digits, such as 0.7")
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number{bounds}: write plain digits, such as 0.7")
         return float(number)
 
     return read

@@ -20,7 +20,7 @@ def usd(text: str) -> int:
     """Reads an amount in USD, such as 12.50; returns nano-USD."""
     amount = decimal_number(text.removeprefix("$"))
     if amount is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is not an amount in USD in plain digits, such as 12.50")
+        raise argparse.ArgumentTypeError(f"{text!r} is not an amount in USD: write plain digits, such as 12.50")
     if abs(amount) > MOST_USD:
         raise argparse.ArgumentTypeError(f"{text!r} is too large: the maximum is a billion USD")
     nano_usd = amount * NANO_USD_PER_USD
@@ -34,27 +34,27 @@ def span(text: str) -> float:
     match = _SPAN.fullmatch(text)
     seconds = float(match[1]) * _UNIT_S[match[2]] if match else LONGEST_SPAN_S + 1
     if seconds > LONGEST_SPAN_S:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a span of time, such as 30m, 24h or 7d")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a span of time: write one such as 30m, 24h or 7d")
     return seconds
 
 
 def past(text: str) -> datetime:
     """Reads a time: a date, a date with a time, or an age such as 7d. A time without an offset has no time zone."""
-    return _moment(text, -1, "such as 2026-11-26, 2026-11-26T09:30 or 7d (seven days ago)")
+    return _moment(text, -1, "2026-11-26, 2026-11-26T09:30 or 7d (seven days ago)")
 
 
 def future(text: str) -> datetime:
     """Reads a time: a date, a date with a time, or a span from now such as 30d. Without an offset it has no zone."""
-    return _moment(text, 1, "such as 2026-11-26, 2026-11-26T09:30 or 7d (seven days from now)")
+    return _moment(text, 1, "2026-11-26, 2026-11-26T09:30 or 7d (seven days from now)")
 
 
-def _moment(text: str, direction: int, hint: str) -> datetime:
+def _moment(text: str, direction: int, examples: str) -> datetime:
     if _SPAN.fullmatch(text) and whole_number(text) is None:
         return datetime.now(UTC) + direction * timedelta(seconds=span(text))
     try:
         return datetime.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time, {hint}") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time: write one such as {examples}") from None
 
 
 def in_zone(moment: datetime | None, zone: tzinfo = UTC) -> datetime | None:
@@ -68,7 +68,7 @@ def tag(text: str) -> tuple[str, str]:
     """Reads a tag, as key=value."""
     key, equals, value = text.partition("=")
     if not key or not equals:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a tag, such as project=search")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a tag: write key=value, such as project=search")
     return key, value
 
 
@@ -79,6 +79,6 @@ def limit(text: str) -> int | None:
     number = whole_number(text)
     if number is None or not 1 <= number <= MOST_RATE:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is neither a whole number from 1 to {MOST_RATE} in plain digits, such as 60, nor none"
+            f"{text!r} is not a limit: write a whole number from 1 to {MOST_RATE} in plain digits, such as 60, or none"
         )
     return number

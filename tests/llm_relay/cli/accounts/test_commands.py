@@ -109,7 +109,7 @@ async def test_calls_are_filtered_and_limited(command: Command) -> None:
     assert [call["id"] for call in await command.json("calls", "--unknown")] == ["c2"]
     assert [call["id"] for call in await command.json("calls", "--limit", "1")] == ["c2"]
     assert [call["id"] for call in await command.json("calls", "--state", "settled")] == ["c1"]
-    assert "argument --limit: '0' is not a whole number from 1 " in (await command("calls", "--limit", "0", code=2)).err
+    assert "argument --limit: '0' is not a whole number from 1" in (await command("calls", "--limit", "0", code=2)).err
 
 
 async def test_calls_are_followed_as_they_begin_and_end(served: Serving, ledger: MemoryLedger, tmp_path: Path) -> None:
