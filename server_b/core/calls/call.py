@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from llm_relay.errors import Cancelled, ProviderProtocol, RelayError
-from llm_relay.messages import Finished, Prompt, Started
+from llm_relay.messages import MAX_MODEL_CHARS, Finished, Prompt, Started
 from llm_relay.trace_context import current_trace, set_current_trace
 from server_b.core.answer.transcript import Transcript
 from server_b.core.calls.attempt import Attempt
@@ -148,10 +148,13 @@ class Call:
             self.attempts.insert(-1, earlier)
 
     def start(self, model: str, priced_as: tuple[str, ...] = ()) -> None:
-        """Records the provider's first event; `priced_as` are other names of the model in price lists."""
+        """Records the provider's first event; `priced_as` are other names of the model in price lists.
+
+        A provider's name of the model is cut to the length that callers' names may have: it becomes a key of usage.
+        """
         self.provider = self.attempts[-1].provider
         self.first_event_at = self._now()
-        self.started = self._started(model)
+        self.started = self._started(model[:MAX_MODEL_CHARS])
         self.priced_as = priced_as
         if self.key.delivery is Delivery.STREAM:
             self.changed.wake()

@@ -30,6 +30,8 @@ from server_b.providers.base import (
 
 FIRST_BACKOFF_S = 0.2
 MAX_BACKOFF_S = 5.0
+MAX_TIER_CHARS = 64
+"""Longest name of a service tier that is kept of a provider's answer."""
 MIN_PAUSE_S = 0.1
 """Shortest pause between two tries, even if the provider allows the next one at once."""
 
@@ -76,7 +78,7 @@ async def _ask_once(call: Call, provider: Provider, patience: Patience, round_: 
                     _note(call, piece)
                 case Ending():
                     call.end_attempt()
-                    return Outcome(piece.finish_reason, piece.usage, piece.service_tier)
+                    return Outcome(piece.finish_reason, piece.usage, piece.service_tier[:MAX_TIER_CHARS])
                 case WholeAnswer():
                     gap_s = math.inf
                 case AttemptBegan():

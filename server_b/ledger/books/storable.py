@@ -1,4 +1,4 @@
-"""Limits values to what a database can hold: text without NUL and lone surrogates, 64-bit integers."""
+"""Limits values to what a database can hold: short text without NUL and lone surrogates, 64-bit integers."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from server_b.ledger.entries import MOST_NANO_USD, MOST_TOKENS, CallEnd, NewCall
 E = TypeVar("E", NewCall, CallEnd)
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+MOST_CHARS = 512
+"""Of a text. PostgreSQL's keys hold 2.7 kB, and a text may be a part of one. Callers cannot send longer ones."""
 _LARGEST = (1 << 63) - 1
 _COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
 
@@ -31,7 +33,7 @@ def bounded_end(end: CallEnd) -> CallEnd:
 
 
 def storable(entry: E) -> E:
-    """Returns the entry with U+FFFD and the largest integer in place of what cannot be stored.
+    """Returns the entry with its texts cut, and U+FFFD and the largest integer in place of what cannot be stored.
 
     Used only for entries that a database has refused, so that the others pay for no check.
     """
@@ -43,7 +45,7 @@ def storable(entry: E) -> E:
 def _value(value: Any) -> Any:
     match value:
         case str():
-            return _UNSTORABLE.sub("\ufffd", value)
+            return _UNSTORABLE.sub("\ufffd", value[:MOST_CHARS])
         case bool():
             return value
         case int():

@@ -25,9 +25,15 @@ def translated(sql: str) -> str:
     return re.sub(r"(?<![:\w]):([a-z]\w*)", r"%(\1)s", sql)
 
 
+_PROGRAM_LIMIT = "54"
+"""Class of SQLSTATE: a value is too large, such as a text for an index."""
+
+
 def is_of_the_database(error: Exception) -> bool:
     """Returns whether the database failed, such as a full disk or a lost connection, and not the statement."""
     if isinstance(error, (psycopg.DataError, psycopg.IntegrityError)):
+        return False
+    if isinstance(error, psycopg.Error) and (error.sqlstate or "").startswith(_PROGRAM_LIMIT):
         return False
     return isinstance(error, psycopg.Error) and not (
         isinstance(error, (psycopg.ProgrammingError, psycopg.NotSupportedError)) and error.sqlstate is None

@@ -152,4 +152,4 @@ class PostgresStore:
 
     @staticmethod
     def _may_be_repeated(error: Exception) -> bool:
-        return is_transient(error) or isinstance(error, psycopg.OperationalError)
+        return is_transient(error) or (isinstance(error, psycopg.OperationalError) and is_of_the_database(error))

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import pytest
 
 from llm_relay.errors import ProviderAuth, ProviderProtocol, ProviderRateLimited, ProviderUnavailable, RelayError
-from llm_relay.messages import Accuracy, FinishReason, Prompt, Role, Turn, Usage
+from llm_relay.messages import MAX_MODEL_CHARS, Accuracy, FinishReason, Prompt, Role, Started, Turn, Usage
 from server_b.core.limits import Limits, Patience
+from server_b.core.runner.retry import MAX_TIER_CHARS
 from server_b.core.runner.settlement import NOTHING_USED
 from server_b.core.token_estimates.prompt_tokens import TOKENS_PER_TURN
 from server_b.core.token_estimates.text_tokens import estimated_tokens
-from server_b.providers.base import Counted, Ending, Text, Working
+from server_b.providers.base import Counted, Ending, Opening, Text, Working
 from tests.support.observed import Observed
 from tests.support.relayed import a_few_turns, streamed
 from tests.support.scripted import HELLO, OPENING, USAGE, ScriptedProvider, Step, away
@@ -147,3 +148,13 @@ async def test_a_failed_call_has_no_usage_only_if_every_attempt_was_refused(
     attempts: list[list[Step]], expected: Usage
 ) -> None:
     assert await usage(*attempts) == expected
+
+
+async def test_endless_names_of_a_provider_are_cut() -> None:
+    observed, endless = Observed(), "m" * 2**20
+    script = [Opening(endless), Text("Hi"), Ending(FinishReason.STOP, USAGE, service_tier=endless)]
+    events = await streamed(create_relay(ScriptedProvider(script), observers=[observed]), HI)
+    finished = observed.calls[0].finished
+    assert (finished.model, finished.service_tier) == ("m" * MAX_MODEL_CHARS, "m" * MAX_TIER_CHARS)
+    assert isinstance(events[0], Started)
+    assert events[0].model == finished.model

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from datetime import timedelta
+from random import Random
+from string import ascii_letters
 
 import pytest
 
@@ -306,6 +308,18 @@ async def test_text_that_a_database_cannot_store_fails_only_its_own_call(store: 
         assert not isinstance(outcomes[1], BaseException)
         await books.settle(dataclasses.replace(call_end(good), outcome="a\x00b\udfff"))
     assert await select(store, "state", "calls", f"id = '{good.id}'") == [("settled",)]
+
+
+async def test_text_that_is_too_long_for_a_key_stops_no_call(store: Store) -> None:
+    endless = "".join(Random(1).choices(ascii_letters, k=20_000))
+    async with open_books(store) as books:
+        for call in (new_call(), new_call(model=endless)):
+            await books.reserve(call)
+            await books.settle(call_end(call, model=endless, service_tier=endless))
+        assert books.is_writable
+    assert await select(store, "state, COUNT(*)", "calls", group_by="state") == [("settled", 2)]
+    [(kept, _)] = await select(store, "model, SUM(calls)", "usage_days", group_by="model")
+    assert endless.startswith(kept)
 
 
 @pytest.mark.parametrize("is_warning_only", [False, True])
