@@ -152,7 +152,7 @@ async def test_a_failed_call_has_no_usage_only_if_every_attempt_was_refused(
 
 async def test_endless_names_of_a_provider_are_cut() -> None:
     observed, endless = Observed(), "m" * 2**20
-    script = [Opening(endless), Text("Hi"), Ending(FinishReason.STOP, USAGE, service_tier=endless)]
+    script: list[Step] = [Opening(endless), Text("Hi"), Ending(FinishReason.STOP, USAGE, service_tier=endless)]
     events = await streamed(create_relay(ScriptedProvider(script), observers=[observed]), HI)
     finished = observed.calls[0].finished
     assert (finished.model, finished.service_tier) == ("m" * MAX_MODEL_CHARS, "m" * MAX_TIER_CHARS)
