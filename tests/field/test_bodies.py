@@ -135,6 +135,9 @@ CASES = {
     ),
     "error is null in every chunk": good(GOOD.replace(b'"object"', b'"error":null,"object"')),
     "error is empty in every chunk": good(GOOD.replace(b'"object"', b'"error":"","code":0,"message":"","object"')),
+    "error has only empty members in every chunk": good(
+        GOOD.replace(b'"object"', b'"error":{"message":"","type":"","param":null,"code":0},"object"')
+    ),
     "empty finish reasons": good(HELLO.replace(b"null", b'""'), END),
     'finish reasons with the text "null"': good(HELLO.replace(b"null", b'"null"'), END),
     "the whole message repeated at the end, as MiniMax sends it": good(HELLO, event(completion())),
@@ -231,6 +234,7 @@ CASES = {
         with_choice({"index": 0, "message": {"content": "Hello", "reasoning_content": "hm"}, "finish_reason": "stop"})
     ),
     "whole with NaN": good_whole(compact(completion()).replace(b'"index":0', b'"index":0,"logprobs":NaN')),
+    "whole with an error of empty members": good_whole({**completion(), "error": {"message": "", "code": None}}),
     "whole without text": case(whole(completion("")), answered("")),
     "whole with null text": case(whole(completion(None)), answered("")),
     "whole with two choices": good_whole(

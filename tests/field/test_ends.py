@@ -37,7 +37,11 @@ WORDS = {
         "max_output_tokens",
         "token_limit_reached",
     ),
-    "content_filter": ("content_filter", "sensitive", "SAFETY", "CONTENT_FILTER", "RECITATION", "ContentFilter"),
+    "content_filter": (
+        *("content_filter", "sensitive", "SAFETY", "CONTENT_FILTER", "RECITATION", "ContentFilter"),
+        *("content_filter: SAFETY", "content_filter: OTHER"),
+    ),
+    "malformed_output": ("function_call_filter: MALFORMED_FUNCTION_CALL", "function_call_filter: UNEXPECTED_TOOL_CALL"),
     "other": ("something_new", "Weird", "pause_turn", "FINISH_REASON_UNSPECIFIED"),
 }
 """Finish reasons of the vendors, by meaning. `model_context_window_exceeded` is a limit too."""
@@ -58,6 +62,12 @@ FAILED = OneOf("PROVIDER_UNAVAILABLE", "PROVIDER_PROTOCOL")
 PART = OneOf("", "Hel")
 """The text before the failure, if the provider's answer was one document: a stream may pass it on."""
 CUT = failed("PROVIDER_PROTOCOL", "Hello", may_have_worked=True)
+
+
+def native(reason: str, text: str = "lo") -> dict[str, object]:
+    """Makes OpenRouter's last chunk: it reports `stop`, but the provider behind it ended for this reason."""
+    choice = {"index": 0, "delta": {"content": text}, "finish_reason": "stop", "native_finish_reason": reason}
+    return {**CHUNK_HEAD, "choices": [choice]}
 
 
 def whole_error(code: object) -> dict[str, object]:
@@ -117,6 +127,48 @@ CASES: dict[str, Case] = {
     ),
     "OpenRouter's whole failure, with the code as text": case(
         whole(whole_error("502")), failed("PROVIDER_UNAVAILABLE", PART)
+    ),
+    **{
+        f"OpenRouter's stop for {reason}": case(
+            stream(text("Hel"), event(native(reason)), usage_event(), DONE),
+            failed(FAILED, OneOf("Hel", "Hello"), may_have_worked=True),
+        )
+        for reason in ("network_error", "error", "CANCELLED")
+    },
+    "OpenRouter's stop for an error, without text": case(
+        stream(event(native("error", "")), usage_event(), DONE), failed(FAILED, may_have_worked=True)
+    ),
+    "OpenRouter's stop for an error, whole": case(
+        whole(
+            with_choice(
+                {
+                    "index": 0,
+                    "message": {"content": ""},
+                    "finish_reason": "stop",
+                    "native_finish_reason": "network_error",
+                }
+            )
+        ),
+        failed(FAILED, may_have_worked=True),
+    ),
+    **{
+        f"OpenRouter's stop for {reason}": case(
+            stream(text("Hel"), event(native(reason)), usage_event(), DONE), answered(accuracy=EXACT)
+        )
+        for reason in ("completed", "end_turn", "STOP")
+    },
+    "a stop string of vLLM's that is the word error": case(
+        stream(
+            HELLO,
+            event(
+                {
+                    **CHUNK_HEAD,
+                    "choices": [{"index": 0, "delta": {}, "finish_reason": "stop", "stop_reason": "error"}],
+                }
+            ),
+            DONE,
+        ),
+        answered(),
     ),
     "an error only in the choice": case(
         stream(

@@ -81,6 +81,9 @@ CASES = {
     "heartbeats as named events": good(
         b"event: ping\ndata:\n\n", text("Hel"), b"event: ping\ndata: \n\n", text("lo"), END
     ),
+    "heartbeats that are an empty text, null or an empty object": good(
+        text("Hel"), b'data: ""\n\ndata: null\n\ndata: {}\n\n', text("lo"), END
+    ),
     "heartbeats in CRLF": good(text("Hel"), b"event: ping\r\ndata:\r\n\r\n", text("lo"), END),
     "a first event with a success code": good(
         event({"code": 0, "message": "Success", "sid": "s", "choices": []}), GOOD

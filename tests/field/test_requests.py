@@ -37,6 +37,18 @@ LIMIT_REFUSED: dict[str, object] = {
         "This model's maximum context length is 512 tokens. However, you requested 1020 tokens (20 in the messages,"
         " 1000 in the completion). Please reduce the length of the messages or completion."
     ),
+    "vLLM, newer": vllm(
+        "You passed 20 input tokens and requested 1000 output tokens. However, the model's context length is only 512"
+        " tokens, resulting in a maximum input length of 0 tokens. Please reduce the length of the input prompt or the"
+        " number of requested output tokens. (parameter=input_tokens, value=20)"
+    ),
+    "OpenRouter": {
+        "error": {
+            "message": "This endpoint's maximum context length is 512 tokens. However, you requested about 1020 tokens"
+            " (20 of text input, 1000 in the output). Please reduce the length of either one.",
+            "code": 400,
+        }
+    },
     "OpenAI": error(
         "max_tokens is too large: 1000. This model supports at most 512", INVALID, "invalid_value", param="max_tokens"
     ),
@@ -64,6 +76,7 @@ LIMIT_REFUSED: dict[str, object] = {
         "detail": [{"loc": ["body", "max_tokens"], "msg": "Extra inputs are not permitted", "type": "extra_forbidden"}]
     },
 }
+TOGETHER_WITH_THE_PROMPT = ("vLLM, newer", "OpenRouter")
 TEMPERATURE_REFUSED: dict[str, object] = {
     "OpenAI": error(
         "Unsupported value: 'temperature' does not support 0.7 with this model.",
@@ -168,7 +181,13 @@ CASES: dict[str, Case] = {
             bad(document), failed(REJECTED, message=Says(WORD["max_tokens"]), requests=OneOf(1, 2)), max_tokens=1000
         )
         for name, document in LIMIT_REFUSED.items()
-        if name not in ("vLLM, older", "TGI", "Together")
+        if name not in ("vLLM, older", "TGI", "Together", *TOGETHER_WITH_THE_PROMPT)
+    },
+    **{
+        f"the caller's limit and prompt together: {name}": case(
+            bad(LIMIT_REFUSED[name]), failed(REJECTED, message=Says("too long"), requests=1), max_tokens=1000
+        )
+        for name in TOGETHER_WITH_THE_PROMPT
     },
     **{
         f"the caller's temperature: {name}": case(
@@ -212,6 +231,11 @@ CASES: dict[str, Case] = {
         )
         for name, steps in ROLES.items()
     },
+    "a system message that the template does not accept later": case(
+        bad(vllm("System message must be at the beginning.")),
+        failed(REJECTED, message=Says("history")),
+        history=[{"role": "user", "text": "Well?"}, {"role": "system", "text": "Be brief."}],
+    ),
     "a system prompt that the template does not accept": case(
         bad(vllm("System role not supported")), failed(REJECTED, message=Says("context")), context="Be brief."
     ),

@@ -47,6 +47,8 @@ _LIMIT = re.compile(
     r"|(?:in|for) the completion",
     re.ASCII,
 )
+_ROOM = re.compile(r"\brequested (?:\d+ |number of )?output tokens\b|\bin the output\b", re.ASCII)
+"""Texts that count the limit together with the prompt. With a limit of the caller's, the prompt may be too long."""
 _OTHER_NAME = re.compile(
     r"use ['\"`]?max_\w+|unsupported[ _]parameter|unsupported argument|unrecognized|unknown|unexpected|extra"
     r"|not (?:supported|permitted|allowed)|no longer supported|deprecated"
@@ -139,7 +141,7 @@ def refused_field(failure: Failure, prompt: Prompt) -> str | None:
 
 def _change_of_limit(failure: Failure, body: dict[str, object], prompt: Prompt, defaults: Defaults) -> Change | None:
     sent = next((name for name in (*LIMIT_NAMES, OUTPUT_LIMIT) if name in body), None)
-    if sent is None or not _names(failure, _LIMIT):
+    if sent is None or not (_names(failure, _LIMIT) or (prompt.max_tokens is None and _names(failure, _ROOM))):
         return None
     if _is_unknown(failure) and (sent == LIMIT_NAMES[0] or prompt.max_tokens is None):
         return Change(frozenset({sent}))

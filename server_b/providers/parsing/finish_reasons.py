@@ -64,7 +64,9 @@ def finish_reason(word: str) -> FinishReason:
 
 def _meaning(word: str) -> FinishReason | None:
     """Returns what the word means; None: the provider failed."""
-    if (listed := _REASONS.get(word)) is not None:
-        return listed
+    # Google writes `function_call_filter: MALFORMED_FUNCTION_CALL`.
+    for name in (word, word.rpartition(":")[2].strip("_")):
+        if (listed := _REASONS.get(name)) is not None:
+            return listed
     kinds = (meaning for meaning, kind in _KINDS_OF_WORDS.items() if kind.search(word))
     return next(kinds, FinishReason.OTHER)

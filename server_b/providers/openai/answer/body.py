@@ -126,7 +126,7 @@ class BodyReader:
             raise malformed("an event of the stream is not JSON") from error
         if is_error:
             self._answer.fail(document)
-        if document is not None:
+        if document not in (None, ""):  # some servers send an empty value as a sign of life
             self._take(document)
         return False
 

@@ -13,7 +13,13 @@ from server_b.providers.openai.chat.content import Said
 from server_b.providers.openai.chat.tool_calls import ToolCalls
 from server_b.providers.openai.event_data import is_sign_of_life
 from server_b.providers.openai.failures.errors import malformed
-from server_b.providers.openai.failures.failure import Failed, failure_of_document, is_failure, minimax_failure
+from server_b.providers.openai.failures.failure import (
+    Failed,
+    failure_of_document,
+    is_failure,
+    minimax_failure,
+    says_something,
+)
 from server_b.providers.parsing.finish_reasons import finish_reason, finish_word, is_failure_word
 
 _PLACES = ("delta", "message", "text")
@@ -63,7 +69,7 @@ class AnswerSoFar:
         if not isinstance(document, dict):
             raise malformed("a document of the answer is not an object")
         choices = document.get("choices")
-        if not choices or document.get("error"):
+        if not choices or says_something(document.get("error")):
             self._take_without_choice(document)
             return
         choice = choices[0] if choices.__class__ is list and len(choices) == 1 else self._first_choice(choices)
@@ -136,7 +142,7 @@ class AnswerSoFar:
                     self.said.take_whole_message(message, is_end=is_end)
                 else:
                     self.said.take_message(message)
-                if message.get("error"):
+                if says_something(message.get("error")):
                     self._fail_at_end(message["error"], document)
                 if "tool_calls" in message or "function_call" in message:
                     self._take_calls(message, is_whole=place == "message")
@@ -161,7 +167,7 @@ class AnswerSoFar:
 
     def _take_end(self, document: Mapping[str, Any], choice: Mapping[str, Any], reason: object) -> None:
         for place in (choice, document.get("x_groq")):
-            if isinstance(place, dict) and place.get("error"):
+            if isinstance(place, dict) and says_something(place.get("error")):
                 self._fail_at_end(place["error"], document)
         if (failure := minimax_failure(document)) is not None:
             self._fail_at_end(failure, document)
@@ -171,8 +177,9 @@ class AnswerSoFar:
         if not isinstance(reason, str):
             raise malformed("a finish_reason is not text")
         word = finish_word(reason)
-        if is_failure_word(word):
-            self._fail_at_end({"code": word, "type": "server_error"}, document)
+        for said in (word, _native_word(choice)):
+            if is_failure_word(said):
+                self._fail_at_end({"code": said, "type": "server_error"}, document)
         self.finish_reason = finish_reason(word)
 
     def _count(self, document: Mapping[str, Any]) -> None:
@@ -195,6 +202,12 @@ class AnswerSoFar:
 
 def _number(index: object) -> int:
     return index if isinstance(index, int) else 0
+
+
+def _native_word(choice: Mapping[str, Any]) -> str:
+    """Returns the finish reason of the provider behind OpenRouter, which may report its failure as `stop`."""
+    reason = choice.get("native_finish_reason")
+    return finish_word(reason) if isinstance(reason, str) else ""
 
 
 def _model(document: Mapping[str, Any]) -> str:

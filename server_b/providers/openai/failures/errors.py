@@ -66,7 +66,8 @@ def _may_have_worked(failure: Failure, meaning: Meaning) -> bool:
         if _said_of_repeating(failure):
             return False
         if failure.is_document:
-            return meaning is not RATE_LIMITED and failure.status not in SAFE_STATUSES
+            is_safe = failure.status in SAFE_STATUSES and not failure.is_of_a_proxy
+            return meaning is not RATE_LIMITED and not is_safe
         return failure.status != 429 or failure.is_html
     return False
 

@@ -11,9 +11,15 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from server_b.providers.http.proxy_errors import is_of_a_proxy
 from server_b.providers.http.retry_after import retry_after_s, wait_from_member, wait_from_text
 from server_b.providers.openai.event_data import is_sign_of_life
-from server_b.providers.parsing.json_text import parse
+from server_b.providers.openai.failures.wrapped_errors import (
+    document_of,
+    document_within,
+    members_within,
+    status_within,
+)
 
 MAX_TEXT_CHARS = 16 * 1024
 MAX_MEMBERS = 500
@@ -54,7 +60,9 @@ class Failure:
     wait_s: float | None = None
     """How long to wait before the next try, in seconds."""
     is_document: bool = False
-    """Whether it is in JSON, and so from the provider itself rather than a proxy."""
+    """Whether it is in JSON, and so from the provider itself rather than a proxy, unless `is_of_a_proxy`."""
+    is_of_a_proxy: bool = False
+    """Whether it is in JSON, but from a proxy."""
     is_html: bool = False
     is_first: bool = False
     """Whether no part of an answer came before it."""
@@ -79,7 +87,7 @@ def is_failure(document: Mapping[str, object]) -> bool:
     """Tells whether a document without choices reports a failure."""
     if document.get("object") == "error" or document.get("type") == "error":
         return True
-    if any(document.get(name) for name in _FAILURE_NAMES):
+    if any(says_something(document.get(name)) for name in _FAILURE_NAMES):
         return True
     if minimax_failure(document):
         return True
@@ -94,6 +102,11 @@ def is_failure(document: Mapping[str, object]) -> bool:
     return bool(said and named) and any((*said, *named))
 
 
+def says_something(error: object) -> bool:
+    """Tells whether a member `error` reports an error. Some servers send it with empty members in every chunk."""
+    return any(error.values()) if isinstance(error, dict) else bool(error)
+
+
 def minimax_failure(document: Mapping[str, object]) -> Mapping[str, object] | None:
     """Returns the member that reports MiniMax's failures, which may be beside choices; None if there is no failure."""
     base = document.get("base_resp")
@@ -102,11 +115,7 @@ def minimax_failure(document: Mapping[str, object]) -> Mapping[str, object] | No
 
 def failure_of_response(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
     """Reads a response with a status other than success."""
-    try:
-        document = parse(body.removeprefix(b"\xef\xbb\xbf"))
-    except ValueError:
-        document = None
-    if isinstance(document, dict | list) and document:
+    if (document := document_of(body)) is not None:
         return _read(document, status=status, headers=headers, is_first=True)
     text = body[:MAX_TEXT_CHARS].decode(errors="replace").lower()
     return Failure(
@@ -145,6 +154,7 @@ def _read(
         shown_word=search.shown.get("code") or search.shown.get("type") or "",
         wait_s=_first_wait(retry_after_s(headers), *search.waits_s, wait_from_text(text)),
         is_document=True,
+        is_of_a_proxy=is_of_a_proxy(document),
         is_first=is_first,
     )
 
@@ -198,7 +208,7 @@ class _Search:
             self.take(key, member, depth)
 
     def _take_text(self, name: str, value: str, depth: int) -> None:
-        if value.lstrip()[:1] in ("{", "[") and (within := _document_within(value)) is not None:
+        if (within := document_within(value)) is not None:
             self.take("error", within, depth + 1)
             return
         self.texts.append(value[:MAX_TEXT_CHARS])
@@ -210,14 +220,16 @@ class _Search:
             (self.codes if name in _CODE_NAMES else self.words).extend(_words(value))
             if SHOWN_WORD.fullmatch(value):
                 self.shown.setdefault(name, value)
+        self._take_wrapped(value)
 
-
-def _document_within(text: str) -> object | None:
-    try:
-        document = parse(text.encode("utf-8", "surrogatepass"))
-    except ValueError:
-        return None
-    return document if isinstance(document, dict | list) else None
+    def _take_wrapped(self, text: str) -> None:
+        if (status := status_within(text)) is not None:
+            self.numbers.append(status)
+        for name, value in members_within(text):
+            if value.isdecimal() and 400 <= int(value) < 600:
+                self.numbers.append(int(value))
+            else:
+                (self.codes if name in _CODE_NAMES else self.words).extend(_words(value))
 
 
 def _words(value: str) -> Iterator[str]:

@@ -34,6 +34,7 @@ REJECTED = Meaning(ProviderRejected)
 TOO_LONG = Meaning(ProviderRejected, "the prompt is too long for this model: shorten its history", PROMPT_TOO_LONG)
 FILTERED = Meaning(ProviderRejected, "the provider's content filter refuses the prompt")
 TURNS = Meaning(ProviderRejected, "history: this model requires turns of user and assistant to alternate, user first")
+SYSTEM_LATER = Meaning(ProviderRejected, "history: this model accepts system messages only at the beginning")
 NO_SYSTEM = Meaning(ProviderRejected, "context: this model accepts no system prompt")
 UNKNOWN_MODEL = Meaning(UnknownModel)
 NOT_FOUND = Meaning(

@@ -12,6 +12,7 @@ from server_b.providers.openai.failures.meaning import (
     NO_SYSTEM,
     OVERLOADED,
     RATE_LIMITED,
+    SYSTEM_LATER,
     TOO_LONG,
     TURNS,
     UNAVAILABLE,
@@ -31,6 +32,9 @@ _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
         r"last (?:message|turn) must",
         r"expected last role",
         r"must (?:start|begin) with (?:an? |the )?['\"`]?user",
+    ),
+    SYSTEM_LATER: (
+        r"system (?:message|prompt|role)s? (?:must|should|can only|may only) .{0,30}\b(?:beginning|start|first)\b",
     ),
     NO_SYSTEM: (
         r"system (?:role|message|prompt|instruction)s? (?:is |are )?(?:not (?:supported|allowed|enabled)|unsupported)",
@@ -153,8 +157,8 @@ NO_CREDIT_UNLESS_THROTTLED = "check your plan and billing"
 """OpenAI says this for an empty account, Google also for a limit that resets within a minute."""
 BY_TEXT: Mapping[Meaning, re.Pattern[str]] = {meaning: re.compile("|".join(texts)) for meaning, texts in _TEXTS.items()}
 
-_OF_A_REQUEST = (TURNS, NO_SYSTEM, NO_CREDIT, AUTH, UNKNOWN_MODEL, TOO_LONG, FILTERED)
-_BEHIND_A_GATEWAY = (TURNS, NO_SYSTEM, NO_CREDIT, AUTH, TOO_LONG, FILTERED, RATE_LIMITED)
+_OF_A_REQUEST = (TURNS, SYSTEM_LATER, NO_SYSTEM, NO_CREDIT, AUTH, UNKNOWN_MODEL, TOO_LONG, FILTERED)
+_BEHIND_A_GATEWAY = (TURNS, SYSTEM_LATER, NO_SYSTEM, NO_CREDIT, AUTH, TOO_LONG, FILTERED, RATE_LIMITED)
 """Meanings that gateways report as their own failures."""
 _BY_STATUS: Mapping[int, tuple[Meaning, ...]] = {
     400: (*_OF_A_REQUEST, RATE_LIMITED, UNAVAILABLE),
