@@ -78,7 +78,9 @@ class Message:
     def end(self, item: Fields) -> None:
         """Takes the texts and refusals that no delta had."""
         self.is_over = True
-        for index, part in enumerate(_objects(item.get("content") or self._begun.get("content"))):
+        content = item.get("content") or self._begun.get("content")
+        parts = [{"text": content}] if isinstance(content, str) else content
+        for index, part in enumerate(_objects(parts)):
             self._add_unsaid(RefusalPiece if part.get("type") == "refusal" else Text, index, part)
 
     def _add_unsaid(self, kind: type[Text | RefusalPiece], index: int, part: Fields) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 from llm_relay.messages import FinishReason
 from server_b.providers.openai.event_data import is_sign_of_life
 from server_b.providers.openai.failures.errors import malformed
-from server_b.providers.openai.failures.failure import Failed, failure_of_document, is_failure
+from server_b.providers.openai.failures.failure import Failed, failure_of_document, is_failure, says_something
 from server_b.providers.openai.responses.output import ItemClass, Output
 from server_b.providers.openai.responses.output_items import Call, Message, ReasoningItem
-from server_b.providers.parsing.finish_reasons import finish_reason, finish_word
+from server_b.providers.parsing.finish_reasons import finish_reason, finish_word, is_failure_word
 
 _DELTAS: Mapping[str, ItemClass] = {
     "response.output_text.delta": Message,
@@ -28,7 +28,9 @@ _WHOLES: Mapping[str, ItemClass] = {
     "response.reasoning_text.done": ReasoningItem,
 }
 _BEGINNINGS = frozenset({"response.created", "response.in_progress", "response.queued"})
-_ENDS = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
+_ENDS = frozenset(
+    {"response.completed", "response.incomplete", "response.failed", "response.cancelled", "response.done"}
+)
 _ERRORS = frozenset({"error", "response.error"})
 
 
@@ -82,8 +84,16 @@ class ResponseSoFar:
             self.output.end_item(event)
         elif kind in _WHOLES:
             self.output.add_whole(_WHOLES[kind], event)
+        elif kind == "response.content_part.done":
+            self._take_part(event)
         elif not kind.startswith("response.") and is_failure(event):
             self.fail(event)
+
+    def _take_part(self, event: Mapping[str, Any]) -> None:
+        """Takes a part of a message as a whole: some servers send its text in no other event."""
+        part = event.get("part")
+        if isinstance(part, dict) and part.get("type") in ("output_text", "refusal"):
+            self.output.add_whole(Message, {**event, **part})
 
     def _take_other(self, document: Mapping[str, Any]) -> None:
         if document.get("type") in _ERRORS or is_failure(document):
@@ -95,21 +105,26 @@ class ResponseSoFar:
         """Takes a response at its end."""
         usage = response.get("usage")
         self.counts = usage if isinstance(usage, dict) else None
-        if response.get("error") or response.get("status") in ("failed", "cancelled"):
+        if says_something(response.get("error")) or response.get("status") in ("failed", "cancelled"):
             self.fail({"error": response.get("error") or {"code": response["status"], "type": "server_error"}})
         self._open(response)
         self.output.take_items(response.get("output"))
+        if not self.output and isinstance(text := response.get("output_text"), str):
+            self.output.take_items([{"type": "message", "content": text}])
         self.finish_reason = self._finish_reason(response)
         self.output.end()
 
     def _finish_reason(self, response: Mapping[str, Any]) -> FinishReason:
         match response.get("status"):
-            case "completed" | None:
+            case "completed" | "done" | None:
                 return FinishReason.TOOL_CALLS if self.output.has(Call) else FinishReason.STOP
             case "incomplete":
                 details = response.get("incomplete_details")
                 reason = details.get("reason") if isinstance(details, dict) else None
-                return finish_reason(finish_word(reason)) if isinstance(reason, str) else FinishReason.OTHER
+                word = finish_word(reason) if isinstance(reason, str) else ""
+                if is_failure_word(word):
+                    self.fail({"error": {"code": word, "type": "server_error"}})
+                return finish_reason(word)
             case _:
                 raise malformed("a response ends without being complete")
 
