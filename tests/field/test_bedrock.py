@@ -156,6 +156,16 @@ USAGES = {
     "a total that contradicts its parts": counted(
         {"inputTokens": 8, "outputTokens": 3, "totalTokens": 999}, accuracy=NOT_EXACT
     ),
+    "zeros, because a guardrail blocked the prompt": case(
+        stream(
+            START,
+            text("Sorry."),
+            BLOCK_END,
+            stop("guardrail_intervened"),
+            metadata({"inputTokens": 0, "outputTokens": 0, "totalTokens": 0}),
+        ),
+        answered("Sorry.", "content_filter", input=0, output=0, accuracy=EXACT, cost=0),
+    ),
     "before the end": case(stream(HELLO, BLOCK_END, metadata(), stop()), COUNTED),
     "of another type": counted(
         {"inputTokens": "many", "outputTokens": None},
@@ -200,6 +210,10 @@ REFUSALS = {
     "a wrong key": once(AUTH, "UnrecognizedClientException", "x", 403),
     "an incomplete signature": once(AUTH, "IncompleteSignatureException"),
     "a suspended account": invalid(AUTH, "Invocation of model is blocked: account suspended"),
+    "a model for other accounts": invalid(AUTH, "anthropic.x is not available for this account. You can explore other"),
+    "a model for other accounts, as 404": once(
+        AUTH, "ResourceNotFoundException", "anthropic.x is not available for this account. You can explore other", 404
+    ),
     "an invalid token": invalid(AUTH, "The security token included in the request is invalid"),
     **{
         f"the code {code}": once(AUTH, code, status=status)
@@ -251,6 +265,9 @@ REFUSALS = {
             "400 Bad Request: Too many input tokens. Max input tokens: 4096, request input token count: 9001",
         ),
         TOO_LONG,
+    ),
+    "too long, the body": case(
+        refusal(VALIDATION, "Failed to buffer the request body: length limit exceeded"), TOO_LONG
     ),
     "a context of Titan": case(
         refusal(VALIDATION, "This model doesn't support system prompts. Try again without a system prompt."),
@@ -315,6 +332,10 @@ LIMITS = {
     "503": repeated(UNAVAILABLE, "ServiceUnavailableException", 503),
     "424": case(refusal("ModelErrorException", "x", 424), failed(UNAVAILABLE, may_have_worked=True)),
     "408": case(refusal("ModelTimeoutException", "x", 408), failed(UNAVAILABLE, may_have_worked=True)),
+    "502 of a proxy in JSON": case(
+        whole({"message": "An invalid response was received from the upstream server"}, 502),
+        failed(UNAVAILABLE, may_have_worked=True),
+    ),
     "502 as an HTML page": case(
         whole(b"<html>Bad gateway</html>", 502, "text/html"), failed(UNAVAILABLE, may_have_worked=True)
     ),
@@ -374,6 +395,9 @@ IN_STREAMS = {
     ),
     "an exception followed by a good end": case(
         stream(HELLO, exception("internalServerException", {"message": "x"}), END), failed(UNAVAILABLE, "Hello")
+    ),
+    "an exception framed as an event": case(
+        stream(HELLO, event("internalServerException", {"message": "x"}), END), failed(UNAVAILABLE, "Hello")
     ),
     "an exception after the end": case(
         stream(HELLO, BLOCK_END, stop(), exception("internalServerException", {"message": "x"})),

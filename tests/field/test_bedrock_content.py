@@ -106,6 +106,10 @@ CASES: Mapping[str, tuple[Steps, Content]] = {
         stream(START, begins(0, "c1", "look"), arguments(0, '{"x"'), ends(0), stop("malformed_tool_use"), metadata()),
         Content(calls=[("c1", "look", '{"x"')], finish="malformed_output"),
     ),
+    "a whole answer with citations": (
+        whole(message([{"text": "H"}, {"citationsContent": {"content": [{"text": "i"}], "citations": [{}]}}])),
+        Content("Hi", finish="stop"),
+    ),
     "a whole answer": (
         whole(
             message(

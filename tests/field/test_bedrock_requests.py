@@ -24,6 +24,7 @@ TEMPERATURE_REFUSED = (
 )
 LIMIT_REFUSED = (
     "The maximum tokens you requested exceeds the model limit of 512. Try again with a lower value",
+    "You passed 20 input tokens and requested 1000 output tokens. However, the model's context length is only 512",
     "The model returned the following errors: max_tokens: 1000 > 512, which is the maximum allowed",
 )
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from llm_relay.errors import RelayError
-from llm_relay.messages import Accuracy, Cost, Finished, Usage
+from llm_relay.messages import Accuracy, Cost, Finished, FinishReason, Usage
 from server_b.core.calls.call import Call
 from server_b.core.calls.record import CallRecord
 from server_b.core.runner.retry import Outcome
@@ -80,7 +80,9 @@ class Settlement:
 
     def _usage(self, call: Call, outcome: Outcome | None) -> Usage:
         try:
-            return settled_usage(call, (outcome.usage if outcome else None) or _counted(call))
+            is_filtered = outcome is not None and outcome.finish_reason is FinishReason.CONTENT_FILTER
+            counted = (outcome.usage if outcome else None) or _counted(call)
+            return settled_usage(call, counted, is_filtered=is_filtered)
         except Exception as error:  # noqa: BLE001 - a call without an end would keep its readers waiting forever
             report(error, call.key.request_id)
             return Usage()
@@ -111,13 +113,14 @@ def _overrun(cost: Cost, reserved_nano_usd: int | None) -> int:
     return 0 if nano_usd is None else max(0, nano_usd - (reserved_nano_usd or 0))
 
 
-def settled_usage(call: Call, counted: Usage | None) -> Usage:
+def settled_usage(call: Call, counted: Usage | None, *, is_filtered: bool = False) -> Usage:
     """Returns the provider's count, or an estimate from the text.
 
     The usage is exact only if no earlier attempt may have been billed too. Each that may adds the prompt once more.
+    With `is_filtered` a filter wrote the text: if nothing was counted, the model was not asked.
     """
     has_text = call.transcript.sequence > 1 or call.reasoning_tokens > 0
-    if counted is None or (has_text and _counts_nothing(counted)):
+    if counted is None or (has_text and _counts_nothing(counted) and not is_filtered):
         if not has_text:
             worked = any(attempt.may_have_worked for attempt in call.attempts)
             return Usage(accuracy=Accuracy.UNKNOWN) if worked else NOTHING_USED

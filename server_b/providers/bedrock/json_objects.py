@@ -15,7 +15,8 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 def document(data: bytes, *, exactly: bool = False) -> dict[str, Any]:
     """Reads a JSON object; with `exactly`, keeps every digit of large numbers. Raises ProviderProtocol otherwise."""
     try:
-        read = parse_exactly(data) if exactly else parse(data)
+        plain = data.removeprefix(b"\xef\xbb\xbf")
+        read = parse_exactly(plain) if exactly else parse(plain)
     except ValueError as error:
         raise _malformed() from error
     if not isinstance(read, dict):

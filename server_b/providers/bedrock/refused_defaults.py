@@ -23,7 +23,7 @@ PATTERNS: Mapping[str, re.Pattern[str]] = {
     TEMPERATURE: re.compile("temperature", re.IGNORECASE),
     MAX_TOKENS: re.compile(
         r"maximum tokens you requested|max_?(new_|completion_|output_|gen_)?(tokens|len)\b|max_?token_?count"
-        r"|max_tokens_to_sample|completion\)",
+        r"|max_tokens_to_sample|completion\)|requested (\d+ )?output tokens",
         re.IGNORECASE,
     ),
 }

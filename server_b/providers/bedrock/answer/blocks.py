@@ -97,6 +97,10 @@ class AnswerBlocks:
                 raise _malformed()
             case {"reasoningContent": {"reasoningText": dict(reasoning)} | dict(reasoning)}:
                 self._add_reasoning(index, reasoning)
+            case {"citationsContent": {"content": list(cited)}}:
+                for one in cited:
+                    if isinstance(one, dict) and "text" in one:
+                        self._add_text(Text, index, one["text"])
             case _:
                 pass
 

@@ -75,6 +75,8 @@ class StreamReader:
         kind = headers.get(":message-type", "event")
         if kind == "exception":
             raise Refusal(failure_from_exception(headers.get(":exception-type"), message.payload))
+        if headers.get(":event-type", "").endswith("Exception"):  # emulators frame exceptions as events
+            raise Refusal(failure_from_exception(headers[":event-type"], message.payload))
         if kind == "error":
             raise Refusal(failure_from_error(headers.get(":error-code"), headers.get(":error-message")))
         if kind != "event":

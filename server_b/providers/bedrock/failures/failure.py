@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from server_b.providers.bedrock.json_objects import document_or_nothing
+from server_b.providers.http.proxy_errors import is_of_a_proxy
 from server_b.providers.http.retry_after import retry_after_s
 
 MAX_MESSAGE_CHARS = 4096
@@ -52,7 +53,7 @@ def failure_from_response(status: int, headers: Mapping[str, str], body: bytes) 
         status=status,
         code=_code(stated),
         message=_message(document),
-        is_own=bool(document),
+        is_own=bool(document) and not is_of_a_proxy(document),
         original_status=_status(document),
         retry_after_s=retry_after_s(headers),
     )

@@ -52,6 +52,7 @@ _TOO_LONG = "the prompt is too long for the model: shorten it or its history"
 _OF_ACCOUNTS = _when(
     r"operation not allowed|unsupported countries|channel program|marketplace|payment_?\s?instrument|use case details"
     r"|not (been )?subscribed|subscription|agreement|not authorized|access (is |was )?denied|security token"
+    r"|not available for this account"
     r"|(don['’]t|do not|does not|doesn['’]t) have access|not (been )?(granted|enabled)|not allowed to (use|invoke)"
     r"|account (is |has been |was )?(\w+ ){0,2}(suspended|blocked|disabled|closed|on hold|verified)",
     ProviderAuth,
@@ -147,6 +148,7 @@ _OF_PROMPTS = (
     _when(
         r"too (long|large|big)|too many (total )?(input |text )?(tokens|bytes|characters)|maxlength|payload size"
         r"|context (length|limit|window|size)|input length|number of input tokens|tokens? exceed"
+        r"|length limit exceeded|exceeded the maximum number of tokens"
         r"|(input|prompt).*exceeds?\b|exceeds? (the )?(maximum|max|limit).*(input|prompt)",
         ProviderRejected,
         _TOO_LONG,
@@ -160,7 +162,7 @@ _OF_PROMPTS = (
     ),
     _when(
         r"(start|begin|end) with a user|first (message|turn)|(last|final) turn|alternate|consecutive (user|assistant)"
-        r"|roles? must|messages?\.\d+|prefill",
+        r"|roles? must|messages?\.\d+|prefill|expected last role",
         ProviderRejected,
         "the model refuses the order of the turns; begin with the user's, and let user and assistant alternate",
         "history",

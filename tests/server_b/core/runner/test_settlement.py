@@ -77,6 +77,11 @@ async def test_zeros_beside_a_text_are_from_a_server_that_does_not_count() -> No
     assert await usage([OPENING, zeros]) == NOTHING_USED
 
 
+async def test_zeros_beside_the_text_of_a_filter_mean_that_the_model_was_not_asked() -> None:
+    zeros = Ending(FinishReason.CONTENT_FILTER, NOTHING_USED)
+    assert await usage([OPENING, Text("Sorry."), zeros]) == NOTHING_USED
+
+
 # Counts that arrived before the answer failed or was stopped.
 
 

@@ -26,6 +26,7 @@ ACCOUNT: list[tuple[str, str]] = [
     (VALIDATION, "Your account is not authorized to invoke this API operation."),
     (VALIDATION, "You don't have access to the model with the specified model ID."),
     (VALIDATION, "Your account has been temporarily suspended"),
+    (VALIDATION, "anthropic.claude-opus-4-20250514-v1:0 is not available for this account. You can explore other"),
     (ACCESS, "You don't have access to the model with the specified model ID."),
     (ACCESS, "User: arn:aws:iam::123456789012:user/temperature is not authorized to perform: bedrock:InvokeModel"),
     (ACCESS, "Model access is denied due to INVALID_PAYMENT_INSTRUMENT: A valid payment instrument must be provided."),
@@ -63,6 +64,8 @@ TOO_LONG: list[str] = [
     "This model's maximum context length is 8192 tokens. Please reduce the length of the prompt",
     "input length and `max_tokens` exceed context limit: 199000 + 4096 > 200000, decrease input length",
     "Too many total text bytes: 30000000 > 26214400",
+    "Failed to buffer the request body: length limit exceeded",
+    "Your input exceeded the maximum number of tokens.",
     "The prompt exceeds the maximum number of tokens of this model",
 ]
 FIELDS: list[tuple[str, str]] = [
@@ -77,6 +80,7 @@ FIELDS: list[tuple[str, str]] = [
     ),
     ('The model returned the following errors: messages: first message must use the "user" role', "history"),
     ('The model returned the following errors: messages: roles must alternate between "user" and', "history"),
+    ("Expected last role User or Tool (or Assistant with prefix True) for serving but got assistant", "history"),
     ("The model returned the following errors: temperature: range: 0..1", "temperature"),
     (
         "Value '1.5' at 'inferenceConfig.temperature' failed to satisfy constraint: Member must be at most 1",
