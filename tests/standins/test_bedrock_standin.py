@@ -36,9 +36,9 @@ class Caller:
         self.url = url
         self.clients: list[Any] = []
 
-    def client(self, service: str = "bedrock-runtime", *, read_timeout: float = 5, **keys: str) -> Any:
+    def client(self, service: str = "bedrock-runtime", *, read_timeout: float = 60, **keys: str) -> Any:
         keys = {"aws_access_key_id": "AKIAANY", "aws_secret_access_key": "any", **keys}
-        config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=read_timeout)
+        config = Config(retries={"total_max_attempts": 1}, connect_timeout=60, read_timeout=read_timeout)
         self.clients.append(self.session.client(service, endpoint_url=self.url, config=config, **keys))
         return self.clients[-1]
 

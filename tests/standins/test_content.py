@@ -45,7 +45,7 @@ async def openai() -> AsyncIterator[OpenAIStandIn]:
 
 @pytest.fixture
 async def client(openai: OpenAIStandIn) -> AsyncIterator[AsyncOpenAI]:
-    async with AsyncOpenAI(api_key="sk-any", base_url=openai.base_url, max_retries=0, timeout=5) as client:
+    async with AsyncOpenAI(api_key="sk-any", base_url=openai.base_url, max_retries=0, timeout=60) as client:
         yield client
 
 
@@ -142,7 +142,7 @@ async def test_boto3_reads_calls_in_a_stream(bedrock: BedrockStandIn) -> None:
 
 async def _asked(standin: BedrockStandIn, operation: str) -> Any:
     session = boto3.session.Session(aws_access_key_id="AKIAANY", aws_secret_access_key="any", region_name="us-east-1")
-    config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=5)
+    config = Config(retries={"total_max_attempts": 1}, connect_timeout=60, read_timeout=60)
     client = session.client("bedrock-runtime", endpoint_url=standin.url, config=config)
     try:
         messages = [{"role": "user", "content": [{"text": "Hi"}]}]

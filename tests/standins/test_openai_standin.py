@@ -28,7 +28,7 @@ async def standin() -> AsyncIterator[OpenAIStandIn]:
 
 @pytest.fixture
 async def client(standin: OpenAIStandIn) -> AsyncIterator[AsyncOpenAI]:
-    async with AsyncOpenAI(api_key="sk-any", base_url=standin.base_url, max_retries=0, timeout=5) as client:
+    async with AsyncOpenAI(api_key="sk-any", base_url=standin.base_url, max_retries=0, timeout=60) as client:
         yield client
 
 

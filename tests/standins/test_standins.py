@@ -38,14 +38,14 @@ class BareClient:
 
     async def status(self) -> int:
         """Reads the answer's head."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             head = await self.reader.readuntil(HEAD_END)
         return int(head.split(b" ")[1])
 
     async def chunks(self) -> list[bytes]:
         """Reads the body, in the chunks in which it arrived."""
         chunks = []
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while size := int(await self.reader.readline(), 16):
                 chunks.append((await self.reader.readexactly(size + 2))[:-2])
             await self.reader.readline()
@@ -53,7 +53,7 @@ class BareClient:
 
     async def rest(self) -> bytes:
         """Reads until the connection is closed."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             return await self.reader.read()
 
 

@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 from llm_relay.addresses import listen
 from llm_relay.http.serving import create_server
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 class App:

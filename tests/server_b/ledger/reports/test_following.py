@@ -20,7 +20,7 @@ from tests.server_b.ledger.ledger_calls import Clock, end_of, new_call, spend
 
 pytestmark = pytest.mark.anyio
 
-PATIENCE_S = 10
+PATIENCE_S = 60
 FOLLOWERS = 20
 
 

@@ -73,7 +73,7 @@ async def _client(url: str) -> AsyncIterator[BedrockClient]:
 
 
 def _theirs(session: boto3.session.Session, service: str, url: str | None, **options: Any) -> Any:
-    config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=5)
+    config = Config(retries={"total_max_attempts": 1}, connect_timeout=60, read_timeout=60)
     return session.client(service, endpoint_url=url, config=config, **options)
 
 

@@ -121,7 +121,7 @@ async def test_a_cut_answer_of_calls_is_an_error(
 async def test_boto3_reads_the_same_blocks(standin: BedrockStandIn) -> None:
     standin.script = CALLING
     keys = {"aws_access_key_id": "AKIDEXAMPLE", "aws_secret_access_key": "x"}
-    config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=5)
+    config = Config(retries={"total_max_attempts": 1}, connect_timeout=60, read_timeout=60)
     client = boto3.session.Session(region_name="us-east-1", **keys).client(
         "bedrock-runtime", endpoint_url=standin.url, config=config
     )

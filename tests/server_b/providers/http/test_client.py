@@ -135,7 +135,7 @@ async def test_data_before_the_cut_is_read_first() -> None:
 @pytest.mark.parametrize("size", [b"H", b"-1", b"2\r\nHi\r\nH"])
 async def test_a_body_whose_chunks_are_malformed_is_an_error(size: bytes) -> None:
     server = RawServer(OK + b"Transfer-Encoding: chunked\r\n\r\n" + size + b"\r\n")
-    async with server.listening() as url, asking(url) as client, asyncio.timeout(5):
+    async with server.listening() as url, asking(url) as client, asyncio.timeout(60):
         with pytest.raises(ProviderProtocol, match="cut short"):
             await ask(client, url)
         await server.lost.wait()
@@ -155,7 +155,7 @@ async def test_a_body_whose_chunks_are_malformed_is_an_error(size: bytes) -> Non
 )
 async def test_bytes_that_are_not_http_are_refused_and_the_connection_closed(answer: bytes) -> None:
     server = RawServer(answer)
-    async with server.listening() as url, asking(url) as client, asyncio.timeout(5):
+    async with server.listening() as url, asking(url) as client, asyncio.timeout(60):
         with pytest.raises(ProviderProtocol, match="not HTTP") as raised:
             await ask(client, url)
         await server.lost.wait()
@@ -198,7 +198,7 @@ async def test_a_body_that_decompresses_without_end_is_given_up() -> None:
     bomb = gzip.compress(bytes(2**24))
     server = RawServer(OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb) + bomb)
     limits = Limits(max_decoded_bytes=2**20)
-    async with server.listening() as url, asking(url, limits) as client, asyncio.timeout(5):
+    async with server.listening() as url, asking(url, limits) as client, asyncio.timeout(60):
         with (
             contextlib.closing(await client.ask("GET", str(url))) as response,
             pytest.raises(ProviderProtocol, match="too large"),
@@ -209,7 +209,7 @@ async def test_a_body_that_decompresses_without_end_is_given_up() -> None:
 
 async def test_a_body_over_the_readers_limit_is_given_up() -> None:
     server = RawServer(OK + b"Content-Length: 100000\r\n\r\n" + b"x" * 100_000)
-    async with server.listening() as url, asking(url) as client, asyncio.timeout(5):
+    async with server.listening() as url, asking(url) as client, asyncio.timeout(60):
         with (
             contextlib.closing(await client.ask("GET", str(url))) as response,
             pytest.raises(ProviderProtocol, match="too large"),

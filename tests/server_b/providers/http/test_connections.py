@@ -148,14 +148,14 @@ async def test_a_request_is_not_sent_again_once_the_server_has_had_time_to_work(
 
 async def test_an_idle_connection_is_not_kept_forever() -> None:
     server = RawServer(SAYS_HI)
-    async with server.listening() as url, asking(url, Limits(idle_s=0.05)) as client, asyncio.timeout(5):
+    async with server.listening() as url, asking(url, Limits(idle_s=0.05)) as client, asyncio.timeout(60):
         await ask(client, url)
         await server.lost.wait()
 
 
 async def test_a_closed_client_closes_its_connections() -> None:
     server = RawServer(SAYS_HI)
-    async with server.listening() as url, asyncio.timeout(5):
+    async with server.listening() as url, asyncio.timeout(60):
         async with asking(url) as client:
             await ask(client, url)
             assert not server.lost.is_set()
@@ -168,7 +168,7 @@ async def test_a_client_that_was_never_used_can_be_closed() -> None:
 
 async def test_an_answer_that_is_abandoned_closes_its_connection() -> None:
     server = RawServer(OK + b"Content-Length: 3\r\n\r\nHi")
-    async with server.listening() as url, asking(url) as client, asyncio.timeout(5):
+    async with server.listening() as url, asking(url) as client, asyncio.timeout(60):
         (await client.ask("GET", str(url))).close()
         await server.lost.wait()
 
@@ -191,7 +191,7 @@ async def test_a_connection_whose_request_was_answered_early_is_not_reused() -> 
 async def test_a_large_answer_that_is_drained_leaves_its_connection_usable() -> None:
     body = b"x" * 200_000
     server = RawServer(OK + b"Content-Length: %d\r\n\r\n" % len(body) + body, SAYS_HI)
-    async with server.listening() as url, asking(url) as client, asyncio.timeout(5):
+    async with server.listening() as url, asking(url) as client, asyncio.timeout(60):
         with contextlib.closing(await client.ask("GET", str(url))) as response:
             await response.drain()
         assert await ask(client, url) == b"Hi"
@@ -201,7 +201,7 @@ async def test_a_large_answer_that_is_drained_leaves_its_connection_usable() -> 
 @pytest.mark.parametrize("size", [2, 2**24])
 async def test_a_cancelled_request_closes_its_connection(size: int) -> None:
     server = RawServer()
-    async with server.listening() as url, asking(url) as client, asyncio.timeout(5):
+    async with server.listening() as url, asking(url) as client, asyncio.timeout(60):
         task = asyncio.create_task(client.ask("POST", str(url), {}, b"x" * size))
         await server.connected.wait()
         await asyncio.sleep(0)

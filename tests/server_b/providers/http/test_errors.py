@@ -48,7 +48,7 @@ async def test_a_name_without_an_address_is_unreachable(host: str) -> None:
 
 async def test_a_server_that_accepts_and_sends_nothing_is_unreachable() -> None:
     silent = RawServer()
-    async with silent.listening() as url, asyncio.timeout(5):
+    async with silent.listening() as url, asyncio.timeout(60):
         error = await failure(url.with_scheme("https"), Limits(connect_timeout_s=0.5))
         await silent.lost.wait()
     assert_unreachable(error, rf"no connection to 127\.0\.0\.1:{url.port} within 0.5 s")
@@ -142,7 +142,7 @@ async def test_a_name_is_looked_up_once_for_all_concurrent_callers_even_if_one_l
     async with (
         server.listening() as url,
         asking(near := url.with_host("near.test"), resolver=names) as client,
-        asyncio.timeout(5),
+        asyncio.timeout(60),
     ):
         leaving, *staying = [asyncio.create_task(client.ask("GET", str(near))) for _ in range(11)]
         await asyncio.sleep(0)
