@@ -1,5 +1,7 @@
 """A ledger moves from SQLite to PostgreSQL without loss."""
 
+import contextlib
+import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -98,6 +100,20 @@ async def test_a_ledger_in_use_is_not_copied(tmp_path: Path, target: str) -> Non
             await copy_ledger(SOURCE, target, folder=tmp_path)
     finally:
         await ledger.aclose(grace_s=5)
+
+
+async def test_a_copy_that_differs_is_an_error(tmp_path: Path, target: str) -> None:
+    ledger = await open_ledger(SOURCE, folder=tmp_path)
+    await fill(ledger)
+    await ledger.aclose(grace_s=5)
+
+    def change_a_copied_row(table: str, done: int, of: int) -> None:
+        if table == "windows":
+            with contextlib.closing(sqlite3.connect(tmp_path / "relay.db", isolation_level=None)) as source:
+                source.execute("UPDATE calls SET nano_usd = nano_usd + 1 WHERE nano_usd = 28")
+
+    with pytest.raises(LedgerError, match=r"the copy of the table calls differs \(rows, .*nano_usd"):
+        await copy_ledger(SOURCE, target, folder=tmp_path, progress=change_a_copied_row)
 
 
 async def test_an_interrupted_copy_continues(tmp_path: Path, target: str) -> None:

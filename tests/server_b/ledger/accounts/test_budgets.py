@@ -80,6 +80,16 @@ async def test_a_tags_new_budget_counts_the_calls_with_that_tag(ledger: Ledger, 
     assert made.spent_nano_usd == 320
 
 
+async def test_the_budgets_of_an_account_include_those_of_its_tags(ledger: Ledger) -> None:
+    await ledger.put_caller(CallerAccount(name="alice", tags={"team": "a"}), by="root")
+    own, of_its_tag, _ = [
+        await ledger.put_budget(replace(ALICE, **scope), by="root")  # type: ignore[arg-type]
+        for scope in ({}, {"caller": "", "tag": "team=a"}, {"caller": "", "tag": "team=b"})
+    ]
+    assert {one.id for one in await ledger.list_budgets(caller="alice")} == {own.id, of_its_tag.id}
+    assert await ledger.list_budgets(caller="bob") == []
+
+
 @pytest.mark.parametrize("value", ['say "hi"', "a\\b", "zürich", "tab\there", "a, b: c", "", "%_'"])
 async def test_a_tag_may_have_any_text(ledger: Ledger, clock: Clock, value: str) -> None:
     await spend(ledger, clock.now, 20, tags={"k": value, "other": "x"})

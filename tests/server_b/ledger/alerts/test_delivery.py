@@ -19,7 +19,7 @@ from server_b.ledger.open_ledger import open_ledger
 from server_b.ledger.transactions import Store
 from tests.server_b.ledger.alerts.receiving import Receiver, receiving
 from tests.server_b.ledger.ledger_calls import spend
-from tests.support.money import wait_for_rows
+from tests.support.money import select, wait_for_rows
 
 pytestmark = pytest.mark.anyio
 
@@ -119,6 +119,13 @@ async def test_thresholds_that_a_change_passes_are_sent(ledger_url: str, tmp_pat
         await ledger.put_budget(replace(ALICE, limit_nano_usd=700), by="root")
         await all_sent(store)
         assert delivered(receiver) == [(50, 600), (80, 600)]
+
+
+async def test_a_budget_that_allows_nothing_passes_no_threshold(ledger: Ledger, store: Store) -> None:
+    await ledger.put_budget(replace(ALICE, limit_nano_usd=0), by="root")
+    with pytest.raises(BudgetExceeded):
+        await spend(ledger, now(), 1)
+    assert await select(store, "COUNT(*)", "alerts") == [(0,)]
 
 
 async def test_without_a_receiver_the_alert_is_logged(

@@ -35,11 +35,18 @@ async def test_everything_is_counted(ledger: Ledger, clock: Clock) -> None:
     await spend(ledger, clock.now, None, bound=900)
     key = await spend(ledger, clock.now, 0, "bob")
     ledger.note_joined(key)
-    await ledger.reserve(new_call(clock.now))
-    [group] = await ledger.usage(UsageQuery())
-    assert group == UsageGroup(
-        calls=3, unknown_cost_calls=1, joined=1, input_tokens=30, output_tokens=30, nano_usd=500, charged_nano_usd=1400
-    )
+    await ledger.reserve(new_call(clock.now))  # a call that runs does not count yet
+    for until in (None, clock.now + timedelta(seconds=1)):  # from the totals, and from the calls of a part of an hour
+        [group] = await ledger.usage(UsageQuery(until=until))
+        assert group == UsageGroup(
+            calls=3,
+            unknown_cost_calls=1,
+            joined=1,
+            input_tokens=30,
+            output_tokens=30,
+            nano_usd=500,
+            charged_nano_usd=1400,
+        )
 
 
 async def test_hours_and_calls_give_the_same_sums(ledger: Ledger, clock: Clock) -> None:
