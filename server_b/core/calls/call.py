@@ -22,6 +22,7 @@ from server_b.core.calls.broadcast import Broadcast
 from server_b.core.calls.call_key import Delivery, Key
 from server_b.core.calls.deadlines import time_is_up
 from server_b.core.calls.movable_timer import MovableTimer
+from server_b.core.calls.provider_names import kept_name
 from server_b.providers.content_pieces import ContentPiece
 
 if TYPE_CHECKING:
@@ -148,13 +149,10 @@ class Call:
             self.attempts.insert(-1, earlier)
 
     def start(self, model: str, priced_as: tuple[str, ...] = ()) -> None:
-        """Records the provider's first event; `priced_as` are other names of the model in price lists.
-
-        A provider's name of the model is cut to the length that callers' names may have: it becomes a key of usage.
-        """
+        """Records the provider's first event; `priced_as` are other names of the model in price lists."""
         self.provider = self.attempts[-1].provider
         self.first_event_at = self._now()
-        self.started = self._started(model[:MAX_MODEL_CHARS])
+        self.started = self._started(kept_name(model, MAX_MODEL_CHARS))
         self.priced_as = priced_as
         if self.key.delivery is Delivery.STREAM:
             self.changed.wake()

@@ -13,6 +13,7 @@ from llm_relay.messages import FinishReason, Usage
 from server_b.core.calls.attempt import Attempt
 from server_b.core.calls.call import Call
 from server_b.core.calls.call_key import Delivery
+from server_b.core.calls.provider_names import kept_name
 from server_b.core.limits import Patience
 from server_b.core.token_estimates.text_tokens import estimated_tokens
 from server_b.providers.base import (
@@ -78,7 +79,7 @@ async def _ask_once(call: Call, provider: Provider, patience: Patience, round_: 
                     _note(call, piece)
                 case Ending():
                     call.end_attempt()
-                    return Outcome(piece.finish_reason, piece.usage, piece.service_tier[:MAX_TIER_CHARS])
+                    return Outcome(piece.finish_reason, piece.usage, kept_name(piece.service_tier, MAX_TIER_CHARS))
                 case WholeAnswer():
                     gap_s = math.inf
                 case AttemptBegan():

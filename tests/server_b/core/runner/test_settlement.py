@@ -155,11 +155,13 @@ async def test_a_failed_call_has_no_usage_only_if_every_attempt_was_refused(
     assert await usage(*attempts) == expected
 
 
-async def test_endless_names_of_a_provider_are_cut() -> None:
-    observed, endless = Observed(), "m" * 2**20
+@pytest.mark.parametrize("letter", ["m", "\ud800", "\0", "\n"], ids=ascii)
+async def test_names_of_a_provider_are_cut_and_made_printable(letter: str) -> None:
+    observed, endless = Observed(), letter * 2**20
     script: list[Step] = [Opening(endless), Text("Hi"), Ending(FinishReason.STOP, USAGE, service_tier=endless)]
     events = await streamed(create_relay(ScriptedProvider(script), observers=[observed]), HI)
     finished = observed.calls[0].finished
-    assert (finished.model, finished.service_tier) == ("m" * MAX_MODEL_CHARS, "m" * MAX_TIER_CHARS)
+    kept = letter if letter.isprintable() else "\ufffd"
+    assert (finished.model, finished.service_tier) == (kept * MAX_MODEL_CHARS, kept * MAX_TIER_CHARS)
     assert isinstance(events[0], Started)
     assert events[0].model == finished.model
