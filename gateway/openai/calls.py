@@ -158,19 +158,21 @@ async def _read_call(
     deadline = deadline_of(request, backend.timeout_s)
     request_id = call_id(request)
     raw = await read_body(request, deadline=deadline, limits=backend.limits)
-    body, asked = await parsed(raw, lambda: parse(_document(raw), request_id))
+    body, translated = await parsed(raw, lambda: parse(_document(raw), request_id))
     use_call_id(request, request_id)
     call = Call(
         client=backend.client,
-        prompt=with_header_tags(asked.prompt, request.scope),
+        prompt=with_header_tags(translated.prompt, request.scope),
         timeout_s=deadline - asyncio.get_running_loop().time(),
         caller=caller_of(request),
         client_retry=backend.timeouts.known(caller_of(request).name, client_retry(request.scope, raw)),
-        required=asked.required,
+        required=translated.required,
         protocol="openai",
     )
-    use_writer(request.scope, asked.terms.error_response)
-    return OpenAICall(call, body, created, asked.ignored, asked.terms, rates_of(request.scope), backend.timeouts)
+    use_writer(request.scope, translated.terms.error_response)
+    return OpenAICall(
+        call, body, created, translated.ignored, translated.terms, rates_of(request.scope), backend.timeouts
+    )
 
 
 def _document(raw: bytearray) -> Mapping[str, Any]:

@@ -36,18 +36,18 @@ router = APIRouter(tags=[TAG])
     openapi_extra=described_body(ChatBody, examples.CHATS),
 )
 async def chat_completions(
-    request: Request, asked: Annotated[OpenAICall[ChatBody], Depends(read_chat_call)]
+    request: Request, parsed: Annotated[OpenAICall[ChatBody], Depends(read_chat_call)]
 ) -> Response:
     """Returns a chat completion, whole or streamed. If the client leaves, the call is stopped."""
-    body = asked.body
+    body = parsed.body
     if body.stream:
         include_usage = bool(body.stream_options and body.stream_options.include_usage)
-        lines = ChatLines(asked.call.prompt.request_id, int(asked.created), include_usage=include_usage)
-        return asked.stream(lines, backend_of(request).pings)
-    with asked.noting_when_left():
+        lines = ChatLines(parsed.call.prompt.request_id, int(parsed.created), include_usage=include_usage)
+        return parsed.stream(lines, backend_of(request).pings)
+    with parsed.noting_when_left():
         async with while_client_stays(request.receive):
-            answer, headers = await asked.process()
-    return json_response(completion_document(answer, int(asked.created)), headers=headers)
+            answer, headers = await parsed.process()
+    return json_response(completion_document(answer, int(parsed.created)), headers=headers)
 
 
 @router.post("/responses", include_in_schema=False)
@@ -59,16 +59,16 @@ async def chat_completions(
     openapi_extra=described_body(ResponsesBody, examples.RESPONSES),
 )
 async def responses(
-    request: Request, asked: Annotated[OpenAICall[ResponsesBody], Depends(read_responses_call)]
+    request: Request, parsed: Annotated[OpenAICall[ResponsesBody], Depends(read_responses_call)]
 ) -> Response:
     """Returns a response, whole or streamed. Nothing is stored."""
-    if asked.body.stream:
-        lines = ResponseLines(asked.body, asked.call.prompt.request_id, asked.created)
-        return asked.stream(lines, backend_of(request).pings)
-    with asked.noting_when_left():
+    if parsed.body.stream:
+        lines = ResponseLines(parsed.body, parsed.call.prompt.request_id, parsed.created)
+        return parsed.stream(lines, backend_of(request).pings)
+    with parsed.noting_when_left():
         async with while_client_stays(request.receive):
-            answer, headers = await asked.process()
-    return json_response(response_document(answer, asked.body, asked.created), headers=headers)
+            answer, headers = await parsed.process()
+    return json_response(response_document(answer, parsed.body, parsed.created), headers=headers)
 
 
 @router.get(

@@ -21,7 +21,7 @@ from gateway.openai.bodies.chat import (
 )
 from gateway.openai.data_urls import bytes_of_data_url, given_bytes, image_of_url
 from gateway.openai.errors import BadParam
-from gateway.openai.request.conversation import Said
+from gateway.openai.request.conversation import ConversationMessage
 from llm_relay.messages import Document, Image, Part, Reasoning, Refusal, Role, TextPart, ToolCall, ToolResult
 
 _REFUSED = {
@@ -31,20 +31,20 @@ _REFUSED = {
 """Members of an earlier answer that must not be ignored, because the model would miss them."""
 
 
-def said_in(messages: Sequence[Message]) -> Iterator[Said]:
+def conversation_messages(messages: Sequence[Message]) -> Iterator[ConversationMessage]:
     """Yields what each message says. Raises BadParam that names the place of an invalid member."""
     for index, message in enumerate(messages):
         place = f"messages[{index}]"
         match message:
             case InstructionMessage():
                 text = message.content if isinstance(message.content, str) else _joined(message.content)
-                yield Said(place, Role.SYSTEM, [TextPart(text=text)] if text else [])
+                yield ConversationMessage(place, Role.SYSTEM, [TextPart(text=text)] if text else [])
             case UserMessage():
-                yield Said(place, Role.USER, _content_parts(message.content, f"{place}.content"))
+                yield ConversationMessage(place, Role.USER, _content_parts(message.content, f"{place}.content"))
             case AssistantMessage():
-                yield Said(place, Role.ASSISTANT, _assistant_parts(message, place))
+                yield ConversationMessage(place, Role.ASSISTANT, _assistant_parts(message, place))
             case ToolMessage():
-                yield Said(place, Role.USER, [_tool_result(message, place)])
+                yield ConversationMessage(place, Role.USER, [_tool_result(message, place)])
 
 
 def _joined(contents: Sequence[TextContent]) -> str:

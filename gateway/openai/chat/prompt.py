@@ -6,10 +6,10 @@ import functools
 from collections.abc import Iterator
 
 from gateway.openai.bodies.chat import ChatBody, ChatResponseFormat, NamedToolChoice
-from gateway.openai.chat.messages import said_in
+from gateway.openai.chat.messages import conversation_messages
 from gateway.openai.errors import BadParam
 from gateway.openai.json_text import json_text
-from gateway.openai.request.conversation import conversation
+from gateway.openai.request.conversation import read_conversation
 from gateway.openai.request.field_names import Terms
 from gateway.openai.request.ignored_members import unknown_names
 from gateway.openai.request.max_cost import nano_usd
@@ -36,15 +36,15 @@ _REQUIRED = ("options.provider_options.openai.logit_bias",)
 
 def chat_prompt(body: ChatBody, request_id: str) -> TranslatedBody:
     """Returns the prompt of a body. Raises BadParam that names an invalid member."""
-    said = conversation(said_in(body.messages), "messages")
+    conversation = read_conversation(conversation_messages(body.messages), "messages")
     places = [f"tools[{index}].function.{{}}" for index in range(len(body.tools or ()))]
-    terms = Terms(said, functools.partial(_names, body), tools=places, result_id="tool_call_id")
+    terms = Terms(conversation, functools.partial(_names, body), tools=places, result_id="tool_call_id")
     try:
         prompt = Prompt(
-            message=said.message,
-            parts=said.parts,
-            context=said.context,
-            history=tuple(said.history),
+            message=conversation.message,
+            parts=conversation.parts,
+            context=conversation.context,
+            history=tuple(conversation.history),
             model=body.model,
             temperature=body.temperature,
             max_tokens=body.max_completion_tokens if body.max_completion_tokens is not None else body.max_tokens,

@@ -10,7 +10,7 @@ from gateway.openai.errors import BadParam
 from llm_relay.messages import Part, Role, TextPart, ToolResult, Turn
 
 
-class Said(NamedTuple):
+class ConversationMessage(NamedTuple):
     """One message or item of a request."""
 
     place: str
@@ -33,9 +33,9 @@ class Conversation:
     """The place where the current message begins."""
 
 
-def conversation(said: Iterable[Said], whole_place: str) -> Conversation:
+def read_conversation(messages: Iterable[ConversationMessage], whole_place: str) -> Conversation:
     """Builds the conversation. Raises BadParam for `whole_place` unless the last message is from a user or a tool."""
-    turns = _joined(said)
+    turns = _joined(messages)
     found = Conversation()
     if len(turns) > 1 and turns[0].role is Role.SYSTEM:
         found.context = "".join(part.text for part in turns.pop(0).parts if isinstance(part, TextPart))
@@ -52,10 +52,10 @@ def conversation(said: Iterable[Said], whole_place: str) -> Conversation:
     return found
 
 
-def _joined(said: Iterable[Said]) -> list[Said]:
+def _joined(messages: Iterable[ConversationMessage]) -> list[ConversationMessage]:
     """Joins the messages of one turn: consecutive ones of the model; tool results and what the user says after them."""
-    turns: list[Said] = []
-    for one in map(_without_blanks, said):
+    turns: list[ConversationMessage] = []
+    for one in map(_without_blanks, messages):
         if not one.parts and one.role is not Role.USER:  # it says nothing
             continue
         last = turns[-1] if turns else None
@@ -66,40 +66,40 @@ def _joined(said: Iterable[Said]) -> list[Said]:
     return turns
 
 
-def _without_blanks(said: Said) -> Said:
+def _without_blanks(message: ConversationMessage) -> ConversationMessage:
     """Removes parts of blanks only, which some clients send in place of nothing.
 
     Blanks after other text may separate it from what follows, so they are added to that text.
     """
-    if not any(map(_is_blank, said.parts)):
-        return said
+    if not any(map(_is_blank, message.parts)):
+        return message
     kept: list[Part] = []
-    for part in said.parts:
+    for part in message.parts:
         if not _is_blank(part):
             kept.append(part)
         elif kept and isinstance(last := kept[-1], TextPart) and isinstance(part, TextPart):
             kept[-1] = TextPart(text=last.text + part.text)
-    stays = not kept if said.role is Role.USER else bool(kept)  # an empty user message is refused later
-    return said if stays else said._replace(parts=kept)
+    stays = not kept if message.role is Role.USER else bool(kept)  # an empty user message is refused later
+    return message if stays else message._replace(parts=kept)
 
 
 def _is_blank(part: Part) -> bool:
     return isinstance(part, TextPart) and not part.text.strip()
 
 
-def _has_results(said: Said) -> bool:
-    return any(isinstance(part, ToolResult) for part in said.parts)
+def _has_results(message: ConversationMessage) -> bool:
+    return any(isinstance(part, ToolResult) for part in message.parts)
 
 
-def _turn(said: Said) -> Turn:
+def _turn(message: ConversationMessage) -> Turn:
     """Returns a turn. A turn of plain text has no parts."""
-    parts = tuple(part for part in said.parts if not (isinstance(part, TextPart) and not part.text))
+    parts = tuple(part for part in message.parts if not (isinstance(part, TextPart) and not part.text))
     match parts:
         case ():
-            return Turn(role=said.role)
+            return Turn(role=message.role)
         case (TextPart(text=text),):
-            return Turn(role=said.role, text=text)
-        case _ if said.role is Role.SYSTEM:
-            return Turn(role=said.role, text="".join(part.text for part in parts if isinstance(part, TextPart)))
+            return Turn(role=message.role, text=text)
+        case _ if message.role is Role.SYSTEM:
+            return Turn(role=message.role, text="".join(part.text for part in parts if isinstance(part, TextPart)))
         case _:
-            return Turn(role=said.role, parts=parts)
+            return Turn(role=message.role, parts=parts)

@@ -32,14 +32,19 @@ class Terms:
     """The names of one request's fields."""
 
     def __init__(
-        self, said: Conversation, names: Callable[[], Mapping[str, str]], *, tools: Sequence[str], result_id: str
+        self,
+        conversation: Conversation,
+        names: Callable[[], Mapping[str, str]],
+        *,
+        tools: Sequence[str],
+        result_id: str,
     ) -> None:
         """`names` returns the interface's names of fields. Only failures and ignored members need them.
 
         `tools` are the places of each function's members in the request, with `{}` for the member. `result_id` is the
         member in which a result names its call.
         """
-        self._said = said
+        self._conversation = conversation
         self._names = names
         self._tools = tools
         self._result_id = result_id
@@ -61,10 +66,10 @@ class Terms:
     def _place(self, field: str) -> str | None:
         """Returns the message or item of a conversation field, or None for any other field."""
         if turn := re.match(r"history\[(\d+)\]", field):
-            return self._said.places[int(turn[1])]
+            return self._conversation.places[int(turn[1])]
         if not field.startswith(("message", "parts")):
             return None
-        place = self._said.now_place
+        place = self._conversation.now_place
         return f"{place}.content" if place.endswith("]") and not field.endswith(_RESULT_ID) else place
 
     def bad_param(self, error: InvalidRequest) -> BadParam:

@@ -20,30 +20,30 @@ from gateway.openai.data_urls import bytes_of_data_url, image_of_url
 from gateway.openai.errors import BadParam
 from gateway.openai.namespaces import joined_name
 from gateway.openai.reasoning_blob import reasoning_of
-from gateway.openai.request.conversation import Said
+from gateway.openai.request.conversation import ConversationMessage
 from llm_relay.messages import Document, Image, Part, Reasoning, Refusal, Role, TextPart, ToolCall, ToolResult
 
 _ROLES = {"user": Role.USER, "assistant": Role.ASSISTANT, "system": Role.SYSTEM, "developer": Role.SYSTEM}
 
 
-def said_in(instructions: str | None, items: str | Sequence[Item]) -> Iterator[Said]:
+def conversation_messages(instructions: str | None, items: str | Sequence[Item]) -> Iterator[ConversationMessage]:
     """Yields the instructions and what each item says. Raises BadParam that names the place of an invalid member."""
     if instructions:
-        yield Said("instructions", Role.SYSTEM, [TextPart(text=instructions)])
+        yield ConversationMessage("instructions", Role.SYSTEM, [TextPart(text=instructions)])
     if isinstance(items, str):
-        yield Said("input", Role.USER, [TextPart(text=items)] if items else [])
+        yield ConversationMessage("input", Role.USER, [TextPart(text=items)] if items else [])
         return
     for index, item in enumerate(items):
         place = f"input[{index}]"
         match item:
             case MessageItem():
-                yield Said(place, _ROLES[item.role], _parts(item.content, f"{place}.content"))
+                yield ConversationMessage(place, _ROLES[item.role], _parts(item.content, f"{place}.content"))
             case FunctionCallItem():
-                yield Said(place, Role.ASSISTANT, [_call(item)])
+                yield ConversationMessage(place, Role.ASSISTANT, [_call(item)])
             case FunctionCallOutputItem():
-                yield Said(place, Role.USER, [_result(item, f"{place}.output")])
+                yield ConversationMessage(place, Role.USER, [_result(item, f"{place}.output")])
             case ReasoningItem():
-                yield Said(place, Role.ASSISTANT, _reasoning(item, place))
+                yield ConversationMessage(place, Role.ASSISTANT, _reasoning(item, place))
 
 
 def _call(item: FunctionCallItem) -> ToolCall:

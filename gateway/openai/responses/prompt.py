@@ -11,14 +11,14 @@ from gateway.openai.bodies.responses import ResponsesBody, ResponsesToolChoice, 
 from gateway.openai.errors import BadParam
 from gateway.openai.json_text import json_text
 from gateway.openai.namespaces import PlacedTool, chosen_name, placed_tools
-from gateway.openai.request.conversation import conversation
+from gateway.openai.request.conversation import read_conversation
 from gateway.openai.request.field_names import Terms
 from gateway.openai.request.ignored_members import unknown_names
 from gateway.openai.request.max_cost import nano_usd
 from gateway.openai.request.refused_members import objects, refuse_other_tools
 from gateway.openai.request.tools import tool_choice_of, tool_of
 from gateway.openai.request.translated_body import TranslatedBody
-from gateway.openai.responses.items import said_in
+from gateway.openai.responses.items import conversation_messages
 from llm_relay.errors import InvalidRequest
 from llm_relay.messages import (
     NO_OPTIONS,
@@ -77,15 +77,15 @@ def refuse_stateful(body: Mapping[str, Any]) -> None:
 
 def responses_prompt(body: ResponsesBody, request_id: str) -> TranslatedBody:
     """Returns the prompt of a body. Raises BadParam that names an invalid member."""
-    said = conversation(said_in(body.instructions, body.input), "input")
+    conversation = read_conversation(conversation_messages(body.instructions, body.input), "input")
     places = [f"{one.place}.{{}}" for one in placed_tools(body)]
-    terms = Terms(said, functools.partial(_names, body), tools=places, result_id="call_id")
+    terms = Terms(conversation, functools.partial(_names, body), tools=places, result_id="call_id")
     try:
         prompt = Prompt(
-            message=said.message,
-            parts=said.parts,
-            context=said.context,
-            history=tuple(said.history),
+            message=conversation.message,
+            parts=conversation.parts,
+            context=conversation.context,
+            history=tuple(conversation.history),
             model=body.model,
             temperature=body.temperature,
             max_tokens=body.max_output_tokens,

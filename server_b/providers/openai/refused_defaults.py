@@ -104,7 +104,7 @@ class Refusals:
 
 def change_for(failure: Failure, body: dict[str, object], prompt: Prompt, defaults: Defaults) -> Change | None:
     """Returns what to leave out of a refused request before it is sent again; None: nothing would help."""
-    if failure.said_status not in _REFUSING_STATUSES:
+    if failure.stated_status not in _REFUSING_STATUSES:
         return None
     if "stream_options" in body and _names(failure, _STREAM_OPTIONS):
         return Change(frozenset({"stream_options"}))
@@ -122,7 +122,7 @@ def change_for(failure: Failure, body: dict[str, object], prompt: Prompt, defaul
 
 def change_of_interface(failure: Failure) -> Change | None:
     """Returns the change to the Responses API, if chat completions refuse the request because it belongs there."""
-    if failure.said_status not in _STATUSES_OF_OTHER_MODELS or not _ONLY_RESPONSES.search(failure.text):
+    if failure.stated_status not in _STATUSES_OF_OTHER_MODELS or not _ONLY_RESPONSES.search(failure.text):
         return None
     # Some models refuse only tools together with reasoning, and name that parameter.
     return Change(frozenset({CHAT_COMPLETIONS}), lasts=failure.params <= {"model"})
@@ -130,7 +130,7 @@ def change_of_interface(failure: Failure) -> Change | None:
 
 def refused_field(failure: Failure, prompt: Prompt) -> str | None:
     """Returns the field whose value, set by the caller, is refused; None: there is none."""
-    if failure.said_status not in _REFUSING_STATUSES:
+    if failure.stated_status not in _REFUSING_STATUSES:
         return None
     if prompt.temperature is not None and _names(failure, _TEMPERATURE):
         return "temperature"
@@ -155,7 +155,7 @@ def _refuses_streams(failure: Failure) -> bool:
         return True
     if "stream" in failure.params:
         return True
-    if failure.said_status in _VAGUE_STATUSES:
+    if failure.stated_status in _VAGUE_STATUSES:
         return False
     return bool(_STREAM.search(failure.text) and _NOT_POSSIBLE.search(failure.text))
 
@@ -173,4 +173,4 @@ def _is_too_large_for_any_prompt(failure: Failure, defaults: Defaults) -> bool:
 def _names(failure: Failure, members: re.Pattern[str]) -> bool:
     if any(members.search(param) for param in failure.params):
         return True
-    return failure.said_status not in _VAGUE_STATUSES and bool(members.search(failure.text))
+    return failure.stated_status not in _VAGUE_STATUSES and bool(members.search(failure.text))

@@ -57,11 +57,11 @@ class AnswerReader:
 
     def read(self, block: bytes) -> Iterator[Piece]:
         """Yields the pieces in `block`, with its texts joined. Raises after yielding what came before a fault."""
-        return self._said_by(self._body.read, block)
+        return self._pieces_from(self._body.read, block)
 
     def end(self) -> Iterator[Piece]:
         """Yields what is left at the end of the body, and the Ending. Raises if the answer is incomplete."""
-        yield from self._said_by(self._body.end)
+        yield from self._pieces_from(self._body.end)
         answer = self._answer
         if not answer.chunks:
             raise malformed("nothing in the answer is a chunk of a chat completion")
@@ -90,7 +90,7 @@ class AnswerReader:
                 return FinishReason.REFUSAL
         return reason or FinishReason.OTHER
 
-    def _said_by(self, take: Callable[..., None], *block: bytes) -> Iterator[Piece]:
+    def _pieces_from(self, take: Callable[..., None], *block: bytes) -> Iterator[Piece]:
         answer, fault = self._answer, None
         opened = answer.opened
         try:
@@ -101,9 +101,9 @@ class AnswerReader:
             fault = error
         if answer.opened and not opened:
             yield Opening(answer.model)
-        said = answer.said.taken()
-        yield from self._pieces(said)
-        if not (any(said) or fault or self.has_finish_reason or self.ended or answer.opened != opened):
+        taken = answer.content.taken()
+        yield from self._pieces(taken)
+        if not (any(taken) or fault or self.has_finish_reason or self.ended or answer.opened != opened):
             yield _WORKING if answer.chunks or answer.signs_of_life else _WAITING
         if answer.counts is not None and not (self.ended or self.is_whole):
             yield from self._counted()
@@ -120,15 +120,15 @@ class AnswerReader:
         if (usage := usage_from_wire(answer.counts, has_text=self._has_output)) is not None:
             yield Counted(usage, is_final=answer.has_final_counts)
 
-    def _pieces(self, said: Taken) -> Iterable[Piece]:
+    def _pieces(self, taken: Taken) -> Iterable[Piece]:
         """Returns the pieces of one read, in the order in which their blocks began."""
-        if said[-1]:
-            calls = joined_arguments(said[-1])
-            return sorted((*self._plain_pieces(said), *calls), key=lambda piece: piece.index)
-        return self._plain_pieces(said)
+        if taken[-1]:
+            calls = joined_arguments(taken[-1])
+            return sorted((*self._plain_pieces(taken), *calls), key=lambda piece: piece.index)
+        return self._plain_pieces(taken)
 
-    def _plain_pieces(self, said: Taken) -> Iterator[ReasoningPiece | Text | RefusalPiece]:
-        texts, reasoning, refusals, calls = said
+    def _plain_pieces(self, taken: Taken) -> Iterator[ReasoningPiece | Text | RefusalPiece]:
+        texts, reasoning, refusals, calls = taken
         blocks = self._answer.blocks
         self._has_output = self._has_output or bool(calls)
         if reasoning and (text := self._reasoning_surrogates.joined("".join(reasoning))):

@@ -9,7 +9,7 @@ from typing import Any
 from llm_relay.messages import FinishReason
 from server_b.providers.openai.answer.block_places import REASONING, REFUSAL, TEXT, Blocks
 from server_b.providers.openai.answer.usage import counts_something, usage_of
-from server_b.providers.openai.chat.content import Said
+from server_b.providers.openai.chat.content import Content
 from server_b.providers.openai.chat.tool_calls import ToolCalls
 from server_b.providers.openai.event_data import is_sign_of_life
 from server_b.providers.openai.failures.errors import malformed
@@ -37,7 +37,7 @@ class AnswerSoFar:
 
     model: str
     """The requested model, until the answer names another."""
-    said: Said = field(default_factory=Said)
+    content: Content = field(default_factory=Content)
     """The content since it was last taken."""
     blocks: Blocks = field(default_factory=Blocks)
     calls: ToolCalls = field(init=False)
@@ -83,7 +83,7 @@ class AnswerSoFar:
         content = delta.get("content") if delta.__class__ is dict and len(delta) == 1 else None
         if content.__class__ is str:  # the usual case
             if content:
-                self.said.texts.append(content)
+                self.content.texts.append(content)
         else:
             self._take_message(document, choice)
         if reason or "error" in choice or "usage" in choice or "x_groq" in document:
@@ -139,19 +139,19 @@ class AnswerSoFar:
             if isinstance(message, dict):
                 if place == "message":
                     is_end = bool(choice.get("finish_reason")) or self.finish_reason is not None
-                    self.said.take_whole_message(message, is_end=is_end)
+                    self.content.take_whole_message(message, is_end=is_end)
                 else:
-                    self.said.take_message(message)
+                    self.content.take_message(message)
                 if says_something(message.get("error")):
                     self._fail_at_end(message["error"], document)
                 if "tool_calls" in message or "function_call" in message:
                     self._take_calls(message, is_whole=place == "message")
-                if parts := self.said.call_parts:
-                    self.said.call_parts = []
+                if parts := self.content.call_parts:
+                    self.content.call_parts = []
                     self._take_calls({"tool_calls": parts}, is_whole=place == "message")
                 return
             if isinstance(message, str) and place == "text":
-                self.said.take_message({"content": message})
+                self.content.take_message({"content": message})
                 return
             if message is not None:
                 raise malformed("a delta or a message is not an object")
@@ -160,10 +160,14 @@ class AnswerSoFar:
 
     def _take_calls(self, message: Mapping[str, Any], *, is_whole: bool) -> None:
         """Takes the tool calls of a message. Its other content comes before them."""
-        for kind, said in ((REASONING, self.said.reasoning), (TEXT, self.said.texts), (REFUSAL, self.said.refusals)):
-            if said:
+        for kind, pieces in (
+            (REASONING, self.content.reasoning),
+            (TEXT, self.content.texts),
+            (REFUSAL, self.content.refusals),
+        ):
+            if pieces:
                 self.blocks.of(kind)
-        self.said.calls.extend(self.calls.take(message, is_whole=is_whole))
+        self.content.calls.extend(self.calls.take(message, is_whole=is_whole))
 
     def _take_end(self, document: Mapping[str, Any], choice: Mapping[str, Any], reason: object) -> None:
         for place in (choice, document.get("x_groq")):
@@ -195,7 +199,7 @@ class AnswerSoFar:
 
     def _fail_at_end(self, error: object, document: Mapping[str, Any]) -> None:
         """Raises Failed for a chunk that says that the provider failed."""
-        nothing_came = self.chunks == 1 and not (self.signs_of_life or self.said or self.counts)
+        nothing_came = self.chunks == 1 and not (self.signs_of_life or self.content or self.counts)
         self._count_failed(document)
         raise Failed(failure_of_document({"error": error}, is_first=nothing_came))
 

@@ -27,7 +27,7 @@ Taken: TypeAlias = tuple[list[str], list[str], list[str], list[ContentPiece]]
 
 
 @dataclass(slots=True)
-class Said:
+class Content:
     """The content so far, in the pieces in which it arrived."""
 
     texts: list[str] = field(default_factory=list)
@@ -85,10 +85,10 @@ class Said:
         if self._comes_in_messages or not is_end:
             self.take_message(message)
             return
-        whole = Said()
+        whole = Content()
         whole.take_message(message)
-        for seen, pieces, said in zip(self._seen, so_far, (whole.texts, whole.reasoning, whole.refusals), strict=True):
-            if rest := seen.new_part_of("".join(said), after="".join(pieces)):
+        for seen, pieces, texts in zip(self._seen, so_far, (whole.texts, whole.reasoning, whole.refusals), strict=True):
+            if rest := seen.new_part_of("".join(texts), after="".join(pieces)):
                 pieces.append(rest)
         self.call_parts.extend(whole.call_parts)
 

@@ -76,7 +76,7 @@ class ToolCalls:
             fragments = [fragments]
         if not isinstance(fragments, list):
             raise malformed("the tool calls of a message are not a list")
-        if is_whole and self._calls and self._are_said(fragments):
+        if is_whole and self._calls and self._are_repeated(fragments):
             return
         for place, fragment in enumerate(fragments):
             if fragment is None:
@@ -134,7 +134,7 @@ class ToolCalls:
         elif arguments and call.block >= 0:
             yield CallArguments(call.block, arguments)
 
-    def _are_said(self, wires: list[object]) -> bool:
+    def _are_repeated(self, wires: list[object]) -> bool:
         """Tells whether these are all the calls so far, repeated at the end of a stream."""
         again = [_fragment(wire) for wire in wires if isinstance(wire, dict)]
         return len(again) == len(self._calls) and all(

@@ -49,14 +49,14 @@ _THROTTLED = re.compile(r"throttling|error-code#token-limit")
 
 def meaning_of(failure: Failure) -> Meaning:
     """Returns the meaning of a failure."""
-    status = failure.said_status
+    status = failure.stated_status
     if status == 413:
         return TOO_LONG  # Groq says rate_limit_exceeded for a prompt larger than a minute's limit
     if (precise := _first(BY_PRECISE_WORD, _all_words(failure)) or _by_kind_of_word(failure)) is not None:
         # Alibaba says insufficient_quota for a limit that resets within a minute.
         return RATE_LIMITED if precise is NO_CREDIT and _THROTTLED.search(failure.text) else precise
-    if (said := _by_text(failure, status)) is not None:
-        return said
+    if (meaning := _by_text(failure, status)) is not None:
+        return meaning
     if status is not None and status >= 300:
         return BY_STATUS.get(status) or BY_STATUS_CLASS.get(status // 100, PROTOCOL)
     return _first(BY_PLAIN_WORD, _all_words(failure)) or BROKEN_OFF

@@ -31,7 +31,7 @@ def error_of(failure: Failure) -> RelayError:
         f"{meaning.text or meaning.error.default_message}{_facts(failure)}",
         retry_after_s=failure.wait_s if meaning.error in TRANSIENT else None,
         may_have_worked=_may_have_worked(failure, meaning),
-        repeat_helps=_said_of_repeating(failure) is not False,
+        repeat_helps=_asks_to_repeat(failure) is not False,
         operator_detail=_operator_detail(failure),
         cause=meaning.cause,
     )
@@ -60,10 +60,10 @@ def _may_have_worked(failure: Failure, meaning: Meaning) -> bool:
     if failure.status is None:
         # The failure is within a good answer. If it came first, a refusal or a lack of capacity means no work was done.
         refused = meaning.error not in (*TRANSIENT, ProviderProtocol)
-        no_room = meaning in (RATE_LIMITED, OVERLOADED) or failure.said_status in NO_ROOM_STATUSES
+        no_room = meaning in (RATE_LIMITED, OVERLOADED) or failure.stated_status in NO_ROOM_STATUSES
         return not (failure.is_first and (refused or no_room))
     if meaning.error in TRANSIENT:
-        if _said_of_repeating(failure):
+        if _asks_to_repeat(failure):
             return False
         if failure.is_document:
             is_safe = failure.status in SAFE_STATUSES and not failure.is_of_a_proxy
@@ -72,13 +72,13 @@ def _may_have_worked(failure: Failure, meaning: Meaning) -> bool:
     return False
 
 
-def _said_of_repeating(failure: Failure) -> bool | None:
+def _asks_to_repeat(failure: Failure) -> bool | None:
     """Returns whether the server says to send the request again, in the header that OpenAI's SDK reads."""
     return {"true": True, "false": False}.get(failure.headers.get("x-should-retry", "").strip().lower())
 
 
 def _facts(failure: Failure) -> str:
-    status = failure.said_status
+    status = failure.stated_status
     facts = [f"HTTP {status}"] if status is not None and status >= 300 else []
     if failure.shown_word:
         facts.append(failure.shown_word)

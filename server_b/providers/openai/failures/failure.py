@@ -68,7 +68,7 @@ class Failure:
     """Whether no part of an answer came before it."""
 
     @property
-    def said_status(self) -> int | None:
+    def stated_status(self) -> int | None:
         """The HTTP status, or the status in the document."""
         if self.status is not None and self.status >= 400:
             return self.status

@@ -45,11 +45,11 @@ class ResponseReader:
 
     def read(self, block: bytes) -> Iterator[Piece]:
         """Yields the pieces in `block`, deltas of one kind joined. Raises after yielding what came before a fault."""
-        return self._said_by(self._body.read, block)
+        return self._pieces_from(self._body.read, block)
 
     def end(self) -> Iterator[Piece]:
         """Yields what is left at the end of the body, and the Ending. Raises if the answer is incomplete."""
-        yield from self._said_by(self._body.end)
+        yield from self._pieces_from(self._body.end)
         answer = self._answer
         if not answer.opened:
             raise malformed("nothing in the answer is an event of a response")
@@ -59,7 +59,7 @@ class ResponseReader:
         is_refusal = self._has_refused and answer.finish_reason is FinishReason.STOP
         yield Ending(FinishReason.REFUSAL if is_refusal else answer.finish_reason, usage, answer.service_tier)
 
-    def _said_by(self, take: Callable[..., None], *block: bytes) -> Iterator[Piece]:
+    def _pieces_from(self, take: Callable[..., None], *block: bytes) -> Iterator[Piece]:
         answer, fault, opened = self._answer, None, self._answer.opened
         try:
             take(*block)

@@ -45,9 +45,9 @@ def _items(turn: Turn) -> Iterator[Item]:
 
 def _assistant_items(parts: Sequence[Part]) -> Iterator[Item]:
     """Yields what the model wrote, in order: reasoning must come before the item that it led to."""
-    for is_said, group in groupby(parts, lambda part: isinstance(part, TextPart | Refusal)):
-        if is_said:
-            content = [_said(part) for part in group if isinstance(part, TextPart | Refusal)]
+    for is_message, group in groupby(parts, lambda part: isinstance(part, TextPart | Refusal)):
+        if is_message:
+            content = [_message_part(part) for part in group if isinstance(part, TextPart | Refusal)]
             yield {"type": "message", "role": "assistant", "content": content}
             continue
         for part in group:
@@ -58,7 +58,7 @@ def _assistant_items(parts: Sequence[Part]) -> Iterator[Item]:
                 yield _reasoning(part)
 
 
-def _said(part: TextPart | Refusal) -> Item:
+def _message_part(part: TextPart | Refusal) -> Item:
     if isinstance(part, Refusal):
         return {"type": "refusal", "refusal": part.text}
     return {"type": "output_text", "text": part.text}

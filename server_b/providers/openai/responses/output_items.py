@@ -73,7 +73,7 @@ class Message:
     def add_whole(self, event: Fields) -> None:
         """Takes a text or a refusal that no delta had."""
         kind = RefusalPiece if "refusal" in event["type"] else Text
-        self._add_unsaid(kind, _index(event, "content_index"), event)
+        self._add_missing(kind, _index(event, "content_index"), event)
 
     def end(self, item: Fields) -> None:
         """Takes the texts and refusals that no delta had."""
@@ -81,9 +81,9 @@ class Message:
         content = item.get("content") or self._begun.get("content")
         parts = [{"text": content}] if isinstance(content, str) else content
         for index, part in enumerate(_objects(parts)):
-            self._add_unsaid(RefusalPiece if part.get("type") == "refusal" else Text, index, part)
+            self._add_missing(RefusalPiece if part.get("type") == "refusal" else Text, index, part)
 
-    def _add_unsaid(self, kind: type[Text | RefusalPiece], index: int, part: Fields) -> None:
+    def _add_missing(self, kind: type[Text | RefusalPiece], index: int, part: Fields) -> None:
         text = _text(part, "refusal" if kind is RefusalPiece else "text")
         if text and (kind, index) not in self._places:
             self._places[kind, index] = self._blocks.next()
@@ -118,7 +118,7 @@ class ReasoningItem:
         """Takes a section that no delta had."""
         source, section = _section(event)
         if text := _text(event, "text"):
-            self._show_unsaid(source, section, text)
+            self._show_missing(source, section, text)
 
     def end(self, item: Fields) -> None:
         """Takes the encrypted reasoning, and the text that no delta had."""
@@ -127,7 +127,7 @@ class ReasoningItem:
         for source in ("summary", "content"):
             for section, part in enumerate(_objects(item.get(source) or self._begun.get(source))):
                 if text := _text(part, "text"):
-                    self._show_unsaid(source, section, text)
+                    self._show_missing(source, section, text)
         encrypted = _text(item, "encrypted_content")
         if encrypted and not self._has_encrypted:
             self._has_encrypted = True
@@ -135,7 +135,7 @@ class ReasoningItem:
             redacted = encrypted.encode(errors="replace")
             self._pieces.add(ReasoningPiece(self._place(), redacted=redacted, id=self._id if first else ""))
 
-    def _show_unsaid(self, source: str, section: int, text: str) -> None:
+    def _show_missing(self, source: str, section: int, text: str) -> None:
         if section > self._section:
             self._show(source, section, text)
 

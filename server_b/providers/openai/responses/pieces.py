@@ -8,8 +8,8 @@ from server_b.providers.base import Text
 from server_b.providers.content_pieces import CallArguments, ContentPiece, ReasoningPiece, RefusalPiece
 from server_b.providers.parsing.surrogates import Surrogates
 
-Said: TypeAlias = Text | ContentPiece
-Kind: TypeAlias = type[Text | RefusalPiece | CallArguments | ReasoningPiece]
+OutputPiece: TypeAlias = Text | ContentPiece
+DeltaKind: TypeAlias = type[Text | RefusalPiece | CallArguments | ReasoningPiece]
 """Kinds of pieces that are made of deltas."""
 
 
@@ -17,21 +17,21 @@ class Pieces:
     """Gathers deltas and makes pieces of them."""
 
     def __init__(self) -> None:
-        self._pieces: list[Said] = []
-        self._kind: Kind = Text
+        self._pieces: list[OutputPiece] = []
+        self._kind: DeltaKind = Text
         self._block = -1
         """The block of the last delta; -1: none."""
         self._deltas: list[str] = []
         self._surrogates = Surrogates()
 
-    def add_delta(self, kind: Kind, block: int, delta: str) -> None:
+    def add_delta(self, kind: DeltaKind, block: int, delta: str) -> None:
         """Takes a delta of a block."""
         if kind is not self._kind or block != self._block:
             self.end_block()
             self._kind, self._block = kind, block
         self._deltas.append(delta)
 
-    def add(self, piece: Said) -> None:
+    def add(self, piece: OutputPiece) -> None:
         """Takes a piece that is not joined with others."""
         self.end_block()
         self._pieces.append(piece)
@@ -43,7 +43,7 @@ class Pieces:
             self._pieces.append(_piece(self._kind, self._block, half, 1))
         self._block = -1
 
-    def taken(self) -> list[Said]:
+    def taken(self) -> list[OutputPiece]:
         """Returns the pieces since the last call, and forgets them."""
         self._join()
         pieces, self._pieces = self._pieces, []
@@ -58,7 +58,7 @@ class Pieces:
             self._pieces.append(_piece(self._kind, self._block, text, count))
 
 
-def _piece(kind: Kind, block: int, text: str, count: int) -> Said:
+def _piece(kind: DeltaKind, block: int, text: str, count: int) -> OutputPiece:
     if kind is Text:
         return Text(text, count, block)
     if kind is RefusalPiece:

@@ -9,7 +9,7 @@ import pytest
 from gateway.openai.bodies.responses import ResponsesBody
 from gateway.openai.errors import BadParam
 from gateway.openai.responses.answer import response_frame
-from gateway.openai.responses.items import said_in
+from gateway.openai.responses.items import conversation_messages
 from gateway.openai.responses.prompt import refuse_stateful, responses_prompt
 from gateway.openai.responses.stream import ResponseLines
 from llm_relay.errors import ProviderProtocol
@@ -88,8 +88,8 @@ def test_reasoning_that_continues_after_a_call_began_is_a_separate_item() -> Non
 
 def test_reasoning_makes_the_round_trip() -> None:
     item = events(STARTED, thought("hm"), thought("", b"s:i:g"), finished())[-1]["response"]["output"][0]
-    (said,) = said_in(None, ResponsesBody.model_validate({"model": "m", "input": [item]}).input)
-    assert said.parts == [Reasoning(text="hm", signature=b"s:i:g", provider="mock", id=item["id"])]
+    (message,) = conversation_messages(None, ResponsesBody.model_validate({"model": "m", "input": [item]}).input)
+    assert message.parts == [Reasoning(text="hm", signature=b"s:i:g", provider="mock", id=item["id"])]
 
 
 def test_a_refusal_is_a_message() -> None:
