@@ -21,7 +21,7 @@ from gateway.openai.bodies.responses import ResponsesBody
 from gateway.openai.chat.prompt import chat_prompt
 from gateway.openai.errors import BadParam
 from gateway.openai.rate_headers import rate_headers, rates_of
-from gateway.openai.request.field_names import Terms
+from gateway.openai.request.field_names import FieldNames
 from gateway.openai.request.ignored_members import ignored_header
 from gateway.openai.request.invalid_members import bad_member
 from gateway.openai.request.refused_members import refuse_unsupported
@@ -55,7 +55,7 @@ class OpenAICall(NamedTuple, Generic[B]):
     """When the call began, in Unix seconds."""
     ignored: tuple[str, ...]
     """The members that have no effect with any provider."""
-    terms: Terms
+    names: FieldNames
     rates: dict[str, str]
     """The x-ratelimit headers, filled when Server B sends what is left of the caller's rates; on a refusal too."""
     timeouts: LearnedTimeouts
@@ -105,7 +105,7 @@ class OpenAICall(NamedTuple, Generic[B]):
 
     def _headers(self, ignored: Iterable[str] = ()) -> dict[str, str]:
         """Returns the headers of a response. `ignored` are the prompt's fields that this provider ignores."""
-        names = (*self.ignored, *map(self.terms.param, ignored))
+        names = (*self.ignored, *map(self.names.param, ignored))
         value = ignored_header(names) if names else ""
         return {_ORIGIN: "provider", **({_IGNORED: value} if value else {})}
 
@@ -169,9 +169,9 @@ async def _read_call(
         required=translated.required,
         protocol="openai",
     )
-    use_writer(request.scope, translated.terms.error_response)
+    use_writer(request.scope, translated.names.error_response)
     return OpenAICall(
-        call, body, created, translated.ignored, translated.terms, rates_of(request.scope), backend.timeouts
+        call, body, created, translated.ignored, translated.names, rates_of(request.scope), backend.timeouts
     )
 
 

@@ -10,7 +10,7 @@ from gateway.openai.chat.messages import conversation_messages
 from gateway.openai.errors import BadParam
 from gateway.openai.json_text import json_text
 from gateway.openai.request.conversation import read_conversation
-from gateway.openai.request.field_names import Terms
+from gateway.openai.request.field_names import FieldNames
 from gateway.openai.request.ignored_members import unknown_names
 from gateway.openai.request.max_cost import nano_usd
 from gateway.openai.request.refused_members import ACCEPTED_AND_REFUSED
@@ -38,7 +38,7 @@ def chat_prompt(body: ChatBody, request_id: str) -> TranslatedBody:
     """Returns the prompt of a body. Raises BadParam that names an invalid member."""
     conversation = read_conversation(conversation_messages(body.messages), "messages")
     places = [f"tools[{index}].function.{{}}" for index in range(len(body.tools or ()))]
-    terms = Terms(conversation, functools.partial(_names, body), tools=places, result_id="tool_call_id")
+    names = FieldNames(conversation, functools.partial(_names, body), tools=places, result_id="tool_call_id")
     try:
         prompt = Prompt(
             message=conversation.message,
@@ -52,8 +52,8 @@ def chat_prompt(body: ChatBody, request_id: str) -> TranslatedBody:
             options=_options(body),
         )
     except InvalidRequest as error:
-        raise terms.bad_param(error) from error
-    return TranslatedBody(prompt, tuple(dict.fromkeys(_ignored(body))), terms, _REQUIRED if body.logit_bias else ())
+        raise names.bad_param(error) from error
+    return TranslatedBody(prompt, tuple(dict.fromkeys(_ignored(body))), names, _REQUIRED if body.logit_bias else ())
 
 
 def _ignored(body: ChatBody) -> Iterator[str]:

@@ -28,7 +28,7 @@ _UNANSWERED = ("a tool_result in the next user turn", "a result for each of its 
 """The prompt's text for an unanswered call, and the text for clients that know no parts and turns."""
 
 
-class Terms:
+class FieldNames:
     """The names of one request's fields."""
 
     def __init__(

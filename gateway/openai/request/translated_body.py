@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from gateway.openai.request.field_names import Terms
+from gateway.openai.request.field_names import FieldNames
 from llm_relay.messages import Prompt
 
 
@@ -14,6 +14,6 @@ class TranslatedBody(NamedTuple):
     prompt: Prompt
     ignored: tuple[str, ...]
     """The members that have no effect with any provider."""
-    terms: Terms
+    names: FieldNames
     required: tuple[str, ...] = ()
     """The prompt's options that a provider must not ignore."""

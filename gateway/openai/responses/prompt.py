@@ -12,7 +12,7 @@ from gateway.openai.errors import BadParam
 from gateway.openai.json_text import json_text
 from gateway.openai.namespaces import PlacedTool, chosen_name, placed_tools
 from gateway.openai.request.conversation import read_conversation
-from gateway.openai.request.field_names import Terms
+from gateway.openai.request.field_names import FieldNames
 from gateway.openai.request.ignored_members import unknown_names
 from gateway.openai.request.max_cost import nano_usd
 from gateway.openai.request.refused_members import objects, refuse_other_tools
@@ -79,7 +79,7 @@ def responses_prompt(body: ResponsesBody, request_id: str) -> TranslatedBody:
     """Returns the prompt of a body. Raises BadParam that names an invalid member."""
     conversation = read_conversation(conversation_messages(body.instructions, body.input), "input")
     places = [f"{one.place}.{{}}" for one in placed_tools(body)]
-    terms = Terms(conversation, functools.partial(_names, body), tools=places, result_id="call_id")
+    names = FieldNames(conversation, functools.partial(_names, body), tools=places, result_id="call_id")
     try:
         prompt = Prompt(
             message=conversation.message,
@@ -93,8 +93,8 @@ def responses_prompt(body: ResponsesBody, request_id: str) -> TranslatedBody:
             options=_options(body),
         )
     except InvalidRequest as error:
-        raise terms.bad_param(error) from error
-    return TranslatedBody(prompt, tuple(dict.fromkeys(_ignored(body))), terms)
+        raise names.bad_param(error) from error
+    return TranslatedBody(prompt, tuple(dict.fromkeys(_ignored(body))), names)
 
 
 def _ignored(body: ResponsesBody) -> Iterator[str]:
