@@ -25,9 +25,9 @@ FAULTS = (
     Fault(kind=FaultKind.RESET, after=1),
     Fault(kind=FaultKind.MALFORMED, after=1),
     Fault(kind=FaultKind.ERROR_EVENT, after=1),
+    Fault(kind=FaultKind.ERROR_AFTER_USAGE),
     Fault(kind=FaultKind.NO_END),
 )
-_WITHOUT_HARM = frozenset({FaultKind.FINISH_WITHOUT_DONE})
 
 
 @dataclass(slots=True)
@@ -45,8 +45,9 @@ class Bill:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the whole answer was written, with its usage."""
-        return self.received.outcome is Outcome.DONE and self.script.fault is None
+        """Whether everything was written up to the usage, even if an error followed."""
+        fault = self.script.fault
+        return self.received.outcome is Outcome.DONE and (fault is None or fault.kind is FaultKind.ERROR_AFTER_USAGE)
 
 
 class BillingProvider(OpenAIStandIn):

@@ -142,10 +142,12 @@ def _events(script: Script, model: str, *, include_usage: bool) -> Iterator[Even
         yield event(delta, words=words)
     if script.fails(FaultKind.NO_END):
         return
-    if not script.fails(FaultKind.DONE_WITHOUT_FINISH):
+    if not script.fails(FaultKind.DONE_WITHOUT_FINISH, FaultKind.ERROR_AFTER_USAGE):
         yield event({}, _finish_reason(script))
     if include_usage and script.usage:
         yield Event({**heading, "choices": [], "usage": _usage(script.usage)})
+    if script.fault is not None and script.fails(FaultKind.ERROR_AFTER_USAGE):
+        yield Event(usual_error(script.fault)[1])
     if not script.fails(FaultKind.FINISH_WITHOUT_DONE):
         yield DONE
 

@@ -34,6 +34,8 @@ class FaultKind(StrEnum):
     """In Bedrock's stream bad JSON in a sound message; elsewhere like MALFORMED."""
     ERROR_EVENT = "error_event"
     """The provider's own error, then a clean end. Whole answers: OpenAI's under status 200, Bedrock's like STATUS."""
+    ERROR_AFTER_USAGE = "error_after_usage"
+    """In OpenAI's streams of chat completions the usage, then the provider's own error; elsewhere no fault."""
     NO_END = "no_end"
     """A clean end of the HTTP body without the provider's own end mark."""
     DONE_WITHOUT_FINISH = "done_without_finish"
