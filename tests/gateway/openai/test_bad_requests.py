@@ -35,6 +35,20 @@ def says(content: Any, **members: Any) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": content, **members}]}
 
 
+def thinking(**fields: str) -> dict[str, Any]:
+    """Returns an assistant message with a block of reasoning."""
+    return {"role": "assistant", "content": "Hi", "reasoning_details": [{"type": "reasoning.text", **fields}]}
+
+
+NO_DATA_URLS = [
+    "data:x",
+    "data:image/png,plain",
+    "data:;base64,AAAA",
+    "data:image/png;base64,AA*AA",
+    "data:image/png;base64,AAA",
+]
+
+
 @pytest.mark.parametrize(
     ("members", "param"),
     [
@@ -53,7 +67,19 @@ def says(content: Any, **members: Any) -> dict[str, Any]:
         (says([]), "messages[0].content"),
         (says([{"type": SECRET}]), "messages[0].content[0].type"),
         (says([{"type": "text"}]), "messages[0].content[0].text"),
-        (says([{"type": "image_url", "image_url": {"url": "data:x"}}]), "messages[0].content[0].image_url.url"),
+        *(
+            (says([{"type": "image_url", "image_url": {"url": url}}]), "messages[0].content[0].image_url.url")
+            for url in NO_DATA_URLS
+        ),
+        *(
+            (says([{"type": "file", "file": {"file_data": url}}]), "messages[0].content[0].file.file_data")
+            for url in NO_DATA_URLS
+        ),
+        *(
+            ({"messages": [USER, thinking(**fields), USER]}, f"messages[1].reasoning_details[0].{name}")
+            for name in ("signature", "data")
+            for fields in ({name: "c2ln*"}, {name: "c2l"})
+        ),
         (says([{"type": "input_audio", "input_audio": {}}]), "messages[0].content[0]"),
         ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].tool_call_id"),
         ({"messages": [USER, {"role": "tool", "content": "x", "tool_call_id": "c"}]}, "messages[1].tool_call_id"),

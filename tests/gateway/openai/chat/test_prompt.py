@@ -130,6 +130,13 @@ def test_reasoning_and_refusals_are_given_back() -> None:
     assert parts == (reasoning, TextPart(text="Hi"), Refusal(text="No"))
 
 
+def test_reasoning_without_details_is_given_back_as_text() -> None:
+    parts = (
+        translate(USER, {"role": "assistant", "content": "Hi", "reasoning_content": "hm"}, USER).prompt.history[1].parts
+    )
+    assert parts == (Reasoning(text="hm"), TextPart(text="Hi"))
+
+
 def test_options_are_translated() -> None:
     options = translate(
         tools=[{**WEATHER, "function": {**WEATHER["function"], "strict": True, "description": "d"}}],  # type: ignore[dict-item]

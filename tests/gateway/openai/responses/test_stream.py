@@ -8,12 +8,25 @@ import pytest
 
 from gateway.openai.bodies.responses import ResponsesBody
 from gateway.openai.errors import BadParam
-from gateway.openai.responses.answer import response_frame
+from gateway.openai.responses.answer import response_document, response_frame
 from gateway.openai.responses.items import conversation_messages
 from gateway.openai.responses.prompt import refuse_stateful, responses_prompt
 from gateway.openai.responses.stream import ResponseLines
 from llm_relay.errors import ProviderProtocol
-from llm_relay.messages import Delta, Event, FinishReason, Reasoning, RefusalDelta, Role, TextPart, ToolCall, ToolResult
+from llm_relay.messages import (
+    Answer,
+    Delta,
+    Event,
+    FinishReason,
+    Reasoning,
+    ReasoningDelta,
+    Refusal,
+    RefusalDelta,
+    Role,
+    TextPart,
+    ToolCall,
+    ToolResult,
+)
 from tests.gateway.openai.events import STARTED, call, finished, thought
 
 BODY = ResponsesBody.model_validate({"model": "m", "input": "Hello"})
@@ -86,10 +99,19 @@ def test_reasoning_that_continues_after_a_call_began_is_a_separate_item() -> Non
     assert added == [item["id"] for item in output]
 
 
-def test_reasoning_makes_the_round_trip() -> None:
-    item = events(STARTED, thought("hm"), thought("", b"s:i:g"), finished())[-1]["response"]["output"][0]
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ([thought("hm"), thought("", b"s:i:g")], {"text": "hm", "signature": b"s:i:g"}),
+        ([thought("", b"s")], {"signature": b"s"}),
+        ([ReasoningDelta(index=0, redacted=b"r:e:d", sequence=2)], {"redacted": b"r:e:d"}),
+    ],
+    ids=["signed", "only a signature", "redacted"],
+)
+def test_reasoning_makes_the_round_trip(given: list[Event], expected: dict[str, Any]) -> None:
+    item = events(STARTED, *given, finished())[-1]["response"]["output"][0]
     (message,) = conversation_messages(None, ResponsesBody.model_validate({"model": "m", "input": [item]}).input)
-    assert message.parts == [Reasoning(text="hm", signature=b"s:i:g", provider="mock", id=item["id"])]
+    assert message.parts == [Reasoning(**expected, provider="mock", id=item["id"])]
 
 
 def test_a_refusal_is_a_message() -> None:
@@ -97,11 +119,46 @@ def test_a_refusal_is_a_message() -> None:
     assert found[-1]["response"]["output"][0]["content"] == [{"type": "refusal", "refusal": "No"}]
 
 
-def test_a_cut_answer_is_incomplete() -> None:
-    last = events(STARTED, Delta(text="Hi", sequence=2), finished(FinishReason.LENGTH))[-1]
-    assert last["type"] == "response.incomplete"
-    assert last["response"]["incomplete_details"] == {"reason": "max_output_tokens"}
-    assert last["response"]["output"][0]["status"] == "incomplete"
+INCOMPLETE = {
+    FinishReason.LENGTH: "max_output_tokens",
+    FinishReason.CONTEXT_EXCEEDED: "max_output_tokens",
+    FinishReason.MALFORMED_OUTPUT: "max_output_tokens",
+    FinishReason.CANCELLED: "max_output_tokens",
+    FinishReason.CONTENT_FILTER: "content_filter",
+}
+
+
+@pytest.mark.parametrize("reason", FinishReason)
+def test_an_answer_is_completed_only_if_nothing_is_missing(reason: FinishReason) -> None:
+    why = INCOMPLETE.get(reason)
+    status = "incomplete" if why else "completed"
+    last = events(STARTED, Delta(text="Hi", sequence=2), finished(reason))[-1]
+    assert last["type"] == f"response.{status}"
+    answer = Answer(request_id="r-1", text="Hi", provider="mock", finished=finished(reason))
+    for response in (last["response"], response_document(answer, BODY, 7.5)):
+        assert (response["status"], response["output"][0]["status"]) == (status, status)
+        assert response["incomplete_details"] == ({"reason": why} if why else None)
+        assert (response["completed_at"] is None) == (why is not None)
+
+
+def test_a_whole_response_is_the_last_event_of_a_streamed_one() -> None:
+    pieces = (thought("hm"), thought("", b"s"), Delta(text="Hi", index=1, sequence=3), *call(2, "a", '{"x":', "1}"))
+    refusal, last = RefusalDelta(index=3, text="No", sequence=8), finished(FinishReason.TOOL_CALLS)
+    parts = (
+        Reasoning(text="hm", signature=b"s"),
+        TextPart(text="Hi"),
+        ToolCall(id="c2", name="a", arguments_json='{"x":1}'),
+        Refusal(text="No"),
+    )
+    answer = Answer(request_id="r-1", text="Hi", provider="mock", finished=last, parts=parts)
+    streamed = events(STARTED, *pieces, refusal, last)[-1]["response"]
+    assert json.loads(orjson.dumps(response_document(answer, BODY, 7.5))) == streamed
+
+
+def test_a_signature_that_arrives_in_pieces_is_whole() -> None:
+    whole, pieces = [thought("", b"sig")], [thought("", b"s"), thought("", b"ig")]
+    one, other = (events(STARTED, thought("hm"), *signed, finished())[-1] for signed in (whole, pieces))
+    assert one["response"]["output"] == other["response"]["output"]
 
 
 def test_a_failure_is_an_event_and_the_last_one() -> None:
