@@ -29,7 +29,7 @@ from llm_relay.messages import (
     Usage,
 )
 from server_b.accounting.cost_bound import Estimate, estimated
-from server_b.accounting.image_bound import CLAUDE_MOST_TOKENS, image_bound
+from server_b.accounting.image_bound import CLAUDE_MOST_TOKENS, OTHERS_MOST_TOKENS, image_bound
 from server_b.accounting.prompt_bound import TOOLS_TOKENS, TURN_TOKENS, prompt_bound
 from server_b.core.token_estimates.image_tokens import image_tokens
 from server_b.core.token_estimates.prompt_tokens import prompt_tokens
@@ -119,6 +119,12 @@ def test_an_image_of_unreadable_size_counts_as_the_vendors_largest() -> None:
     unreadable = Image(media_type="image/png", data=b"no picture")
     assert image_bound(unreadable, "bedrock", "anthropic.claude-sonnet-4-5") == CLAUDE_MOST_TOKENS
     assert image_bound(unreadable, "openai", "gpt-4o-mini") == 2833 + 8 * 5667
+    assert image_bound(unreadable, "openai", "qwen2.5-vl") == OTHERS_MOST_TOKENS
+
+
+def test_an_image_for_a_model_of_another_vendor_counts_by_the_rule_that_counts_the_most() -> None:
+    image = Image(media_type="image/png", data=png(4000, 3000))
+    assert image_bound(image, "openai", "qwen2.5-vl") == 143 * 108 + 2 > image_bound(image, "openai", "gpt-4o")
 
 
 @pytest.mark.parametrize(
