@@ -47,7 +47,11 @@ def add_to(commands: Commands, common: argparse.ArgumentParser) -> None:
     put.add_argument("--amount", type=argument_types.usd, metavar="USD", required=True, help="the limit, such as 12.50")
     put.add_argument("--period", choices=PERIODS, required=True)
     put.add_argument("--time-zone", metavar="ZONE", default="", help="an IANA name (default: LEDGER_TIME_ZONE)")
-    put.add_argument("--warning-only", action="store_true", help="refuse no calls, but send alerts")
+    put.add_argument(
+        "--warning-only",
+        action="store_true",
+        help="send alerts, but refuse no calls; without it, calls beyond the limit are refused",
+    )
     put.add_argument("--id", metavar="ID", default="", help="change the budget with this id")
     put.set_defaults(run=_put)
     raised = add_to_group(inner, common, "raise", "add to a budget's limit for a time")

@@ -62,7 +62,7 @@ async def revoke_token(request: pb.RevokeTokenRequest, asker: Asker) -> pb.Revok
 
 
 async def put_budget(request: pb.PutBudgetRequest, asker: Asker) -> pb.PutBudgetResponse:
-    """Creates or changes a budget. What the request leaves out stays as it is."""
+    """Creates or replaces a budget. A time zone or a raise that the request leaves out stays as it is."""
     budget = wire.BUDGET.from_wire(request.budget, strict=True)
     return pb.PutBudgetResponse(budget=wire.BUDGET.to_wire(await asker.ledger.put_budget(budget, by=asker.name)))
 
