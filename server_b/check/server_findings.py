@@ -77,7 +77,8 @@ async def _port_finding(settings: ServerBSettings) -> Finding:
     if await _serves(settings):
         return ok(f"GRPC_PORT: a healthy Server B uses {where}")
     fix = "stop the program that uses it, or set another port"
-    return failure(f"GRPC_PORT: {where} is in use, and no healthy Server B answers there: {fix}")
+    how = "over TLS with this TLS_CERT_FILE" if settings.tls_cert_file else "in plaintext"
+    return failure(f"GRPC_PORT: {where} is in use, and no healthy Server B answers there {how}: {fix}")
 
 
 async def _serves(settings: ServerBSettings) -> bool:

@@ -55,7 +55,10 @@ def check_version(version: int) -> None:
     """Raises SchemaTooNew if this program does not know a version of the schema."""
     newest = max(migrations())
     if version > newest:
-        raise SchemaTooNew(f"its schema is version {version}, and this program knows {newest}: install a newer version")
+        raise SchemaTooNew(
+            f"its schema is version {version}, and this program knows {newest}: install a newer version,"
+            " or restore a backup from before the upgrade"
+        )
 
 
 async def when_unused(
@@ -93,6 +96,7 @@ async def migrate(transaction: Transaction, *, has_tables: bool) -> None:
                 f"its schema is version {version}, this program needs {newest}, and servers of an older version still"
                 f" use it ({count}): stop all of them first, because they do not write what the newer schema needs"
             )
+        LOG.info("LEDGER: changing the schema from version %d to %d", version, newest)
         # A server that only seemed dead then reads the policy again, and finds the new version.
         await transaction.execute("UPDATE ledger SET value = value + 1 WHERE key = 'revision'")
     for number, statements in migrations().items():
