@@ -19,7 +19,7 @@ ADVICE: dict[type[RelayError], str] = {
     errors.TooLarge: "Send a shorter message, context or history.",
     errors.Unsupported: "Leave out what is not supported.",
     errors.UnknownModel: "Name another model, or leave `model` out to use the default.",
-    errors.Unauthenticated: "Set RELAY_TOKEN to a token from Server B's RELAY_TOKENS or its ledger.",
+    errors.Unauthenticated: "Call again once the token is right.",
     errors.PermissionDenied: "Ask the operator of Server B for the permission.",
     errors.RateLimited: "Call again later.",
     errors.ProviderRateLimited: "Call again later.",
@@ -34,7 +34,7 @@ ADVICE: dict[type[RelayError], str] = {
     errors.Cancelled: "Call again if the answer is still wanted.",
     errors.Overloaded: "Call again later.",
     errors.Draining: "Call again in a moment.",
-    errors.ServerBUnavailable: "Call again once Server B runs (`python -m server_b`).",
+    errors.ServerBUnavailable: "Call again once it can be reached.",
     errors.Internal: "If it happens again, give the operator of the server the request_id.",
 }
 

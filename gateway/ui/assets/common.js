@@ -4,6 +4,7 @@ let csrf = "";
 let started = () => {};
 const isStarted = new Promise((resolve) => { started = resolve; });
 const FIRST = ["me", "session"];
+export const RETRY_MS = 2000;
 
 /** Sends a request to /ui/api and returns the JSON. A caller who is not signed in goes to the sign-in page. */
 export async function api(method, path, body) {
@@ -64,9 +65,25 @@ export function showText(id, text) {
   place.hidden = !text;
 }
 
+/** Fetches the caller. While Server B cannot be reached, shows why and tries again. */
+export async function untilKnown() {
+  const place = byId("fault") ?? document.querySelector("[role=alert]");
+  const show = (text) => { place.textContent = text; if (place.id === "fault") place.hidden = !text; };
+  for (let tries = 0; ; tries += 1) {
+    try {
+      const me = await api("GET", "me");
+      if (tries) show("");
+      return me;
+    } catch (error) {
+      show(`${error.message}. Trying again …`);
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+}
+
 /** Fetches the caller, and fills in the top of the page. */
 export async function start() {
-  const me = await api("GET", "me");
+  const me = await untilKnown();
   csrf = me.csrf;
   started();
   byId("who").textContent = me.name + (me.is_admin ? " (admin)" : "");
@@ -86,6 +103,25 @@ export async function start() {
 export function table(titles, rows) {
   const heads = titles.map((title) => el("th", { scope: "col", className: title.startsWith("#") ? "number" : "" }, title.replace("#", "")));
   return el("table", {}, el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...rows.map((row) => rowOf(titles, row))));
+}
+
+/** Builds a table, or a sentence in its place if there are no rows. */
+export function tableOr(nothing, titles, rows) {
+  return rows.length ? table(titles, rows) : el("p", { className: "soft" }, nothing);
+}
+
+/** Copies the text of an element. Browsers allow it only over TLS and on this machine; elsewhere it is selected. */
+export async function copy(button, source) {
+  const label = button.textContent;
+  try {
+    await navigator.clipboard.writeText(source.textContent);
+    button.textContent = "Copied";
+  } catch {
+    getSelection().selectAllChildren(source);
+    button.textContent = "Selected: press Ctrl+C";
+  }
+  button.disabled = true;
+  setTimeout(() => { button.textContent = label; button.disabled = false; }, RETRY_MS);
 }
 
 function rowOf(titles, cells) {

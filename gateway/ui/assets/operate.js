@@ -1,5 +1,5 @@
 // What admins set: callers, tokens, budgets and prices. Other callers see their own.
-import { api, byId, clock, count, dollars, el, failed, onSubmit, start, table, showText } from "./common.js";
+import { api, byId, clock, copy, count, dollars, el, failed, onSubmit, start, tableOr, showText } from "./common.js";
 import { budgetBar } from "./budgets.js";
 
 let me = {};
@@ -33,7 +33,7 @@ async function showFailures() {
     clock(call.started_at), call.caller, `${call.provider}/${call.model}`, [call.outcome, "bad"],
     [call.attempts.map((attempt) => `${attempt.provider}: ${attempt.outcome || "succeeded"}`).join(", "), "wrap"],
   ]);
-  byId("failures").replaceChildren(rows.length ? table(["Started", "Caller", "Model", "Reason", "Attempts"], rows) : el("p", { className: "soft" }, "No failures in the last 200 calls."));
+  byId("failures").replaceChildren(tableOr("No failures in the last 200 calls.", ["Started", "Caller", "Model", "Reason", "Attempts"], rows));
 }
 
 async function showCallers() {
@@ -44,7 +44,7 @@ async function showCallers() {
     [caller.is_disabled ? "disabled" : caller.is_admin ? "admin" : "", caller.is_disabled ? "bad" : ""],
     el("span", {}, ...forAdmins(button("Edit", () => editCaller(caller)))),
   ]);
-  byId("callers").replaceChildren(table(["Name", "Parent", "Models", "#Calls a minute", "#Tokens a minute", "#At once", "Rights", "Actions"], rows));
+  byId("callers").replaceChildren(tableOr("No callers are set here.", ["Name", "Parent", "Models", "#Calls a minute", "#Tokens a minute", "#At once", "Rights", "Actions"], rows));
 }
 
 const callerGiven = (form) => ({
@@ -80,7 +80,7 @@ async function showTokens() {
         button("Revoke", async () => { await api("DELETE", `tokens/${token.id}`); await showTokens(); })))),
     ];
   });
-  byId("tokens").replaceChildren(table(["Caller", "Label", "Created", "Expires", "State", "Id", "Actions"], rows));
+  byId("tokens").replaceChildren(tableOr("No tokens are set here.", ["Caller", "Label", "Created", "Expires", "State", "Id", "Actions"], rows));
 }
 
 /** Shows a new token. Sends no request until it is closed: after the first token, a request leads to the sign-in page. */
@@ -91,8 +91,10 @@ function showSecret(secret) {
 
 async function showBudgets() {
   const { budgets } = await api("GET", "budgets");
-  byId("budgets").replaceChildren(...budgets.map((budget) => budgetBar(budget, forAdmins(
-    " ", button("Delete", async () => { await api("DELETE", `budgets/${budget.id}`); await showBudgets(); })))));
+  byId("budgets").replaceChildren(...(budgets.length
+    ? budgets.map((budget) => budgetBar(budget, forAdmins(
+      " ", button("Delete", async () => { await api("DELETE", `budgets/${budget.id}`); await showBudgets(); }))))
+    : [el("p", { className: "soft" }, "No budgets are set.")]));
 }
 
 const perMillion = (nano) => (nano === null ? "as input" : dollars(nano));
@@ -103,12 +105,12 @@ async function showPrices() {
     price.pattern, perMillion(price.input), perMillion(price.output), perMillion(price.cache_read), perMillion(price.cache_write),
     el("span", {}, ...forAdmins(button("Delete", async () => { await api("DELETE", `prices/${price.id}`); await showPrices(); }))),
   ]);
-  byId("prices").replaceChildren(rows.length ? table(["Provider/model", "#Input", "#Output", "#Cache read", "#Cache write", "Actions"], rows) : el("p", { className: "soft" }, "No prices are set here."));
+  byId("prices").replaceChildren(tableOr("No prices are set here.", ["Provider/model", "#Input", "#Output", "#Cache read", "#Cache write", "Actions"], rows));
 }
 
 async function showAudit() {
   const { entries } = await api("GET", "audit");
-  byId("audit").replaceChildren(table(["Time", "Admin", "Change", "Subject", "Details"], entries.slice(0, 30).map((entry) => [
+  byId("audit").replaceChildren(tableOr("Nothing has been changed yet.", ["Time", "Admin", "Change", "Subject", "Details"], entries.slice(0, 30).map((entry) => [
     clock(entry.at), entry.by, entry.action, entry.subject,
     [typeof entry.detail === "string" ? entry.detail : JSON.stringify(entry.detail), "wrap"],
   ])));
@@ -163,7 +165,7 @@ onSubmit(byId("test-form"), async (form) => {
     ? `${one.provider}: no price is known`
     : `${one.provider}: ${dollars(one.input)} in, ${dollars(one.output)} out (${one.price_source})`)).join("; ");
 });
-byId("secret-copy").addEventListener("click", () => navigator.clipboard.writeText(byId("secret").textContent));
+byId("secret-copy").addEventListener("click", () => copy(byId("secret-copy"), byId("secret")));
 byId("secret-close").addEventListener("click", () => byId("secret-dialog").close());
 byId("secret-dialog").addEventListener("close", () => {
   byId("secret").textContent = "";

@@ -1,10 +1,11 @@
 // The overview: what is spent, by whom, and what runs now, live from the ledger.
-import { api, byId, count, dollars, el, failed, start, showText } from "./common.js";
+import { RETRY_MS, api, byId, count, dollars, el, failed, start, showText, untilKnown } from "./common.js";
 import { budgetBar } from "./budgets.js";
 import { callsTable } from "./calls.js";
 import { drawCost } from "./chart.js";
 
 const SHOWN_CALLS = 50;
+const UNKNOWN = "–";
 const WINDOW_S = 60;
 const HOURS = { day: 24, week: 168, days30: 720 };
 let me = {};
@@ -97,13 +98,18 @@ function follow() {
   const live = byId("live");
   let joined = false;
   source.onopen = () => { live.textContent = "live"; live.className = "good"; joined = false; };
-  source.onerror = () => { live.textContent = "reconnecting"; live.className = "warn"; };
+  source.onerror = () => {
+    live.textContent = "reconnecting";
+    live.className = "warn";
+    // After an HTTP error, such as that of a session that has ended, the browser does not try again.
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => untilKnown().then(follow), RETRY_MS);
+  };
   source.onmessage = (event) => {
     const { call, running } = JSON.parse(event.data);
     byId("running").textContent = count(running);
     if (!joined) { // the list has the calls that began or ended before this stream
       joined = true;
-      refresh(showCalls);
+      refresh(showCalls, ...(byId("spent").textContent === UNKNOWN ? [showMoney] : []));
     }
     if (!call) return;
     if (call.state !== "open") recent.push({ at: Date.now(), tokens: (call.input_tokens ?? 0) + (call.output_tokens ?? 0), failed: failed(call) });

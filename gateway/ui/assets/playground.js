@@ -1,5 +1,5 @@
 // The playground: send a prompt, watch the answer arrive, stop it, and see its cost.
-import { api, byId, count, dollars, send, start, showText } from "./common.js";
+import { api, byId, copy, count, dollars, send, start, showText } from "./common.js";
 import { snippet } from "./snippets.js";
 import { eventsOf } from "./sse.js";
 
@@ -134,10 +134,13 @@ form.addEventListener("submit", async (event) => {
   }
 });
 form.addEventListener("input", showCode);
+form.elements.message.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !running) form.requestSubmit();
+});
 form.elements.image.addEventListener("change", readImage);
 byId("stop").addEventListener("click", () => running?.abort());
 byId("language").addEventListener("change", showCode);
-byId("copy").addEventListener("click", () => navigator.clipboard.writeText(byId("code").textContent));
+byId("copy").addEventListener("click", () => copy(byId("copy"), byId("code")));
 
 me = await start();
 showCode();

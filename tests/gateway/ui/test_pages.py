@@ -110,6 +110,27 @@ async def test_the_playground_streams_an_answer_and_shows_its_cost(relay: Relay,
         await expect(page.locator("#code")).to_contain_text(word)
 
 
+async def test_the_keyboard_sends_a_prompt_and_copies_the_request(relay: Relay, browser: Browser) -> None:
+    page = browser.page
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await page.goto(f"{relay.url}playground")
+    await page.fill("[name=message]", "Hello")
+    await page.press("[name=message]", "Control+Enter")
+    await expect(page.locator("#answer")).to_contain_text("You said: 'Hello'")
+    await page.press("#copy", "Enter")
+    await expect(page.locator("#copy")).to_have_text("Copied")
+    assert await page.evaluate("navigator.clipboard.readText()") == await page.locator("#code").text_content()
+
+
+async def test_where_a_browser_allows_no_copying_the_request_is_selected(relay: Relay, browser: Browser) -> None:
+    page = browser.page
+    await page.add_init_script("delete Navigator.prototype.clipboard")  # as over plain HTTP from another machine
+    await page.goto(f"{relay.url}playground")
+    await page.click("#copy")
+    await expect(page.locator("#copy")).to_have_text("Selected: press Ctrl+C")
+    assert await page.evaluate("getSelection().toString()") == await page.locator("#code").inner_text()
+
+
 async def test_stop_ends_the_providers_call_and_shows_its_cost(tmp_path: Path, browser: Browser) -> None:
     page = browser.page
     async with serving(tmp_path, **SLOW) as relay:
