@@ -20,7 +20,7 @@ from server_b.providers.base import (
     TRANSIENT,
     AttemptBegan,
     AttemptFailed,
-    Counted,
+    Counting,
     Ending,
     Opening,
     Provider,
@@ -59,7 +59,7 @@ async def ask(call: Call, provider: Provider, patience: Patience) -> Outcome:
             pause_s = _pause_before_next_try_s(call, round_, patience)
             if pause_s is None:
                 raise
-        call.expect_event_within(pause_s + patience.first_token_s)
+        call.expect_event_within(math.inf)  # nobody is asked meanwhile
         await asyncio.sleep(pause_s)
         round_ += 1
 
@@ -75,7 +75,7 @@ async def _ask_once(call: Call, provider: Provider, patience: Patience, round_: 
                 case Text():
                     call.add(piece.text, piece.count, piece.index)
                     await call.room()
-                case Opening() | Working() | Counted():
+                case Opening() | Working() | Counting():
                     _note(call, piece)
                 case Ending():
                     call.end_attempt()
@@ -96,7 +96,7 @@ async def _ask_once(call: Call, provider: Provider, patience: Patience, round_: 
     raise ProviderProtocol("the provider's stream ended before its own end mark")
 
 
-def _note(call: Call, piece: Opening | Working | Counted) -> None:
+def _note(call: Call, piece: Opening | Working | Counting) -> None:
     """Records a piece that has nothing to show."""
     attempt = call.attempts[-1]
     match piece:
@@ -108,9 +108,9 @@ def _note(call: Call, piece: Opening | Working | Counted) -> None:
             attempt.responded |= piece.has_begun
             if piece.reasoning:
                 call.reasoning_tokens += estimated_tokens(piece.reasoning)
-        case Counted():
+        case Counting():
             attempt.responded = True
-            attempt.counted = piece
+            attempt.counting = piece
 
 
 def _pause_before_next_try_s(call: Call, round_: int, patience: Patience) -> float | None:

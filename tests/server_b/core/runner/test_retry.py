@@ -257,6 +257,12 @@ async def test_the_first_token_may_take_longer_than_the_others() -> None:
 
 
 @whole_and_streamed
+async def test_a_pause_before_the_next_try_is_not_the_providers_silence(whole: bool) -> None:
+    provider = ScriptedProvider([away(retry_after_s=0)], HELLO)
+    assert await answer_text(patient(provider, first_token_s=0), whole=whole) == "Hello"
+
+
+@whole_and_streamed
 @pytest.mark.parametrize("tries_before", [0, 1])
 async def test_a_server_that_does_not_stream_may_be_silent_until_the_deadline(tries_before: int, whole: bool) -> None:
     slow = asyncio.Event()
