@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Iterator, Set
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, runtime_checkable
 
@@ -79,11 +79,26 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """The provider has reported its token counts before its end. They are the call's usage if no Ending follows."""
+    """The provider's token counts so far."""
 
     usage: Usage
     is_final: bool
-    """False: the provider was still writing when it counted."""
+    """Whether they are those of the end: the provider writes nothing more."""
+    is_current: bool = True
+    """Whether they count everything that the provider has written so far."""
+    service_tier: str = ""
+    """The tier that the provider says it used; empty: it said nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """The provider has reported token counts before its end. They are the call's usage if no Ending has one.
+
+    Comes once. Some providers count in every chunk, and most of these counts are never read.
+    """
+
+    counted: Callable[[], Counted | None]
+    """Returns the latest counts; None: they count nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +119,7 @@ class AttemptFailed:
 
 
 Piece: TypeAlias = (
-    Opening | Text | Working | WholeAnswer | Counted | Ending | AttemptBegan | AttemptFailed | ContentPiece
+    Opening | Text | Working | WholeAnswer | Counting | Ending | AttemptBegan | AttemptFailed | ContentPiece
 )
 
 
@@ -172,7 +187,7 @@ class Provider(Protocol):
         ...
 
     def stream(self, prompt: Prompt, *, whole: bool = False) -> AsyncGenerator[Piece, None]:
-        """Yields one Opening, then Texts, then one Ending, with Working and Counted anywhere.
+        """Yields one Opening, then Texts, then one Ending, with Working and Counting anywhere.
 
         Without an Ending the stream was cut.
 

@@ -18,7 +18,7 @@ from server_b.providers.base import (
     AskedModel,
     AttemptBegan,
     AttemptFailed,
-    Counted,
+    Counting,
     Piece,
     Provider,
     WholeAnswer,
@@ -115,7 +115,7 @@ class Fallback:
                 provider.refuse_unsupported(asked)
                 async with contextlib.aclosing(provider.stream(asked, whole=whole)) as pieces:
                     async for piece in pieces:
-                        begun = begun or not isinstance(piece, Working | WholeAnswer | Counted)
+                        begun = begun or not isinstance(piece, Working | WholeAnswer | Counting)
                         responded = responded or _is_response(piece)
                         yield piece
                 if begun:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from llm_relay.errors import RelayError
 from llm_relay.trace_context import TraceContext
-from server_b.providers.base import Counted
+from server_b.providers.base import Counting
 
 
 @dataclass(slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class Attempt:
     """None: the attempt has not failed."""
     responded: bool = False
     """Whether the provider has shown a sign of working on the request."""
-    counted: Counted | None = None
+    counting: Counting | None = None
     """What the provider has counted so far; None: it has reported no counts."""
     was_repeated: bool = False
     """Whether our client for the provider sent the request again at once, changed or on another connection."""

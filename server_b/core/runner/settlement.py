@@ -11,12 +11,14 @@ from decimal import Decimal
 from llm_relay.errors import RelayError
 from llm_relay.messages import Accuracy, Cost, Finished, FinishReason, Usage
 from server_b.core.calls.call import Call
+from server_b.core.calls.provider_names import kept_name
 from server_b.core.calls.record import CallRecord
-from server_b.core.runner.retry import Outcome
+from server_b.core.runner.retry import MAX_TIER_CHARS, Outcome
 from server_b.core.token_estimates.prompt_tokens import prompt_tokens
 from server_b.core.token_estimates.text_tokens import estimated_tokens
 from server_b.core.unexpected_errors import report
 from server_b.pricing.price_list import PriceList
+from server_b.providers.base import Counted
 
 NOTHING_USED = Usage(input_tokens=0, output_tokens=0, accuracy=Accuracy.EXACT)
 NO_COST = Cost(usd=Decimal(0), price_source="nothing was used")
@@ -41,7 +43,8 @@ class Settlement:
         reserved_nano_usd: int | None = None,
     ) -> CallRecord:
         """Returns the record of a call that ends now; `reserved_nano_usd` is what the gate reserved for it."""
-        finished = self._finished(call, outcome, self._usage(call, outcome))
+        usage, tier = self._usage(call, outcome)
+        finished = self._finished(call, outcome, usage, tier)
         return CallRecord(
             key=call.key,
             protocol=call.protocol,
@@ -57,16 +60,15 @@ class Settlement:
 
     def still_running(self, call: Call) -> Finished:
         """Returns what is known of a call that goes on: what it uses and costs is known, and recorded, at its end."""
-        return self._finished(call, None, Usage())
+        return self._finished(call, None, Usage(), "")
 
-    def _finished(self, call: Call, outcome: Outcome | None, usage: Usage) -> Finished:
+    def _finished(self, call: Call, outcome: Outcome | None, usage: Usage, tier: str) -> Finished:
         last = call.attempts[-1] if call.attempts else None
         if call.started is not None:
             model = call.started.model
         else:
             model = last.model if last is not None else call.prompt.model or self._default_model
         provider = call.provider if last is None else last.provider
-        tier = outcome.service_tier if outcome else ""
         return Finished(
             finish_reason=outcome.finish_reason if outcome else None,
             model=model,
@@ -78,14 +80,19 @@ class Settlement:
             sequence=call.transcript.sequence + 1,
         )
 
-    def _usage(self, call: Call, outcome: Outcome | None) -> Usage:
+    def _usage(self, call: Call, outcome: Outcome | None) -> tuple[Usage, str]:
+        """Returns what the call has used, and the service tier that the provider used, as far as it said so."""
+        tier = outcome.service_tier if outcome else ""
         try:
+            usage = outcome.usage if outcome else None
+            if usage is None and (counted := _counted(call)) is not None:
+                usage = _usage_so_far(call, counted)
+                tier = tier or kept_name(counted.service_tier, MAX_TIER_CHARS)
             is_filtered = outcome is not None and outcome.finish_reason is FinishReason.CONTENT_FILTER
-            counted = (outcome.usage if outcome else None) or _counted(call)
-            return settled_usage(call, counted, is_filtered=is_filtered)
+            return settled_usage(call, usage, is_filtered=is_filtered), tier
         except Exception as error:  # noqa: BLE001 - a call without an end would keep its readers waiting forever
             report(error, call.key.request_id)
-            return Usage()
+            return Usage(), tier
 
     def _cost(self, call: Call, provider: str, names: Iterable[str], usage: Usage, tier: str) -> Cost:
         if usage.input_tokens == 0 and usage.output_tokens == 0:
@@ -135,18 +142,20 @@ def settled_usage(call: Call, counted: Usage | None, *, is_filtered: bool = Fals
     return replace(counted, input_tokens=inputs, accuracy=Accuracy.ESTIMATED)
 
 
-def _counted(call: Call) -> Usage | None:
-    """Returns what the provider had counted when it failed or was stopped; None: nothing.
+def _counted(call: Call) -> Counted | None:
+    """Returns what the provider had counted when it failed, was stopped or ended without counts; None: nothing."""
+    counting = call.attempts[-1].counting if call.attempts else None
+    return None if counting is None else counting.counted()
 
-    If it was still writing then, it may have written more since.
-    """
-    counted = call.attempts[-1].counted if call.attempts else None
-    if counted is None:
-        return None
+
+def _usage_so_far(call: Call, counted: Counted) -> Usage:
+    """Returns the usage by the provider's last counts: estimated, unless they are those of the end."""
     usage = counted.usage
     if counted.is_final:
         return usage
-    output = max(usage.output_tokens or 0, _estimate(call).output_tokens or 0)
+    output = usage.output_tokens
+    if not counted.is_current:
+        output = max(output or 0, _estimate(call).output_tokens or 0)
     return replace(usage, output_tokens=output, accuracy=Accuracy.ESTIMATED)
 
 

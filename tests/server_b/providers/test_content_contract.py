@@ -32,7 +32,7 @@ from llm_relay.messages import (
     ToolResult,
     Turn,
 )
-from server_b.providers.base import Counted, Ending, Opening, Piece, Text, Working
+from server_b.providers.base import Counting, Ending, Opening, Piece, Text, Working
 from server_b.providers.content_pieces import CallArguments, CallFinished, CallStarted, ReasoningPiece, RefusalPiece
 from tests.standins.exchange import Outcome
 from tests.standins.script import Call, Fault, FaultKind, Script
@@ -84,7 +84,7 @@ class Joined:
 
 def joined(pieces: list[Piece]) -> Joined:
     """Joins the pieces of an answer; raises AssertionError if they are not in the contract's order."""
-    opening, *content, ending = [piece for piece in pieces if not isinstance(piece, Working | Counted)]
+    opening, *content, ending = [piece for piece in pieces if not isinstance(piece, Working | Counting)]
     assert isinstance(opening, Opening)
     assert isinstance(ending, Ending)
     started: dict[int, CallStarted] = {}

@@ -8,7 +8,7 @@ import pytest
 
 from llm_relay import errors
 from llm_relay.messages import Accuracy, FinishReason
-from server_b.providers.base import Counted, Ending, Opening, Piece, Text, Working
+from server_b.providers.base import Counting, Ending, Opening, Piece, Text, Working
 from tests.standins.exchange import Outcome
 from tests.support.subjects import SECRET, SENDING, SUBJECTS, Subject, open_subject, pieces_of
 from tests.support.whole_answers import whole_answer
@@ -42,7 +42,7 @@ async def test_a_whole_answer_has_its_text_its_end_and_an_exact_count(subject: S
 
 async def test_a_stream_is_one_opening_then_texts_then_one_ending(subject: Subject) -> None:
     pieces = await pieces_of(subject, subject.prompt())
-    opening, *texts, ending = (piece for piece in pieces if not isinstance(piece, Working | Counted))
+    opening, *texts, ending = (piece for piece in pieces if not isinstance(piece, Working | Counting))
     assert isinstance(opening, Opening)
     assert texts
     assert all(isinstance(text, Text) and text.text and text.count >= 1 for text in texts)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from llm_relay.errors import RelayError
 from llm_relay.messages import FinishReason
-from server_b.providers.base import Counted, Ending, Opening, Piece, Text, Working
+from server_b.providers.base import Counted, Counting, Ending, Opening, Piece, Text, Working
 from server_b.providers.content_pieces import ReasoningPiece, RefusalPiece
 from server_b.providers.openai.answer.block_places import REASONING, REFUSAL, TEXT
 from server_b.providers.openai.answer.body import BodyReader
@@ -37,8 +37,7 @@ class AnswerReader:
         self._refusal_surrogates = Surrogates()
         self._has_output = False
         self._has_refused = False
-        self._reported_counts: object = None
-        """The counts that were reported last, and whether they were final."""
+        self._has_counting = False
 
     @property
     def ended(self) -> bool:
@@ -75,6 +74,9 @@ class AnswerReader:
             yield RefusalPiece(answer.blocks.of(REFUSAL), half)
         yield from answer.calls.finished()
         usage = usage_from_wire(answer.counts, has_text=self._has_output)
+        if not answer.are_counts_current:  # they are not those of the end
+            yield from self._counting()
+            usage = None
         yield Ending(self._finish_reason(), usage, answer.service_tier)
 
     def _finish_reason(self) -> FinishReason:
@@ -97,28 +99,37 @@ class AnswerReader:
             take(*block)
         except (RelayError, Failed) as error:
             if self.is_whole:  # a damaged document is no answer at all
+                yield from self._counting()
                 raise
             fault = error
         if answer.opened and not opened:
             yield Opening(answer.model)
-        taken = answer.content.taken()
+        taken = answer.taken()
         yield from self._pieces(taken)
         if not (any(taken) or fault or self.has_finish_reason or self.ended or answer.opened != opened):
             yield _WORKING if answer.chunks or answer.signs_of_life else _WAITING
-        if answer.counts is not None and not (self.ended or self.is_whole):
-            yield from self._counted()
+        if answer.counts is not None and not (self._has_counting or self.ended or self.is_whole):
+            yield from self._counting()
         if fault is not None:
             raise fault
 
-    def _counted(self) -> Iterator[Counted]:
-        """Yields the counts, if they are new: more of the body follows, but may never arrive."""
+    def _counting(self) -> Iterator[Counting]:
+        """Yields the Counting, once: more of the body may follow, but may never arrive."""
+        if self._answer.counts is not None and not self._has_counting:
+            self._has_counting = True
+            yield Counting(self._counted)
+
+    def _counted(self) -> Counted | None:
         answer = self._answer
-        counts = (answer.counts, answer.has_final_counts)
-        if counts == self._reported_counts:
-            return
-        self._reported_counts = counts
-        if (usage := usage_from_wire(answer.counts, has_text=self._has_output)) is not None:
-            yield Counted(usage, is_final=answer.has_final_counts)
+        usage = usage_from_wire(answer.counts, has_text=self._has_output)
+        if usage is None:
+            return None
+        return Counted(
+            usage,
+            is_final=answer.has_final_counts,
+            is_current=answer.are_counts_current,
+            service_tier=answer.service_tier,
+        )
 
     def _pieces(self, taken: Taken) -> Iterable[Piece]:
         """Returns the pieces of one read, in the order in which their blocks began."""

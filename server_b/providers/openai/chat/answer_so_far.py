@@ -9,7 +9,7 @@ from typing import Any
 from llm_relay.messages import FinishReason
 from server_b.providers.openai.answer.block_places import REASONING, REFUSAL, TEXT, Blocks
 from server_b.providers.openai.answer.usage import counts_something, usage_of
-from server_b.providers.openai.chat.content import Content
+from server_b.providers.openai.chat.content import Content, Taken
 from server_b.providers.openai.chat.tool_calls import ToolCalls
 from server_b.providers.openai.event_data import is_sign_of_life
 from server_b.providers.openai.failures.errors import malformed
@@ -49,6 +49,10 @@ class AnswerSoFar:
     """Index of the choice that is read, of several; None until one has arrived."""
     finish_reason: FinishReason | None = None
     counts: Mapping[str, object] | None = None
+    are_counts_current: bool = True
+    """Whether nothing was written after the counts, as of the last time that content was taken."""
+    _counted_pieces: int | None = None
+    """How much content waited to be taken when the counts arrived; None: it has been taken since."""
     _counted_alone: int = 0
     """The number of chunks when one had counts but no choice, as the last chunk of an answer has."""
     _failed_with_counts: bool = False
@@ -61,8 +65,9 @@ class AnswerSoFar:
     @property
     def has_final_counts(self) -> bool:
         """Whether the counts, if there are any, are those of the end: nothing is written after them."""
-        is_last = self._counted_alone == self.chunks > 0
-        return self.finish_reason is not None or self._failed_with_counts or is_last
+        is_last = self._counted_alone == self.chunks > 1
+        has_ended = self.finish_reason is not None or self._failed_with_counts or is_last
+        return has_ended and self.are_counts_current
 
     def take(self, document: object) -> None:
         """Takes a chunk, a whole completion, an error or a sign of life."""
@@ -77,6 +82,8 @@ class AnswerSoFar:
             raise malformed("the choices of a chunk are not a list of objects")
         self._begin(document)
         if (index := choice.get("index")) != self.choice_index and not self._is_read(index):
+            if document.get("usage"):
+                self._count(document)
             return
         reason = choice.get("finish_reason")
         delta = choice.get("delta")
@@ -86,8 +93,22 @@ class AnswerSoFar:
                 self.content.texts.append(content)
         else:
             self._take_message(document, choice)
+        if document.get("usage"):
+            self._count(document)
         if reason or "error" in choice or "usage" in choice or "x_groq" in document:
             self._take_end(document, choice, reason)
+
+    def taken(self) -> Taken:
+        """Returns the content since the last call, and forgets it."""
+        taken = self.content.taken()
+        if self.counts is not None:
+            texts, reasoning, refusals, calls = taken
+            counted, written = self._counted_pieces, len(texts) + len(reasoning) + len(refusals) + len(calls)
+            self.are_counts_current = counted == written or (
+                counted is None and self.are_counts_current and not written
+            )
+            self._counted_pieces = None
+        return taken
 
     def fail(self, document: object) -> None:
         """Takes a document or a text that reports a failure. Raises Failed."""
@@ -107,8 +128,6 @@ class AnswerSoFar:
 
     def _begin(self, document: Mapping[str, Any]) -> None:
         self.chunks += 1
-        if document.get("usage"):
-            self._count(document)
         if tier := document.get("service_tier"):
             self.service_tier = tier if isinstance(tier, str) else ""
         if not self.opened:
@@ -191,6 +210,9 @@ class AnswerSoFar:
         counts = usage_of(document)
         if counts is not None and (self.counts is None or counts_something(counts)):
             self.counts = counts
+            content = self.content
+            texts = len(content.texts) + len(content.reasoning) + len(content.refusals)
+            self._counted_pieces = texts + len(content.calls)
 
     def _count_failed(self, document: Mapping[str, Any]) -> None:
         """Keeps the counts of a document that reports a failure."""
@@ -199,8 +221,8 @@ class AnswerSoFar:
 
     def _fail_at_end(self, error: object, document: Mapping[str, Any]) -> None:
         """Raises Failed for a chunk that says that the provider failed."""
-        nothing_came = self.chunks == 1 and not (self.signs_of_life or self.content or self.counts)
         self._count_failed(document)
+        nothing_came = self.chunks == 1 and not (self.signs_of_life or self.content or self.counts)
         raise Failed(failure_of_document({"error": error}, is_first=nothing_came))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from llm_relay.errors import RelayError
 from llm_relay.messages import FinishReason
-from server_b.providers.base import Counted, Ending, Opening, Piece, Text, Working
+from server_b.providers.base import Counted, Counting, Ending, Opening, Piece, Text, Working
 from server_b.providers.content_pieces import CallStarted, RefusalPiece
 from server_b.providers.openai.answer.body import BodyReader
 from server_b.providers.openai.answer.usage import usage_from_wire
@@ -77,7 +77,11 @@ class ResponseReader:
         if not (pieces or fault or self.ended or answer.opened != opened):
             yield _WORKING if answer.opened or answer.signs_of_life else _WAITING
         if fault is not None and not self.has_finish_reason:  # what follows the end is ignored
-            usage = usage_from_wire(answer.counts, has_text=self._has_output)
-            if usage is not None:
-                yield Counted(usage, is_final=True)
+            if answer.counts is not None:
+                yield Counting(self._counted)
             raise fault
+
+    def _counted(self) -> Counted | None:
+        """Returns the counts of a response that failed: it had ended."""
+        usage = usage_from_wire(self._answer.counts, has_text=self._has_output)
+        return None if usage is None else Counted(usage, is_final=True, service_tier=self._answer.service_tier)

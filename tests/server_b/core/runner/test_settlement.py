@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +14,7 @@ from server_b.core.runner.retry import MAX_TIER_CHARS
 from server_b.core.runner.settlement import NOTHING_USED
 from server_b.core.token_estimates.prompt_tokens import TOKENS_PER_TURN
 from server_b.core.token_estimates.text_tokens import estimated_tokens
-from server_b.providers.base import Counted, Ending, Opening, Text, Working
+from server_b.providers.base import Counted, Counting, Ending, Opening, Text, Working
 from tests.support.observed import Observed
 from tests.support.relayed import a_few_turns, streamed
 from tests.support.scripted import HELLO, OPENING, USAGE, ScriptedProvider, Step, away
@@ -85,22 +86,41 @@ async def test_zeros_beside_the_text_of_a_filter_mean_that_the_model_was_not_ask
 # Counts that arrived before the answer failed or was stopped.
 
 
+def counting(*, is_final: bool, is_current: bool = True, service_tier: str = "") -> Counting:
+    counted = Counted(USAGE, is_final=is_final, is_current=is_current, service_tier=service_tier)
+    return Counting(lambda: counted)
+
+
 async def test_counts_that_arrived_are_the_usage_of_an_answer_that_failed_later() -> None:
-    assert await usage([OPENING, Text("Hello"), Counted(USAGE, is_final=True), ProviderUnavailable()]) == USAGE
+    assert await usage([OPENING, Text("Hello"), counting(is_final=True), ProviderUnavailable()]) == USAGE
 
 
-async def test_counts_of_an_answer_that_was_being_written_are_completed() -> None:
-    texts = [Text("Hello, world, and everybody in it! "), Text("How are you?")]
-    found = await usage([OPENING, texts[0], Counted(USAGE, is_final=False), texts[1], ProviderUnavailable()])
-    written = estimated_tokens("".join(text.text for text in texts))
-    assert (found.input_tokens, found.output_tokens) == (USAGE.input_tokens, written)
-    assert found.accuracy is Accuracy.ESTIMATED
+LONG = Text("Hello, world, and everybody in it! How are you?")
+
+
+@pytest.mark.parametrize("end", [ProviderUnavailable(), NO_COUNT])
+async def test_counts_of_an_answer_that_was_being_written_are_completed(end: Step) -> None:
+    found = await usage([OPENING, counting(is_final=False, is_current=False), LONG, end])
+    assert found == replace(USAGE, output_tokens=estimated_tokens(LONG.text), accuracy=Accuracy.ESTIMATED)
+
+
+async def test_counts_of_everything_that_was_written_are_not_raised() -> None:
+    found = await usage([OPENING, LONG, counting(is_final=False), ProviderUnavailable()])
+    assert found == replace(USAGE, accuracy=Accuracy.ESTIMATED)
+
+
+async def test_counts_that_arrived_cost_what_their_service_tier_costs() -> None:
+    observed = Observed()
+    script: list[Step] = [OPENING, Text("Hello"), counting(is_final=True, service_tier="flex"), ProviderUnavailable()]
+    with contextlib.suppress(RelayError):
+        await streamed(create_relay(ScriptedProvider(script), observers=[observed]))
+    assert observed.calls[0].finished.service_tier == "flex"
 
 
 @pytest.mark.parametrize("softly", [True, False])
 async def test_counts_that_arrived_are_the_usage_of_a_cancelled_answer(*, softly: bool) -> None:
     observed = Observed()
-    provider = ScriptedProvider([OPENING, Text("Hello"), Counted(USAGE, is_final=True), asyncio.Event()])
+    provider = ScriptedProvider([OPENING, Text("Hello"), counting(is_final=True), asyncio.Event()])
     relay = create_relay(provider, observers=[observed])
     call = asyncio.create_task(streamed(relay, Prompt(message="Hi", request_id="id-1")))
     await provider.until_waiting()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from llm_relay.errors import ProviderProtocol, RelayError
 from llm_relay.messages import Accuracy, FinishReason, Usage
-from server_b.providers.base import Counted, Ending, Opening, Piece, Text, Working
+from server_b.providers.base import Counted, Counting, Ending, Opening, Piece, Text, Working
 from server_b.providers.content_pieces import ReasoningPiece, RefusalPiece
 from server_b.providers.openai.chat.answer import AnswerReader
 from server_b.providers.openai.failures.errors import error_of
@@ -356,13 +356,16 @@ USAGE_EVENT = b"data: %b\n\n" % orjson.dumps({"model": "m", "choices": [], "usag
 FAILURE = {"error": {"message": "overloaded", "type": "server_error"}}
 
 
-def counted_by(*blocks: bytes) -> list[Counted]:
-    """Reads an answer until it fails or the blocks end; returns the counts that it reported before."""
+def counted_by(*blocks: bytes) -> Counted | None:
+    """Reads an answer until it fails or the blocks end; returns the counts that it has reported by then."""
     reader, pieces = AnswerReader("asked"), list[Piece]()
-    with contextlib.suppress(Failed):
+    with contextlib.suppress(Failed, ProviderProtocol):
         for block in blocks:
             pieces.extend(reader.read(block))
-    return [piece for piece in pieces if isinstance(piece, Counted)]
+        pieces.extend(reader.end())
+    reported = [piece for piece in pieces if isinstance(piece, Counting)]
+    assert len(reported) <= 1
+    return reported[0].counted() if reported else None
 
 
 @pytest.mark.parametrize(
@@ -370,24 +373,47 @@ def counted_by(*blocks: bytes) -> list[Counted]:
     [
         (text_event("Hi"), finished(), USAGE_EVENT),
         (text_event("Hi"), event({}, "stop", usage=COUNTS)),
+        (text_event("Hi"), event({"content": "!"}, usage=COUNTS), finished()),
+        (text_event("Hi") + event({"content": "!"}, usage=COUNTS) + finished(),),
         (text_event("Hi"), USAGE_EVENT, b"data: %b\n\n" % orjson.dumps(FAILURE)),
         (text_event("Hi") + USAGE_EVENT + b"data: %b\n\n" % orjson.dumps(FAILURE),),
         (text_event("Hi"), b"data: %b\n\n" % orjson.dumps(FAILURE | {"usage": COUNTS})),
         (text_event("Hi"), event({}, "error", usage=COUNTS)),
+        (orjson.dumps(FAILURE | {"usage": COUNTS}),),
     ],
 )
-def test_counts_that_arrive_before_the_end_are_told_at_once(blocks: tuple[bytes, ...]) -> None:
-    assert counted_by(*blocks) == [Counted(COUNTED, is_final=True)]
+def test_counts_that_arrive_before_the_end_are_reported_at_once(blocks: tuple[bytes, ...]) -> None:
+    assert counted_by(*blocks) == Counted(COUNTED, is_final=True)
 
 
 def test_counts_of_a_model_that_still_writes_are_not_final() -> None:
     counting = event({"content": "Hi"}, usage=COUNTS)
-    assert counted_by(counting) == [Counted(COUNTED, is_final=False)]
-    assert counted_by(USAGE_EVENT, text_event("Hi"))[-1] == Counted(COUNTED, is_final=False)
+    assert counted_by(counting) == Counted(COUNTED, is_final=False)
+    assert counted_by(USAGE_EVENT) == Counted(COUNTED, is_final=False)
 
 
-def test_counts_that_arrive_with_the_end_are_told_once() -> None:
-    assert counted_by(text_event("Hi"), finished() + USAGE_EVENT + DONE) == []
+@pytest.mark.parametrize("first", [USAGE_EVENT, event({"role": "assistant"}, usage=COUNTS)])
+def test_counts_before_the_text_are_not_those_of_the_end(first: bytes) -> None:
+    outdated = Counted(COUNTED, is_final=False, is_current=False)
+    for blocks in ((first, text_event("Hi"), finished()), (first + text_event("Hi") + finished(),)):
+        assert counted_by(*blocks) == outdated
+        assert counted_by(*blocks, DONE) == outdated
+        assert read(*blocks, DONE)[-1] == Ending(FinishReason.STOP, None)
+
+
+def test_the_latest_counts_are_reported_even_if_they_are_lower() -> None:
+    more = {"prompt_tokens": 3, "completion_tokens": 9}
+    blocks = [event({"content": "Hi"}, usage=more), event({"content": "!"}, usage=COUNTS)]
+    assert counted_by(*blocks) == Counted(COUNTED, is_final=False)
+
+
+def test_counts_that_arrive_with_the_end_are_reported_once() -> None:
+    assert counted_by(text_event("Hi"), finished() + USAGE_EVENT + DONE) is None
+
+
+def test_the_service_tier_is_reported_with_the_counts() -> None:
+    counted = counted_by(event({"content": "Hi"}, service_tier="flex"), event({}, "stop", usage=COUNTS))
+    assert counted == Counted(COUNTED, is_final=True, service_tier="flex")
 
 
 def test_the_used_service_tier_is_reported() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from llm_relay.errors import ProviderProtocol, ProviderRateLimited, ProviderUnavailable, RelayError
 from llm_relay.messages import Accuracy, FinishReason, Usage
-from server_b.providers.base import Counted, Ending, Opening, Piece, Text, Working
+from server_b.providers.base import Counted, Counting, Ending, Opening, Piece, Text, Working
 from server_b.providers.content_pieces import CallArguments, CallFinished, CallStarted, ReasoningPiece, RefusalPiece
 from server_b.providers.openai.failures.errors import error_of
 from server_b.providers.openai.failures.failure import Failed
@@ -271,4 +271,6 @@ def test_the_counts_of_a_response_that_failed_are_told(status: str) -> None:
     pieces = list[Piece]()
     with pytest.raises(Failed):
         pieces.extend(failing)
-    assert pieces[-1] == Counted(Usage(input_tokens=11, output_tokens=4, accuracy=Accuracy.EXACT), is_final=True)
+    assert isinstance(last := pieces[-1], Counting)
+    usage = Usage(input_tokens=11, output_tokens=4, accuracy=Accuracy.EXACT)
+    assert last.counted() == Counted(usage, is_final=True)
