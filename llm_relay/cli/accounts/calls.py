@@ -28,6 +28,7 @@ _AWAY = "Server B is stopping or cannot be reached ({}): waiting for it"
 _INTERRUPTIONS = {
     "DRAINING": _AWAY,
     "SERVER_B_UNAVAILABLE": _AWAY,
+    "LEDGER_UNAVAILABLE": "the ledger cannot be read ({}): waiting for it",
     "OVERLOADED": "calls begin and end faster than this command can show them ({}): watching again",
 }
 """Reasons for which watching ends and then begins again, and what to tell people."""

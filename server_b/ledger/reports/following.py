@@ -41,6 +41,7 @@ class Following:
         self._followers: set[_Follower] = set()
         self._polling: asyncio.Task[None] | None = None
         self._running: Mapping[str, int] | None = None
+        self._is_closed = False
 
     async def follow(self) -> AsyncGenerator[LiveCalls, None]:
         """Yields which calls are running, then each change. See `server_b.ledger.base.Reports`."""
@@ -49,13 +50,16 @@ class Following:
                 yield await follower.next()
 
     async def aclose(self) -> None:
-        """Stops polling. Whoever still follows gets LedgerUnavailable."""
+        """Stops polling. Whoever still follows, or begins to, gets LedgerUnavailable."""
+        self._is_closed = True
         if self._polling is not None:
             self._polling.cancel()
             await asyncio.wait([self._polling])
 
     @contextmanager
     def _follower(self) -> Iterator[_Follower]:
+        if self._is_closed:
+            raise LedgerUnavailable
         follower = _Follower(self._most_waiting)
         self._followers.add(follower)
         if self._polling is None:

@@ -1,4 +1,4 @@
-"""`relay calls --follow` continues after a restart of Server B."""
+"""`relay calls --follow` continues after an interruption, such as a restart of Server B."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from llm_relay.client.channel import Dial
 from llm_relay.client.relay_client import RelayClient
-from llm_relay.errors import Overloaded
+from llm_relay.errors import LedgerUnavailable, Overloaded, RelayError
 from llm_relay.messages import Prompt
 from llm_relay.messages.accounts import CallEntry, CallState
 from server_b.ledger.base import LiveCalls
@@ -57,32 +57,40 @@ SEEN = CallEntry(
 )
 
 
-class Overtaking(MemoryLedger):
-    """Ends the first follower, as if it had read too slowly, and shows a call to the second."""
+class Interrupting(MemoryLedger):
+    """Ends the first follower with an error, and shows a call to the second."""
 
-    def __init__(self) -> None:
+    def __init__(self, error: RelayError) -> None:
         super().__init__()
+        self.error = error
         self.follows = 0
 
     async def follow(self) -> AsyncGenerator[LiveCalls, None]:
         self.follows += 1
         yield LiveCalls()
         if self.follows == 1:
-            raise Overloaded
+            raise self.error
         yield LiveCalls(changed=[SEEN])
         await asyncio.Event().wait()
 
 
-async def test_a_command_that_reads_too_slowly_says_so_and_watches_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (Overloaded(), b"faster than this command can show them (OVERLOADED): watching again"),
+        (LedgerUnavailable(), b"the ledger cannot be read (LEDGER_UNAVAILABLE): waiting for it"),
+    ],
+)
+async def test_an_interrupted_command_says_so_and_watches_again(tmp_path: Path, error: RelayError, text: bytes) -> None:
     async with (
         asyncio.timeout(PATIENCE_S),
-        serving(ledger=Overtaking()) as server,
+        serving(ledger=Interrupting(error)) as server,
         started(tmp_path, "calls", "--follow", "--json", SERVER_B_TARGET=server.target) as process,
     ):
         assert process.stdout is not None
         assert json.loads(await process.stdout.readline())["model"] == "seen"
         assert process.stderr is not None
-        assert b"faster than this command can show them (OVERLOADED)" in await process.stderr.readline()
+        assert text in await process.stderr.readline()
 
 
 async def test_a_server_that_was_never_there_is_reported_at_once(tmp_path: Path) -> None:
