@@ -134,11 +134,13 @@ function rowOf(titles, cells) {
 /** Submits a form without leaving the page, and shows a failure beside it. */
 export function onSubmit(form, work) {
   const fault = form.querySelector("[role=alert]");
+  const note = form.querySelector("[role=status]");
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const button = form.querySelector("button[type=submit], button:not([type])");
     button.disabled = true;
     fault.textContent = "";
+    if (note) note.textContent = "";
     try {
       await work(new FormData(form));
     } catch (error) {

@@ -107,8 +107,10 @@ async def adjust_call(request: pb.AdjustCallRequest, asker: Asker) -> pb.AdjustC
 
 async def _warning(asker: Asker, patterns: Collection[str]) -> str:
     """Returns why no call of this server would match some of the patterns; empty if calls may match them."""
-    models = await _models(asker) if patterns else None
-    return "; ".join(filter(None, (asker.prices.unmatched(pattern, models) for pattern in patterns)))
+    texts = [asker.prices.unmatched(pattern, None) for pattern in patterns]
+    if not all(texts) and (models := await _models(asker)) is not None:
+        texts = [asker.prices.unmatched(pattern, models) for pattern in patterns]
+    return "; ".join(filter(None, texts))
 
 
 async def _models(asker: Asker) -> Models | None:
