@@ -161,6 +161,17 @@ async def _refused(http: httpx2.AsyncClient, path: str, body: dict[str, Any], pa
     assert answer.headers["x-request-id"]
 
 
+@pytest.mark.parametrize("path", [CHAT, RESPONSES])
+async def test_a_number_that_is_too_large_is_refused_in_a_schema(http: httpx2.AsyncClient, path: str) -> None:
+    function = b'"name": "a", "parameters": {"maximum": 1e400}'
+    tool = function if path == RESPONSES else b'"function": {%b}' % function
+    said = b'"messages": [{"role": "user", "content": "Hi"}], "input": "Hi"'
+    answer = await http.post(path, content=b'{"model": "m", %b, "tools": [{"type": "function", %b}]}' % (said, tool))
+    error = answer.json()["error"]
+    assert (answer.status_code, error["param"]) == (400, "tools")
+    assert error["message"] == "tools: must not contain NaN or infinity"
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status"),
     [

@@ -57,6 +57,11 @@ def test_a_plain_conversation_keeps_its_turns() -> None:
     assert (prompt.model, prompt.request_id) == ("m", "r-1")
 
 
+def test_the_texts_of_an_instruction_are_lines() -> None:
+    texts = [{"type": "text", "text": text} for text in ("Be kind", "Be short")]
+    assert translate({"role": "system", "content": texts}, USER).prompt.context == "Be kind\nBe short"
+
+
 def test_a_conversation_of_text_alone_has_no_options() -> None:
     assert translate(stream=True, temperature=1, store=True).prompt.options is NO_OPTIONS
 

@@ -1,5 +1,6 @@
-"""The options of a response request reach the provider."""
+"""The options and the content of a response request reach the provider."""
 
+import base64
 import json
 from typing import Any
 
@@ -9,15 +10,20 @@ from gateway.openai.bodies.responses import ResponsesBody
 from gateway.openai.responses.prompt import responses_prompt
 from llm_relay.messages import (
     NO_OPTIONS,
+    Document,
+    Image,
     Options,
+    Part,
     Prompt,
     ResponseFormat,
     ResponseKind,
     Sampling,
+    TextPart,
     Thinking,
     Tool,
     ToolChoice,
     ToolChoiceMode,
+    ToolResult,
 )
 
 JSON = ResponseFormat(kind=ResponseKind.JSON)
@@ -84,3 +90,33 @@ def test_options_are_translated() -> None:
 )
 def test_an_option_that_is_absent_stays_absent(members: dict[str, Any], options: Options) -> None:
     assert translate(**members).options == options
+
+
+PNG = base64.b64encode(b"png").decode()
+PARTS: list[tuple[dict[str, Any], Part]] = [
+    ({"type": "input_text", "text": "Hi"}, TextPart(text="Hi")),
+    (
+        {"type": "input_image", "image_url": f"data:image/png;base64,{PNG}", "detail": "low"},
+        Image(media_type="image/png", data=b"png", detail="low"),
+    ),
+    ({"type": "input_image", "image_url": "https://example.com/a.png"}, Image(url="https://example.com/a.png")),
+    (
+        {"type": "input_file", "filename": "a.pdf", "file_data": f"data:application/pdf;base64,{PNG}"},
+        Document(media_type="application/pdf", name="a.pdf", data=b"png"),
+    ),
+    (
+        {"type": "input_file", "filename": "a.pdf", "file_url": "https://example.com/a.pdf"},
+        Document(name="a.pdf", url="https://example.com/a.pdf"),
+    ),
+]
+
+
+def test_content_of_every_kind_becomes_a_part_of_the_message_and_of_a_result() -> None:
+    content, parts = [given for given, _ in PARTS], tuple(part for _, part in PARTS)
+    assert translate(input=[{"role": "user", "content": content}]).parts == parts
+    items = [
+        {"role": "user", "content": "Look"},
+        {"type": "function_call", "call_id": "c1", "name": "a", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c1", "output": content},
+    ]
+    assert translate(input=items).parts == (ToolResult(tool_call_id="c1", content=parts),)  # type: ignore[arg-type]
