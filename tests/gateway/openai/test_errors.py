@@ -4,7 +4,8 @@ import orjson
 import pytest
 
 from gateway.openai.errors import openai_error_response
-from llm_relay.errors import ERRORS_BY_REASON, BudgetExceeded, LedgerUnavailable, RelayError
+from llm_relay.errors import ERRORS_BY_REASON, BudgetExceeded, LedgerUnavailable, RateLimited, RelayError
+from llm_relay.messages.accounts import RateLeft, RatesLeft
 
 INVALID, SERVER, LIMITED = "invalid_request_error", "server_error", "rate_limit_exceeded"
 THE_CONTRACT = {
@@ -51,6 +52,22 @@ def test_an_error_has_openais_shape(error_type: type[RelayError], worked: bool) 
 def test_an_unreachable_ledger_asks_to_retry_in_a_second() -> None:
     headers = openai_error_response(LedgerUnavailable(), "r-1").headers
     assert (headers["retry-after"], headers["retry-after-ms"], headers["x-should-retry"]) == ("1", "1000", "true")
+
+
+def test_what_is_left_of_the_rates_and_when_to_retry_are_in_the_headers() -> None:
+    left = RatesLeft(
+        calls=RateLeft(limit=60, remaining=2, reset_s=1.5), tokens=RateLeft(limit=9000, remaining=0, reset_s=30.0)
+    )
+    headers = openai_error_response(RateLimited(retry_after_s=1.2341, rates_left=left), "r-1").headers
+    assert (headers["retry-after"], headers["retry-after-ms"]) == ("2", "1235")  # never too early
+    assert {name: value for name, value in headers.items() if name.startswith("x-ratelimit")} == {
+        "x-ratelimit-limit-requests": "60",
+        "x-ratelimit-remaining-requests": "2",
+        "x-ratelimit-reset-requests": "1.5s",
+        "x-ratelimit-limit-tokens": "9000",
+        "x-ratelimit-remaining-tokens": "0",
+        "x-ratelimit-reset-tokens": "30s",
+    }
 
 
 def test_a_budget_without_room_is_not_worth_a_retry() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from llm_relay.messages.accounts import Budget, CallQuery, Dimension, Period, UsageQuery
+from llm_relay.messages.accounts import Adjustment, Budget, CallQuery, Dimension, Period, UsageQuery
 from server_b.ledger.base import Ledger
 from server_b.ledger.retention import remove_old
 from server_b.ledger.transactions import Store, Transaction
@@ -27,18 +27,21 @@ async def counts(store: Store) -> dict[str, Any]:
 async def test_old_calls_are_deleted_with_all_that_belongs_to_them(ledger: Ledger, store: Store, clock: Clock) -> None:
     await ledger.put_budget(Budget(caller="alice", period=Period.TOTAL, limit_nano_usd=10**9), by="root")
     now = clock.now
+    old = []
     for number in range(120):
         clock.now = now - timedelta(days=60, minutes=number)
-        await spend(ledger, clock.now, 1)
+        old.append(await spend(ledger, clock.now, 1))
+    await ledger.adjust(Adjustment(call_id=old[0], nano_usd=4, reason="x"), by="root")
     still_open = new_call(clock.now)
     await ledger.reserve(still_open)
     clock.now = now
     kept = await spend(ledger, now - timedelta(days=29), 1)
+    assert await counts(store) == {"calls": 122, "attempts": 121, "reservations": 122, "adjustments": 1}
     await remove_old(store, now, keep_days=30, pause_s=0)
     assert await counts(store) == {"calls": 2, "attempts": 1, "reservations": 2, "adjustments": 0}
     assert {call.id for call in (await ledger.calls(CallQuery())).calls} == {kept, still_open.id}
     [budget] = await ledger.list_budgets()
-    assert (budget.spent_nano_usd, budget.reserved_nano_usd) == (121, 1000)
+    assert (budget.spent_nano_usd, budget.reserved_nano_usd) == (125, 1000)
 
 
 async def test_old_usage_is_kept_by_the_day(ledger: Ledger, store: Store, clock: Clock) -> None:

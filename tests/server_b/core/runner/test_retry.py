@@ -19,7 +19,9 @@ from llm_relay.messages import Accuracy, Delta, Event, Finished, FinishReason, P
 from server_b.core.limits import Limits, Patience
 from server_b.core.relay import Relay
 from server_b.core.runner.retry import MIN_PAUSE_S
-from server_b.providers.base import Ending, Text, WholeAnswer, Working
+from server_b.providers.base import Ending, Provider, Text, WholeAnswer, Working
+from server_b.providers.fallback import Fallback
+from tests.support.chains import Named
 from tests.support.scripted import ENDING, HELLO, OPENING, End, ScriptedProvider, Step, away
 from tests.support.serving import create_relay
 
@@ -36,7 +38,7 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]
 
 
 def patient(
-    provider: ScriptedProvider, *, attempts: int = 3, first_token_s: float = LONG_S, token_gap_s: float = LONG_S
+    provider: Provider, *, attempts: int = 3, first_token_s: float = LONG_S, token_gap_s: float = LONG_S
 ) -> Relay:
     patience = Patience(attempts=attempts, first_token_s=first_token_s, token_gap_s=token_gap_s)
     return create_relay(provider, limits=Limits(patience=patience))
@@ -130,6 +132,12 @@ async def test_there_is_a_pause_even_if_a_provider_says_that_none_is_needed() ->
     asyncio.get_running_loop().call_later(MIN_PAUSE_S / 2, lambda: tries_meanwhile.append(len(provider.tries)))
     await streamed(patient(provider))
     assert tries_meanwhile == [1]
+
+
+async def test_a_chain_is_asked_again_when_its_first_provider_is_ready() -> None:
+    first, second = Named("first", [away(retry_after_s=3600)], HELLO), Named("second", [away(retry_after_s=0)], HELLO)
+    assert await answer_text(patient(Fallback([first, second], {})), whole=False) == "Hello"
+    assert (len(first.tries), len(second.tries)) == (2, 1)
 
 
 @whole_and_streamed

@@ -93,6 +93,29 @@ async def test_a_failed_delivery_is_retried(ledger_url: str, tmp_path: Path, sto
         assert {path for path, _, _ in receiver.got} == {"/hook"}
 
 
+async def test_an_alert_that_was_refused_for_a_day_is_dropped_and_logged(
+    ledger_url: str, tmp_path: Path, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with receiving() as receiver, server(ledger_url, tmp_path, receiver) as ledger:
+        receiver.statuses = [500]
+        await ledger.put_budget(ALICE, by="root")
+        await spend(ledger, now(), 500)
+        await wait_for_rows(store, [(1,)], "COUNT(*)", "alerts", "last_error <> '' AND try_at > now_us()")
+        day_us = outbox.GIVE_UP_AFTER_S * 1_000_000
+        await store.write(
+            lambda transaction: transaction.execute(
+                f"UPDATE alerts SET made_at = made_at - {day_us}, try_at = now_us()"
+            )
+        )
+        await all_sent(store)
+        assert len(receiver.got) == 2
+    (line,) = [message for message in caplog.messages if "is dropped" in message]
+    assert line == (
+        "ALERT_WEBHOOK_URL: the alert for 50 % of caller:alice was not accepted for a day and is dropped:"
+        " HTTP status 500"
+    )
+
+
 async def test_an_alert_that_no_server_sent_is_sent_after_a_start(
     ledger_url: str, tmp_path: Path, store: Store
 ) -> None:
