@@ -99,7 +99,7 @@ class TooLarge(RelayError):
     """The request or the answer is over MAX_MESSAGE_BYTES."""
 
     reason = "TOO_LARGE"
-    default_message = "the message is larger than MAX_MESSAGE_BYTES"
+    default_message = "the message is larger than MAX_MESSAGE_BYTES: send less, or raise that setting"
 
 
 class Unsupported(RelayError):

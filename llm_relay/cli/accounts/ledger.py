@@ -91,9 +91,15 @@ def _settings() -> Any:
 
 def _run(work: Any) -> Any:
     """Runs `work` and returns its result. Raises CommandError if the ledger cannot be copied."""
+    import logging
+
     from llm_relay.errors import RelayError
 
+    # It warns that calls are refused. This command reports the cause itself.
+    logging.getLogger("server_b.ledger.postgres").addHandler(logging.NullHandler())
     try:
         return work()
-    except (ValueError, RelayError) as error:
+    except RelayError as error:
+        raise CommandError(error.operator_detail or str(error), exit_codes.FAILED) from error
+    except ValueError as error:
         raise CommandError(str(error), exit_codes.FAILED) from error

@@ -57,9 +57,9 @@ class _Programs:
         running = [asyncio.create_task(program.run()) for program in self._in_front]
         await asyncio.gather(*(program.until_tried() for program in self._in_front))
         if gateway.port and server_a.port:
+            grpc, http, mcp = self._plan.addresses(server_b_port, gateway.port, server_a.port)
             logger.info(
-                "The relay serves: gRPC on %s, HTTP on %s, MCP on %s",
-                *self._plan.addresses(server_b_port, gateway.port, server_a.port),
+                "The relay serves: gRPC on %s, HTTP on %s, MCP on %s and a page on %s/ui/", grpc, http, mcp, http
             )
         else:
             self.stop()

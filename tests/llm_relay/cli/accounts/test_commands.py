@@ -19,6 +19,7 @@ from llm_relay.messages.accounts import CallEntry, CallState, Dimension
 from server_b.composition import open_core
 from server_b.settings import ServerBSettings
 from tests.support.memory_ledger import MemoryLedger
+from tests.support.ports import free_port
 from tests.support.relay_command import Ended, relay, started
 from tests.support.serving import Serving, serving
 
@@ -281,6 +282,10 @@ async def test_a_ledger_is_backed_up_while_in_use_and_only_into_a_new_file(tmp_p
     assert "already exists" in again.err
     assert (await relay(tmp_path, "ledger", "backup", "other.db", LEDGER="off")).code == 1
     assert (await relay(tmp_path, "ledger", "copy", "sqlite:///x.db", **settings)).code == 1
+    lost = await relay(tmp_path, "ledger", "copy", f"postgresql://ann:secret@127.0.0.1:{free_port()}/x", **settings)
+    assert lost.code == 1
+    assert lost.err.startswith("relay: postgresql://ann@127.0.0.1:")
+    assert "onnection refused" in lost.err
 
 
 async def test_shells_complete_subcommands(tmp_path: Path) -> None:
