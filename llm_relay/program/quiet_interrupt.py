@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,16 @@ if TYPE_CHECKING:
 def end_quietly_on_interrupt() -> None:
     """Leaves out the traceback of a KeyboardInterrupt that ends the process. It still ends as by SIGINT."""
     sys.excepthook = _show_unless_interrupted
+    show = sys.unraisablehook
+
+    def end_if_interrupted(unraisable: sys.UnraisableHookArgs) -> None:
+        # Python ignores an interrupt in a finalizer or in a weak reference's callback, which imports use.
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGINT)
+        show(unraisable)
+
+    sys.unraisablehook = end_if_interrupted
 
 
 def _show_unless_interrupted(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -38,6 +38,23 @@ def test_ctrl_c_during_the_imports_shows_no_traceback(
     assert "Traceback" not in rest
 
 
+def test_an_interrupt_that_python_would_ignore_ends_the_process_too() -> None:
+    program = """
+import llm_relay.program.process_setup
+
+class Finalized:
+    def __del__(self):
+        raise KeyboardInterrupt
+
+Finalized()
+print("went on")
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=LIMIT_S, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, "", "")
+
+
 def test_other_errors_keep_their_traceback() -> None:
     program = "import llm_relay.program.process_setup\nraise LookupError('lost')"
     ended = subprocess.run(
