@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def kept_name(text: str, most_chars: int) -> str:
-    """Returns a name that everything downstream can hold: short, and without what UTF-8 or a database has no place for.
+    """Returns a name that is safe to store and to send: short, without characters that UTF-8 or a database cannot hold.
 
     A provider may write anything. Its names become keys of usage, labels of metrics and fields of logs and responses.
     """

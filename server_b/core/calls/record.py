@@ -78,7 +78,7 @@ class Refused(Protocol):
 
 
 class Observer(Protocol):
-    """Receives the records of requests, after their callers got the end. An exception that it raises only is logged."""
+    """Receives the records of requests, after their callers got the end. Its exceptions are logged and fail no call."""
 
     def call_ended(self, record: CallRecord) -> None:
         """Is called when a call has ended."""

@@ -1,4 +1,4 @@
-"""Parses requests, and refuses texts that no database can look for."""
+"""Parses requests, and refuses texts that no database can search for."""
 
 from __future__ import annotations
 
