@@ -310,6 +310,9 @@ REQUESTS = {
     "a member that is named for a limit": once(
         REJECTED, 422, {"detail": [{"loc": ["body", "throttle"], "msg": "extra fields not permitted"}]}
     ),
+    "a member that is named for a lack of capacity": once(
+        REJECTED, 400, error("Invalid value for 'overloaded': must be a string", INVALID)
+    ),
     "a member of the request that is named for safety": once(
         REJECTED, 400, error('Unknown name "safety_settings": Cannot find field.'), message=Says("^(?!.*filter)")
     ),
@@ -389,6 +392,17 @@ SERVICE = {
         whole(error("x"), 503, lines=["x-should-retry: false"]), failed(UNAVAILABLE)
     ),
     "424 of TGI": maybe(UNAVAILABLE, 424, {"error": "Request failed during generation", "error_type": "generation"}),
+    "400 of NVIDIA for a model that is not ready": repeated(
+        UNAVAILABLE,
+        400,
+        {"status": 400, "title": "Bad Request", "detail": "Function id 'x': DEGRADED function cannot be invoked"},
+    ),
+    "400 for a lack of capacity": repeated(UNAVAILABLE, 400, {"error": {"message": "The model is at capacity"}}),
+    "500 of Mistral, with the number of another vendor's": repeated(
+        UNAVAILABLE,
+        500,
+        {"object": "error", "message": "Internal server error", "type": "internal_server_error", "code": "1000"},
+    ),
     "400 for a crash": maybe(UNAVAILABLE, 400, {"error": "The model has crashed without additional information."}),
     "400 for lack of memory": maybe(UNAVAILABLE, 400, {"error": "CUDA out of memory. Tried to allocate 2.00 GiB"}),
     "400 for a model that does not load": maybe(UNAVAILABLE, 400, error("Failed to load model 'x'.", INVALID)),

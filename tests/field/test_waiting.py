@@ -50,6 +50,12 @@ CASES: dict[str, Case] = {
     "seconds in lower case": passed_on(LONG_S, f"retry-after: {LONG_S}"),
     "seconds as a decimal": passed_on(OneOf(53.5, 54), "Retry-After: 53.5"),
     "seconds between spaces": passed_on(LONG_S, f"Retry-After:   {LONG_S}  "),
+    "seconds in quotes": passed_on(LONG_S, f'Retry-After: "{LONG_S}"'),
+    "seconds twice, joined by a proxy": passed_on(LONG_S, f"Retry-After: {LONG_S}, {LONG_S}"),
+    "Azure's milliseconds": passed_on(LONG_S, f"x-ms-retry-after-ms: {LONG_S}000"),
+    "text about what will be available": passed_on(
+        LONG_S, body=limit_with_text(f"Tokens will be available in {LONG_S} seconds")
+    ),
     "a date": passed_on(ABOUT_AN_HOUR, f"Retry-After: {date(3600)}"),
     "a date with a numeric zone": passed_on(ABOUT_AN_HOUR, f"Retry-After: {date(3600).replace('GMT', '+0000')}"),
     "milliseconds": passed_on(LONG_S, f"retry-after-ms: {LONG_S}000"),

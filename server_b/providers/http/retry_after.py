@@ -13,7 +13,7 @@ _PART = re.compile(
     r"(\d+(?:\.\d+)?)\s*(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)(?![a-z])"
 )
 _IN_TEXT = re.compile(
-    r"(?:\b(?:(?:try again|retry|wait|available again|resets?)\b[^.\n]{0,40}?\b(?:in|after|for|of|least)|wait)[\s:=]+"
+    r"(?:\b(?:(?:try again|retry|wait|available|resets?)\b[^.\n]{0,40}?\b(?:in|after|for|of|least)|wait)[\s:=]+"
     r"|\bretry_after\W{1,4})(?:about |around |approximately |another |~ ?)?"
     rf"((?:{_PART.pattern}[\s,]*(?:and\s+)?)+)"
 )
@@ -26,6 +26,7 @@ _MEMBER = re.compile(
 _MOMENT_MEMBER = re.compile(r"(?:resets?|retry)at")
 _LIMIT_FIELD = re.compile(r"(?:^|[;,\s])(r|remaining|t|reset)\s*=\s*(\d{1,9})")
 """https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/, and what came before it."""
+_MS_HEADERS = ("retry-after-ms", "x-ms-retry-after-ms")
 _EPOCH_S = 10**9
 """A larger number of seconds is a point in time, not a duration."""
 _EPOCH_MS = 10**12
@@ -34,10 +35,10 @@ _EPOCH_MS = 10**12
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
     """Returns how long to wait, from 0 seconds to a day; None: the headers say nothing sensible."""
     named = {name.lower(): value.strip() for name, value in headers.items()}
-    stated = named.get("retry-after", "")
+    stated = named.get("retry-after", "").strip('"')
     return _sensible(
-        _number(named.get("retry-after-ms", ""), 0.001),
-        _number(stated, 1.0),
+        *(_number(named.get(name, ""), 0.001) for name in _MS_HEADERS),
+        _number(stated.partition(",")[0], 1.0),  # proxies join two headers
         duration_s(stated),
         _until(stated),
         _until_reset(named),

@@ -90,16 +90,17 @@ _OF_CONTENT = (
         "history",
     ),
     _when(
-        r"support (the )?(image|document|video|cache_?point)|prompt caching",
+        r"support (the )?(image|document|video|cache_?point)|prompt caching|cache_?control",
         Unsupported,
         f"a kind of part is {_NOT_SUPPORTED}; leave out images, documents or cache points",
         "parts",
     ),
     _when(
         r"\bimages?\b.*(exceed|too (large|big)|could not|invalid|not valid|dimension|format)|process (the )?image"
-        r"|\bdocuments?\b.*(exceed|too (large|big)|invalid|not valid|format|pages)|process (the )?document",
+        r"|\bdocuments?\b.*(exceed|too (large|big)|invalid|not valid|format|pages)|process (the )?document"
+        r"|more than \d+ (images|documents)",
         ProviderRejected,
-        "the model refuses an image or a document: it is damaged, too large, or not what its media type says",
+        "the model refuses an image or a document: it is damaged, too large, too many, or not what its media type says",
         "parts",
     ),
     _when(
@@ -123,6 +124,17 @@ _OF_CONTENT = (
         ProviderRejected,
         "the model refuses a tool: check the schema of its arguments",
         "options.tools",
+    ),
+    _when(
+        r"tool_?(use|result)(?!\w)",
+        ProviderRejected,
+        "the model refuses a tool call or its result; each call needs its result in the next turn, and a plain name",
+        "history",
+    ),
+    _when(
+        r"text (field|content block)s?\b.*(blank|non-?(empty|whitespace))",
+        ProviderRejected,
+        "the model refuses a text that is blank; leave it out",
     ),
     _when(
         r"stop_?sequences",

@@ -70,7 +70,7 @@ def _by_text(failure: Failure, status: int | None) -> Meaning | None:
         throttled = failure.wait_s is not None or "resourceexhausted" in failure.words
         return RATE_LIMITED if throttled else NO_CREDIT
     if _is_of_the_request(failure, status):
-        searched = tuple(meaning for meaning in searched if meaning is not RATE_LIMITED)
+        searched = tuple(meaning for meaning in searched if meaning not in (RATE_LIMITED, OVERLOADED))
     return next((meaning for meaning in searched if BY_TEXT[meaning].search(failure.text)), None)
 
 

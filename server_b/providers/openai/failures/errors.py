@@ -22,6 +22,8 @@ TRANSIENT = (ProviderRateLimited, ProviderUnavailable)
 NO_ROOM_STATUSES = frozenset({429, 498, 503, 529})
 SAFE_STATUSES = frozenset({429, 498, 500, 502, 503, 529})
 """Statuses that mean that no work has begun, if the provider itself sends them rather than a proxy."""
+REFUSALS = frozenset({400, 422})
+"""Statuses of requests that are refused at once; NVIDIA refuses so what a model has no room for."""
 
 
 def error_of(failure: Failure) -> RelayError:
@@ -66,7 +68,8 @@ def _may_have_worked(failure: Failure, meaning: Meaning) -> bool:
         if _asks_to_repeat(failure):
             return False
         if failure.is_document:
-            is_safe = failure.status in SAFE_STATUSES and not failure.is_of_a_proxy
+            safe_statuses = SAFE_STATUSES | REFUSALS if meaning is OVERLOADED else SAFE_STATUSES
+            is_safe = failure.status in safe_statuses and not failure.is_of_a_proxy
             return meaning is not RATE_LIMITED and not is_safe
         return failure.status != 429 or failure.is_html
     return False

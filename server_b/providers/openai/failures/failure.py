@@ -148,7 +148,7 @@ def _read(
         status=status,
         headers=headers,
         words=tuple(dict.fromkeys([*words, *search.codes, *search.words])),
-        numbers=tuple(dict.fromkeys(search.numbers)),
+        numbers=tuple(dict.fromkeys(_numbers_of(document, search.numbers))),
         params=frozenset(search.params),
         text=text,
         shown_word=search.shown.get("code") or search.shown.get("type") or "",
@@ -161,6 +161,12 @@ def _read(
 
 def _first_wait(*waits_s: float | None) -> float | None:
     return next((wait_s for wait_s in waits_s if wait_s is not None), None)
+
+
+def _numbers_of(document: object, numbers: list[int]) -> Iterator[int]:
+    """Yields the numbers that mean something. Mistral's own codes are other vendors' codes too; its types are clear."""
+    is_of_mistral = isinstance(document, dict) and document.get("object") == "error"
+    return (number for number in numbers if not is_of_mistral or 400 <= number < 600)
 
 
 @dataclass(slots=True)

@@ -145,6 +145,7 @@ _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
         r"(?:temporarily|currently) unavailable",
         r"no healthy upstream",
         r"no available (?:server|worker|channel)",
+        r"\bdegraded function\b",
     ),
     UNAVAILABLE: (
         r"\b(?:model|engine|runner|server|worker|process)\b.{0,40}\bcrashed",
@@ -161,11 +162,11 @@ _OF_A_REQUEST = (TURNS, SYSTEM_LATER, NO_SYSTEM, NO_CREDIT, AUTH, UNKNOWN_MODEL,
 _BEHIND_A_GATEWAY = (TURNS, SYSTEM_LATER, NO_SYSTEM, NO_CREDIT, AUTH, TOO_LONG, FILTERED, RATE_LIMITED)
 """Meanings that gateways report as their own failures."""
 _BY_STATUS: Mapping[int, tuple[Meaning, ...]] = {
-    400: (*_OF_A_REQUEST, RATE_LIMITED, UNAVAILABLE),
+    400: (*_OF_A_REQUEST, RATE_LIMITED, OVERLOADED, UNAVAILABLE),
     403: (NO_CREDIT, UNKNOWN_MODEL, FILTERED, RATE_LIMITED),
     404: (UNKNOWN_MODEL,),
     412: (NO_CREDIT, AUTH),
-    422: (*_OF_A_REQUEST, RATE_LIMITED, UNAVAILABLE),
+    422: (*_OF_A_REQUEST, RATE_LIMITED, OVERLOADED, UNAVAILABLE),
     429: (NO_CREDIT,),
     500: _BEHIND_A_GATEWAY,
     502: _BEHIND_A_GATEWAY,

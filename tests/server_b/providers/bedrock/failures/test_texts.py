@@ -103,6 +103,8 @@ UNSUPPORTED: list[tuple[str, str]] = [
     ("This model doesn't support tool use.", "options.tools"),
     ("This model doesn't support the image field for user messages. Remove image and try again.", "parts"),
     ("This model doesn't support documents.", "parts"),
+    ("The model returned the following errors: system.0.cache_control: Extra inputs are not permitted", "parts"),
+    ("messages.0.content.0.text.cache_control.ephemeral.ttl: Extra inputs are not permitted", "parts"),
     ("You invoked an unsupported model or your request did not allow prompt caching.", "parts"),
     ("The service tier is not supported for this model.", "options.service_tier"),
     ("messages.7.content: Conversation blocks and tool use blocks cannot be provided in the same turn.", "history"),
@@ -110,6 +112,10 @@ UNSUPPORTED: list[tuple[str, str]] = [
 CONTENT: list[tuple[str, str]] = [
     ("messages.0.content.1.image.source.base64: image exceeds 5 MB maximum: 6291456 bytes > 5242880 bytes", "parts"),
     ("The model returned the following errors: Could not process image", "parts"),
+    ("You can't include more than 5 documents in a request.", "parts"),
+    ("Expected toolResult blocks at messages.2.content for the following Ids: tooluse_x", "history"),
+    ("messages.2: `tool_use` ids were found without `tool_result` blocks immediately after: toolu_x.", "history"),
+    ("Value 'a b' at 'messages.1.member.content.1.member.toolUse.name' failed to satisfy constraint", "history"),
     ("messages.1.content.0: Invalid `signature` in `thinking` block", "history"),
     (
         "messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, but found `tool_use`. When `thinking`",
@@ -193,6 +199,19 @@ def test_a_daily_limit_is_reported_as_such(message: str, told: str) -> None:
 
 def test_a_wrong_clock_is_reported_as_such() -> None:
     assert "clock" in _error("InvalidSignatureException", "Signature not yet current").message
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "The text field in the ContentBlock object at messages.0.content.0 is blank. Add text to the text field, and",
+        "messages: text content blocks must be non-empty",
+    ],
+)
+def test_a_blank_text_is_reported_as_such(message: str) -> None:
+    error = _error(VALIDATION, message)
+    assert type(error) is ProviderRejected
+    assert "a text that is blank" in error.message
 
 
 def test_an_unknown_refusal_is_only_a_refusal() -> None:
