@@ -18,8 +18,9 @@ _OF_EVERY_MODEL = frozenset(("id", "provider"))
 async def with_prices(models: Models, prices: Mapping[str, PriceList]) -> Models:
     """Returns the list with rates and context windows. Models of which nothing is known get no details."""
     described = {(one.provider, one.id): one for one in models.details}
+    names = {name for _, name in described}
     for name in models.models:
-        if not any(model == name for _, model in described):
+        if name not in names:
             described[models.provider, name] = Model(id=name, provider=models.provider)
     details = []
     for number, model in enumerate(described.values()):
