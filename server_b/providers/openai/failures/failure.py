@@ -39,6 +39,8 @@ _FAILURE_NAMES = ("error", "errors", "detail", "error_code", "error_msg", "error
 _GOOD_NEWS = frozenset({"success", "succeeded", "ok"})
 """Texts that some servers send with code 0 in every chunk."""
 _MAX_WORD_CHARS = 80
+_MAX_SPACES = 4
+"""A longer text is a sentence rather than a word such as `Internal Server Error`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,7 +224,7 @@ class _Search:
             self.params.append(value.lower()[:_MAX_WORD_CHARS])
         if name in _NUMBER_NAMES and value.strip().isdecimal():
             self.numbers.append(int(value.strip()[:6]))  # no code is longer
-        elif name in _WORD_NAMES and len(value) <= _MAX_WORD_CHARS:
+        elif name in _WORD_NAMES and len(value) <= _MAX_WORD_CHARS and value.count(" ") < _MAX_SPACES:
             (self.codes if name in _CODE_NAMES else self.words).extend(_words(value))
             if SHOWN_WORD.fullmatch(value):
                 self.shown.setdefault(name, value)

@@ -21,7 +21,16 @@ from server_b.providers.openai.failures.meaning import (
 )
 
 _HOLDERS = r"(?:account|organi[sz]ation|workspace|project|team|api access|api[ _-]?key|access token)"
-_OF_A_PROMPT = r"(?:prompt|input|message|request|conversation)"
+_OF_A_PROMPT = r"(?:prompt|input|message|request|payload|conversation)"
+_OF_ITS_LENGTH = (
+    r"(?:(?!rate|quota|minute|second|hour|\bday|image|schema|stop|tool|function|name|metadata|temperature|output)"
+    r"[^.\n])"
+)
+"""A character of a text that is about the length of the prompt."""
+_EXCEEDS = (
+    rf"{_OF_ITS_LENGTH}{{0,60}}\bexceed\w*{_OF_ITS_LENGTH}{{0,40}}\b(?:limit|max(?:imum)?|length|size|tokens)\b"
+    r"(?![^.\n]{0,40}\bper\b)"
+)
 _SHUT_OUT = r"(?:suspended|deactivated|disabled|inactive|locked|blocked|restricted|revoked|not active|expired|invalid)"
 _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
     TURNS: (
@@ -52,18 +61,19 @@ _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
         r"(?:out of|no|used all|exceeded your monthly) (?:available |included )?credits",
         r"spend(?:ing)? (?:limit|cap)",
         r"credits? (?:balance )?(?:is|are|has been|have been) (?:\w+ )?(?:depleted|exhausted|used up|insufficient)",
-        r"balance is insufficient",
-        r"billing (?:is )?not active",
+        r"balance is (?:insufficient|not enough)|balance not enough|not have enough (?:balance|credit|fund|quota)",
+        r"(?:free|trial) (?:\w+ )?quota (?:is |has been |was )?(?:exhausted|used up|exceeded)",
+        r"billing (?:account )?(?:is )?not (?:active|configured|enabled|set up)",
         r"account (?:is |has )?(?:been )?(?:in arrears|overdue)",
         r"overdue balance",
-        r"budget has been exceeded",
+        r"budget (?:is |was |has been )?exceeded",
         r"exceeded ?budget",
         r"payment (?:is |was )?(?:required|failed|declined|method)",
         r"\bunpaid\b|\bpast due\b",
         r"(?:your|the) monthly (?:\w+ )?(?:quota|limit|allowance|usage)",
         r"monthly (?:\w+ )?(?:quota|limit) (?:is|has|was) ",
         r"(?:calls|requests|tokens) ?(?:per|/) ?month",
-        "余额不足",
+        "(?:余额|额度)(?:不足|已用尽|已用完|已耗尽)",
         "欠费",
         "请充值",
     ),
@@ -79,12 +89,26 @@ _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
         r"(?:your|this) (?:country|region|location|territory) (?:is )?(?:not (?:supported|available)|unsupported)",
         r"not (?:available|supported) in your (?:country|region|location)",
         r"not authorized to (?:access|use|invoke)",
+        r"\bkey (?:is |has |was )?(?:been )?(?:expired|revoked)",
+        r"(?:missing|no) (?:authorization|authentication|auth)\b",
+        r"(?:subscription|trial) (?:is |has |was )?expired",
+        r"organi[sz]ation must be verified to (?:use|access)",
+        r"plan does(?: not|n't) (?:include|allow|support)|upgrade your (?:plan|account|subscription)|on paid plans",
+        r"\bip(?: address)? (?:is )?not allowed|from your ip\b",
+        "无效的?(?:令牌|密钥)|令牌(?:状态不可用|无效|已过期)",
     ),
     UNKNOWN_MODEL: (
         r"model\b.{0,120}?\b(?:not (?:exist|found|available)|doesn't exist|isn't available|no longer available)",
         r"model\b.{0,120}?\b(?:has been (?:deprecated|decommissioned|retired)|reached (?:its )?end of life)",
         r"model:? ['\"`]?[\w./:-]+['\"`]? is not supported",
-        r"(?:no such|unknown|invalid|unrecognized|unavailable|non-?existent) model",
+        r"(?:no such|unknown|invalid|unrecognized|unavailable|unsupported|deprecated|non-?existent) model",
+        r"\bmodel (?:\S+ )?(?:is |was |has been )(?:deprecated|removed|sunset|retired)|model not supported",
+        r"(?:cannot|can't|could not|couldn't) find (?:the |a )?model|no model found",
+        r"model\b.{0,80}? not (?:in|on) (?:the )?(?:list of )?allowed",
+        r"no (?:healthy )?(?:deployment|provider|endpoint|backend)s? (?:available |found )?for (?:the |this )?model",
+        r"deployment \S{1,80} (?:was |is )?not found|(?:lora|adapter) \S{1,80} (?:was |is )?not found",
+        r"model (?:\S+ )?(?:is not|isn't|not) loaded",
+        r"模型.{0,40}(?:不存在|未找到|已下线)",
         r"\bno models? (?:is |are |has been )?loaded",
         r"\bmodel (?:\S+ )?(?:is |has been )?disabled",
         r"not a valid model",
@@ -116,6 +140,11 @@ _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
         r"`?inputs`? tokens \+",
         r"longer than the (?:model|maximum|specified maximum)",
         r"must be at least 1, got -",
+        rf"\b{_OF_A_PROMPT}s?\b{_EXCEEDS}|(?<!output )(?<!completion )\b(?:text|tokens?)\b{_EXCEEDS}",
+        r"\btoken (?:limit|length) (?:is |was |has been )?exceeded",
+        r"request (?:length|size) (?:is |was |has been )?exceeded|max_model_len",
+        r"more than (?:the )?max(?:imum)? (?:number of )?tokens",
+        r"(?:输入|上下文|提示词|token).{0,20}(?:超过|超出|过长|超长|超限)",
     ),
     FILTERED: (
         r"content (?:management|filter|safety)(?:ing)? policy",
@@ -127,9 +156,14 @@ _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
         r"(?:considered|content exists) (?:high )?risk",
         r"(?:inappropriate|harmful|unsafe|sensitive) (?:content|information|material|words?)",
         r"safety[_ ]check|safety (?:system|filter|setting)",
+        r"blocked (?:by|due to|because of) (?:our |the |a )?(?:content|safety|moderation|usage|guardrail)",
+        r"guardrails?\b.{0,40}(?:blocked|violat|intervened|triggered)|violat\w+ .{0,20}guardrail",
+        r"flagged (?:for|as) (?:possibl|potential)|prohibited content",
+        r"(?:prompt injection|jailbreak)(?: attempt)? (?:was |is )?(?:detected|blocked)",
+        "敏感内容|敏感词|内容违规",
     ),
     RATE_LIMITED: (
-        r"rate[ _-]?limit",
+        r"rate[ _-]?limit|request rate",
         r"too many requests",
         r"(?:requests?|tokens) per (?:second|minute|day)",
         r"\b(?:requests?|qps|qpm|rpm|tpm) limit (?:is |has been )?(?:reached|exceeded)",
