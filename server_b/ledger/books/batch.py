@@ -38,7 +38,7 @@ Outcomes = list[Reserved | RelayError]
 
 @dataclass(frozen=True, slots=True)
 class _Hint:
-    """What an open call of this process will need at its end, so that one round trip reads it all."""
+    """What the end of an open call will need to read, known in advance, so that one round trip reads it all."""
 
     revision: int
     """The revision of the policy that this was read with."""
@@ -80,7 +80,7 @@ class _Asked:
         return queries
 
     def take(self, results: Iterator[list[Row]], settling: Settling, reserving: Reserving) -> None:
-        """Passes on the rows, without the revision's, to the objects that asked for them."""
+        """Passes the rows to the objects that need them. The row of the revision must be removed first."""
         if self.ended:
             settling.take(next(results), next(results))
         if self.begun:
@@ -188,7 +188,7 @@ class BatchWriter:
         return {(row[1], row[2]) for row in await transaction.fetch(READ_WINDOWS, {"ids": unknown})}
 
     async def _read_more(self, transaction: Transaction, settling: Settling, rates: Rates, limited: set[str]) -> None:
-        """Reads what the ended calls need and this process did not know of."""
+        """Reads the windows and rates that the ended calls need and that no hint named."""
         if missing := settling.charges.missing(settling.window_keys()):
             settling.charges.take(await transaction.fetch(*Charges.query(missing)))
         accounts = {entry.account for entry in settling.entries.values() if entry.rate_tokens is not None} - limited

@@ -132,8 +132,8 @@ def _alerts(
 ) -> Iterator[dict[str, Any]]:
     """Yields an alert for each threshold that the window has passed now.
 
-    When a raise of the limit ends, thresholds are passed without a charge: then for each that is reached. Alerts that
-    exist already stay as they are.
+    When a raise of the limit ends, thresholds are passed without a charge. Then it yields an alert for each threshold
+    that is reached. Alerts that exist already stay as they are.
     """
     has_raise_ended = budget.raised_until is not None and not budget.is_raised(now)
     before = 0 if has_raise_ended else window.spent_before

@@ -44,7 +44,7 @@ class Reserving:
     rates: Rates
     roll_up: RollUp
     existing: dict[str, str] = field(default_factory=dict)
-    """The states of calls that were written before, by a commit that nobody heard of."""
+    """The states of calls that were written before, by a commit whose confirmation was lost."""
     _calls: list[dict[str, Any]] = field(default_factory=list)
     _windows: list[dict[str, Any]] = field(default_factory=list)
     _refused: list[tuple[NewCall, RelayError]] = field(default_factory=list)

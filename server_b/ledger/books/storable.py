@@ -13,7 +13,7 @@ E = TypeVar("E", NewCall, CallEnd)
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 MOST_CHARS = 512
-"""Of a text. PostgreSQL's keys hold 2.7 kB, and a text may be a part of one. Callers cannot send longer ones."""
+"""Longest text that is stored; callers send shorter ones. PostgreSQL's keys, which texts are part of, hold 2.7 kB."""
 _LARGEST = (1 << 63) - 1
 _COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
 

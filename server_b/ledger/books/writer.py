@@ -25,17 +25,17 @@ LOG = logging.getLogger(__name__)
 
 MAX_BATCH = 200
 BUSY_PASS_S = 0.0003
-"""A longer pass of the event loop serves several calls: transactions are then spaced and shared. In seconds. uvloop's
-clock ticks in milliseconds, so that a shorter pass counts as one as often as a tick falls into it."""
+"""A pass of the event loop that takes longer, in seconds, serves several calls. Transactions are then spaced and
+shared. uvloop's clock ticks in milliseconds: a shorter pass counts as a longer one if a tick falls into it."""
 SPACING_TIMES = 3
 """The least time between two transactions while the event loop is busy, as a multiple of the last one's duration: the
 slower the database, the more calls share a transaction."""
 MOST_SPACING_S = 0.05
-"""The longest such time, in seconds."""
+"""The longest time that SPACING_TIMES leads to, in seconds."""
 SHARING_S = 0.015
 """The longest time from the end of a transaction to the next while the program has work, in seconds."""
 LOOK_S = 0.001
-"""How often it is checked whether the program still has work, in seconds."""
+"""How often to check whether the program still has work, in seconds."""
 BUSY_SHARE = 0.2
 """The program has work while it uses at least this share of a core. With less, it is held up by the calls here."""
 FIRST_RETRY_S = 0.05

@@ -30,7 +30,7 @@ _BEGIN_LOG = (
 
 
 class Checkpoints:
-    """Brings what was written to the disk, a second later."""
+    """Syncs what was written to the disk, a second later."""
 
     def __init__(
         self,
