@@ -22,7 +22,7 @@ from tests.support.serving import late_events
 
 HANGS, HANGS_DURING = "hangs", "hangs-during"
 """Models: one that sends nothing, one that sends two tokens and then nothing."""
-NOTICED_S = 6.0
+NOTICED_S = 5.0
 """How soon a vanished side must be noticed. Only scripts/faults measures it."""
 LIMIT_S = 60.0
 """How long a test waits for that, so that it passes on a busy machine."""
