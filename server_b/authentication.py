@@ -10,7 +10,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from llm_relay.errors import InvalidRequest, Unauthenticated, Violation
+from llm_relay.errors import InvalidRequest, RelayError, Unauthenticated, Violation
 from llm_relay.messages.accounts import TokenInfo
 from llm_relay.metadata import ON_BEHALF_OF
 from llm_relay.tokens import (
@@ -113,6 +113,13 @@ class Authenticator:
         if behind is None or name not in self._tokens.delegates:
             return name
         return self._behind(name, behind, is_own=False)
+
+    def known_caller(self, credentials: Credentials) -> str:
+        """Returns the caller's name for a log, or "" if the credentials are not accepted."""
+        try:
+            return self.caller(credentials)
+        except RelayError:
+            return ""
 
     def ledger_token(self, credentials: Credentials) -> TokenInfo | None:
         """Returns the ledger token that a call was made with; None for another token or an invalid one."""

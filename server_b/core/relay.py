@@ -216,9 +216,9 @@ class Relay:
             self._gate.note_joined(call.entry_id)
         self._runner.tell(lambda observer: observer.call_shared(record))
 
-    def tell_refused(self, rpc: str, error: RelayError, *, protocol: str = "grpc") -> None:
+    def tell_refused(self, rpc: str, error: RelayError, *, protocol: str = "grpc", caller: str = "") -> None:
         """Tells the observers of a request that was refused before it was admitted."""
-        record = RefusedRecord(rpc=rpc, protocol=protocol, error=error, trace_id=current_trace_id())
+        record = RefusedRecord(rpc=rpc, protocol=protocol, error=error, caller=caller, trace_id=current_trace_id())
         self._runner.tell(lambda observer: observer.call_refused(record))
 
     def _notice_idle(self) -> None:

@@ -98,7 +98,9 @@ class RelayServicer:
         def note(error: RelayError) -> None:
             # A call without `spent` was never admitted, so no other line logs it, unless its caller stopped reading.
             if error.spent is None and not isinstance(error, Cancelled):
-                self._relay.tell_refused(rpc, error, protocol=protocol_of(context.invocation_metadata()))
+                metadata = context.invocation_metadata()
+                caller = self._authenticator.known_caller(credentials_of(metadata))
+                self._relay.tell_refused(rpc, error, protocol=protocol_of(metadata), caller=caller)
 
         return aborting(context, report, note)
 

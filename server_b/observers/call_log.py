@@ -39,6 +39,7 @@ class CallLog:
         """Logs a request that was not admitted."""
         facts = {
             "request_id": record.error.request_id or None,
+            "caller": _bounded(record.caller) if record.caller else None,
             "protocol": record.protocol,
             "rpc": _bounded(record.rpc),
             "outcome": record.error.reason,

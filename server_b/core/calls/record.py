@@ -67,6 +67,8 @@ class RefusedRecord:
     rpc: str
     protocol: str
     error: RelayError
+    caller: str = ""
+    """Full name of its caller; empty: unknown, as without a valid token."""
     trace_id: str = ""
     """Id of the request's trace; empty: it belongs to none."""
 
@@ -74,7 +76,7 @@ class RefusedRecord:
 class Refused(Protocol):
     """Receives a request that was refused before it was admitted."""
 
-    def __call__(self, rpc: str, error: RelayError, *, protocol: str = "grpc") -> None: ...
+    def __call__(self, rpc: str, error: RelayError, *, protocol: str = "grpc", caller: str = "") -> None: ...
 
 
 class Observer(Protocol):

@@ -171,7 +171,8 @@ class AccountServicer:
     def _aborting(self, context: Context, rpc: str) -> aborting:
         def note(error: RelayError) -> None:
             if not isinstance(error, Cancelled | Draining):
-                self._refused(rpc, error, protocol=protocol_of(context.invocation_metadata()))
+                caller = self._authenticator.known_caller(_credentials(context))
+                self._refused(rpc, error, protocol=protocol_of(context.invocation_metadata()), caller=caller)
 
         return aborting(context, report, note)
 

@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 
-from llm_relay.errors import ProviderAuth, ProviderRateLimited, ProviderUnavailable
+from llm_relay.errors import PermissionDenied, ProviderAuth, ProviderRateLimited, ProviderUnavailable, Unauthenticated
 from llm_relay.messages import FinishReason, Prompt
+from llm_relay.messages.accounts import Budget, Period, UsageQuery
 from server_b.providers.base import Ending, Opening, Text
 from tests.support.logged import logged_facts
+from tests.support.memory_ledger import MemoryLedger
 from tests.support.prices import FlatPrices
 from tests.support.relayed import whole
 from tests.support.scripted import HELLO, USAGE, ScriptedProvider, Step
-from tests.support.serving import create_relay
+from tests.support.serving import create_relay, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -99,3 +101,18 @@ async def test_a_failed_call_is_a_warning_with_its_reason(caplog: pytest.LogCapt
     level, facts = await logged(caplog, ScriptedProvider([ProviderAuth()]))
     assert level == "WARNING"
     assert (facts["outcome"], facts["first_token_s"]) == ("PROVIDER_AUTH", None)
+
+
+async def test_a_refused_request_names_its_caller_if_the_token_is_known(caplog: pytest.LogCaptureFixture) -> None:
+    async with serving(ledger=MemoryLedger(), tokens="gw:gw-secret,ann:ann-secret", delegates=("gw",)) as server:
+        async with server.accounts("ann-secret") as ann:
+            with pytest.raises(PermissionDenied):
+                await ann.put_budget(Budget(caller="ann", period=Period.DAY, limit_nano_usd=1))
+        async with server.accounts("gw-secret") as gateway:
+            with pytest.raises(PermissionDenied):
+                await gateway.usage(UsageQuery(caller="ann"), on_behalf_of="bob")
+        async with server.client(token="wrong") as stranger:
+            with pytest.raises(Unauthenticated):
+                await stranger.list_models()
+    lines = [(line["caller"], line["outcome"]) for line in logged_facts(caplog, "relay.calls")]
+    assert lines == [("ann", "PERMISSION_DENIED"), ("gw/bob", "PERMISSION_DENIED"), (None, "UNAUTHENTICATED")]
