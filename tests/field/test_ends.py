@@ -191,6 +191,16 @@ CASES: dict[str, Case] = {
     ),
     "before the last text": case(stream(text("Hel"), finish(), text("lo"), DONE), answered()),
     "twice": case(stream(HELLO, finish(), finish(), usage_event(), DONE), answered(accuracy=EXACT)),
+    "with a reason as an object": case(
+        stream(HELLO, finish({"type": "length", "length": 3}), DONE), answered(finish="length")
+    ),
+    "with a failure as an object": case(
+        stream(HELLO, finish({"type": "abort", "message": "x", "status_code": 500}), DONE),
+        failed(FAILED, "Hello", may_have_worked=True),
+    ),
+    "with a refusal as an object": case(
+        stream(finish({"type": "abort", "message": "x", "status_code": 400}), DONE), failed("PROVIDER_REJECTED")
+    ),
     "with a reason that is not text": case(stream(HELLO, finish(1), DONE), CUT, answered(finish="other")),
     # End marks and cuts.
     "an end mark without a finish reason": case(stream(HELLO, DONE), answered(finish="other")),

@@ -55,6 +55,18 @@ FAILURES: dict[str, tuple[object, object]] = {
     "an error as a list": (BROKEN_OFF, {"error": ["x"]}),
     "an error that is true": (BROKEN_OFF, {"error": True}),
     "an error without members": (BROKEN_OFF, {"error": {"message": "x"}}),
+    "TGI's refusal": (REJECTED, {"error": "Input validation error: `x` must be positive", "error_type": "validation"}),
+    "SGLang's full queue": (
+        UNAVAILABLE,
+        {
+            "error": {
+                "object": "error",
+                "message": "The request queue is full.",
+                "type": "SERVICE_UNAVAILABLE",
+                "code": 503,
+            }
+        },
+    ),
     "a detail": (BROKEN_OFF, {"detail": "x"}),
     "TGI's error": (BROKEN_OFF, {"error": "Request failed during generation", "error_type": "generation"}),
     "MiniMax's limit beside no choices": (LIMITED, {"choices": None, "base_resp": {"status_code": 1002}}),

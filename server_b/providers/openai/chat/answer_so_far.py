@@ -197,12 +197,14 @@ class AnswerSoFar:
         self._count(document)
         if not reason:
             return
+        details = reason if isinstance(reason, dict) else {}  # SGLang's engine gives the type, and an error's status
+        reason = details.get("type", reason)
         if not isinstance(reason, str):
             raise malformed("a finish_reason is not text")
         word = finish_word(reason)
         for said in (word, _native_word(choice)):
             if is_failure_word(said):
-                self._fail_at_end({"code": said, "type": "server_error"}, document)
+                self._fail_at_end({"type": "server_error", **details, "code": said}, document)
         self.finish_reason = finish_reason(word)
 
     def _count(self, document: Mapping[str, Any]) -> None:

@@ -84,7 +84,7 @@ _PLAIN: Mapping[Meaning, str] = {
     REJECTED: """
         invalid_request_error BadRequestError bad_request INVALID_ARGUMENT FAILED_PRECONDITION OUT_OF_RANGE
         invalid_parameter_error InvalidParameter INVALID_PARAMETER_VALUE ValidationException validation_error
-        unprocessable_entity_error invalid_prompt not_supported_error 1210 1212 1213 1214 1215
+        unprocessable_entity_error validation invalid_prompt not_supported_error 1210 1212 1213 1214 1215
     """,
 }
 
