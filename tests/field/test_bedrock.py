@@ -331,6 +331,10 @@ LIMITS = {
     "500": repeated(UNAVAILABLE, "InternalServerException", 500),
     "503": repeated(UNAVAILABLE, "ServiceUnavailableException", 503),
     "424": case(refusal("ModelErrorException", "x", 424), failed(UNAVAILABLE, may_have_worked=True)),
+    "424 for a call that the model damaged": case(
+        refusal("ModelErrorException", "Model produced invalid sequence as part of ToolUse. Please refer to", 424),
+        failed(UNAVAILABLE, may_have_worked=True),
+    ),
     "408": case(refusal("ModelTimeoutException", "x", 408), failed(UNAVAILABLE, may_have_worked=True)),
     "502 of a proxy in JSON": case(
         whole({"message": "An invalid response was received from the upstream server"}, 502),
@@ -357,6 +361,10 @@ IN_STREAMS = {
     "the model's failure": case(
         stream(HELLO, exception("modelStreamErrorException", {"message": "x", "originalStatusCode": 500})),
         failed(UNAVAILABLE, "Hello", may_have_worked=True, accuracy=NOT_EXACT),
+    ),
+    "the model's damaged call": case(
+        stream(HELLO, exception("modelStreamErrorException", {"message": "invalid sequence as part of ToolUse."})),
+        failed(UNAVAILABLE, "Hello", may_have_worked=True),
     ),
     "the model's own refusal": case(
         stream(

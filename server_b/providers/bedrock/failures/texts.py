@@ -54,7 +54,7 @@ _OF_ACCOUNTS = _when(
     r"|not (been )?subscribed|subscription|agreement|not authorized|access (is |was )?denied|security token"
     r"|not available for this account"
     r"|(don['’]t|do not|does not|doesn['’]t) have access|not (been )?(granted|enabled)|not allowed to (use|invoke)"
-    r"|account (is |has been |was )?(\w+ ){0,2}(suspended|blocked|disabled|closed|on hold|verified)",
+    r"|account (is |has been |was )?(\w+ ){0,2}(suspended|blocked|disabled|closed|restricted|on hold|verified)",
     ProviderAuth,
     _NO_ACCESS,
 )
@@ -72,11 +72,11 @@ _OF_MODELS = (
         "model",
     ),
     _when(
-        r"model identifier|model (id|arn) .*(invalid|not found|not exist)|\barn is (invalid|not valid)|invalid arn"
-        r"|region in arn"
+        r"model identifier|model (id|arn) .*(invalid|not (found|exist|valid|supported))"
+        r"|\barn\b.{0,20} is (invalid|not valid)|invalid (arn|inference profile)|(region|account) in (the )?arn"
         r"|model (id )?((is|are|was) not|is ?n['’]t) (supported|available) in (this|the|your)\b"
         r"|model (is |was )?not found|model does(n['’]t| not) exist|could not resolve the foundation model"
-        r"|inference profile.*(not found|invalid|not exist)|end of (its|their) life|'modelId' failed",
+        r"|inference profile.*(not (found|exist|valid)|invalid)|end of (its|their) life|'modelId' failed",
         UnknownModel,
     ),
 )
@@ -98,7 +98,7 @@ _OF_CONTENT = (
     _when(
         r"\bimages?\b.*(exceed|too (large|big)|could not|invalid|not valid|dimension|format)|process (the )?image"
         r"|\bdocuments?\b.*(exceed|too (large|big)|invalid|not valid|format|pages)|process (the )?document"
-        r"|more than \d+ (images|documents)",
+        r"|(more than|maximum of) \d+ (images|documents)|\bpdf\b",
         ProviderRejected,
         "the model refuses an image or a document: it is damaged, too large, too many, or not what its media type says",
         "parts",
@@ -118,15 +118,20 @@ _OF_CONTENT = (
         "options.response_format",
     ),
     _when(r"service_?\s?tier", Unsupported, _NOT_SUPPORTED, "options.service_tier"),
-    _when(r"support tool use|support the toolConfig", Unsupported, _NOT_SUPPORTED, "options.tools"),
     _when(
-        r"toolConfig|inputSchema|input_schema|\btools\.\d",
+        r"support tool use|support the toolConfig|\btool( use is|s are) not supported",
+        Unsupported,
+        _NOT_SUPPORTED,
+        "options.tools",
+    ),
+    _when(
+        r"toolConfig|inputSchema|input_schema|\btools\.\d|\btool names\b",
         ProviderRejected,
         "the model refuses a tool: check the schema of its arguments",
         "options.tools",
     ),
     _when(
-        r"tool_?(use|result)(?!\w)",
+        r"(?<!part of )tool_?(use|result)(?!\w)",
         ProviderRejected,
         "the model refuses a tool call or its result; each call needs its result in the next turn, and a plain name",
         "history",
@@ -137,7 +142,7 @@ _OF_CONTENT = (
         "the model refuses a text that is blank; leave it out",
     ),
     _when(
-        r"stop_?sequences",
+        r"stop[_ ]?sequences",
         ProviderRejected,
         "the model refuses these; send fewer or others, or leave them out",
         "options.sampling.stop",
@@ -161,7 +166,8 @@ _OF_PROMPTS = (
         r"too (long|large|big)|too many (total )?(input |text )?(tokens|bytes|characters)|maxlength|payload size"
         r"|context (length|limit|window|size)|input length|number of input tokens|tokens? exceed"
         r"|length limit exceeded|exceeded the maximum number of tokens"
-        r"|(input|prompt).*exceeds?\b|exceeds? (the )?(maximum|max|limit).*(input|prompt)",
+        r"|\b(input|prompt|messages?|request|tokens)\b.*exceeds?\b|longer than the model"
+        r"|exceeds? (the )?(maximum|max|limit).*(input|prompt)",
         ProviderRejected,
         _TOO_LONG,
         cause=PROMPT_TOO_LONG,
