@@ -58,7 +58,7 @@ class _Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Reads:
     """What one round trip reads."""
 
     ended: list[str]
@@ -166,12 +166,12 @@ class BatchWriter:
                 keys.update(hint.windows)
                 limited.update(hint.limited)
         keys |= await self._reserved(transaction, ended, revision)
-        asked = _Asked(ended, [plan.call.id for plan in plans], keys, limited)
-        results = iter(await transaction.fetch_each(asked.queries()))
+        reads = _Reads(ended, [plan.call.id for plan in plans], keys, limited)
+        results = iter(await transaction.fetch_each(reads.queries()))
         if next(results)[0][0] != revision:
             await self._load_policy(transaction)
             raise BeginAgain
-        asked.take(results, settling, reserving)
+        reads.take(results, settling, reserving)
         if ended:
             await self._read_more(transaction, settling, reserving.rates, limited)
         if any(settling.charges.missing(plan.keys) for plan in plans):

@@ -122,7 +122,7 @@ class Checkpoints:
         except OSError as error:
             if not self._is_failing:
                 LOG.error(  # noqa: TRY400 - a traceback adds nothing
-                    "LEDGER: cannot bring %s to the disk; a power cut may lose calls: %s", self._log, error.strerror
+                    "LEDGER: cannot sync %s to the disk; a power cut may lose calls: %s", self._log, error.strerror
                 )
             self._is_failing = True
         if is_full or self._log_bytes() > self._large_log_bytes:

@@ -147,7 +147,7 @@ async def test_a_log_that_cannot_be_synchronised_is_reported_once(
     log.rmdir()
     (tmp_path / "away").rename(log)
     [message] = caplog.messages
-    assert message == f"LEDGER: cannot bring {log} to the disk; a power cut may lose calls: Is a directory"
+    assert message == f"LEDGER: cannot sync {log} to the disk; a power cut may lose calls: Is a directory"
 
 
 async def test_closing_waits_for_the_disk_in_a_thread(tmp_path: Path) -> None:
