@@ -21,7 +21,9 @@ async def check_health(dial: Dial, *, timeout_s: float) -> None:
         response = await connection.stub().Check(request, timeout=timeout_s)
     except grpc.aio.AioRpcError as error:
         cause = error_from_call(error).message
-        raise ServerBUnavailable(f"Server B at {dial.target} does not accept calls: {cause}") from error
+        raise ServerBUnavailable(
+            f"Server B at {dial.target} does not accept calls: {cause}; `relay check` shows what is wrong"
+        ) from error
     finally:
         await connection.close()
     if response.status != health_pb2.HealthCheckResponse.SERVING:
