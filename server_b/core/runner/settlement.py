@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from llm_relay.errors import RelayError
 from llm_relay.messages import Accuracy, Cost, Finished, FinishReason, Usage
+from server_b.core.calls.attempt import Attempt
 from server_b.core.calls.call import Call
 from server_b.core.calls.provider_names import kept_name
 from server_b.core.calls.record import CallRecord
@@ -85,7 +86,8 @@ class Settlement:
         tier = outcome.service_tier if outcome else ""
         try:
             usage = outcome.usage if outcome else None
-            if usage is None and (counted := _counted(call)) is not None:
+            last = call.attempts[-1] if call.attempts else None
+            if usage is None and last is not None and (counted := _counted(last)) is not None:
                 usage = _usage_so_far(call, counted)
                 tier = tier or kept_name(counted.service_tier, MAX_TIER_CHARS)
             is_filtered = outcome is not None and outcome.finish_reason is FinishReason.CONTENT_FILTER
@@ -123,7 +125,8 @@ def _overrun(cost: Cost, reserved_nano_usd: int | None) -> int:
 def settled_usage(call: Call, counted: Usage | None, *, is_filtered: bool = False) -> Usage:
     """Returns the provider's count, or an estimate from the text.
 
-    The usage is exact only if no earlier attempt may have been billed too. Each that may adds the prompt once more.
+    The usage is exact only if no earlier attempt may have been billed too. Each that may adds what it had counted, or
+    else the prompt once more.
     With `is_filtered` a filter wrote the text: if nothing was counted, the model was not asked.
     """
     has_text = call.transcript.sequence > 1 or call.reasoning_tokens > 0
@@ -134,18 +137,28 @@ def settled_usage(call: Call, counted: Usage | None, *, is_filtered: bool = Fals
         counted = _estimate(call)
     elif counted.input_tokens is None or counted.output_tokens is None:
         counted = _completed(counted, _estimate(call))
-    lost = sum(attempt.may_have_worked for attempt in call.attempts[:-1])
-    if not lost:
-        return counted
-    more = lost * prompt_tokens(call.prompt, call.provider)
-    inputs = None if counted.input_tokens is None else counted.input_tokens + more
-    return replace(counted, input_tokens=inputs, accuracy=Accuracy.ESTIMATED)
+    for attempt in call.attempts[:-1]:
+        if attempt.may_have_worked:
+            counted = _with_lost(counted, call, attempt)
+    return counted
 
 
-def _counted(call: Call) -> Counted | None:
+def _with_lost(usage: Usage, call: Call, attempt: Attempt) -> Usage:
+    """Adds an attempt that failed but may be billed."""
+    lost = _counted(attempt)
+    inputs = (lost.usage.input_tokens if lost else None) or prompt_tokens(call.prompt, call.provider)
+    outputs = (lost.usage.output_tokens if lost else None) or 0
+    return replace(
+        usage,
+        input_tokens=None if usage.input_tokens is None else usage.input_tokens + inputs,
+        output_tokens=None if usage.output_tokens is None else usage.output_tokens + outputs,
+        accuracy=Accuracy.ESTIMATED,
+    )
+
+
+def _counted(attempt: Attempt) -> Counted | None:
     """Returns what the provider had counted when it failed, was stopped or ended without counts; None: nothing."""
-    counting = call.attempts[-1].counting if call.attempts else None
-    return None if counting is None else counting.counted()
+    return None if attempt.counting is None else attempt.counting.counted()
 
 
 def _usage_so_far(call: Call, counted: Counted) -> Usage:

@@ -159,6 +159,12 @@ async def test_a_count_is_exact_only_if_no_earlier_attempt_may_be_billed_too(
     assert (found.input_tokens, found.output_tokens) == ((USAGE.input_tokens or 0) + lost * INPUT, USAGE.output_tokens)
 
 
+async def test_counts_of_an_earlier_attempt_that_failed_are_added() -> None:
+    found = await usage([counting(is_final=True), ProviderUnavailable(retry_after_s=0)], HELLO)
+    doubled = {"input_tokens": (USAGE.input_tokens or 0) * 2, "output_tokens": (USAGE.output_tokens or 0) * 2}
+    assert found == replace(USAGE, accuracy=Accuracy.ESTIMATED, **doubled)
+
+
 @pytest.mark.parametrize(
     ("attempts", "expected"),
     [
