@@ -97,6 +97,8 @@ CASES: dict[str, Case] = {
     "text that is not a part": good(CREATED, end(output=[item("Hello")])),
     "whole": good_whole(response(output=[MESSAGE])),
     "whole, with text that is not a part": good_whole(response(output=[item("Hello")])),
+    "whole, with a list of texts": good_whole(response(output=[item(["Hel", "lo"])])),
+    "whole, with an output that is no list": case(whole(response(output={"text": "Hello"})), failed(PROTOCOL)),
     "whole, with text beside the output": good_whole(response(output_text="Hello")),
     "whole, with an error of empty members": good_whole(
         response(output=[MESSAGE], error={"code": None, "message": None})

@@ -74,7 +74,7 @@ class AnswerSoFar:
         if not isinstance(document, dict):
             raise malformed("a document of the answer is not an object")
         choices = document.get("choices")
-        if not choices or says_something(document.get("error")):
+        if not choices or ((error := document.get("error")) and says_something(error)):
             self._take_without_choice(document)
             return
         choice = choices[0] if choices.__class__ is list and len(choices) == 1 else self._first_choice(choices)

@@ -70,6 +70,8 @@ class Output:
         Ids and indices are ignored, because some servers send different ones at the end.
         """
         known = {kind: [item for item in self._items if type(item) is kind] for kind in _BY_TYPE.values()}
+        if not (isinstance(items, list | None) or self._items):
+            raise malformed("the output of a response is not a list")
         for index, item in enumerate(items if isinstance(items, list) else ()):
             fields, kind = _item({"item": item})
             if kind is not None:

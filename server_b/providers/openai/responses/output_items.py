@@ -79,8 +79,8 @@ class Message:
         """Takes the texts and refusals that no delta had."""
         self.is_over = True
         content = item.get("content") or self._begun.get("content")
-        parts = [{"text": content}] if isinstance(content, str) else content
-        for index, part in enumerate(_objects(parts)):
+        parts = content if isinstance(content, list) else [content]
+        for index, part in enumerate(_objects([{"text": one} if isinstance(one, str) else one for one in parts])):
             self._add_missing(RefusalPiece if part.get("type") == "refusal" else Text, index, part)
 
     def _add_missing(self, kind: type[Text | RefusalPiece], index: int, part: Fields) -> None:
