@@ -170,6 +170,9 @@ CASES = {
         COUNTED,
         PROTOCOL,
     ),
+    "a text beside an empty delta": good(
+        *(event({**CHUNK_HEAD, "choices": [{"index": 0, "delta": {}, "text": piece}]}) for piece in ("Hel", "lo")), END
+    ),
     "Perplexity's growing message beside the delta": good(
         event({**CHUNK_HEAD, "choices": [{"index": 0, "delta": {"content": "Hel"}, "message": {"content": "Hel"}}]}),
         event({**CHUNK_HEAD, "choices": [{"index": 0, "delta": {"content": "lo"}, "message": {"content": "Hello"}}]}),
@@ -236,6 +239,9 @@ CASES = {
     "whole with NaN": good_whole(compact(completion()).replace(b'"index":0', b'"index":0,"logprobs":NaN')),
     "whole with an error of empty members": good_whole({**completion(), "error": {"message": "", "code": None}}),
     "whole without text": case(whole(completion("")), answered("")),
+    "whole with a text beside null content": good_whole(
+        with_choice({"index": 0, "message": {"content": None, "text": "Hello"}, "finish_reason": "stop"})
+    ),
     "whole with null text": case(whole(completion(None)), answered("")),
     "whole with two choices": good_whole(
         {

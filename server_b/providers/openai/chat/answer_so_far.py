@@ -155,6 +155,8 @@ class AnswerSoFar:
     def _take_message(self, document: Mapping[str, Any], choice: Mapping[str, Any]) -> None:
         for place in _PLACES:
             message = choice.get(place)
+            if message is None or (message == {} and isinstance(choice.get("text"), str)):  # the text is beside it
+                continue
             if isinstance(message, dict):
                 if place == "message":
                     is_end = bool(choice.get("finish_reason")) or self.finish_reason is not None
@@ -172,8 +174,7 @@ class AnswerSoFar:
             if isinstance(message, str) and place == "text":
                 self.content.take_message({"content": message})
                 return
-            if message is not None:
-                raise malformed("a delta or a message is not an object")
+            raise malformed("a delta or a message is not an object")
         if not any(place in choice for place in _PLACES) and not _NOTHING_TO_SAY.issuperset(choice):
             raise malformed("a choice has neither a delta nor a message")
 

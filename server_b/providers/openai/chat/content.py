@@ -65,7 +65,8 @@ class Content:
     def take_message(self, message: Mapping[str, object]) -> None:
         """Takes the content of a message or a delta. Raises ProviderProtocol."""
         text: list[str] = []
-        self._take_content(message["content"] if "content" in message else message.get("text"), text, 0)
+        content = message.get("content")
+        self._take_content(message.get("text") if content is None else content, text, 0)
         self._take_content(message.get("refusal"), self.refusals, 0)
         if text:
             self.texts.append("".join(text))
