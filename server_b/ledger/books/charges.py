@@ -98,7 +98,7 @@ class Charges:
         for key in keys:
             window = self._windows.get(key)
             if window is not None:
-                window.reserved = min(window.reserved + reserved, MOST_SUM)
+                window.reserved = max(0, min(window.reserved + reserved, MOST_SUM))  # after a cut, more is released
                 window.spent = min(window.spent + spent, MOST_SUM)
                 window.is_changed = True
 

@@ -57,3 +57,13 @@ async def test_sums_stop_at_the_most_that_a_sum_counts_as(ledger: Ledger, clock:
         assert counted.spent_nano_usd == MOST_SUM
     with pytest.raises(BudgetExceeded):
         await spend(ledger, clock.now, 1)
+
+
+async def test_reservations_that_were_too_many_to_count_leave_nothing_reserved(ledger: Ledger, clock: Clock) -> None:
+    await ledger.put_budget(BUDGET, by="root")
+    calls = [new_call(clock.now, bound=MOST_NANO_USD) for _ in range(TOO_MANY)]
+    await asyncio.gather(*map(ledger.reserve, calls))
+    assert [budget.reserved_nano_usd for budget in await ledger.list_budgets()] == [MOST_SUM]
+    await asyncio.gather(*(ledger.settle(end_of(call, 1)) for call in calls))
+    [budget] = await ledger.list_budgets()
+    assert (budget.spent_nano_usd, budget.reserved_nano_usd) == (TOO_MANY, 0)
