@@ -18,8 +18,7 @@ from llm_relay.errors import (
 from llm_relay.messages import Accuracy, Delta, Event, Finished, FinishReason, Prompt
 from server_b.core.limits import Limits, Patience
 from server_b.core.relay import Relay
-from server_b.core.runner.retry import MIN_PAUSE_S
-from server_b.providers.base import Ending, Provider, Text, WholeAnswer, Working
+from server_b.providers.base import Ending, Provider, Text, Working
 from server_b.providers.fallback import Fallback
 from tests.support.chains import Named
 from tests.support.scripted import ENDING, HELLO, OPENING, End, ScriptedProvider, Step, away
@@ -126,14 +125,6 @@ async def test_the_final_error_knows_of_earlier_attempts_that_may_be_billed() ->
     assert failed.value.may_have_worked
 
 
-async def test_there_is_a_pause_even_if_a_provider_says_that_none_is_needed() -> None:
-    provider = ScriptedProvider([ProviderRateLimited(retry_after_s=0)], HELLO)
-    tries_meanwhile: list[int] = []
-    asyncio.get_running_loop().call_later(MIN_PAUSE_S / 2, lambda: tries_meanwhile.append(len(provider.tries)))
-    await streamed(patient(provider))
-    assert tries_meanwhile == [1]
-
-
 async def test_a_chain_is_asked_again_when_its_first_provider_is_ready() -> None:
     first, second = Named("first", [away(retry_after_s=3600)], HELLO), Named("second", [away(retry_after_s=0)], HELLO)
     assert await answer_text(patient(Fallback([first, second], {})), whole=False) == "Hello"
@@ -177,20 +168,6 @@ async def test_the_start_is_sent_once_after_retries() -> None:
     provider = ScriptedProvider([away(retry_after_s=0)], HELLO)
     events = await streamed(patient(provider))
     assert [type(event).__name__ for event in events] == ["Started", "Delta", "Finished"]
-
-
-async def test_the_providers_retry_time_is_waited_for() -> None:
-    provider = ScriptedProvider([ProviderRateLimited(retry_after_s=0.1)], HELLO)
-    tries_before_the_time: list[int] = []
-    asyncio.get_running_loop().call_later(0.05, lambda: tries_before_the_time.append(len(provider.tries)))
-    await streamed(patient(provider))
-    assert tries_before_the_time == [1]
-    assert len(provider.tries) == 2
-
-
-async def test_a_pause_before_the_next_attempt_is_not_silence() -> None:
-    provider = ScriptedProvider([ProviderRateLimited(retry_after_s=0.1)], HELLO)
-    assert await answer_text(patient(provider, first_token_s=0.05), whole=False) == "Hello"
 
 
 @whole_and_streamed
@@ -249,35 +226,10 @@ async def test_an_answer_that_becomes_silent_later_is_given_up_with_its_usage(wh
     assert failed.value.spent.usage.accuracy is Accuracy.ESTIMATED
 
 
-async def test_a_provider_that_sends_signs_of_life_is_not_silent() -> None:
-    thinking = asyncio.Event()
-    provider = ScriptedProvider([Working(), thinking, *HELLO])
-    asyncio.get_running_loop().call_later(0.1, thinking.set)
-    assert await answer_text(patient(provider, first_token_s=0.02), whole=False) == "Hello"
-
-
-async def test_the_first_token_may_take_longer_than_the_others() -> None:
-    slow = asyncio.Event()
-    provider = ScriptedProvider([slow, OPENING, Text("Hi"), ENDING])
-    asyncio.get_running_loop().call_later(0.05, slow.set)
-    events = await streamed(patient(provider, token_gap_s=0.01))
-    assert isinstance(events[-1], Finished)
-
-
 @whole_and_streamed
 async def test_a_pause_before_the_next_try_is_not_the_providers_silence(whole: bool) -> None:
     provider = ScriptedProvider([away(retry_after_s=0)], HELLO)
     assert await answer_text(patient(provider, first_token_s=0), whole=whole) == "Hello"
-
-
-@whole_and_streamed
-@pytest.mark.parametrize("tries_before", [0, 1])
-async def test_a_server_that_does_not_stream_may_be_silent_until_the_deadline(tries_before: int, whole: bool) -> None:
-    slow = asyncio.Event()
-    scripts: list[list[Step]] = [[away(retry_after_s=0)]] * tries_before
-    provider = ScriptedProvider(*scripts, [WholeAnswer(), slow, *HELLO])
-    asyncio.get_running_loop().call_later(0.05, slow.set)
-    assert await answer_text(patient(provider, first_token_s=0.01, token_gap_s=0.01), whole=whole) == "Hello"
 
 
 async def test_a_stream_without_the_providers_own_end_is_an_error_never_a_stop() -> None:
@@ -308,17 +260,3 @@ async def test_the_providers_own_timeout_is_not_mistaken_for_the_deadline(whole:
     with pytest.raises(RelayError) as failed:
         await answer_text(patient(ScriptedProvider([TimeoutError("socket")])), whole=whole)
     assert failed.value.reason == "INTERNAL"
-
-
-async def test_a_sign_of_life_resets_the_silence_limit_and_reaches_no_caller() -> None:
-    gates = [asyncio.Event() for _ in range(4)]
-    for place, gate in enumerate(gates, start=1):
-        asyncio.get_running_loop().call_later(0.03 * place, gate.set)
-    waits: list[Step] = [step for gate in gates for step in (gate, Working())]
-    relay = patient(ScriptedProvider([OPENING, *waits, Text("Hi"), ENDING]), token_gap_s=0.1)
-    events = await streamed(relay)
-    assert [(type(event).__name__, event.sequence) for event in events] == [
-        ("Started", 1),
-        ("Delta", 2),
-        ("Finished", 3),
-    ]
