@@ -19,7 +19,7 @@ from llm_relay.messages import Prompt
 from server_b.core.limits import Limits, Patience
 from server_b.providers.base import Text, Working
 from tests.support.chains import Named, chain, once
-from tests.support.relayed import streamed, text, whole
+from tests.support.relayed import streamed, whole
 from tests.support.scripted import HELLO, OPENING, End, Step, away
 from tests.support.serving import create_relay
 
@@ -109,15 +109,6 @@ async def test_a_retry_waits_no_longer_than_the_shortest_wait_of_the_providers(w
     second = Named("two", [away()], [ProviderRateLimited(retry_after_s=0)], HELLO)
     await way(create_relay(chain(first, second)))
     assert [len(first.tries), len(second.tries)] == [3, 3]
-
-
-async def test_the_next_provider_has_its_own_time_for_a_first_token() -> None:
-    slow, slower = asyncio.Event(), asyncio.Event()
-    first, second = Named("one", [slow, ProviderAuth()]), Named("two", [slower, *HELLO])
-    relay = create_relay(chain(first, second), limits=Limits(patience=Patience(attempts=1, first_token_s=0.3)))
-    asyncio.get_running_loop().call_later(0.2, slow.set)
-    asyncio.get_running_loop().call_later(0.4, slower.set)
-    assert text(await streamed(relay)) == "Hello"
 
 
 # For which model.

@@ -19,8 +19,6 @@ from llm_relay.messages import Accuracy, Delta, Event, Finished, FinishReason, P
 from server_b.core.limits import Limits, Patience
 from server_b.core.relay import Relay
 from server_b.providers.base import Ending, Provider, Text, Working
-from server_b.providers.fallback import Fallback
-from tests.support.chains import Named
 from tests.support.scripted import ENDING, HELLO, OPENING, End, ScriptedProvider, Step, away
 from tests.support.serving import create_relay
 
@@ -123,12 +121,6 @@ async def test_the_final_error_knows_of_earlier_attempts_that_may_be_billed() ->
     with pytest.raises(ProviderAuth) as failed:
         await streamed(relay)
     assert failed.value.may_have_worked
-
-
-async def test_a_chain_is_asked_again_when_its_first_provider_is_ready() -> None:
-    first, second = Named("first", [away(retry_after_s=3600)], HELLO), Named("second", [away(retry_after_s=0)], HELLO)
-    assert await answer_text(patient(Fallback([first, second], {})), whole=False) == "Hello"
-    assert (len(first.tries), len(second.tries)) == (2, 1)
 
 
 @whole_and_streamed
