@@ -205,7 +205,7 @@ class AnswerSoFar:
         word = finish_word(reason)
         for said in (word, _native_word(choice)):
             if is_failure_word(said):
-                self._fail_at_end({"type": "server_error", **details, "code": said}, document)
+                self._fail_at_end({**details, "type": "server_error", "code": said}, document)
         self.finish_reason = finish_reason(word)
 
     def _count(self, document: Mapping[str, Any]) -> None:

@@ -23,13 +23,13 @@ from server_b.providers.openai.failures.meaning import (
 _HOLDERS = r"(?:account|organi[sz]ation|workspace|project|team|api access|api[ _-]?key|access token)"
 _OF_A_PROMPT = r"(?:prompt|input|message|request|payload|conversation)"
 _OF_ITS_LENGTH = (
-    r"(?:(?!rate|quota|minute|second|hour|\bday|image|schema|stop|tool|function|name|metadata|temperature|output)"
-    r"[^.\n])"
+    r"(?:(?!rate|quota|minute|second|hour|\bday|\btime|duration|retr|attempt|concurren|image|schema|stop|tool|function"
+    r"|name|metadata|temperature|output)[^.\n])"
 )
 """A character of a text that is about the length of the prompt."""
 _EXCEEDS = (
     rf"{_OF_ITS_LENGTH}{{0,60}}\bexceed\w*{_OF_ITS_LENGTH}{{0,40}}\b(?:limit|max(?:imum)?|length|size|tokens)\b"
-    r"(?![^.\n]{0,40}\bper\b)"
+    r"(?![^.\n]{0,40}\b(?:per|retries|attempts|time|duration|concurren\w*|requests|calls)\b)"
 )
 _SHUT_OUT = r"(?:suspended|deactivated|disabled|inactive|locked|blocked|restricted|revoked|not active|expired|invalid)"
 _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
@@ -94,7 +94,7 @@ _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
         r"(?:subscription|trial) (?:is |has |was )?expired",
         r"organi[sz]ation must be verified to (?:use|access)",
         r"plan does(?: not|n't) (?:include|allow|support)|upgrade your (?:plan|account|subscription)|on paid plans",
-        r"\bip(?: address)? (?:is )?not allowed|from your ip\b",
+        r"\bip(?: address)? (?:is )?not allowed|from your ip(?: address)? (?:is|are|was) (?:denied|blocked|forbidden)",
         "无效的?(?:令牌|密钥)|令牌(?:状态不可用|无效|已过期)",
     ),
     UNKNOWN_MODEL: (
@@ -140,7 +140,8 @@ _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
         r"`?inputs`? tokens \+",
         r"longer than the (?:model|maximum|specified maximum)",
         r"must be at least 1, got -",
-        rf"\b{_OF_A_PROMPT}s?\b{_EXCEEDS}|(?<!output )(?<!completion )\b(?:text|tokens?)\b{_EXCEEDS}",
+        rf"\b(?:{_OF_A_PROMPT}|inputs|messages)\b{_EXCEEDS}",
+        rf"(?<!output )(?<!completion )(?<!response )\b(?:text|tokens?)\b{_EXCEEDS}",
         r"\btoken (?:limit|length) (?:is |was |has been )?exceeded",
         r"request (?:length|size) (?:is |was |has been )?exceeded|max_model_len",
         r"more than (?:the )?max(?:imum)? (?:number of )?tokens",

@@ -84,6 +84,7 @@ ACCOUNT = [
 LIMITED = [
     "Requests exceed the rate limit",
     "The request rate exceeds the maximum",
+    "Too many requests from your IP",
     "Messages exceed the limit of 10 requests per minute",
     "The prompt exceeds the limit of 10000 tokens per minute",
 ]
@@ -95,6 +96,11 @@ OTHERS = [
     "Function name exceeds the maximum length of 64",
     "messages.0.content.1.image.source: image exceeds 5 MB maximum: 9 > 5",
     "The output tokens exceed the maximum",
+    "The response text exceeds the maximum size",
+    "Request exceeded the maximum time limit",
+    "The request exceeded the maximum number of retries",
+    "Request exceeded max attempts",
+    "Your requests exceeded the limit",
     "Invalid token in the JSON body",
     "Unknown parameter: 'model_kwargs'",
     "'response_format' of type 'json_schema' is not supported with this model",
