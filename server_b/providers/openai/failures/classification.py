@@ -71,7 +71,10 @@ def _by_text(failure: Failure, status: int | None) -> Meaning | None:
         return RATE_LIMITED if throttled else NO_CREDIT
     if _is_of_the_request(failure, status):
         searched = tuple(meaning for meaning in searched if meaning not in (RATE_LIMITED, OVERLOADED))
-    return next((meaning for meaning in searched if BY_TEXT[meaning].search(failure.text)), None)
+    found = next((meaning for meaning in searched if BY_TEXT[meaning].search(failure.text)), None)
+    if found is TOO_LONG and RATE_LIMITED in searched and BY_TEXT[RATE_LIMITED].search(failure.text):
+        return RATE_LIMITED  # too many tokens for a minute
+    return found
 
 
 def _is_of_the_request(failure: Failure, status: int | None) -> bool:

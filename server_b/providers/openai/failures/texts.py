@@ -166,7 +166,8 @@ _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
     RATE_LIMITED: (
         r"rate[ _-]?limit|request rate",
         r"too many requests",
-        r"(?:requests?|tokens) per (?:second|minute|day)",
+        r"(?:requests?|tokens) per (?:second|min|minute|hour|day)\b|per-minute|resource (?:has been )?exhausted",
+        r"\bmax (?:rpm|tpm)\b|\b(?:rpm|tpm|qps|qpm) quota",
         r"\b(?:requests?|qps|qpm|rpm|tpm) limit (?:is |has been )?(?:reached|exceeded)",
         r"throttl",
     ),

@@ -85,6 +85,12 @@ LIMITED = [
     "Requests exceed the rate limit",
     "The request rate exceeds the maximum",
     "Too many requests from your IP",
+    "Tokens per minute limit exceeded - too many tokens processed.",
+    "Request too large for gpt-4o on tokens per min (TPM): Limit 30000, Requested 35000.",
+    "This request would exceed your organization's rate limit of 40,000 input tokens per minute",
+    "Your account x request reached organization max RPM: 3",
+    "Throttled: input tokens exceed TPM quota",
+    "Resource has been exhausted (e.g. check quota).",
     "Messages exceed the limit of 10 requests per minute",
     "The prompt exceeds the limit of 10000 tokens per minute",
 ]
