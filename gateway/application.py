@@ -18,7 +18,7 @@ from gateway.docs.routes import router as docs_router
 from gateway.errors.exception_handlers import HANDLERS
 from gateway.head_routes import head_routes
 from gateway.middleware.access_log import AccessLog, create_access_log
-from gateway.middleware.guard import Guard
+from gateway.middleware.authentication import Authentication
 from gateway.middleware.host_check import HostCheck
 from gateway.middleware.traces import Traces
 from gateway.middleware.uncaught_errors import ErrorMiddleware
@@ -146,7 +146,7 @@ def _middleware(settings: GatewaySettings, log: BufferedLog, callers: CallerChec
         *_cors(settings.origins),
         Middleware(ErrorMiddleware),
         Middleware(
-            Guard,
+            Authentication,
             callers=callers,
             has_tokens=bool(settings.tokens),
             insecure=settings.relay_insecure,

@@ -18,11 +18,11 @@ from gateway.requests.request_parsing import BodyLimits, read_prompt
 from gateway.requests.tag_header import with_header_tags
 from gateway.streaming import Pings
 from llm_relay.announced_retry import ClientRetry
+from llm_relay.caller_tokens import Caller, Callers
 from llm_relay.client.account_client import AccountClient
 from llm_relay.client.channel import Dial
 from llm_relay.client.relay_client import OnAdmitted, RelayClient
 from llm_relay.messages import Answer, Event, Prompt
-from llm_relay.tokens import Caller, Callers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from gateway.openapi.responses import (
 from gateway.openapi.schemas import FoundDocument
 from gateway.requests.disconnect_watcher import while_client_stays
 from gateway.streaming import EventStream, RelayLines
+from llm_relay.caller_tokens import ANONYMOUS
 from llm_relay.client.health import check_health
 from llm_relay.documents import (
     AnswerDocument,
@@ -39,7 +40,6 @@ from llm_relay.documents import (
 )
 from llm_relay.errors import InvalidRequest, RelayError, Unauthenticated
 from llm_relay.messages import REQUEST_ID_PATTERN
-from llm_relay.tokens import ANONYMOUS
 
 HEALTH_TIMEOUT_S = 5.0
 

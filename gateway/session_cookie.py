@@ -10,8 +10,8 @@ from starlette.types import Scope
 
 from gateway.requests.request_header import header
 from llm_relay.addresses import is_loopback_host
+from llm_relay.caller_tokens import ANONYMOUS, Caller
 from llm_relay.errors import PermissionDenied
-from llm_relay.tokens import ANONYMOUS, Caller
 
 UI = "/ui"
 API_PREFIX = "/ui/api/"

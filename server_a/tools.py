@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
+from llm_relay.caller_tokens import Caller
 from llm_relay.documents import (
     AnswerDocument,
     ConfigDocument,
@@ -25,7 +26,6 @@ from llm_relay.documents.accounts import IdentityDocument, identity_document
 from llm_relay.errors import ServerBUnavailable
 from llm_relay.messages import Answer, Delta, Event, Prompt
 from llm_relay.program.per_loop import PerLoop
-from llm_relay.tokens import Caller
 
 if TYPE_CHECKING:
     from llm_relay.client.account_client import AccountClient

@@ -10,10 +10,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from llm_relay.errors import InvalidRequest, RelayError, Unauthenticated, Violation
-from llm_relay.messages.accounts import TokenInfo
-from llm_relay.metadata import ON_BEHALF_OF
-from llm_relay.tokens import (
+from llm_relay.caller_tokens import (
     ANONYMOUS,
     CALLER_NAME,
     LEDGER_PREFIX,
@@ -23,6 +20,9 @@ from llm_relay.tokens import (
     token_digest,
     token_mark,
 )
+from llm_relay.errors import InvalidRequest, RelayError, Unauthenticated, Violation
+from llm_relay.messages.accounts import TokenInfo
+from llm_relay.metadata import ON_BEHALF_OF
 from server_b.ledger.base import Access, Books, Policy
 
 _NO_TOKENS = Tokens({})

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from llm_relay import VERSION
 from llm_relay.addresses import is_loopback_host
+from llm_relay.caller_tokens import Tokens
 from llm_relay.messages import Usage
 from llm_relay.program.metrics.publishing import is_metered
 from llm_relay.program.processes.supervised import OWN_TOKENS_VARIABLE
 from llm_relay.program.traces.tracing import span_export, traced
-from llm_relay.tokens import Tokens
 from server_b.accounting.cost_bound import Estimate
 from server_b.accounting.gate_without_ledger import GateWithoutLedger
 from server_b.accounting.ledger_gate import LedgerGate

@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from llm_relay.caller_tokens import CALLER_NAME, NAME_RULE
 from llm_relay.messages.accounts import Price
 from llm_relay.plain_numbers import whole_number
 from llm_relay.program.settings.env_file import value_of
 from llm_relay.program.settings.program_settings import ProgramSettings
 from llm_relay.time_zones import ZONE_RULE, is_time_zone
-from llm_relay.tokens import CALLER_NAME, NAME_RULE
 from server_b.pricing.prices_setting import prices_from_text
 
 OFF = "off"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llm_relay.caller_tokens import Caller
 from llm_relay.documents import ConfigDocument, HealthDocument
 from llm_relay.documents.accounts import IdentityDocument
 from llm_relay.mcp.composition import McpTransport, serve_tools
@@ -10,7 +11,6 @@ from llm_relay.mcp.message_tools import create_stream_tool, create_whole_tool
 from llm_relay.mcp.tool import create_caller_tool, create_lookup_tool
 from llm_relay.mcp.tool_server import ToolServer
 from llm_relay.program.stop_signals import starting, stopping_signals
-from llm_relay.tokens import Caller
 from server_b import tools
 from server_b.authentication import Authenticator, Credentials
 from server_b.composition import create_authenticator

@@ -12,7 +12,7 @@ from llm_relay.program.settings.setting_groups import ListeningHost, McpServingS
 from server_b.core.limits import Limits, Patience
 from server_b.ledger_settings import LedgerSettings
 from server_b.providers.base import Defaults
-from server_b.providers.provider_choice import model_map_from_text, provider_names_from_text
+from server_b.providers.provider_settings import model_map_from_text, provider_names_from_text
 
 
 class ServerBSettings(LedgerSettings, McpServingSettings, WorkerSettings):

@@ -10,6 +10,7 @@ import inspect
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
+from llm_relay.caller_tokens import ANONYMOUS, Caller
 from llm_relay.documents import (
     AnswerDocument,
     ConfigDocument,
@@ -22,7 +23,6 @@ from llm_relay.documents import (
 from llm_relay.documents.accounts import IdentityDocument, identity_document
 from llm_relay.messages import Answer, Delta, Event, Prompt
 from llm_relay.program.per_loop import PerLoop
-from llm_relay.tokens import ANONYMOUS, Caller
 
 if TYPE_CHECKING:
     from server_b.composition import Core

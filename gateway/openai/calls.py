@@ -35,10 +35,10 @@ from gateway.requests.request_ids import call_id, use_call_id
 from gateway.requests.request_parsing import parsed, read_body
 from gateway.requests.tag_header import with_header_tags
 from gateway.streaming import EventLines, EventStream, Pings
+from llm_relay.caller_tokens import ANONYMOUS
 from llm_relay.client.responses import Admitted
 from llm_relay.documents import parse_json
 from llm_relay.messages import NO_OPTIONS, Answer, Event
-from llm_relay.tokens import ANONYMOUS
 
 _ORIGIN = "x-relay-origin"
 _IGNORED = "x-relay-ignored"

@@ -9,8 +9,8 @@ from gateway.json_response import json_response
 from gateway.session_cookie import COOKIE, UI, csrf_token, session_secret
 from gateway.ui.bodies import SignIn
 from gateway.ui.bounded_route import BoundedRoute
+from llm_relay.caller_tokens import token_mark
 from llm_relay.errors import Unauthenticated
-from llm_relay.tokens import token_mark
 
 COOKIE_AGE_S = 12 * 3600
 

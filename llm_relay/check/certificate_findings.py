@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from llm_relay.check.findings import Finding, failure, ok
 from llm_relay.program.settings.setting_groups import HttpTlsSettings
-from llm_relay.tls import certificates
-from llm_relay.tls.certificates import Certificate
+from llm_relay.tls import certificate_files
+from llm_relay.tls.certificate_files import Certificate
 from llm_relay.tls.http_server import http_certificates
 from llm_relay.tls.pem import shown_path
 
@@ -27,7 +27,7 @@ def http_tls_findings(settings: HttpTlsSettings) -> Iterator[Finding]:
 def pair_finding(name: str, cert_file: str, key_file: str, *, of_client: bool = False) -> Finding:
     """Returns which names a certificate covers, when it expires, and whether it can be used now."""
     try:
-        certificate = certificates.certificate(cert_file, key_file, of_client=of_client)
+        certificate = certificate_files.certificate(cert_file, key_file, of_client=of_client)
     except OSError:
         whose = "clients" if of_client else "servers"
         return failure(f"{name}: {shown_path(cert_file)} cannot be used with its key: use a certificate for {whose}")

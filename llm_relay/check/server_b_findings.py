@@ -12,7 +12,7 @@ from llm_relay.client.channel import Dial
 from llm_relay.client.relay_client import RelayClient
 from llm_relay.errors import RelayError, ServerBUnavailable, Unauthenticated
 from llm_relay.messages import State, Status
-from llm_relay.tls import certificates
+from llm_relay.tls import certificate_files
 from llm_relay.tls.grpc_client import channel_credentials
 
 
@@ -39,7 +39,7 @@ def _file_findings(dial: Dial) -> Iterator[Finding]:
         yield failure(str(error))
         return
     if dial.ca_file:
-        for authority in certificates.authorities(dial.ca_file):
+        for authority in certificate_files.authorities(dial.ca_file):
             yield certificate_finding("SERVER_B_CA_FILE", dial.ca_file, authority)
     if dial.cert_file:
         yield pair_finding("SERVER_B_CLIENT_CERT_FILE", dial.cert_file, dial.key_file, of_client=True)

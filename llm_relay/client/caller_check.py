@@ -7,11 +7,11 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
+from llm_relay.caller_tokens import ANONYMOUS, Caller, Tokens, ledger_token, token_digest
 from llm_relay.client.account_client import AccountClient
 from llm_relay.client.call_errors import tell_operator
 from llm_relay.client.channel import Dial
 from llm_relay.errors import RelayError, Unauthenticated, Unsupported
-from llm_relay.tokens import ANONYMOUS, Caller, Tokens, ledger_token, token_digest
 
 REMEMBERED_S = 1.0
 """How long a token that Server B has accepted is not checked again. Each call sends it to Server B anyway."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from llm_relay.caller_tokens import CALLER_NAME, NAME_RULE, TOKEN, TOKEN_RULE
 from llm_relay.client.channel import Dial
 from llm_relay.errors import InvalidRequest, Violation
 from llm_relay.metadata import AUTHORIZATION, LOCAL, ON_BEHALF_OF, Metadata, call_metadata
 from llm_relay.targets import is_loopback_target
-from llm_relay.tokens import CALLER_NAME, NAME_RULE, TOKEN, TOKEN_RULE
 from llm_relay.trace_context import current_trace
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import grpc
 
 from llm_relay.addresses import shown_address
+from llm_relay.caller_tokens import TOKEN, TOKEN_RULE
 from llm_relay.targets import is_loopback_target, target_addresses
-from llm_relay.tokens import TOKEN, TOKEN_RULE
 
 DEFAULT_TARGET = "127.0.0.1:50051"
 DEFAULT_MAX_MESSAGE_BYTES = 4 * 1024 * 1024

@@ -8,13 +8,13 @@ from signal import Signals
 from typing import Literal
 
 from llm_relay.addresses import shown_address
+from llm_relay.caller_tokens import Callers
 from llm_relay.mcp.serving import serve_http, serve_stdio
 from llm_relay.mcp.tool_server import ToolServer
 from llm_relay.program.settings.allow_lists import listed, listed_origins
 from llm_relay.program.settings.exposure import check_exposure
 from llm_relay.program.settings.setting_groups import McpServingSettings
 from llm_relay.tls.http_server import http_certificates
-from llm_relay.tokens import Callers
 
 McpTransport = Literal["stdio", "sse", "http"]
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, NotRequired
 import mcp_types
 from pydantic import Field
 
+from llm_relay.caller_tokens import Caller
 from llm_relay.documents import (
     AnswerDocument,
     FinishDocument,
@@ -27,7 +28,6 @@ from llm_relay.mcp.progress import Progress
 from llm_relay.mcp.tool import CallContext, Tool, create_tool
 from llm_relay.mcp.tool_results import ToolOutput
 from llm_relay.messages import Answer, Delta, Event, Finished, OutputDelta, Prompt, Started, answer_parts
-from llm_relay.tokens import Caller
 
 Process = Callable[[Prompt, Caller], Awaitable[Answer]]
 """Returns the whole answer to a caller's prompt."""

@@ -1,4 +1,4 @@
-"""Parses JSON and finds members that are given twice in one object.
+"""Parses JSON, and finds and refuses members that are given twice in one object.
 
 Parsers differ in which of the two they keep, so a filter in front of the relay might check another value than the one
 that the relay reads.
@@ -14,7 +14,7 @@ from typing import Any
 
 from llm_relay.documents.json_body import whole_number
 from llm_relay.documents.shown_names import shown_name
-from llm_relay.errors import MAX_VIOLATIONS
+from llm_relay.errors import MAX_VIOLATIONS, InvalidRequest, Violation
 
 UTF8_BOM = b"\xef\xbb\xbf"
 
@@ -55,6 +55,12 @@ def repeated_names(objects: Iterable[RepeatingObject]) -> tuple[str, ...]:
     """Returns the names of the repeated members, each once, as many as an error can name."""
     names = dict.fromkeys(name for found in objects for name in found.repeated)
     return tuple(shown_name(name) for name in itertools.islice(names, MAX_VIOLATIONS))
+
+
+def refuse_repeated(names: Iterable[str]) -> None:
+    """Raises InvalidRequest with these names: members that are given twice in one object."""
+    if violations := [Violation(name, "must not be given twice in one object") for name in names]:
+        raise InvalidRequest.of(*violations)
 
 
 def _object(members: list[tuple[str, Any]], repeating: list[RepeatingObject]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 CALLER = "relay.caller"
-"""The llm_relay.tokens.Caller of this request."""
+"""The llm_relay.caller_tokens.Caller of this request."""
 CANCEL_SCOPES = "relay.cancel_scopes"
 """CancelScopes of the calls that end if the client abandons this request."""
 REPEATED_ARGUMENTS = "relay.repeated_arguments"

@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 import mcp_types
 from pydantic import TypeAdapter
 
+from llm_relay.caller_tokens import Caller
 from llm_relay.documents import result_schema
 from llm_relay.mcp.progress import Progress
 from llm_relay.mcp.tool_arguments import refuse_all
 from llm_relay.mcp.tool_results import ToolOutput
-from llm_relay.tokens import Caller
 
 D = TypeVar("D", bound=Mapping[str, Any])
 

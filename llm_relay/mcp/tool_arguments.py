@@ -1,4 +1,4 @@
-"""The arguments of a tool call: refuses repeated ones, and leaves out those that clients add by themselves.
+"""The arguments of a tool call: leaves out those that clients add by themselves, and checks that a lookup has none.
 
 The other arguments are checked by the tool. A message tool uses `prompt_from_document` in
 `llm_relay/documents/prompts/prompt_reading.py`, like HTTP.
@@ -7,7 +7,7 @@ The other arguments are checked by the tool. A message tool uses `prompt_from_do
 from __future__ import annotations
 
 import itertools
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from llm_relay.documents.shown_names import shown_name
@@ -38,12 +38,6 @@ def without_client_extras(
     if not extras:
         return arguments, ()
     return {name: value for name, value in arguments.items() if name not in extras}, extras
-
-
-def refuse_repeated(names: Iterable[str]) -> None:
-    """Raises InvalidRequest with these names: members that are given twice in one object."""
-    if violations := [Violation(name, "must not be given twice in one object") for name in names]:
-        raise InvalidRequest.of(*violations)
 
 
 def refuse_all(arguments: Mapping[str, Any]) -> None:

@@ -21,18 +21,19 @@ from mcp.shared.exceptions import MCPError
 from starlette.requests import Request
 
 from llm_relay import VERSION
+from llm_relay.caller_tokens import Caller
 from llm_relay.errors import Cancelled, Draining, Internal, RelayError, TooLarge
 from llm_relay.mcp.cancel_scopes import CancelScopes
 from llm_relay.mcp.own_task import run_in_own_task
 from llm_relay.mcp.progress import Progress
+from llm_relay.mcp.repeated_members import refuse_repeated
 from llm_relay.mcp.scope_keys import CALLER, CANCEL_SCOPES, RAW_ARGUMENTS, REPEATED_ARGUMENTS, TOO_LARGE
 from llm_relay.mcp.tool import CallContext, Tool
-from llm_relay.mcp.tool_arguments import refuse_repeated, without_client_extras
+from llm_relay.mcp.tool_arguments import without_client_extras
 from llm_relay.mcp.tool_metrics import SUCCESS, create_count
 from llm_relay.mcp.tool_results import error_result, success_result
 from llm_relay.program.logs.errors_without_text import class_and_place
 from llm_relay.program.traces.tracing import interface_span
-from llm_relay.tokens import Caller
 from llm_relay.trace_context import TraceContext
 
 _ITSELF = Caller()

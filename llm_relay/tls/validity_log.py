@@ -6,7 +6,7 @@ import logging
 import time
 from datetime import UTC, datetime
 
-from llm_relay.tls.certificates import Certificate, certificate
+from llm_relay.tls.certificate_files import Certificate, certificate
 from llm_relay.tls.pem import shown_path
 
 REPEATED_S = 3600.0

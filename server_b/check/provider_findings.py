@@ -10,7 +10,7 @@ from llm_relay.check.findings import Finding, failure, ok
 from llm_relay.errors import ProviderAuth, ProviderUnavailable, RelayError
 from server_b.check.openai_paths import completions_fault
 from server_b.composition import create_provider
-from server_b.providers.model_listing import LIST_TIMEOUT_S, list_models
+from server_b.providers.listing_timeout import LIST_TIMEOUT_S, list_models
 from server_b.settings import ServerBSettings
 
 SHOWN_MODELS = 6

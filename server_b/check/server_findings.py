@@ -14,7 +14,7 @@ from llm_relay.check.findings import Finding, failure, ok
 from llm_relay.check.listening_findings import exposure_finding, port_finding
 from llm_relay.check.report import check as check_settings
 from llm_relay.client.channel import SERVICE
-from llm_relay.tls import certificates
+from llm_relay.tls import certificate_files
 from llm_relay.tls.grpc_server import ServerCertificates
 from llm_relay.tls.pem import read_pem
 from server_b.check.ledger_findings import has_ledger_token, ledger_finding
@@ -65,7 +65,7 @@ def _tls_findings(settings: ServerBSettings) -> Iterator[Finding]:
         return
     yield pair_finding("TLS_CERT_FILE", settings.tls_cert_file, settings.tls_key_file)
     if settings.tls_client_ca_file:
-        for authority in certificates.authorities(settings.tls_client_ca_file):
+        for authority in certificate_files.authorities(settings.tls_client_ca_file):
             yield certificate_finding("TLS_CLIENT_CA_FILE", settings.tls_client_ca_file, authority)
 
 
@@ -97,7 +97,7 @@ def _open_channel(settings: ServerBSettings) -> grpc.aio.Channel:
     if not settings.tls_cert_file:
         return grpc.aio.insecure_channel(target, options=options)
     # Trusts the certificate of the settings itself, whatever name it is issued for.
-    names = certificates.certificate(settings.tls_cert_file, settings.tls_key_file).names
+    names = certificate_files.certificate(settings.tls_cert_file, settings.tls_key_file).names
     options += [("grpc.ssl_target_name_override", name) for name in names[:1]]
     certificate = read_pem("TLS_CERT_FILE", settings.tls_cert_file)
     key = read_pem("TLS_KEY_FILE", settings.tls_key_file)

@@ -23,7 +23,7 @@ from server_b.core.calls.deadlines import deadline_after, reader_is_late
 from server_b.core.calls.reader import Reader
 from server_b.core.calls.record import CallRecord, Observer, RefusedRecord
 from server_b.core.limits import Limits
-from server_b.core.models.model_list import ModelList
+from server_b.core.models.model_cache import ModelCache
 from server_b.core.provider_health import ProviderHealth
 from server_b.core.repeats.call_registry import CallRegistry
 from server_b.core.repeats.timed_out_clients import TimedOutCalls
@@ -66,7 +66,7 @@ class Relay:
         self._settlement = Settlement(prices, default_model=provider.default_model)
         self._gate = gate or OpenGate()
         self._runner = CallRunner(provider, self._limits.patience, self._settlement, self._gate, observers, self._ended)
-        self._models = ModelList(provider, prices)
+        self._models = ModelCache(provider, prices)
         self._health = ProviderHealth(provider.name)
         self._readers = 0
         self._draining = False

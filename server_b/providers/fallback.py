@@ -24,7 +24,7 @@ from server_b.providers.base import (
     WholeAnswer,
     Working,
 )
-from server_b.providers.model_listing import LIST_TIMEOUT_S, list_models
+from server_b.providers.listing_timeout import LIST_TIMEOUT_S, list_models
 
 MOVING_ON = (*TRANSIENT, ProviderAuth, UnknownModel, ProviderProtocol, Unsupported)
 """Errors after which another provider may answer. A refusal of the request is none: the next would refuse it too."""

@@ -21,12 +21,12 @@ from mcp.types import (
 )
 
 from llm_relay.addresses import listen
+from llm_relay.caller_tokens import Tokens
 from llm_relay.client.caller_check import CallerCheck
 from llm_relay.client.channel import Dial
 from llm_relay.http.serving import create_server
 from llm_relay.mcp.http.applications import open_streamable
 from llm_relay.mcp.http.endpoint import HttpEndpoint
-from llm_relay.tokens import Tokens
 from tests.conformance import contents, input_required, questions
 
 RECONNECT_MS = 100

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from llm_relay.caller_tokens import Tokens
 from llm_relay.errors import InvalidRequest, Unauthenticated
 from llm_relay.messages.accounts import CallerAccount
-from llm_relay.tokens import Tokens
 from server_b.authentication import Authenticator, Credentials
 from tests.support.memory_ledger import MemoryLedger
 

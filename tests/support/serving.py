@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from llm_relay import VERSION
+from llm_relay.caller_tokens import Tokens
 from llm_relay.client.account_client import AccountClient
 from llm_relay.client.channel import DEFAULT_MAX_MESSAGE_BYTES, Dial
 from llm_relay.client.relay_client import RelayClient
 from llm_relay.tls.grpc_server import ServerCertificates
-from llm_relay.tokens import Tokens
 from server_b.authentication import Authenticator
 from server_b.core.calls.record import Observer
 from server_b.core.limits import Limits

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from llm_relay.caller_tokens import Callers
 from llm_relay.tls.http_server import HttpCertificates
-from llm_relay.tokens import Callers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

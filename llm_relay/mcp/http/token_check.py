@@ -8,9 +8,9 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from llm_relay.caller_tokens import ANONYMOUS, Caller, Callers
 from llm_relay.errors import RelayError, Unauthenticated
 from llm_relay.mcp.scope_keys import CALLER
-from llm_relay.tokens import ANONYMOUS, Caller, Callers
 
 
 class RequireToken:

@@ -9,11 +9,11 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
 from llm_relay.addresses import listening_host
+from llm_relay.caller_tokens import Tokens, token_warnings
 from llm_relay.client.channel import DEFAULT_TARGET, Dial, check_dial
 from llm_relay.program.settings.allow_lists import host_list, host_list_or_all, listed, origin_list
 from llm_relay.program.settings.program_settings import ProgramSettings
 from llm_relay.targets import target_fault
-from llm_relay.tokens import Tokens, token_warnings
 
 ListeningHost = Annotated[str, AfterValidator(listening_host)]
 

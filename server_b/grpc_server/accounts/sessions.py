@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from generated.relay.v1 import accounts_pb2 as pb
+from llm_relay.caller_tokens import ANONYMOUS, TOKEN_MARK
 from llm_relay.errors import InvalidRequest, PermissionDenied, Violation
 from llm_relay.metadata import AUTHORIZATION
-from llm_relay.tokens import ANONYMOUS, TOKEN_MARK
 from llm_relay.wire import accounts as wire
 from server_b.grpc_server.accounts.asker import Asker
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 
+from llm_relay.caller_tokens import ANONYMOUS, CALLER_NAME, NAME_RULE
 from llm_relay.errors import InvalidRequest, Violation
 from llm_relay.messages.accounts import Adjustment, Budget, CallerAccount, Price, RateLimits
 from llm_relay.messages.numbers import is_whole
 from llm_relay.messages.option_rules import tags_fault
 from llm_relay.messages.text import Faults, text_fault
 from llm_relay.time_zones import ZONE_RULE, is_time_zone
-from llm_relay.tokens import ANONYMOUS, CALLER_NAME, NAME_RULE
 
 RATE_FIELDS = ("calls_per_minute", "tokens_per_minute", "concurrent_calls")
 CALLER_FIELDS = (

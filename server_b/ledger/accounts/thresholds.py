@@ -1,4 +1,4 @@
-"""Alerts for thresholds that a change to a budget passes. `books.charges` notices those that calls pass."""
+"""Alerts for thresholds that a change to a budget passes. `books.budget_windows` notices those that calls pass."""
 
 from __future__ import annotations
 

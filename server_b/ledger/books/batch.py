@@ -8,7 +8,7 @@ from datetime import datetime
 
 from llm_relay.errors import RelayError
 from llm_relay.messages.accounts import Budget, RateLimits
-from server_b.ledger.books.charges import Charges, WindowKey, ensure_windows
+from server_b.ledger.books.budget_windows import BudgetWindows, WindowKey, ensure_windows
 from server_b.ledger.books.rate_limits import Rates, is_limited
 from server_b.ledger.books.reserving import EXISTING, Reserving
 from server_b.ledger.books.settling import READ_WINDOWS, Settling
@@ -74,7 +74,7 @@ class _Reads:
         if self.begun:
             queries.append((EXISTING, {"ids": self.begun}))
         if self.keys:
-            queries.append(Charges.query(self.keys))
+            queries.append(BudgetWindows.query(self.keys))
         if self.limited:
             queries += Rates.queries(sorted(self.limited))
         return queries
@@ -86,7 +86,7 @@ class _Reads:
         if self.begun:
             reserving.existing = {row[0]: row[1] for row in next(results)}
         if self.keys:
-            settling.charges.take(next(results))
+            settling.budget_windows.take(next(results))
         if self.limited:
             reserving.rates.take(next(results), next(results))
 
@@ -115,9 +115,9 @@ class BatchWriter:
         """Writes a batch. Ended calls come first, because they free room. Raises BeginAgain."""
         now = self._now()
         now_us = to_us(now)
-        charges, roll_up, rates = Charges(), RollUp(), Rates(now_us)
-        settling = Settling(now_us, charges, roll_up)
-        reserving = Reserving(now, self._server_id, charges, rates, roll_up)
+        budget_windows, roll_up, rates = BudgetWindows(), RollUp(), Rates(now_us)
+        settling = Settling(now_us, budget_windows, roll_up)
+        reserving = Reserving(now, self._server_id, budget_windows, rates, roll_up)
         await transaction.lock_policy(to_change=False)
         revision = self._policies.policy.revision  # read once: it may be replaced during a wait
         plans = [self._plan(call, now, now_us) for call in batch.calls]
@@ -133,7 +133,7 @@ class BatchWriter:
             await reserving.write(transaction)
         if batch.ends or batch.joined:
             await settling.write(transaction)
-        await charges.write(transaction, self._policies.budget, self._thresholds, now)
+        await budget_windows.write(transaction, self._policies.budget, self._thresholds, now)
         await rates.write(transaction)
         await roll_up.write(transaction)
         return outcomes
@@ -174,7 +174,7 @@ class BatchWriter:
         reads.take(results, settling, reserving)
         if ended:
             await self._read_more(transaction, settling, reserving.rates, limited)
-        if any(settling.charges.missing(plan.keys) for plan in plans):
+        if any(settling.budget_windows.missing(plan.keys) for plan in plans):
             raise BeginAgain  # another server has deleted a row that existed
 
     async def _reserved(self, transaction: Transaction, ended: list[str], revision: int) -> set[WindowKey]:
@@ -189,8 +189,8 @@ class BatchWriter:
 
     async def _read_more(self, transaction: Transaction, settling: Settling, rates: Rates, limited: set[str]) -> None:
         """Reads the windows and rates that the ended calls need and that no hint named."""
-        if missing := settling.charges.missing(settling.window_keys()):
-            settling.charges.take(await transaction.fetch(*Charges.query(missing)))
+        if missing := settling.budget_windows.missing(settling.window_keys()):
+            settling.budget_windows.take(await transaction.fetch(*BudgetWindows.query(missing)))
         accounts = {entry.account for entry in settling.entries.values() if entry.rate_tokens is not None} - limited
         if accounts:
             await rates.load(transaction, accounts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from server_b.ledger.books.charges import Charges
+from server_b.ledger.books.budget_windows import BudgetWindows
 from server_b.ledger.books.settling import Settling
 from server_b.ledger.live_servers import Process
 from server_b.ledger.policies import PolicyCache
@@ -65,16 +65,16 @@ async def take_over(
     if not rows:
         await transaction.execute(_FORGET_DEAD, lease)
         return 0
-    charges, roll_up = Charges(), RollUp()
-    settling = Settling(to_us(now), charges, roll_up)
+    budget_windows, roll_up = BudgetWindows(), RollUp()
+    settling = Settling(to_us(now), budget_windows, roll_up)
     entries, windows = await transaction.fetch_each(Settling.queries([row[0] for row in rows]))
     settling.take(entries, windows)
-    charges.take(await transaction.fetch(*Charges.query(set(settling.window_keys()))))
+    budget_windows.take(await transaction.fetch(*BudgetWindows.query(set(settling.window_keys()))))
     lost = [entry for entry in settling.entries.values() if entry.state == "open"]
     for entry in lost:
         settling.lose(entry)
     await settling.write(transaction)
-    await charges.write(transaction, policies.budget, thresholds, now)
+    await budget_windows.write(transaction, policies.budget, thresholds, now)
     await roll_up.write(transaction)
     return len(lost)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from llm_relay.errors import LedgerUnavailable, PriceUnknown, RelayError
 from llm_relay.messages.accounts import Budget, CallState, RateLimits
-from server_b.ledger.books.charges import Charges
+from server_b.ledger.books.budget_windows import BudgetWindows
 from server_b.ledger.books.rate_limits import Rates
 from server_b.ledger.entries import NewCall, Reserved
 from server_b.ledger.roll_up import RollUp
@@ -40,7 +40,7 @@ class Reserving:
 
     now: datetime
     server_id: str
-    charges: Charges
+    budget_windows: BudgetWindows
     rates: Rates
     roll_up: RollUp
     existing: dict[str, str] = field(default_factory=dict)
@@ -71,7 +71,7 @@ class Reserving:
             self.rates.spend(call.account, rates, rate_tokens)
         self._calls.append(self._row(call, CallState.OPEN, rate_tokens=rate_tokens))
         for budget, window in budgets:
-            self.charges.add(((budget.id, window.starts_at),), reserved=call.bound_nano_usd or 0)
+            self.budget_windows.add(((budget.id, window.starts_at),), reserved=call.bound_nano_usd or 0)
             self._windows.append({"call_id": call.id, "budget_id": budget.id, "window_start": window.starts_at})
         self.existing[call.id] = CallState.OPEN.value
         if rates is not None:
@@ -111,7 +111,7 @@ class Reserving:
         if under_budget.is_under_budget and call.bound_nano_usd is None:
             raise PriceUnknown
         for budget, window in budgets:
-            self.charges.check(budget, window.starts_at, call.bound_nano_usd or 0, self.now)
+            self.budget_windows.check(budget, window.starts_at, call.bound_nano_usd or 0, self.now)
 
     def _row(
         self, call: NewCall, state: CallState, *, outcome: str = "", rate_tokens: int | None = None

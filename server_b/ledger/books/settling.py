@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llm_relay.messages.accounts import CallState
-from server_b.ledger.books.charges import Charges, WindowKey
+from server_b.ledger.books.budget_windows import BudgetWindows, WindowKey
 from server_b.ledger.entries import CallEnd
 from server_b.ledger.roll_up import Counts, RollUp
 from server_b.ledger.times import optional_to_us, to_us
@@ -70,7 +70,7 @@ class Settling:
     """What one transaction settles."""
 
     now_us: int
-    charges: Charges
+    budget_windows: BudgetWindows
     roll_up: RollUp
     entries: dict[str, Entry] = field(default_factory=dict)
     windows: dict[str, list[WindowKey]] = field(default_factory=dict)
@@ -105,7 +105,7 @@ class Settling:
         nano_usd = end.nano_usd if end.nano_usd is not None or end.may_have_worked else 0
         charged = (entry.reserved or 0) if nano_usd is None else nano_usd
         if entry.state == CallState.OPEN.value:
-            self.charges.add(self.windows.get(end.id, ()), reserved=-(entry.reserved or 0), spent=charged)
+            self.budget_windows.add(self.windows.get(end.id, ()), reserved=-(entry.reserved or 0), spent=charged)
         else:
             self._settle_lost(entry, charged)
         counts = self._counts(entry, end.provider, end.model, end.outcome)
@@ -127,7 +127,7 @@ class Settling:
     def lose(self, entry: Entry) -> None:
         """Records that a call's server died. The call is charged its reservation, and its cost is unknown."""
         charged = entry.reserved or 0
-        self.charges.add(self.windows.get(entry.id, ()), reserved=-charged, spent=charged)
+        self.budget_windows.add(self.windows.get(entry.id, ()), reserved=-charged, spent=charged)
         counts = self._counts(entry, entry.provider, entry.model, LOST_OUTCOME)
         counts.calls += 1
         counts.failed += 1
@@ -158,7 +158,7 @@ class Settling:
                 await transaction.execute_many(sql, rows)
 
     def _settle_lost(self, entry: Entry, charged: int) -> None:
-        self.charges.add(self.windows.get(entry.id, ()), spent=charged - entry.charged)
+        self.budget_windows.add(self.windows.get(entry.id, ()), spent=charged - entry.charged)
         counts = self._counts(entry, entry.provider, entry.model, entry.outcome)
         counts.calls -= 1
         counts.failed -= 1

@@ -16,7 +16,7 @@ from psycopg.types.numeric import Int8Dumper
 
 from server_b.ledger.postgres.dialect import SESSION_LOST
 from server_b.ledger.postgres.rows import RowStatements
-from server_b.ledger.postgres.transaction import Connection, PostgresTransaction
+from server_b.ledger.postgres.statements import Connection, PostgresTransaction
 from server_b.ledger.transactions import Work
 
 logging.getLogger("psycopg").setLevel(logging.ERROR)  # its warnings repeat what is raised here

@@ -21,7 +21,7 @@ from server_b.ledger.postgres.dialect import (
     unavailable,
 )
 from server_b.ledger.postgres.rows import RowStatements
-from server_b.ledger.postgres.transaction import MIGRATION_LOCK
+from server_b.ledger.postgres.statements import MIGRATION_LOCK
 from server_b.ledger.transactions import Transaction, Work
 
 LOG = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ from server_b.ledger.migrations import migrate
 from server_b.ledger.sqlite.checkpoints import INTERVAL_S, LARGE_LOG_BYTES, Checkpoints
 from server_b.ledger.sqlite.connections import ATTEMPT_TIMEOUT_S, connect, prepare_file
 from server_b.ledger.sqlite.dialect import is_busy, is_of_the_file, unavailable
-from server_b.ledger.sqlite.transaction import SqliteTransaction, run_to_end
+from server_b.ledger.sqlite.statements import SqliteTransaction, run_to_end
 from server_b.ledger.transactions import Transaction, Work
 
 T = TypeVar("T")

@@ -21,7 +21,7 @@ from server_b.providers.base import (
 )
 from server_b.providers.bedrock.account.account import open_account
 from server_b.providers.bedrock.answer.pieces import StreamReader, whole_answer
-from server_b.providers.bedrock.catalogue import Catalogue
+from server_b.providers.bedrock.aws_models import AwsModels
 from server_b.providers.bedrock.client import MAX_DOCUMENT_BYTES, BedrockClient
 from server_b.providers.bedrock.failures.errors import relay_error
 from server_b.providers.bedrock.failures.failure import Refusal
@@ -80,7 +80,7 @@ class BedrockProvider:
             endpoint_url=endpoint_url,
         )
         self._client = BedrockClient(self._account)
-        self._catalogue = Catalogue(self._client)
+        self._aws_models = AwsModels(self._client)
         self._default_model = self._resolved(default_model)
         self._defaults = defaults
         self._refusals = Refusals()
@@ -111,7 +111,7 @@ class BedrockProvider:
     async def asked_models(self, prompt: Prompt) -> tuple[AskedModel, ...]:
         """Returns the model that the prompt names, or the default model."""
         model = self._model(prompt)
-        priced_as = await self._catalogue.other_names(model)
+        priced_as = await self._aws_models.other_names(model)
         if prompt.max_tokens is not None:
             most = prompt.max_tokens
         elif MAX_TOKENS in self._refusals.of(_refusing(prompt, model)):
@@ -132,7 +132,7 @@ class BedrockProvider:
         model = self._model(prompt)
         if (known := self._known_model(prompt)) is not None:
             prompt = thinking_as_possible(prompt, known)
-        priced_as = await self._catalogue.other_names(model)
+        priced_as = await self._aws_models.other_names(model)
         named = priced_as[-1] if priced_as else model
         if not _is_plain(prompt):
             refuse_unsupported(prompt, named)
@@ -168,7 +168,7 @@ class BedrockProvider:
 
     async def list_models(self) -> Models:
         """Returns the short names, the ids they stand for, and what AWS lists. A note says if AWS lists nothing."""
-        listing = await self._catalogue.models()
+        listing = await self._aws_models.models()
         names = listed(self._account.region, self._account.partition, (self._default_model, *listing.ids))
         ids = {name: self._resolved(name) for name in names}
         return Models(
@@ -185,7 +185,7 @@ class BedrockProvider:
 
         Raises a RelayError, which says more than the note of `list_models`, or TimeoutError.
         """
-        return (await self._catalogue.listed()).ids
+        return (await self._aws_models.listed()).ids
 
     async def close(self) -> None:
         """Closes all connections, including those in use."""

@@ -8,11 +8,11 @@ from typing import Any
 import grpc
 import pytest
 
+from llm_relay.caller_tokens import ANONYMOUS, Caller, Tokens
 from llm_relay.client.caller_check import CallerCheck, needs_token
 from llm_relay.client.channel import Dial
 from llm_relay.errors import ServerBUnavailable, Unauthenticated
 from llm_relay.messages.accounts import TokenInfo
-from llm_relay.tokens import ANONYMOUS, Caller, Tokens
 from server_b.ledger.base import Policy
 from tests.support.memory_ledger import MemoryLedger
 from tests.support.serving import late_events, serving

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from llm_relay.caller_tokens import ANONYMOUS, Tokens
 from llm_relay.client.caller_check import NO_LEDGER_REMEMBERED_S, REMEMBERED_S, CallerCheck
 from llm_relay.client.channel import Dial
 from llm_relay.errors import Unauthenticated
-from llm_relay.tokens import ANONYMOUS, Tokens
 from server_b.ledger.base import Policy
 from tests.support.held_time import HELD_TIME, held_loop
 from tests.support.memory_ledger import MemoryLedger

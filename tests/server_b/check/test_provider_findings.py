@@ -11,7 +11,7 @@ import pytest
 from llm_relay.check.findings import Finding
 from llm_relay.tls.authority import Authority
 from server_b.check.provider_findings import provider_finding
-from server_b.providers.model_listing import LIST_TIMEOUT_S
+from server_b.providers.listing_timeout import LIST_TIMEOUT_S
 from server_b.settings import ServerBSettings
 from tests.standins.answer import Answer, whole
 from tests.standins.exchange import Received

@@ -11,11 +11,11 @@ from types import ModuleType
 import pytest
 
 from server_b.ledger import policies, roll_up
-from server_b.ledger.books import charges, leases, rate_limits, reserving, settling
+from server_b.ledger.books import budget_windows, leases, rate_limits, reserving, settling
 from server_b.ledger.open_ledger import open_store
 from server_b.ledger.sqlite.dialect import translated
 
-MODULES = (charges, leases, policies, rate_limits, reserving, roll_up, settling)
+MODULES = (budget_windows, leases, policies, rate_limits, reserving, roll_up, settling)
 CALLS = {"calls", "c"}
 """The table and its name in joins. It is searched by id, or by the index of open calls, which stays small."""
 TABLES = {

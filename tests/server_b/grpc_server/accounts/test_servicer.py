@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from llm_relay.caller_tokens import Tokens, token_mark
 from llm_relay.client.account_client import AccountClient
 from llm_relay.errors import (
     Draining,
@@ -35,7 +36,6 @@ from llm_relay.messages.accounts import (
     RateLimits,
     UsageQuery,
 )
-from llm_relay.tokens import Tokens, token_mark
 from server_b.authentication import OWN_MARK
 from server_b.grpc_server.accounts.servicer import MOST_WATCHERS
 from tests.support.memory_ledger import MemoryLedger

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from server_b.ledger import roll_up
-from server_b.ledger.books import charges, rate_limits, reserving, settling
+from server_b.ledger.books import budget_windows, rate_limits, reserving, settling
 from server_b.ledger.migrations import migrations
 from server_b.ledger.postgres.rows import RowStatements
 
@@ -51,8 +51,8 @@ def columns() -> dict[tuple[str, str], str]:
 @pytest.mark.parametrize(
     "sql",
     [
-        charges._WRITE,
-        charges._ALERT,
+        budget_windows._WRITE,
+        budget_windows._ALERT,
         rate_limits._WRITE,
         reserving._INSERT,
         reserving._INSERT_WINDOW,

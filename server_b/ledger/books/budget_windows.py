@@ -58,7 +58,7 @@ async def ensure_windows(transaction: Transaction, windows: Mapping[WindowKey, W
     )
 
 
-class Charges:
+class BudgetWindows:
     """The windows that one transaction uses, locked until its end."""
 
     def __init__(self) -> None:

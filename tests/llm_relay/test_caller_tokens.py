@@ -2,8 +2,8 @@
 
 import pytest
 
+from llm_relay.caller_tokens import ANONYMOUS, Tokens, token_warnings
 from llm_relay.errors import InvalidRequest, Unauthenticated
-from llm_relay.tokens import ANONYMOUS, Tokens, token_warnings
 
 TOKENS = Tokens.parse("gateway:g-1, alice:a-1,alice:a-2,bob:b:with:colons", delegates=("gateway",))
 

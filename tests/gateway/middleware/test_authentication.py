@@ -11,13 +11,13 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.middleware.access_log import AccessLog, create_access_log
-from gateway.middleware.guard import Guard
+from gateway.middleware.authentication import Authentication
 from gateway.middleware.uncaught_errors import ErrorMiddleware
 from gateway.session_cookie import csrf_token
+from llm_relay.caller_tokens import Tokens
 from llm_relay.client.caller_check import CallerCheck
 from llm_relay.client.channel import Dial
 from llm_relay.errors import PermissionDenied
-from llm_relay.tokens import Tokens
 from tests.support.gateways import NOBODY, application_at, gateway, post, socket_to
 from tests.support.logged import logged_facts
 from tests.support.scripted import OPENING, ScriptedProvider
@@ -185,10 +185,10 @@ async def test_the_address_that_a_request_arrived_at_decides(
     server: tuple[str, int | None] | None, *, refused: bool
 ) -> None:
     callers = CallerCheck(Tokens.parse(""), Dial())
-    guard = Guard(nothing, callers=callers, has_tokens=False, insecure=False, origins=())
+    application = Authentication(nothing, callers=callers, has_tokens=False, insecure=False, origins=())
     scope: Scope = {"type": "http", "method": "GET", "path": "/", "scheme": "http", "headers": [], "server": server}
     with pytest.raises(PermissionDenied) if refused else contextlib.nullcontext():
-        await guard({**scope, "state": {}}, gone, discard)
+        await application({**scope, "state": {}}, gone, discard)
 
 
 ORIGINS = [
@@ -241,10 +241,12 @@ async def test_what_the_page_shows_and_changes_is_closed_to_other_origins(method
 
 @pytest.mark.parametrize(("scheme", "refused"), [("http", True), ("https", False)])
 async def test_beyond_loopback_signing_in_needs_only_tls(scheme: str, *, refused: bool) -> None:
-    guard = Guard(nothing, callers=CallerCheck(Tokens({}), Dial()), has_tokens=False, insecure=False, origins=())
+    application = Authentication(
+        nothing, callers=CallerCheck(Tokens({}), Dial()), has_tokens=False, insecure=False, origins=()
+    )
     scope: Scope = {"type": "http", "method": "POST", "path": "/ui/api/session", "scheme": scheme, "headers": []}
     with pytest.raises(PermissionDenied) if refused else contextlib.nullcontext():
-        await guard({**scope, "server": ("10.0.0.1", 8000), "state": {}}, gone, discard)
+        await application({**scope, "server": ("10.0.0.1", 8000), "state": {}}, gone, discard)
 
 
 async def test_a_page_of_the_gateway_itself_may_post() -> None:
@@ -313,7 +315,7 @@ async def test_nothing_of_an_unexpected_error_reaches_caller_or_log(caplog: pyte
     assert response.json()["detail"] == "internal error (request_id r-1)"
     assert (response.json()["reason"], response.json()["requestId"]) == ("INTERNAL", "r-1")
     assert SECRET not in response.text + caplog.text
-    assert re.search(r"ValueError at test_guard\.py:\d+ < uncaught_errors\.py:\d+", caplog.text)
+    assert re.search(r"ValueError at test_authentication\.py:\d+ < uncaught_errors\.py:\d+", caplog.text)
 
 
 async def test_an_unexpected_error_during_an_answer_is_not_answered_twice(caplog: pytest.LogCaptureFixture) -> None:

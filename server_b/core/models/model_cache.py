@@ -9,13 +9,13 @@ from llm_relay.messages import Models
 from server_b.core.models.model_prices import with_prices
 from server_b.pricing.price_list import PriceList
 from server_b.providers.base import Provider
-from server_b.providers.model_listing import LIST_TIMEOUT_S, list_models
+from server_b.providers.listing_timeout import LIST_TIMEOUT_S, list_models
 
 FRESH_S = 10.0
 """How long a list is reused without asking the provider, in seconds."""
 
 
-class ModelList:
+class ModelCache:
     """One provider's models. Must be created and used on one running event loop."""
 
     def __init__(

@@ -11,8 +11,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.requests.request_header import header
 from gateway.session_cookie import SIGN_IN_PATH, check_csrf, is_api, is_page, session_secret
 from llm_relay.addresses import is_loopback_host
+from llm_relay.caller_tokens import ANONYMOUS, LEDGER_PREFIX, Caller, Callers, ledger_token
 from llm_relay.errors import PermissionDenied
-from llm_relay.tokens import ANONYMOUS, LEDGER_PREFIX, Caller, Callers, ledger_token
 
 OPEN_PATHS = frozenset({"/health", "/docs"})
 """Paths without a token: monitors have none, and a browser sends none when it opens a page."""
@@ -21,7 +21,7 @@ _ANYBODY = Caller(ANONYMOUS)
 _READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-class Guard:
+class Authentication:
     """Refuses requests without a token, from web pages of other origins, and beyond loopback without tokens and TLS.
 
     Stores the caller in the request's state, as `caller`.

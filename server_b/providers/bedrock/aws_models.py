@@ -35,7 +35,7 @@ class Listing:
     """Why there are no ids; empty if there are."""
 
 
-class Catalogue:
+class AwsModels:
     """Asks AWS which models and profiles there are."""
 
     def __init__(self, client: BedrockClient) -> None:
