@@ -46,6 +46,8 @@ class Checkpoints:
         self._inode = path.stat().st_ino
         self.is_replaced = False
         """Whether the file was removed or replaced: what is written now would be lost."""
+        self.is_restarting_log = False
+        """Whether writers wait until this server has restarted the log, which takes as long as the disk's syncs."""
         self._is_full = False
         self._is_noted = False
         """Whether something was written during a sync, which may have missed it."""
@@ -136,8 +138,12 @@ class Checkpoints:
         """Copies the log to the file. Writers wait only for the end of it, when the log is restarted."""
         with contextlib.suppress(sqlite3.Error):
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            self._connection.execute(_BEGIN_LOG)
+            self.is_restarting_log = True
+            try:
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                self._connection.execute(_BEGIN_LOG)
+            finally:
+                self.is_restarting_log = False
 
 
 def _sync(log: Path) -> None:

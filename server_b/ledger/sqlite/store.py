@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 LOCK_PATIENCE_S = 2.0
 """How long a transaction waits for another process that writes, in seconds."""
+LOG_PATIENCE_S = 30.0
+"""How long a transaction waits in all, while this server restarts the log on a slow disk, in seconds."""
 LOCK_POLL_S = (0.001, 0.01)
 READERS = 2
 
@@ -113,12 +115,16 @@ class SqliteStore:
             await asyncio.to_thread(self._close_connections)  # the last one to close checkpoints the log
 
     async def _begin(self) -> None:
-        deadline = asyncio.get_running_loop().time() + LOCK_PATIENCE_S
+        now = asyncio.get_running_loop().time
+        began = now()
+        deadline = began + LOCK_PATIENCE_S
         while True:
             try:
                 self._writing.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
-                if not is_busy(error) or asyncio.get_running_loop().time() > deadline:
+                if self._checkpoints.is_restarting_log:
+                    deadline = min(now() + LOCK_PATIENCE_S, began + LOG_PATIENCE_S)
+                if not is_busy(error) or now() > deadline:
                     raise
                 await asyncio.sleep(random.uniform(*LOCK_POLL_S))  # noqa: S311 - spreads processes, hides nothing
             else:
