@@ -44,7 +44,7 @@ async def write_during_a_checkpoint() -> None:
     )
     longest_s = 0.0
     async with open_books(store) as books:
-        Path("slow").touch()
+        make_slow()
         while longest_s < LOCK_PATIENCE_S:
             began = time.monotonic()
             call = new_call()
@@ -52,9 +52,19 @@ async def write_during_a_checkpoint() -> None:
             longest_s = max(longest_s, time.monotonic() - began)
             await books.settle(call_end(call))
             await asyncio.sleep(0.01)
-        Path("slow").unlink()
+        make_fast()
     assert await store.read(_count) > 0
     await store.aclose()
+
+
+def make_slow() -> None:
+    """Makes syncs slow from now on."""
+    Path("slow").touch()
+
+
+def make_fast() -> None:
+    """Makes syncs as fast as they are."""
+    Path("slow").unlink()
 
 
 async def _count(transaction: Transaction) -> int:
