@@ -57,6 +57,11 @@ class LedgerGate:
         self._estimate = estimate
 
     @property
+    def reserves_bounds(self) -> bool:
+        """Whether the most that a call can cost is reserved, and not its likely cost."""
+        return self._estimate is Estimate.BOUND
+
+    @property
     def is_ready(self) -> bool:
         """Whether the ledger can be written."""
         return self.books.is_writable
@@ -146,9 +151,9 @@ class LedgerReservation:
         """The entry as it was given to the ledger. It may have been written even if the call was cancelled since."""
 
     @property
-    def reserved_nano_usd(self) -> int | None:
-        """What the ledger reserved; None: nothing yet, or no price is known."""
-        return None if self._new is None else self._new.bound_nano_usd
+    def bound_nano_usd(self) -> int | None:
+        """The most that the call should cost; None: not known, or only the likely cost was reserved."""
+        return self._new.bound_nano_usd if self._new is not None and self._gate.reserves_bounds else None
 
     async def reserve(self) -> Set[str] | None:
         """Writes the call and reserves what it can cost. Raises PermissionDenied, or the ledger's refusal."""

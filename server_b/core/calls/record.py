@@ -32,7 +32,7 @@ class CallRecord:
     first_token_s: float | None
     """Time until the provider's first event; None: there was none."""
     overrun_nano_usd: int = 0
-    """How much more the call cost than was reserved for it; 0 if it did not, or if that is not known."""
+    """How much more the call cost than the bound that was reserved for it; 0 if it did not, or if there is no bound."""
     trace: TraceContext | None = None
     """Trace of the request that created the call; None: it belongs to no trace."""
 

@@ -70,8 +70,8 @@ class CallRunner:
         if error is None and outcome is None:
             outcome = Outcome(FinishReason.CANCELLED)
         is_refused = not may_ask and error is not call.stopped
-        reserved = None if reservation is None else reservation.reserved_nano_usd
-        record = self._settlement.record(call, outcome, error, reserved_nano_usd=reserved)
+        bound = None if reservation is None else reservation.bound_nano_usd
+        record = self._settlement.record(call, outcome, error, bound_nano_usd=bound)
         self._complete(call, record, is_refused=is_refused)
         await self._settle(call, record, reservation)
 

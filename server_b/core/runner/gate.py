@@ -18,8 +18,8 @@ class Reservation(Protocol):
         ...
 
     @property
-    def reserved_nano_usd(self) -> int | None:
-        """What is reserved for the call; None: nothing yet, or its price is not known."""
+    def bound_nano_usd(self) -> int | None:
+        """The most that the call should cost; None: not known."""
         ...
 
     async def reserve(self) -> Set[str] | None:
@@ -56,7 +56,7 @@ class Gate(Protocol):
 
 class _Nothing:
     entry_id = ""
-    reserved_nano_usd = None
+    bound_nano_usd = None
 
     async def reserve(self) -> None:
         """Reserves nothing."""

@@ -41,9 +41,9 @@ class Settlement:
         outcome: Outcome | None,
         error: RelayError | None,
         *,
-        reserved_nano_usd: int | None = None,
+        bound_nano_usd: int | None = None,
     ) -> CallRecord:
-        """Returns the record of a call that ends now; `reserved_nano_usd` is what the gate reserved for it."""
+        """Returns the record of a call that ends now; `bound_nano_usd` is the most that it should cost."""
         usage, tier = self._usage(call, outcome)
         finished = self._finished(call, outcome, usage, tier)
         return CallRecord(
@@ -54,7 +54,7 @@ class Settlement:
             attempts=tuple(call.attempts),
             finished=finished,
             error=error,
-            overrun_nano_usd=_overrun(finished.cost, reserved_nano_usd),
+            overrun_nano_usd=_overrun(finished.cost, bound_nano_usd),
             queue_s=None if call.asked_at is None else call.asked_at - call.began_at,
             first_token_s=None if call.first_event_at is None else call.first_event_at - call.began_at,
         )
@@ -117,9 +117,10 @@ def _price_names(call: Call, model: str) -> Iterable[str]:
     return (model, *call.priced_as, *(attempt.model for attempt in call.attempts[-1:]))
 
 
-def _overrun(cost: Cost, reserved_nano_usd: int | None) -> int:
-    nano_usd = None if reserved_nano_usd is None else cost.nano_usd
-    return 0 if nano_usd is None else max(0, nano_usd - (reserved_nano_usd or 0))
+def _overrun(cost: Cost, bound_nano_usd: int | None) -> int:
+    if bound_nano_usd is None or cost.nano_usd is None:
+        return 0
+    return max(0, cost.nano_usd - bound_nano_usd)
 
 
 def settled_usage(call: Call, counted: Usage | None, *, is_filtered: bool = False) -> Usage:

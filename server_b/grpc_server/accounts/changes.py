@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
-from contextlib import suppress
 
 from generated.relay.v1 import accounts_pb2 as pb
 from llm_relay.errors import PermissionDenied, RelayError
@@ -12,6 +11,7 @@ from llm_relay.messages import Models
 from llm_relay.messages.accounts import Adjustment, CallerAccount
 from llm_relay.wire import accounts as wire
 from llm_relay.wire.codec import duration_from_wire, time_from_wire
+from server_b.core.unexpected_errors import report
 from server_b.grpc_server.accounts.asker import Asker
 
 DEFAULT_OVERLAP_S = 86_400.0
@@ -114,8 +114,12 @@ async def _warning(asker: Asker, patterns: Collection[str]) -> str:
 
 
 async def _models(asker: Asker) -> Models | None:
-    """Returns the models that the providers list; None if they do not within LIST_S seconds."""
-    with suppress(RelayError, TimeoutError):
+    """Returns the models that the providers list; None if they do not within LIST_S seconds. Never raises."""
+    try:
         async with asyncio.timeout(LIST_S):
             return await asker.list_models()
-    return None
+    except (RelayError, TimeoutError):
+        return None
+    except Exception as error:  # noqa: BLE001 - the change is made already
+        report(error)
+        return None

@@ -18,16 +18,17 @@ from llm_relay.errors import (
     RateLimited,
     RelayError,
 )
-from llm_relay.messages import Options, Prompt
+from llm_relay.messages import Accuracy, FinishReason, Options, Prompt, Usage
 from llm_relay.messages.accounts import CallerAccount
 from server_b.accounting.call_ids import new_call_id
+from server_b.accounting.cost_bound import Estimate
 from server_b.accounting.gate_without_ledger import GateWithoutLedger
 from server_b.accounting.ledger_gate import LedgerGate
 from server_b.core.relay import Relay
 from server_b.pricing.operator_prices import OperatorPrices
 from server_b.pricing.price_list import PriceList, UnknownPrices
 from server_b.pricing.prices_setting import prices_from_text
-from server_b.providers.base import Provider, Text
+from server_b.providers.base import Ending, Provider, Text
 from server_b.providers.fallback import Fallback
 from tests.support.books import MemoryBooks
 from tests.support.chains import Named
@@ -97,6 +98,19 @@ async def test_a_failed_call_is_settled_with_what_it_can_have_cost(
     ((_, end),) = books.settled.values()
     assert (end.is_failed, end.may_have_worked) == (True, worked)
     assert (end.nano_usd or 0) > 0 if cost == "some" else end.nano_usd == cost
+
+
+@pytest.mark.parametrize(("estimate", "is_warned_of"), [(Estimate.BOUND, True), (Estimate.LIKELY, False)])
+async def test_a_call_above_its_bound_is_warned_of_but_one_above_its_likely_cost_is_ordinary(
+    estimate: Estimate, is_warned_of: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    usage = Usage(input_tokens=1_000_000, output_tokens=1, accuracy=Accuracy.EXACT)
+    provider = ScriptedProvider([OPENING, Text("Hello"), Ending(FinishReason.STOP, usage)])
+    lists = prices(provider.name)
+    await whole(
+        create_relay(provider, prices=lists, gate=LedgerGate(MemoryBooks(), provider, lists, estimate=estimate))
+    )
+    assert [record.levelname for record in caplog.records] == (["WARNING"] if is_warned_of else [])
 
 
 async def test_requests_that_get_another_requests_answer_make_no_row() -> None:

@@ -49,7 +49,7 @@ class Ledger:
         self._failure = failure
         self._may_settle = may_settle
         self.entry_id = "entry-1"
-        self.reserved_nano_usd: int | None = None
+        self.bound_nano_usd: int | None = None
         self.is_ready = True
         self.allowed: Set[str] | None = None
         self.reserving, self.may_reserve = asyncio.Event(), asyncio.Event()
