@@ -21,7 +21,13 @@ from server_b.providers.openai.failures.meaning import (
     UNKNOWN_MODEL,
     Meaning,
 )
-from server_b.providers.openai.failures.texts import BY_TEXT, NO_CREDIT_UNLESS_THROTTLED, searched_for
+from server_b.providers.openai.failures.texts import (
+    BY_TEXT,
+    NO_CREDIT_UNLESS_THROTTLED,
+    OF_A_PART,
+    OF_TOKENS,
+    searched_for,
+)
 from server_b.providers.openai.failures.words import BY_PLAIN_WORD, BY_PRECISE_WORD, KINDS_OF_WORDS
 
 BY_STATUS: Mapping[int, Meaning] = {
@@ -71,6 +77,8 @@ def _by_text(failure: Failure, status: int | None) -> Meaning | None:
         return RATE_LIMITED if throttled else NO_CREDIT
     if _is_of_the_request(failure, status):
         searched = tuple(meaning for meaning in searched if meaning not in (RATE_LIMITED, OVERLOADED))
+    if OF_A_PART.search(failure.text) and not OF_TOKENS.search(failure.text):
+        searched = tuple(meaning for meaning in searched if meaning is not TOO_LONG)
     found = next((meaning for meaning in searched if BY_TEXT[meaning].search(failure.text)), None)
     if found is TOO_LONG and RATE_LIMITED in searched and BY_TEXT[RATE_LIMITED].search(failure.text):
         return RATE_LIMITED  # too many tokens for a minute

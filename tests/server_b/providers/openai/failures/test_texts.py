@@ -9,6 +9,7 @@ from llm_relay.errors import (
     ProviderProtocol,
     ProviderRateLimited,
     ProviderRejected,
+    ProviderUnavailable,
     RelayError,
     UnknownModel,
 )
@@ -30,6 +31,13 @@ TOO_LONG = [
     "Length of prompt exceeds the maximum length of 8192",
     "Input length 877338 exceeds the maximum allowed input length of 639968 tokens",
     "prompt token count of 133215 exceeds the limit of 128000",
+    "Request too large: 300000 tokens",
+    "The number of input tokens 9001 is greater than the maximum 8192",
+    "Message history is too long for this model",
+    "Your prompt contains 9001 tokens which is above the model limit of 8192",
+    "requested 9001 tokens but only 8192 are available in context",
+    "The text is too long: 9001 tokens, the model accepts 8192",
+    "Input with images is too long for the model: 9000 tokens exceed the limit",
     "输入长度超过限制",
 ]
 FILTERED = [
@@ -40,6 +48,13 @@ FILTERED = [
     "Violated guardrail policy",
     "Prompt contains prohibited content",
     "Prompt injection detected",
+    "Content policy violation",
+    "Prompt flagged as harmful",
+    "NSFW content detected",
+    "Hate speech detected in prompt",
+    "Prompt rejected by guardrails",
+    "Blocked by Llama Guard",
+    "Request blocked: PII detected",
     "您的问题包含敏感内容",
 ]
 MODEL = [
@@ -58,6 +73,16 @@ MODEL = [
     "No provider available for model x",
     "There are no healthy deployments for this model",
     "Model x isn't loaded",
+    "model x is unavailable",
+    "Model x is offline",
+    "Model vision-1 is offline",
+    "The model `gpt-image-1` does not exist",
+    "The requested model is not hosted here",
+    "There is no model called x",
+    "Model x could not be found",
+    "Model x is not registered",
+    "Wrong model name: x",
+    "Model x was discontinued",
     "模型x不存在",
 ]
 ACCOUNT = [
@@ -77,6 +102,22 @@ ACCOUNT = [
     "No auth credentials found",
     "IP address not allowed",
     "Access from your IP is denied",
+    "Invalid token",
+    "Error: invalid token.",
+    "Your token has expired",
+    "User not found",
+    "User not found.",
+    "Your account has been terminated",
+    "The API key provided is wrong",
+    "You must be logged in",
+    "Please verify your phone number",
+    "You do not have permission to use this model",
+    "Access denied",
+    "Your balance is too low",
+    "Credits exhausted",
+    "No remaining credits",
+    "No active subscription",
+    "The billing hard limit has been reached",
     "用户额度不足",
     "该令牌额度已用尽",
     "无效的令牌",
@@ -91,10 +132,51 @@ LIMITED = [
     "Your account x request reached organization max RPM: 3",
     "Throttled: input tokens exceed TPM quota",
     "Resource has been exhausted (e.g. check quota).",
+    "You are sending requests too quickly",
+    "Too many concurrent requests",
+    "Please slow down your requests",
+    "Daily limit reached",
+    "RPM exceeded",
+    "Rate exceeded",
     "Messages exceed the limit of 10 requests per minute",
     "The prompt exceeds the limit of 10000 tokens per minute",
 ]
+NO_ROOM = [
+    "Model x is unavailable, please retry later",
+    "Model x is temporarily offline",
+    "The model is warming up",
+    "All workers are busy",
+    "Server is at full capacity",
+    "The model x is under maintenance",
+    "CUDA error: device-side assert triggered",
+    "Upstream error, please try again later",
+]
 OTHERS = [
+    "The image in the message exceeds the maximum size",
+    "The image in the prompt is too large: 12 MB, max 5 MB",
+    "The audio file in the message exceeds the maximum length of 30 seconds",
+    "The document in the message is too large",
+    "The tool description in the request exceeds the limit",
+    "The message id exceeds the maximum length of 64 characters",
+    "stop tokens exceed the limit of 4",
+    "context_length is not a valid parameter",
+    "Model x: logprobs is not available",
+    "The model returned an image that was not found",
+    "function calling is unavailable with model x",
+    "Model streaming is not supported",
+    "Invalid model parameter: x",
+    "Invalid model_kwargs",
+    "Invalid token at position 5 in JSON",
+    "invalid token id 50258 in logit_bias",
+    "Invalid key 'x' in the request",
+    "User message not found",
+    "The tool result refers to user not found in the messages",
+    "user role is disabled",
+    "Access denied to file x",
+    "Could not fetch the image: access denied",
+    "Invalid safety setting: x",
+    "The field content_filter is not allowed",
+    "inappropriate content type header",
     "schema is too long",
     "Invalid 'tools': array too long. Expected an array with maximum length 128",
     "The number of stop sequences exceeds the limit of 4",
@@ -159,6 +241,12 @@ def test_a_fault_of_the_key_or_the_account_is_reported_as_such(text: str) -> Non
 def test_a_rate_limit_is_reported_as_such(text: str) -> None:
     error = error_of(failure_of_response(400, {}, orjson.dumps({"error": {"message": text}})))
     assert type(error) is type(streamed(text)) is ProviderRateLimited
+
+
+@pytest.mark.parametrize("text", NO_ROOM)
+def test_a_lack_of_room_is_reported_as_such(text: str) -> None:
+    error = error_of(failure_of_response(400, {}, orjson.dumps({"error": {"message": text}})))
+    assert type(error) is type(streamed(text)) is ProviderUnavailable
 
 
 @pytest.mark.parametrize("text", OTHERS)
