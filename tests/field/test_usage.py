@@ -179,6 +179,30 @@ CASES: dict[str, Case] = {
     "null in every chunk but one": case(
         stream(GOOD.replace(b'"object"', b'"usage":null,"object"', 3)), answered(input=8, output=3, accuracy=EXACT)
     ),
+    "of the prompt first, of the output last": case(
+        stream(
+            text("", usage=counts(8, 0, 8)),
+            HELLO,
+            finish(),
+            usage_event({"completion_tokens": 3, "total_tokens": 11}),
+            DONE,
+        ),
+        answered(input=8, output=3, accuracy=EXACT),
+    ),
+    "of the prompt first, with zero beside the output": case(
+        stream(text("", usage=counts(8, 0, 8)), HELLO, finish(), usage_event(counts(0, 3, 3)), DONE),
+        answered(input=8, output=3),
+    ),
+    "of the output at the end, of the prompt after it": case(
+        stream(HELLO, finish(usage={"completion_tokens": 3}), usage_event({"prompt_tokens": 8}), DONE),
+        answered(input=8, output=3, accuracy=EXACT),
+    ),
+    "of the output before the last text, of the prompt after it": case(
+        stream(
+            text("Hel", usage={"completion_tokens": 1}), text("lo"), finish(), usage_event({"prompt_tokens": 8}), DONE
+        ),
+        answered(input=8, accuracy=NOT_EXACT),
+    ),
     "before the finish reason": case(
         stream(HELLO, usage_event(), finish(), DONE), answered(input=8, output=3, accuracy=EXACT)
     ),

@@ -65,6 +65,26 @@ def counts_something(counts: Mapping[str, object]) -> bool:
     return any(count(counts, name) for name in (*_INPUT, *_OUTPUT, *_TOTAL))
 
 
+def joined_counts(
+    earlier: Mapping[str, object] | None, later: Mapping[str, object], *, is_output_current: bool
+) -> Mapping[str, object]:
+    """Returns the later counts, and those of the earlier ones that they lack.
+
+    Some servers count the prompt in the first chunk and the output in the last. An earlier count of the output is
+    taken only if `is_output_current` says that nothing was written after it.
+    """
+    if earlier is None:
+        return later
+    joined = later
+    for names, details in ((_INPUT, _INPUT_DETAILS), (_OUTPUT, _OUTPUT_DETAILS)):
+        is_kept = names is _INPUT or is_output_current
+        if is_kept and not _first(later, (), names) and _first(earlier, (), names):
+            members = {*names, *details, *(_CACHE_READ + _CACHE_WRITE if names is _INPUT else _REASONING)}
+            joined = {name: value for name, value in joined.items() if name not in names}
+            joined = {name: value for name, value in earlier.items() if name in members} | joined
+    return joined
+
+
 def usage_from_wire(counts: Mapping[str, object] | None, *, has_text: bool) -> Usage | None:
     """Returns the usage; None if nothing was counted. `has_text` says that there was output to count.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from llm_relay.messages import FinishReason
 from server_b.providers.openai.answer.block_places import REASONING, REFUSAL, TEXT, Blocks
-from server_b.providers.openai.answer.usage import counts_something, usage_of
+from server_b.providers.openai.answer.usage import counts_something, joined_counts, usage_of
 from server_b.providers.openai.chat.content import Content, Taken
 from server_b.providers.openai.chat.tool_calls import ToolCalls
 from server_b.providers.openai.event_data import is_sign_of_life
@@ -212,10 +212,13 @@ class AnswerSoFar:
         """Keeps the latest counts. Zeros do not replace earlier counts."""
         counts = usage_of(document)
         if counts is not None and (self.counts is None or counts_something(counts)):
-            self.counts = counts
             content = self.content
             texts = len(content.texts) + len(content.reasoning) + len(content.refusals)
-            self._counted_pieces = texts + len(content.calls)
+            pieces = texts + len(content.calls)
+            counted = self._counted_pieces
+            is_current = counted == pieces or (counted is None and self.are_counts_current and not pieces)
+            self.counts = joined_counts(self.counts, counts, is_output_current=is_current)
+            self._counted_pieces = pieces
 
     def _count_failed(self, document: Mapping[str, Any]) -> None:
         """Keeps the counts of a document that reports a failure."""
