@@ -201,7 +201,8 @@ def _is_another(fragment: _Fragment, call: _Call) -> bool:
         repeats = fragment.arguments == "".join(call.written)
         return numbered_apart or (bool(fragment.arguments) and not repeats and call.is_whole)
     if fragment.id or fragment.index is None:
-        return not call.written or call.is_whole
+        begins_an_object = "".join(call.written).lstrip().startswith("{")
+        return not call.written or call.is_whole or (bool(fragment.id) and not begins_an_object)
     return bool(fragment.arguments.strip()) and call.is_whole
 
 

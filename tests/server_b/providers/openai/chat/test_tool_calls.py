@@ -176,6 +176,11 @@ def test_a_whole_answer_has_calls_too() -> None:
     assert calls(read(message, whole=True)) == TWO
 
 
+def test_two_calls_of_one_tool_under_one_index_are_two_even_if_their_arguments_are_no_objects() -> None:
+    pieces = read(delta(fragment("Paris", "a", "c1", index=0)), delta(fragment("Rome", "a", "c2", index=0)))
+    assert calls(pieces) == {(0, "c1", "a"): "Paris", (1, "c2", "a"): "Rome"}
+
+
 def test_a_call_without_an_id_gets_a_unique_one() -> None:
     pieces = read(delta(fragment("{}", "a", index=0)), delta(fragment("{}", "b", index=1)))
     (_, one, _), (_, other, _) = calls(pieces)
