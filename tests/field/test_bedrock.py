@@ -12,6 +12,7 @@ from tests.field.events import (
     event,
     exception,
     failure,
+    message,
     metadata,
     refusal,
     stop,
@@ -110,7 +111,16 @@ ENDS = {
     "refusal": ended("refusal", "refusal"),
     "an unknown reason": ended("something_new", "other"),
     "error": case(
-        stream(HELLO, BLOCK_END, stop("error"), metadata()), failed(UNAVAILABLE, "Hello", may_have_worked=True)
+        stream(HELLO, BLOCK_END, stop("error"), metadata()),
+        failed(UNAVAILABLE, "Hello", may_have_worked=True, input=8, output=3, accuracy=EXACT),
+    ),
+    "error, without counts": case(
+        stream(HELLO, BLOCK_END, stop("error")),
+        failed(UNAVAILABLE, "Hello", may_have_worked=True, accuracy=NOT_EXACT),
+    ),
+    "error, whole": case(
+        whole(message([{"text": "Hello"}], "error")),
+        failed(UNAVAILABLE, OneOf("", "Hello"), may_have_worked=True, input=8, output=3, accuracy=EXACT),
     ),
     "no end": case(stream(HELLO), CUT),
     "a block's end alone": case(stream(HELLO, BLOCK_END), CUT),

@@ -211,8 +211,8 @@ class BedrockProvider:
                 for piece in reader.read(block):
                     yield piece
             await response.drain()
-        if reader.ending is not None:
-            yield reader.ending
+        for piece in reader.end():
+            yield piece
 
     def _model(self, prompt: Prompt) -> str:
         named = (prompt.model or "").strip()

@@ -12,7 +12,7 @@ from botocore.eventstream import EventStreamMessage
 
 from llm_relay.errors import ProviderProtocol
 from llm_relay.messages import FinishReason
-from server_b.providers.base import Ending, Opening, Piece, Working
+from server_b.providers.base import Counted, Counting, Ending, Opening, Piece, Working
 from server_b.providers.bedrock.answer.blocks import AnswerBlocks
 from server_b.providers.bedrock.answer.event_stream import EventSplitter
 from server_b.providers.bedrock.answer.usage import usage_from_wire
@@ -44,11 +44,6 @@ class StreamReader:
         self._stop_reason = ""
         self._metadata: Mapping[str, Any] = {}
 
-    @property
-    def ending(self) -> Ending | None:
-        """The Ending; None while the answer has not ended."""
-        return _ending(self._stop_reason, self._metadata, self._blocks) if self.stopped else None
-
     def read(self, block: bytes) -> Iterator[Piece]:
         """Yields the pieces in `block`; neighbouring texts of one content block are joined.
 
@@ -69,6 +64,11 @@ class StreamReader:
             yield Working()
         if failure is not None:
             raise failure
+
+    def end(self) -> Iterator[Piece]:
+        """Yields the Ending; nothing if the answer has not ended. Raises Refusal if the model failed at its end."""
+        if self.stopped:
+            yield from _end(self._stop_reason, self._metadata, self._blocks)
 
     def _take(self, message: EventStreamMessage) -> None:
         headers = message.headers
@@ -138,26 +138,30 @@ def whole_answer(body: bytes, model: str) -> Iterator[Piece]:
             raise Refusal(failure) if failure else ProviderProtocol
     yield Opening(model)
     yield from blocks.take()
-    yield _ending(_stop_reason(answer), answer, blocks)
+    yield from _end(_stop_reason(answer), answer, blocks)
 
 
 def _stop_reason(event: Mapping[str, Any]) -> str:
-    """Returns why the model stopped. Raises Refusal if the reason says that the model failed."""
+    """Returns why the model stopped; empty if the event does not say it."""
     reason = event.get("stopReason")
-    if not isinstance(reason, str):
-        return ""
-    if is_failure_word(finish_word(reason)):
-        raise Refusal(Failure(code=FAILED_AT_WORK, is_own=True))
-    return reason
+    return reason if isinstance(reason, str) else ""
 
 
-def _ending(stop_reason: str, metadata: Mapping[str, Any], blocks: AnswerBlocks) -> Ending:
+def _end(stop_reason: str, metadata: Mapping[str, Any], blocks: AnswerBlocks) -> Iterator[Piece]:
+    """Yields the Ending. If the reason says that the model failed, yields its counts and raises Refusal."""
     usage = usage_from_wire(metadata.get("usage"), stop_reason, has_text=blocks.any)
-    reason = finish_reason(finish_word(stop_reason))
-    if blocks.any_calls and reason is FinishReason.STOP:  # some models end so when they wait for results
-        reason = FinishReason.TOOL_CALLS
     match metadata.get("serviceTier"):
         case {"type": str(tier)}:
-            return Ending(reason, usage, tier)
+            pass
         case _:
-            return Ending(reason, usage)
+            tier = ""
+    word = finish_word(stop_reason)
+    if is_failure_word(word):
+        if usage is not None:
+            counted = Counted(usage, is_final=True, service_tier=tier)
+            yield Counting(lambda: counted)
+        raise Refusal(Failure(code=FAILED_AT_WORK, is_own=True))
+    reason = finish_reason(word)
+    if blocks.any_calls and reason is FinishReason.STOP:  # some models end so when they wait for results
+        reason = FinishReason.TOOL_CALLS
+    yield Ending(reason, usage, tier)

@@ -74,7 +74,7 @@ SIGNED = (
 def _read(*blocks: bytes) -> list[Piece]:
     reader = StreamReader("m")
     pieces = [piece for block in blocks for piece in reader.read(block)]
-    return [*pieces, reader.ending] if reader.ending else pieces
+    return [*pieces, *reader.end()]
 
 
 def _whole(content: Any, reason: str = "tool_use") -> list[Piece]:

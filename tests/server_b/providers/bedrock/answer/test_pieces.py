@@ -44,7 +44,7 @@ def _read(*blocks: bytes) -> list[Piece]:
     """Reads the blocks one after another; the ending is last, if there is one."""
     reader = StreamReader("m")
     pieces = [piece for block in blocks for piece in reader.read(block)]
-    return [*pieces, reader.ending] if reader.ending else pieces
+    return [*pieces, *reader.end()]
 
 
 def _said(pieces: list[Piece]) -> str:
@@ -165,7 +165,7 @@ def test_damage_is_an_error_after_the_text_before_it(event: bytes) -> None:
     with pytest.raises(ProviderProtocol):
         pieces.extend(reader.read(START + _text("Hel") + event + STOP))
     assert pieces == [Opening("m"), Text("Hel")]
-    assert reader.ending is None
+    assert not list(reader.end())
 
 
 def test_headers_that_no_parser_writes_are_damage() -> None:
