@@ -105,7 +105,7 @@ def _response_format_faults(wanted: ResponseFormat) -> Faults:
         yield "response_format.schema_json", json_object_fault(wanted.schema_json)
     elif wanted.schema_json:
         yield "response_format.schema_json", "must be empty unless kind is json_schema"
-    if wanted.name:
+    if wanted.name != "":
         yield "response_format.name", name_fault(wanted.name)
 
 

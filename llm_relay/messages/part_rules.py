@@ -94,7 +94,7 @@ def _source_faults(source: Image | Document, media_type: re.Pattern[str], exampl
     if bool(source.data) == bool(source.url):
         yield "", "must have data or url, but not both"
     yield from _bytes_faults(data=source.data)
-    if source.url:
+    if source.url != "":
         yield "url", url_fault(source.url)
     if source.media_type == "":
         yield "media_type", f"must be given with data, such as {example}" if source.data else None

@@ -102,7 +102,7 @@ def _turn_violations(history: tuple[Turn, ...]) -> Iterator[Violation]:
         return
     for index, turn in enumerate(history):
         if turn.parts:
-            if turn.text:
+            if turn.text != "":
                 yield Violation(f"history[{index}]", "must have text or parts, not both")
         elif fault := text_fault(turn.text):
             yield Violation(f"history[{index}].text", fault)

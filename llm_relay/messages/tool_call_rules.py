@@ -36,14 +36,16 @@ def _turns(history: Iterable[Turn], parts: tuple[Part, ...]) -> Iterator[tuple[s
 def _result_violations(place: str, parts: tuple[Part, ...], calls: Calls) -> Iterator[Violation]:
     """Yields each result without a call, and removes answered calls from `calls`."""
     for index, part in enumerate(parts):
-        if isinstance(part, ToolResult) and calls.pop(part.tool_call_id, None) is None:
+        if not isinstance(part, ToolResult) or not isinstance(part.tool_call_id, str):  # the part's own rule names it
+            continue
+        if calls.pop(part.tool_call_id, None) is None:
             where = f"{place}[{index}].tool_result.tool_call_id"
             yield Violation(where, "must be the id of a call in the previous assistant turn, and answer it only once")
 
 
 def _collect(place: str, parts: tuple[Part, ...], calls: Calls) -> Iterator[Violation]:
     for index, part in enumerate(parts):
-        if isinstance(part, ToolCall):
+        if isinstance(part, ToolCall) and isinstance(part.id, str):
             where = f"{place}[{index}].tool_call"
             if part.id in calls:
                 yield Violation(f"{where}.id", "must not be the id of another call of the same turn")

@@ -70,9 +70,9 @@ def _repair(readable: dict[str, Any], field: str, place: Place) -> bool:
 def _repair_turn(readable: dict[str, Any], index: int, inner: list[str | int]) -> bool:
     turn = readable["history"][index]
     match inner:
-        case ["parts", int(place), *_] if isinstance(turn, Mapping) and (part := _part(turn["parts"][place])):
+        case ["parts", int(place), *_] if _has_parts(turn) and (part := _part(turn["parts"][place])):
             made: Any = {**turn, "parts": _replaced(turn["parts"], place, part)}
-        case _ if isinstance(turn, Mapping) and "parts" in turn:
+        case _ if _has_parts(turn):
             # The remaining parts would lack some of the calls and results.
             readable["parts"] = None
             readable["message"] = readable["message"] or MESSAGE
@@ -113,6 +113,11 @@ def _part(part: object) -> dict[str, Any] | None:
 
 def _replaced(values: Iterable[Any], index: int, value: object) -> list[Any]:
     return [value if place == index else one for place, one in enumerate(values)]
+
+
+def _has_parts(turn: object) -> bool:
+    """Returns whether a turn has parts. An earlier fault of the same turn may have replaced them."""
+    return isinstance(turn, Mapping) and "parts" in turn
 
 
 def _without_parts(turn: object) -> object:

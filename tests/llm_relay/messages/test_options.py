@@ -143,6 +143,7 @@ def test_the_number_of_tools_is_limited() -> None:
             "response_format.schema_json",
         ),
         ({"response_format": ResponseFormat(name="a b")}, "response_format.name"),
+        ({"response_format": ResponseFormat(name=[])}, "response_format.name"),  # type: ignore[arg-type]
         ({"sampling": Sampling(top_p=-0.1)}, "sampling.top_p"),
         ({"sampling": Sampling(top_p=1.1)}, "sampling.top_p"),
         ({"sampling": Sampling(top_p=float("nan"))}, "sampling.top_p"),

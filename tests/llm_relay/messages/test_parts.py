@@ -86,6 +86,7 @@ def test_good_parts_of_the_model_are_accepted(part: Part) -> None:
         (TextPart(text=b"Hi"), "text"),  # type: ignore[arg-type]
         (Image(media_type="image/png"), "image"),
         (image(url=URL), "image"),
+        (image(url=0), "image.url"),
         (image(data="png"), "image.data"),
         (image(data=bytearray(b"png")), "image.data"),
         (image(media_type=""), "image.media_type"),

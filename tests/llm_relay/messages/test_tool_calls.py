@@ -1,5 +1,7 @@
 """Each tool call is answered exactly once, in the user turn that follows it."""
 
+from typing import Any
+
 import pytest
 
 from llm_relay.messages import Part, Prompt, Role, TextPart, ToolCall, ToolResult, Turn
@@ -66,3 +68,11 @@ def test_calls_without_a_result_and_results_without_a_call_are_refused(
     history: tuple[Turn, ...], parts: tuple[Part, ...], fields: list[str]
 ) -> None:
     assert fields_refused(history=history, parts=parts) == fields
+
+
+@pytest.mark.parametrize("bad", [[], {}, ["a"], 5, None])
+def test_an_id_that_is_no_text_is_refused_by_name(bad: Any) -> None:
+    called = Turn(role=Role.ASSISTANT, parts=(ToolCall(id=bad, name="f"),))
+    assert "history[0].parts[0].tool_call.id" in fields_refused(history=(called,))
+    answered = fields_refused(history=(assistant("a"),), parts=(ToolResult(tool_call_id=bad),))
+    assert "parts[0].tool_result.tool_call_id" in answered

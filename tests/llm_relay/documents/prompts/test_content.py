@@ -37,6 +37,7 @@ from tests.support.prompts import prompts
 SECRET = "sk-live-0123456789"
 PNG = base64.b64encode(b"png").decode()
 CALL = {"tool_call": {"id": "c1", "name": "look_up", "arguments": {"n": 1}}}
+NO_TEXTS: list[Any] = [[], {}, ["a"], 0, False, 5]
 ASKED = [{"role": "assistant", "parts": [CALL]}]
 RESULT = {"tool_result": {"tool_call_id": "c1"}}
 
@@ -320,6 +321,19 @@ def test_the_message_may_be_absent_or_empty_if_parts_have_content() -> None:
         ({"tool_choice": {"mode": "any"}}, ["tool_choice.mode"]),
         ({"tool_choice": {"mode": "required"}}, ["tool_choice.mode"]),
         ({"tool_choice": {"name": "f"}}, ["tool_choice.name"]),
+        (
+            {"history": [{"role": "assistant", "parts": [{"tool_call": {}}]}]},
+            ["history[0].parts[0].tool_call.id", "history[0].parts[0].tool_call.name"],
+        ),
+        *(
+            (
+                {"history": [{"role": "user", "parts": [{"tool_result": {"tool_call_id": bad}}]}]},
+                ["history[0].parts[0].tool_result.tool_call_id"],
+            )
+            for bad in NO_TEXTS
+        ),
+        *(({"response_format": {"kind": "json", "name": bad}}, ["response_format.name"]) for bad in NO_TEXTS),
+        ({"history": [{"role": "user", "text": 0, "parts": [{"text": "x"}]}]}, ["history[0]"]),
         ({"response_format": {}}, ["response_format.kind"]),
         ({"response_format": {"kind": "xml"}}, ["response_format.kind"]),
         ({"response_format": {"kind": "json_schema"}}, ["response_format.schema"]),
