@@ -28,17 +28,33 @@ Message = dict[str, Any]
 def messages_of(prompt: Prompt) -> list[Message]:
     """Returns the messages, the system prompt first. Neighbouring plain texts of one role are joined.
 
-    The templates of many models refuse two turns of one role in a row.
+    The templates of many models refuse two turns of one role in a row. Instructions between a tool call and its result
+    come after the result, because the result must follow its call directly.
     """
     messages: list[Message] = []
     if prompt.context and prompt.context.strip():
         messages.append({"role": "system", "content": prompt.context})
+    waiting: list[Turn] = []
     for turn in (*prompt.history, turn_now(prompt)):
-        if turn.parts:
-            messages.extend(_content(turn))
-        else:
-            _append(messages, turn.role.value, turn.text)
+        if turn.role is Role.SYSTEM and messages and "tool_calls" in messages[-1]:
+            waiting.append(turn)
+            continue
+        if waiting:
+            messages.extend(_results(turn))
+            for instructions in waiting:
+                _add(messages, instructions)
+            waiting.clear()
+            messages.extend(message for message in _content(turn) if message["role"] != "tool")
+            continue
+        _add(messages, turn)
     return messages
+
+
+def _add(messages: list[Message], turn: Turn) -> None:
+    if turn.parts:
+        messages.extend(_content(turn))
+    else:
+        _append(messages, turn.role.value, turn.text)
 
 
 def _append(messages: list[Message], role: str, text: str) -> None:
@@ -59,13 +75,17 @@ def _content(turn: Turn) -> Iterator[Message]:
         if message["content"] is not None or len(message) > 2:  # reasoning alone is not sent back
             yield message
         return
-    for part in turn.parts:
-        if isinstance(part, ToolResult):
-            yield {"role": "tool", "tool_call_id": part.tool_call_id, "content": result_text(part)}
+    yield from _results(turn)
     content = [_user_part(part) for part in turn.parts if isinstance(part, TextPart | Image | Document)]
     if content:
         is_text = len(content) == 1 and content[0]["type"] == "text"
         yield {"role": turn.role.value, "content": content[0]["text"] if is_text else content}
+
+
+def _results(turn: Turn) -> Iterator[Message]:
+    for part in turn.parts:
+        if isinstance(part, ToolResult):
+            yield {"role": "tool", "tool_call_id": part.tool_call_id, "content": result_text(part)}
 
 
 def _assistant(parts: Sequence[Part]) -> Message:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from llm_relay.messages import CachePoint, Document, Image, Part, Prompt, TextPart, ToolResult
-from server_b.providers.openai.request.unsupported_fields import Fault, fetch_fault
+from server_b.providers.openai.request.unsupported_fields import Fault, fetch_fault, file_faults
 
 
 def chat_faults(prompt: Prompt, *, fetches_urls: bool) -> Iterator[Fault]:
@@ -13,6 +13,7 @@ def chat_faults(prompt: Prompt, *, fetches_urls: bool) -> Iterator[Fault]:
     thinking = prompt.options.thinking
     if thinking is not None and thinking.max_tokens is not None:
         yield "options.thinking.max_tokens", "chat completions have no such limit; use effort"
+    yield from file_faults(prompt)
     for index, turn in enumerate(prompt.history):
         yield from _part_faults(f"history[{index}].parts", turn.parts, fetches_urls=fetches_urls)
     yield from _part_faults("parts", prompt.parts, fetches_urls=fetches_urls)

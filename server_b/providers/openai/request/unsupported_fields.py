@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from llm_relay.errors import Unsupported
+from llm_relay.messages import Document, Image, Prompt, Role
 from server_b.providers.openai.provider_name import NAME
 
 Fault = tuple[str, str]
@@ -15,6 +16,16 @@ def refuse_first(faults: Iterable[Fault]) -> None:
     """Raises Unsupported for the first fault, if there is one."""
     for field, fault in faults:
         raise Unsupported.of_field(field, f"not supported by {NAME}: {fault}")
+
+
+def file_faults(prompt: Prompt) -> Iterator[Fault]:
+    """Yields the images and documents in turns that are not the user's. OpenAI has no place for them there."""
+    for index, turn in enumerate(prompt.history):
+        for number, part in enumerate(turn.parts):
+            if turn.role is not Role.USER and isinstance(part, Image | Document):
+                kind = "image" if isinstance(part, Image) else "document"
+                fault = f"it is allowed in turns of the user only, not of the {turn.role.value}"
+                yield f"history[{index}].parts[{number}].{kind}", fault
 
 
 def fetch_fault(field: str) -> Fault:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import orjson
 
 from llm_relay.messages import CachePoint, Document, Image, Part, Prompt, ToolResult
-from server_b.providers.openai.request.unsupported_fields import Fault, fetch_fault
+from server_b.providers.openai.request.unsupported_fields import Fault, fetch_fault, file_faults
 
 _CHAT_ALONE = ("logit_bias", "logprobs")
 """Members of provider_options that only chat completions accept."""
@@ -27,6 +27,7 @@ def response_faults(prompt: Prompt, *, fetches_urls: bool) -> Iterator[Fault]:
         for name in _CHAT_ALONE:
             if name in members:
                 yield f"options.provider_options.openai.{name}", "only chat completions accept it; leave it out"
+    yield from file_faults(prompt)
     for index, turn in enumerate(prompt.history):
         yield from _part_faults(f"history[{index}].parts", turn.parts, fetches_urls=fetches_urls)
     yield from _part_faults("parts", prompt.parts, fetches_urls=fetches_urls)

@@ -129,6 +129,19 @@ def test_system_turns_stay_in_their_place() -> None:
     assert [one["role"] for one in found] == ["user", "system", "user"]
 
 
+def test_instructions_between_a_call_and_its_result_follow_the_result() -> None:
+    notes = (Turn(role=Role.SYSTEM, text="Be brief."), Turn(role=Role.SYSTEM, text="Be kind."))
+    sent_messages = messages(Turn(role=Role.USER, text="Weather?"), assistant(CALL), *notes, parts=(RESULT,))
+    assert [(one["role"], one["content"]) for one in sent_messages] == [
+        ("user", "Weather?"),
+        ("assistant", None),
+        ("tool", "sunny"),
+        ("system", "Be brief."),
+        ("system", "Be kind."),
+        ("user", "And now?"),
+    ]
+
+
 def test_options_are_members_of_the_body() -> None:
     options = Options(
         tools=(Tool(name="weather", description="Tells", input_schema_json=SCHEMA, strict=True),),
@@ -190,6 +203,10 @@ def test_json_without_a_schema_is_an_object() -> None:
         (Prompt(message="Hi", parts=(CachePoint(),)), r"parts\[0\]\.cache_point"),
         (Prompt(message="Hi", parts=(Image(url="https://example.com/a.png"),)), r"parts\[0\]\.image\.url"),
         (Prompt(message="Hi", parts=(Document(url="https://example.com/a.pdf"),)), r"parts\[0\]\.document\.url"),
+        (
+            Prompt(message="Hi", history=(assistant(TextPart(text="x"), Image(media_type="image/png", data=b"png")),)),
+            r"history\[0\]\.parts\[1\]\.image",
+        ),
         (Prompt(message="Hi", options=Options(thinking=Thinking(max_tokens=5))), r"options\.thinking\.max_tokens"),
         (
             Prompt(

@@ -235,6 +235,10 @@ def test_a_summary_that_is_refused_is_left_out() -> None:
         (Prompt(message="Hi", parts=(Image(url="https://a.b/c"),)), "parts[0].image.url"),
         (Prompt(message="Hi", parts=(Document(url="https://a.b/c"),)), "parts[0].document.url"),
         (
+            Prompt(message="Hi", history=(assistant(Document(media_type="application/pdf", data=b"pdf")),)),
+            "history[0].parts[0].document",
+        ),
+        (
             Prompt(
                 history=(assistant(CALL),),
                 parts=(ToolResult(tool_call_id="c1", content=(Image(url="https://a.b/c"),)),),
