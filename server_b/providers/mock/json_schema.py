@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 from urllib.parse import unquote
 
-from llm_relay.errors import ProviderRejected, Unsupported
+from llm_relay.errors import ProviderRejected, Unsupported, Violation
 from server_b.providers.mock.schema_merge import merge_into, types_of
 
 Schema: TypeAlias = dict[str, Any] | bool
@@ -135,7 +135,8 @@ class SchemaReader:
         if is_valid is None:
             raise self.unsupported(f"does not know the JSON Schema keyword {keyword[:40]!a}")
         if not is_valid(value):
-            raise ProviderRejected(f"{self._field}: the value of {keyword} is not valid in a JSON Schema")
+            fault = f"the value of {keyword} is not valid in a JSON Schema"
+            raise ProviderRejected(f"{self._field}: {fault}", violations=(Violation(self._field, fault),))
 
     def branches(self, schema: Schema, depth: int) -> Iterator[Schema]:
         """Yields the schemas that must hold together with `schema`; `depth` is how deeply it is nested."""

@@ -215,8 +215,9 @@ def test_numbers_beyond_pythons_limits_are_refused() -> None:
     ],
 )
 def test_an_invalid_json_schema_is_rejected_by_the_keyword(schema: dict[str, Any]) -> None:
-    with pytest.raises(ProviderRejected, match=f"^{FIELD}: the value of .*{next(iter(schema))[1:]}"):
+    with pytest.raises(ProviderRejected, match=f"^{FIELD}: the value of .*{next(iter(schema))[1:]}") as rejected:
         least(schema)
+    assert [violation.field for violation in rejected.value.violations] == [FIELD]
 
 
 _numbers = st.integers(-20, 20) | st.sampled_from([-7.5, -0.25, 0.5, 2.25])
