@@ -9,4 +9,4 @@ _BARE_MODELS = "/models/"
 
 def is_openai_path(path: str) -> bool:
     """Returns whether a path belongs to OpenAI's interface."""
-    return path == PREFIX or path.startswith((f"{PREFIX}/", _BARE_MODELS)) or path in _BARE
+    return path == PREFIX or path.startswith((f"{PREFIX}/", _BARE_MODELS)) or path.rstrip("/") in _BARE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -14,12 +15,16 @@ from starlette.types import Receive
 from gateway.requests.disconnect_watcher import ClientGone
 from gateway.requests.request_header import header
 from llm_relay.documents import parse_json, prompt_from_document
-from llm_relay.errors import DeadlineExceeded, TooLarge
+from llm_relay.errors import DeadlineExceeded, InvalidRequest, TooLarge, Violation
 from llm_relay.http.slow_bodies import BODY_TIMEOUT_S
 from llm_relay.messages import Prompt
 
 PARSED_AT_ONCE_BYTES = 64 * 1024
 """Larger bodies are parsed in a thread, so that other requests do not wait."""
+
+_CODINGS = frozenset(("gzip", "x-gzip", "deflate", "br", "zstd", "compress"))
+_JSON_STARTS = (b"{", b" ", b"\t", b"\r", b"\n", codecs.BOM_UTF8)
+"""How a JSON object may begin, which no compressed body does: a proxy may decompress a body and keep the header."""
 
 T = TypeVar("T")
 
@@ -49,8 +54,8 @@ async def parsed(body: bytearray, parse: Callable[[], T]) -> T:
 async def read_body(request: Request, *, deadline: float, limits: BodyLimits) -> bytearray:
     """Reads the whole body. `deadline` is in the event loop's time.
 
-    Raises TooLarge as soon as it is certain, DeadlineExceeded, ClientGone, or HTTPException(408) if the body takes
-    longer than the limits allow.
+    Raises TooLarge as soon as it is certain, InvalidRequest if the body is compressed, DeadlineExceeded, ClientGone, or
+    HTTPException(408) if the body takes longer than the limits allow.
     """
     max_bytes = limits.max_bytes
     announced = header(request.scope, b"content-length") or ""
@@ -59,11 +64,15 @@ async def read_body(request: Request, *, deadline: float, limits: BodyLimits) ->
     limit = asyncio.get_running_loop().time() + limits.timeout_s
     try:
         async with asyncio.timeout_at(min(deadline, limit)):
-            return await _gathered(request.receive, max_bytes)
+            body = await _gathered(request.receive, max_bytes)
     except TimeoutError as error:
         if deadline <= limit:
             raise DeadlineExceeded from error
         raise HTTPException(408, headers={"Connection": "close"}) from error
+    coding = header(request.scope, b"content-encoding") or ""
+    if coding.strip().lower() in _CODINGS and not body.startswith(_JSON_STARTS):
+        raise InvalidRequest.of(Violation("Content-Encoding", "must be identity: send the body uncompressed"))
+    return body
 
 
 async def _gathered(receive: Receive, max_bytes: int) -> bytearray:

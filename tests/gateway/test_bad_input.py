@@ -1,6 +1,7 @@
 """Bad input is refused by name, at once, and the gateway goes on."""
 
 import asyncio
+import gzip
 import json
 
 import httpx2
@@ -132,6 +133,22 @@ async def test_very_many_faults_give_a_short_answer(alone: httpx2.AsyncClient, b
 async def test_json_is_accepted_under_any_content_type(content_type: str) -> None:
     async with serving(ScriptedProvider()) as server_b, gateway(server_b.target) as client:
         response = await client.post("/process", content=b'{"message": "Hi"}', headers={"Content-Type": content_type})
+    assert response.json()["aiResponse"] == "Hello"
+
+
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", "br", "deflate", "zstd"])
+@pytest.mark.parametrize("route", ["/process", "/stream", "/v1/chat/completions", "/v1/responses"])
+async def test_a_compressed_body_is_refused_by_its_header(alone: httpx2.AsyncClient, route: str, coding: str) -> None:
+    body = gzip.compress(b'{"message": "Hi"}')
+    response = await alone.post(route, content=body, headers={"Content-Encoding": coding})
+    assert response.status_code in (400, 422)
+    assert "Content-Encoding: must be identity: send the body uncompressed" in response.text
+
+
+@pytest.mark.parametrize("coding", ["identity", "utf-8", "gzip"])
+async def test_plain_json_is_accepted_whatever_encoding_its_header_names(coding: str) -> None:
+    async with serving(ScriptedProvider()) as server_b, gateway(server_b.target) as client:
+        response = await client.post("/process", content=b'{"message": "Hi"}', headers={"Content-Encoding": coding})
     assert response.json()["aiResponse"] == "Hello"
 
 

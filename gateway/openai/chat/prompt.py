@@ -38,7 +38,9 @@ def chat_prompt(body: ChatBody, request_id: str) -> TranslatedBody:
     """Returns the prompt of a body. Raises BadParam that names an invalid member."""
     conversation = read_conversation(conversation_messages(body.messages), "messages")
     places = [f"tools[{index}].function.{{}}" for index in range(len(body.tools or ()))]
-    names = FieldNames(conversation, functools.partial(_names, body), tools=places, result_id="tool_call_id")
+    names = FieldNames(
+        conversation, functools.partial(_names, body), tools=places, result_id="tool_call_id", result="content"
+    )
     try:
         prompt = Prompt(
             message=conversation.message,

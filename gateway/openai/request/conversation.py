@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -55,7 +55,7 @@ def read_conversation(messages: Iterable[ConversationMessage], whole_place: str)
 def _joined(messages: Iterable[ConversationMessage]) -> list[ConversationMessage]:
     """Joins the messages of one turn: consecutive ones of the model; tool results and what the user says after them."""
     turns: list[ConversationMessage] = []
-    for one in map(_without_blanks, messages):
+    for one in map(_without_blanks, _results_first(messages)):
         if not one.parts and one.role is not Role.USER:  # it says nothing
             continue
         last = turns[-1] if turns else None
@@ -64,6 +64,33 @@ def _joined(messages: Iterable[ConversationMessage]) -> list[ConversationMessage
         else:
             turns.append(one)
     return turns
+
+
+def _results_first(messages: Iterable[ConversationMessage]) -> Iterator[ConversationMessage]:
+    """Moves the results of tool calls before what the user said while the tools ran.
+
+    The Responses API accepts messages between a call and its result.
+    """
+    since: list[ConversationMessage] = []
+    for one in messages:
+        if one.role is not Role.ASSISTANT:
+            since.append(one)
+            continue
+        yield from _in_order(since)
+        yield one
+        since = []
+    yield from _in_order(since)
+
+
+def _in_order(messages: Sequence[ConversationMessage]) -> Sequence[ConversationMessage]:
+    """Returns what follows a message of the model: instructions before the first result, all results, and the rest."""
+    results = [one for one in messages if _has_results(one)]
+    if not results:
+        return messages
+    first = messages.index(results[0])
+    before = [one for one in messages[:first] if one.role is Role.SYSTEM]
+    said = [one for one in messages[:first] if one.role is not Role.SYSTEM]
+    return [*before, *results, *said, *(one for one in messages[first:] if not _has_results(one))]
 
 
 def _without_blanks(message: ConversationMessage) -> ConversationMessage:

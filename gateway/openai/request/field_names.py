@@ -38,16 +38,18 @@ class FieldNames:
         *,
         tools: Sequence[str],
         result_id: str,
+        result: str,
     ) -> None:
         """`names` returns the interface's names of fields. Only failures and ignored members need them.
 
         `tools` are the places of each function's members in the request, with `{}` for the member. `result_id` is the
-        member in which a result names its call.
+        member in which a result names its call, and `result` the one with its content.
         """
         self._conversation = conversation
         self._names = names
         self._tools = tools
         self._result_id = result_id
+        self._result = result
 
     def param(self, field: str) -> str:
         """Returns the request's name for a field of the prompt."""
@@ -55,7 +57,7 @@ class FieldNames:
             if field == known or field.startswith(f"{known}."):
                 return name
         if (place := self._place(field)) is not None:
-            return f"{place}.{self._result_id}" if field.endswith(_RESULT_ID) else place
+            return f"{place}.{member}" if (member := self._result_member(field)) else place
         for prefix in ("options.", "sampling.", "provider_options.openai."):
             field = field.removeprefix(prefix)
         tool = re.match(r"tools\[(\d+)\]\.(\w+)", field)
@@ -70,7 +72,13 @@ class FieldNames:
         if not field.startswith(("message", "parts")):
             return None
         place = self._conversation.now_place
-        return f"{place}.content" if place.endswith("]") and not field.endswith(_RESULT_ID) else place
+        return f"{place}.content" if place.endswith("]") and not self._result_member(field) else place
+
+    def _result_member(self, field: str) -> str:
+        """Returns the member of a tool result, or "" for any other field."""
+        if field.endswith(_RESULT_ID):
+            return self._result_id
+        return self._result if ".tool_result" in field else ""
 
     def bad_param(self, error: InvalidRequest) -> BadParam:
         """Returns the error of a prompt in the request's terms."""

@@ -13,7 +13,7 @@ def _is_set(value: Any) -> bool:
 
 
 _REFUSED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "n": (lambda value: value not in (None, 1), "must be 1: the relay returns one answer"),
+    "n": (lambda value: value not in (None, 1) or value is True, "must be 1: the relay returns one answer"),
     "logprobs": (_is_set, "is not supported: providers' log probabilities are not passed on"),
     "top_logprobs": (_is_set, "is not supported: providers' log probabilities are not passed on"),
     "audio": (_is_set, "is not supported: the relay does not support audio"),

@@ -63,7 +63,8 @@ def refuse_stateful(body: Mapping[str, Any]) -> None:
             raise BadParam(name, f"{name}: {why}")
     if body.get("top_logprobs"):
         raise BadParam("top_logprobs", "top_logprobs: is not supported: log probabilities are not passed on")
-    if "message.output_text.logprobs" in (body.get("include") or ()):
+    include = body.get("include")
+    if isinstance(include, list) and "message.output_text.logprobs" in include:
         raise BadParam(
             "include", "include: message.output_text.logprobs is not supported: log probabilities are not passed on"
         )
@@ -79,7 +80,9 @@ def responses_prompt(body: ResponsesBody, request_id: str) -> TranslatedBody:
     """Returns the prompt of a body. Raises BadParam that names an invalid member."""
     conversation = read_conversation(conversation_messages(body.instructions, body.input), "input")
     places = [f"{one.place}.{{}}" for one in placed_tools(body)]
-    names = FieldNames(conversation, functools.partial(_names, body), tools=places, result_id="call_id")
+    names = FieldNames(
+        conversation, functools.partial(_names, body), tools=places, result_id="call_id", result="output"
+    )
     try:
         prompt = Prompt(
             message=conversation.message,

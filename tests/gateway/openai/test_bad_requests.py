@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from llm_relay.errors import PROMPT_TOO_LONG, ProviderRejected
+from llm_relay.errors import PROMPT_TOO_LONG, ProviderRejected, Unsupported
 from server_b.providers.mock.provider import MockProvider
 from tests.support.gateways import gateway
 from tests.support.scripted import ScriptedProvider
@@ -22,6 +22,7 @@ CALLING = {
     "role": "assistant",
     "tool_calls": [{"id": "c", "type": "function", "function": {"name": "weather", "arguments": "{}"}}],
 }
+NO_LISTS: list[Any] = [5, 1.5, True, "message.output_text.logprobs", {}]
 WEATHER = {"type": "function", "function": {"name": "weather"}}
 
 
@@ -105,7 +106,7 @@ NO_DATA_URLS = [
         ({"user": "x" * 257}, "user"),
         ({"safety_identifier": "x" * 257}, "safety_identifier"),
         ({"max_cost_usd": "x"}, "max_cost_usd"),
-        *(({name: value}, name) for name, value in (("n", 2), ("logprobs", True), ("top_logprobs", 1))),
+        *(({name: value}, name) for name, value in (("n", 2), ("n", True), ("logprobs", True), ("top_logprobs", 1))),
         *(({name: value}, name) for name, value in (("audio", {"voice": "x"}), ("modalities", ["text", "audio"]))),
         *(({name: value}, name) for name, value in (("functions", [{}]), ("function_call", "auto"))),
         ({"web_search_options": {}}, "web_search_options"),
@@ -136,6 +137,7 @@ async def test_a_chat_completion_names_the_bad_member(
         ({"background": True}, "background"),
         ({"prompt": {"id": "x"}}, "prompt"),
         ({"include": ["message.output_text.logprobs"]}, "include"),
+        *(({"include": value}, "include") for value in NO_LISTS),
         ({"top_logprobs": 1}, "top_logprobs"),
         ({"tools": [{"type": "web_search"}]}, "tools[0].type"),
         ({"tool_choice": {"type": "web_search"}}, "tool_choice"),
@@ -182,6 +184,7 @@ async def test_a_number_that_is_too_large_is_refused_in_a_schema(http: httpx2.As
         ("GET", CHAT, b"", 405),
         ("DELETE", RESPONSES, b"", 405),
         ("POST", "/v1/embeddings", b"{}", 404),
+        ("POST", "/chat/completions/", b"{}", 404),
         ("GET", "/v1/models/a/b:c", b"", 404),
         ("GET", "/v1", b"", 404),
     ],
@@ -210,3 +213,18 @@ async def test_a_prompt_that_is_too_long_has_openais_code() -> None:
     async with serving(provider) as server_b, gateway(server_b.target) as http:
         answer = await http.post(CHAT, json={"model": "m", "messages": [USER]})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "context_length_exceeded")
+
+
+@pytest.mark.parametrize(("path", "name"), [(CHAT, "messages"), (RESPONSES, "input")])
+async def test_an_unsupported_result_is_named_by_the_member_with_its_content(path: str, name: str) -> None:
+    provider = ScriptedProvider([Unsupported.of_field("parts[0].tool_result.content", "not supported")])
+    called = {"type": "function_call", "call_id": "c", "name": "w", "arguments": "{}"}
+    result = {"type": "function_call_output", "call_id": "c", "output": "x"}
+    bodies: dict[str, dict[str, Any]] = {
+        CHAT: {"messages": [USER, CALLING, {"role": "tool", "tool_call_id": "c", "content": "x"}]},
+        RESPONSES: {"input": [USER, called, result]},
+    }
+    async with serving(provider) as server_b, gateway(server_b.target) as http:
+        answer = await http.post(path, json={"model": "m", **bodies[path]})
+    member = "content" if path == CHAT else "output"
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, f"{name}[2].{member}")

@@ -63,6 +63,41 @@ def test_blanks_between_two_texts_stay(role: str) -> None:
     assert (said or prompt.context or "").strip() == "One.\n\nTwo."
 
 
+def calls(*ids: str) -> list[dict[str, str]]:
+    return [{"type": "function_call", "call_id": one, "name": "w", "arguments": "{}"} for one in ids]
+
+
+def answers(*ids: str) -> list[dict[str, str]]:
+    return [{"type": "function_call_output", "call_id": one, "output": one} for one in ids]
+
+
+NOTE = {"role": "developer", "content": "Note"}
+HURRY = {"role": "user", "content": "Hurry"}
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        [*calls("a"), HURRY, *answers("a")],
+        [*calls("a"), HURRY, HURRY, *answers("a"), USER],
+        [*calls("a"), NOTE, HURRY, *answers("a")],
+        [*calls("a"), NOTE, *answers("a")],
+        [*calls("a", "b"), *answers("a"), NOTE, *answers("b"), USER],
+        [*calls("a", "b"), *answers("b"), HURRY, *answers("a")],
+        [*calls("a"), HURRY, *answers("a"), *calls("b"), HURRY, *answers("b")],
+    ],
+)
+async def test_messages_between_a_call_and_its_result_are_accepted(http: httpx2.AsyncClient, items: list[Any]) -> None:
+    answer = await http.post(RESPONSES, json={"model": "m", "input": [USER, *items]})
+    assert answer.status_code == 200, answer.text
+
+
+def test_results_come_before_what_the_user_said_while_the_tools_ran() -> None:
+    given = [USER, *calls("a", "b"), HURRY, *answers("b"), HURRY, *answers("a")]
+    prompt = responses_prompt(ResponsesBody.model_validate({"model": "m", "input": given}), "r-1").prompt
+    assert [type(part).__name__ for part in prompt.parts] == ["ToolResult", "ToolResult", "TextPart", "TextPart"]
+
+
 @pytest.mark.parametrize(
     ("message", "param"),
     [
