@@ -54,6 +54,8 @@ class StreamReader:
         try:
             for message in self._splitter.split(block):
                 self._take(message)
+                if self.complete:  # what follows is ignored, even if it is damaged
+                    break
         except (Refusal, ProviderProtocol) as error:
             failure = error
         if self._opened and not opened:
