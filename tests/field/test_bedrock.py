@@ -114,6 +114,8 @@ ENDS = {
         stream(HELLO, BLOCK_END, stop("error"), metadata()),
         failed(UNAVAILABLE, "Hello", may_have_worked=True, input=8, output=3, accuracy=EXACT),
     ),
+    "an exception after the usage": good(GOOD, exception("internalServerException", {"message": "x"})),
+    "damage after the usage": good(GOOD, b"HTTP/1.1 502 Bad Gateway\r\n\r\n"),
     "error, without counts": case(
         stream(HELLO, BLOCK_END, stop("error")),
         failed(UNAVAILABLE, "Hello", may_have_worked=True, accuracy=NOT_EXACT),

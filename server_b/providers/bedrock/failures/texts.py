@@ -11,6 +11,7 @@ from llm_relay.errors import (
     ProviderAuth,
     ProviderRateLimited,
     ProviderRejected,
+    ProviderUnavailable,
     RelayError,
     UnknownModel,
     Unsupported,
@@ -51,7 +52,7 @@ _TOO_LONG = "the prompt is too long for the model: shorten it or its history"
 
 _OF_ACCOUNTS = _when(
     r"operation not allowed|unsupported countries|channel program|marketplace|payment_?\s?instrument|use case details"
-    r"|not (been )?subscribed|subscription|agreement|not authorized|access (is |was )?denied|security token"
+    r"|not (been )?subscribed|subscription\b|agreement|not authorized|access (is |was )?denied|security token"
     r"|not available for this account"
     r"|(don['’]t|do not|does not|doesn['’]t) have access|not (been )?(granted|enabled)|not allowed to (use|invoke)"
     r"|account (is |has been |was )?(\w+ ){0,2}(suspended|blocked|disabled|closed|restricted|on hold|verified)",
@@ -76,7 +77,7 @@ _OF_MODELS = (
         r"|\barn\b.{0,20} is (invalid|not valid)|invalid (arn|inference profile)|(region|account) in (the )?arn"
         r"|model (id )?((is|are|was) not|is ?n['’]t) (supported|available) in (this|the|your)\b"
         r"|model (is |was )?not found|model does(n['’]t| not) exist|could not resolve the foundation model"
-        r"|inference profile.*(not (found|exist|valid)|invalid)|end of (its|their) life|'modelId' failed",
+        r"|inference profile.*(not (found|exist|valid|active)|invalid)|end of (its|their) life|'modelId' failed",
         UnknownModel,
     ),
 )
@@ -90,15 +91,16 @@ _OF_CONTENT = (
         "history",
     ),
     _when(
-        r"support (the )?(image|document|video|cache_?point)|prompt caching|cache_?control",
+        r"support (the )?(image|document|video|audio)|prompt caching|cache_?control|cache_?point",
         Unsupported,
         f"a kind of part is {_NOT_SUPPORTED}; leave out images, documents or cache points",
         "parts",
     ),
     _when(
-        r"\bimages?\b.*(exceed|too (large|big)|could not|invalid|not valid|dimension|format)|process (the )?image"
+        r"\b(images?|audio|videos?)\b.*(exceed|too (large|big)|could not|invalid|not valid|dimension|format)"
+        r"|process (the )?image"
         r"|\bdocuments?\b.*(exceed|too (large|big)|invalid|not valid|format|pages)|process (the )?document"
-        r"|(more than|maximum of) \d+ (images|documents)|\bpdf\b",
+        r"|(more than|maximum (number )?of) \d+ (images|documents|videos)|document (file )?name|\bpdf\b",
         ProviderRejected,
         "the model refuses an image or a document: it is damaged, too large, too many, or not what its media type says",
         "parts",
@@ -125,7 +127,7 @@ _OF_CONTENT = (
         "options.tools",
     ),
     _when(
-        r"toolConfig|inputSchema|input_schema|\btools\.\d|\btool names\b",
+        r"toolConfig|inputSchema|input_schema|\btools\.\d|number of tools|\btool names\b",
         ProviderRejected,
         "the model refuses a tool: check the schema of its arguments",
         "options.tools",
@@ -149,6 +151,7 @@ _OF_CONTENT = (
     ),
 )
 _OF_PROMPTS = (
+    _when(r"\b((request)?metadata|headers?)\b.*\b(exceed|too long)", ProviderRejected),
     _when(
         r"(input length|prompt) and .?max_?tokens|in the completion\)",
         ProviderRejected,
@@ -157,7 +160,7 @@ _OF_PROMPTS = (
     ),
     _when(
         r"maximum tokens you requested|max_?(new_|completion_|output_|gen_)?(tokens|len)\b|max_?token_?count"
-        r"|max_tokens_to_sample",
+        r"|max_tokens_to_sample|(output|completion) tokens exceed",
         ProviderRejected,
         "the model refuses this number; ask for fewer, or leave it out",
         "max_tokens",
@@ -165,7 +168,8 @@ _OF_PROMPTS = (
     _when(
         r"too (long|large|big)|too many (total )?(input |text )?(tokens|bytes|characters)|maxlength|payload size"
         r"|context (length|limit|window|size)|input length|number of input tokens|tokens? exceed"
-        r"|length limit exceeded|exceeded the maximum number of tokens"
+        r"|length limit exceeded|exceeded the maximum number of tokens|over the (length|size|token|context) limit"
+        r"|(prompt|input) length .*(greater|larger|longer|more) than|tokens,? (which is )?(above|over|more than)\b"
         r"|\b(input|prompt|messages?|request|tokens)\b.*exceeds?\b|longer than the model"
         r"|exceeds? (the )?(maximum|max|limit).*(input|prompt)",
         ProviderRejected,
@@ -212,6 +216,7 @@ _OF_DAYS = MessageMeaning(
     re.compile(r"per day|daily|for today", re.IGNORECASE),
     Meaning(ProviderRateLimited, "the account's limit for this day is reached", repeat_helps=False),
 )
+_NOT_READY = _when(r"\bmodel is not ready\b", ProviderUnavailable)
 _OF_CLOCKS = _when(
     r"expired|not yet current|skew|clock",
     ProviderAuth,
@@ -229,8 +234,8 @@ BY_CODE: Mapping[str, tuple[MessageMeaning, ...]] = {
     "ResourceNotFoundException": (_OF_ENDED_MODELS, _OF_ACCOUNTS),
     "SignatureDoesNotMatch": (_OF_CLOCKS,),
     "ThrottlingException": (_OF_DAYS,),
-    "ValidationError": (_OF_ACCOUNTS, *_OF_MODELS, *_OF_CONTENT, *_OF_PROMPTS),
-    "ValidationException": (_OF_ACCOUNTS, *_OF_MODELS, *_OF_CONTENT, *_OF_PROMPTS),
+    "ValidationError": (_NOT_READY, _OF_ACCOUNTS, *_OF_MODELS, *_OF_CONTENT, *_OF_PROMPTS),
+    "ValidationException": (_NOT_READY, _OF_ACCOUNTS, *_OF_MODELS, *_OF_CONTENT, *_OF_PROMPTS),
 }
 """By code. The first match counts."""
 

@@ -7,6 +7,7 @@ from llm_relay.errors import (
     ProviderAuth,
     ProviderRateLimited,
     ProviderRejected,
+    ProviderUnavailable,
     RelayError,
     UnknownModel,
     Unsupported,
@@ -56,6 +57,7 @@ MODEL: list[tuple[str, str]] = [
     (VALIDATION, "The inference profile ID is not valid for this region"),
     (VALIDATION, "Invalid inference profile ID"),
     (VALIDATION, "The model ID us.x is not supported."),
+    (VALIDATION, "The inference profile x is not active"),
     (VALIDATION, "The ARN you specified is invalid."),
 ]
 TOO_LONG: list[str] = [
@@ -74,6 +76,9 @@ TOO_LONG: list[str] = [
     "The request size exceeds the limit of 20 MB",
     "Your input exceeded the maximum number of tokens.",
     "The prompt exceeds the maximum number of tokens of this model",
+    "The prompt is over the length limit",
+    'The model returned the following errors: {"detail":"prompt length 9000 greater than 8192"}',
+    "Your input contains 9001 tokens, which is above the limit of 8192",
 ]
 FIELDS: list[tuple[str, str]] = [
     ("This model doesn't support system messages. Try again without system messages.", "context"),
@@ -113,6 +118,8 @@ UNSUPPORTED: list[tuple[str, str]] = [
     ("This model doesn't support documents.", "parts"),
     ("The model returned the following errors: system.0.cache_control: Extra inputs are not permitted", "parts"),
     ("messages.0.content.0.text.cache_control.ephemeral.ttl: Extra inputs are not permitted", "parts"),
+    ("messages.0.content.0.cachePoint: ttl must be 5m", "parts"),
+    ("This model does not support audio", "parts"),
     ("You invoked an unsupported model or your request did not allow prompt caching.", "parts"),
     ("The service tier is not supported for this model.", "options.service_tier"),
     ("messages.7.content: Conversation blocks and tool use blocks cannot be provided in the same turn.", "history"),
@@ -123,6 +130,12 @@ CONTENT: list[tuple[str, str]] = [
     ("You can't include more than 5 documents in a request.", "parts"),
     ("A maximum of 20 images can be included", "parts"),
     ("The PDF specified was password protected.", "parts"),
+    ("A maximum number of 20 images is allowed", "parts"),
+    ("The audio in the message exceeds the maximum length", "parts"),
+    ("Video exceeds the maximum size of 25 MB", "parts"),
+    ("The document file name can only contain alphanumeric characters", "parts"),
+    ("The number of tools exceeds 64", "options.tools"),
+    ("Output tokens exceed the limit", "max_tokens"),
     ("Tool names must be unique", "options.tools"),
     ("The number of stop sequences exceeds 4", "options.sampling.stop"),
     ("Expected toolResult blocks at messages.2.content for the following Ids: tooluse_x", "history"),
@@ -226,8 +239,21 @@ def test_a_blank_text_is_reported_as_such(message: str) -> None:
     assert "a text that is blank" in error.message
 
 
-def test_an_unknown_refusal_is_only_a_refusal() -> None:
-    error = _error(VALIDATION, "The request is not right somehow.")
+def test_a_model_that_is_not_ready_is_unavailable() -> None:
+    assert type(_error(VALIDATION, "Model is not ready for inference")) is ProviderUnavailable
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "The request is not right somehow.",
+        "The metadata in the request exceeds the maximum of 16 keys",
+        "The metadata value in the request is too long",
+        "Unknown field: subscription_id",
+    ],
+)
+def test_an_unknown_refusal_is_only_a_refusal(message: str) -> None:
+    error = _error(VALIDATION, message)
     assert type(error) is ProviderRejected
     assert error.message == "the provider refuses this request (ValidationException)"
     assert error.violations == ()
