@@ -49,6 +49,11 @@ EXCEPTIONS = {
     ),
     "a key, from Node": once(AUTH, 500, "401 " + ANTHROPIC % "authentication_error"),
     "a key, without a document": within_a_stream(AUTH, "Error code: 401"),
+    "a key, as a gateway's own failure": once(AUTH, 500, "Error code: 401 - {'error': {'message': 'x'}}"),
+    "a refusal, as a gateway's own failure": once(REJECTED, 502, "Error code: 400 - {'error': {'message': 'x'}}"),
+    "a timeout, as a gateway's own failure": case(
+        whole(error("Error code: 504 - {'error': {'message': 'x'}}"), 500), failed(UNAVAILABLE, may_have_worked=True)
+    ),
     "an account": once(AUTH, 500, python(429, "billing_not_active", "billing_not_active")),
     "an account by a number": once(AUTH, 429, "Limited: Error code: 429 - {'error': {'code': '1113', 'message': 'x'}}"),
     "a model": once(MODEL, 500, python(404, INVALID, "model_not_found")),

@@ -69,7 +69,8 @@ def _may_have_worked(failure: Failure, meaning: Meaning) -> bool:
             return False
         if failure.is_document:
             safe_statuses = SAFE_STATUSES | REFUSALS if meaning is OVERLOADED else SAFE_STATUSES
-            is_safe = failure.status in safe_statuses and not failure.is_of_a_proxy
+            statuses = {failure.status, failure.stated_status}
+            is_safe = statuses <= safe_statuses and not failure.is_of_a_proxy
             return meaning is not RATE_LIMITED and not is_safe
         return failure.status != 429 or failure.is_html
     return False

@@ -69,9 +69,14 @@ class Failure:
     is_first: bool = False
     """Whether no part of an answer came before it."""
 
+    wrapped_status: int | None = None
+    """The HTTP status of another server's failure, from the text of an exception that a gateway reports."""
+
     @property
     def stated_status(self) -> int | None:
-        """The HTTP status, or the status in the document."""
+        """The HTTP status, or the status in the document. A gateway's own 500 or 502 says nothing."""
+        if self.status in (500, 502) and self.wrapped_status is not None:
+            return self.wrapped_status
         if self.status is not None and self.status >= 400:
             return self.status
         return next((number for number in self.numbers if 400 <= number < 600), self.status)
@@ -158,6 +163,7 @@ def _read(
         is_document=True,
         is_of_a_proxy=is_of_a_proxy(document),
         is_first=is_first,
+        wrapped_status=search.wrapped_status,
     )
 
 
@@ -182,6 +188,7 @@ class _Search:
     texts: list[str] = field(default_factory=list)
     shown: dict[str, str] = field(default_factory=dict)
     waits_s: list[float] = field(default_factory=list)
+    wrapped_status: int | None = None
     members: int = 0
 
     def take(self, name: str, value: object, depth: int) -> None:
@@ -212,6 +219,8 @@ class _Search:
             self.codes.append(f"minimax{members.get('status_code')}")
             self.texts.append(str(members.get("status_msg")))
             return
+        if "role" in members and "content" in members:  # a message of the request, repeated
+            return
         for key, member in members.items():
             self.take(key, member, depth)
 
@@ -233,6 +242,7 @@ class _Search:
     def _take_wrapped(self, text: str) -> None:
         if (status := status_within(text)) is not None:
             self.numbers.append(status)
+            self.wrapped_status = self.wrapped_status or status
         for name, value in members_within(text):
             if value.isdecimal() and 400 <= int(value) < 600:
                 self.numbers.append(int(value))

@@ -96,13 +96,13 @@ KINDS_OF_WORDS: Mapping[Meaning, re.Pattern[str]] = {
     ),
     AUTH: re.compile(
         r"(?:invalid|incorrect|wrong|expired|missing|unknown|revoked|blocked|disabled)api(?:key|token)"
-        r"|apikey\w*(?:invalid|expired|revoked|blocked|disabled)"
+        r"|authfail|apikey\w*(?:invalid|expired|revoked|blocked|disabled)"
     ),
     UNKNOWN_MODEL: re.compile(r"(?:model|deployment)\w*not(?:found|exist|available|supported)|(?:no|unknown)suchmodel"),
     TOO_LONG: re.compile(
         r"(?:context|prompt|input)\w*(?:exceed|toolong|toolarge|overflow)|exceed\w*context|outofcontext"
     ),
-    FILTERED: re.compile(r"contentfilter|contentpolicy|sensitivecontent|moderation"),
+    FILTERED: re.compile(r"contentfilter|contentpolicy|sensitivecontent|moderation|censor"),
     RATE_LIMITED: re.compile(r"ratelimit|toomanyrequests|throttl"),
     OVERLOADED: re.compile(r"overload"),
 }

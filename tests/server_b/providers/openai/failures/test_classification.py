@@ -180,6 +180,8 @@ ACCOUNT = {
     "AWS": Case({"__type": "AccessDeniedException", "Message": "x"}, (400, 403), ProviderAuth),
     "FastAPI": Case({"detail": "Not authenticated"}, (401, 403), ProviderAuth, in_stream=False),
     "Mistral": Case({"message": "Unauthorized", "request_id": "x"}, (401,), ProviderAuth, in_stream=False),
+    "Tencent": Case({"Response": {"Error": {"Code": "AuthFailure.SignatureFailure"}}}, (400,), ProviderAuth),
+    "iFlytek": Case(openai("AppIdNoAuthError:(the appid is not authorized)", "api_error", "11200"), (), ProviderAuth),
     "a proxy": Case("<html>Sign in</html>", (401, 403), ProviderAuth, in_stream=False),
     "no word for it": Case(None, (401, 402, 403), ProviderAuth, in_stream=False),
 }
@@ -229,6 +231,11 @@ REQUEST = {
         in_stream=False,
     ),
     "not implemented": Case(openai("x", "not_supported_error", 501), (501,), ProviderRejected),
+    "a message of the request, repeated": Case(
+        openai("x", "invalid_request_error") | {"received": [{"role": "user", "content": "rate limit exceeded"}]},
+        (400,),
+        ProviderRejected,
+    ),
     "no word for it": Case(None, (400, 405, 418, 422, 451), ProviderRejected, in_stream=False),
 }
 TOO_LONG = {
@@ -349,6 +356,8 @@ OTHER_REQUESTS = {
         ProviderRejected,
         "content filter",
     ),
+    "StepFun's filter": Case(openai("x", "censorship_blocked"), (451,), ProviderRejected, "content filter"),
+    "a filter by law": Case(openai("Content blocked for safety"), (451,), ProviderRejected, "content filter"),
     "Zhipu's filter": Case(openai("x", None, "1301"), (400,), ProviderRejected, "content filter"),
     "OpenRouter's moderation": Case(
         {"error": {"code": 403, "message": "x requires moderation on y. Your input was flagged for z."}},

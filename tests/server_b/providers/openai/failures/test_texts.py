@@ -38,6 +38,8 @@ TOO_LONG = [
     "requested 9001 tokens but only 8192 are available in context",
     "The text is too long: 9001 tokens, the model accepts 8192",
     "Input with images is too long for the model: 9000 tokens exceed the limit",
+    "Prompt over length limit",
+    "the max input characters is 20000",
     "输入长度超过限制",
 ]
 FILTERED = [
@@ -148,6 +150,8 @@ NO_ROOM = [
     "All workers are busy",
     "Server is at full capacity",
     "The model x is under maintenance",
+    "The request queue is full.",
+    "model requires more system memory (8.4 GiB) than is available (3.9 GiB)",
     "CUDA error: device-side assert triggered",
     "Upstream error, please try again later",
 ]
