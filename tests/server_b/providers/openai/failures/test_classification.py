@@ -232,7 +232,10 @@ REQUEST = {
     ),
     "not implemented": Case(openai("x", "not_supported_error", 501), (501,), ProviderRejected),
     "a message of the request, repeated": Case(
-        openai("x", "invalid_request_error") | {"received": [{"role": "user", "content": "rate limit exceeded"}]},
+        {
+            "error": {"message": "x", "type": "invalid_request_error"},
+            "received": [{"role": "user", "content": "rate limit exceeded"}],
+        },
         (400,),
         ProviderRejected,
     ),
