@@ -35,7 +35,7 @@ _TOO_LONG = "too (?:long|large|big)"
 _BARRED = r"(?:suspended|deactivated|disabled|inactive|locked|blocked|restricted|revoked|banned|terminated|deleted)"
 _SHUT_OUT = rf"(?:{_BARRED}|not active|expired|invalid)"
 _OF_MEMBERS = (
-    r"(?:parameters?|arguments?|options?|settings?|config\w*|kwargs|output|response|input|temperature|logprobs|tools?"
+    r"(?:parameters?|arguments?|options?|settings?|config\w*|kwargs|output|response|answer|input|temperature|logprobs|tools?"
     r"|functions?|tool[ _]choice|images?|files?|features?|schema|streaming|vision|audio|reasoning|thinking)"
 )
 """Words for members of a request, and what a model can do. A text about them is not about the model."""
@@ -78,7 +78,8 @@ _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
         r"(?:out of|no|used all|exceeded your monthly) (?:available |included |remaining |more )?credits",
         r"\b(?:low|negative) balance\b|no balance (?:left|remaining)",
         r"balance is (?:too low|negative|zero|empty)|wallet is empty",
-        r"(?:prepaid|account|credit|wallet) balance (?:is |has been )?(?:exhausted|depleted|used up)",
+        r"\bbalance (?:is |has been )?(?:exhausted|depleted|used up)|payment overdue|exceeded your credit limit",
+        r"your plan (?:has |is )?expired",
         r"please add (?:more )?credits?|add (?:more )?credits? to your",
         r"quota exceeded for (?:this|the) month",
         r"\btrial (?:period )?(?:has |is )?ended|subscription (?:is )?required|no active subscription",
@@ -109,14 +110,16 @@ _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
         _WHOLE.format(
             r"invalid (?:(?:api|auth|access|bearer|jwt) )?(?:token|key)"
             r"|(?:the |your )?(?:token|jwt|key) (?:is |has |was )?(?:expired|invalid|revoked)"
-            r"|(?:user|account) not found|forbidden|(?:access|permission) denied|insufficient permissions?"
+            r"|(?:user|account) not found|unknown user|invalid username or password|invalid x-api-key"
+            r"|forbidden|(?:access|permission) denied|insufficient permissions?"
         ),
         r"(?:missing|no) bearer token|bearer token (?:is )?(?:missing|required|invalid|expired)",
         r"must be logged in|not logged in|(?m:^please (?:log|sign) in\b)|(?:verify|confirm) your (?:e-?mail|phone)",
         rf"(?m:^(?:your |the |this )?user(?: account)? (?:is |was |has )(?:been )?{_BARRED})",
         r"(?<!or )you (?:do(?: not|n't) have|have no) (?:access|permission) to (?:\w+ )?(?:this|the) (?:model|api)\b",
         r"invalid (?:authentication|authorization|credentials|access token|auth token)",
-        r"authentication (?:error|failed|failure)",
+        r"authentication (?:error|failed|failure)|(?:bad|wrong) credentials|could not validate credentials",
+        r"auth(?:entication|orization)(?: header| credentials)? (?:is |was |were )?(?:missing|required|not provided)",
         rf"{_HOLDERS} (?:is |has |was )?(?:been )?(?:\w+ly )?{_SHUT_OUT}",
         r"\bunauthori[sz]ed\b(?! (?:field|parameter|property|argument|key)\b)|\bunauthenticated\b|not authenticated",
         r"location is not supported",
@@ -137,7 +140,8 @@ _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
         rf"model:? {_NO_MEMBER}['\"`]?[\w./:-]+['\"`]? is not supported",
         r"(?:no such|unknown|unrecognized|unavailable|non-?existent) model",
         rf"(?:invalid|unsupported|deprecated|incorrect|wrong) model(?![_ ]{_OF_MEMBERS}(?![\w-]))",
-        rf"{_THE_MODEL}(?:unavailable|offline|inaccessible)\b{_LATER}",
+        rf"{_THE_MODEL}(?:unavailable|offline|inaccessible)\b(?!-){_LATER}",
+        rf"{_THE_MODEL}(?:invalid|not (?:enabled|supported|allowed))(?m:[.!]?$)|(?m:^no model \S+$)",
         rf"{_THE_MODEL}(?:not )?be found(?! in)",
         rf"{_THE_MODEL}not (?:accessible|hosted|served|known|recogni[sz]ed|registered)\b",
         rf"{_THE_MODEL}not (?:deployed|configured|in (?:the )?(?:model list|config))\b",
@@ -179,7 +183,8 @@ _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
         r"(?:prompt|input|message)s? (?:is |are )?over (?:the )?\w+ limit",
         r"range of input length",
         r"too many (?:input )?tokens",
-        r"too large for model",
+        r"too (?:large|long) for (?:this |the )?model|(?:longer|larger) than the context|\binput_tokens exceed",
+        r"\btokens \d+ exceeds? \d|max(?:imum)? context (?:is |was |has been )?exceeded",
         r"(?:reduce|shorten) (?:the length of )?(?:the |your )?(?:messages|prompt|input|history)",
         r"`?inputs`? must have less than \d+ tokens",
         r"`?inputs`? tokens \+",
@@ -202,11 +207,11 @@ _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
         r"requires moderation",
         r"violat\w+ (?:our|the|usage|content) (?:\w+ )?(?:polic|guideline|terms)",
         r"(?:considered|content exists) (?:high )?risk",
-        r"(?:inappropriate|harmful|unsafe|sensitive) (?:content(?![ -]type)|information|material|words?)",
+        r"(?:inappropriate|harmful|unsafe|sensitive) (?:content(?![ -]type)|prompts?|information|material|words?)",
         r"safety[_ ]check|safety (?:system|filter)",
         r"blocked (?:by|due to|because of|for) (?:our |the |a )?(?:content|safety|moderation|usage|guardrail)",
         r"guardrails?\b.{0,40}(?:blocked|violat|intervened|triggered)|violat\w+ .{0,20}guardrail",
-        r"flagged (?:for|as) (?:possibl|potential)|prohibited content",
+        r"flagged (?:for|as) (?:possibl|potential)|not allowed by (?:our|the) (?:\w+ )?polic|prohibited content",
         r"(?:prompt injection|jailbreak)(?: attempt)? (?:was |is )?(?:detected|blocked)",
         "敏感内容|敏感词|内容违规",
     ),
@@ -216,20 +221,23 @@ _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
         r"(?m:^(?:please )?slow down(?:[.,:;!]| your|$))",
         r"\bconcurren(?:cy|t requests?) (?:limit )?(?:is |was |has been )?(?:reached|exceeded)",
         r"(?m:^(?:token |request )?rate exceeded)",
-        r"daily (?:request |usage )?limit (?:is |was |has been )?(?:reached|exceeded)",
+        r"please wait before|(?:usage|requests?|tokens?) limit per (?:second|minute|hour|day)\b",
+        r"(?:daily|hourly|per-(?:day|hour|minute)) (?:\w+ )?limit (?:is |was |has been )?(?:reached|exceeded)",
         r"(?:requests?|tokens) per (?:second|min|minute|hour|day)\b|per-minute|resource (?:has been )?exhausted",
         r"\bmax (?:rpm|tpm)\b|\b(?:rpm|tpm|qps|qpm) quota",
         r"\b(?:requests? limit|(?:qps|qpm|rpm|tpm)(?: limit)?) (?:is |has been )?(?:reached|exceeded|hit)",
         r"throttl(?!\w*_)",
     ),
     OVERLOADED: (
-        r"overloaded",
+        r"(?<!['\"`])overloaded(?! function)",
         r"(?:over|at)(?: full| max(?:imum)?)? capacity",
         r"capacity exceeded",
         r"(?:server|model|service|engine|workers?) (?:is|are) (?:too |currently |still )?(?:busy|loading|warming up)",
         r"too busy|\bmodel (?:\S{1,100} )?is starting\b|service is unavailable|under maintenance",
-        r"\bqueue is full\b",
-        rf"{_THE_MODEL}(?:unavailable|offline)\b",
+        r"\bqueue is full\b|model is being loaded|no capacity available|insufficient capacity",
+        r"no (?:workers?|gpus?|instances?) (?:are |is )?available|(?m:^(?:please )?(?:try again|retry) later[.!]?$)",
+        r"(?m:^(?:the )?(?:service|backend|server|upstream)(?: is)? unavailable)",
+        rf"{_THE_MODEL}(?:unavailable|offline)\b(?!-)",
         r"loading model",
         r"(?:temporarily|currently) (?:unavailable|offline)",
         r"no healthy upstream",
@@ -241,11 +249,11 @@ _TEXTS: Mapping[Meaning, tuple[str, ...]] = {
         r"failed to load (?:the )?model",
         r"insufficient system resources",
         r"\bout of memory\b|requires more (?:system )?memory|\bcuda error\b|\bengine (?:is )?dead\b",
-        r"(?m:^(?:upstream|internal|backend)(?: server| service)? (?:error|failure)\b)",
+        r"(?m:^(?:upstream|internal|backend)(?: server| service)? (?:error|failure)\b|^server error[.!]?$)",
     ),
 }
 OF_A_PART = re.compile(
-    r"\b(?:images?|audio|videos?|pdfs?|documents?|files?|attachments?|tools?|functions?|schemas?|headers?|fields?"
+    r"\b(?:images?|audio|videos?|pdfs?|documents?|files?|attachments?|tools?|functions?|schemas?|headers?|fields?|shapes?"
     r"|(?:message|request|user|call) id)\b[^.\n]{0,80}(?:\bexceed|\btoo (?:long|large|big|many)\b)"
 )
 """A text about the size of one part of a request. It is not about the prompt, unless it counts tokens."""
