@@ -32,13 +32,28 @@ def without_unreadable(given: Mapping[str, Any], error: ValidationError) -> Prom
             continue
         if field in dropped or not _repair(readable, field, place):
             dropped.add(field)
+    while True:
+        _drop_what_belongs_to(dropped, readable)
+        try:
+            # Not model_construct: validation removes null members, which are the same as absent ones.
+            return PromptDocument.model_validate({name: readable[name] for name in readable if name not in dropped})
+        except ValidationError as rest:  # a value has more than one fault
+            named = {str(detail["loc"][0]) for detail in rest.errors(include_url=False, include_input=False)}
+            if named <= dropped:
+                raise
+            dropped |= named
+
+
+def _drop_what_belongs_to(dropped: set[str], readable: dict[str, Any]) -> None:
+    """Adds the fields that are not valid without those that were dropped."""
     if dropped & _OF_TOOLS:
         dropped |= _OF_TOOLS
+    if "history" in dropped:  # its calls may have results in the parts
+        dropped.add("parts")
     if "parts" in dropped:
         readable["message"] = readable["message"] or MESSAGE
-        if readable.get("history"):  # its calls would lack the results in the parts
+        if readable.get("history") and "history" not in dropped:  # its calls would lack the results in the parts
             readable["history"] = [_without_parts(turn) for turn in readable["history"]]
-    return PromptDocument.model_construct(**{name: readable[name] for name in readable if name not in dropped})
 
 
 def _repair(readable: dict[str, Any], field: str, place: Place) -> bool:
@@ -60,6 +75,8 @@ def _repair(readable: dict[str, Any], field: str, place: Place) -> bool:
         case "history", (_, int(index), *inner):
             return _repair_turn(readable, index, inner)
         case "response_format" | "tool_choice" | "sampling" | "thinking", (_, str(member), *_) if member != "kind":
+            if readable[field] is None:  # already left out
+                return True
             rest = {name: value for name, value in readable[field].items() if name != member}
             readable[field] = {**rest, member: {}} if member in _SCHEMAS else rest
             return True
