@@ -24,7 +24,7 @@ def file_faults(prompt: Prompt) -> Iterator[Fault]:
         for number, part in enumerate(turn.parts):
             if turn.role is not Role.USER and isinstance(part, Image | Document):
                 kind = "image" if isinstance(part, Image) else "document"
-                fault = f"it is allowed in turns of the user only, not of the {turn.role.value}"
+                fault = f"{kind}s are allowed in turns of the user only, not of the {turn.role.value}"
                 yield f"history[{index}].parts[{number}].{kind}", fault
 
 
