@@ -76,6 +76,7 @@ _OF_MODELS = (
         r"model identifier|model (id|arn) .*(invalid|not (found|exist|valid|supported))"
         r"|\barn\b.{0,20} is (invalid|not valid)|invalid (arn|inference profile)|(region|account) in (the )?arn"
         r"|model (id )?((is|are|was) not|is ?n['’]t) (supported|available) in (this|the|your)\b"
+        r"|model (id )?\S+ is not (supported|available) in [a-z]{2}(-[a-z]+)+-\d"
         r"|model (is |was )?not found|model does(n['’]t| not) exist|could not resolve the foundation model"
         r"|inference profile.*(not (found|exist|valid|active)|invalid)|end of (its|their) life|'modelId' failed",
         UnknownModel,
@@ -160,7 +161,7 @@ _OF_PROMPTS = (
     ),
     _when(
         r"maximum tokens you requested|max_?(new_|completion_|output_|gen_)?(tokens|len)\b|max_?token_?count"
-        r"|max_tokens_to_sample|(output|completion) tokens exceed",
+        r"|max_tokens_to_sample|(?<!and )(output|completion) tokens exceed",
         ProviderRejected,
         "the model refuses this number; ask for fewer, or leave it out",
         "max_tokens",

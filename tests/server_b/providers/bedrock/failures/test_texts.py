@@ -58,6 +58,7 @@ MODEL: list[tuple[str, str]] = [
     (VALIDATION, "Invalid inference profile ID"),
     (VALIDATION, "The model ID us.x is not supported."),
     (VALIDATION, "The inference profile x is not active"),
+    (VALIDATION, "The model arn:aws:bedrock:us-east-1::foundation-model/x is not supported in us-west-2"),
     (VALIDATION, "The ARN you specified is invalid."),
 ]
 TOO_LONG: list[str] = [
@@ -77,6 +78,7 @@ TOO_LONG: list[str] = [
     "Your input exceeded the maximum number of tokens.",
     "The prompt exceeds the maximum number of tokens of this model",
     "The prompt is over the length limit",
+    "The input and output tokens exceed your model context limit. Specify fewer tokens and try again.",
     'The model returned the following errors: {"detail":"prompt length 9000 greater than 8192"}',
     "Your input contains 9001 tokens, which is above the limit of 8192",
 ]
