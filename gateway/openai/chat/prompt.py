@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 
-from gateway.openai.bodies.chat import ChatBody, ChatResponseFormat, NamedToolChoice
+from gateway.openai.bodies.chat import AssistantMessage, ChatBody, ChatResponseFormat, NamedToolChoice
 from gateway.openai.chat.messages import conversation_messages
 from gateway.openai.errors import BadParam
 from gateway.openai.json_text import json_text
@@ -68,6 +68,9 @@ def _ignored(body: ChatBody) -> Iterator[str]:
     schema = body.response_format.json_schema if body.response_format else None
     if schema is not None and schema.description:
         yield "response_format.json_schema.description"
+    answers = (message for message in body.messages if isinstance(message, AssistantMessage))
+    if any(answer.reasoning_content and not answer.reasoning_details for answer in answers):
+        yield "messages.reasoning_content"  # does not say which provider wrote it, so none gets it back
 
 
 _NAMES = {

@@ -135,11 +135,10 @@ def test_reasoning_and_refusals_are_given_back() -> None:
     assert parts == (reasoning, TextPart(text="Hi"), Refusal(text="No"))
 
 
-def test_reasoning_without_details_is_given_back_as_text() -> None:
-    parts = (
-        translate(USER, {"role": "assistant", "content": "Hi", "reasoning_content": "hm"}, USER).prompt.history[1].parts
-    )
-    assert parts == (Reasoning(text="hm"), TextPart(text="Hi"))
+def test_reasoning_without_details_is_text_of_no_provider_and_named_as_ignored() -> None:
+    translated = translate(USER, {"role": "assistant", "content": "Hi", "reasoning_content": "hm"}, USER)
+    assert translated.prompt.history[1].parts == (Reasoning(text="hm"), TextPart(text="Hi"))
+    assert translated.ignored == ("messages.reasoning_content",)
 
 
 def test_options_are_translated() -> None:
