@@ -100,7 +100,9 @@ async def test_the_deadline_header_limits_the_call(ask: Any, stream: bool) -> No
     provider = ScriptedProvider((asyncio.Event(),))
     async with client_of(provider, max_retries=0) as client:
         with pytest.raises(openai.InternalServerError) as raised:
-            await ask(client, stream=stream, extra_headers={"X-Request-Timeout": "0.2"})
+            await ask(
+                client, stream=stream, extra_headers={"X-Request-Timeout": "2"}
+            )  # long enough to reach the provider
         assert await provider.until_ended() is End.ABORTED
     assert (raised.value.status_code, raised.value.code) == (504, "DEADLINE_EXCEEDED")
 
