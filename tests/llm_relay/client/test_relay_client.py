@@ -139,7 +139,7 @@ async def test_cancelling_the_task_stops_the_provider() -> None:
 
 async def test_the_clients_own_timeout_limits_the_provider() -> None:
     provider = ScriptedProvider([asyncio.Event()])
-    async with serving(provider) as server, server.client(timeout_s=0.2) as client:
+    async with serving(provider) as server, server.client(timeout_s=2) as client:
         with pytest.raises(DeadlineExceeded):
             await client.process(HI)
         assert await provider.until_ended() is End.ABORTED
